@@ -1,0 +1,1 @@
+"""The harness: what is run, on what, under which faults."""

@@ -1,0 +1,1 @@
+"""Engines execute the operations that programs yield."""

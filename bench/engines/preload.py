@@ -1,0 +1,17 @@
+"""Imported by the forkserver before it forks: what every child needs, and the forkserver's own tether.
+
+The children inherit the forkserver's alive pipe, so after SIGKILL of the harness the forkserver would wait for
+stopped children for ever.
+"""
+
+import os
+
+from bench.engines import worker
+from bench.engines.tether import die_with_parent
+
+HARNESS_VARIABLE = "LEASEBENCH_HARNESS"
+
+__all__ = ["HARNESS_VARIABLE", "worker"]
+
+if os.environ.get(HARNESS_VARIABLE) == str(os.getppid()):
+    die_with_parent(os.getppid())

@@ -1,0 +1,76 @@
+"""Where the plan version store lives: embedded, a server on PATH, or one that is running already."""
+
+import re
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from enactors.store.wire import ServerDown, Wire
+
+OLDEST_VERSION = (6, 2)
+"""XRANGE with an exclusive start, XTRIM MINID."""
+
+
+class ServerUnusable(RuntimeError):
+    """One clear line: which server, and why it can't be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What the server says of itself."""
+
+    name: str
+    version: str
+    mode: str
+
+
+class Server(Protocol):
+    """A server that a run can use."""
+
+    url: str
+    kind: str
+    pid: int | None
+
+    def revive(self) -> None:
+        """Make sure that it answers, starting it again if it is ours and has died. Raises ServerUnusable."""
+        ...
+
+
+def open_server(choice: str) -> AbstractContextManager[Server]:
+    """Choose by name (`embedded`, `system`) or URL. Raises ServerUnusable."""
+    from bench.servers import external, local  # noqa: PLC0415  (each knows this package)
+
+    if choice == "embedded":
+        return local.LocalServer("embedded", local.embedded_binary())
+    if choice == "system":
+        return local.LocalServer("system", local.system_binary())
+    if re.match(r"^(redis|rediss|unix)://", choice):
+        return external.ExternalServer(choice)
+    raise ServerUnusable(
+        f"server {choice!r} is not known: use embedded, system, or a redis://, rediss:// or unix:// URL"
+    )
+
+
+def examine(url: str) -> ServerFacts:
+    """Ask a server who it is. Raises ServerUnusable if it can't be reached or is too old."""
+    try:
+        wire = Wire(url)
+        try:
+            text = wire.call("INFO", "server").decode()
+        finally:
+            wire.close()
+    except (ServerDown, ConnectionError) as error:
+        raise ServerUnusable(f"server {_without_password(url)} can't be reached: {error}") from error
+    except (RuntimeError, ValueError) as error:
+        raise ServerUnusable(f"server {_without_password(url)} can't be used: {error}") from error
+    info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    version = info.get("redis_version", "0")
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERSION:
+        raise ServerUnusable(f"server {_without_password(url)} is Redis {version}: leasebench needs 6.2 or later")
+    if "valkey_version" in info:
+        return ServerFacts("valkey", info["valkey_version"], info.get("server_mode", "standalone"))
+    return ServerFacts("redis", version, info.get("redis_mode", "standalone"))
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^@/]*@", "//***@", url)

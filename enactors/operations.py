@@ -1,0 +1,275 @@
+"""The vocabulary of steps: what a program may ask for, and what it hears back.
+
+A program is a generator that yields operations and is sent their results. It does no I/O, reads no clock
+and draws no random number; given the same results it does the same. An engine executes the operations.
+Waiting is one operation: a poll that found nothing is not a step.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any, TypeVar
+
+from leases.lease import Lease, Wait
+
+Carried = TypeVar("Carried")
+
+
+class CommitRule(StrEnum):
+    """What the store itself enforces when it writes one endpoint (DESIGN section 2)."""
+
+    UNCONDITIONAL = "unconditional"
+    OWNER_CHECKED = "owner_checked"
+    FENCED = "fenced"
+    FENCE_REGISTERED = "fence_registered"
+    WATCH = "watch"
+    COMPARE_AND_SET = "compare_and_set"
+    MONOTONIC = "monotonic"
+
+
+class DeleteRule(StrEnum):
+    """Under which condition the store lets go of an old plan."""
+
+    ALWAYS = "always"
+    SKIP_ACTIVE = "skip_active"
+    QUARANTINE = "quarantine"
+
+
+class Unknown(Enum):
+    """The reply never came: the operation may have happened or not."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN = Unknown.UNKNOWN
+
+
+class Reason(StrEnum):
+    """Why the store refused."""
+
+    NOT_OWNER = "not_owner"
+    FENCE_TOO_LOW = "fence_too_low"
+    CHANGED = "changed"
+    NOT_NEWER = "not_newer"
+    WATCH_CONFLICT = "watch_conflict"
+    PLAN_GONE = "plan_gone"
+    NO_ROLLBACK_PLAN = "no_rollback_plan"
+    PLAN_ACTIVE = "plan_active"
+    LEASE_LOST = "lease_lost"
+    NOT_NEWEST = "not_newest"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The store did it; `previous` is the endpoint's version just before (0: none)."""
+
+    previous: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The store refused; `previous` is the endpoint's version at that instant (0: none)."""
+
+    reason: Reason
+    previous: int = 0
+
+
+Outcome = Done | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """The plans that exist, oldest first: those that can be applied, and those in quarantine."""
+
+    applicable: tuple[int, ...] = ()
+    quarantined: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitDue:
+    """Wait until the next publication is due. Hears True, or False when the load is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Make plan `version` available. Hears Done, Refused (it is not the newest) or UNKNOWN."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitPlan:
+    """Wait for a plan newer than `newer_than`. Hears the newest version, or None when told to stop."""
+
+    newer_than: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEndpoint:
+    """Read an endpoint's version (0: none). Hears it, or UNKNOWN.
+
+    `watch` makes a later `watch` commit on the same connection fail if the endpoint is written in between.
+    """
+
+    endpoint: str
+    watch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFence:
+    """Atomically refuse a fence lower than the highest seen at the endpoint, else record it and read.
+
+    Hears the endpoint's version, Refused, or UNKNOWN.
+    """
+
+    endpoint: str
+    version: int
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Build the record tree of one endpoint: the time between the last check and the write. The engine knows how long."""
+
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Point `endpoint` at plan `version` under `rule`. Hears an Outcome.
+
+    `lease` is what the writer believes it holds, `seen` the version that its last check read. With
+    `referential`, a plan that was deleted or quarantined can't be applied.
+    """
+
+    endpoint: str
+    version: int
+    rule: CommitRule
+    lease: Lease | None = None
+    seen: int | None = None
+    referential: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Note that the guard's own read saw `seen`, newer than plan `version`, and gave the endpoint up. No I/O."""
+
+    endpoint: str
+    version: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Note the end of an application; `complete` if every endpoint was seen at the plan or a newer one. No I/O."""
+
+    version: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListPlans:
+    """Hears Plans, or UNKNOWN."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePlan:
+    """Delete or quarantine a plan. Hears an Outcome."""
+
+    version: int
+    rule: DeleteRule
+
+
+@dataclass(frozen=True, slots=True)
+class AcquireLease:
+    """Wait for a lease of our own protocol and take it. Hears a Lease, None (gave up) or UNKNOWN."""
+
+    resource: str
+    ttl_ms: int
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
+class RenewLease:
+    """Prolong a lease to its full time to live from now. Hears an Outcome."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLease:
+    """Give a lease back. Hears an Outcome."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateLease:
+    """Ask the lease server whether the lease still stands. Hears an Outcome."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class CallLibrary:
+    """One call into a third-party lock, which is opaque: only real processes can run it.
+
+    `call` is the operation of our own that it stands for; what is heard is the same as there.
+    """
+
+    call: AcquireLease | RenewLease | ReleaseLease | ValidateLease
+
+
+@dataclass(frozen=True, slots=True)
+class StartRenewal:
+    """Let the second program renew `lease` at a third of its time to live, on a connection of its own."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class StopRenewal:
+    """End the renewal. On return none is in flight."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """Hears whether the renewal has not been told that the lease is lost. No I/O."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Do nothing for `ms`."""
+
+    ms: float
+
+
+Operation = (
+    AwaitDue
+    | Publish
+    | AwaitPlan
+    | ReadEndpoint
+    | RegisterFence
+    | Work
+    | Commit
+    | Withdraw
+    | Finish
+    | ListPlans
+    | DeletePlan
+    | AcquireLease
+    | RenewLease
+    | ReleaseLease
+    | ValidateLease
+    | CallLibrary
+    | StartRenewal
+    | StopRenewal
+    | Belief
+    | Sleep
+)
+
+Program = Generator[Operation, Any, Carried]
+"""One activity: yields operations, is sent results, returns the value carried to the next activity."""

@@ -1,0 +1,41 @@
+"""What a cell is made of: its endpoints and the names and limits that every room agrees on."""
+
+import re
+from dataclasses import dataclass
+
+NAME_PATTERN = r"^[a-z0-9_-]{1,40}$"
+NO_VERSION = 0
+"""The version of an endpoint that no plan reached yet; plans are counted from 1."""
+MAX_VERSION = 2**53 - 1
+"""Lua counts in doubles: above this, two versions may compare equal that are not."""
+
+
+def valid_name(name: str) -> bool:
+    """Whether `name` may stand in a key, a history event and a histogram tag."""
+    return re.fullmatch(NAME_PATTERN, name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One independent instance of the DNS automation.
+
+    `rollback` keeps a rollback record: a commit is refused when the plan that it would have to roll back
+    to is gone (INCIDENT step 5). `clean_age` is how many generations a plan is kept after its successor
+    was applied; a quarantined plan is purged after `purge_age` more.
+    """
+
+    name: str
+    endpoints: tuple[str, ...]
+    clean_age: int = 8
+    purge_age: int = 8
+    rollback: bool = False
+
+    def __post_init__(self) -> None:
+        for name in (self.name, *self.endpoints):
+            if not valid_name(name):
+                raise ValueError(f"{name!r} is not a name: it must match {NAME_PATTERN}")
+
+
+def endpoint_names(count: int) -> tuple[str, ...]:
+    """`count` endpoints, in the order in which an enactor that starts at the first one walks them."""
+    return tuple(f"e{index:03d}" for index in range(count))

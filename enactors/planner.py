@@ -1,0 +1,29 @@
+"""The planner: publishes the next plan whenever one is due, whatever became of the last (open loop)."""
+
+from dataclasses import dataclass
+
+from enactors.operations import AwaitDue, Done, ListPlans, Plans, Program, Publish
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerState:
+    """What the planner carries: the newest version known to be published."""
+
+    newest: int = 0
+
+
+def publish_next(state: PlannerState) -> Program[PlannerState]:
+    """Publish one plan when it is due.
+
+    What is newest is looked up in the store after a reply that never came, and by a planner that was restarted.
+    """
+    if not (yield AwaitDue()):
+        return state
+    version = state.newest + 1
+    outcome = yield Publish(version)
+    if isinstance(outcome, Done):
+        return PlannerState(version)
+    plans = yield ListPlans()
+    if isinstance(plans, Plans) and plans.applicable:
+        return PlannerState(plans.applicable[-1])
+    return state

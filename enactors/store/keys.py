@@ -1,0 +1,56 @@
+"""The keys of one cell. They share one hash tag, so a cluster keeps a cell on one node.
+
+Beside the layout of the design stand: `refs` (hash, endpoints per plan), `quarantined` (sorted set),
+`fence_seen:<endpoint>` (highest fence seen there) and `announce` (a short stream that wakes enactors).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """All keys of the cell `cell` in trial `trial` of run `run`."""
+
+    run: str
+    trial: str
+    cell: str
+
+    @property
+    def prefix(self) -> str:
+        """What every key begins with; nothing outside it is ever touched."""
+        return f"lb:{{{self.run}.{self.trial}.{self.cell}}}:"
+
+    @property
+    def plans(self) -> str:
+        return f"{self.prefix}plans"
+
+    @property
+    def refs(self) -> str:
+        return f"{self.prefix}refs"
+
+    @property
+    def quarantined(self) -> str:
+        return f"{self.prefix}quarantined"
+
+    @property
+    def announce(self) -> str:
+        return f"{self.prefix}announce"
+
+    @property
+    def history(self) -> str:
+        return f"{self.prefix}history"
+
+    def plan(self, version: int) -> str:
+        return f"{self.prefix}plan:{version}"
+
+    def endpoint(self, name: str) -> str:
+        return f"{self.prefix}endpoint:{name}"
+
+    def lease(self, resource: str) -> str:
+        return f"{self.prefix}lease:{resource}"
+
+    def fence(self, resource: str) -> str:
+        return f"{self.prefix}fence:{resource}"
+
+    def fence_seen(self, endpoint: str) -> str:
+        return f"{self.prefix}fence_seen:{endpoint}"

@@ -1,0 +1,4 @@
+if seen ~= previous then
+  return refuse('changed')
+end
+return apply()

@@ -1,0 +1,4 @@
+if tonumber(version) <= tonumber(previous) then
+  return refuse('not_newer')
+end
+return apply()

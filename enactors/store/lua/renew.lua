@@ -1,0 +1,8 @@
+-- KEYS: 1 lease, 2 history. ARGV: resource, enactor, attempt, token, fence, ttl_ms.
+if redis.call('GET', KEYS[1]) ~= ARGV[4] then
+  append(KEYS[2], 'reject', '', '', '', ARGV[2], ARGV[3], ARGV[1], ARGV[4], ARGV[5], '', 'lease_lost', '')
+  return 'lease_lost:0'
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[6])
+append(KEYS[2], 'renew', '', '', '', ARGV[2], ARGV[3], ARGV[1], ARGV[4], ARGV[5], expires_us(ARGV[6]), '', '')
+return 0

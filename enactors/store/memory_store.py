@@ -1,0 +1,248 @@
+"""The plan version store in memory: the twin of the Redis store, one step a call, no server.
+
+Time stands still until `advance` is called: leases expire by it as they do in Redis (at millisecond
+resolution: a key set with PX lives until the clock's milliseconds are past its deadline).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from enactors.operations import (
+    Commit,
+    CommitRule,
+    DeletePlan,
+    DeleteRule,
+    Done,
+    Outcome,
+    Plans,
+    Reason,
+    Refused,
+    RegisterFence,
+)
+from enactors.plan import Cell
+from enactors.store.events import Event
+from leases.lease import Lease
+
+
+@dataclass
+class Endpoint:
+    """One endpoint: the version in force, and how often it was written (what WATCH looks at)."""
+
+    version: int = 0
+    rollback: int = 0
+    writes: int = 0
+    fence_seen: int = 0
+
+
+@dataclass
+class Grant:
+    """A lease that stands: its token, and the millisecond after which it is gone."""
+
+    token: str
+    deadline_ms: int
+
+
+@dataclass
+class MemoryCell:
+    """All that one cell's keys hold in Redis."""
+
+    cell: Cell
+    now_us: int = 1_700_000_000_000_000
+    live: set[int] = field(default_factory=set)
+    quarantined: set[int] = field(default_factory=set)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    leases: dict[str, Grant] = field(default_factory=dict)
+    fences: dict[str, int] = field(default_factory=dict)
+    history: list[Event] = field(default_factory=list)
+
+    def advance(self, ms: float) -> None:
+        """Let time pass."""
+        self.now_us += int(ms * 1000)
+
+    def at(self, endpoint: str) -> Endpoint:
+        return self.endpoints.setdefault(endpoint, Endpoint())
+
+    def holder(self, resource: str) -> str | None:
+        """Return the token that holds `resource`, unless its time is over."""
+        grant = self.leases.get(resource)
+        if grant is None or self.now_us // 1000 > grant.deadline_ms:
+            return None
+        return grant.token
+
+    def active(self, version: int) -> int:
+        return sum(endpoint.version == version for endpoint in self.endpoints.values())
+
+
+class MemoryStore:
+    """The client `client` of a MemoryCell. See `Store` for what its methods promise."""
+
+    def __init__(self, shared: MemoryCell, client: str) -> None:
+        self._shared = shared
+        self._client = client
+        self._watched: dict[str, int] = {}
+
+    def publish(self, version: int, attempt: int) -> Outcome:
+        newest = self.newest()
+        facts = {"version": version, "previous": newest, "attempt": attempt}
+        if version <= newest:
+            self._event("reject", reason=Reason.NOT_NEWEST, **facts)
+            return Refused(Reason.NOT_NEWEST, newest)
+        self._shared.live.add(version)
+        self._event("publish", **facts)
+        return Done(newest)
+
+    def newest(self) -> int:
+        return max(self._shared.live, default=0)
+
+    def plans(self) -> Plans:
+        return Plans(tuple(sorted(self._shared.live)), tuple(sorted(self._shared.quarantined)))
+
+    def read(self, endpoint: str, *, watch: bool = False) -> int:
+        at = self._shared.at(endpoint)
+        if watch:
+            self._watched = {endpoint: at.writes}
+        return at.version
+
+    def register_fence(self, step: RegisterFence, attempt: int) -> int | Refused:
+        at, lease = self._shared.at(step.endpoint), step.lease
+        assert lease.fence is not None
+        facts = self._facts(step.endpoint, step.version, attempt, lease)
+        if lease.fence < at.fence_seen:
+            self._event("reject", reason="read_fence_too_low", **facts)
+            return Refused(Reason.FENCE_TOO_LOW, at.version)
+        at.fence_seen = lease.fence
+        self._event("register", **facts)
+        return at.version
+
+    def commit(self, step: Commit, attempt: int) -> Outcome:
+        at = self._shared.at(step.endpoint)
+        facts = self._facts(step.endpoint, step.version, attempt, step.lease)
+        reason = self._why_not(step, at)
+        if reason is Reason.WATCH_CONFLICT:
+            # The aborted EXEC knew nothing of a lease, and neither does the event recorded after it.
+            facts |= {"lease": "", "token": "", "fence": None}
+            self._event("watch_conflict", reason=reason, **facts)
+            return Refused(reason, at.version)
+        if reason is not None:
+            self._event("reject", reason=reason, **facts)
+            return Refused(reason, at.version)
+        previous, at.version = at.version, step.version
+        at.writes += 1
+        if self._shared.cell.rollback:
+            at.rollback = previous
+        if step.rule in (CommitRule.FENCED, CommitRule.FENCE_REGISTERED):
+            assert step.lease is not None
+            assert step.lease.fence is not None
+            at.fence_seen = step.lease.fence
+        self._event("commit", **facts)
+        return Done(previous)
+
+    def delete(self, step: DeletePlan, attempt: int) -> Outcome:
+        shared, version = self._shared, step.version
+        active = shared.active(version)
+        facts = {"version": version, "attempt": attempt, "active_endpoints": active}
+        exists = version in shared.live or version in shared.quarantined
+        if not exists or (step.rule is DeleteRule.QUARANTINE and version in shared.quarantined):
+            self._event("reject", reason=Reason.PLAN_GONE, **facts)
+            return Refused(Reason.PLAN_GONE)
+        if step.rule is DeleteRule.SKIP_ACTIVE and active:
+            self._event("reject", reason=Reason.PLAN_ACTIVE, **facts)
+            return Refused(Reason.PLAN_ACTIVE)
+        shared.live.discard(version)
+        if step.rule is DeleteRule.QUARANTINE:
+            shared.quarantined.add(version)
+            self._event("quarantine", **facts)
+        else:
+            shared.quarantined.discard(version)
+            self._event("delete", **facts)
+        return Done()
+
+    def grant(self, resource: str, ttl_ms: int, token: str, attempt: int) -> Lease | None:
+        shared = self._shared
+        if shared.holder(resource) is not None:
+            return None
+        shared.leases[resource] = Grant(token, shared.now_us // 1000 + ttl_ms)
+        fence = shared.fences[resource] = shared.fences.get(resource, 0) + 1
+        lease = Lease(resource, token, fence, attempt, ttl_ms)
+        self._event("grant", expires_us=shared.now_us + ttl_ms * 1000, **self._lease_facts(lease, attempt))
+        return lease
+
+    def renew(self, lease: Lease, attempt: int) -> Outcome:
+        shared = self._shared
+        if not self._owns(lease, attempt):
+            return Refused(Reason.LEASE_LOST)
+        shared.leases[lease.resource].deadline_ms = shared.now_us // 1000 + lease.ttl_ms
+        expires_us = shared.now_us + lease.ttl_ms * 1000
+        self._event("renew", expires_us=expires_us, **self._lease_facts(lease, attempt))
+        return Done()
+
+    def release(self, lease: Lease, attempt: int) -> Outcome:
+        if not self._owns(lease, attempt):
+            return Refused(Reason.LEASE_LOST)
+        del self._shared.leases[lease.resource]
+        self._event("release", **self._lease_facts(lease, attempt))
+        return Done()
+
+    def validate(self, lease: Lease) -> Outcome:
+        stands = self._shared.holder(lease.resource) == lease.token
+        return Done() if stands else Refused(Reason.LEASE_LOST)
+
+    def history(self) -> Iterator[Event]:
+        return iter(self._shared.history)
+
+    def _why_not(self, step: Commit, at: Endpoint) -> Reason | None:
+        """Return why the store refuses, in the order in which the scripts look."""
+        lease, shared = step.lease, self._shared
+        match step.rule:
+            case CommitRule.WATCH:
+                watched, self._watched = self._watched, {}
+                if any(shared.at(name).writes != writes for name, writes in watched.items()):
+                    return Reason.WATCH_CONFLICT
+            case CommitRule.OWNER_CHECKED:
+                assert lease is not None
+                if shared.holder(lease.resource) != lease.token:
+                    return Reason.NOT_OWNER
+            case CommitRule.FENCED | CommitRule.FENCE_REGISTERED:
+                assert lease is not None
+                assert lease.fence is not None
+                if lease.fence < at.fence_seen:
+                    return Reason.FENCE_TOO_LOW
+            case CommitRule.COMPARE_AND_SET:
+                if step.seen != at.version:
+                    return Reason.CHANGED
+            case CommitRule.MONOTONIC:
+                if step.version <= at.version:
+                    return Reason.NOT_NEWER
+            case CommitRule.UNCONDITIONAL:
+                pass
+        if step.referential and step.version not in shared.live:
+            return Reason.PLAN_GONE
+        gone = at.version and at.version not in shared.live and at.version not in shared.quarantined
+        return Reason.NO_ROLLBACK_PLAN if shared.cell.rollback and gone else None
+
+    def _owns(self, lease: Lease, attempt: int) -> bool:
+        if self._shared.holder(lease.resource) == lease.token:
+            return True
+        self._event("reject", reason=Reason.LEASE_LOST, **self._lease_facts(lease, attempt))
+        return False
+
+    def _facts(self, endpoint: str, version: int, attempt: int, lease: Lease | None) -> "Facts":
+        facts: Facts = {
+            "endpoint": endpoint,
+            "version": version,
+            "previous": self._shared.at(endpoint).version,
+            "attempt": attempt,
+        }
+        if lease is not None:
+            facts |= {"lease": lease.resource, "token": lease.token, "fence": lease.fence}
+        return facts
+
+    @staticmethod
+    def _lease_facts(lease: Lease, attempt: int) -> "Facts":
+        return {"attempt": attempt, "lease": lease.resource, "token": lease.token, "fence": lease.fence}
+
+    def _event(self, kind: str, **facts: int | str | None) -> None:
+        self._shared.history.append(Event(self._shared.now_us, kind, enactor=self._client, **facts))  # type: ignore[arg-type]
+
+
+Facts = dict[str, int | str | None]

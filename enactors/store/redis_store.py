@@ -1,0 +1,239 @@
+"""The plan version store in Redis: every write is one Lua script, which also appends its event."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from enactors.operations import (
+    Commit,
+    CommitRule,
+    DeletePlan,
+    Done,
+    Outcome,
+    Plans,
+    Reason,
+    Refused,
+    RegisterFence,
+)
+from enactors.plan import MAX_VERSION, Cell
+from enactors.store.events import Event, parse_event
+from enactors.store.keys import Keys
+from enactors.store.wire import Prepared, Wire, script
+from leases.lease import Lease
+
+HISTORY_BLOCK = 500
+"""Events per XRANGE while others work: 10,000 would block the server for 7 ms."""
+SCRIPT_OF_RULE = {
+    CommitRule.UNCONDITIONAL: "commit_unconditional",
+    CommitRule.OWNER_CHECKED: "commit_owner_checked",
+    CommitRule.FENCED: "commit_fenced",
+    CommitRule.FENCE_REGISTERED: "commit_fenced",
+    CommitRule.WATCH: "commit_unconditional",
+    CommitRule.COMPARE_AND_SET: "commit_compare_and_set",
+    CommitRule.MONOTONIC: "commit_monotonic",
+}
+OTHER_SCRIPTS = ("watch_conflict", "register_fence", "publish", "delete", "grant", "renew", "release")
+
+
+class RedisStore:
+    """The client `client` of one cell in Redis. See `Store` for what its methods promise."""
+
+    def __init__(self, wire: Wire, keys: Keys, cell: Cell, client: str) -> None:
+        self.wire = wire
+        self.keys = keys
+        self._cell = cell
+        self._client = client
+        self._commits: dict[tuple[str, CommitRule, str, bool], Prepared] = {}
+        self._watching = False
+
+    def load_scripts(self) -> None:
+        """Load every script, so that none is sent within a measured operation or a transaction."""
+        for name in sorted({*SCRIPT_OF_RULE.values(), *OTHER_SCRIPTS}):
+            self.wire.load(script(name))
+
+    def publish(self, version: int, attempt: int) -> Outcome:
+        assert 0 < version <= MAX_VERSION
+        keys = self.keys
+        names = (keys.plans, keys.plan(version), keys.history, keys.announce)
+        return _outcome(
+            self.wire.run(Prepared(script("publish"), names, (version, self._client, attempt), 0))
+        )
+
+    def newest(self) -> int:
+        reply = self.wire.call("ZREVRANGE", self.keys.plans, 0, 0)
+        return int(reply[0]) if reply else 0
+
+    def await_announcement(self, newer_than: int, timeout_ms: int) -> bool:
+        """Block until a plan newer than `newer_than` was announced, or for `timeout_ms`.
+
+        An announcement's stream id is its version, so none can slip through between two calls.
+        """
+        reply = self.wire.call(
+            "XREAD", "COUNT", 1, "BLOCK", timeout_ms, "STREAMS", self.keys.announce, f"{newer_than}-0"
+        )
+        return reply is not None
+
+    def plans(self) -> Plans:
+        applicable, quarantined = self.wire.pipeline(
+            ("ZRANGE", self.keys.plans, 0, -1), ("ZRANGE", self.keys.quarantined, 0, -1)
+        )
+        return Plans(tuple(map(int, applicable)), tuple(map(int, quarantined)))
+
+    def read(self, endpoint: str, *, watch: bool = False) -> int:
+        key = self.keys.endpoint(endpoint)
+        if watch:
+            forget = [("UNWATCH",)] if self._watching else []
+            self._watching = True
+            version = self.wire.pipeline(*forget, ("WATCH", key), ("HGET", key, "version"))[-1]
+        else:
+            version = self.wire.call("HGET", key, "version")
+        return int(version) if version else 0
+
+    def register_fence(self, step: RegisterFence, attempt: int) -> int | Refused:
+        keys, lease = self.keys, step.lease
+        assert lease.fence is not None
+        names = (keys.endpoint(step.endpoint), keys.history, keys.fence_seen(step.endpoint))
+        arguments = (
+            step.endpoint,
+            self._client,
+            step.version,
+            attempt,
+            lease.resource,
+            lease.token,
+            lease.fence,
+        )
+        outcome = _outcome(self.wire.run(Prepared(script("register_fence"), names, arguments, 0)))
+        return outcome if isinstance(outcome, Refused) else outcome.previous
+
+    def commit(self, step: Commit, attempt: int) -> Outcome:
+        lease = step.lease
+        resource = lease.resource if lease else ""
+        cached = (step.endpoint, step.rule, resource, step.referential)
+        prepared = self._commits.get(cached)
+        if prepared is None:
+            prepared = self._commits[cached] = self._prepare_commit(step, resource)
+        arguments = (
+            step.version,
+            attempt,
+            resource,
+            lease.token if lease else "",
+            "" if lease is None or lease.fence is None else lease.fence,
+            "" if step.seen is None else step.seen,
+        )
+        if step.rule is CommitRule.WATCH:
+            return self._commit_watched(step, attempt, prepared, arguments)
+        return _outcome(self.wire.run(prepared, *arguments))
+
+    def delete(self, step: DeletePlan, attempt: int) -> Outcome:
+        keys = self.keys
+        names = (keys.plans, keys.plan(step.version), keys.quarantined, keys.refs, keys.history)
+        arguments = (step.version, self._client, attempt, step.rule.value)
+        return _outcome(self.wire.run(Prepared(script("delete"), names, arguments, 0)))
+
+    def grant(self, resource: str, ttl_ms: int, token: str, attempt: int) -> Lease | None:
+        keys = self.keys
+        names = (keys.lease(resource), keys.fence(resource), keys.history)
+        fence = self.wire.run(
+            Prepared(script("grant"), names, (resource, self._client, attempt, token, ttl_ms), 0)
+        )
+        return Lease(resource, token, fence, attempt, ttl_ms) if fence else None
+
+    def renew(self, lease: Lease, attempt: int) -> Outcome:
+        return self._on_lease("renew", lease, attempt, lease.ttl_ms)
+
+    def release(self, lease: Lease, attempt: int) -> Outcome:
+        return self._on_lease("release", lease, attempt)
+
+    def validate(self, lease: Lease) -> Outcome:
+        stands = self.wire.call("GET", self.keys.lease(lease.resource)) == lease.token.encode()
+        return Done() if stands else Refused(Reason.LEASE_LOST)
+
+    def history(self) -> Iterator[Event]:
+        return map(parse_event, self.history_lines())
+
+    def history_lines(self, block: int = HISTORY_BLOCK) -> Iterator[bytes]:
+        """The lines of the history stream, `block` events a request."""
+        start = "-"
+        while entries := self.wire.call("XRANGE", self.keys.history, start, "+", "COUNT", block):
+            for entry in entries:
+                yield entry[1][1]
+            start = f"({entries[-1][0].decode()}"
+
+    def drain(self, most: int, block: int = HISTORY_BLOCK) -> Iterator[list[bytes]]:
+        """Take up to `most` of the oldest lines out of the stream, in small blocks; what was yielded is trimmed."""
+        for _ in range(0, most, block):
+            entries = self.wire.call("XRANGE", self.keys.history, "-", "+", "COUNT", block)
+            if not entries:
+                return
+            yield [entry[1][1] for entry in entries]
+            milliseconds, sequence = entries[-1][0].split(b"-")
+            after = b"%b-%d" % (milliseconds, int(sequence) + 1)
+            self.wire.call("XTRIM", self.keys.history, "MINID", after)
+
+    def events_waiting(self) -> int:
+        """How many events the history stream holds."""
+        return int(self.wire.call("XLEN", self.keys.history))
+
+    def events_ever(self) -> int:
+        """How many events were ever appended to the history stream, drained ones included (Redis 7 and later, else -1)."""
+        try:
+            fields = self.wire.call("XINFO", "STREAM", self.keys.history)
+        except RuntimeError:
+            return 0
+        info = dict(zip(fields[::2], fields[1::2], strict=True))
+        return int(info.get(b"entries-added", -1))
+
+    def remove_all(self) -> None:
+        """Delete the cell's keys, endpoints before plans, so that no reader ever sees a dangling record of ours."""
+        pattern = self.keys.prefix.replace("[", "\\[") + "*"
+        found: list[bytes] = []
+        cursor = b"0"
+        while True:
+            cursor, names = self.wire.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+            found += names
+            if cursor == b"0":
+                break
+        endpoints = self.keys.endpoint("").encode()
+        found.sort(key=lambda name: not name.startswith(endpoints))
+        for start in range(0, len(found), 1000):
+            self.wire.call("UNLINK", *found[start : start + 1000])
+
+    def _prepare_commit(self, step: Commit, resource: str) -> Prepared:
+        keys = self.keys
+        rule_key = keys.lease(resource) if step.rule is CommitRule.OWNER_CHECKED else keys.fence_seen(step.endpoint)
+        return Prepared(
+            script(SCRIPT_OF_RULE[step.rule]),
+            (keys.endpoint(step.endpoint), keys.history, keys.refs, rule_key),
+            (
+                step.endpoint,
+                self._client,
+                keys.plan(0)[:-1],
+                int(self._cell.rollback),
+                int(step.referential),
+            ),
+            more=6,
+        )
+
+    def _commit_watched(
+        self, step: Commit, attempt: int, prepared: Prepared, arguments: tuple[Any, ...]
+    ) -> Outcome:
+        self._watching = False
+        reply = self.wire.transaction(prepared, *arguments)
+        if reply is not None:
+            return _outcome(reply)
+        names = (self.keys.endpoint(step.endpoint), self.keys.history)
+        deferred = (step.endpoint, self._client, step.version, attempt)
+        return _outcome(self.wire.run(Prepared(script("watch_conflict"), names, deferred, 0)))
+
+    def _on_lease(self, name: str, lease: Lease, attempt: int, *more: int) -> Outcome:
+        names = (self.keys.lease(lease.resource), self.keys.history)
+        fence = "" if lease.fence is None else lease.fence
+        arguments = (lease.resource, self._client, attempt, lease.token, fence, *more)
+        return _outcome(self.wire.run(Prepared(script(name), names, arguments, 0)))
+
+
+def _outcome(reply: Any) -> Done | Refused:
+    """A number is the version before; a text is `reason:version before`."""
+    if isinstance(reply, int):
+        return Done(reply)
+    reason, _, previous = reply.decode().partition(":")
+    return Refused(Reason(reason), int(previous))

@@ -1,0 +1,65 @@
+"""The face of a plan version store, as one client of it sees it."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from enactors.operations import Commit, DeletePlan, Outcome, Plans, Refused, RegisterFence
+from enactors.store.events import Event
+from leases.lease import Lease
+
+
+class Store(Protocol):
+    """One client's session with one cell.
+
+    Every write is atomic and appends its event to the history in the same step, refusals with their reason.
+    `attempt` is the client's own number of the call; it stands in the event. A reply that never came is
+    raised as `ReplyUnknown`, a server that can't be reached as `ServerDown` (`enactors.store.wire`).
+    """
+
+    def publish(self, version: int, attempt: int) -> Outcome:
+        """Make a plan available; refused unless it is newer than the newest."""
+        ...
+
+    def newest(self) -> int:
+        """Return the newest applicable plan; 0 if there is none."""
+        ...
+
+    def plans(self) -> Plans:
+        """List the plans that exist."""
+        ...
+
+    def read(self, endpoint: str, *, watch: bool = False) -> int:
+        """Return an endpoint's version; with `watch`, its next `watch` commit notices any write since."""
+        ...
+
+    def register_fence(self, step: RegisterFence, attempt: int) -> int | Refused:
+        """Record the lease's fence as seen at the endpoint and read, or refuse it if a higher one was seen."""
+        ...
+
+    def commit(self, step: Commit, attempt: int) -> Outcome:
+        """Point an endpoint at a plan under the step's rule."""
+        ...
+
+    def delete(self, step: DeletePlan, attempt: int) -> Outcome:
+        """Delete or quarantine a plan."""
+        ...
+
+    def grant(self, resource: str, ttl_ms: int, token: str, attempt: int) -> Lease | None:
+        """Try once to take a lease."""
+        ...
+
+    def renew(self, lease: Lease, attempt: int) -> Outcome:
+        """Prolong a lease to its full time to live."""
+        ...
+
+    def release(self, lease: Lease, attempt: int) -> Outcome:
+        """Give a lease back."""
+        ...
+
+    def validate(self, lease: Lease) -> Outcome:
+        """Look whether a lease still stands. Writes nothing."""
+        ...
+
+    def history(self) -> Iterator[Event]:
+        """All events of the cell, in the order in which they happened."""
+        ...

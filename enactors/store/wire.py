@@ -1,0 +1,163 @@
+"""One connection to the server, one request at a time, below redis-py's client API.
+
+redis-py makes the connection (URL, TLS, AUTH, SELECT); then its socket is used directly, because its client
+costs more than the commit that it carries (DESIGN section 7). There are no retries: a retry would repeat a
+write whose reply was lost.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import hiredis
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+Argument = str | int | float | bytes
+DEFAULT_TIMEOUT_S = 1.0
+RECEIVE_BYTES = 65_536
+
+
+class ServerDown(ConnectionError):
+    """The server can't be reached; nothing was sent."""
+
+
+class ReplyUnknown(ConnectionError):
+    """The request was sent and its reply never came: it may have happened or not."""
+
+
+class ServerError(RuntimeError):
+    """The server answered with an error that we do not expect."""
+
+
+class Script:
+    """A Lua script of `enactors/store/lua`, with what stands before it, and the name that EVALSHA wants."""
+
+    def __init__(self, name: str) -> None:
+        folder = files("enactors.store").joinpath("lua")
+        parts = ["prelude.lua", *(["apply.lua"] if name.startswith("commit_") else []), f"{name}.lua"]
+        self.name = name
+        self.source = "".join(folder.joinpath(part).read_text(encoding="utf-8") for part in parts).encode()
+        self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
+
+
+@cache
+def script(name: str) -> Script:
+    """Read a script once per process."""
+    return Script(name)
+
+
+class Prepared:
+    """An EVALSHA whose keys and first arguments never change: only the last `more` arguments are packed anew."""
+
+    __slots__ = ("head", "script")
+
+    def __init__(self, source: Script, keys: Sequence[str], arguments: Sequence[Argument], more: int) -> None:
+        fixed = ["EVALSHA", source.sha, len(keys), *keys, *arguments]
+        self.script = source
+        self.head = b"*%d\r\n" % (len(fixed) + more) + b"".join(map(_bulk, fixed))
+
+
+class Wire:
+    """A connection that reconnects by itself after it broke, and never repeats a request."""
+
+    def __init__(self, url: str, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        self._pool = redis.ConnectionPool.from_url(
+            url,
+            protocol=2,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._url = url
+        self._connection: Any = None
+        self._socket: Any = None
+        self._reader = hiredis.Reader()
+
+    def call(self, *arguments: Argument) -> Any:
+        """Send one command and return its reply (bytes, int, list or None).
+
+        Raises ServerDown, ReplyUnknown, or ServerError for an error reply.
+        """
+        return _value(self._exchange(_pack(arguments), 1)[0])
+
+    def pipeline(self, *commands: Sequence[Argument]) -> list[Any]:
+        """Send several commands at once; error replies stand among the replies as `hiredis.ReplyError`."""
+        return self._exchange(b"".join(map(_pack, commands)), len(commands))
+
+    def run(self, prepared: Prepared, *arguments: Argument) -> Any:
+        """Run a prepared script with its last arguments; load it if the server does not know it."""
+        payload = prepared.head + b"".join(map(_bulk, arguments))
+        reply = self._exchange(payload, 1)[0]
+        if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
+            self.load(prepared.script)
+            reply = self._exchange(payload, 1)[0]
+        return _value(reply)
+
+    def transaction(self, prepared: Prepared, *arguments: Argument) -> Any:
+        """Run a prepared script in MULTI/EXEC; None if a watched key was written.
+
+        The script must be loaded before: NOSCRIPT inside EXEC would end the transaction without its write.
+        """
+        payload = _pack(("MULTI",)) + prepared.head + b"".join(map(_bulk, arguments)) + _pack(("EXEC",))
+        outcome = _value(self._exchange(payload, 3)[2])
+        return None if outcome is None else _value(outcome[0])
+
+    def load(self, source: Script) -> None:
+        """Load a script into the server."""
+        self.call("SCRIPT", "LOAD", source.source)
+
+    def close(self) -> None:
+        """Close the connection; the next call would open a new one."""
+        if self._connection is not None:
+            self._connection.disconnect()
+        self._connection = self._socket = None
+        self._reader = hiredis.Reader()
+
+    def _connect(self) -> Any:
+        connection = self._pool.make_connection()
+        try:
+            connection.connect()
+        except (redis.RedisError, OSError) as error:
+            raise ServerDown(f"{self._url}: {error}") from error
+        self._connection = connection
+        self._socket = connection._sock  # noqa: SLF001  (the socket is what this file is for)
+        return self._socket
+
+    def _exchange(self, payload: bytes, replies: int) -> list[Any]:
+        socket = self._socket or self._connect()
+        reader = self._reader
+        try:
+            socket.sendall(payload)
+            received = []
+            while len(received) < replies:
+                reply = reader.gets()
+                if reply is not False:
+                    received.append(reply)
+                    continue
+                data = socket.recv(RECEIVE_BYTES)
+                if not data:
+                    raise ConnectionResetError("the server closed the connection")  # noqa: TRY301
+                reader.feed(data)
+        except OSError as error:
+            self.close()
+            raise ReplyUnknown(f"{self._url}: {error}") from error
+        return received
+
+
+def _value(reply: Any) -> Any:
+    if isinstance(reply, hiredis.ReplyError):
+        raise ServerError(str(reply))
+    return reply
+
+
+def _pack(arguments: Sequence[Argument]) -> bytes:
+    return b"*%d\r\n" % len(arguments) + b"".join(map(_bulk, arguments))
+
+
+def _bulk(argument: Argument) -> bytes:
+    data = argument if isinstance(argument, bytes) else str(argument).encode()
+    return b"$%d\r\n%b\r\n" % (len(data), data)

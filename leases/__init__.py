@@ -1,0 +1,1 @@
+"""What is compared: guards, and the lease managers that they may use."""

@@ -1,0 +1,199 @@
+"""A guard is four choices: decide x exclude x commit x clean. This file parses and validates them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from enactors.operations import CommitRule
+from enactors.plan import NAME_PATTERN
+from leases.definitions import Definition, DefinitionError, nearest, read_toml, validate
+from leases.lease import Wait
+from leases.manager import LeaseManager, LibraryManager
+from leases.registry import plugins
+from leases.verdict import Verdict
+
+PRESETS_FILE = Path(__file__).with_name("presets.toml")
+LEASE_RULES = frozenset({CommitRule.OWNER_CHECKED, CommitRule.FENCED, CommitRule.FENCE_REGISTERED})
+FENCE_RULES = frozenset({CommitRule.FENCED, CommitRule.FENCE_REGISTERED})
+SEEN_RULES = frozenset({CommitRule.WATCH, CommitRule.COMPARE_AND_SET})
+DEFAULT_TTL_MS = 100
+
+
+class Pick(StrEnum):
+    """When the plan is picked, in relation to the lease."""
+
+    BEFORE = "before"
+    INSIDE = "inside"
+
+
+class Check(StrEnum):
+    """When the plan is checked against the endpoint."""
+
+    NEVER = "never"
+    ONCE = "once"
+    PER_ENDPOINT = "per_endpoint"
+    INSIDE = "inside"
+
+
+class Scope(StrEnum):
+    """What one lease covers."""
+
+    ENDPOINT = "endpoint"
+    CELL = "cell"
+
+
+class Renewal(StrEnum):
+    """Who prolongs a lease."""
+
+    NONE = "none"
+    WATCHDOG = "watchdog"
+
+
+class OnLoss(StrEnum):
+    """What an owner does when it is told that its lease is lost."""
+
+    RETRY = "retry"
+    ABANDON = "abandon"
+
+
+class CleanRule(StrEnum):
+    """Who may delete an old plan."""
+
+    BY_AGE = "by_age"
+    CHECK_THEN_DELETE = "check_then_delete"
+    SKIP_ACTIVE = "skip_active"
+    QUARANTINE = "quarantine"
+
+
+class Decide(Definition):
+    """When the plan is picked and when it is checked."""
+
+    pick: Pick = Pick.BEFORE
+    check: Check
+
+
+class Waiting(Definition):
+    """How an enactor waits for a lease; milliseconds."""
+
+    poll_ms: float = Field(default=1.0, gt=0, le=10_000)
+    poll_max_ms: float = Field(default=16.0, gt=0, le=10_000)
+    timeout_ms: float = Field(default=2_000.0, gt=0, le=60_000)
+
+    def value(self) -> Wait:
+        """The same, as programs use it."""
+        return Wait(self.poll_ms, self.poll_max_ms, self.timeout_ms)
+
+
+class Exclude(Definition):
+    """The lease: who grants it, what it covers, how long it lives and who renews it."""
+
+    manager: str
+    scope: Scope = Scope.ENDPOINT
+    ttl_ms: int = Field(default=DEFAULT_TTL_MS, ge=50, le=600_000)
+    renewal: Renewal = Renewal.NONE
+    on_loss: OnLoss = OnLoss.RETRY
+    wait: Waiting = Waiting()
+
+    @field_validator("manager")
+    @classmethod
+    def _known(cls, manager: str) -> str:
+        if manager not in plugins("leases.managers"):
+            raise ValueError(nearest("lease manager", manager, plugins("leases.managers")))
+        return manager
+
+
+class Clean(Definition):
+    """Who may delete an old plan; with `referential`, a deleted plan can't be applied."""
+
+    rule: CleanRule = CleanRule.BY_AGE
+    referential: bool = False
+
+    @property
+    def checks_plan(self) -> bool:
+        """Whether a commit looks whether its plan may still be applied; a quarantine means nothing without."""
+        return self.referential or self.rule is CleanRule.QUARANTINE
+
+
+class Guard(Definition):
+    """Everything that stands between an enactor and a stale write.
+
+    `expect` maps a scenario's name, or `default`, to the verdicts that are expected there. `known_bad`
+    admits a combination that is known to be unsafe, for negative controls.
+    """
+
+    name: str = Field(pattern=NAME_PATTERN)
+    about: str
+    decide: Decide
+    exclude: Exclude | None = None
+    commit: CommitRule
+    clean: Clean = Clean()
+    known_bad: bool = False
+    expect: dict[str, list[Verdict]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        check, commit = self.decide.check, self.commit
+        if self.exclude is None and (check is Check.INSIDE or self.decide.pick is Pick.INSIDE):
+            raise ValueError("decide 'inside' means inside a lease: add an exclude table")
+        if self.decide.pick is Pick.INSIDE and check not in (Check.NEVER, Check.INSIDE):
+            raise ValueError("pick 'inside' needs check 'never' or 'inside': no earlier check knows the plan")
+        if commit in LEASE_RULES and self.exclude is None:
+            raise ValueError(f"commit {commit.value!r} needs a lease: add an exclude table")
+        if commit in FENCE_RULES and not self.manager.fencing:
+            fencing = [name for name, manager in plugins("leases.managers").items() if manager.fencing]
+            raise ValueError(
+                f"commit {commit.value!r} needs a fencing number, which the lease manager "
+                f"{self.manager.name!r} does not give: use one of {', '.join(fencing)}"
+            )
+        if commit is CommitRule.FENCE_REGISTERED and check is not Check.INSIDE:
+            raise ValueError("commit 'fence_registered' registers its fence at the read: it needs check 'inside'")
+        if commit in SEEN_RULES and check is Check.NEVER:
+            raise ValueError(f"commit {commit.value!r} compares with what the check read: it needs a check")
+        if commit in SEEN_RULES and check is Check.ONCE and not self.known_bad:
+            raise ValueError(
+                f"commit {commit.value!r} with check 'once' compares with an old read: use check 'per_endpoint', "
+                "or say known_bad = true"
+            )
+        return self
+
+    @property
+    def manager(self) -> LeaseManager:
+        """The lease manager. Only for a guard that has one."""
+        assert self.exclude is not None
+        manager: LeaseManager = plugins("leases.managers")[self.exclude.manager]
+        return manager
+
+    @property
+    def library(self) -> LibraryManager | None:
+        """The lease manager, where it is a third-party lock."""
+        if self.exclude is None or not isinstance(self.manager, LibraryManager):
+            return None
+        return self.manager
+
+    @property
+    def ttl_ms(self) -> int:
+        """The lease's time to live; what a pause is measured by also where there is no lease."""
+        return self.exclude.ttl_ms if self.exclude else DEFAULT_TTL_MS
+
+    def expected(self, scenario: str) -> list[Verdict]:
+        """Which verdicts are expected under `scenario`; `clean` where nothing is said."""
+        return self.expect.get(scenario, self.expect.get("default", [Verdict.CLEAN]))
+
+
+def parse_guards(tables: dict[str, Any], place: str) -> dict[str, Guard]:
+    """Parse the `[guard.NAME]` tables of one file. Raises DefinitionError."""
+    if not isinstance(tables, dict):
+        raise DefinitionError(f"{place}: guard: must be a table of guards, as in [guard.my_guard]")
+    guards = {}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise DefinitionError(f"{place}: guard.{name}: must be a table, as in [guard.{name}]")
+        guards[name] = validate(Guard, {**table, "name": name}, place, ("guard", name))
+    return guards
+
+
+def presets() -> dict[str, Guard]:
+    """The named guards of `presets.toml`, in the order of the file."""
+    return parse_guards(read_toml(PRESETS_FILE)["guard"], PRESETS_FILE.name)

@@ -1,0 +1,27 @@
+"""A lease as its owner knows it, and how an owner waits for one."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lock with a time limit.
+
+    `token` is the owner's proof, `fence` the fencing number or None where the manager gives none, and
+    `grant` the owner's attempt number under which the grant stands in history and journal.
+    """
+
+    resource: str
+    token: str
+    fence: int | None
+    grant: int
+    ttl_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Poll for a lease: the pause doubles from `poll_ms` up to `poll_max_ms`; give up after `timeout_ms`."""
+
+    poll_ms: float = 1.0
+    poll_max_ms: float = 16.0
+    timeout_ms: float = 2_000.0

@@ -1,0 +1,1 @@
+"""One small file a lease manager; each exports `PLUGIN`."""

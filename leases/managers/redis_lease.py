@@ -1,0 +1,44 @@
+"""The textbook lock on one Redis: SET NX PX with a random token, released and renewed by comparing it.
+
+Protocol: redis.io, "Distributed Locks with Redis", the single-instance part. The fencing number comes from
+INCR in the script that grants, so its order is the order of the grants.
+"""
+
+from enactors.operations import (
+    AcquireLease,
+    Outcome,
+    Program,
+    ReleaseLease,
+    RenewLease,
+    Unknown,
+    ValidateLease,
+)
+from leases.lease import Lease, Wait
+
+
+class RedisLease:
+    """Our own protocol; the operations' scripts stand in `enactors/store/lua`."""
+
+    name = "redis"
+    about = "SET NX PX with a random token; release and renew compare it in Lua; fencing number from INCR"
+    fencing = True
+    audited = True
+
+    def acquire(self, resource: str, ttl_ms: int, wait: Wait) -> Program[Lease | None | Unknown]:
+        lease: Lease | None | Unknown = yield AcquireLease(resource, ttl_ms, wait)
+        return lease
+
+    def renew(self, lease: Lease) -> Program[Outcome | None]:
+        outcome: Outcome = yield RenewLease(lease)
+        return outcome
+
+    def validate(self, lease: Lease) -> Program[Outcome | None]:
+        outcome: Outcome = yield ValidateLease(lease)
+        return outcome
+
+    def release(self, lease: Lease) -> Program[Outcome | None]:
+        outcome: Outcome = yield ReleaseLease(lease)
+        return outcome
+
+
+PLUGIN = RedisLease()

@@ -1,0 +1,32 @@
+"""Find the plug-ins of a kind: one module each in a package of ours, or an entry point of another package.
+
+A module of ours exports `PLUGIN`. A third party names an entry point, say
+`[project.entry-points."leasebench.managers"] mylock = "mypackage.locks:PLUGIN"`.
+"""
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+from typing import Any
+
+
+@cache
+def plugins(package: str) -> dict[str, Any]:
+    """All plug-ins of `package` (such as `leases.managers`), keyed by their `name`.
+
+    Third-party entry points are looked for in the group `leasebench.<last part of package>`.
+    Raises ValueError if two plug-ins share a name.
+    """
+    found: dict[str, Any] = {}
+    room = import_module(package)
+    ours = [
+        import_module(f"{package}.{module.name}").PLUGIN
+        for module in sorted(iter_modules(room.__path__), key=lambda module: module.name)
+    ]
+    theirs = [point.load() for point in entry_points(group=f"leasebench.{package.rpartition('.')[2]}")]
+    for plugin in (*ours, *theirs):
+        if plugin.name in found:
+            raise ValueError(f"two plug-ins of {package} are named {plugin.name!r}: rename one")
+        found[plugin.name] = plugin
+    return found
