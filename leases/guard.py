@@ -139,6 +139,8 @@ class Guard(Definition):
             raise ValueError("decide 'inside' means inside a lease: add an exclude table")
         if self.decide.pick is Pick.INSIDE and check not in (Check.NEVER, Check.INSIDE):
             raise ValueError("pick 'inside' needs check 'never' or 'inside': no earlier check knows the plan")
+        if self.library is not None and self.exclude and self.exclude.renewal is Renewal.WATCHDOG:
+            raise ValueError("renewal 'watchdog' is for our own lease managers: a library's lock has one owner thread")
         if commit in LEASE_RULES and self.exclude is None:
             raise ValueError(f"commit {commit.value!r} needs a lease: add an exclude table")
         if commit in FENCE_RULES and not self.manager.fencing:

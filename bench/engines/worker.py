@@ -1,32 +1,29 @@
-"""The child's side of the engine `processes`: one process, one program.
+"""The child's side of the engine `processes`: one process, one program, and a renewer on a thread of its own.
 
-Every operation passes through `Worker.execute`: there it is timed, journalled and, where a fault says so,
-stopped or delayed at that boundary.
+Where a fault says so, the process is stopped or delayed at the boundary of an operation.
 """
 
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from math import log
-from pathlib import Path
+from queue import SimpleQueue
 from random import Random
 from secrets import token_hex
 from time import perf_counter_ns, sleep
-from typing import Any, TypeVar
+from typing import Any
 
+from bench.engines.executor import Executor, ProcessSpec
 from bench.engines.tether import die_with_parent
-from bench.faults import Action, Boundary, Delay, Pause, Strike, Victim
-from bench.suite import Arrivals, Load
-from enactors.enactor import CELL_LEASE, Enactor, EnactorState
+from bench.faults import Action, Boundary, Pause, Victim
+from bench.suite import Arrivals
+from enactors.enactor import Enactor, EnactorState
 from enactors.operations import (
-    UNKNOWN,
     AcquireLease,
     AwaitDue,
     AwaitPlan,
     Belief,
-    CallLibrary,
     Commit,
     DeletePlan,
     Done,
@@ -34,15 +31,11 @@ from enactors.operations import (
     ListPlans,
     Operation,
     Outcome,
-    Plans,
-    Program,
     Publish,
     ReadEndpoint,
-    Reason,
     Refused,
     RegisterFence,
     ReleaseLease,
-    RenewLease,
     Sleep,
     StartRenewal,
     StopRenewal,
@@ -50,42 +43,17 @@ from enactors.operations import (
     Withdraw,
     Work,
 )
-from enactors.plan import Cell
 from enactors.planner import PlannerState, publish_next
-from enactors.store.keys import Keys
-from enactors.store.redis_store import RedisStore
-from enactors.store.wire import ReplyUnknown, ServerDown, Wire
-from leases.guard import Guard
 from leases.lease import Lease
-from leases.manager import Library
 from leases.renewal import keep_alive
-from results import journal
-from results.journal import CELL_RESOURCE, NO_ENDPOINT, Journal, Kind, Live, State
+from results.journal import NO_ENDPOINT, Kind, Live, State
+from results.journal import Outcome as Came
 
-Carried = TypeVar("Carried")
 STOP_CHECK_MS = 50
 """How long a wait goes on before it looks whether the load is over."""
 SPIN_NS = 500_000
-REASON_NUMBERS = {reason: number for number, reason in enumerate(Reason, start=1)}
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessSpec:
-    """All that one process needs to know."""
-
-    name: str
-    url: str
-    keys: Keys
-    cell: Cell
-    guard: Guard
-    load: Load
-    strikes: tuple[Strike, ...]
-    seed: int
-    journal: Path
-    cpus: tuple[int, ...]
-    timeout_s: float
-    enactor: int | None = None
-    """The enactor's number; None for the planner."""
+RENEWER_ATTEMPTS = 1 << 40
+"""Where a renewer's attempt numbers begin, so that they differ from those of its enactor."""
 
 
 def main(spec: ProcessSpec, control: Any) -> None:
@@ -100,7 +68,7 @@ def main(spec: ProcessSpec, control: Any) -> None:
         order = control.recv()
         if order[0] == "start":
             wait_until(order[1])
-            worker.work()
+            worker.work(order[1])
         worker.close()
         control.send(("done",))
     except (EOFError, BrokenPipeError):
@@ -126,134 +94,277 @@ def due_times(arrivals: Arrivals, rng: Random) -> Iterator[int]:
     gap_ns = 1e9 / arrivals.rate_per_s
     due = 0.0
     while True:
-        if arrivals.arrivals == "poisson":
-            due += rng.expovariate(1.0) * gap_ns
-            yield int(due)
-        elif arrivals.arrivals == "steady":
-            due += gap_ns
-            yield int(due)
-        else:
+        if arrivals.arrivals == "burst":
             due += gap_ns * arrivals.burst_size
             for _ in range(arrivals.burst_size):
                 yield int(due)
+        else:
+            due += gap_ns * (rng.expovariate(1.0) if arrivals.arrivals == "poisson" else 1.0)
+            yield int(due)
 
 
-class Executor:
-    """Drives programs: times and journals each operation, and sends its result back."""
+class Worker(Executor):
+    """Runs the planner or an enactor."""
 
-    def __init__(self, spec: ProcessSpec, journal_path: Path, name: str) -> None:
-        self.spec = spec
-        self.wire = Wire(spec.url, spec.timeout_s)
-        self.store = RedisStore(self.wire, spec.keys, spec.cell, name)
-        self.store.load_scripts()
-        self.journal = Journal(journal_path)
-        self._attempt = 0
-        self._due_ns = 0
-        self._service_ns = 0
-        self._numbers = {name: number for number, name in enumerate(spec.cell.endpoints)}
-        self._numbers[CELL_LEASE] = CELL_RESOURCE
-        self._library: Library | None = None
-        library = spec.guard.library
-        if library is not None:
-            self._library = library.connect(spec.url, spec.timeout_s)
-        self.steps: dict[type[Any], tuple[Kind, Callable[[Any, int], Any]]] = {
-            RenewLease: (Kind.RENEW, lambda step, attempt: self.store.renew(step.lease, attempt)),
-            CallLibrary: (Kind.RENEW, self._call_library),
+    def __init__(self, spec: ProcessSpec, control: Any) -> None:
+        super().__init__(spec, spec.journal, spec.name)
+        self._control = control
+        self._rng = Random(spec.seed)
+        self._start_ns = 0
+        self._due = due_times(spec.load.planner, Random(spec.seed + 1))
+        self._plan_since_ns = 0
+        self._raced_version = 0
+        self._live = dict.fromkeys((Live.COMMITS, Live.STALE, Live.RACED_APPLICATIONS), 0)
+        self._stopping = False
+        self._renewer: Renewer | None = None
+        self._boundaries = self._arm_faults()
+        self.steps |= {
+            AwaitPlan: (Kind.DISCOVER, self._await_plan),
+            AcquireLease: (Kind.ACQUIRE, self._acquire),
+            ReadEndpoint: (Kind.CHECK, lambda step, _: self.store.read(step.endpoint, watch=step.watch)),
+            RegisterFence: (Kind.CHECK, self.store.register_fence),
+            Commit: (Kind.COMMIT, self._commit),
+            ReleaseLease: (Kind.RELEASE, lambda step, attempt: self.store.release(step.lease, attempt)),
+            ValidateLease: (Kind.VALIDATE, lambda step, _: self.store.validate(step.lease)),
+            ListPlans: (Kind.CLEAN, lambda _step, _: self.store.plans()),
+            DeletePlan: (Kind.CLEAN, self.store.delete),
+            Publish: (Kind.PUBLISH, self._publish),
         }
-        self.quiet: dict[type[Any], Callable[[Any], Any]] = {Sleep: self._sleep}
+        if spec.load.work.median_ms > 0:
+            self.steps[Work] = (Kind.WORK, self._work)
+        self.quiet |= {
+            AwaitDue: self._await_due,
+            Withdraw: self._withdraw,
+            Finish: self._finish,
+            Work: lambda _: None,
+            StartRenewal: self._start_renewal,
+            StopRenewal: lambda step: self._renewing().stop(step.lease),
+            Belief: lambda step: self._renewing().believes(step.lease),
+        }
 
-    def drive(self, program: Program[Carried]) -> Carried:
-        """Run one activity to its end and return what it carries on."""
-        result: Any = None
-        try:
-            while True:
-                result = self.execute(program.send(result))
-        except StopIteration as end:
-            carried: Carried = end.value
-            return carried
+    def work(self, start_ns: int) -> None:
+        """Run activities from the agreed start until told to stop."""
+        self._start_ns = start_ns
+        self.journal.show(Live.STATE, State.WORKING)
+        if self.spec.enactor is None:
+            planner = PlannerState()
+            while not self._stopping:
+                planner = self.drive(publish_next(planner))
+            return
+        count, enactors = len(self.spec.cell.endpoints), self.spec.load.enactors
+        enactor = Enactor(self.spec.cell, self.spec.guard, self.spec.enactor * count // enactors)
+        state = EnactorState()
+        while not self._told_to_stop():
+            state = self.drive(enactor.next_activity(state))
+            self.journal.show(Live.VERSION, state.finished)
 
     def execute(self, step: Operation) -> Any:
-        """Execute one operation: the one place through which every one of them passes."""
-        known = self.steps.get(type(step))
-        if known is None:
-            return self.quiet[type(step)](step)
-        kind, run = known
-        if kind is Kind.RENEW and type(step) is CallLibrary:
-            kind = LIBRARY_KINDS[type(step.call)]
-        attempt = self._attempt = self._attempt + 1
-        lease: Lease | None = getattr(getattr(step, "call", step), "lease", None)
-        self._service_ns = 0
-        start = perf_counter_ns()
-        self.journal.begin(
-            kind,
-            start,
-            self._due_ns,
-            attempt,
-            getattr(step, "version", 0),
-            lease.grant if lease else 0,
-            self._numbers.get(self._place(step, lease), NO_ENDPOINT),
-        )
-        try:
-            result = run(step, attempt)
-        except ReplyUnknown:
-            result = UNKNOWN
-        end = perf_counter_ns()
-        self.journal.end(end, self._service_ns or end - start, *_numbers(result))
+        """Execute one operation, with what the faults do before and after it."""
+        if not self._boundaries:
+            return super().execute(step)
+        self._strike("before", step)
+        result = super().execute(step)
+        self._strike("after", step)
         return result
 
     def close(self) -> None:
-        """Close journal and connections."""
-        self.journal.close()
-        self.wire.close()
-        if self._library is not None:
-            self._library.close()
+        """End the renewer, then the rest."""
+        if self._renewer is not None:
+            self._renewer.close()
+        super().close()
 
-    @staticmethod
-    def _place(step: Any, lease: Lease | None) -> str:
-        if lease is not None and not hasattr(step, "endpoint"):
-            return lease.resource
-        step = getattr(step, "call", step)
-        place: str = getattr(step, "endpoint", "") or getattr(step, "resource", "")
-        return place
+    def _arm_faults(self) -> list[tuple[int, Boundary]]:
+        if self.spec.enactor is None:
+            return []
+        victim = Victim(self.spec.name, self.spec.enactor, self.spec.guard.ttl_ms)
+        armed = []
+        for number, strike in enumerate(self.spec.strikes):
+            boundary = strike.boundary(victim, Random(self.spec.seed + 100 + number))
+            if boundary is not None:
+                armed.append((number, boundary))
+        return armed
 
-    def _sleep(self, step: Sleep) -> None:
-        sleep(step.ms / 1000)
+    def _strike(self, when: str, step: Operation) -> None:
+        for number, boundary in self._boundaries:
+            action = boundary(when, step)
+            if action is not None:
+                self._suffer(number, action)
 
-    def _call_library(self, step: CallLibrary, attempt: int) -> Lease | Outcome | None:
-        assert self._library is not None
-        call = step.call
-        if isinstance(call, AcquireLease):
-            key = self.spec.keys.lease(call.resource)
-            token = self._library.acquire(key, call.ttl_ms, call.wait)
-            return None if token is None else Lease(call.resource, token, None, attempt, call.ttl_ms)
-        key = self.spec.keys.lease(call.lease.resource)
-        if isinstance(call, RenewLease):
-            stands = self._library.renew(key)
-        elif isinstance(call, ReleaseLease):
-            stands = self._library.release(key)
+    def _suffer(self, number: int, action: Action) -> None:
+        """Do what a fault asks, and journal it: `attempt` is the fault's number, `seen` the asked microseconds."""
+        kind = Kind.PAUSE if isinstance(action, Pause) else Kind.DELAY
+        start = perf_counter_ns()
+        self.journal.begin(kind, start, 0, number, 0, 0, NO_ENDPOINT)
+        if isinstance(action, Pause):
+            self._control.send(("paused", action.ms))
+            # To this thread: it stops on return from the call, and the whole process with it.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+            self._control.send(("resumed",))
         else:
-            stands = self._library.validate(key)
-        return Done() if stands else Refused(Reason.LEASE_LOST)
+            sleep(action.ms / 1000)
+        end = perf_counter_ns()
+        self.journal.end(end, end - start, int(action.ms * 1000), 0, Came.DONE, 0)
+
+    def _told_to_stop(self) -> bool:
+        if not self._stopping and self._control.poll(0):
+            self._stopping = self._control.recv()[0] == "stop"
+        return self._stopping
+
+    def _await_due(self, _step: AwaitDue) -> bool:
+        due = self._start_ns + next(self._due)
+        while (left := due - perf_counter_ns()) > 0:
+            if self._control.poll(left / 1e9):
+                break
+        self._due_ns = due
+        return not self._told_to_stop()
+
+    def _publish(self, step: Publish, attempt: int) -> Outcome:
+        outcome = self.store.publish(step.version, attempt)
+        if isinstance(outcome, Done):
+            self.journal.show(Live.VERSION, step.version)
+        return outcome
+
+    def _await_plan(self, step: AwaitPlan, _attempt: int) -> int | None:
+        """Wait as the scenario says; the service time is that of the look that found the plan."""
+        idle = False
+        while True:
+            looked = perf_counter_ns()
+            newest = self.store.newest()
+            if newest > step.newer_than:
+                break
+            if self._told_to_stop():
+                return None
+            if not idle:
+                self.journal.show(Live.STATE, State.IDLE)
+                idle = True
+            if self.spec.load.discover == "told":
+                self.store.await_announcement(step.newer_than, STOP_CHECK_MS)
+            else:
+                sleep(self.spec.load.poll_ms / 1000)
+        if idle:
+            self.journal.show(Live.STATE, State.WORKING)
+        self._plan_since_ns = perf_counter_ns()
+        self._service_ns = self._plan_since_ns - looked
+        return newest
+
+    def _acquire(self, step: AcquireLease, attempt: int) -> Lease | None:
+        """Poll for the lease with exponential back-off and jitter."""
+        token, wait = token_hex(8), step.wait
+        deadline = perf_counter_ns() + int(wait.timeout_ms * 1e6)
+        pause_ms = wait.poll_ms
+        while True:
+            lease = self.store.grant(step.resource, step.ttl_ms, token, attempt)
+            if lease is not None:
+                return lease
+            if perf_counter_ns() >= deadline or self._told_to_stop():
+                return None
+            sleep(pause_ms * self._rng.uniform(0.5, 1.0) / 1000)
+            pause_ms = min(pause_ms * 2, wait.poll_max_ms)
+
+    def _commit(self, step: Commit, attempt: int) -> Outcome:
+        outcome = self.store.commit(step, attempt)
+        if isinstance(outcome, Done):
+            self._count(Live.COMMITS)
+            if outcome.previous > step.version:
+                self._count(Live.STALE)
+                self._raced(step.version)
+        elif isinstance(outcome, Refused) and outcome.previous > step.version:
+            self._raced(step.version)
+        return outcome
+
+    def _work(self, _step: Work, _attempt: int) -> None:
+        work = self.spec.load.work
+        sleep(self._rng.lognormvariate(log(work.median_ms), work.sigma) / 1000)
+
+    def _withdraw(self, step: Withdraw) -> None:
+        now = perf_counter_ns()
+        self.journal.begin(Kind.WITHDRAW, now, 0, 0, step.version, 0, self.numbers[step.endpoint])
+        self.journal.end(now, 0, step.seen, 0, Came.DONE, 0)
+        self._raced(step.version)
+
+    def _finish(self, step: Finish) -> None:
+        self.journal.begin(Kind.PLAN, self._plan_since_ns, 0, 0, step.version, 0, NO_ENDPOINT)
+        now = perf_counter_ns()
+        came = Came.DONE if step.complete else Came.NOTHING
+        self.journal.end(now, now - self._plan_since_ns, 0, 0, came, 0)
+
+    def _raced(self, version: int) -> None:
+        if version != self._raced_version:
+            self._raced_version = version
+            self._count(Live.RACED_APPLICATIONS)
+
+    def _count(self, figure: int) -> None:
+        self._live[figure] += 1
+        self.journal.show(figure, self._live[figure])
+
+    def _start_renewal(self, step: StartRenewal) -> None:
+        if self._renewer is None:
+            self._renewer = Renewer(self.spec)
+        self._renewer.start(step.lease)
+
+    def _renewing(self) -> "Renewer":
+        assert self._renewer is not None
+        return self._renewer
 
 
-LIBRARY_KINDS: dict[type[Any], Kind] = {
-    AcquireLease: Kind.ACQUIRE,
-    RenewLease: Kind.RENEW,
-    ReleaseLease: Kind.RELEASE,
-    ValidateLease: Kind.VALIDATE,
-}
+class Renewer(Executor):
+    """The second program of an enactor: a thread, a connection and a journal of its own."""
 
+    def __init__(self, spec: ProcessSpec) -> None:
+        path = spec.journal.with_name(f"{spec.journal.stem}-renewer{spec.journal.suffix}")
+        super().__init__(spec, path, spec.name)
+        self._attempt = RENEWER_ATTEMPTS
+        self._told: set[int] = set()
+        self._error: Exception | None = None
+        self._stop = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._work: SimpleQueue[Lease | None] = SimpleQueue()
+        self.quiet = {Sleep: lambda step: self._stop.wait(step.ms / 1000)}
+        self._thread = threading.Thread(target=self._run, name="renewer", daemon=True)
+        self._thread.start()
 
-def _numbers(result: Any) -> tuple[int, int, int, int]:
-    """A result as the journal keeps it: seen, fence, outcome, reason."""
-    if isinstance(result, Done):
-        return result.previous, 0, journal.Outcome.DONE, 0
-    if isinstance(result, Refused):
-        return result.previous, 0, journal.Outcome.REFUSED, REASON_NUMBERS[result.reason]
-    if isinstance(result, Lease):
-        return 0, result.fence or 0, journal.Outcome.DONE, 0
-    if result is UNKNOWN:
-        return 0, 0, journal.Outcome.UNKNOWN, 0
-    if result is None:
-        return 0, 0, journal.Outcome.NOTHING, 0
-    return (result if isinstance(result, int) else 0), 0, journal.Outcome.DONE, 0
+    def start(self, lease: Lease) -> None:
+        """Begin to renew `lease`; the one before must have been stopped."""
+        self._stop.clear()
+        self._idle.clear()
+        self._work.put(lease)
+
+    def stop(self, lease: Lease) -> None:
+        """End the renewal and wait until none is in flight (bounded by the socket's time-out)."""
+        self._stop.set()
+        self._idle.wait()
+        if self._error is not None:
+            raise self._error
+        self._told.discard(lease.grant)
+
+    def believes(self, lease: Lease) -> bool:
+        """Whether no renewal was told that `lease` is lost."""
+        return lease.grant not in self._told
+
+    def close(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._work.put(None)
+        self._thread.join()
+        super().close()
+
+    def _run(self) -> None:
+        while (lease := self._work.get()) is not None:
+            try:
+                program = keep_alive(self.spec.guard.manager, lease)
+                step: Operation = next(program)
+                while True:
+                    result = self.execute(step)
+                    if self._stop.is_set():
+                        program.close()
+                        break
+                    step = program.send(result)
+            except StopIteration as end:
+                if end.value is False:
+                    self._told.add(lease.grant)
+            except Exception as error:  # noqa: BLE001  (the enactor raises it at its next StopRenewal)
+                self._error = error
+            finally:
+                self._idle.set()
+

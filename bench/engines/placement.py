@@ -1,0 +1,25 @@
+"""Which process runs on which core. Left to itself the scheduler flips between placements, and results with it."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Cores of the server, the planner and each enactor; empty where the system lets none be set."""
+
+    server: tuple[int, ...]
+    planner: tuple[int, ...]
+    enactors: tuple[tuple[int, ...], ...]
+
+
+def place(enactors: int) -> Placement:
+    """The server on the first core that we may use, the planner beside it, the enactors dealt over all cores.
+
+    The dealing begins at the last core, so that with few enactors the server's is the least loaded.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return Placement((), (), ((),) * enactors)
+    cores = sorted(os.sched_getaffinity(0))
+    dealt = tuple((cores[-1 - number % len(cores)],) for number in range(enactors))
+    return Placement((cores[0],), (cores[0],), dealt)
