@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from enactors.operations import AwaitDue, Done, ListPlans, Plans, Program, Publish
+from enactors.operations import AwaitDue, Done, ListPlans, Plans, Program, Publish, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class PlannerState:
 def publish_next(state: PlannerState) -> Program[PlannerState]:
     """Publish one plan when it is due.
 
-    What is newest is looked up in the store after a reply that never came, and by a planner that was restarted.
+    A planner that was restarted learns from the refusal what is newest; after a reply that never came it looks.
     """
     if not (yield AwaitDue()):
         return state
@@ -23,6 +23,8 @@ def publish_next(state: PlannerState) -> Program[PlannerState]:
     outcome = yield Publish(version)
     if isinstance(outcome, Done):
         return PlannerState(version)
+    if isinstance(outcome, Refused):
+        return PlannerState(outcome.previous)
     plans = yield ListPlans()
     if isinstance(plans, Plans) and plans.applicable:
         return PlannerState(plans.applicable[-1])

@@ -11,6 +11,8 @@ import struct
 from enum import IntEnum
 from pathlib import Path
 
+from enactors.operations import Reason
+
 MAGIC = b"LBJRNL01"
 HEADER_BYTES = 4096
 BEGIN = struct.Struct("<5qBxH4x")
@@ -80,6 +82,10 @@ class State(IntEnum):
     STARTING = 0
     WORKING = 1
     IDLE = 2
+
+
+REASON_NUMBERS = {reason: number for number, reason in enumerate(Reason, start=1)}
+"""A refusal's reason as a record keeps it; 0 for none."""
 
 
 class Live:

@@ -32,10 +32,9 @@ from leases.guard import Guard
 from leases.lease import Lease
 from leases.manager import Library
 from results import journal
-from results.journal import CELL_RESOURCE, NO_ENDPOINT, Journal, Kind
+from results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal, Kind
 
 Carried = TypeVar("Carried")
-REASON_NUMBERS = {reason: number for number, reason in enumerate(Reason, start=1)}
 
 
 @dataclass(frozen=True, slots=True)

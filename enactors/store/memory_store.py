@@ -48,6 +48,7 @@ class MemoryCell:
 
     cell: Cell
     now_us: int = 1_700_000_000_000_000
+    newest_ever: int = 0
     live: set[int] = field(default_factory=set)
     quarantined: set[int] = field(default_factory=set)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
@@ -82,11 +83,12 @@ class MemoryStore:
         self._watched: dict[str, int] = {}
 
     def publish(self, version: int, attempt: int) -> Outcome:
-        newest = self.newest()
+        newest = self._shared.newest_ever
         facts = {"version": version, "previous": newest, "attempt": attempt}
         if version <= newest:
             self._event("reject", reason=Reason.NOT_NEWEST, **facts)
             return Refused(Reason.NOT_NEWEST, newest)
+        self._shared.newest_ever = version
         self._shared.live.add(version)
         self._event("publish", **facts)
         return Done(newest)

@@ -160,8 +160,9 @@ class RedisStore:
 
     def drain(self, most: int, block: int = HISTORY_BLOCK) -> Iterator[list[bytes]]:
         """Take up to `most` of the oldest lines out of the stream, in small blocks; what was yielded is trimmed."""
-        for _ in range(0, most, block):
-            entries = self.wire.call("XRANGE", self.keys.history, "-", "+", "COUNT", block)
+        for taken in range(0, most, block):
+            count = min(block, most - taken)
+            entries = self.wire.call("XRANGE", self.keys.history, "-", "+", "COUNT", count)
             if not entries:
                 return
             yield [entry[1][1] for entry in entries]

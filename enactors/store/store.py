@@ -17,7 +17,7 @@ class Store(Protocol):
     """
 
     def publish(self, version: int, attempt: int) -> Outcome:
-        """Make a plan available; refused unless it is newer than the newest."""
+        """Make a plan available; refused unless it is newer than every plan there ever was."""
         ...
 
     def newest(self) -> int:

@@ -1,5 +1,7 @@
 -- KEYS: 1 plans, 2 the plan, 3 history, 4 announcements. ARGV: version, publisher, attempt.
-local newest = redis.call('ZREVRANGE', KEYS[1], 0, 0)[1] or '0'
+-- Versions only grow: the newest counts even when it was deleted. The stream of announcements remembers it.
+local last = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]
+local newest = last and last[2][2] or '0'
 if tonumber(ARGV[1]) <= tonumber(newest) then
   append(KEYS[3], 'reject', '', ARGV[1], newest, ARGV[2], ARGV[3], '', '', '', '', 'not_newest', '')
   return 'not_newest:' .. newest

@@ -1,0 +1,56 @@
+"""`leasebench doctor`: what this machine can do."""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+
+import psutil
+
+from bench.engines.placement import place
+from bench.servers import ServerUnusable, examine, open_server
+from leases.registry import plugins
+
+
+def findings(server: str) -> Iterator[tuple[str, bool, str]]:
+    """What was looked at, whether it is as a run needs it, and what was found."""
+    for choice in dict.fromkeys((server, "system")):
+        begin = time.perf_counter()
+        try:
+            with open_server(choice) as opened:
+                ready_s = time.perf_counter() - begin
+                facts = examine(opened.url)
+                yield f"server {choice}", True, f"{facts.name} {facts.version}, ready in {ready_s:.2f} s"
+        except ServerUnusable as error:
+            yield f"server {choice}", choice != server, str(error)
+    cores = psutil.cpu_count() or 1
+    yield "cores", cores >= 2, f"{cores}" + ("" if cores >= 2 else ": races need two")
+    placement = place(3)
+    pinned = f"server on {placement.server[0]}, enactors on {', '.join(str(c[0]) for c in placement.enactors)}"
+    yield "affinity", True, pinned if placement.server else "cannot be set here: results may be bimodal"
+    resolution = time.get_clock_info("perf_counter").resolution * 1e9
+    yield "clock", resolution <= 1000, f"perf_counter, resolution {resolution:.0f} ns"
+    yield "SIGSTOP", hasattr(signal, "SIGSTOP"), "a process can be stopped and continued" if _can_stop() else "no"
+    free = shutil.disk_usage(os.getcwd()).free / 2**30  # noqa: PTH109
+    yield "disk", free >= 1, f"{free:.1f} GiB free here, temporary files in {tempfile.gettempdir()}"
+    for name, fault in plugins("bench.faults").items():
+        missing = fault.available()
+        yield f"fault {name}", True, f"not available: {missing}" if missing else "available"
+
+
+def _can_stop() -> bool:
+    """Stop a child and let it go on."""
+    child = psutil.Popen(["sleep", "5"])
+    try:
+        child.suspend()
+        deadline = time.monotonic() + 1
+        while child.status() != psutil.STATUS_STOPPED and time.monotonic() < deadline:
+            time.sleep(0.001)
+        stopped = child.status() == psutil.STATUS_STOPPED
+        child.resume()
+        return bool(stopped)
+    finally:
+        child.kill()
+        child.wait()

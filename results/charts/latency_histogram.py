@@ -1,0 +1,112 @@
+"""How a guard's latencies are spread: a row a guard, logarithmic bins, one axis for all."""
+
+from math import ceil, floor, log10
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from altair.typing import ChartType
+
+from results.charts import COLOURS, DURATION, GREY, INK, duration, guards_of, heading, styled, ticks
+
+MAX_BINS = 96
+BINS_PER_DECADE = (40, 20, 10, 5)
+MARKED = (50.0, 99.0, 99.9)
+WIDTH, ROW_HEIGHT, STRIP = 560, 44, 3
+COLUMN_WIDTH = 74
+KEY = "bar: share of the guard's operations in a bin; strip below: the bin holds at least one"
+HEADER = alt.Header(
+    labelAngle=0, labelAlign="left", labelFontSize=12, labelColor=INK, labelLimit=280, labelPadding=8
+)
+
+
+class LatencyHistogram:
+    """Bars are shares, so that guards with more operations do not look slower."""
+
+    name = "latency_histogram"
+    about = "share of operations per latency bin, one row a guard"
+
+    def draw(self, frame: pd.DataFrame, title: str) -> ChartType:
+        """One facet row a guard: bars of its bins, with the marked percentiles written beside them."""
+        guards, _ = guards_of(frame)
+        frame = frame.assign(guard=frame["guard"].astype(str))
+        bins, domain = _binned(frame)
+        data = pd.concat([bins, _marks(frame)], ignore_index=True)
+        rows = alt.Row("guard:N", sort=guards, title=None, header=HEADER)
+        layers = [*_bars(domain), *_columns()]
+        chart = alt.layer(*layers, data=data).properties(width=WIDTH, height=ROW_HEIGHT)
+        return styled(chart.facet(row=rows, spacing=14).properties(title=heading(f"{title}\n{KEY}")))
+
+
+def _bars(domain: list[float]) -> list[alt.Chart]:
+    """Draw the bins: a bar, and under it a strip, for one operation in thousands is too low a bar to see."""
+    axis = alt.Axis(values=ticks(*domain), labelExpr=DURATION, title="latency (log scale)", offset=STRIP + 2)
+    base = (
+        alt.Chart()
+        .transform_filter("isValid(datum.share)")
+        .encode(
+            x=alt.X("low_us:Q", scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis),
+            x2="high_us:Q",
+            tooltip=[
+                "guard:N",
+                alt.Tooltip("low_us:Q", title="from (µs)", format=".4~g"),
+                alt.Tooltip("high_us:Q", title="to (µs)", format=".4~g"),
+                alt.Tooltip("share:Q", format=".3~%"),
+                alt.Tooltip("count:Q", format=","),
+            ],
+        )
+    )
+    shares = alt.Axis(format="~%", tickCount=2, domain=False, ticks=False, title=None)
+    bars = base.mark_rect(color=COLOURS[0]).encode(
+        y=alt.Y("share:Q", axis=shares, scale=alt.Scale(domainMin=0)), y2=alt.datum(0)
+    )
+    strip = base.mark_rect(color=COLOURS[4]).encode(
+        y=alt.value(ROW_HEIGHT + 1), y2=alt.value(ROW_HEIGHT + 1 + STRIP)
+    )
+    return [bars, strip]
+
+
+def _columns() -> list[alt.Chart]:
+    """Write each marked percentile in a column of its own, right of the bars."""
+    columns = []
+    for number, percentile in enumerate(MARKED, 1):
+        only = alt.Chart().transform_filter(f"datum.marked == {percentile}")
+        x = WIDTH + number * COLUMN_WIDTH
+        value = only.mark_text(align="right", fontSize=11, color=INK, x=x, y=ROW_HEIGHT / 2)
+        label = only.mark_text(align="right", fontSize=11, color=GREY, x=x, y=ROW_HEIGHT / 2 - 20)
+        columns += [value.encode(text="value:N"), label.encode(text="label:N")]
+    return columns
+
+
+def _binned(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[float]]:
+    """Shares per guard and logarithmic bin, and the bounds of all bins in microseconds."""
+    first, last = log10(frame["low_us"].min()), log10(frame["high_us"].max())
+    fits = (n for n in BINS_PER_DECADE if ceil(last * n) - floor(first * n) <= MAX_BINS)
+    per_decade = next(fits, BINS_PER_DECADE[-1])
+    middle = np.sqrt(frame["low_us"] * frame["high_us"])
+    number = np.floor(np.log10(middle) * per_decade).astype(int)
+    counts = frame["count"].groupby([frame["guard"], number.rename("bin")]).sum().reset_index()
+    bins = counts.assign(
+        share=counts["count"] / counts.groupby("guard")["count"].transform("sum"),
+        low_us=10 ** (counts["bin"] / per_decade),
+        high_us=10 ** ((counts["bin"] + 1) / per_decade),
+    )
+    low, high = int(bins["bin"].min()), int(bins["bin"].max()) + 1
+    return bins.drop(columns="bin"), [10 ** (low / per_decade), 10 ** (high / per_decade)]
+
+
+def _marks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write out each guard's marked percentiles; their names stand over the first row only."""
+    rows: list[dict[str, object]] = []
+    for guard, part in frame.groupby("guard", sort=False):
+        seen = part["count"].cumsum()
+        for percentile in MARKED:
+            # The nearest rank as HdrHistogram rounds it, so that these are the figures of the summary.
+            target = max(int(percentile * int(part["count"].sum()) / 100 + 0.5), 1)
+            value = duration(float(part.loc[seen >= target, "high_us"].iloc[0]))
+            label = f"p{percentile:g}" if len(rows) < len(MARKED) else ""
+            rows.append({"guard": guard, "marked": percentile, "value": value, "label": label})
+    return pd.DataFrame(rows)
+
+
+PLUGIN = LatencyHistogram()

@@ -1,0 +1,37 @@
+"""Freshness: how long after its publication a plan, or a newer one, is in force."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from results.checks import Check, Findings
+from results.history import Events, Ints
+from results.trial import Trial
+
+
+def freshness(trial: Trial) -> Findings:
+    """One value for each plan and endpoint; plans that were not in force by the end are left out."""
+    events = trial.events
+    parts = [
+        events.elapsed_us(events.published[reached], at[reached]) / 1e3 for at, reached in in_force(events)
+    ]
+    values = np.concatenate(parts) if parts else np.array([])
+    return Findings(samples={"freshness_ms": values[~np.isnan(values)]})
+
+
+def in_force(events: Events) -> Iterator[tuple[Ints, np.ndarray]]:
+    """For each endpoint: the position of the commit that first put each published plan or a newer one in force.
+
+    Beside it a mask of the plans for which there is one.
+    """
+    versions = events.version[events.published]
+    for commits in events.commits_by_endpoint:
+        if not len(commits):
+            yield np.zeros(len(versions), dtype=np.int64), np.zeros(len(versions), dtype=bool)
+            continue
+        first = np.searchsorted(np.maximum.accumulate(events.version[commits]), versions)
+        reached = first < len(commits)
+        yield commits[np.minimum(first, len(commits) - 1)], reached
+
+
+PLUGIN = Check("freshness", "from a plan's publication until it or a newer one is in force", freshness)

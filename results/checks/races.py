@@ -1,0 +1,65 @@
+"""Races: applications of a plan to an endpoint that held a newer version by the time of the outcome."""
+
+import numpy as np
+
+from results.checks import Check, Findings
+from results.journal import Kind, Outcome
+from results.trial import Trial
+
+
+def races(trial: Trial) -> Findings:
+    """Count races by their outcome.
+
+    The unit of a race is (enactor, plan, endpoint): one that the store refused and that was tried again counts by its
+    worst outcome, stale before `blocked` before `withdrawn`. An application is (enactor, plan). A withdrawal is
+    known from the journal only: reads leave no event.
+    """
+    events = trial.events
+    commit = events.of("commit")
+    refused = events.of("reject", "watch_conflict") & (events.endpoint >= 0)
+    if "read_fence_too_low" in events.reasons:
+        refused &= events.reason != events.reasons.index("read_fence_too_low")
+    stale = commit & (events.version < events.previous)
+    blocked = refused & (events.previous > events.version)
+    span = int(events.version.max(initial=0)) + 1
+    endpoints = len(events.endpoints)
+
+    def units(mask: np.ndarray) -> np.ndarray:
+        places = events.enactor[mask].astype(np.int64) * endpoints + events.endpoint[mask]
+        return np.unique(places * span + events.version[mask])
+
+    withdrawal = trial.rows(Kind.WITHDRAW)
+    gave_up = trial.journal[withdrawal]
+    places = trial.process_enactor[withdrawal] * endpoints + gave_up["endpoint"].to_numpy()
+    withdrawn_units = np.unique(places * span + gave_up["version"].to_numpy())
+
+    stale_units = units(stale)
+    blocked_units = np.setdiff1d(units(blocked), stale_units, assume_unique=True)
+    withdrawn_units = np.setdiff1d(withdrawn_units, stale_units, assume_unique=True)
+    withdrawn_units = np.setdiff1d(withdrawn_units, blocked_units, assume_unique=True)
+
+    def applications(*parts: np.ndarray) -> int:
+        every = np.concatenate(parts)
+        return len(np.unique(every // span // max(endpoints, 1) * span + every % span))
+
+    stale_count = int(np.count_nonzero(stale))
+    pending = trial.rows(Kind.COMMIT, Outcome.UNKNOWN) | trial.rows(Kind.COMMIT, Outcome.PENDING)
+    return Findings(
+        {
+            "attempts": int(np.count_nonzero(commit) + np.count_nonzero(refused)),
+            "unknown": int(np.count_nonzero(pending)),
+            "commits": int(np.count_nonzero(commit)),
+            "applications": int(np.count_nonzero(trial.rows(Kind.PLAN))),
+            "races": stale_count + len(blocked_units) + len(withdrawn_units),
+            "raced_applications": applications(stale_units, blocked_units, withdrawn_units),
+            "leaky_applications": applications(stale_units),
+            "exposures": stale_count + len(blocked_units),
+            "exposed_applications": applications(stale_units, blocked_units),
+            "blocked": len(blocked_units),
+            "withdrawn": len(withdrawn_units),
+            "refused_fresh": int(np.count_nonzero(refused & (events.version > events.previous))),
+        }
+    )
+
+
+PLUGIN = Check("races", "stale overwrites, and what the store or the guard's own read prevented", races)

@@ -1,0 +1,223 @@
+"""Latencies as HdrHistograms: nanoseconds in, percentiles in microseconds out, V2 logs between the two.
+
+An HdrHistogram keeps each value to three significant digits from 1 ns to an hour. Histograms of trials are
+merged, which loses nothing; percentiles are never averaged, for the mean of two p99 is the p99 of nothing.
+
+The log is version 1.3 of HdrHistogram's own text format (`HistogramLogWriter.java`), so that its viewers open
+our files. The lines are written here because the Python library's writer drops tags and raises in
+`output_start_time`.
+"""
+
+import re
+import sys
+import zlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+from hdrh.codec import HdrCookieException, HdrLengthException
+from hdrh.histogram import HdrHistogram
+from numpy.typing import NDArray
+
+LOWEST_NS = 1
+HIGHEST_NS = 3_600_000_000_000
+SIGNIFICANT_DIGITS = 3
+MAX_LINE_CHARS = 4_000_000
+"""Of a log. The fullest histogram, every counter used, is well below it."""
+
+PHASES = ("discover", "acquire", "check", "commit", "release", "clean", "plan")
+SIDES = ("service", "response")
+PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "p99.99": 99.99}
+
+_NAME = re.compile(r"[a-z0-9_-]{1,40}")
+_LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
+_NS_PER_MS = 1e6
+_INTERVAL = re.compile(
+    r"Tag=(?P<tag>[^,]+),[0-9]+(\.[0-9]*)?,[0-9]+(\.[0-9]*)?,[0-9]+(\.[0-9]*)?,(?P<payload>[A-Za-z0-9+/]+=*)"
+)
+
+
+class Tag(NamedTuple):
+    """Whose latencies a histogram holds. `service` counts from the start, `response` from when due."""
+
+    guard: str
+    scenario: str
+    phase: str
+    side: str
+
+
+class Buckets(NamedTuple):
+    """The buckets that hold anything, in rising order; `low_ns` and `high_ns` are both inside."""
+
+    low_ns: NDArray[np.int64]
+    high_ns: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+def histogram(values_ns: NDArray[np.integer]) -> HdrHistogram:
+    """All of `values_ns` (nanoseconds, any shape) in one histogram, as if recorded one by one.
+
+    Values below 1 ns count as 1 ns, values above an hour as an hour.
+    """
+    hist = _empty()
+    if not values_ns.size:
+        return hist
+    values = np.clip(values_ns.ravel(), LOWEST_NS, HIGHEST_NS).astype(np.int64)
+    _counters(hist)[:] = np.bincount(_index(hist, values), minlength=hist.counts_len)
+    hist.total_count = values.size
+    hist.min_value = int(values.min())
+    hist.max_value = int(values.max())
+    return hist
+
+
+def merge(histograms: Iterable[HdrHistogram]) -> HdrHistogram:
+    """Add up `histograms`, which stay as they are; the result is empty if there are none.
+
+    The library's `add` would do but for the smallest value, which it sets to 0 when adding to an empty one.
+    Raises ValueError if one was made with other bounds or another precision.
+    """
+    total = _empty()
+    counters = _counters(total)
+    for one in histograms:
+        if _settings(one) != _settings(total):
+            raise ValueError(
+                f"a histogram of {_settings(one)} cannot be merged into one of {_settings(total)}"
+            )
+        counters += _counters(one)
+        total.total_count += one.total_count
+        total.min_value = min(total.min_value, one.min_value)
+        total.max_value = max(total.max_value, one.max_value)
+    return total
+
+
+def figures(hist: HdrHistogram) -> dict[str, float | int | None]:
+    """`p50`, `p90`, `p99`, `p99.9`, `p99.99` and `max` in microseconds (None if empty), and the count `n`.
+
+    The library's `get_value_at_percentile` and `get_max_value` say the same, with a loop in Python.
+    """
+    if not hist.total_count:
+        return {**dict.fromkeys((*PERCENTILES, "max")), "n": 0}
+    targets = [hist.get_target_count_at_percentile(percentile) for percentile in PERCENTILES.values()]
+    at = np.searchsorted(np.cumsum(_counters(hist)), np.array(targets, np.uint64))
+    values = [hist.get_highest_equivalent_value(hist.get_value_from_index(int(index))) for index in at]
+    in_us = [round(value / 1000, 3) for value in (*values, hist.get_max_value())]
+    return {**dict(zip((*PERCENTILES, "max"), in_us, strict=True)), "n": int(hist.total_count)}
+
+
+def buckets(hist: HdrHistogram) -> Buckets:
+    """Take out what `hist` holds, bucket by bucket, in nanoseconds."""
+    counters = _counters(hist)
+    index = np.flatnonzero(counters)
+    half = hist.sub_bucket_half_count
+    bucket = np.maximum((index >> hist.sub_bucket_half_count_magnitude) - 1, 0)
+    shift = bucket + hist.unit_magnitude
+    low = np.where(index < half, index, (index & (half - 1)) + half) << shift
+    return Buckets(low, low + (1 << shift) - 1, counters[index].astype(np.int64))
+
+
+def tag(guard: str, scenario: str, phase: str, side: str) -> str:
+    """`guard.scenario.phase.side`. Raises ValueError for a name that a tag cannot carry."""
+    for name in (guard, scenario, phase):
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a name: 1 to 40 of a-z, 0-9, _ and -")
+    if side not in SIDES:
+        raise ValueError(f"{side!r} is no side of a latency: choose from {', '.join(SIDES)}")
+    return f"{guard}.{scenario}.{phase}.{side}"
+
+
+def untag(text: str) -> Tag:
+    """Split a tag. Raises ValueError if `text` is not one that `tag` makes."""
+    parts = text.split(".")
+    if len(parts) != len(Tag._fields):
+        raise ValueError(f"{text!r} is not a tag: guard.scenario.phase.side")
+    tag(*parts)
+    return Tag(*parts)
+
+
+def write_hlog(path: Path, histograms: Mapping[str, HdrHistogram], start_s: float, end_s: float) -> None:
+    """Write `histograms`, keyed by tag, as a log of one interval; empty ones are left out.
+
+    `start_s` and `end_s` are seconds since the epoch. Timestamps in the log are seconds since `start_s`,
+    an interval's maximum is in milliseconds, as HdrHistogram's own writers have it.
+    """
+    date = datetime.fromtimestamp(start_s, UTC).isoformat(timespec="milliseconds")
+    lines = [
+        "#[Histogram log format version 1.3]",
+        f"#[BaseTime: {start_s:.3f} (seconds since epoch)]",
+        f"#[StartTime: {start_s:.3f} (seconds since epoch), {date}]",
+        _LEGEND,
+    ]
+    for name, hist in histograms.items():
+        untag(name)
+        if hist.total_count:
+            max_ms = hist.get_max_value() / _NS_PER_MS
+            payload = hist.encode().decode("ascii")
+            lines.append(f"Tag={name},{0:.3f},{end_s - start_s:.3f},{max_ms:.3f},{payload}")
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
+def read_hlog(path: Path) -> dict[str, HdrHistogram]:
+    """Read a log into histograms, keyed by tag; the intervals of one tag are merged.
+
+    Raises ValueError, with the file and the line, for a line that is neither comment, legend nor interval.
+    """
+    found: dict[str, HdrHistogram] = {}
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_CHARS), ""), 1):
+            text = line.rstrip("\r\n")
+            if not text or text.startswith(("#", '"')):
+                continue
+            try:
+                name, hist = _interval(text)
+                found[name] = merge([found[name], hist] if name in found else [hist])
+            except ValueError as error:
+                raise ValueError(f"{path}:{number}: {error}") from error
+    return found
+
+
+def _interval(text: str) -> tuple[str, HdrHistogram]:
+    match = _INTERVAL.fullmatch(text)
+    if not match:
+        raise ValueError("not a line of a histogram log: expected Tag=name,start,length,max,payload")
+    try:
+        return match["tag"], HdrHistogram.decode(match["payload"])
+    except (
+        ArithmeticError,
+        AssertionError,
+        HdrCookieException,
+        HdrLengthException,
+        LookupError,
+        MemoryError,
+        ValueError,
+        zlib.error,
+    ) as error:
+        raise ValueError(f"the histogram {match['tag']} cannot be decoded ({error!r})") from error
+
+
+def _empty() -> HdrHistogram:
+    return HdrHistogram(LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS)
+
+
+def _settings(hist: HdrHistogram) -> tuple[int, int, int]:
+    return hist.lowest_trackable_value, hist.highest_trackable_value, hist.significant_figures
+
+
+def _counters(hist: HdrHistogram) -> NDArray[np.uint64]:
+    """View the histogram's own counters; this is no copy."""
+    return cast("NDArray[np.uint64]", np.ctypeslib.as_array(hist.counts))
+
+
+def _index(hist: HdrHistogram, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find the counter of each value, as `HdrHistogram._counts_index_for` does for one.
+
+    A float holds every value exactly (the highest is below 2**53), so its exponent is the bit length.
+    """
+    assert sys.float_info.mant_dig > HIGHEST_NS.bit_length()
+    bit_length = np.frexp(values.astype(np.float64))[1].astype(np.int64)
+    magnitude = hist.sub_bucket_half_count_magnitude
+    bucket = np.maximum(bit_length - hist.unit_magnitude - (magnitude + 1), 0)
+    in_bucket = values >> (bucket + hist.unit_magnitude)
+    index: NDArray[np.int64] = ((bucket + 1) << magnitude) + in_bucket - hist.sub_bucket_half_count
+    return index

@@ -1,0 +1,71 @@
+"""Which journal records make up the latency of which phase."""
+
+import numpy as np
+import numpy.typing as npt
+
+from results.checks.freshness import in_force
+from results.history import Ints
+from results.journal import Kind, Outcome
+from results.latency import SIDES
+from results.trial import Trial
+
+KIND_OF_PHASE = {
+    "discover": Kind.DISCOVER,
+    "acquire": Kind.ACQUIRE,
+    "check": Kind.CHECK,
+    "commit": Kind.COMMIT,
+    "release": Kind.RELEASE,
+    "clean": Kind.CLEAN,
+    "plan": Kind.PLAN,
+}
+SERVICE, RESPONSE = SIDES
+
+
+def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
+    """Nanoseconds per (phase, side).
+
+    `service` is the time of the operation (of a discovery: of the look that found the plan; of an acquire: the wait
+    included). `response` runs from the instant at which the plan was due, so it holds what a late load hides: for a
+    discovery to its end; for a whole plan until it, or a newer one, was in force at every endpoint.
+    """
+    journal = trial.journal
+    answered = np.isin(journal["outcome"].to_numpy(), (Outcome.DONE, Outcome.REFUSED))
+    samples = {}
+    for phase, kind in KIND_OF_PHASE.items():
+        rows = trial.rows(kind) & answered
+        samples[phase, SERVICE] = journal["service_ns"].to_numpy()[rows]
+    due, called = _publications(trial)
+    found = trial.rows(Kind.DISCOVER, Outcome.DONE)
+    version = journal["seen"].to_numpy()[found]
+    known = np.where(version < len(due), due[np.minimum(version, len(due) - 1)], 0)
+    response = journal["end_ns"].to_numpy()[found] - known
+    samples["discover", RESPONSE] = response[known > 0]
+    samples["plan", RESPONSE] = _plan_response(trial, due, called)
+    return samples
+
+
+def _publications(trial: Trial) -> tuple[Ints, Ints]:
+    """Per version the instants (ns) at which it was due and at which the planner's call for it was midway; 0 for none."""
+    journal = trial.journal[trial.rows(Kind.PUBLISH, Outcome.DONE)]
+    version = journal["version"].to_numpy()
+    due = np.zeros(int(version.max(initial=0)) + 1, dtype=np.int64)
+    called = np.zeros_like(due)
+    due[version] = journal["due_ns"].to_numpy()
+    called[version] = (journal["start_ns"].to_numpy() + journal["end_ns"].to_numpy()) // 2
+    return due, called
+
+
+def _plan_response(trial: Trial, due: Ints, called: Ints) -> Ints:
+    events = trial.events
+    versions = events.version[events.published]
+    slowest = np.zeros(len(versions))
+    for at, reached in in_force(events):
+        took = events.elapsed_us(events.published, at)
+        took[~reached] = np.nan
+        slowest = np.maximum(slowest, took)
+    inside = versions < len(due)
+    late = np.zeros(len(versions), dtype=np.int64)
+    late[inside] = called[versions[inside]] - due[versions[inside]]
+    response = slowest * 1e3 + late
+    done: Ints = response[~np.isnan(response) & inside & (slowest > 0)].astype(np.int64)
+    return done

@@ -1,0 +1,284 @@
+"""`summary.json`: every figure of a run, derived from its run directory and from nothing else."""
+
+import json
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+from pydantic import BaseModel, ConfigDict, Field
+
+from leases.registry import plugins
+from leases.verdict import Verdict
+from results.assumptions import broken_assumptions
+from results.checks import Check, Samples
+from results.history import BadRunDirectory
+from results.latency import PHASES, SIDES, figures, histogram, merge
+from results.phases import phase_samples
+from results.statistics import exact_interval, spread, upper_bound_of_zero
+from results.trial import Trial, read_facts, read_trial
+from results.verdict import judge
+
+SCHEMA_VERSION = 1
+Interval = tuple[float, float]
+
+
+class Spread(BaseModel):
+    """A distribution; null where nothing was seen."""
+
+    p50: float | None
+    p99: float | None
+    max: float | None
+    n: int
+
+
+class Percentiles(BaseModel):
+    """A latency, microseconds; null where nothing was recorded."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    p99_9: float | None = Field(alias="p99.9")
+    p99_99: float | None = Field(alias="p99.99")
+    max: float | None
+    n: int
+
+
+class Phase(BaseModel):
+    """Service time, and response time from when the load was due (null where nothing is scheduled)."""
+
+    service: Percentiles
+    response: Percentiles | None
+
+
+class CellSummary(BaseModel):
+    """One guard under one scenario. Checks of other packages may add fields."""
+
+    model_config = ConfigDict(extra="allow")
+    guard: str
+    scenario: str
+    trials: int
+    failures: list[str]
+    verdict: Verdict
+    expected: list[Verdict]
+    as_expected: bool
+    attempts: int
+    unknown: int
+    commits: int
+    applications: int
+    races: int
+    raced_applications: int
+    leaky_applications: int
+    exposures: int
+    exposed_applications: int
+    stale_overwrites: int
+    below_peak: int
+    blocked: int
+    withdrawn: int
+    refused_fresh: int
+    leak_rate: float | None
+    leak_rate_ci: Interval | None
+    leak_rate_bound: float | None = Field(description="one-sided 95 % bound where no leak was seen")
+    store_leak_rate: float | None
+    stale_per_1000: float | None
+    stale_per_1000_ci: Interval | None
+    dangling: int
+    wedged: int
+    stuck: int
+    double_holds: int | None
+    exclusion_violations: int | None
+    time_to_first_stale_s: Spread
+    overwrite_lag_ms: Spread
+    stale_time_ms: Spread
+    regression_depth: Spread
+    freshness_ms: Spread
+    convergence_ms: Spread
+    latency_us: dict[str, Phase]
+    throughput: float | None = Field(description="commits per second of load")
+
+
+class Summary(BaseModel):
+    """The whole run. `complete` is false where trials are missing: the run was interrupted."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    suite: str
+    complete: bool
+    cells: list[CellSummary]
+
+
+class CellData:
+    """What the trials of one cell add up to."""
+
+    def __init__(self, guard: str, scenario: str) -> None:
+        self.guard, self.scenario = guard, scenario
+        self.trials = 0
+        self.min_races = 1
+        self.load_s = 0.0
+        self.expected: list[str] = [Verdict.CLEAN]
+        self.failures: list[str] = []
+        self.counts: dict[str, int | None] = {}
+        self.samples: dict[str, list[Samples]] = defaultdict(list)
+        self.latency: dict[tuple[str, str], list[HdrHistogram]] = defaultdict(list)
+
+    def add_facts(self, facts: dict[str, Any]) -> None:
+        """Take in what `trial.json` says."""
+        self.trials += 1
+        self.min_races = facts["min_races"]
+        self.expected = facts["expected"]
+        if facts["status"] != "ok":
+            self.failures.append(f"trial {facts['number']}: {facts.get('reason') or facts['status']}")
+
+    def add(self, trial: Trial) -> None:
+        """Take in a trial's history and journal."""
+        broken = broken_assumptions(trial)
+        if broken and trial.facts["status"] == "ok":
+            self.failures.append(f"trial {trial.facts['number']}: {broken[0]}")
+        self.load_s += trial.facts.get("load_s") or 0.0
+        for check in _checks():
+            found = check.run(trial)
+            for name, count in found.counts.items():
+                before = self.counts.get(name, 0)
+                self.counts[name] = None if count is None or before is None else before + count
+            for name, values in found.samples.items():
+                self.samples[name].append(values)
+        for key, values_ns in phase_samples(trial).items():
+            self.latency[key].append(histogram(values_ns))
+
+    def summarise(self) -> dict[str, Any]:
+        """The cell's object in `summary.json`."""
+        counts: dict[str, Any] = {name: self.counts.get(name, 0) for name in _count_names()} | self.counts
+        verdict = judge(counts, failed=bool(self.failures), min_races=self.min_races)
+        return {
+            "guard": self.guard,
+            "scenario": self.scenario,
+            "trials": self.trials,
+            "failures": self.failures,
+            "verdict": verdict.value,
+            "expected": self.expected,
+            "as_expected": verdict.value in self.expected,
+            **counts,
+            **_rates(counts),
+            **{name: spread(np.concatenate(self.samples.get(name) or [np.array([])])) for name in self._sampled()},
+            "latency_us": {phase: self._phase(phase) for phase in PHASES},
+            "throughput": round(counts["commits"] / self.load_s, 1) if self.load_s else None,
+        }
+
+    def _sampled(self) -> list[str]:
+        fields = CellSummary.model_fields
+        known = [name for name in fields if fields[name].annotation is Spread]
+        return [*known, *(name for name in self.samples if name not in known)]
+
+    def _phase(self, phase: str) -> dict[str, Any]:
+        service, response = (figures(merge(self.latency.get((phase, side), []))) for side in SIDES)
+        return {"service": service, "response": response if response["n"] else None}
+
+
+def summarise(run: Path) -> dict[str, Any]:
+    """Derive the summary of a run directory from its trials. Raises BadRunDirectory naming the file."""
+    suite = read_suite(run)
+    order = [(guard["name"], scenario["name"]) for scenario in suite["scenarios"] for guard in suite["guards"]]
+    cells = {key: CellData(*key) for key in order}
+    finished = 0
+    for folder in trial_folders(run):
+        facts = read_facts(folder)
+        if facts["status"] == "running":
+            continue
+        finished += 1
+        key = (facts["guard"], facts["scenario"])
+        if key not in cells:
+            raise BadRunDirectory(f"{folder / 'trial.json'}: {key[0]} under {key[1]} is not in the run's suite")
+        cells[key].add_facts(facts)
+        if facts["history"]:
+            cells[key].add(read_trial(folder))
+    return {
+        "schema": SCHEMA_VERSION,
+        "suite": suite["name"],
+        "complete": finished == len(order) * suite["trials"],
+        "cells": [cell.summarise() for cell in cells.values() if cell.trials],
+    }
+
+
+def read_suite(run: Path) -> dict[str, Any]:
+    """Read the resolved suite of a run directory. Raises BadRunDirectory."""
+    path = run / "suite.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadRunDirectory(f"{run}: not a run directory: it has no suite.toml") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
+
+
+def trial_folders(run: Path) -> Iterable[Path]:
+    """The trials of a run, in the order in which they ran."""
+    return sorted(path.parent for path in (run / "trials").glob("*/trial.json"))
+
+
+def read_summary(run: Path) -> dict[str, Any]:
+    """Read `summary.json`. Raises BadRunDirectory, also for a newer schema."""
+    path = run / "summary.json"
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadRunDirectory(f"{path}: is missing") from error
+    except (ValueError, OSError) as error:
+        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
+    if summary.get("schema") != SCHEMA_VERSION:
+        raise BadRunDirectory(f"{path}: schema {summary.get('schema')!r}; this leasebench reads schema {SCHEMA_VERSION}")
+    return dict(summary)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema that is published beside `summary.json`."""
+    return Summary.model_json_schema(by_alias=True)
+
+
+def _rates(counts: dict[str, Any]) -> dict[str, Any]:
+    """Rates by event, with intervals by application: events of one application hang together.
+
+    The interval is the exact one for the same rate over that many applications.
+    """
+    stale = counts["stale_overwrites"]
+    per_commit = stale / counts["commits"] if counts["commits"] else None
+    writers = min(counts["applications"], counts["commits"])
+    return {
+        "leak_rate": _ratio(stale, counts["races"]),
+        "leak_rate_ci": _interval(stale, counts["races"], counts["raced_applications"]),
+        "leak_rate_bound": None if stale else _rounded(upper_bound_of_zero(counts["raced_applications"])),
+        "store_leak_rate": _ratio(stale, counts["exposures"]),
+        "stale_per_1000": None if per_commit is None else round(1000 * per_commit, 3),
+        "stale_per_1000_ci": _interval(stale, counts["commits"], writers, 1000),
+    }
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return round(part / whole, 6) if whole else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+def _interval(part: int, whole: int, units: int, scale: int = 1) -> list[float] | None:
+    if not whole or not units:
+        return None
+    interval = exact_interval(part / whole * units, units)
+    return None if interval is None else [round(scale * bound, 6) for bound in interval]
+
+
+def _checks() -> list[Check]:
+    return list(plugins("results.checks").values())
+
+
+def _count_names() -> list[str]:
+    """The counts that every cell has, also one whose trials left no history."""
+    fields = CellSummary.model_fields
+    return [
+        name
+        for name, field in fields.items()
+        if field.annotation in (int, int | None) and name not in ("trials",)
+    ]

@@ -1,0 +1,74 @@
+"""The figures of a run as terminal tables: one a scenario, a guard a row."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from leases.verdict import Verdict
+from results.advice import guard_cost_us
+
+COLOURS = {Verdict.CLEAN: "green", Verdict.UNPROVEN: "yellow"}
+
+
+def tables(summary: dict[str, Any]) -> Iterable[Table]:
+    """One table for each scenario of the summary."""
+    scenarios = dict.fromkeys(cell["scenario"] for cell in summary["cells"])
+    return (_table(name, [cell for cell in summary["cells"] if cell["scenario"] == name]) for name in scenarios)
+
+
+def _table(scenario: str, cells: list[dict[str, Any]]) -> Table:
+    table = Table(title=escape(scenario), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("guard")
+    table.add_column("verdict")
+    for heading in (
+        "stale/races",
+        "leak rate [95 %]",
+        "stale per\n1,000",
+        "lag\np50 ms",
+        "behind\np50 ms",
+        "first\nat s",
+        "guard\np50 us",
+        "commit\np99 us",
+        "plan\np99 ms",
+        "commits\nper s",
+    ):
+        table.add_column(heading, justify="right")
+    for cell in cells:
+        table.add_row(*_row(cell))
+    return table
+
+
+def _row(cell: dict[str, Any]) -> list[str]:
+    verdict = Verdict(cell["verdict"])
+    mark = "" if cell["as_expected"] else " !"
+    latency = cell["latency_us"]
+    plan = latency["plan"]["service"]["p99"]
+    return [
+        escape(cell["guard"]),
+        f"[{COLOURS.get(verdict, 'red')}]{verdict.value}{mark}[/]",
+        f"{cell['stale_overwrites']}/{cell['races']}",
+        _leak(cell),
+        _number(cell["stale_per_1000"], 1),
+        _number(cell["overwrite_lag_ms"]["p50"], 1),
+        _number(cell["stale_time_ms"]["p50"], 0),
+        _number(cell["time_to_first_stale_s"]["p50"], 2),
+        _number(guard_cost_us(cell), 0),
+        _number(latency["commit"]["service"]["p99"], 0),
+        _number(None if plan is None else plan / 1000, 1),
+        _number(cell["throughput"], 0),
+    ]
+
+
+def _leak(cell: dict[str, Any]) -> str:
+    if cell["leak_rate"] is None:
+        return "no races"
+    if not cell["stale_overwrites"]:
+        return f"0, below {cell['leak_rate_bound']:.2f}"
+    low, high = cell["leak_rate_ci"]
+    return f"{cell['leak_rate']:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"

@@ -1,0 +1,29 @@
+"""What every room's tests share: a real server of the test run's own, and keys that are gone afterwards."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from bench.servers.local import LocalServer, embedded_binary
+from enactors.plan import Cell
+from enactors.store.keys import Keys
+from enactors.store.redis_store import RedisStore
+from enactors.store.wire import Wire
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The address of an embedded server: one a worker of the test run."""
+    with LocalServer("embedded", embedded_binary()) as server:
+        yield server.url
+
+
+@pytest.fixture
+def keys(server_url: str) -> Iterator[Keys]:
+    """The keys of a cell that nobody else uses; removed after the test."""
+    fresh = Keys(run=f"t{uuid.uuid4().hex[:12]}", trial="1", cell="c")
+    yield fresh
+    wire = Wire(server_url)
+    RedisStore(wire, fresh, Cell("c", ()), "sweeper").remove_all()
+    wire.close()

@@ -1,0 +1,553 @@
+"""What both stores promise. Every sentence holds for the one in Redis and for its twin in memory."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from two_stores import LONG_MS, MemoryWorld, World, history, redis_world
+
+from enactors.operations import (
+    Commit,
+    CommitRule,
+    DeletePlan,
+    DeleteRule,
+    Done,
+    Plans,
+    Reason,
+    Refused,
+    RegisterFence,
+)
+from enactors.plan import Cell
+from enactors.store.events import Event
+from enactors.store.store import Store
+from leases.lease import Lease
+
+CELL = Cell("c", ("e0", "e1", "e2"))
+WITH_ROLLBACK = Cell("c", ("e0", "e1", "e2"), rollback=True)
+NobodysLease = Lease("e0", "nobody", 1, 1, LONG_MS)
+MakeWorld = Callable[[Cell], World]
+
+
+@pytest.fixture(params=["redis", "memory"])
+def world_of(request: pytest.FixtureRequest) -> Iterator[MakeWorld]:
+    with ExitStack() as stack:
+        if request.param == "memory":
+            yield MemoryWorld
+        else:
+            url, keys = request.getfixturevalue("server_url"), request.getfixturevalue("keys")
+            yield lambda cell: stack.enter_context(redis_world(url, keys, cell))
+
+
+@pytest.fixture
+def world(world_of: MakeWorld) -> World:
+    return world_of(CELL)
+
+
+@pytest.fixture
+def a(world: World) -> Store:
+    return world.client("a")
+
+
+@pytest.fixture
+def b(world: World) -> Store:
+    return world.client("b")
+
+
+def write(store: Store, version: int, endpoint: str = "e0", attempt: int = 90) -> None:
+    outcome = store.commit(Commit(endpoint, version, CommitRule.UNCONDITIONAL), attempt)
+    assert isinstance(outcome, Done)
+
+
+def grant(
+    store: Store, resource: str = "e0", token: str = "t", attempt: int = 80, ttl: int = LONG_MS
+) -> Lease:  # noqa: S107
+    lease = store.grant(resource, ttl, token, attempt)
+    assert lease is not None
+    return lease
+
+
+class TestUnconditional:
+    def test_writes_an_endpoint_that_no_plan_reached(self, a):
+        assert a.commit(Commit("e0", 3, CommitRule.UNCONDITIONAL), 7) == Done(0)
+        assert a.read("e0") == 3
+        assert history(a) == [Event(0, "commit", "e0", 3, 0, "a", 7)]
+
+    def test_lets_an_older_plan_overwrite_a_newer_one_and_tells_what_was_there(self, a, b):
+        write(a, 5)
+        assert b.commit(Commit("e0", 2, CommitRule.UNCONDITIONAL), 8) == Done(5)
+        assert a.read("e0") == 2
+        assert history(a)[-1] == Event(0, "commit", "e0", 2, 5, "b", 8)
+
+    def test_writing_the_same_version_again_is_a_commit_too(self, a):
+        write(a, 3)
+        assert a.commit(Commit("e0", 3, CommitRule.UNCONDITIONAL), 8) == Done(3)
+        assert len(history(a)) == 2
+
+    def test_touches_no_other_endpoint(self, a):
+        write(a, 3, "e1")
+        assert (a.read("e0"), a.read("e1"), a.read("e2")) == (0, 3, 0)
+
+    def test_names_the_lease_that_the_writer_believed_to_hold(self, a):
+        lease = grant(a)
+        a.commit(Commit("e0", 1, CommitRule.UNCONDITIONAL, lease), 9)
+        assert history(a)[-1] == Event(
+            0, "commit", "e0", 1, 0, "a", 9, lease="e0", token="t", fence=lease.fence
+        )
+
+    def test_a_lease_without_a_fencing_number_leaves_that_field_empty(self, a):
+        a.commit(Commit("e0", 1, CommitRule.UNCONDITIONAL, Lease("e0", "t", None, 1, LONG_MS)), 9)
+        assert history(a)[-1] == Event(0, "commit", "e0", 1, 0, "a", 9, lease="e0", token="t")
+
+
+class TestOwnerChecked:
+    def test_the_holder_may_write_even_an_old_plan(self, a):
+        write(a, 5)
+        assert a.commit(Commit("e0", 2, CommitRule.OWNER_CHECKED, grant(a)), 7) == Done(5)
+
+    def test_one_who_never_held_the_lease_is_refused(self, a):
+        write(a, 5)
+        outcome = a.commit(Commit("e0", 6, CommitRule.OWNER_CHECKED, NobodysLease), 7)
+        assert outcome == Refused(Reason.NOT_OWNER, 5)
+        assert a.read("e0") == 5
+        assert history(a)[-1] == Event(0, "reject", "e0", 6, 5, "a", 7, "e0", "nobody", 1, reason="not_owner")
+
+    def test_one_whose_lease_ran_out_is_refused(self, world, a):
+        lease = grant(a, ttl=1)
+        world.outlive(lease)
+        assert a.commit(Commit("e0", 1, CommitRule.OWNER_CHECKED, lease), 7) == Refused(Reason.NOT_OWNER)
+
+    def test_one_whose_lease_another_took_over_is_refused(self, a, b):
+        lease = grant(a)
+        a.release(lease, 81)
+        grant(b, token="other")
+        assert a.commit(Commit("e0", 1, CommitRule.OWNER_CHECKED, lease), 7) == Refused(Reason.NOT_OWNER)
+
+    def test_a_lease_of_the_whole_cell_covers_every_endpoint(self, a):
+        lease = grant(a, "cell")
+        assert a.commit(Commit("e1", 1, CommitRule.OWNER_CHECKED, lease), 7) == Done(0)
+        assert a.commit(Commit("e2", 1, CommitRule.OWNER_CHECKED, lease), 8) == Done(0)
+
+
+@pytest.mark.parametrize("rule", [CommitRule.FENCED, CommitRule.FENCE_REGISTERED])
+class TestFenced:
+    def test_a_fence_lower_than_one_that_wrote_is_refused(self, a, b, rule):
+        old = grant(a)
+        a.release(old, 81)
+        new = grant(b, token="n")
+        assert b.commit(Commit("e0", 1, rule, new), 7) == Done(0)
+        assert a.commit(Commit("e0", 2, rule, old), 8) == Refused(Reason.FENCE_TOO_LOW, 1)
+        assert history(a)[-1] == Event(
+            0, "reject", "e0", 2, 1, "a", 8, "e0", "t", old.fence, reason="fence_too_low"
+        )
+
+    def test_the_same_fence_may_write_again(self, a, rule):
+        lease = grant(a)
+        assert a.commit(Commit("e0", 1, rule, lease), 7) == Done(0)
+        assert a.commit(Commit("e0", 2, rule, lease), 8) == Done(1)
+
+    def test_a_lost_lease_may_write_until_its_successor_wrote(self, a, b, rule):
+        old = grant(a)
+        a.release(old, 81)
+        grant(b, token="n")
+        assert a.commit(Commit("e0", 1, rule, old), 7) == Done(0)
+
+    def test_the_newest_fence_may_write_an_old_plan(self, a, rule):
+        write(a, 5)
+        assert a.commit(Commit("e0", 2, rule, grant(a)), 7) == Done(5)
+
+    def test_fences_are_remembered_by_endpoint(self, a, b, rule):
+        old = grant(a, "cell")
+        a.release(old, 81)
+        b.commit(Commit("e0", 1, rule, grant(b, "cell", "n")), 7)
+        assert a.commit(Commit("e1", 1, rule, old), 8) == Done(0)
+
+    def test_a_refused_write_does_not_raise_the_fence(self, a, b, rule):
+        old = grant(a)
+        a.release(old, 81)
+        gone = Commit("e0", 1, rule, grant(b, token="n"), referential=True)
+        assert b.commit(gone, 7) == Refused(Reason.PLAN_GONE)
+        assert a.commit(Commit("e0", 1, rule, old), 8) == Done(0)
+
+
+class TestRegisterFence:
+    def test_returns_the_version_and_leaves_an_event(self, a):
+        write(a, 5)
+        lease = grant(a)
+        assert a.register_fence(RegisterFence("e0", 6, lease), 7) == 5
+        assert history(a)[-1] == Event(0, "register", "e0", 6, 5, "a", 7, "e0", "t", lease.fence)
+
+    def test_closes_the_door_on_older_fences_before_anything_is_written(self, a, b):
+        old = grant(a)
+        a.release(old, 81)
+        assert b.register_fence(RegisterFence("e0", 2, grant(b, token="n")), 7) == 0
+        late = Commit("e0", 1, CommitRule.FENCE_REGISTERED, old)
+        assert a.commit(late, 8) == Refused(Reason.FENCE_TOO_LOW)
+
+    def test_refuses_a_fence_lower_than_one_that_registered(self, a, b):
+        write(a, 5)
+        old = grant(a)
+        a.release(old, 81)
+        b.register_fence(RegisterFence("e0", 6, grant(b, token="n")), 7)
+        assert a.register_fence(RegisterFence("e0", 6, old), 8) == Refused(Reason.FENCE_TOO_LOW, 5)
+        assert history(a)[-1] == Event(
+            0, "reject", "e0", 6, 5, "a", 8, "e0", "t", old.fence, reason="read_fence_too_low"
+        )
+
+
+class TestWatch:
+    def test_writes_where_nobody_wrote_since_the_read(self, a):
+        assert a.read("e0", watch=True) == 0
+        assert a.commit(Commit("e0", 1, CommitRule.WATCH, seen=0), 7) == Done(0)
+        assert history(a) == [Event(0, "commit", "e0", 1, 0, "a", 7)]
+
+    def test_is_refused_where_another_wrote_in_between(self, a, b):
+        a.read("e0", watch=True)
+        write(b, 5)
+        assert a.commit(Commit("e0", 6, CommitRule.WATCH), 7) == Refused(Reason.WATCH_CONFLICT, 5)
+        assert a.read("e0") == 5
+        assert history(a)[-1] == Event(0, "watch_conflict", "e0", 6, 5, "a", 7, reason="watch_conflict")
+
+    def test_notices_a_write_of_the_same_version(self, a, b):
+        write(a, 5)
+        a.read("e0", watch=True)
+        write(b, 5)
+        assert a.commit(Commit("e0", 6, CommitRule.WATCH), 7) == Refused(Reason.WATCH_CONFLICT, 5)
+
+    def test_may_write_after_it_read_again(self, a, b):
+        a.read("e0", watch=True)
+        write(b, 5)
+        a.commit(Commit("e0", 6, CommitRule.WATCH), 7)
+        assert a.read("e0", watch=True) == 5
+        assert a.commit(Commit("e0", 6, CommitRule.WATCH), 8) == Done(5)
+
+    def test_a_new_read_forgets_the_one_before(self, a, b):
+        a.read("e0", watch=True)
+        write(b, 5)
+        a.read("e1", watch=True)
+        assert a.commit(Commit("e1", 6, CommitRule.WATCH), 7) == Done(0)
+
+    def test_without_a_watched_read_it_protects_nothing(self, a, b):
+        assert a.read("e0") == 0
+        write(b, 5)
+        assert a.commit(Commit("e0", 2, CommitRule.WATCH), 7) == Done(5)
+
+    def test_one_clients_watch_is_not_anothers(self, a, b):
+        a.read("e0", watch=True)
+        write(a, 1)
+        assert b.commit(Commit("e0", 2, CommitRule.WATCH), 7) == Done(1)
+
+    def test_a_conflict_outranks_a_missing_plan(self, a, b):
+        a.read("e0", watch=True)
+        write(b, 5)
+        gone = Commit("e0", 6, CommitRule.WATCH, referential=True)
+        assert a.commit(gone, 7) == Refused(Reason.WATCH_CONFLICT, 5)
+
+
+class TestCompareAndSet:
+    def test_writes_where_the_version_is_the_one_that_was_read(self, a):
+        write(a, 5)
+        assert a.commit(Commit("e0", 6, CommitRule.COMPARE_AND_SET, seen=5), 7) == Done(5)
+
+    def test_an_endpoint_that_no_plan_reached_reads_as_zero(self, a):
+        assert a.commit(Commit("e0", 6, CommitRule.COMPARE_AND_SET, seen=0), 7) == Done(0)
+
+    @pytest.mark.parametrize("seen", [None, 0, 4, 6])
+    def test_is_refused_where_it_is_another(self, a, seen):
+        write(a, 5)
+        outcome = a.commit(Commit("e0", 6, CommitRule.COMPARE_AND_SET, seen=seen), 7)
+        assert outcome == Refused(Reason.CHANGED, 5)
+        assert history(a)[-1] == Event(0, "reject", "e0", 6, 5, "a", 7, reason="changed")
+
+    def test_compares_versions_and_not_their_order(self, a):
+        write(a, 5)
+        assert a.commit(Commit("e0", 2, CommitRule.COMPARE_AND_SET, seen=5), 7) == Done(5)
+
+
+class TestMonotonic:
+    def test_a_newer_plan_is_written(self, a):
+        write(a, 5)
+        assert a.commit(Commit("e0", 6, CommitRule.MONOTONIC), 7) == Done(5)
+
+    @pytest.mark.parametrize("version", [4, 5])
+    def test_an_older_or_the_same_plan_is_refused(self, a, version):
+        write(a, 5)
+        assert a.commit(Commit("e0", version, CommitRule.MONOTONIC), 7) == Refused(Reason.NOT_NEWER, 5)
+        assert a.read("e0") == 5
+        assert history(a)[-1] == Event(0, "reject", "e0", version, 5, "a", 7, reason="not_newer")
+
+    def test_versions_are_compared_as_numbers_and_not_as_text(self, a):
+        write(a, 9)
+        assert a.commit(Commit("e0", 10, CommitRule.MONOTONIC), 7) == Done(9)
+
+    def test_versions_beyond_a_million_million_stay_exact(self, a):
+        write(a, 2**53 - 2)
+        assert a.commit(Commit("e0", 2**53 - 1, CommitRule.MONOTONIC), 7) == Done(2**53 - 2)
+        assert history(a)[-1].version == 2**53 - 1
+
+
+class TestPublish:
+    def test_the_first_plan_is_published(self, a):
+        assert a.newest() == 0
+        assert a.publish(1, 7) == Done(0)
+        assert (a.newest(), a.plans()) == (1, Plans((1,)))
+        assert history(a) == [Event(0, "publish", "", 1, 0, "a", 7)]
+
+    def test_a_version_may_be_left_out(self, a):
+        a.publish(1, 7)
+        assert a.publish(4, 8) == Done(1)
+        assert a.plans() == Plans((1, 4))
+
+    @pytest.mark.parametrize("version", [3, 4])
+    def test_one_that_is_not_the_newest_is_refused(self, a, version):
+        a.publish(4, 7)
+        assert a.publish(version, 8) == Refused(Reason.NOT_NEWEST, 4)
+        assert a.plans() == Plans((4,))
+        assert history(a)[-1] == Event(0, "reject", "", version, 4, "a", 8, reason="not_newest")
+
+    def test_plans_are_listed_oldest_first_as_numbers(self, a):
+        for version in (8, 9, 10, 11):
+            a.publish(version, version)
+        assert a.plans() == Plans((8, 9, 10, 11))
+
+    @pytest.mark.parametrize("rule", [DeleteRule.ALWAYS, DeleteRule.QUARANTINE])
+    def test_a_version_that_is_gone_is_never_published_again(self, a, rule):
+        a.publish(3, 7)
+        a.publish(5, 8)
+        a.delete(DeletePlan(5, rule), 9)
+        assert a.newest() == 3
+        assert a.publish(5, 10) == Refused(Reason.NOT_NEWEST, 5)
+        assert a.publish(4, 11) == Refused(Reason.NOT_NEWEST, 5)
+        assert a.publish(6, 12) == Done(5)
+
+
+class TestDelete:
+    @pytest.fixture
+    def a(self, world) -> Store:
+        store = world.client("a")
+        store.publish(1, 1)
+        store.publish(2, 2)
+        return store
+
+    def test_always_deletes_even_what_endpoints_point_at_and_counts_them(self, a):
+        write(a, 1, "e0")
+        write(a, 1, "e1")
+        assert a.delete(DeletePlan(1, DeleteRule.ALWAYS), 7) == Done()
+        assert a.plans() == Plans((2,))
+        assert a.read("e0") == 1
+        assert history(a)[-1] == Event(0, "delete", version=1, enactor="a", attempt=7, active_endpoints=2)
+
+    def test_skip_active_leaves_what_an_endpoint_points_at(self, a):
+        write(a, 1)
+        assert a.delete(DeletePlan(1, DeleteRule.SKIP_ACTIVE), 7) == Refused(Reason.PLAN_ACTIVE)
+        assert a.plans() == Plans((1, 2))
+        assert history(a)[-1] == Event(
+            0, "reject", version=1, enactor="a", attempt=7, reason="plan_active", active_endpoints=1
+        )
+
+    def test_skip_active_deletes_once_every_endpoint_has_moved_on(self, a):
+        write(a, 1)
+        write(a, 1)
+        write(a, 2)
+        assert a.delete(DeletePlan(1, DeleteRule.SKIP_ACTIVE), 7) == Done()
+        assert history(a)[-1].active_endpoints == 0
+
+    def test_an_endpoint_that_went_back_counts_again(self, a):
+        for version in (1, 2, 1):
+            write(a, version)
+        assert a.delete(DeletePlan(1, DeleteRule.SKIP_ACTIVE), 7) == Refused(Reason.PLAN_ACTIVE)
+        assert a.delete(DeletePlan(2, DeleteRule.SKIP_ACTIVE), 8) == Done()
+
+    def test_quarantine_takes_a_plan_out_of_use_and_keeps_it(self, a):
+        write(a, 1)
+        assert a.delete(DeletePlan(1, DeleteRule.QUARANTINE), 7) == Done()
+        assert a.plans() == Plans((2,), (1,))
+        assert history(a)[-1] == Event(0, "quarantine", version=1, enactor="a", attempt=7, active_endpoints=1)
+
+    def test_a_plan_is_quarantined_once(self, a):
+        a.delete(DeletePlan(1, DeleteRule.QUARANTINE), 7)
+        assert a.delete(DeletePlan(1, DeleteRule.QUARANTINE), 8) == Refused(Reason.PLAN_GONE)
+        assert a.plans() == Plans((2,), (1,))
+
+    def test_a_quarantined_plan_is_purged_when_nothing_points_at_it(self, a):
+        write(a, 1)
+        a.delete(DeletePlan(1, DeleteRule.QUARANTINE), 7)
+        assert a.delete(DeletePlan(1, DeleteRule.SKIP_ACTIVE), 8) == Refused(Reason.PLAN_ACTIVE)
+        write(a, 2)
+        assert a.delete(DeletePlan(1, DeleteRule.SKIP_ACTIVE), 9) == Done()
+        assert a.plans() == Plans((2,))
+
+    @pytest.mark.parametrize("rule", list(DeleteRule))
+    def test_what_does_not_exist_cannot_be_deleted(self, a, rule):
+        assert a.delete(DeletePlan(9, rule), 7) == Refused(Reason.PLAN_GONE)
+        assert history(a)[-1] == Event(
+            0, "reject", version=9, enactor="a", attempt=7, reason="plan_gone", active_endpoints=0
+        )
+
+
+class TestReferential:
+    @pytest.mark.parametrize("rule", [DeleteRule.ALWAYS, DeleteRule.QUARANTINE])
+    def test_a_plan_that_was_taken_away_cannot_be_applied(self, a, rule):
+        a.publish(1, 1)
+        a.publish(2, 2)
+        write(a, 2)
+        a.delete(DeletePlan(1, rule), 3)
+        outcome = a.commit(Commit("e0", 1, CommitRule.UNCONDITIONAL, referential=True), 7)
+        assert outcome == Refused(Reason.PLAN_GONE, 2)
+        assert a.read("e0") == 2
+        assert history(a)[-1] == Event(0, "reject", "e0", 1, 2, "a", 7, reason="plan_gone")
+
+    def test_a_plan_that_was_never_published_cannot_be_applied(self, a):
+        outcome = a.commit(Commit("e0", 1, CommitRule.MONOTONIC, referential=True), 7)
+        assert outcome == Refused(Reason.PLAN_GONE)
+
+    def test_a_plan_that_exists_can(self, a):
+        a.publish(1, 1)
+        assert a.commit(Commit("e0", 1, CommitRule.MONOTONIC, referential=True), 7) == Done(0)
+
+    def test_without_it_a_deleted_plan_can_be_applied(self, a):
+        a.publish(1, 1)
+        a.delete(DeletePlan(1, DeleteRule.ALWAYS), 2)
+        assert a.commit(Commit("e0", 1, CommitRule.MONOTONIC), 7) == Done(0)
+
+    def test_the_rule_is_looked_at_first(self, a):
+        write(a, 5)
+        outcome = a.commit(Commit("e0", 1, CommitRule.MONOTONIC, referential=True), 7)
+        assert outcome == Refused(Reason.NOT_NEWER, 5)
+
+
+class TestRollbackRecord:
+    @pytest.fixture
+    def a(self, world_of) -> Store:
+        store = world_of(WITH_ROLLBACK).client("a")
+        for version in (1, 2, 3):
+            store.publish(version, version)
+        return store
+
+    def test_the_first_write_needs_no_plan_to_roll_back_to(self, a):
+        assert a.commit(Commit("e0", 1, CommitRule.UNCONDITIONAL), 7) == Done(0)
+
+    def test_a_write_over_a_deleted_plan_is_refused(self, a):
+        write(a, 1)
+        a.delete(DeletePlan(1, DeleteRule.ALWAYS), 4)
+        outcome = a.commit(Commit("e0", 2, CommitRule.UNCONDITIONAL), 7)
+        assert outcome == Refused(Reason.NO_ROLLBACK_PLAN, 1)
+        assert a.read("e0") == 1
+        assert history(a)[-1] == Event(0, "reject", "e0", 2, 1, "a", 7, reason="no_rollback_plan")
+
+    def test_a_quarantined_plan_still_serves_to_roll_back_to(self, a):
+        write(a, 1)
+        a.delete(DeletePlan(1, DeleteRule.QUARANTINE), 4)
+        assert a.commit(Commit("e0", 2, CommitRule.UNCONDITIONAL), 7) == Done(1)
+
+    def test_the_commit_rule_is_looked_at_first(self, a):
+        write(a, 2)
+        a.delete(DeletePlan(2, DeleteRule.ALWAYS), 4)
+        assert a.commit(Commit("e0", 1, CommitRule.MONOTONIC), 7) == Refused(Reason.NOT_NEWER, 2)
+
+
+class TestLease:
+    def test_a_grant_names_its_owner_and_its_fence(self, a):
+        lease = a.grant("e0", LONG_MS, "t", 7)
+        assert lease == Lease("e0", "t", 1, 7, LONG_MS)
+        assert history(a) == [Event(0, "grant", enactor="a", attempt=7, lease="e0", token="t", fence=1)]
+
+    def test_what_is_held_is_not_granted_again_and_a_poll_leaves_no_event(self, a, b):
+        grant(a)
+        assert b.grant("e0", LONG_MS, "n", 7) is None
+        assert a.grant("e0", LONG_MS, "m", 8) is None
+        assert len(history(a)) == 1
+
+    def test_resources_are_independent(self, a, b):
+        grant(a, "e0")
+        assert grant(b, "e1").fence == 1
+
+    def test_fences_grow_with_every_grant_of_a_resource(self, world, a, b):
+        first = grant(a, ttl=1)
+        world.outlive(first)
+        second = grant(b, token="n")
+        b.release(second, 82)
+        assert [first.fence, second.fence, grant(a, token="m").fence] == [1, 2, 3]
+
+    def test_the_expiry_stands_in_the_events_of_grant_and_renewal(self, a):
+        a.renew(grant(a, ttl=5_000), 81)
+        assert [event.expires_us - event.t_us for event in a.history()] == [5_000_000, 5_000_000]
+
+    def test_a_renewal_by_the_holder_prolongs_it(self, a):
+        lease = grant(a)
+        assert a.renew(lease, 7) == Done()
+        assert history(a)[-1] == Event(0, "renew", enactor="a", attempt=7, lease="e0", token="t", fence=1)
+
+    def test_a_renewal_gives_the_full_time_to_live_again(self, world, a):
+        short = grant(a, ttl=1_000)
+        long = Lease(short.resource, short.token, short.fence, short.grant, LONG_MS)
+        a.renew(long, 7)
+        world.outlive(grant(a, "e1", ttl=1))
+        assert a.validate(long) == Done()
+
+    def test_after_a_release_another_may_have_it(self, a, b):
+        lease = grant(a)
+        assert a.release(lease, 7) == Done()
+        assert history(a)[-1] == Event(0, "release", enactor="a", attempt=7, lease="e0", token="t", fence=1)
+        assert grant(b, token="n").fence == 2
+
+    def test_validation_tells_the_holder_and_writes_nothing(self, a):
+        lease = grant(a)
+        assert a.validate(lease) == Done()
+        assert len(history(a)) == 1
+
+    @pytest.mark.parametrize("call", ["renew", "release"])
+    def test_a_lease_that_ran_out_is_lost(self, world, a, call):
+        lease = grant(a, ttl=1)
+        world.outlive(lease)
+        assert a.validate(lease) == Refused(Reason.LEASE_LOST)
+        assert getattr(a, call)(lease, 7) == Refused(Reason.LEASE_LOST)
+        assert history(a)[-1] == Event(
+            0, "reject", enactor="a", attempt=7, lease="e0", token="t", fence=1, reason="lease_lost"
+        )
+
+    @pytest.mark.parametrize("call", ["renew", "release"])
+    def test_a_loser_cannot_touch_its_successors_lease(self, world, a, b, call):
+        lost = grant(a, ttl=1)
+        world.outlive(lost)
+        successor = grant(b, token="n")
+        assert getattr(a, call)(lost, 7) == Refused(Reason.LEASE_LOST)
+        assert b.validate(successor) == Done()
+
+    def test_a_second_release_is_refused(self, a):
+        lease = grant(a)
+        a.release(lease, 7)
+        assert a.release(lease, 8) == Refused(Reason.LEASE_LOST)
+
+
+class TestHistory:
+    def test_is_the_order_in_which_things_happened_whoever_did_them(self, a, b):
+        a.publish(1, 1)
+        lease = grant(b, attempt=1)
+        a.commit(Commit("e0", 1, CommitRule.MONOTONIC), 2)
+        b.commit(Commit("e0", 1, CommitRule.MONOTONIC, lease), 2)
+        b.release(lease, 3)
+        a.delete(DeletePlan(1, DeleteRule.SKIP_ACTIVE), 3)
+        told = [(event.kind, event.enactor, event.attempt) for event in b.history()]
+        assert told == [
+            ("publish", "a", 1),
+            ("grant", "b", 1),
+            ("commit", "a", 2),
+            ("reject", "b", 2),
+            ("release", "b", 3),
+            ("reject", "a", 3),
+        ]
+
+    def test_reads_leave_no_event(self, a):
+        a.read("e0")
+        a.read("e0", watch=True)
+        a.newest()
+        a.plans()
+        a.validate(NobodysLease)
+        assert history(a) == []
+
+    def test_carries_the_servers_time_which_does_not_step_back_here(self, a):
+        for version in range(1, 20):
+            write(a, version)
+        times = [event.t_us for event in a.history()]
+        assert times == sorted(times)
+        assert times[0] > 1_600_000_000_000_000

@@ -1,0 +1,104 @@
+"""The two stores are twins: whatever is asked of them, both answer and remember the same."""
+
+import uuid
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from two_stores import LONG_MS, MemoryWorld, World, history, redis_world
+
+from enactors.operations import Commit, CommitRule, DeletePlan, DeleteRule, RegisterFence
+from enactors.plan import Cell
+from enactors.store.keys import Keys
+from leases.lease import Lease
+
+ENDPOINTS = ("e0", "e1", "e2")
+LEASED = (CommitRule.OWNER_CHECKED, CommitRule.FENCED, CommitRule.FENCE_REGISTERED)
+CLIENTS = st.sampled_from("ab")
+VERSIONS = st.integers(1, 6)
+NAMES = st.sampled_from(ENDPOINTS)
+RESOURCES = st.sampled_from(("e0", "cell"))
+WHICH = st.integers(0, 5)
+"""Which of the leases granted so far, lost ones too."""
+
+CALLS = st.one_of(
+    st.tuples(st.just("publish"), VERSIONS),
+    st.tuples(st.just("newest")),
+    st.tuples(st.just("plans")),
+    st.tuples(st.just("read"), NAMES, st.booleans()),
+    st.tuples(
+        st.just("commit"),
+        NAMES,
+        VERSIONS,
+        st.sampled_from(CommitRule),
+        st.none() | WHICH,
+        st.none() | st.integers(0, 6),
+        st.booleans(),
+    ),
+    st.tuples(st.just("register_fence"), NAMES, VERSIONS, WHICH),
+    st.tuples(st.just("delete"), VERSIONS, st.sampled_from(DeleteRule)),
+    st.tuples(st.just("grant"), RESOURCES),
+    st.tuples(st.sampled_from(("renew", "release", "validate")), WHICH),
+)
+STORIES = st.lists(st.tuples(CLIENTS, CALLS), min_size=5, max_size=60)
+
+
+class Teller:
+    """Tells one world a story and notes what it answers."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._leases: list[Lease] = []
+
+    def tell(self, client: str, call: tuple[Any, ...], attempt: int) -> Any:
+        store = self._world.client(client)
+        name, *given = call
+        match name, given:
+            case "publish", [version]:
+                return store.publish(version, attempt)
+            case (("newest" | "plans"), []):
+                return getattr(store, name)()
+            case "read", [endpoint, watch]:
+                return store.read(endpoint, watch=watch)
+            case "commit", [endpoint, version, rule, which, seen, referential]:
+                lease = self._lease(which)
+                if rule in LEASED and lease is None:
+                    return "nothing to prove"
+                return store.commit(Commit(endpoint, version, rule, lease, seen, referential), attempt)
+            case "register_fence", [endpoint, version, which]:
+                lease = self._lease(which)
+                return lease and store.register_fence(RegisterFence(endpoint, version, lease), attempt)
+            case "delete", [version, rule]:
+                return store.delete(DeletePlan(version, rule), attempt)
+            case "grant", [resource]:
+                lease = store.grant(resource, LONG_MS, f"{client}{attempt}", attempt)
+                self._leases += [lease] if lease else []
+                return lease
+            case "validate", [which]:
+                lease = self._lease(which)
+                return lease and store.validate(lease)
+            case _, [which]:
+                lease = self._lease(which)
+                return lease and getattr(store, name)(lease, attempt)
+        raise AssertionError(call)
+
+    def _lease(self, which: int | None) -> Lease | None:
+        if which is None or not self._leases:
+            return None
+        return self._leases[which % len(self._leases)]
+
+
+@given(story=STORIES, rollback=st.booleans())
+@settings(max_examples=250, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+def test_both_stores_answer_the_same_and_remember_the_same(server_url, story, rollback):
+    cell = Cell("c", ENDPOINTS, rollback=rollback)
+    keys = Keys(run=f"w{uuid.uuid4().hex[:12]}", trial="1", cell="c")
+    memory = MemoryWorld(cell)
+    with redis_world(server_url, keys, cell) as redis:
+        in_memory, in_redis = Teller(memory), Teller(redis)
+        for attempt, (client, call) in enumerate(story, start=1):
+            told = in_redis.tell(client, call, attempt)
+            assert in_memory.tell(client, call, attempt) == told, (client, call)
+        for endpoint in ENDPOINTS:
+            assert memory.client("a").read(endpoint) == redis.client("a").read(endpoint)
+        assert history(memory.client("a")) == history(redis.client("a"))

@@ -1,0 +1,187 @@
+"""One cell in either store, as several clients see it; and a small engine that runs programs over it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from enactors.operations import (
+    AcquireLease,
+    AwaitDue,
+    AwaitPlan,
+    Belief,
+    Commit,
+    DeletePlan,
+    Done,
+    Finish,
+    ListPlans,
+    Operation,
+    Program,
+    Publish,
+    ReadEndpoint,
+    RegisterFence,
+    ReleaseLease,
+    RenewLease,
+    Sleep,
+    StartRenewal,
+    StopRenewal,
+    ValidateLease,
+    Withdraw,
+    Work,
+)
+from enactors.plan import Cell
+from enactors.store.events import Event
+from enactors.store.keys import Keys
+from enactors.store.memory_store import MemoryCell, MemoryStore
+from enactors.store.redis_store import RedisStore
+from enactors.store.store import Store
+from enactors.store.wire import Wire
+from leases.lease import Lease
+
+LONG_MS = 600_000
+"""A time to live that no test outlives."""
+EXPIRES_WITHIN_S = 5.0
+
+
+class World(Protocol):
+    """One cell and its clients."""
+
+    def client(self, name: str) -> Store: ...
+
+    def outlive(self, lease: Lease) -> None:
+        """Return when the lease's time is over."""
+        ...
+
+
+class MemoryWorld:
+    def __init__(self, cell: Cell) -> None:
+        self.shared = MemoryCell(cell)
+        self._clients: dict[str, MemoryStore] = {}
+
+    def client(self, name: str) -> MemoryStore:
+        return self._clients.setdefault(name, MemoryStore(self.shared, name))
+
+    def outlive(self, lease: Lease) -> None:
+        self.shared.advance(lease.ttl_ms + 1)
+
+
+class RedisWorld:
+    """A connection a client, as in separate processes."""
+
+    def __init__(self, url: str, keys: Keys, cell: Cell) -> None:
+        self._url, self._keys, self._cell = url, keys, cell
+        self._clients: dict[str, RedisStore] = {}
+
+    def client(self, name: str) -> RedisStore:
+        if name not in self._clients:
+            store = RedisStore(Wire(self._url), self._keys, self._cell, name)
+            store.load_scripts()
+            self._clients[name] = store
+        return self._clients[name]
+
+    def outlive(self, lease: Lease) -> None:
+        """Look until the server says so: its clock decides, not ours."""
+        deadline = time.monotonic() + EXPIRES_WITHIN_S
+        looker = self.client("looker")
+        while isinstance(looker.validate(lease), Done):
+            assert time.monotonic() < deadline, "the server kept the lease beyond its time to live"
+
+    def close(self) -> None:
+        for store in self._clients.values():
+            store.wire.close()
+
+
+@contextmanager
+def redis_world(url: str, keys: Keys, cell: Cell) -> Iterator[RedisWorld]:
+    """A world whose keys and connections are gone afterwards."""
+    world = RedisWorld(url, keys, cell)
+    try:
+        yield world
+    finally:
+        world.client("sweeper").remove_all()
+        world.close()
+
+
+def timeless(event: Event) -> Event:
+    """An event without what differs between two clocks."""
+    return event._replace(t_us=0, expires_us=None)
+
+
+def history(store: Store) -> list[Event]:
+    return [timeless(event) for event in store.history()]
+
+
+class Actor:
+    """Runs programs over a store, one operation a step; an attempt's number is the step's."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._store, self._name = store, name
+        self._steps = 0
+        self.asked: list[Operation] = []
+        self._program: Program[Any] | None = None
+        self._pending: Operation | None = None
+
+    def run(self, program: Program[Any]) -> Any:
+        """Run a program to its end and return its value."""
+        value = self.run_until(program)
+        assert self._pending is None
+        return value
+
+    def run_until(self, program: Program[Any], stop: type[Operation] | None = None) -> Any:
+        """Run a program until it asks for a `stop`, which is left undone."""
+        self._program = program
+        return self._advance(None, stop)
+
+    def go_on(self) -> Any:
+        """Run the stopped program to its end."""
+        assert self._pending is not None
+        return self._advance(self.perform(self._pending), None)
+
+    def _advance(self, result: Any, stop: type[Operation] | None) -> Any:
+        assert self._program is not None
+        try:
+            while True:
+                self._pending = self._program.send(result)
+                self.asked.append(self._pending)
+                if stop is not None and isinstance(self._pending, stop):
+                    return None
+                result = self.perform(self._pending)
+        except StopIteration as end:
+            self._pending = None
+            return end.value
+
+    def perform(self, operation: Operation) -> Any:
+        store = self._store
+        self._steps += 1
+        step = self._steps
+        match operation:
+            case AwaitDue():
+                return True
+            case Publish(version):
+                return store.publish(version, step)
+            case AwaitPlan(newer_than):
+                newest = store.newest()
+                return newest if newest > newer_than else None
+            case ReadEndpoint(endpoint, watch):
+                return store.read(endpoint, watch=watch)
+            case RegisterFence():
+                return store.register_fence(operation, step)
+            case Commit():
+                return store.commit(operation, step)
+            case ListPlans():
+                return store.plans()
+            case DeletePlan():
+                return store.delete(operation, step)
+            case AcquireLease(resource, ttl_ms):
+                return store.grant(resource, ttl_ms, f"{self._name}-{step}", step)
+            case RenewLease(lease):
+                return store.renew(lease, step)
+            case ReleaseLease(lease):
+                return store.release(lease, step)
+            case ValidateLease(lease):
+                return store.validate(lease)
+            case Belief():
+                return True
+            case Work() | Withdraw() | Finish() | StartRenewal() | StopRenewal() | Sleep():
+                return None
+        raise AssertionError(f"no test needs {operation}")
