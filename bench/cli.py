@@ -130,7 +130,10 @@ def check(run: Run, as_json: AsJson = False) -> None:
         return
     wrong = differences(read_summary(run), derived)
     if wrong:
-        fail(f"{run / 'summary.json'}: {len(wrong)} figures are not what the history says, first {wrong[0]}", EXIT_USAGE)
+        fail(
+            f"{run / 'summary.json'}: {len(wrong)} figures are not what the history says, first {wrong[0]}",
+            EXIT_USAGE,
+        )
     console.print(f"{run}: every figure of summary.json follows from the history", highlight=False)
 
 
@@ -199,7 +202,8 @@ def _show(console: Console, summary: dict[str, Any]) -> None:
         if not cell["as_expected"] and not cell["failures"]:
             expected = " or ".join(cell["expected"])
             console.print(
-                f"! {cell['guard']} under {cell['scenario']} is {cell['verdict']}, expected {expected}", markup=False
+                f"! {cell['guard']} under {cell['scenario']} is {cell['verdict']}, expected {expected}",
+                markup=False,
             )
     if summary["cells"]:
         console.print(advise(summary["cells"]), markup=False, highlight=False)

@@ -32,7 +32,11 @@ def findings(server: str) -> Iterator[tuple[str, bool, str]]:
     yield "affinity", True, pinned if placement.server else "cannot be set here: results may be bimodal"
     resolution = time.get_clock_info("perf_counter").resolution * 1e9
     yield "clock", resolution <= 1000, f"perf_counter, resolution {resolution:.0f} ns"
-    yield "SIGSTOP", hasattr(signal, "SIGSTOP"), "a process can be stopped and continued" if _can_stop() else "no"
+    yield (
+        "SIGSTOP",
+        hasattr(signal, "SIGSTOP"),
+        "a process can be stopped and continued" if _can_stop() else "no",
+    )
     free = shutil.disk_usage(os.getcwd()).free / 2**30  # noqa: PTH109
     yield "disk", free >= 1, f"{free:.1f} GiB free here, temporary files in {tempfile.gettempdir()}"
     for name, fault in plugins("bench.faults").items():

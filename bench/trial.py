@@ -13,8 +13,8 @@ from bench.engines.executor import ProcessSpec
 from bench.engines.placement import place
 from bench.engines.processes import Crew, Figures, ProcessFailed, Report, Timing
 from bench.faults import Victim
-from bench.servers import Server, ServerUnusable
 from bench.rundir import write_json
+from bench.servers import Server, ServerUnusable
 from bench.suite import MAX_STRETCH, Scenario, Suite
 from enactors.plan import Cell, endpoint_names
 from enactors.store.keys import Keys
@@ -253,19 +253,19 @@ def _faults(plan: TrialPlan, folder: Path) -> list[dict[str, Any]]:
     struck: pd.DataFrame = journal[journal["kind"].isin([int(Kind.PAUSE), int(Kind.DELAY)])]
     enactors = {name: number for number, name in enumerate(plan.enactors)}
     rows = []
-    for row in struck.itertuples(index=False):
-        strike = plan.scenario.strikes[row.attempt]
-        victim = Victim(row.process, enactors[row.process], plan.guard.ttl_ms)
-        seconds = max(0, row.end_ns - row.start_ns) / 1e9
+    for row in struck.to_dict("records"):
+        strike = plan.scenario.strikes[row["attempt"]]
+        victim = Victim(row["process"], enactors[row["process"]], plan.guard.ttl_ms)
+        seconds = max(0, row["end_ns"] - row["start_ns"]) / 1e9
         rows.append(
             {
-                "fault": plan.scenario.faults[row.attempt]["kind"],
-                "process": row.process,
-                "start_ns": row.start_ns,
-                "end_ns": row.end_ns or None,
-                "asked_ms": row.seen / 1000,
+                "fault": plan.scenario.faults[row["attempt"]]["kind"],
+                "process": row["process"],
+                "start_ns": row["start_ns"],
+                "end_ns": row["end_ns"] or None,
+                "asked_ms": row["seen"] / 1000,
                 "lasted_ms": round(seconds * 1000, 3),
-                "hit": bool(row.end_ns) and strike.hit(seconds, row.seen / 1000, victim),
+                "hit": bool(row["end_ns"]) and strike.hit(seconds, row["seen"] / 1000, victim),
             }
         )
     return rows

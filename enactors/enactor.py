@@ -142,9 +142,7 @@ def _walk(enactor: Enactor, version: int, seen_once: dict[str, int], held: Lease
     return complete
 
 
-def _apply_endpoint(
-    enactor: Enactor, endpoint: str, version: int, seen: int | None, held: Lease | None
-) -> Program[At]:
+def _apply_endpoint(enactor: Enactor, endpoint: str, version: int, seen: int | None, held: Lease | None) -> Program[At]:
     """Try one endpoint until it is written, found newer, or has to be left.
 
     A guard that checks per endpoint or inside its lease reads again before each new try; one that checked
@@ -163,19 +161,27 @@ def _apply_endpoint(
         if guard.exclude is None or held is not None:
             at, lost = yield from _inside(enactor, endpoint, version, seen, held)
         else:
-            lease = yield from _acquire(guard, guard.exclude, endpoint)
-            if lease is None:
-                return At.MISSED
-            picked = version
-            if guard.decide.pick is Pick.INSIDE:
-                picked = (yield AwaitPlan(version - 1)) or version
-            at, lost = yield from _inside(enactor, endpoint, picked, seen, lease)
-            yield from _release(guard, guard.exclude, lease)
+            at, lost = yield from _under_lease(enactor, guard.exclude, endpoint, version, seen)
         if at is not None:
             return at
         if lost and (held is not None or (guard.exclude and guard.exclude.on_loss is OnLoss.ABANDON)):
             return At.MISSED
     return At.MISSED
+
+
+def _under_lease(
+    enactor: Enactor, exclude: Exclude, endpoint: str, version: int, seen: int | None
+) -> Program[tuple[At | None, bool]]:
+    """One try under a lease of this endpoint's own."""
+    guard = enactor.guard
+    lease = yield from _acquire(guard, exclude, endpoint)
+    if lease is None:
+        return At.MISSED, False
+    if guard.decide.pick is Pick.INSIDE:
+        version = (yield AwaitPlan(version - 1)) or version
+    result = yield from _inside(enactor, endpoint, version, seen, lease)
+    yield from _release(guard, exclude, lease)
+    return result
 
 
 def _inside(
@@ -199,9 +205,7 @@ def _inside(
     yield Work(endpoint)
     if lease is not None and _renewed(guard) and not (yield Belief(lease)):
         return None, True
-    outcome: Outcome = yield Commit(
-        endpoint, version, guard.commit, lease, seen, referential=guard.clean.checks_plan
-    )
+    outcome: Outcome = yield Commit(endpoint, version, guard.commit, lease, seen, referential=guard.clean.checks_plan)
     return _judge(outcome)
 
 
@@ -243,5 +247,3 @@ def _release(guard: Guard, exclude: Exclude, lease: Lease) -> Program[None]:
 
 def _renewed(guard: Guard) -> bool:
     return guard.exclude is not None and guard.exclude.renewal is Renewal.WATCHDOG
-
-

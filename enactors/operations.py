@@ -129,7 +129,7 @@ class RegisterFence:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Build the record tree of one endpoint: the time between the last check and the write. The engine knows how long."""
+    """Build the record tree of one endpoint: what lies between check and write. The engine knows how long."""
 
     endpoint: str
 

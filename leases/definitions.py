@@ -53,9 +53,7 @@ def nearest(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}: {offer}"
 
 
-def _one_line(
-    model: type[BaseModel], first: Mapping[str, Any], place: str, at: tuple[str, ...], errors: int
-) -> str:
+def _one_line(model: type[BaseModel], first: Mapping[str, Any], place: str, at: tuple[str, ...], errors: int) -> str:
     location = [str(part) for part in first["loc"]]
     key = ".".join((*at, *location)) or "the file"
     kind, given = first["type"], first.get("input")

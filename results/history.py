@@ -7,6 +7,7 @@ an operation, as its process saw it. Numbers that do not apply are null in the f
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -149,7 +150,7 @@ class Events:
         commits = np.flatnonzero(self.of("commit"))
         order = np.argsort(self.endpoint[commits], kind="stable")
         bounds = np.searchsorted(self.endpoint[commits][order], np.arange(len(self.endpoints) + 1))
-        return [commits[order[low:high]] for low, high in zip(bounds, bounds[1:], strict=False)]
+        return [commits[order[low:high]] for low, high in pairwise(bounds)]
 
     @cached_property
     def published(self) -> Ints:
@@ -179,7 +180,8 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str]) -
         known = {text: code for code, text in enumerate(names)}
         own = [known.get(text, -1) for text in column.dictionary.to_pylist()]
         lookup = np.array([*own, -1], dtype=np.int16)
-        return lookup[column.indices.fill_null(len(own)).to_numpy(zero_copy_only=False)]
+        coded: Codes = lookup[column.indices.fill_null(len(own)).to_numpy(zero_copy_only=False)]
+        return coded
 
     reasons = tuple(sorted(filter(None, table["reason"].unify_dictionaries().combine_chunks().dictionary.to_pylist())))
     tokens = table["token"].unify_dictionaries().combine_chunks()
@@ -248,4 +250,14 @@ def _read_table(path: Path) -> Any:
         raise BadRunDirectory(f"{path}: cannot be read: {reason}") from error
 
 
-__all__ = ["KINDS", "SCHEMA", "BadRunDirectory", "Events", "HistoryWriter", "Kind", "Outcome", "read_events", "read_journal"]
+__all__ = [
+    "KINDS",
+    "SCHEMA",
+    "BadRunDirectory",
+    "Events",
+    "HistoryWriter",
+    "Kind",
+    "Outcome",
+    "read_events",
+    "read_journal",
+]

@@ -82,9 +82,7 @@ def merge(histograms: Iterable[HdrHistogram]) -> HdrHistogram:
     counters = _counters(total)
     for one in histograms:
         if _settings(one) != _settings(total):
-            raise ValueError(
-                f"a histogram of {_settings(one)} cannot be merged into one of {_settings(total)}"
-            )
+            raise ValueError(f"a histogram of {_settings(one)} cannot be merged into one of {_settings(total)}")
         counters += _counters(one)
         total.total_count += one.total_count
         total.min_value = min(total.min_value, one.min_value)

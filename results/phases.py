@@ -45,7 +45,7 @@ def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
 
 
 def _publications(trial: Trial) -> tuple[Ints, Ints]:
-    """Per version the instants (ns) at which it was due and at which the planner's call for it was midway; 0 for none."""
+    """Per version the instants (ns) at which it was due, and midway through the planner's call; 0 for none."""
     journal = trial.journal[trial.rows(Kind.PUBLISH, Outcome.DONE)]
     version = journal["version"].to_numpy()
     due = np.zeros(int(version.max(initial=0)) + 1, dtype=np.int64)

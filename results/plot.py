@@ -85,9 +85,7 @@ def _merged(run: Path) -> dict[tuple[str, str], dict[str, HdrHistogram]]:
 def _title(scenario: str, phase: str, histograms: dict[str, HdrHistogram]) -> str:
     counts = sorted(hist.total_count for hist in histograms.values())
     many = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
-    shown = (
-        "" if len(counts) <= MAX_GUARDS else f"; the {MAX_GUARDS} fastest of {len(counts)} guards by median"
-    )
+    shown = "" if len(counts) <= MAX_GUARDS else f"; the {MAX_GUARDS} fastest of {len(counts)} guards by median"
     return (
         f"{SUBJECTS[phase]}: latency in scenario {scenario}\n"
         f"{SIDE} time, all trials merged, {many} operations a guard, fastest median first{shown}"

@@ -228,7 +228,9 @@ def read_summary(run: Path) -> dict[str, Any]:
     except (ValueError, OSError) as error:
         raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
     if summary.get("schema") != SCHEMA_VERSION:
-        raise BadRunDirectory(f"{path}: schema {summary.get('schema')!r}; this leasebench reads schema {SCHEMA_VERSION}")
+        raise BadRunDirectory(
+            f"{path}: schema {summary.get('schema')!r}; this leasebench reads schema {SCHEMA_VERSION}"
+        )
     return dict(summary)
 
 
@@ -277,8 +279,4 @@ def _checks() -> list[Check]:
 def _count_names() -> list[str]:
     """The counts that every cell has, also one whose trials left no history."""
     fields = CellSummary.model_fields
-    return [
-        name
-        for name, field in fields.items()
-        if field.annotation in (int, int | None) and name not in ("trials",)
-    ]
+    return [name for name, field in fields.items() if field.annotation in (int, int | None) and name != "trials"]

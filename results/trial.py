@@ -52,7 +52,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
         raise BadRunDirectory(f"{path}: not valid JSON: {error}") from error
     missing = {"number", "guard", "scenario", "status", "endpoints", "enactors"} - set(facts)
     if missing:
-        raise BadRunDirectory(f"{path}: the key {sorted(missing)[0]} is missing")
+        raise BadRunDirectory(f"{path}: the key {min(missing)} is missing")
     return dict(facts)
 
 

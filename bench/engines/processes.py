@@ -106,11 +106,8 @@ class Crew:
             context = forkserver()
             for spec in self._specs:
                 self._members.append(Member(context, spec))
-            deadline = time.monotonic() + READY_WITHIN_S
-            while not all(member.ready for member in self._members):
-                if time.monotonic() > deadline:
-                    raise ProcessFailed(f"the processes were not ready within {READY_WITHIN_S:.0f} s")
-                self._attend(WATCH_EVERY_S)
+            ready = "the processes were not ready"
+            self._until(lambda: all(member.ready for member in self._members), READY_WITHIN_S, ready)
         except BaseException:
             self._end()
             raise
@@ -157,9 +154,7 @@ class Crew:
 
     def _quiet(self, enactors: Sequence[Member], last: int) -> bool:
         return all(
-            member.continue_at is None
-            and member.show(Live.STATE) == State.IDLE
-            and member.show(Live.VERSION) >= last
+            member.continue_at is None and member.show(Live.STATE) == State.IDLE and member.show(Live.VERSION) >= last
             for member in enactors
         )
 

@@ -367,4 +367,3 @@ class Renewer(Executor):
                 self._error = error
             finally:
                 self._idle.set()
-

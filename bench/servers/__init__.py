@@ -29,7 +29,11 @@ class Server(Protocol):
 
     url: str
     kind: str
-    pid: int | None
+
+    @property
+    def pid(self) -> int | None:
+        """The process of a server of ours."""
+        ...
 
     def revive(self) -> None:
         """Make sure that it answers, starting it again if it is ours and has died. Raises ServerUnusable."""
@@ -38,7 +42,7 @@ class Server(Protocol):
 
 def open_server(choice: str) -> AbstractContextManager[Server]:
     """Choose by name (`embedded`, `system`) or URL. Raises ServerUnusable."""
-    from bench.servers import external, local  # noqa: PLC0415  (each knows this package)
+    from bench.servers import external, local
 
     if choice == "embedded":
         return local.LocalServer("embedded", local.embedded_binary())

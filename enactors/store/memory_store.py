@@ -193,34 +193,36 @@ class MemoryStore:
         return iter(self._shared.history)
 
     def _why_not(self, step: Commit, at: Endpoint) -> Reason | None:
-        """Return why the store refuses, in the order in which the scripts look."""
-        lease, shared = step.lease, self._shared
-        match step.rule:
-            case CommitRule.WATCH:
-                watched, self._watched = self._watched, {}
-                if any(shared.at(name).writes != writes for name, writes in watched.items()):
-                    return Reason.WATCH_CONFLICT
-            case CommitRule.OWNER_CHECKED:
-                assert lease is not None
-                if shared.holder(lease.resource) != lease.token:
-                    return Reason.NOT_OWNER
-            case CommitRule.FENCED | CommitRule.FENCE_REGISTERED:
-                assert lease is not None
-                assert lease.fence is not None
-                if lease.fence < at.fence_seen:
-                    return Reason.FENCE_TOO_LOW
-            case CommitRule.COMPARE_AND_SET:
-                if step.seen != at.version:
-                    return Reason.CHANGED
-            case CommitRule.MONOTONIC:
-                if step.version <= at.version:
-                    return Reason.NOT_NEWER
-            case CommitRule.UNCONDITIONAL:
-                pass
+        """Return why the store refuses, in the order in which the scripts look: first the rule, then the plans."""
+        shared = self._shared
+        if reason := self._rule_breach(step, at):
+            return reason
         if step.referential and step.version not in shared.live:
             return Reason.PLAN_GONE
         gone = at.version and at.version not in shared.live and at.version not in shared.quarantined
         return Reason.NO_ROLLBACK_PLAN if shared.cell.rollback and gone else None
+
+    def _rule_breach(self, step: Commit, at: Endpoint) -> Reason | None:
+        lease = step.lease
+        match step.rule:
+            case CommitRule.WATCH:
+                watched, self._watched = self._watched, {}
+                written = any(self._shared.at(name).writes != writes for name, writes in watched.items())
+                breach, reason = written, Reason.WATCH_CONFLICT
+            case CommitRule.OWNER_CHECKED:
+                assert lease is not None
+                breach, reason = self._shared.holder(lease.resource) != lease.token, Reason.NOT_OWNER
+            case CommitRule.FENCED | CommitRule.FENCE_REGISTERED:
+                assert lease is not None
+                assert lease.fence is not None
+                breach, reason = lease.fence < at.fence_seen, Reason.FENCE_TOO_LOW
+            case CommitRule.COMPARE_AND_SET:
+                breach, reason = step.seen != at.version, Reason.CHANGED
+            case CommitRule.MONOTONIC:
+                breach, reason = step.version <= at.version, Reason.NOT_NEWER
+            case CommitRule.UNCONDITIONAL:
+                return None
+        return reason if breach else None
 
     def _owns(self, lease: Lease, attempt: int) -> bool:
         if self._shared.holder(lease.resource) == lease.token:

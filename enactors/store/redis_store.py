@@ -54,9 +54,7 @@ class RedisStore:
         assert 0 < version <= MAX_VERSION
         keys = self.keys
         names = (keys.plans, keys.plan(version), keys.history, keys.announce)
-        return _outcome(
-            self.wire.run(Prepared(script("publish"), names, (version, self._client, attempt), 0))
-        )
+        return _outcome(self.wire.run(Prepared(script("publish"), names, (version, self._client, attempt), 0)))
 
     def newest(self) -> int:
         reply = self.wire.call("ZREVRANGE", self.keys.plans, 0, 0)
@@ -132,9 +130,7 @@ class RedisStore:
     def grant(self, resource: str, ttl_ms: int, token: str, attempt: int) -> Lease | None:
         keys = self.keys
         names = (keys.lease(resource), keys.fence(resource), keys.history)
-        fence = self.wire.run(
-            Prepared(script("grant"), names, (resource, self._client, attempt, token, ttl_ms), 0)
-        )
+        fence = self.wire.run(Prepared(script("grant"), names, (resource, self._client, attempt, token, ttl_ms), 0))
         return Lease(resource, token, fence, attempt, ttl_ms) if fence else None
 
     def renew(self, lease: Lease, attempt: int) -> Outcome:
@@ -175,7 +171,7 @@ class RedisStore:
         return int(self.wire.call("XLEN", self.keys.history))
 
     def events_ever(self) -> int:
-        """How many events were ever appended to the history stream, drained ones included (Redis 7 and later, else -1)."""
+        """How many events were ever appended, drained ones included; -1 before Redis 7."""
         try:
             fields = self.wire.call("XINFO", "STREAM", self.keys.history)
         except RuntimeError:
@@ -214,9 +210,7 @@ class RedisStore:
             more=6,
         )
 
-    def _commit_watched(
-        self, step: Commit, attempt: int, prepared: Prepared, arguments: tuple[Any, ...]
-    ) -> Outcome:
+    def _commit_watched(self, step: Commit, attempt: int, prepared: Prepared, arguments: tuple[Any, ...]) -> Outcome:
         self._watching = False
         reply = self.wire.transaction(prepared, *arguments)
         if reply is not None:

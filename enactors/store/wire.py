@@ -118,7 +118,7 @@ class Wire:
         self._reader = hiredis.Reader()
 
     def _connect(self) -> Any:
-        connection = self._pool.make_connection()
+        connection: Any = self._pool.make_connection()
         try:
             connection.connect()
         except (redis.RedisError, OSError) as error:
@@ -132,7 +132,7 @@ class Wire:
         reader = self._reader
         try:
             socket.sendall(payload)
-            received = []
+            received: list[Any] = []
             while len(received) < replies:
                 reply = reader.gets()
                 if reply is not False:
@@ -140,7 +140,7 @@ class Wire:
                     continue
                 data = socket.recv(RECEIVE_BYTES)
                 if not data:
-                    raise ConnectionResetError("the server closed the connection")  # noqa: TRY301
+                    raise ConnectionResetError("the server closed the connection")
                 reader.feed(data)
         except OSError as error:
             self.close()

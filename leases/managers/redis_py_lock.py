@@ -83,7 +83,8 @@ class RedisPyLibrary:
         except (RedisConnectionError, RedisTimeoutError) as error:
             raise ReplyUnknown(str(error)) from error
         self._locks[key] = lock
-        return lock.local.token.decode()
+        token: bytes = lock.local.token
+        return token.decode()
 
     def renew(self, key: str) -> bool:
         return self._told(self._locks[key].reacquire)

@@ -15,9 +15,7 @@ MARKED = (50.0, 99.0, 99.9)
 WIDTH, ROW_HEIGHT, STRIP = 560, 44, 3
 COLUMN_WIDTH = 74
 KEY = "bar: share of the guard's operations in a bin; strip below: the bin holds at least one"
-HEADER = alt.Header(
-    labelAngle=0, labelAlign="left", labelFontSize=12, labelColor=INK, labelLimit=280, labelPadding=8
-)
+HEADER = alt.Header(labelAngle=0, labelAlign="left", labelFontSize=12, labelColor=INK, labelLimit=280, labelPadding=8)
 
 
 class LatencyHistogram:
@@ -60,9 +58,7 @@ def _bars(domain: list[float]) -> list[alt.Chart]:
     bars = base.mark_rect(color=COLOURS[0]).encode(
         y=alt.Y("share:Q", axis=shares, scale=alt.Scale(domainMin=0)), y2=alt.datum(0)
     )
-    strip = base.mark_rect(color=COLOURS[4]).encode(
-        y=alt.value(ROW_HEIGHT + 1), y2=alt.value(ROW_HEIGHT + 1 + STRIP)
-    )
+    strip = base.mark_rect(color=COLOURS[4]).encode(y=alt.value(ROW_HEIGHT + 1), y2=alt.value(ROW_HEIGHT + 1 + STRIP))
     return [bars, strip]
 
 

@@ -49,9 +49,7 @@ class PercentileCurve:
                     axis=alt.Axis(values=ticks(low, high), labelExpr=DURATION),
                 ),
                 color=alt.Color("guard:N", scale=alt.Scale(domain=guards, range=colours), legend=legend),
-                strokeDash=alt.StrokeDash(
-                    "guard:N", scale=alt.Scale(domain=guards, range=dashes), legend=legend
-                ),
+                strokeDash=alt.StrokeDash("guard:N", scale=alt.Scale(domain=guards, range=dashes), legend=legend),
                 tooltip=[
                     "guard:N",
                     alt.Tooltip("percentile:Q", title="percentile (%)", format=".6~g"),

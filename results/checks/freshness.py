@@ -12,9 +12,7 @@ from results.trial import Trial
 def freshness(trial: Trial) -> Findings:
     """One value for each plan and endpoint; plans that were not in force by the end are left out."""
     events = trial.events
-    parts = [
-        events.elapsed_us(events.published[reached], at[reached]) / 1e3 for at, reached in in_force(events)
-    ]
+    parts = [events.elapsed_us(events.published[reached], at[reached]) / 1e3 for at, reached in in_force(events)]
     values = np.concatenate(parts) if parts else np.array([])
     return Findings(samples={"freshness_ms": values[~np.isnan(values)]})
 

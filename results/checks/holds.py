@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from results.checks import Check, Findings
 from enactors.operations import Reason
+from results.checks import Check, Findings
 from results.journal import REASON_NUMBERS, Kind, Outcome
 from results.trial import Trial
 
@@ -22,7 +22,10 @@ def holds(trial: Trial) -> Findings:
         return Findings({"double_holds": None, "exclusion_violations": None})
     audited = trial.facts["lease"]["audited"]
     return Findings(
-        {"double_holds": _double_holds(trial), "exclusion_violations": _violations(trial) if audited else None}
+        {
+            "double_holds": _double_holds(trial),
+            "exclusion_violations": _violations(trial) if audited else None,
+        }
     )
 
 
@@ -52,7 +55,9 @@ def _double_holds(trial: Trial) -> int:
     spans = begins.merge(first_end, how="left", on=["enactor", "grant"])
     last = int(journal["end_ns"].max())
     return _overlaps(
-        spans["lease"].to_numpy(), spans["begin"].to_numpy(), spans["end"].fillna(last).to_numpy().astype(np.int64)
+        spans["lease"].to_numpy(),
+        spans["begin"].to_numpy(),
+        spans["end"].fillna(last).to_numpy().astype(np.int64),
     )
 
 

@@ -56,7 +56,8 @@ def _spells(events: Events, commits: np.ndarray, below: np.ndarray) -> tuple[np.
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
     joined = np.concatenate([np.asarray(part, dtype=np.float64) for part in parts]) if parts else np.array([])
-    return joined[~np.isnan(joined)]
+    finite: np.ndarray = joined[~np.isnan(joined)]
+    return finite
 
 
 PLUGIN = Check("overwrites", "commits of a version older than the one in force", overwrites)

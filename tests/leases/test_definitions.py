@@ -1,0 +1,104 @@
+"""A definition file's mistakes are told in one line: the file, the key, and the way out."""
+
+import pytest
+from pydantic import Field
+
+from leases import definitions
+from leases.definitions import Definition, DefinitionError, nearest, read_toml, validate
+
+
+class Inner(Definition):
+    size: int = Field(default=1, gt=0)
+
+
+class Outer(Definition):
+    name: str
+    inner: Inner = Inner()
+    several: list[Inner] = Field(default_factory=list)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "my.toml"
+
+
+class TestReading:
+    def test_a_file_is_read(self, file):
+        file.write_text("a = { b = 1 }\n")
+        assert read_toml(file) == {"a": {"b": 1}}
+
+    def test_broken_toml_names_the_file_and_the_line(self, file):
+        file.write_text("a = 1\nb = \n")
+        with pytest.raises(DefinitionError, match=r"my\.toml: not valid TOML: .*line 2"):
+            read_toml(file)
+
+    def test_a_file_that_is_not_there_is_named(self, file):
+        with pytest.raises(DefinitionError, match=r"my\.toml: cannot be read: No such file"):
+            read_toml(file)
+
+    def test_a_directory_is_no_definition(self, tmp_path):
+        with pytest.raises(DefinitionError, match="cannot be read: Is a directory"):
+            read_toml(tmp_path)
+
+    def test_bytes_that_are_no_text_are_told(self, file):
+        file.write_bytes(b"a = '\xff'\n")
+        with pytest.raises(DefinitionError, match=r"my\.toml: not UTF-8"):
+            read_toml(file)
+
+    def test_a_huge_file_is_not_read(self, file, monkeypatch):
+        monkeypatch.setattr(definitions, "MAX_DEFINITION_BYTES", 10)
+        file.write_text("a = 1234567890\n")
+        with pytest.raises(DefinitionError, match="larger than 10 bytes"):
+            read_toml(file)
+
+    def test_deeply_nested_toml_is_an_error_of_the_file(self, file):
+        file.write_text("a = " + "[" * 100_000)
+        with pytest.raises(DefinitionError, match=r"my\.toml: "):
+            read_toml(file)
+
+
+class TestValidation:
+    def told(self, data, at=()):
+        with pytest.raises(DefinitionError) as caught:
+            validate(Outer, data, "my.toml", at)
+        return str(caught.value)
+
+    def test_what_is_right_becomes_a_frozen_value(self):
+        outer = validate(Outer, {"name": "n", "inner": {"size": 2}}, "my.toml")
+        assert outer.inner.size == 2
+        with pytest.raises(ValueError, match="frozen"):
+            outer.name = "m"
+
+    def test_a_missing_key_is_named_with_the_place_it_stands_at(self):
+        assert self.told({}, ("thing", "x")) == "my.toml: thing.x.name: is missing"
+
+    def test_an_unknown_key_offers_the_nearest(self):
+        told = self.told({"name": "n", "iner": {}})
+        assert told == "my.toml: iner: unknown key 'iner': did you mean inner?"
+
+    def test_an_unknown_key_that_is_near_to_none_offers_all(self):
+        told = self.told({"name": "n", "zzz": 1})
+        assert told == "my.toml: zzz: unknown key 'zzz': there is inner, name, several"
+
+    def test_an_unknown_key_deeper_down_offers_its_neighbours(self):
+        told = self.told({"name": "n", "inner": {"sice": 1}})
+        assert told == "my.toml: inner.sice: unknown key 'sice': did you mean size?"
+
+    def test_an_unknown_key_within_a_list_is_still_named(self):
+        told = self.told({"name": "n", "several": [{"sice": 1}]})
+        assert told == "my.toml: several.0.sice: unknown key"
+
+    def test_a_value_out_of_bounds_tells_the_bound_and_what_was_given(self):
+        told = self.told({"name": "n", "inner": {"size": 0}})
+        assert told == "my.toml: inner.size: input should be greater than 0 (got 0)"
+
+    def test_several_mistakes_are_counted(self):
+        assert self.told({"inner": {"size": 0}}).endswith("(and 1 more)")
+
+    @pytest.mark.parametrize("data", [3, [], "text", None])
+    def test_what_is_no_table_at_all_is_told(self, data):
+        assert self.told(data).startswith("my.toml: the file: ")
+
+
+def test_nearest_offers_at_most_three_names():
+    assert nearest("fruit", "aple", ["apple", "maple", "ample", "staple", "pear"]).count(" or ") == 2

@@ -1,0 +1,208 @@
+"""Lease managers: the programs of ours, and redis-py's Lock against a real server."""
+
+import importlib.metadata
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from enactors.operations import (
+    UNKNOWN,
+    AcquireLease,
+    CallLibrary,
+    Done,
+    Reason,
+    Refused,
+    ReleaseLease,
+    RenewLease,
+    ValidateLease,
+)
+from enactors.store.keys import Keys
+from enactors.store.wire import ReplyUnknown, Wire
+from leases import registry
+from leases.lease import Lease, Wait
+from leases.manager import Library, LeaseManager, LibraryManager
+from leases.registry import plugins
+
+MANAGERS = plugins("leases.managers")
+AT_ONCE = Wait(timeout_ms=1)
+LONG_MS = 600_000
+WITHIN_S = 5.0
+LEASE = Lease("e0", "t", 1, 1, 100)
+
+
+class Entry:
+    """An installed package's entry point."""
+
+    def __init__(self, plugin: SimpleNamespace) -> None:
+        self._plugin = plugin
+
+    def load(self) -> SimpleNamespace:
+        return self._plugin
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Lets another package bring plug-ins; returns what would then be found."""
+
+    def find(*plugs):
+        monkeypatch.setattr(registry, "entry_points", lambda group: [Entry(plug) for plug in plugs])
+        return plugins.__wrapped__("leases.managers")
+
+    return find
+
+
+class TestRegistry:
+    def test_finds_our_own_by_their_names(self):
+        assert {"redis", "redis_py"} <= set(MANAGERS)
+        assert all(manager.name == name for name, manager in MANAGERS.items())
+
+    def test_finds_what_other_packages_bring(self, installed):
+        theirs = SimpleNamespace(name="theirs")
+        assert installed(theirs)["theirs"] is theirs
+
+    def test_rejects_a_second_plugin_of_the_same_name(self, installed):
+        with pytest.raises(
+            ValueError, match=r"two plug-ins of leases\.managers are named 'redis': rename one"
+        ):
+            installed(SimpleNamespace(name="redis"))
+
+    def test_looks_in_the_group_named_after_the_room(self, monkeypatch):
+        groups = []
+        monkeypatch.setattr(registry, "entry_points", lambda group: groups.append(group) or [])
+        plugins.__wrapped__("leases.managers")
+        assert groups == ["leasebench.managers"]
+        assert importlib.metadata.entry_points(group="no.such.group") == ()
+
+
+@pytest.mark.parametrize("manager", MANAGERS.values(), ids=list(MANAGERS))
+class TestEveryManager:
+    def test_has_the_face_of_a_lease_manager(self, manager):
+        assert isinstance(manager, LeaseManager)
+        assert manager.about
+        assert not manager.fencing or manager.audited
+
+    @pytest.mark.parametrize("answer", [LEASE, None, UNKNOWN])
+    def test_hands_on_what_it_hears_of_an_acquisition(self, manager, answer):
+        asked, value = once(manager.acquire("e0", 100, AT_ONCE), answer)
+        assert asked == AcquireLease("e0", 100, AT_ONCE)
+        assert value is answer
+
+    @pytest.mark.parametrize(
+        ("call", "operation"),
+        [("renew", RenewLease), ("validate", ValidateLease), ("release", ReleaseLease)],
+    )
+    @pytest.mark.parametrize("answer", [Done(), Refused(Reason.LEASE_LOST), UNKNOWN])
+    def test_hands_on_what_it_hears_of_a_lease(self, manager, call, operation, answer):
+        asked, value = once(getattr(manager, call)(LEASE), answer)
+        assert asked == operation(LEASE)
+        assert value is answer
+
+
+def once(program, answer):
+    """Run a program of one operation; a library's is taken for the one of ours that it stands for."""
+    asked = next(program)
+    with pytest.raises(StopIteration) as end:
+        program.send(answer)
+    return (asked.call if isinstance(asked, CallLibrary) else asked), end.value.value
+
+
+class TestRedisPyLock:
+    @pytest.fixture
+    def key(self, keys: Keys) -> str:
+        return keys.lease("e0")
+
+    @pytest.fixture
+    def wire(self, server_url: str) -> Iterator[Wire]:
+        wire = Wire(server_url)
+        yield wire
+        wire.close()
+
+    @pytest.fixture
+    def connect(self, server_url: str):
+        manager = MANAGERS["redis_py"]
+        assert isinstance(manager, LibraryManager)
+        opened: list[Library] = []
+
+        def connected() -> Library:
+            opened.append(manager.connect(server_url, 1.0))
+            return opened[-1]
+
+        yield connected
+        for library in opened:
+            library.close()
+
+    def test_a_free_lock_is_acquired_with_a_token_and_a_time_to_live(self, connect, wire, key):
+        token = connect().acquire(key, LONG_MS, AT_ONCE)
+        assert wire.call("GET", key) == token.encode()
+        assert 0 < wire.call("PTTL", key) <= LONG_MS
+
+    def test_a_lock_that_is_held_is_waited_for_and_then_given_up(self, connect, key):
+        holder, other = connect(), connect()
+        assert holder.acquire(key, LONG_MS, AT_ONCE)
+        assert other.acquire(key, LONG_MS, AT_ONCE) is None
+        assert holder.validate(key)
+
+    def test_a_lock_that_was_given_back_is_free(self, connect, wire, key):
+        holder, other = connect(), connect()
+        first = holder.acquire(key, LONG_MS, AT_ONCE)
+        assert holder.release(key)
+        assert wire.call("EXISTS", key) == 0
+        assert other.acquire(key, LONG_MS, AT_ONCE) not in (None, first)
+
+    def test_a_renewal_gives_the_full_time_to_live_again(self, connect, wire, key):
+        library = connect()
+        library.acquire(key, LONG_MS, AT_ONCE)
+        wire.call("PEXPIRE", key, LONG_MS // 2)
+        assert library.renew(key)
+        assert wire.call("PTTL", key) > LONG_MS // 2
+
+    @pytest.mark.parametrize("call", ["renew", "release", "validate"])
+    def test_a_lock_that_ran_out_is_told_to_be_lost(self, connect, wire, key, call):
+        library = connect()
+        library.acquire(key, 1, AT_ONCE)
+        deadline = time.monotonic() + WITHIN_S
+        while wire.call("EXISTS", key):
+            assert time.monotonic() < deadline
+        assert getattr(library, call)(key) is False
+
+    @pytest.mark.parametrize("call", ["renew", "release", "validate"])
+    def test_a_lock_that_another_has_by_now_is_told_to_be_lost_and_left_alone(self, connect, wire, key, call):
+        loser, holder = connect(), connect()
+        loser.acquire(key, LONG_MS, AT_ONCE)
+        wire.call("DEL", key)
+        token = holder.acquire(key, LONG_MS, AT_ONCE)
+        assert getattr(loser, call)(key) is False
+        assert wire.call("GET", key) == token.encode()
+
+    def test_validation_tells_the_holder(self, connect, key):
+        library = connect()
+        library.acquire(key, LONG_MS, AT_ONCE)
+        assert library.validate(key) is True
+
+    def test_one_library_holds_several_locks_at_once(self, connect, keys):
+        library = connect()
+        for name in ("e0", "e1"):
+            library.acquire(keys.lease(name), LONG_MS, AT_ONCE)
+        assert library.release(keys.lease("e0"))
+        assert library.validate(keys.lease("e1"))
+
+    def test_a_server_that_cannot_be_reached_is_an_unknown_reply(self, tmp_path):
+        library = MANAGERS["redis_py"].connect(f"unix://{tmp_path}/nobody", 0.2)
+        with pytest.raises(ReplyUnknown):
+            library.acquire("k", LONG_MS, AT_ONCE)
+        library.close()
+
+    @pytest.mark.parametrize("call", ["renew", "release", "validate"])
+    def test_after_an_acquisition_a_cut_connection_is_an_unknown_reply_or_mended(
+        self, connect, wire, key, call
+    ):
+        library = connect()
+        library.acquire(key, LONG_MS, AT_ONCE)
+        wire.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        try:
+            outcome = getattr(library, call)(key)
+        except ReplyUnknown:
+            return
+        assert outcome is True

@@ -1,0 +1,54 @@
+"""The named guards."""
+
+import re
+import tomllib
+
+import pytest
+
+from leases.guard import PRESETS_FILE, Guard, parse_guards, presets
+from leases.verdict import Verdict
+
+PRESETS = presets()
+
+
+@pytest.mark.parametrize("guard", PRESETS.values(), ids=list(PRESETS))
+class TestEveryPreset:
+    def test_tells_in_one_sentence_what_it_is(self, guard: Guard):
+        assert guard.about.endswith(".")
+        assert not re.search(r"\.\s+[A-Z]", guard.about)
+        assert "\n" not in guard.about
+
+    def test_says_what_is_expected_of_it(self, guard: Guard):
+        assert "default" in guard.expect
+        assert all(guard.expect.values())
+
+    def test_expects_clean_or_says_how_it_fails_but_never_a_failed_trial(self, guard: Guard):
+        expected = {verdict for verdicts in guard.expect.values() for verdict in verdicts}
+        assert expected <= {Verdict.CLEAN, Verdict.UNPROVEN, Verdict.STALE}
+
+    def test_means_the_same_when_it_is_written_out_and_read_again(self, guard: Guard):
+        written = guard.model_dump(mode="json", exclude={"name"}, exclude_none=True)
+        assert parse_guards({guard.name: written}, "again")[guard.name] == guard
+
+    def test_can_be_told_by_its_name(self, guard: Guard):
+        assert PRESETS[guard.name] is guard
+
+
+def test_presets_stand_in_the_order_of_the_file():
+    assert list(PRESETS) == list(tomllib.loads(PRESETS_FILE.read_text())["guard"])
+
+
+@pytest.mark.parametrize("name", ["last_writer_wins", "one_time_check", "txt_lock", "fenced_by_lock_order"])
+def test_a_guard_that_decides_before_its_lease_is_expected_to_be_stale(name):
+    assert PRESETS[name].expected("pause_before_commit") == [Verdict.STALE]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["fence_registered", "optimistic_watch", "compare_and_set", "monotonic", "monotonic_safe_clean"],
+)
+def test_a_guard_that_the_store_enforces_is_expected_to_hold_under_a_pause(name):
+    assert PRESETS[name].expected("pause_before_commit") == [Verdict.CLEAN]
+    assert Verdict.STALE not in {
+        verdict for verdicts in PRESETS[name].expect.values() for verdict in verdicts
+    }
