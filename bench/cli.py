@@ -171,8 +171,8 @@ def doctor(server: Annotated[str, typer.Option(help="embedded, system, or a URL"
     console = _console()
     sound = True
     for name, good, text in findings(server):
-        sound = sound and good
-        mark = "[green]ok[/]" if good else "[red]no[/]"
+        sound = sound and good is not False
+        mark = {True: "[green]ok[/]", False: "[red]no[/]", None: "[dim]--[/]"}[good]
         console.print(f"{mark}  {escape(name)}: {escape(text)}", highlight=False, soft_wrap=True)
     raise typer.Exit(0 if sound else EXIT_FAILED)
 

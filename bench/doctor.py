@@ -14,8 +14,8 @@ from bench.servers import ServerUnusable, examine, open_server
 from leases.registry import plugins
 
 
-def findings(server: str) -> Iterator[tuple[str, bool, str]]:
-    """What was looked at, whether it is as a run needs it, and what was found."""
+def findings(server: str) -> Iterator[tuple[str, bool | None, str]]:
+    """What was looked at, whether it is as a run needs it (None: not there, not needed), and what was found."""
     for choice in dict.fromkeys((server, "system")):
         begin = time.perf_counter()
         try:
@@ -24,12 +24,14 @@ def findings(server: str) -> Iterator[tuple[str, bool, str]]:
                 facts = examine(opened.url)
                 yield f"server {choice}", True, f"{facts.name} {facts.version}, ready in {ready_s:.2f} s"
         except ServerUnusable as error:
-            yield f"server {choice}", choice != server, str(error)
+            yield f"server {choice}", False if choice == server else None, str(error)
     cores = psutil.cpu_count() or 1
     yield "cores", cores >= 2, f"{cores}" + ("" if cores >= 2 else ": races need two")
     placement = place(3)
-    pinned = f"server on {placement.server[0]}, enactors on {', '.join(str(c[0]) for c in placement.enactors)}"
-    yield "affinity", True, pinned if placement.server else "cannot be set here: results may be bimodal"
+    pinned = "cannot be set here: results may be bimodal"
+    if placement.server:
+        pinned = f"server on {placement.server[0]}, enactors on {', '.join(str(c[0]) for c in placement.enactors)}"
+    yield "affinity", bool(placement.server) or None, pinned
     resolution = time.get_clock_info("perf_counter").resolution * 1e9
     yield "clock", resolution <= 1000, f"perf_counter, resolution {resolution:.0f} ns"
     yield (
@@ -41,7 +43,7 @@ def findings(server: str) -> Iterator[tuple[str, bool, str]]:
     yield "disk", free >= 1, f"{free:.1f} GiB free here, temporary files in {tempfile.gettempdir()}"
     for name, fault in plugins("bench.faults").items():
         missing = fault.available()
-        yield f"fault {name}", True, f"not available: {missing}" if missing else "available"
+        yield f"fault {name}", None if missing else True, missing or "available"
 
 
 def _can_stop() -> bool:

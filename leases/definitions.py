@@ -1,5 +1,6 @@
 """TOML text in, validated values out; every error names the file, the key and what was expected there."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -30,6 +31,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError(f"{path}: not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise DefinitionError(f"{path}: not valid TOML: nested too deeply") from error
     except UnicodeDecodeError as error:
         raise DefinitionError(f"{path}: not UTF-8 text: {error}") from error
     except OSError as error:
@@ -53,9 +56,14 @@ def nearest(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}: {offer}"
 
 
+def dotted(*parts: str) -> str:
+    """Name a key as TOML does, quoted where it is no bare word; always one line."""
+    return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else repr(part) for part in parts)
+
+
 def _one_line(model: type[BaseModel], first: Mapping[str, Any], place: str, at: tuple[str, ...], errors: int) -> str:
     location = [str(part) for part in first["loc"]]
-    key = ".".join((*at, *location)) or "the file"
+    key = dotted(*at, *location) or "the file"
     kind, given = first["type"], first.get("input")
     if kind == "extra_forbidden":
         known = _keys_beside(model, location[:-1])

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from enactors.operations import CommitRule
 from enactors.plan import NAME_PATTERN
-from leases.definitions import Definition, DefinitionError, nearest, read_toml, validate
+from leases.definitions import Definition, DefinitionError, dotted, nearest, read_toml, validate
 from leases.lease import Wait
 from leases.manager import LeaseManager, LibraryManager
 from leases.registry import plugins
@@ -191,7 +191,9 @@ def parse_guards(tables: dict[str, Any], place: str) -> dict[str, Guard]:
     guards = {}
     for name, table in tables.items():
         if not isinstance(table, dict):
-            raise DefinitionError(f"{place}: guard.{name}: must be a table, as in [guard.{name}]")
+            raise DefinitionError(f"{place}: {dotted('guard', name)}: must be a table, as in [guard.my_guard]")
+        if "name" in table:
+            raise DefinitionError(f"{place}: {dotted('guard', name)}.name: leave it out, the table's own name counts")
         guards[name] = validate(Guard, {**table, "name": name}, place, ("guard", name))
     return guards
 

@@ -27,7 +27,7 @@ STOPPED_WITHIN_S = 1.0
 STOP_GRACE_S = 5.0
 CONTINUE_AGAIN_S = 0.05
 """A SIGCONT that overtook its SIGSTOP is lost: it is sent again until the process says that it goes on."""
-WATCH_EVERY_S = 0.05
+WATCH_EVERY_S = 0.02
 
 
 class ProcessFailed(RuntimeError):
@@ -132,7 +132,7 @@ class Crew:
         self.report.load_end_ns = perf_counter_ns()
         settled = time.monotonic() + timing.settle_s
         while not self._quiet(enactors, planner.show(Live.VERSION)) and time.monotonic() < settled:
-            self._attend(WATCH_EVERY_S / 10)
+            self._attend(WATCH_EVERY_S / 4)
         self._tell(enactors, ("stop",))
         self._until(lambda: all(member.done for member in self._members), STOP_GRACE_S, "an enactor did not stop")
         self.report.end_ns = perf_counter_ns()

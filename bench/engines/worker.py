@@ -49,7 +49,7 @@ from leases.renewal import keep_alive
 from results.journal import NO_ENDPOINT, Kind, Live, State
 from results.journal import Outcome as Came
 
-STOP_CHECK_MS = 50
+STOP_CHECK_MS = 20
 """How long a wait goes on before it looks whether the load is over."""
 SPIN_NS = 500_000
 RENEWER_ATTEMPTS = 1 << 40

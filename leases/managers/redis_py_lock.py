@@ -24,7 +24,7 @@ from enactors.operations import (
     Unknown,
     ValidateLease,
 )
-from enactors.store.wire import ReplyUnknown
+from enactors.store.wire import ReplyUnknown, ServerDown
 from leases.lease import Lease, Wait
 
 
@@ -57,16 +57,19 @@ class RedisPyLock:
 
 
 class RedisPyLibrary:
-    """The library's client, one connection, no retries."""
+    """The library's client, one connection, no retries. It connects at once: raises ServerDown."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        self._client = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            single_connection_client=True,
-        )
+        try:
+            self._client = redis.Redis.from_url(
+                url,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=timeout_s,
+                retry=Retry(NoBackoff(), 0),
+                single_connection_client=True,
+            )
+        except (RedisConnectionError, RedisTimeoutError) as error:
+            raise ServerDown(f"{url}: {error}") from error
         self._locks: dict[str, Lock] = {}
 
     def acquire(self, key: str, ttl_ms: int, wait: Wait) -> str | None:

@@ -93,9 +93,7 @@ class TestPlanner:
         assert asked == [AwaitDue(), Publish(1)]
         assert state == PlannerState(9)
 
-    @pytest.mark.parametrize(
-        ("found", "newest"), [(Plans((4, 5)), 5), (Plans((4,)), 4), (Plans(), 4), (UNKNOWN, 4)]
-    )
+    @pytest.mark.parametrize(("found", "newest"), [(Plans((4, 5)), 5), (Plans((4,)), 4), (Plans(), 4), (UNKNOWN, 4)])
     def test_looks_what_is_newest_after_a_reply_that_never_came(self, found, newest):
         asked, state = play(publish_next(PlannerState(4)), True, UNKNOWN, found)
         assert asked == [AwaitDue(), Publish(5), ListPlans()]
@@ -297,9 +295,7 @@ class TestOtherGuards:
         enactor = Enactor(TWO, PRESETS["redis_lock_cell"])
         lease = Lease("cell", "t", 1, 1, 100)
         per_endpoint = [3, None, True, Done(3)]
-        asked, complete = play(
-            apply_plan(enactor, 5), lease, None, *per_endpoint, *per_endpoint, None, Done()
-        )
+        asked, complete = play(apply_plan(enactor, 5), lease, None, *per_endpoint, *per_endpoint, None, Done())
         inside = [ReadEndpoint, Work, Belief, Commit]
         assert kinds(asked) == [AcquireLease, StartRenewal, *inside, *inside, StopRenewal, ReleaseLease]
         assert complete
@@ -409,7 +405,7 @@ OUTCOMES = st.one_of(
 )
 
 
-def heard(operation: Operation) -> st.SearchStrategy[Any]:
+def heard(operation: Operation) -> st.SearchStrategy[Any]:  # noqa: PLR0911  (one case a kind)
     """Whatever an engine may answer."""
     match operation:
         case AwaitDue() | Belief():
@@ -507,9 +503,7 @@ class TestOverAStore:
         }
         assert (in_force(world) == {2}) == (name in holds)
 
-    @pytest.mark.parametrize(
-        ("name", "overwritten"), [("fenced_at_write", [(3, 2)]), ("fence_registered", [])]
-    )
+    @pytest.mark.parametrize(("name", "overwritten"), [("fenced_at_write", [(3, 2)]), ("fence_registered", [])])
     def test_an_owner_that_wakes_between_its_successors_check_and_write(self, name, overwritten):
         """Why a fence is registered at the read: only then is the late write of plan 3 refused in time."""
         world = MemoryWorld(ONE)

@@ -58,9 +58,7 @@ def write(store: Store, version: int, endpoint: str = "e0", attempt: int = 90) -
     assert isinstance(outcome, Done)
 
 
-def grant(
-    store: Store, resource: str = "e0", token: str = "t", attempt: int = 80, ttl: int = LONG_MS
-) -> Lease:  # noqa: S107
+def grant(store: Store, resource: str = "e0", token: str = "t", attempt: int = 80, ttl: int = LONG_MS) -> Lease:
     lease = store.grant(resource, ttl, token, attempt)
     assert lease is not None
     return lease
@@ -90,9 +88,7 @@ class TestUnconditional:
     def test_names_the_lease_that_the_writer_believed_to_hold(self, a):
         lease = grant(a)
         a.commit(Commit("e0", 1, CommitRule.UNCONDITIONAL, lease), 9)
-        assert history(a)[-1] == Event(
-            0, "commit", "e0", 1, 0, "a", 9, lease="e0", token="t", fence=lease.fence
-        )
+        assert history(a)[-1] == Event(0, "commit", "e0", 1, 0, "a", 9, lease="e0", token="t", fence=lease.fence)
 
     def test_a_lease_without_a_fencing_number_leaves_that_field_empty(self, a):
         a.commit(Commit("e0", 1, CommitRule.UNCONDITIONAL, Lease("e0", "t", None, 1, LONG_MS)), 9)
@@ -136,9 +132,7 @@ class TestFenced:
         new = grant(b, token="n")
         assert b.commit(Commit("e0", 1, rule, new), 7) == Done(0)
         assert a.commit(Commit("e0", 2, rule, old), 8) == Refused(Reason.FENCE_TOO_LOW, 1)
-        assert history(a)[-1] == Event(
-            0, "reject", "e0", 2, 1, "a", 8, "e0", "t", old.fence, reason="fence_too_low"
-        )
+        assert history(a)[-1] == Event(0, "reject", "e0", 2, 1, "a", 8, "e0", "t", old.fence, reason="fence_too_low")
 
     def test_the_same_fence_may_write_again(self, a, rule):
         lease = grant(a)

@@ -260,7 +260,7 @@ class TestAnnouncements:
 
 
 class TestRemoval:
-    def test_removes_every_key_of_the_cell_and_none_outside_its_prefix(self, store, server_url):
+    def test_removes_every_key_of_the_cell_and_none_outside_its_prefix(self, store):
         neighbour = Keys(store.keys.run + "x", "1", "c")
         other = RedisStore(store.wire, neighbour, CELL, "a")
         for each in (store, other):

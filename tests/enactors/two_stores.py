@@ -150,7 +150,7 @@ class Actor:
             self._pending = None
             return end.value
 
-    def perform(self, operation: Operation) -> Any:
+    def perform(self, operation: Operation) -> Any:  # noqa: C901, PLR0911, PLR0912  (one case an operation)
         store = self._store
         self._steps += 1
         step = self._steps

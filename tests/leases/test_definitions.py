@@ -74,7 +74,7 @@ class TestValidation:
 
     def test_an_unknown_key_offers_the_nearest(self):
         told = self.told({"name": "n", "iner": {}})
-        assert told == "my.toml: iner: unknown key 'iner': did you mean inner?"
+        assert told == "my.toml: iner: unknown key 'iner': did you mean inner or name?"
 
     def test_an_unknown_key_that_is_near_to_none_offers_all(self):
         told = self.told({"name": "n", "zzz": 1})

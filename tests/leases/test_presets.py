@@ -49,6 +49,4 @@ def test_a_guard_that_decides_before_its_lease_is_expected_to_be_stale(name):
 )
 def test_a_guard_that_the_store_enforces_is_expected_to_hold_under_a_pause(name):
     assert PRESETS[name].expected("pause_before_commit") == [Verdict.CLEAN]
-    assert Verdict.STALE not in {
-        verdict for verdicts in PRESETS[name].expect.values() for verdict in verdicts
-    }
+    assert Verdict.STALE not in {verdict for verdicts in PRESETS[name].expect.values() for verdict in verdicts}

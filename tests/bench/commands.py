@@ -1,0 +1,194 @@
+"""What the tests of this room share: the real command as a process of its own, and its family of processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+COMMAND = Path(sys.executable).with_name("leasebench")
+LONG_S = 60.0
+
+LAST_WRITER = """
+[guard.mine_open]
+about = "whoever writes last wins"
+decide = { check = "never" }
+commit = "unconditional"
+expect = { default = ["stale"] }
+"""
+MONOTONIC = """
+[guard.mine_monotonic]
+about = "only a newer version is written"
+decide = { check = "never" }
+commit = "monotonic"
+expect = { default = ["clean"] }
+"""
+CALM = """
+[scenario.calm]
+about = "three equal enactors"
+load = { enactors = 3, endpoints = 4, planner = { rate_per_s = 60.0 } }
+"""
+PAUSED = """
+[scenario.paused]
+about = "two of three enactors are stopped before a commit"
+load = { enactors = 3, endpoints = 4, planner = { rate_per_s = 60.0 } }
+[[scenario.paused.faults]]
+kind = "pause"
+enactors = [0, 1]
+times_ttl = 1.5
+"""
+
+
+def suite_text(
+    guards: str = "mine_open mine_monotonic",
+    scenario: str = "calm",
+    *,
+    trials: int = 1,
+    duration_s: float = 0.3,
+    min_races: int = 1,
+) -> str:
+    """A tiny suite whose guards and scenario stand in its own tables."""
+    head = f"""
+about = "tiny"
+guards = {json.dumps(guards.split())}
+scenarios = ["{scenario}"]
+trials = {trials}
+duration_s = {duration_s}
+min_races = {min_races}
+settle_s = 0.3
+"""
+    return head + LAST_WRITER + MONOTONIC + CALM + PAUSED
+
+
+def leasebench(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run(
+        [str(COMMAND), *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=LONG_S,
+        check=False,
+    )
+
+
+def until(reached: Callable[[], Any], what: str, within_s: float = LONG_S) -> Any:
+    """Look until `reached` says something true, and return that."""
+    deadline = time.monotonic() + within_s
+    while not (found := reached()):
+        assert time.monotonic() < deadline, f"{what}: not within {within_s} s"
+        time.sleep(0.005)
+    return found
+
+
+def lives(process: psutil.Process) -> bool:
+    """A zombie has ended: it only waits for its parent to look."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Started:
+    """The command as a process with a process group and a directory for temporary files of its own."""
+
+    def __init__(self, *arguments: object, cwd: Path, temporary: Path) -> None:
+        self.temporary = temporary
+        self.process = subprocess.Popen(
+            [str(COMMAND), *map(str, arguments)],
+            cwd=cwd,
+            env={**os.environ, "TMPDIR": str(temporary)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.seen: set[psutil.Process] = set()
+
+    def family(self) -> list[psutil.Process]:
+        """Every living descendant."""
+        try:
+            found = psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+        self.seen.update(found)
+        return [process for process in found if lives(process)]
+
+    def server(self) -> psutil.Process | None:
+        """The embedded server."""
+        return next((each for each in self.family() if _words(each)[:1] and "valkey" in _words(each)[0]), None)
+
+    def forkserver(self) -> psutil.Process | None:
+        """The process that forks the crew."""
+        found = [each for each in self.family() if "multiprocess.forkserver" in " ".join(_words(each))]
+        return min(found, key=lambda each: each.pid, default=None)
+
+    def crew(self, of: int = 4) -> list[psutil.Process]:
+        """Planner and enactors in the order of their start; empty unless there are `of`."""
+        forkserver = self.forkserver()
+        try:
+            found = forkserver.children() if forkserver else []
+        except psutil.NoSuchProcess:
+            return []
+        found = sorted((each for each in found if lives(each)), key=lambda each: each.pid)
+        return found if len(found) == of else []
+
+    def stopped(self) -> list[psutil.Process]:
+        """The processes of the crew that a pause has stopped."""
+        return [each for each in self.family() if _status(each) == psutil.STATUS_STOPPED]
+
+    def ended(self) -> tuple[int, str, str]:
+        """Wait for the end: exit code, standard output, standard error."""
+        out, err = self.process.communicate(timeout=LONG_S)
+        return self.process.returncode, out, err
+
+    def left(self, within_s: float = 5.0) -> list[object]:
+        """What is left of it after at most `within_s`: processes that were seen, directories."""
+        deadline = time.monotonic() + within_s
+        while True:
+            left: list[object] = [each for each in self.seen if lives(each)]
+            left += list(self.temporary.glob("leasebench-*"))
+            if not left or time.monotonic() > deadline:
+                return left
+            time.sleep(0.02)
+
+    def clear(self) -> None:
+        """Leave nothing of a failed test."""
+        self.family()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+        for each in self.seen:
+            if lives(each):
+                each.send_signal(signal.SIGKILL)
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _status(process: psutil.Process) -> str:
+    try:
+        return process.status()
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def read(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def trial_facts(run: Path) -> list[dict[str, Any]]:
+    """The `trial.json` of every trial, in the order of the run."""
+    return [read(path) for path in sorted(run.glob("trials/*/trial.json"))]

@@ -1,0 +1,212 @@
+"""Whatever dies, the run says so, keeps what it recorded, and leaves nothing behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from commands import Started, leasebench, lives, read, suite_text, trial_facts, until
+
+Start = Callable[..., Started]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start the command; whatever the test does, nothing of it is left."""
+    started: list[Started] = []
+    temporary = Path(tempfile.mkdtemp(prefix="lbt", dir="/tmp"))
+
+    def begin(*arguments: object) -> Started:
+        started.append(Started(*arguments, cwd=tmp_path, temporary=temporary))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.clear()
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write(tmp_path: Path, **settings) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(suite_text(**settings))
+    return path
+
+
+def test_an_enactor_that_is_killed_fails_its_trial_and_no_other(tmp_path, start):
+    suite = write(tmp_path, guards="mine_monotonic", trials=3, duration_s=0.8)
+    run = start("run", suite, "--out", "r", "--seed", 1)
+    crew = until(run.crew, "the crew is there")
+    until(lambda: any((tmp_path / "r").glob("trials/0001-*/enactor-1.journal")), "an enactor journals")
+    crew[2].kill()
+    code, out, err = run.ended()
+    assert code == 5, out + err
+    first, *others = trial_facts(tmp_path / "r")
+    assert first["status"] == "failed"
+    assert first["reason"] == "enactor-1 was killed by signal 9"
+    assert [facts["status"] for facts in others] == ["ok", "ok"]
+    assert "enactor-1 was killed by signal 9" in out
+    assert "Traceback" not in err
+    (cell,) = read(tmp_path / "r/summary.json")["cells"]
+    assert cell["verdict"] == "failed"
+    assert cell["failures"] == ["trial 1: enactor-1 was killed by signal 9"]
+    checked = leasebench("check", "r", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert not run.left()
+
+
+def test_an_enactor_that_is_killed_while_a_pause_has_stopped_it_fails_its_trial(tmp_path, start):
+    suite = write(tmp_path, guards="mine_monotonic", scenario="paused", trials=2, duration_s=1.0)
+    run = start("run", suite, "--out", "r", "--seed", 1)
+    until(run.stopped, "an enactor is stopped")[0].kill()
+    code, out, err = run.ended()
+    assert code == 5, out + err
+    first, second = trial_facts(tmp_path / "r")
+    assert "was killed by signal 9" in first["reason"]
+    assert second["status"] == "ok"
+    assert "Traceback" not in err
+    assert not run.left()
+
+
+def test_a_server_that_is_killed_fails_its_trial_and_the_next_goes_on_with_another_one(tmp_path, start):
+    suite = write(tmp_path, guards="mine_monotonic", trials=3, duration_s=0.8)
+    run = start("run", suite, "--out", "r", "--seed", 1)
+    until(run.crew, "the crew is there")
+    until(lambda: any((tmp_path / "r").glob("trials/0001-*/enactor-1.journal")), "an enactor journals")
+    first = run.server()
+    core = first.cpu_affinity()
+    first.kill()
+
+    def another() -> psutil.Process | None:
+        found = run.server()
+        return found if found and found != first and run.crew() else None
+
+    second = until(another, "another server and another crew are there")
+    assert second.cpu_affinity() == core, "the server that was revived is kept to the same core"
+    code, out, err = run.ended()
+    assert code == 5, out + err
+    facts = trial_facts(tmp_path / "r")
+    assert [each["status"] for each in facts] == ["failed", "ok", "ok"]
+    assert facts[0]["reason"]
+    assert facts[0]["history"] is False
+    assert "Traceback" not in err
+    assert leasebench("check", "r", cwd=tmp_path).returncode == 0
+    assert not run.left()
+
+
+MOMENTS = {
+    "the server has just been started": Started.server,
+    "the forkserver has just been started": Started.forkserver,
+    "the crew is half there": lambda run: run.crew(of=2),
+    "the crew is at work": Started.crew,
+    "an enactor is stopped by a pause": Started.stopped,
+    "two enactors are stopped by a pause": lambda run: len(run.stopped()) == 2,
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_harness_that_is_killed_leaves_neither_process_nor_directory_when(moment, tmp_path, start):
+    suite = write(tmp_path, guards="mine_monotonic", scenario="paused", duration_s=30.0)
+    run = start("run", suite, "--out", "r", "--seed", 1)
+    until(lambda: MOMENTS[moment](run), moment)
+    run.family()
+    run.process.kill()
+    run.process.wait()
+    assert run.seen
+    assert not run.left(), moment
+    if (tmp_path / "r" / "trials").exists():
+        checked = leasebench("check", "r", cwd=tmp_path)
+        assert checked.returncode == 0, checked.stderr
+        assert "cut off" in checked.stdout
+        assert "did not end" in checked.stdout
+
+
+def test_what_was_recorded_before_the_harness_was_killed_can_be_read(tmp_path, start):
+    suite = write(tmp_path, guards="mine_monotonic", trials=9, duration_s=0.4)
+    run = start("run", suite, "--out", "r", "--seed", 1)
+    until(lambda: any((tmp_path / "r").glob("trials/0002-*/enactor-1.journal")), "the second trial is on its way")
+    run.family()
+    run.process.kill()
+    run.process.wait()
+    assert not run.left()
+    checked = leasebench("check", "r", "--json", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert '"trials": 1' in checked.stdout
+    assert "0002-mine_monotonic-calm: cut off" in checked.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_in_order_with_130_after(number, tmp_path, start):
+    suite = write(tmp_path, guards="mine_monotonic", scenario="paused", trials=9, duration_s=0.4)
+    run = start("run", suite, "--out", "r", "--seed", 1)
+    until(lambda: any((tmp_path / "r").glob("trials/0002-*/enactor-1.journal")), "the second trial is on its way")
+    run.family()
+    if number == signal.SIGINT:
+        os.killpg(run.process.pid, number)
+    else:
+        run.process.send_signal(number)
+    code, out, err = run.ended()
+    assert code == 130, out + err
+    assert err.count("\n") == 1, err
+    assert "leasebench check r" in err
+    summary = read(tmp_path / "r/summary.json")
+    assert summary["complete"] is False
+    assert summary["cells"][0]["trials"] == 1
+    assert leasebench("check", "r", cwd=tmp_path).returncode == 0
+    assert not run.left()
+
+
+@pytest.mark.parametrize("moment", list(MOMENTS)[:4])
+def test_ctrl_c_at_an_early_moment_leaves_nothing_and_no_traceback_when(moment, tmp_path, start):
+    suite = write(tmp_path, guards="mine_monotonic", scenario="paused", duration_s=30.0)
+    run = start("run", suite, "--out", "r", "--seed", 1)
+    until(lambda: MOMENTS[moment](run), moment)
+    run.family()
+    os.killpg(run.process.pid, signal.SIGINT)
+    code, out, err = run.ended()
+    assert code == 130, out + err
+    assert "Traceback" not in err
+    assert not run.left()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB, less than the journals of four processes."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("spare", [None, 20_000, 0])
+def test_a_full_disk_is_a_failure_with_a_reason(spare, tmp_path, small_disk, start):
+    suite = write(tmp_path, guards="mine_monotonic", trials=2)
+    if spare is not None:
+        free = shutil.disk_usage(small_disk).free
+        (small_disk / "ballast").write_bytes(bytes(free - spare))
+    run = start("run", suite, "--out", small_disk / "r", "--seed", 1)
+    code, out, err = run.ended()
+    assert code == 5, out + err
+    assert "No space left on device" in out + err
+    assert "Traceback" not in out + err
+    assert len(err.splitlines()) <= 1, err
+    assert not run.left()
+
+
+def test_a_server_that_cannot_be_reached_is_one_line(tmp_path):
+    suite = write(tmp_path)
+    ran = leasebench("run", suite, "--out", "r", "--server", "redis://127.0.0.1:1", cwd=tmp_path)
+    assert ran.returncode == 5
+    assert len(ran.stderr.splitlines()) == 1
+    assert "redis://127.0.0.1:1 can't be reached" in ran.stderr
+    assert not (tmp_path / "r").exists()
+    assert not [each for each in psutil.Process().children(recursive=True) if lives(each)]

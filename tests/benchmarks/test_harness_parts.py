@@ -1,0 +1,91 @@
+"""The harness's own parts: journal, checks, histograms."""
+
+import itertools
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leases.registry import plugins
+from results.history import KINDS, Events
+from results.journal import RECORD_BYTES, Journal, Kind, Outcome
+from results.latency import histogram, merge
+from results.trial import Trial
+
+EVENTS = 5_000_000
+ENDPOINTS = tuple(f"e{n:03d}" for n in range(64))
+ENACTORS = tuple(f"enactor-{n}" for n in range(4))
+
+
+def synthetic_trial(events: int) -> Trial:
+    """A long history of commits, two in a hundred of them stale, under publications; and a short journal."""
+    rng = np.random.default_rng(1)
+    publish = np.arange(events) % 257 == 0
+    published = np.cumsum(publish)
+    lag = np.where(rng.random(events) < 0.02, 3, 0)
+    version = np.where(publish, published, np.maximum(published - lag, 1)).astype(np.int64)
+    endpoint = np.where(publish, -1, np.arange(events) % len(ENDPOINTS)).astype(np.int16)
+    previous = np.zeros(events, dtype=np.int64)
+    for number in range(len(ENDPOINTS)):
+        own = np.flatnonzero(endpoint == number)
+        previous[own] = np.concatenate(([0], version[own][:-1]))
+    none = np.full(events, -1, dtype=np.int64)
+    code = np.full(events, -1, dtype=np.int16)
+    history = Events(
+        t_us=np.arange(events, dtype=np.int64) * 20,
+        kind=np.where(publish, KINDS.index("publish"), KINDS.index("commit")).astype(np.int16),
+        endpoint=endpoint, version=version, previous=previous,
+        enactor=(np.arange(events) % len(ENACTORS)).astype(np.int16),
+        attempt=np.arange(events, dtype=np.int64), lease=code, token=none.astype(np.int32), fence=none,
+        expires_us=none, reason=code, active_endpoints=none,
+        endpoints=ENDPOINTS, enactors=ENACTORS, reasons=(),
+    )  # fmt: skip
+    columns = ("start_ns", "due_ns", "attempt", "version", "grant", "kind", "endpoint", "end_ns", "service_ns",
+               "seen", "fence", "outcome", "reason")  # fmt: skip
+    journal = pd.DataFrame({name: np.ones(4, dtype=np.int64) for name in columns})
+    journal["process"] = pd.Categorical(["enactor-0"] * 4)
+    journal["kind"] = int(Kind.WORK)
+    return Trial({"settle_s": 1.0, "lease": None}, history, journal)
+
+
+@pytest.mark.benchmark(group="checks")
+def test_all_checks_over_five_million_events(benchmark):
+    trial = synthetic_trial(EVENTS)
+    held = sum(value.nbytes for value in vars(trial.events).values() if isinstance(value, np.ndarray))
+
+    def check():
+        fresh = Trial(trial.facts, Events(**vars(trial.events) | {}), trial.journal)
+        return [plugin.run(fresh) for plugin in plugins("results.checks").values()]
+
+    tracemalloc.start()
+    check()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    benchmark.extra_info["bytes_per_event"] = round((held + peak) / EVENTS, 1)
+    findings = benchmark.pedantic(check, rounds=3)
+    if benchmark.stats:
+        benchmark.extra_info["million_events_per_s"] = round(EVENTS / benchmark.stats.stats.median / 1e6, 1)
+    assert sum(found.counts.get("stale_overwrites", 0) for found in findings) > 0
+    assert (held + peak) / EVENTS < 200
+
+
+@pytest.mark.benchmark(group="journal")
+def test_one_record_of_the_journal(benchmark, tmp_path):
+    attempts = itertools.count(1)
+    journal = Journal(tmp_path / "j.journal")
+
+    def record():
+        journal.begin(Kind.COMMIT, 1, 0, next(attempts), 7, 0, 3)
+        journal.end(2, 1, 6, 0, Outcome.DONE, 0)
+
+    benchmark.pedantic(record, rounds=20, iterations=5_000)
+    journal.close()
+    assert (tmp_path / "j.journal").stat().st_size % RECORD_BYTES == 4096 % RECORD_BYTES
+
+
+@pytest.mark.benchmark(group="histograms")
+def test_filling_and_merging_histograms(benchmark):
+    values = np.random.default_rng(1).lognormal(11, 0.5, 100_000).astype(np.int64)
+    merged = benchmark(lambda: merge([histogram(values), histogram(values)]))
+    assert merged.get_total_count() == 200_000
