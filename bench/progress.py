@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.engines.processes import Figures
+from bench.run import OVERHEAD_S
 from bench.trial import TrialPlan
 
 
@@ -49,6 +50,7 @@ class LiveDisplay:
         self._stale_before = self._stale = 0
         self._done = 0
         self._drawn = 0.0
+        self._longest_s = 1.0
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -58,6 +60,7 @@ class LiveDisplay:
         self._progress.stop()
 
     def begin(self, plan: TrialPlan, of: int) -> None:
+        self._longest_s = plan.timing.duration_s + OVERHEAD_S
         self._progress.update(
             self._task,
             total=of,
@@ -71,7 +74,8 @@ class LiveDisplay:
         self._drawn = now
         self._stale = figures.stale
         text = f"{figures.commits / elapsed_s:,.0f} applies/s, {self._stale_before + figures.stale} stale so far"
-        self._progress.update(self._task, figures=text)
+        share = min(elapsed_s / self._longest_s, 0.99)
+        self._progress.update(self._task, figures=text, completed=self._done + share)
 
     def end(self, plan: TrialPlan, facts: dict[str, Any]) -> None:
         self._stale_before += self._stale

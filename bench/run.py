@@ -1,6 +1,5 @@
 """A whole run: trials in random order on one server, and the run directory that they leave."""
 
-import os
 import secrets
 import signal
 from collections.abc import Iterator
@@ -11,11 +10,10 @@ from typing import Any, Protocol
 
 import tomli_w
 
-from bench.engines.placement import place
 from bench.engines.processes import Figures
 from bench.manifest import describe
 from bench.rundir import write_json
-from bench.servers import Server, open_server
+from bench.servers import open_server
 from bench.suite import MAX_STRETCH, Suite, cells
 from bench.trial import TrialPlan, run_trial
 from results.summary import json_schema, summarise
@@ -69,7 +67,6 @@ def run_suite(suite: Suite, seed: int, server_choice: str, out: Path, listener: 
     """
     with terminable(), open_server(server_choice) as server:
         out.mkdir(parents=True)
-        keep_to_core(server, suite)
         (out / "suite.toml").write_text(
             tomli_w.dumps(suite.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
         )
@@ -80,20 +77,12 @@ def run_suite(suite: Suite, seed: int, server_choice: str, out: Path, listener: 
             for plan in plans:
                 listener.begin(plan, len(plans))
                 facts = run_trial(plan, server, run, out / "trials" / plan.folder_name, listener.watch)
-                keep_to_core(server, suite)
                 listener.end(plan, facts)
         finally:
             summary = summarise(out)
             write_json(out / "summary.schema.json", json_schema())
             write_json(out / "summary.json", summary)
     return summary
-
-
-def keep_to_core(server: Server, suite: Suite) -> None:
-    """Pin a server of ours to its core; one that was revived has to be pinned again."""
-    cores = place(suite.scenarios[0].load.enactors).server
-    if server.pid is not None and cores:
-        os.sched_setaffinity(server.pid, cores)
 
 
 @contextmanager

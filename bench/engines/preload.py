@@ -5,6 +5,7 @@ stopped children for ever.
 """
 
 import os
+import signal
 
 from bench.engines import worker
 from bench.engines.tether import die_with_parent
@@ -15,3 +16,5 @@ __all__ = ["HARNESS_VARIABLE", "worker"]
 
 if os.environ.get(HARNESS_VARIABLE) == str(os.getppid()):
     die_with_parent(os.getppid())
+    # Blocked until now; the children inherit it, so that Ctrl-C is the harness's alone.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -5,6 +5,7 @@ and sees to it that none is left, stopped or running, however the trial ends.
 """
 
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from time import perf_counter_ns
 from typing import Any, Self
 
 import multiprocess
+import multiprocess.forkserver
+import multiprocess.resource_tracker
 import psutil
 
 from bench.engines.executor import ProcessSpec
@@ -103,7 +106,7 @@ class Crew:
 
     def __enter__(self) -> Self:
         try:
-            context = forkserver()
+            context = _running_forkserver()
             for spec in self._specs:
                 self._members.append(Member(context, spec))
             ready = "the processes were not ready"
@@ -193,8 +196,7 @@ class Crew:
         try:
             news = member.control.recv()
         except (EOFError, OSError):
-            member.process.join(STOP_GRACE_S)
-            raise ProcessFailed(f"{member.spec.name} {_ending(member.process.exitcode)}") from None
+            raise _died(member) from None
         if news[0] == "ready":
             member.ready, member.affinity = True, news[2]
             member.view = LiveView(member.spec.journal)
@@ -213,16 +215,22 @@ class Crew:
     def _until_stopped(member: Member) -> None:
         """The pause is counted from the moment that the kernel shows the process as stopped."""
         deadline = time.monotonic() + STOPPED_WITHIN_S
-        while member.handle.status() != psutil.STATUS_STOPPED:
-            if time.monotonic() > deadline:
-                raise ProcessFailed(f"{member.spec.name} said that it stops, and did not")
-            time.sleep(0.0001)
+        try:
+            while member.handle.status() != psutil.STATUS_STOPPED:
+                if time.monotonic() > deadline:
+                    raise ProcessFailed(f"{member.spec.name} said that it stops, and did not")
+                time.sleep(0.0001)
+        except psutil.NoSuchProcess:
+            raise _died(member) from None
 
     def _continue_those_due(self) -> None:
         now = time.monotonic()
         for member in self._members:
             if member.continue_at is not None and now >= member.continue_at:
-                member.handle.resume()
+                try:
+                    member.handle.resume()
+                except psutil.NoSuchProcess:
+                    raise _died(member) from None
                 member.continue_at = now + CONTINUE_AGAIN_S
 
     def _end(self) -> None:
@@ -239,6 +247,23 @@ def forkserver() -> Any:
     os.environ[HARNESS_VARIABLE] = str(os.getpid())
     context.set_forkserver_preload(["__main__", "bench.engines.preload"])
     return context
+
+
+def _running_forkserver() -> Any:
+    """The same context, with its server running: Ctrl-C goes to the whole process group, and is not for it."""
+    context = forkserver()
+    multiprocess.resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        multiprocess.forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context
+
+
+def _died(member: Member) -> ProcessFailed:
+    member.process.join(STOP_GRACE_S)
+    return ProcessFailed(f"{member.spec.name} {_ending(member.process.exitcode)}")
 
 
 def _ending(code: int | None) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from enactors.store.wire import ServerDown, Wire
+from leases.definitions import DefinitionError
 
 OLDEST_VERSION = (6, 2)
 """XRANGE with an exclusive start, XTRIM MINID."""
@@ -41,7 +42,7 @@ class Server(Protocol):
 
 
 def open_server(choice: str) -> AbstractContextManager[Server]:
-    """Choose by name (`embedded`, `system`) or URL. Raises ServerUnusable."""
+    """Choose by name (`embedded`, `system`) or URL. Raises ServerUnusable, DefinitionError for another word."""
     from bench.servers import external, local
 
     if choice == "embedded":
@@ -50,7 +51,7 @@ def open_server(choice: str) -> AbstractContextManager[Server]:
         return local.LocalServer("system", local.system_binary())
     if re.match(r"^(redis|rediss|unix)://", choice):
         return external.ExternalServer(choice)
-    raise ServerUnusable(
+    raise DefinitionError(
         f"server {choice!r} is not known: use embedded, system, or a redis://, rediss:// or unix:// URL"
     )
 
@@ -64,17 +65,19 @@ def examine(url: str) -> ServerFacts:
         finally:
             wire.close()
     except (ServerDown, ConnectionError) as error:
-        raise ServerUnusable(f"server {_without_password(url)} can't be reached: {error}") from error
+        raise ServerUnusable(without_password(f"server {url} can't be reached: {error}")) from error
     except (RuntimeError, ValueError) as error:
-        raise ServerUnusable(f"server {_without_password(url)} can't be used: {error}") from error
+        raise ServerUnusable(without_password(f"server {url} can't be used: {error}")) from error
     info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     version = info.get("redis_version", "0")
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERSION:
-        raise ServerUnusable(f"server {_without_password(url)} is Redis {version}: leasebench needs 6.2 or later")
+        raise ServerUnusable(without_password(f"server {url} is Redis {version}: leasebench needs 6.2 or later"))
     if "valkey_version" in info:
         return ServerFacts("valkey", info["valkey_version"], info.get("server_mode", "standalone"))
     return ServerFacts("redis", version, info.get("redis_mode", "standalone"))
 
 
-def _without_password(url: str) -> str:
-    return re.sub(r"//[^@/]*@", "//***@", url)
+def without_password(text: str) -> str:
+    """Hide what stands before the @ of a URL, and what its query says."""
+    hidden = re.sub(r"://[^\s/]*@", "://***@", text)
+    return re.sub(r"([?&](?:password|username)=)[^&\s:]*", r"\1***", hidden)

@@ -43,7 +43,7 @@ class RedisStore:
         self._cell = cell
         self._client = client
         self._commits: dict[tuple[str, CommitRule, str, bool], Prepared] = {}
-        self._watching = False
+        self._watching: int | None = None
 
     def load_scripts(self) -> None:
         """Load every script, so that none is sent within a measured operation or a transaction."""
@@ -79,9 +79,9 @@ class RedisStore:
     def read(self, endpoint: str, *, watch: bool = False) -> int:
         key = self.keys.endpoint(endpoint)
         if watch:
-            forget = [("UNWATCH",)] if self._watching else []
-            self._watching = True
+            forget = [("UNWATCH",)] if self._watching is not None else []
             version = self.wire.pipeline(*forget, ("WATCH", key), ("HGET", key, "version"))[-1]
+            self._watching = self.wire.broken
         else:
             version = self.wire.call("HGET", key, "version")
         return int(version) if version else 0
@@ -211,10 +211,11 @@ class RedisStore:
         )
 
     def _commit_watched(self, step: Commit, attempt: int, prepared: Prepared, arguments: tuple[Any, ...]) -> Outcome:
-        self._watching = False
-        reply = self.wire.transaction(prepared, *arguments)
-        if reply is not None:
-            return _outcome(reply)
+        watched_on, self._watching = self._watching, None
+        if watched_on in (None, self.wire.broken):
+            reply = self.wire.transaction(prepared, *arguments)
+            if reply is not None:
+                return _outcome(reply)
         names = (self.keys.endpoint(step.endpoint), self.keys.history)
         deferred = (step.endpoint, self._client, step.version, attempt)
         return _outcome(self.wire.run(Prepared(script("watch_conflict"), names, deferred, 0)))

@@ -76,6 +76,8 @@ class Wire:
         self._connection: Any = None
         self._socket: Any = None
         self._reader = hiredis.Reader()
+        self.broken = 0
+        """How often a connection was given up: whoever left state on one (WATCH) sees that it is gone."""
 
     def call(self, *arguments: Argument) -> Any:
         """Send one command and return its reply (bytes, int, list or None).
@@ -114,6 +116,7 @@ class Wire:
         """Close the connection; the next call would open a new one."""
         if self._connection is not None:
             self._connection.disconnect()
+            self.broken += 1
         self._connection = self._socket = None
         self._reader = hiredis.Reader()
 
@@ -142,7 +145,7 @@ class Wire:
                 if not data:
                     raise ConnectionResetError("the server closed the connection")
                 reader.feed(data)
-        except OSError as error:
+        except (OSError, hiredis.ProtocolError) as error:
             self.close()
             raise ReplyUnknown(f"{self._url}: {error}") from error
         return received

