@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.engines.processes import Figures
 from bench.run import OVERHEAD_S
-from bench.trial import TrialPlan
+from bench.trialplan import TrialPlan
 
 
 class PlainLines:

@@ -15,7 +15,8 @@ from bench.manifest import describe
 from bench.rundir import write_json
 from bench.servers import open_server
 from bench.suite import MAX_STRETCH, Suite, cells
-from bench.trial import TrialPlan, run_trial
+from bench.trial import run_trial
+from bench.trialplan import TrialPlan
 from results.summary import json_schema, summarise
 
 OVERHEAD_S = 0.5

@@ -17,5 +17,8 @@ def default_directory(suite: str) -> Path:
 def write_json(path: Path, value: Any) -> None:
     """Write in one step: a reader sees the old file or the new one."""
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -22,11 +22,13 @@ def advise(cells: Cells) -> str:
         by_guard.setdefault(cell["guard"], []).append(cell)
     costs = {guard: guard_cost_us(group[0]) for guard, group in by_guard.items()}
     priced = sorted((cost, guard) for guard, cost in costs.items() if cost is not None)
-    held = [guard for _, guard in priced if _held(by_guard[guard])]
+    cheapest_first = [guard for _, guard in priced]
+    held = [guard for guard in cheapest_first if _held(by_guard[guard])]
     if not held:
-        return "Advice: no guard of this run held everywhere; " + _failures([guard for _, guard in priced], by_guard)
+        rest = [guard for guard, cost in costs.items() if cost is None]
+        return "Advice: no guard of this run held everywhere; " + _failures([*cheapest_first, *rest], by_guard)
     best = held[0]
-    cheaper = [guard for _, guard in priced[: [guard for _, guard in priced].index(best)]]
+    cheaper = cheapest_first[: cheapest_first.index(best)]
     text = f"Advice: {best} is the cheapest guard that held, at {costs[best]:.0f} us per endpoint"
     open_cells = [cell["scenario"] for cell in by_guard[best] if cell["verdict"] == Verdict.UNPROVEN]
     if open_cells:

@@ -16,7 +16,9 @@ def differences(written: Any, derived: Any, at: str = "") -> list[str]:
         return [
             found
             for key in keys
-            for found in differences(written.get(key), derived.get(key), f"{at}.{key}" if at else key)
+            for found in differences(
+                written.get(key, "missing"), derived.get(key, "missing"), f"{at}.{key}" if at else key
+            )
         ]
     if isinstance(written, list) and isinstance(derived, list) and len(written) == len(derived):
         return [
@@ -38,4 +40,7 @@ def unfinished(run: Path) -> Iterator[str]:
                 recorded += len(read_raw_journal(path))
             except BadRunDirectory:
                 continue
-        yield f"{folder.name}: cut off; its journals hold {recorded} operations, its history died with the server"
+        if (folder / "journal.parquet").exists():
+            yield f"{folder.name}: cut off; its history and journal were kept, its figures are not counted"
+        else:
+            yield f"{folder.name}: cut off; its journals hold {recorded} operations, its history died with the server"

@@ -77,16 +77,19 @@ class HistoryWriter:
         self.count = 0
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Append the lines of the history stream. Raises pyarrow.ArrowInvalid on a line that is no event."""
+        """Append the lines of the history stream. Raises BadRunDirectory on a line that is no event."""
         if not lines:
             return
         types = {field: pa.string() if field in LINE_TEXTS else pa.int64() for field in LINE_FIELDS}
-        table = pa.csv.read_csv(
-            pa.BufferReader(b"\n".join(lines)),
-            read_options=pa.csv.ReadOptions(column_names=LINE_FIELDS, use_threads=False),
-            parse_options=pa.csv.ParseOptions(quote_char=False),
-            convert_options=pa.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
-        )
+        try:
+            table = pa.csv.read_csv(
+                pa.BufferReader(b"\n".join(lines)),
+                read_options=pa.csv.ReadOptions(column_names=LINE_FIELDS, use_threads=False),
+                parse_options=pa.csv.ParseOptions(quote_char=False),
+                convert_options=pa.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
+            )
+        except pa.ArrowInvalid as error:
+            raise BadRunDirectory(f"the history stream holds what is no event of ours: {error}") from error
         columns: dict[str, Any] = {name: table[name] for name in table.column_names}
         seconds, micros = columns.pop("t_s").to_numpy(), columns["t_us"].to_numpy()
         columns["t_us"] = pa.array(seconds * 1_000_000 + micros)
@@ -167,9 +170,11 @@ class Events:
 def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str]) -> Events:
     """Read `history.parquet`. Raises BadRunDirectory naming the file."""
     table = _read_table(path)
-    missing = [field.name for field in SCHEMA if field.name not in table.column_names]
-    if missing:
-        raise BadRunDirectory(f"{path}: no history: the column {missing[0]} is missing")
+    for field in SCHEMA:
+        if field.name not in table.column_names:
+            raise BadRunDirectory(f"{path}: no history: the column {field.name} is missing")
+        if table.schema.field(field.name).type != field.type:
+            raise BadRunDirectory(f"{path}: no history: the column {field.name} is not of type {field.type}")
 
     def ints(name: str) -> Ints:
         filled: Ints = table[name].combine_chunks().fill_null(-1).to_numpy(zero_copy_only=False)
@@ -207,6 +212,8 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str]) -
 
 def read_raw_journal(path: Path) -> npt.NDArray[Any]:
     """Read the journal file of one process, also of one that was killed. Raises BadRunDirectory."""
+    if not path.is_file():
+        raise BadRunDirectory(f"{path}: is missing")
     with path.open("rb") as file:
         header = file.read(HEADER_BYTES)
         if header[: len(MAGIC)] != MAGIC or len(header) < HEADER_BYTES:
@@ -237,6 +244,9 @@ def read_journal(path: Path) -> pd.DataFrame:
     """
     frame = _read_table(path).to_pandas()
     assert isinstance(frame, pd.DataFrame)
+    for name in ("process", *(name for name in JOURNAL_DTYPE.names or () if not name.startswith("_"))):
+        if name not in frame:
+            raise BadRunDirectory(f"{path}: no journal: the column {name} is missing")
     return frame
 
 

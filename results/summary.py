@@ -206,11 +206,15 @@ def read_suite(run: Path) -> dict[str, Any]:
     """Read the resolved suite of a run directory. Raises BadRunDirectory."""
     path = run / "suite.toml"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        suite = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadRunDirectory(f"{run}: not a run directory: it has no suite.toml") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
+    for key in ("name", "trials", "guards", "scenarios"):
+        if key not in suite:
+            raise BadRunDirectory(f"{path}: the key {key} is missing")
+    return suite
 
 
 def trial_folders(run: Path) -> Iterable[Path]:
@@ -227,10 +231,9 @@ def read_summary(run: Path) -> dict[str, Any]:
         raise BadRunDirectory(f"{path}: is missing") from error
     except (ValueError, OSError) as error:
         raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
-    if summary.get("schema") != SCHEMA_VERSION:
-        raise BadRunDirectory(
-            f"{path}: schema {summary.get('schema')!r}; this leasebench reads schema {SCHEMA_VERSION}"
-        )
+    schema = summary.get("schema") if isinstance(summary, dict) else None
+    if schema != SCHEMA_VERSION:
+        raise BadRunDirectory(f"{path}: schema {schema!r}; this leasebench reads schema {SCHEMA_VERSION}")
     return dict(summary)
 
 

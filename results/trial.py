@@ -12,6 +12,22 @@ import pandas as pd
 from results.history import BadRunDirectory, Events, Ints, read_events, read_journal
 from results.journal import CELL_RESOURCE, Kind, Outcome
 
+KEYS = frozenset(
+    {
+        "number",
+        "guard",
+        "scenario",
+        "status",
+        "history",
+        "endpoints",
+        "enactors",
+        "min_races",
+        "settle_s",
+        "expected",
+    }
+)
+"""What `trial.json` holds from its first writing on, also of a trial that was cut off."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -50,7 +66,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
         raise BadRunDirectory(f"{path}: is missing") from error
     except ValueError as error:
         raise BadRunDirectory(f"{path}: not valid JSON: {error}") from error
-    missing = {"number", "guard", "scenario", "status", "endpoints", "enactors"} - set(facts)
+    missing = KEYS - set(facts) if isinstance(facts, dict) else KEYS
     if missing:
         raise BadRunDirectory(f"{path}: the key {min(missing)} is missing")
     return dict(facts)

@@ -4,12 +4,17 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from bench.servers.local import LocalServer, embedded_binary
 from enactors.plan import Cell
 from enactors.store.keys import Keys
 from enactors.store.redis_store import RedisStore
 from enactors.store.wire import Wire
+
+# The machines are shared: how long one example takes says nothing of the code.
+settings.register_profile("leasebench", deadline=None)
+settings.load_profile("leasebench")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ and sees to it that none is left, stopped or running, however the trial ends.
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from time import perf_counter_ns
@@ -31,6 +32,7 @@ STOP_GRACE_S = 5.0
 CONTINUE_AGAIN_S = 0.05
 """A SIGCONT that overtook its SIGSTOP is lost: it is sent again until the process says that it goes on."""
 WATCH_EVERY_S = 0.02
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ProcessFailed(RuntimeError):
@@ -108,7 +110,8 @@ class Crew:
         try:
             context = _running_forkserver()
             for spec in self._specs:
-                self._members.append(Member(context, spec))
+                with _undisturbed():
+                    self._members.append(Member(context, spec))
             ready = "the processes were not ready"
             self._until(lambda: all(member.ready for member in self._members), READY_WITHIN_S, ready)
         except BaseException:
@@ -164,6 +167,8 @@ class Crew:
     def _until(self, reached: Callable[[], bool], within_s: float, otherwise: str) -> None:
         deadline = time.monotonic() + within_s
         while not reached():
+            if any(member.continue_at is not None for member in self._members):
+                deadline = time.monotonic() + within_s
             if time.monotonic() > deadline:
                 raise ProcessFailed(f"{otherwise} within {within_s:.0f} s")
             self._attend(WATCH_EVERY_S)
@@ -259,6 +264,20 @@ def _running_forkserver() -> Any:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold back an interrupt until the end: one amid a start would leave the forkserver with half a request."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _died(member: Member) -> ProcessFailed:

@@ -1,4 +1,4 @@
-"""The child's side of the engine `processes`: one process, one program, and a renewer on a thread of its own.
+"""The child's side of the engine `processes`: one process, one program.
 
 Where a fault says so, the process is stopped or delayed at the boundary of an operation.
 """
@@ -7,14 +7,15 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from math import log
-from queue import SimpleQueue
 from random import Random
 from secrets import token_hex
 from time import perf_counter_ns, sleep
 from typing import Any
 
 from bench.engines.executor import Executor, ProcessSpec
+from bench.engines.renewer import Renewer
 from bench.engines.tether import die_with_parent
 from bench.faults import Action, Boundary, Pause, Victim
 from bench.suite import Arrivals
@@ -36,7 +37,6 @@ from enactors.operations import (
     Refused,
     RegisterFence,
     ReleaseLease,
-    Sleep,
     StartRenewal,
     StopRenewal,
     ValidateLease,
@@ -45,15 +45,12 @@ from enactors.operations import (
 )
 from enactors.planner import PlannerState, publish_next
 from leases.lease import Lease
-from leases.renewal import keep_alive
 from results.journal import NO_ENDPOINT, Kind, Live, State
 from results.journal import Outcome as Came
 
 STOP_CHECK_MS = 20
 """How long a wait goes on before it looks whether the load is over."""
 SPIN_NS = 500_000
-RENEWER_ATTEMPTS = 1 << 40
-"""Where a renewer's attempt numbers begin, so that they differ from those of its enactor."""
 
 
 def main(spec: ProcessSpec, control: Any) -> None:
@@ -74,7 +71,8 @@ def main(spec: ProcessSpec, control: Any) -> None:
     except (EOFError, BrokenPipeError):
         return
     except Exception as error:  # noqa: BLE001  (whatever it is, the supervisor must hear of it)
-        control.send(("failed", f"{type(error).__name__}: {error}"))
+        with suppress(OSError):
+            control.send(("failed", f"{type(error).__name__}: {error}"))
 
 
 def affinity() -> list[int] | None:
@@ -302,68 +300,6 @@ class Worker(Executor):
             self._renewer = Renewer(self.spec)
         self._renewer.start(step.lease)
 
-    def _renewing(self) -> "Renewer":
+    def _renewing(self) -> Renewer:
         assert self._renewer is not None
         return self._renewer
-
-
-class Renewer(Executor):
-    """The second program of an enactor: a thread, a connection and a journal of its own."""
-
-    def __init__(self, spec: ProcessSpec) -> None:
-        path = spec.journal.with_name(f"{spec.journal.stem}-renewer{spec.journal.suffix}")
-        super().__init__(spec, path, spec.name)
-        self._attempt = RENEWER_ATTEMPTS
-        self._told: set[int] = set()
-        self._error: Exception | None = None
-        self._stop = threading.Event()
-        self._idle = threading.Event()
-        self._idle.set()
-        self._work: SimpleQueue[Lease | None] = SimpleQueue()
-        self.quiet = {Sleep: lambda step: self._stop.wait(step.ms / 1000)}
-        self._thread = threading.Thread(target=self._run, name="renewer", daemon=True)
-        self._thread.start()
-
-    def start(self, lease: Lease) -> None:
-        """Begin to renew `lease`; the one before must have been stopped."""
-        self._stop.clear()
-        self._idle.clear()
-        self._work.put(lease)
-
-    def stop(self, lease: Lease) -> None:
-        """End the renewal and wait until none is in flight (bounded by the socket's time-out)."""
-        self._stop.set()
-        self._idle.wait()
-        if self._error is not None:
-            raise self._error
-        self._told.discard(lease.grant)
-
-    def believes(self, lease: Lease) -> bool:
-        """Whether no renewal was told that `lease` is lost."""
-        return lease.grant not in self._told
-
-    def close(self) -> None:
-        """End the thread."""
-        self._stop.set()
-        self._work.put(None)
-        self._thread.join()
-        super().close()
-
-    def _run(self) -> None:
-        while (lease := self._work.get()) is not None:
-            try:
-                program = keep_alive(self.spec.guard.manager, lease)
-                step: Operation = next(program)
-                while True:
-                    result = self.execute(step)
-                    if self._stop.is_set():
-                        program.close()
-                        break
-                    step = program.send(result)
-            except StopIteration as end:
-                if end.value is False:
-                    self._told.add(lease.grant)
-            except Exception as error:  # noqa: BLE001  (the enactor raises it at its next StopRenewal)
-                self._error = error
-            finally:
-                self._idle.set()

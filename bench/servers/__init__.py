@@ -65,12 +65,12 @@ def examine(url: str) -> ServerFacts:
         finally:
             wire.close()
     except (ServerDown, ConnectionError) as error:
-        raise ServerUnusable(without_password(f"server {url} can't be reached: {error}")) from error
+        raise ServerUnusable(without_password(f"server can't be reached: {error}")) from error
     except (RuntimeError, ValueError) as error:
         raise ServerUnusable(without_password(f"server {url} can't be used: {error}")) from error
     info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     version = info.get("redis_version", "0")
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERSION:
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_VERSION:
         raise ServerUnusable(without_password(f"server {url} is Redis {version}: leasebench needs 6.2 or later"))
     if "valkey_version" in info:
         return ServerFacts("valkey", info["valkey_version"], info.get("server_mode", "standalone"))

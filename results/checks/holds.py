@@ -5,11 +5,12 @@ import pandas as pd
 
 from enactors.operations import Reason
 from results.checks import Check, Findings
+from results.history import KINDS
 from results.journal import REASON_NUMBERS, Kind, Outcome
 from results.trial import Trial
 
 TOLD_BY = [REASON_NUMBERS[reason] for reason in (Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)]
-"""A commit refused for one of these tells its owner that the lease is lost."""
+"""A commit or a reading refused for one of these tells its owner that the lease is lost."""
 
 
 def holds(trial: Trial) -> Findings:
@@ -42,7 +43,9 @@ def _double_holds(trial: Trial) -> int:
     )
     released = trial.rows(Kind.RELEASE)
     loss = np.isin(journal["reason"].to_numpy(), TOLD_BY)
-    told = trial.rows(Kind.RENEW, Outcome.REFUSED) | (trial.rows(Kind.COMMIT, Outcome.REFUSED) & loss)
+    on_lease = trial.rows(Kind.RENEW, Outcome.REFUSED) | trial.rows(Kind.VALIDATE, Outcome.REFUSED)
+    on_store = trial.rows(Kind.COMMIT, Outcome.REFUSED) | trial.rows(Kind.CHECK, Outcome.REFUSED)
+    told = on_lease | (on_store & loss)
     over = np.where(released, journal["start_ns"].to_numpy(), journal["end_ns"].to_numpy())[released | told]
     ends = pd.DataFrame(
         {
@@ -53,31 +56,29 @@ def _double_holds(trial: Trial) -> int:
     )
     first_end = ends.groupby(["enactor", "grant"], as_index=False)["end"].min()
     spans = begins.merge(first_end, how="left", on=["enactor", "grant"])
-    last = int(journal["end_ns"].max())
-    return _overlaps(
-        spans["lease"].to_numpy(),
-        spans["begin"].to_numpy(),
-        spans["end"].fillna(last).to_numpy().astype(np.int64),
-    )
+    end = spans["end"].astype(np.float64).fillna(np.inf)
+    return _overlaps(spans["lease"].to_numpy(), spans["begin"].to_numpy(), end.to_numpy())
 
 
 def _violations(trial: Trial) -> int:
+    """Walk in store order: a grant that was given back does not stand, whatever a stepping clock says."""
     events = trial.events
-    on_lease = events.of("grant", "renew", "release", "expire")
-    rows = pd.DataFrame(
-        {
-            "token": events.token[on_lease],
-            "lease": events.lease[on_lease],
-            "t": events.t_us[on_lease],
-            "ends": np.where(
-                events.of("release", "expire")[on_lease], events.t_us[on_lease], events.expires_us[on_lease]
-            ),
-        }
-    )
-    grants = rows.groupby("token", as_index=False).agg(
-        lease=("lease", "first"), begin=("t", "first"), end=("ends", "last")
-    )
-    return _overlaps(grants["lease"].to_numpy(), grants["begin"].to_numpy(), grants["end"].to_numpy())
+    at = np.flatnonzero(events.of("grant", "renew", "release", "expire"))
+    columns = (events.kind, events.lease, events.token, events.t_us, events.expires_us)
+    grant, renew = KINDS.index("grant"), KINDS.index("renew")
+    standing: dict[int, dict[int, int]] = {}
+    count = 0
+    for kind, lease, token, t_us, expires_us in zip(*(column[at].tolist() for column in columns), strict=True):
+        grants = standing.setdefault(lease, {})
+        if kind == grant:
+            for expired in [other for other, until in grants.items() if until <= t_us]:
+                del grants[expired]
+            count += bool(grants)
+        if kind in (grant, renew):
+            grants[token] = expires_us
+        else:
+            grants.pop(token, None)
+    return count
 
 
 def _overlaps(lease: np.ndarray, begin: np.ndarray, end: np.ndarray) -> int:

@@ -39,7 +39,7 @@ def overwrites(trial: Trial) -> Findings:
             "regression_depth": _joined(depth),
             "overwrite_lag_ms": _joined(lag),
             "stale_time_ms": _joined(spells),
-            "time_to_first_stale_s": events.elapsed_us(np.zeros_like(first), first) / 1e6,
+            "time_to_first_stale_s": _joined([events.elapsed_us(np.zeros_like(first), first) / 1e6]),
         },
     )
 

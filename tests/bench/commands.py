@@ -1,4 +1,4 @@
-"""What the tests of this room share: the real command as a process of its own, and its family of processes."""
+"""What the tests of this room share: the real command as a process, and its family of processes."""
 
 import json
 import os
@@ -130,15 +130,15 @@ class Started:
         found = [each for each in self.family() if "multiprocess.forkserver" in " ".join(_words(each))]
         return min(found, key=lambda each: each.pid, default=None)
 
-    def crew(self, of: int = 4) -> list[psutil.Process]:
-        """Planner and enactors in the order of their start; empty unless there are `of`."""
+    def crew(self, of: int | None = 4) -> list[psutil.Process]:
+        """Planner and enactors in the order of their start; empty unless there are `of` (None for any)."""
         forkserver = self.forkserver()
         try:
             found = forkserver.children() if forkserver else []
         except psutil.NoSuchProcess:
             return []
         found = sorted((each for each in found if lives(each)), key=lambda each: each.pid)
-        return found if len(found) == of else []
+        return found if of is None or len(found) == of else []
 
     def stopped(self) -> list[psutil.Process]:
         """The processes of the crew that a pause has stopped."""

@@ -50,7 +50,7 @@ def test_an_enactor_that_is_killed_fails_its_trial_and_no_other(tmp_path, start)
     assert first["reason"] == "enactor-1 was killed by signal 9"
     assert [facts["status"] for facts in others] == ["ok", "ok"]
     assert "enactor-1 was killed by signal 9" in out
-    assert "Traceback" not in err
+    assert "Traceback" not in err, err
     (cell,) = read(tmp_path / "r/summary.json")["cells"]
     assert cell["verdict"] == "failed"
     assert cell["failures"] == ["trial 1: enactor-1 was killed by signal 9"]
@@ -68,7 +68,7 @@ def test_an_enactor_that_is_killed_while_a_pause_has_stopped_it_fails_its_trial(
     first, second = trial_facts(tmp_path / "r")
     assert "was killed by signal 9" in first["reason"]
     assert second["status"] == "ok"
-    assert "Traceback" not in err
+    assert "Traceback" not in err, err
     assert not run.left()
 
 
@@ -79,6 +79,7 @@ def test_a_server_that_is_killed_fails_its_trial_and_the_next_goes_on_with_anoth
     until(lambda: any((tmp_path / "r").glob("trials/0001-*/enactor-1.journal")), "an enactor journals")
     first = run.server()
     core = first.cpu_affinity()
+    assert len(core) == 1
     first.kill()
 
     def another() -> psutil.Process | None:
@@ -93,7 +94,7 @@ def test_a_server_that_is_killed_fails_its_trial_and_the_next_goes_on_with_anoth
     assert [each["status"] for each in facts] == ["failed", "ok", "ok"]
     assert facts[0]["reason"]
     assert facts[0]["history"] is False
-    assert "Traceback" not in err
+    assert "Traceback" not in err, err
     assert leasebench("check", "r", cwd=tmp_path).returncode == 0
     assert not run.left()
 
@@ -101,7 +102,7 @@ def test_a_server_that_is_killed_fails_its_trial_and_the_next_goes_on_with_anoth
 MOMENTS = {
     "the server has just been started": Started.server,
     "the forkserver has just been started": Started.forkserver,
-    "the crew is half there": lambda run: run.crew(of=2),
+    "the crew begins to be there": lambda run: run.crew(of=None),
     "the crew is at work": Started.crew,
     "an enactor is stopped by a pause": Started.stopped,
     "two enactors are stopped by a pause": lambda run: len(run.stopped()) == 2,
@@ -128,7 +129,10 @@ def test_a_harness_that_is_killed_leaves_neither_process_nor_directory_when(mome
 def test_what_was_recorded_before_the_harness_was_killed_can_be_read(tmp_path, start):
     suite = write(tmp_path, guards="mine_monotonic", trials=9, duration_s=0.4)
     run = start("run", suite, "--out", "r", "--seed", 1)
-    until(lambda: any((tmp_path / "r").glob("trials/0002-*/enactor-1.journal")), "the second trial is on its way")
+    until(
+        lambda: any((tmp_path / "r").glob("trials/0002-*/enactor-1.journal")),
+        "the second trial is on its way",
+    )
     run.family()
     run.process.kill()
     run.process.wait()
@@ -143,7 +147,10 @@ def test_what_was_recorded_before_the_harness_was_killed_can_be_read(tmp_path, s
 def test_an_interrupted_run_ends_in_order_with_130_after(number, tmp_path, start):
     suite = write(tmp_path, guards="mine_monotonic", scenario="paused", trials=9, duration_s=0.4)
     run = start("run", suite, "--out", "r", "--seed", 1)
-    until(lambda: any((tmp_path / "r").glob("trials/0002-*/enactor-1.journal")), "the second trial is on its way")
+    until(
+        lambda: any((tmp_path / "r").glob("trials/0002-*/enactor-1.journal")),
+        "the second trial is on its way",
+    )
     run.family()
     if number == signal.SIGINT:
         os.killpg(run.process.pid, number)
@@ -169,7 +176,7 @@ def test_ctrl_c_at_an_early_moment_leaves_nothing_and_no_traceback_when(moment, 
     os.killpg(run.process.pid, signal.SIGINT)
     code, out, err = run.ended()
     assert code == 130, out + err
-    assert "Traceback" not in err
+    assert "Traceback" not in err, err
     assert not run.left()
 
 
@@ -179,7 +186,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if mounted.returncode:
         pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
@@ -207,6 +217,6 @@ def test_a_server_that_cannot_be_reached_is_one_line(tmp_path):
     ran = leasebench("run", suite, "--out", "r", "--server", "redis://127.0.0.1:1", cwd=tmp_path)
     assert ran.returncode == 5
     assert len(ran.stderr.splitlines()) == 1
-    assert "redis://127.0.0.1:1 can't be reached" in ran.stderr
+    assert "can't be reached: redis://127.0.0.1:1" in ran.stderr
     assert not (tmp_path / "r").exists()
     assert not [each for each in psutil.Process().children(recursive=True) if lives(each)]

@@ -1,7 +1,6 @@
 """A run from end to end: the command, its files, its exit code, and what can be done with the files later."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -25,6 +24,10 @@ def place(tmp_path_factory) -> Path:
     return place
 
 
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
 def copied(place: Path, tmp_path: Path) -> Path:
     """A copy of the run, to be spoilt."""
     return Path(shutil.copytree(place / "r", tmp_path / "r"))
@@ -44,12 +47,12 @@ def test_a_run_says_beforehand_how_long_it_takes_and_ends_with_advice(place):
 
 def test_the_files_of_a_run_are_those_that_are_promised(place):
     run = place / "r"
-    assert set(os.listdir(run)) == {"manifest.json", "suite.toml", "summary.json", "summary.schema.json", "trials"}
-    folders = sorted(os.listdir(run / "trials"))
+    assert names(run) == {"manifest.json", "suite.toml", "summary.json", "summary.schema.json", "trials"}
+    folders = sorted(names(run / "trials"))
     assert {name.partition("-")[2] for name in folders} == {"mine_open-paused", "mine_monotonic-paused"}
     assert [name.partition("-")[0] for name in folders] == ["0001", "0002"]
     for name in folders:
-        assert set(os.listdir(run / "trials" / name)) == TRIAL_FILES
+        assert names(run / "trials" / name) == TRIAL_FILES
 
 
 def test_the_summary_follows_the_schema_that_stands_beside_it(place):
@@ -67,7 +70,24 @@ def test_the_manifest_says_on_what_it_ran(place):
 def test_the_history_has_the_columns_of_the_design_and_counts_from_0(place):
     path = next((place / "r/trials").glob("*/history.parquet"))
     table = pyarrow.parquet.read_table(path)
-    assert table.column_names == ["seq", "t_us", "kind", "cell", "endpoint", "version", "previous", "enactor", "attempt", "lease", "token", "fence", "expires_us", "node", "reason", "active_endpoints"]
+    assert table.column_names == [
+        "seq",
+        "t_us",
+        "kind",
+        "cell",
+        "endpoint",
+        "version",
+        "previous",
+        "enactor",
+        "attempt",
+        "lease",
+        "token",
+        "fence",
+        "expires_us",
+        "node",
+        "reason",
+        "active_endpoints",
+    ]
     assert table["seq"].to_pylist() == list(range(len(table)))
 
 
@@ -102,11 +122,13 @@ def test_check_names_a_figure_that_was_changed_by_hand(figure, place, tmp_path):
     assert f"cells[0].{figure}" in ran.stderr
 
 
-@pytest.mark.parametrize("name", ["suite.toml", "summary.json", "trials/0001-*/trial.json", "trials/0001-*/history.parquet"])
+@pytest.mark.parametrize(
+    "name", ["suite.toml", "summary.json", "trials/0001-*/trial.json", "trials/0001-*/history.parquet"]
+)
 def test_a_file_of_a_run_that_is_spoilt_is_named_in_one_line(name, place, tmp_path):
     run = copied(place, tmp_path)
     path = next(run.glob(name))
-    path.write_bytes(path.read_bytes()[:40])
+    path.write_bytes(path.read_bytes()[:30])
     ran = leasebench("check", run, cwd=tmp_path)
     assert ran.returncode == 2
     assert len(ran.stderr.splitlines()) == 1, ran.stderr
@@ -130,7 +152,7 @@ def test_plot_draws_png_and_svg(place):
 
 
 @pytest.mark.parametrize(
-    ("what", "names"),
+    ("what", "some"),
     [
         ("guards", ["last_writer_wins", "monotonic", "txt_lock"]),
         ("scenarios", ["steady", "pause_before_commit"]),
@@ -139,11 +161,11 @@ def test_plot_draws_png_and_svg(place):
         ("managers", ["redis", "redis_py"]),
     ],
 )
-def test_list_names_what_there_is(what, names, tmp_path):
+def test_list_names_what_there_is(what, some, tmp_path):
     ran = leasebench("list", what, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     listed = [line.split()[0] for line in ran.stdout.splitlines()]
-    assert set(names) <= set(listed)
+    assert set(some) <= set(listed)
 
 
 def test_list_runs_tells_which_ended(place, tmp_path):
@@ -162,7 +184,9 @@ def test_doctor_finds_what_a_run_needs(tmp_path):
 
 
 def test_a_guard_that_does_not_meet_its_expectation_makes_1(tmp_path):
-    text = suite_text("mine_open", scenario="paused", duration_s=0.6).replace('default = ["stale"]', 'default = ["clean"]')
+    text = suite_text("mine_open", scenario="paused", duration_s=0.6).replace(
+        'default = ["stale"]', 'default = ["clean"]'
+    )
     (tmp_path / "tiny.toml").write_text(text)
     ran = leasebench("run", "tiny.toml", "--seed", 1, "--out", "r", cwd=tmp_path)
     assert ran.returncode == 1, ran.stdout + ran.stderr
@@ -186,4 +210,4 @@ def test_a_directory_that_is_there_is_never_written_into(place, tmp_path):
     assert ran.returncode == 2
     assert len(ran.stderr.splitlines()) == 1
     assert "exists already" in ran.stderr
-    assert os.listdir(tmp_path / "r") == []
+    assert names(tmp_path / "r") == set()

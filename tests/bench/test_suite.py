@@ -1,6 +1,5 @@
 """A suite is either understood or refused: in one line that names the file, the key and the way out."""
 
-import os
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -30,8 +29,11 @@ REFUSED = {
     "broken TOML": ("guards = [\nscenarios = 1", ["line 2"]),
     "no guards": ('scenarios = ["steady"]', ["guards", "is missing"]),
     "an empty list of guards": (suite(guards="[]"), ["guards", "at least 1"]),
-    "an unknown key": (suite("trails = 3"), ["trails", "did you mean trials?"]),
-    "an unknown key of a load": (suite(SCENARIO + "load = { enactor = 3 }"), ["scenario.s.load.enactor", "enactors"]),
+    "an unknown key": (suite("trails = 3"), ["trails", "did you mean trials"]),
+    "an unknown key of a load": (
+        suite(SCENARIO + "load = { enactor = 3 }"),
+        ["scenario.s.load.enactor", "enactors"],
+    ),
     "an unknown key of a guard": (suite(GUARD + "comit = 1"), ["guard.mine.comit", "did you mean commit?"]),
     "an unknown guard": (suite(guards='["monotonik"]'), ["guards", "monotonik", "did you mean monotonic"]),
     "an unknown scenario": (suite(scenarios='["stedy"]'), ["scenarios", "stedy", "did you mean steady"]),
@@ -51,21 +53,27 @@ REFUSED = {
     "an unknown lease manager": (suite(MANAGED % '"rediss"'), ["guard.mine", "rediss", "did you mean redis"]),
     "a number in place of a name": (suite(guards="[1]"), ["guards.0", "string"]),
     "a word in place of a number": (suite('trials = "many"'), ["trials", "integer", "'many'"]),
-    "a table that is none": (suite("guard = { mine = 3 }"), ["guard.mine", "[guard.mine]"]),
+    "a table that is none": (suite("guard = { mine = 3 }"), ["guard.mine", "must be a table"]),
     "a list in place of the guard tables": (suite("guard = [1]"), ["guard", "dictionary"]),
     "no trial at all": (suite("trials = 0"), ["trials", "greater than or equal to 1", "0"]),
     "no time at all": (suite("duration_s = 0.0"), ["duration_s", "greater than 0"]),
-    "more enactors than there may be": (suite(SCENARIO + "load = { enactors = 65 }"), ["load.enactors", "64"]),
+    "more enactors than there may be": (
+        suite(SCENARIO + "load = { enactors = 65 }"),
+        ["load.enactors", "64"],
+    ),
     "arrivals that nobody knows": (
         suite(SCENARIO + 'load = { planner = { arrivals = "never" } }'),
         ["load.planner.arrivals", "poisson"],
     ),
-    "a lease that hardly lives": (suite(MANAGED % '"redis", ttl_ms = 1'), ["guard.mine.exclude.ttl_ms", "50"]),
+    "a lease that hardly lives": (
+        suite(MANAGED % '"redis", ttl_ms = 1'),
+        ["guard.mine.exclude.ttl_ms", "50"],
+    ),
     "a rule that needs a lease, without one": (
         suite('[guard.mine]\nabout = "a"\ndecide = { check = "never" }\ncommit = "fenced"'),
         ["guard.mine", "add an exclude table"],
     ),
-    "a name that no key could bear": (suite('[guard."My Guard"]\nabout = "a"'), ["guard.My Guard"]),
+    "a name that no key could bear": (suite('[guard."My Guard"]\nabout = "a"'), ["guard.'My Guard'.name"]),
 }
 
 
@@ -85,7 +93,11 @@ def test_a_suite_is_refused_with_file_key_and_way_out_for(mistake, tmp_path):
 def test_a_file_that_is_missing_a_directory_or_no_text_is_refused(tmp_path):
     (tmp_path / "d.toml").mkdir()
     (tmp_path / "b.toml").write_bytes(b"\xff\xfe\x00")
-    for name, reason in (("none.toml", "cannot be read"), ("d.toml", "cannot be read"), ("b.toml", "not UTF-8")):
+    for name, reason in (
+        ("none.toml", "cannot be read"),
+        ("d.toml", "cannot be read"),
+        ("b.toml", "not UTF-8"),
+    ):
         with pytest.raises(DefinitionError, match=reason):
             load_suite(str(tmp_path / name))
 
@@ -130,7 +142,7 @@ def test_a_name_that_is_not_known_is_one_line_and_2_and_nothing_is_started(argum
     assert ran.returncode == 2, ran.stderr
     assert len(ran.stderr.splitlines()) == 1
     assert named in ran.stderr
-    assert os.listdir(temporary) == []
+    assert not list(temporary.iterdir())
     assert not Path(tmp_path / "runs").exists()
 
 

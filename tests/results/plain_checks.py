@@ -1,6 +1,7 @@
 """What the checks count, a second time: slow loops over the events, written from the words of DESIGN section 1."""
 
 from collections import defaultdict
+from math import inf
 
 from enactors.operations import Reason
 from results.journal import CELL_RESOURCE, REASON_NUMBERS, Kind, Outcome
@@ -58,24 +59,21 @@ def overwrites(events):
 
 def races(events, rows):
     """Every try at an endpoint by one application; the worst outcome of each is what it counts as."""
+    commits = [one for one in events if one["kind"] == "commit"]
+    refusals = [
+        one
+        for one in events
+        if one["kind"] in ("reject", "watch_conflict") and one["endpoint"] and one["reason"] != "read_fence_too_low"
+    ]
     seen = defaultdict(set)
-    tries = commits = refused_fresh = stale = 0
-    for one in events:
-        place = (one["enactor"], one["version"], one["endpoint"])
-        if one["kind"] == "commit":
-            commits += 1
-            tries += 1
-            if one["version"] < one["previous"]:
-                stale += 1
-                seen[place].add("stale")
-        elif one["kind"] in ("reject", "watch_conflict") and one["endpoint"]:
-            if one["reason"] == "read_fence_too_low":
-                continue
-            tries += 1
-            if one["previous"] > one["version"]:
-                seen[place].add("blocked")
-            elif one["version"] > one["previous"]:
-                refused_fresh += 1
+    stale = refused_fresh = 0
+    for one in commits + refusals:
+        if one["version"] < one["previous"]:
+            what = "stale" if one["kind"] == "commit" else "blocked"
+            stale += what == "stale"
+            seen[one["enactor"], one["version"], one["endpoint"]].add(what)
+        elif one["kind"] != "commit" and one["version"] > one["previous"]:
+            refused_fresh += 1
     for one in rows:
         if one["kind"] == Kind.WITHDRAW:
             seen[one["process"], one["version"], f"e{one['endpoint']}"].add("withdrawn")
@@ -91,9 +89,9 @@ def races(events, rows):
     withdrawn = sum(what == "withdrawn" for what in worst.values())
     unanswered = (Outcome.UNKNOWN, Outcome.PENDING)
     return {
-        "attempts": tries,
+        "attempts": len(commits) + len(refusals),
         "unknown": sum(one["kind"] == Kind.COMMIT and one["outcome"] in unanswered for one in rows),
-        "commits": commits,
+        "commits": len(commits),
         "applications": sum(one["kind"] == Kind.PLAN for one in rows),
         "races": stale + blocked + withdrawn,
         "raced_applications": applications("stale", "blocked", "withdrawn"),
@@ -144,12 +142,11 @@ def exclusion_violations(events):
 
 def double_holds(rows):
     """Holds that begin while another of the same lease goes on; a hold ends with what its owner learns or does."""
-    end_of_all = max((one["end_ns"] for one in rows), default=0)
     holds = []
     for got in rows:
         if got["kind"] != Kind.ACQUIRE or got["outcome"] != Outcome.DONE:
             continue
-        over = end_of_all
+        over = inf
         for one in rows:
             if one["process"].removesuffix("-renewer") != got["process"] or one["grant"] != got["attempt"]:
                 continue
@@ -164,8 +161,7 @@ def double_holds(rows):
         lease = "cell" if got["endpoint"] == CELL_RESOURCE else got["endpoint"]
         holds.append((lease, got["end_ns"], over))
     return sum(
-        any(lease == other and earlier < begin < over for other, earlier, over in holds)
-        for lease, begin, _ in holds
+        any(lease == other and earlier < begin < over for other, earlier, over in holds) for lease, begin, _ in holds
     )
 
 

@@ -1,13 +1,14 @@
 """Trials made in memory: from events and journal rows in the words of the history, and at random."""
 
+from random import Random
+
 import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from enactors.operations import Reason
 from enactors.store.events import LINE_FIELDS
 from results.history import JOURNAL_DTYPE, KINDS, Events
-from results.journal import NO_ENDPOINT, REASON_NUMBERS, Kind, Outcome
+from results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Kind, Outcome
 from results.trial import Trial
 
 ENDPOINTS = ("e0", "e1", "e2")
@@ -155,76 +156,75 @@ class Store:
         self.add(kind, **facts)
 
 
-enactor_numbers = st.integers(0, len(ENACTORS) - 1)
-endpoint_numbers = st.integers(0, len(ENDPOINTS) - 1)
-backs = st.integers(0, 4)
 REFUSALS = ("not_newer", "fence_too_low", "no_rollback_plan", "read_fence_too_low", "watch_conflict")
-steps = st.one_of(
-    st.tuples(st.just("publish")),
-    st.tuples(st.just("commit"), enactor_numbers, endpoint_numbers, backs),
-    st.tuples(st.just("commit"), enactor_numbers, endpoint_numbers, backs),
-    st.tuples(st.just("refuse"), enactor_numbers, endpoint_numbers, backs, st.sampled_from(REFUSALS)),
-    st.tuples(st.just("delete"), enactor_numbers, backs),
-    st.tuples(st.just("grant"), enactor_numbers, st.integers(0, len(ENDPOINTS))),
-    st.tuples(st.sampled_from(["renew", "release", "expire"]), backs),
-)
-waits = st.integers(0, 60) | st.integers(0, 60) | st.integers(0, 900_000) | st.integers(-200, -1)
+STEPS = {"publish": 3, "commit": 8, "refuse": 5, "delete": 2, "grant": 3, "renew": 1, "release": 2, "expire": 1}
+sizes = st.integers(0, 60)
+seeds = st.integers(0, 2**32)
+
+
+def wait_us(chance):
+    """Mostly short, now and then long, now and then a step back."""
+    return chance.choice((0, 1, 7, 20, 20, 50, 50, 50, 100, 100, 500_000, -30, -1000))
+
+
+def step(store, chance):
+    """Let one thing happen in the store."""
+    what = chance.choices(list(STEPS), STEPS.values())[0]
+    enactor, endpoint = chance.randrange(len(ENACTORS)), chance.randrange(len(ENDPOINTS))
+    version = store.newest - chance.choice((0, 0, 1, 1, 2, 3, 4))
+    if what == "publish":
+        store.publish()
+    elif what == "grant":
+        store.grant(enactor, chance.randrange(len(ENDPOINTS) + 1))
+    elif what in ("renew", "release", "expire"):
+        store.on_grant(what, chance.randrange(9))
+    elif version > 0 and what == "commit":
+        store.commit(enactor, endpoint, version)
+    elif version > 0 and what == "refuse":
+        store.refuse(enactor, endpoint, version, chance.choice(REFUSALS))
+    elif version > 0:
+        store.delete(enactor, version)
 
 
 @st.composite
 def histories(draw):
-    """Consistent event dicts in store order."""
-    store = Store()
-    for wait, (what, *arguments) in draw(st.lists(st.tuples(waits, steps), max_size=40)):
-        store.now += wait
-        if what in ("publish", "grant"):
-            getattr(store, what)(*arguments)
-        elif what in ("renew", "release", "expire"):
-            store.on_grant(what, *arguments)
-        else:
-            at = {"commit": 2, "refuse": 2, "delete": 1}[what]
-            arguments[at] = store.newest - arguments[at]
-            if arguments[at] > 0:
-                getattr(store, what)(*arguments)
+    """Consistent event dicts in store order; of a seed, because most of what Hypothesis draws itself is dull."""
+    store, size, chance = Store(), draw(sizes), Random(draw(seeds))
+    for _ in range(size):
+        store.now += wait_us(chance)
+        step(store, chance)
+    if store.newest and chance.random() < 0.5:
+        for endpoint in chance.sample(range(len(ENDPOINTS)), len(ENDPOINTS)):
+            store.now += max(wait_us(chance), 0)
+            store.commit(0, endpoint, store.newest)
     return store.events
-
-
-outcomes = st.sampled_from(Outcome)
-reasons = st.sampled_from([0, *(REASON_NUMBERS[one] for one in (Reason.NOT_OWNER, Reason.NOT_NEWER))])
-loss_kinds = st.sampled_from([Kind.RELEASE, Kind.RENEW, Kind.COMMIT, Kind.CHECK, Kind.VALIDATE])
-journal_steps = st.one_of(
-    st.tuples(st.just(Kind.WITHDRAW), endpoint_numbers, st.integers(1, 6)),
-    st.tuples(st.just(Kind.COMMIT), endpoint_numbers, outcomes),
-    st.tuples(st.just(Kind.PLAN), outcomes),
-    st.tuples(st.just(Kind.ACQUIRE), st.integers(0, len(ENDPOINTS)), outcomes),
-    st.tuples(st.just("after"), backs, loss_kinds, outcomes, reasons),
-)
 
 
 @st.composite
 def journals(draw, newest):
     """Journal rows of enactors that acquire, withdraw and learn of lost leases at random; no instant twice."""
-    rows, taken, clock, attempt = [], [], 1000, 0
-    for enactor, step in draw(st.lists(st.tuples(st.sampled_from(ENACTORS), journal_steps), max_size=30)):
-        clock, attempt = clock + 10, attempt + 1
+    size, chance = draw(sizes), Random(draw(seeds))
+    rows, taken, clock = [], [], 1000
+    for attempt in range(1, size + 1):
+        clock += 10
         times = {"start_ns": clock, "end_ns": clock + 5, "attempt": attempt}
-        what, *rest = step
-        if what == Kind.WITHDRAW:
-            if newest:
-                version = 1 + rest[1] % newest
-                rows.append(row(enactor, what, endpoint=rest[0], version=version, seen=version + 1, **times))
-        elif what == Kind.COMMIT:
-            rows.append(row(enactor, what, rest[1], endpoint=rest[0], **times))
-        elif what == Kind.PLAN:
-            rows.append(row(enactor, what, rest[0], **times))
-        elif what == Kind.ACQUIRE:
-            number = rest[0] if rest[0] < len(ENDPOINTS) else 0xFFFE
-            rows.append(row(enactor, what, rest[1], endpoint=number, **times))
+        enactor, outcome = chance.choice(ENACTORS), chance.choice((Outcome.DONE, *Outcome))
+        kind = chance.choice((Kind.WITHDRAW, Kind.COMMIT, Kind.PLAN, Kind.ACQUIRE, "after", "after"))
+        if kind == Kind.WITHDRAW and newest:
+            version = chance.randint(1, newest)
+            rows.append(row(enactor, kind, endpoint=chance.randrange(len(ENDPOINTS)), version=version, **times))
+        elif kind in (Kind.COMMIT, Kind.PLAN):
+            rows.append(row(enactor, kind, outcome, endpoint=chance.randrange(len(ENDPOINTS)), **times))
+        elif kind == Kind.ACQUIRE:
+            number = chance.choice((0, 1, CELL_RESOURCE))
+            rows.append(row(enactor, kind, outcome, endpoint=number, **times))
             taken.append((enactor, attempt, number))
-        elif taken:
-            back, kind, outcome, reason = rest
-            owner, grant, number = taken[-1 - back % len(taken)]
+        elif kind == "after" and taken:
+            owner, grant, number = chance.choice(taken[-3:])
+            kind = chance.choice((Kind.RELEASE, Kind.RELEASE, Kind.RENEW, Kind.COMMIT, Kind.CHECK, Kind.VALIDATE))
             process = f"{owner}-renewer" if kind == Kind.RENEW else owner
+            outcome = chance.choice((Outcome.REFUSED, outcome))
+            reason = chance.choice(list(REASON_NUMBERS.values()))
             rows.append(row(process, kind, outcome, endpoint=number, grant=grant, reason=reason, **times))
     return rows
 

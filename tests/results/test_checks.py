@@ -267,7 +267,7 @@ class TestHolds:
         return row(process, Kind.ACQUIRE, start_ns=1, end_ns=end_ns, attempt=attempt, endpoint=endpoint)
 
     def test_two_owners_at_once_are_a_double_hold(self):
-        assert self.doubles(self.acquire("enactor-0", 10, 1), self.acquire("enactor-1", 20, 1)) == 0 + 1
+        assert self.doubles(self.acquire("enactor-0", 10, 1), self.acquire("enactor-1", 20, 1)) == 1
 
     def test_a_lease_of_the_whole_cell_is_none_of_an_endpoint(self):
         mine, theirs = self.acquire("enactor-0", 10, 1), self.acquire("enactor-1", 20, 1, CELL_RESOURCE)

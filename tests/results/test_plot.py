@@ -92,9 +92,7 @@ def test_a_log_with_a_foreign_tag_is_named(run):
 
 def test_more_guards_than_can_be_told_apart_are_cut_and_the_title_says_so(tmp_path):
     for number in range(MAX_GUARDS + 1):
-        trial(
-            tmp_path, number, f"guard-{number}", "steady", {"commit": sample(number, 10_000 * (number + 1))}
-        )
+        trial(tmp_path, number, f"guard-{number}", "steady", {"commit": sample(number, 10_000 * (number + 1))})
     (svg,) = (path for path in plot(tmp_path) if path.name == "percentile_curve-steady-commit.svg")
     text = svg.read_text()
     assert f"the {MAX_GUARDS} fastest of {MAX_GUARDS + 1} guards" in text
@@ -157,9 +155,7 @@ def test_a_guard_looks_the_same_where_others_are_missing(frame):
 def test_no_two_guards_share_colour_and_dashes():
     many = {f"guard-{number:02d}": sample(number, size=20) for number in range(MAX_GUARDS)}
     encoding = CHARTS["percentile_curve"].draw(bucket_frame(many), "Title").to_dict()["encoding"]
-    looks = zip(
-        encoding["color"]["scale"]["range"], map(str, encoding["strokeDash"]["scale"]["range"]), strict=True
-    )
+    looks = zip(encoding["color"]["scale"]["range"], map(str, encoding["strokeDash"]["scale"]["range"]), strict=True)
     assert len(set(looks)) == MAX_GUARDS
 
 
@@ -169,9 +165,7 @@ def test_one_operation_is_enough_to_draw():
         assert chart.draw(frame, "Title").to_dict()
 
 
-@pytest.mark.parametrize(
-    ("low", "high"), [(30, 5_000), (100, 114), (90, 700_000), (0.001, 0.002), (1, 3.6e9)]
-)
+@pytest.mark.parametrize(("low", "high"), [(30, 5_000), (100, 114), (90, 700_000), (0.001, 0.002), (1, 3.6e9)])
 def test_an_axis_has_a_few_round_values_within_it(low, high):
     values = ticks(low, high)
     assert 4 <= len(values) <= 15

@@ -1,0 +1,111 @@
+"""Processes that really run, really stop, and keep every event."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from commands import read, suite_text
+
+from bench import records
+from bench.engines.placement import place
+from bench.run import plan_trials
+from bench.servers.external import ExternalServer
+from bench.suite import Suite, load_suite
+from bench.trial import run_trial
+from results.history import read_journal
+from results.journal import Kind, Outcome
+from results.trial import read_trial
+
+
+def tiny(tmp_path: Path, **settings) -> Suite:
+    path = tmp_path / "tiny.toml"
+    path.write_text(suite_text("mine_monotonic", **settings))
+    return load_suite(str(path))
+
+
+@pytest.fixture
+def run_one(server_url, tmp_path):
+    """Run the first trial of a tiny suite; returns its facts and its folder."""
+
+    def run(**settings):
+        (plan,) = plan_trials(tiny(tmp_path, **settings), 1)
+        folder = tmp_path / plan.folder_name
+        facts = run_trial(plan, ExternalServer(server_url), "t", folder, lambda *_: None)
+        assert facts["status"] == "ok", facts
+        return facts, folder
+
+    return run
+
+
+def rows(folder: Path, kind: Kind) -> pd.DataFrame:
+    journal = read_journal(folder / "journal.parquet")
+    return journal[journal["kind"] == int(kind)]
+
+
+def test_a_pause_stops_the_whole_process_for_as_long_as_was_asked(run_one):
+    _, folder = run_one(scenario="paused", duration_s=1.0)
+    pauses = rows(folder, Kind.PAUSE)
+    assert set(pauses["process"]) == {"enactor-0", "enactor-1"}, "and nobody else"
+    lasted_us = (pauses["end_ns"] - pauses["start_ns"]) / 1000
+    assert (pauses["seen"] == 150_000).all(), "1.5 times the 100 ms of a lease"
+    assert (lasted_us >= pauses["seen"]).all()
+    faults = read(folder / "faults.json")
+    assert len(faults) == len(pauses) >= 4
+    for fault in faults:
+        assert fault["fault"] == "pause"
+        assert fault["hit"] is True
+        assert fault["asked_ms"] == 150.0
+        assert fault["lasted_ms"] >= 150.0
+
+
+def test_nothing_of_a_process_happens_while_it_is_stopped(run_one):
+    _, folder = run_one(scenario="paused", duration_s=0.6)
+    journal = read_journal(folder / "journal.parquet")
+    for pause in rows(folder, Kind.PAUSE).itertuples():
+        own = journal[(journal["process"] == pause.process) & (journal["kind"] == int(Kind.COMMIT))]
+        inside = own[(own["start_ns"] > pause.start_ns) & (own["end_ns"] < pause.end_ns)]
+        assert inside.empty
+
+
+def test_all_processes_begin_at_one_instant(run_one):
+    facts, folder = run_one()
+    journal = read_journal(folder / "journal.parquet")
+    enactors = journal[journal["process"].isin(facts["enactors"])]
+    first = enactors.groupby("process", observed=True)["start_ns"].min()
+    assert len(first) == 3
+    assert first.min() >= facts["start_ns"]
+    assert first.max() - first.min() < 50_000_000
+
+
+def test_every_process_is_recorded_with_the_cores_that_it_had(run_one):
+    facts, folder = run_one()
+    processes = {each["name"]: each for each in read(folder / "trial.json")["processes"]}
+    assert set(processes) == {"planner", *facts["enactors"]}
+    assert len({each["pid"] for each in processes.values()} - {os.getpid()}) == 4
+    placement = place(3)
+    assert processes["planner"]["affinity"] == list(placement.planner)
+    for number, cores in enumerate(placement.enactors):
+        assert processes[f"enactor-{number}"]["affinity"] == list(cores)
+
+
+def test_a_history_that_is_drained_meanwhile_keeps_every_event_and_marks_each_drain(run_one, monkeypatch):
+    monkeypatch.setattr(records, "DRAIN_ABOVE", 50)
+    counted = []
+    ever = records.RedisStore.events_ever
+    monkeypatch.setattr(records.RedisStore, "events_ever", lambda self: counted.append(ever(self)) or counted[-1])
+    _, folder = run_one(duration_s=1.0)
+    read_back = read_trial(folder)
+    assert len(read_back.events) == counted[-1] > 100
+    drains = rows(folder, Kind.DRAIN)
+    assert len(drains) > 0
+    assert set(drains["process"]) == {"harness"}
+    assert (drains["outcome"] == int(Outcome.DONE)).all()
+    assert (drains["seen"] > 0).all(), "how many events it took out"
+    published = read_back.events.version[read_back.events.of("publish")]
+    assert list(published) == list(range(1, len(published) + 1)), "in order, none twice, none lost"
+
+
+def test_without_a_long_history_nothing_is_drained(run_one):
+    _, folder = run_one()
+    assert rows(folder, Kind.DRAIN).empty

@@ -1,0 +1,151 @@
+"""A server of our own is private, quick and gone afterwards; one of others is left as it was found."""
+
+import socket
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+from commands import leasebench, lives, read, suite_text
+
+from bench.servers import ServerUnusable, examine, open_server, without_password
+from bench.servers.external import ExternalServer
+from bench.servers.local import LocalServer, embedded_binary
+from leases.definitions import DefinitionError
+
+
+def directory(server: LocalServer) -> Path:
+    return Path(server.url.removeprefix("unix://")).parent
+
+
+def test_a_server_of_our_own_is_ready_at_once_private_and_gone_afterwards():
+    begin = time.monotonic()
+    with LocalServer("embedded", embedded_binary()) as server:
+        assert time.monotonic() - begin < 3, "it takes about 0.04 s"
+        assert examine(server.url).name == "valkey"
+        where, process = directory(server), psutil.Process(server.pid)
+        assert stat.S_IMODE(where.stat().st_mode) == 0o700
+        assert stat.S_IMODE((where / "socket").stat().st_mode) == 0o700
+        assert not process.net_connections("inet"), "it listens on no network"
+    assert not where.exists()
+    assert not lives(process)
+    assert server.pid is None
+
+
+def test_a_server_that_was_killed_is_revived_with_an_empty_store():
+    with LocalServer("embedded", embedded_binary()) as server:
+        client = redis.Redis.from_url(server.url)
+        client.set("k", "v")
+        client.close()
+        before, where = server.pid, directory(server)
+        server.revive()
+        assert server.pid == before, "a server that answers is left alone"
+        psutil.Process(before).kill()
+        server.revive()
+        assert server.pid != before
+        assert not where.exists()
+        client = redis.Redis.from_url(server.url)
+        assert client.dbsize() == 0
+        client.close()
+        where = directory(server)
+    assert not where.exists()
+
+
+def test_a_server_that_does_not_start_is_one_clear_line_and_leaves_no_directory(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.servers.local._short_temporary_directory", lambda: str(tmp_path))
+    with (
+        pytest.raises(ServerUnusable, match="/bin/false did not start") as caught,
+        LocalServer("own", "/bin/false"),
+    ):
+        pass
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_external_server_keeps_its_own_keys_and_gets_none_of_ours(tmp_path):
+    (tmp_path / "tiny.toml").write_text(suite_text("mine_monotonic", scenario="paused"))
+    with LocalServer("embedded", embedded_binary()) as server:
+        client = redis.Redis.from_url(server.url)
+        foreign = {b"lb:{other.1.c0}:endpoint:e000": b"7", b"lb:": b"x", b"orders": b"1"}
+        client.mset(foreign)
+        ran = leasebench("run", "tiny.toml", "--seed", 1, "--out", "r", "--server", server.url, cwd=tmp_path)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert {key: client.get(key) for key in client.scan_iter()} == foreign
+        assert client.info("stats")["total_commands_processed"] > 100
+        assert "cmdstat_flushall" not in client.info("commandstats")
+        client.close()
+        assert server.pid is not None
+        assert lives(psutil.Process(server.pid)), "it is not ours to stop"
+    manifest = read(tmp_path / "r/manifest.json")
+    assert manifest["server"]["kind"] == "external"
+    assert manifest["affinity"]["server"] is None
+
+
+@pytest.fixture
+def old_server() -> Iterator[str]:
+    """A server that says of itself that it is Redis 5."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    text = b"# Server\r\nredis_version:5.0.0\r\nredis_mode:standalone\r\n"
+
+    def answer(peer: socket.socket) -> None:
+        with peer:
+            while data := peer.recv(65536):
+                for _ in range(max(1, data.count(b"*"))):
+                    peer.sendall(b"$%d\r\n%b\r\n" % (len(text), text) if b"INFO" in data else b"+OK\r\n")
+
+    def serve() -> None:
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=answer, args=(peer,), daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"redis://:s3cret@127.0.0.1:{listener.getsockname()[1]}"
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(5)
+
+
+def test_a_server_that_is_too_old_is_one_clear_line_without_its_password(old_server):
+    with pytest.raises(ServerUnusable) as caught:
+        examine(old_server)
+    message = str(caught.value)
+    assert "is Redis 5.0.0: leasebench needs 6.2 or later" in message
+    assert "\n" not in message
+    assert "s3cret" not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:s3cret@127.0.0.1:1",
+        "redis://user:s3cret@127.0.0.1:1/0",
+        "redis://:s3cret@x@127.0.0.1:1",
+        "redis://127.0.0.1:1?password=s3cret",
+        "unix://:s3cret@/nowhere/socket",
+        "redis://:s3cret@127.0.0.1:notaport",
+    ],
+)
+def test_the_password_of_an_external_server_is_not_shown(url):
+    with pytest.raises(ServerUnusable) as caught, ExternalServer(url):
+        pass
+    message = str(caught.value)
+    assert "s3cret" not in message
+    assert "\n" not in message
+    assert "server " in message
+
+
+def test_a_url_without_a_password_stays_as_it_is():
+    assert without_password("redis://localhost:6379/0 is gone") == "redis://localhost:6379/0 is gone"
+
+
+def test_a_choice_that_is_no_server_names_those_that_are():
+    with pytest.raises(DefinitionError, match="embedded, system, or a redis://"):
+        open_server("http://localhost")

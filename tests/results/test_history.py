@@ -1,0 +1,153 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic import ENACTORS, ENDPOINTS, event, events_of, histories, line_of
+
+from enactors.store.events import LINE_FIELDS
+from results.history import SCHEMA, BadRunDirectory, HistoryWriter, read_events, read_journal
+
+ARRAYS = ("kind", "endpoint", "enactor", "lease", "reason", "t_us", "version", "previous", "attempt")
+MORE_ARRAYS = ("fence", "expires_us", "active_endpoints")
+COMMIT = event("commit", 1_700_000_000_000_007, endpoint="e1", version=3, previous=2, enactor="enactor-0")
+
+
+def write(path, *groups):
+    with HistoryWriter(path, "cell", "node") as writer:
+        for group in groups:
+            writer.append([line_of(one) for one in group])
+    return writer.count
+
+
+def read(path):
+    return read_events(path, ENDPOINTS, ENACTORS)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("histories")
+
+
+@given(histories(), st.integers(1, 7))
+@settings(max_examples=50)
+def test_what_is_written_in_several_row_groups_is_read_back_as_it_was(folder, dicts, size):
+    path = folder / "history.parquet"
+    assert write(path, *(dicts[at : at + size] for at in range(0, len(dicts), size))) == len(dicts)
+    expected, found = events_of(dicts), read(path)
+    assert pq.ParquetFile(path).metadata.num_row_groups == -(-len(dicts) // size)
+    assert found.reasons == expected.reasons
+    for name in (*ARRAYS, *MORE_ARRAYS):
+        assert getattr(found, name).tolist() == getattr(expected, name).tolist(), name
+        assert getattr(found, name).dtype == getattr(expected, name).dtype, name
+    assert np.unique(found.token, return_inverse=True)[1].tolist() == (
+        np.unique(expected.token, return_inverse=True)[1].tolist()
+    )
+
+
+def test_a_line_has_the_fields_of_the_scripts_in_their_order():
+    line = line_of(COMMIT).decode().split(",")
+    assert dict(zip(LINE_FIELDS, line, strict=True))["t_us"] == "7"
+    assert line[:4] == ["1700000000", "7", "commit", "e1"]
+
+
+def test_the_rows_are_numbered_through_all_row_groups(tmp_path):
+    path = tmp_path / "history.parquet"
+    write(path, [COMMIT, COMMIT], [], [COMMIT])
+    table = pq.read_table(path)
+    assert table.schema.equals(SCHEMA)
+    assert table["seq"].to_pylist() == [0, 1, 2]
+    assert set(table["cell"].to_pylist()) == {"cell"}
+    assert set(table["node"].to_pylist()) == {"node"}
+
+
+def test_what_does_not_apply_is_null_in_the_file_and_minus_one_in_memory(tmp_path):
+    path = tmp_path / "history.parquet"
+    write(path, [COMMIT])
+    stored = pq.read_table(path).to_pylist()[0]
+    none = ("attempt", "lease", "token", "fence", "expires_us", "reason", "active_endpoints")
+    assert all(stored[name] is None for name in none)
+    events = read(path)
+    assert all(getattr(events, name).tolist() == [-1] for name in none)
+    assert events.reasons == ()
+
+
+def test_a_large_number_comes_back_to_the_last_digit(tmp_path):
+    path = tmp_path / "history.parquet"
+    write(path, [COMMIT | {"expires_us": 2**53 + 1, "attempt": 2**62 + 1}, COMMIT])
+    events = read(path)
+    assert events.expires_us.tolist() == [2**53 + 1, -1]
+    assert events.attempt.tolist() == [2**62 + 1, -1]
+    assert events.t_us.tolist() == [1_700_000_000_000_007] * 2
+
+
+def test_an_empty_history_is_a_history(tmp_path):
+    path = tmp_path / "history.parquet"
+    assert write(path) == 0
+    events = read(path)
+    assert len(events) == 0
+    assert len(events.epoch) == 0
+    assert [len(part) for part in events.commits_by_endpoint] == [0, 0, 0]
+
+
+def test_a_line_that_is_no_event_is_refused(tmp_path):
+    with HistoryWriter(tmp_path / "history.parquet", "cell", "node") as writer:
+        for line in (b"1,2,commit", b"x" + line_of(COMMIT)):
+            with pytest.raises(BadRunDirectory, match="no event of ours"):
+                writer.append([line])
+        assert writer.count == 0
+
+
+def test_an_epoch_begins_where_the_clock_steps_back(tmp_path):
+    path = tmp_path / "history.parquet"
+    write(path, [COMMIT | {"t_us": t_us} for t_us in (5, 5, 9)], [COMMIT | {"t_us": t_us} for t_us in (4, 8)])
+    events = read(path)
+    assert events.epoch.tolist() == [0, 0, 0, 1, 1]
+    elapsed = events.elapsed_us(np.array([0, 0, 3]), np.array([2, 3, 4]))
+    assert elapsed.tolist()[::2] == [4, 4]
+    assert np.isnan(elapsed[1])
+
+
+def test_a_file_that_is_missing_is_named(tmp_path):
+    for reader in (read, read_journal):
+        with pytest.raises(BadRunDirectory, match=r"there\.parquet: is missing"):
+            reader(tmp_path / "there.parquet")
+
+
+@pytest.mark.parametrize("keep", [0, 3, 100, -1])
+def test_a_file_that_was_cut_off_is_named(tmp_path, keep):
+    path = tmp_path / "history.parquet"
+    write(path, [COMMIT] * 100)
+    path.write_bytes(path.read_bytes()[:keep])
+    for reader in (read, read_journal):
+        with pytest.raises(BadRunDirectory, match=r"history\.parquet: cannot be read") as raised:
+            reader(path)
+        assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", SCHEMA.names)
+def test_a_column_that_is_missing_is_named_with_its_file(tmp_path, name):
+    path = tmp_path / "history.parquet"
+    write(path, [COMMIT])
+    pq.write_table(pq.read_table(path).drop_columns([name]), path)
+    with pytest.raises(BadRunDirectory, match=rf"history\.parquet: no history: .*{name}"):
+        read(path)
+
+
+@pytest.mark.parametrize(("name", "values"), [("version", ["three"]), ("kind", [1.5]), ("t_us", [[1]])])
+def test_a_column_of_another_type_is_named_with_its_file(tmp_path, name, values):
+    path = tmp_path / "history.parquet"
+    write(path, [COMMIT])
+    table = pq.read_table(path)
+    at = table.column_names.index(name)
+    pq.write_table(table.set_column(at, name, pa.array(values)), path)
+    with pytest.raises(BadRunDirectory, match=rf"history\.parquet: no history: .*{name}"):
+        read(path)
+
+
+def test_a_journal_without_its_columns_is_named(tmp_path):
+    path = tmp_path / "journal.parquet"
+    pq.write_table(pa.table({"process": ["planner"], "kind": [1]}), path)
+    with pytest.raises(BadRunDirectory, match=r"journal\.parquet: no journal: the column start_ns is missing"):
+        read_journal(path)
