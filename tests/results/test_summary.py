@@ -222,7 +222,7 @@ class TestSummary:
     def test_a_key_that_is_too_much_is_found_even_if_null(self, run):
         written = json.loads(json.dumps(summarise(run)))
         written["cells"][0]["invented"] = 3
-        assert differences(written, summarise(run)) == ["cells[0].invented: 3 != None"]
+        assert differences(written, summarise(run)) == ["cells[0].invented: 3 != 'missing'"]
 
     def test_a_trial_that_was_cut_off_is_left_out_and_reported(self, run):
         path = edit_facts(run, 1, status="running", history=False)
