@@ -241,8 +241,10 @@ class Worker(Executor):
                 sleep(self.spec.load.poll_ms / 1000)
         if idle:
             self.journal.show(Live.STATE, State.WORKING)
-        self._plan_since_ns = perf_counter_ns()
-        self._service_ns = self._plan_since_ns - looked
+        found = perf_counter_ns()
+        self._service_ns = found - looked
+        # An application begins with its first look: one that picks inside its lease looks again.
+        self._plan_since_ns = self._plan_since_ns or found
         return newest
 
     def _acquire(self, step: AcquireLease, attempt: int) -> Lease | None:
@@ -285,6 +287,7 @@ class Worker(Executor):
         now = perf_counter_ns()
         came = Came.DONE if step.complete else Came.NOTHING
         self.journal.end(now, now - self._plan_since_ns, 0, 0, came, 0)
+        self._plan_since_ns = 0
 
     def _raced(self, version: int) -> None:
         if version != self._raced_version:

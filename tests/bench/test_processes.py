@@ -109,3 +109,32 @@ def test_a_history_that_is_drained_meanwhile_keeps_every_event_and_marks_each_dr
 def test_without_a_long_history_nothing_is_drained(run_one):
     _, folder = run_one()
     assert rows(folder, Kind.DRAIN).empty
+
+
+PICKS_INSIDE = """
+guards = ["late"]
+scenarios = ["steady"]
+duration_s = 0.5
+min_races = 1
+settle_s = 0.3
+
+[guard.late]
+about = "picks and checks inside a lease over the cell"
+decide = { pick = "inside", check = "inside" }
+exclude = { manager = "redis", scope = "cell", renewal = "watchdog" }
+commit = "fenced"
+"""
+
+
+def test_an_application_that_picks_inside_its_lease_is_timed_from_its_first_look(server_url, tmp_path):
+    path = tmp_path / "late.toml"
+    path.write_text(PICKS_INSIDE)
+    (plan,) = plan_trials(load_suite(str(path)), 1)
+    facts = run_trial(plan, ExternalServer(server_url), "t", tmp_path / "trial", lambda *_: None)
+    assert facts["status"] == "ok", facts
+    plans, acquired = (rows(tmp_path / "trial", kind) for kind in (Kind.PLAN, Kind.ACQUIRE))
+    assert len(plans) > 3
+    for application in plans.itertuples():
+        own = acquired[acquired["process"] == application.process]
+        inside = (own["start_ns"] >= application.start_ns) & (own["end_ns"] <= application.end_ns)
+        assert inside.sum() == 1
