@@ -17,7 +17,8 @@ from bench.servers import open_server
 from bench.suite import MAX_STRETCH, Suite, cells
 from bench.trial import run_trial
 from bench.trialplan import TrialPlan
-from results.summary import json_schema, summarise
+from results.schema import json_schema
+from results.summary import summarise
 
 OVERHEAD_S = 0.5
 """Per trial: starting and ending processes, settling, reading and writing. Only for what is said beforehand."""

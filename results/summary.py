@@ -1,15 +1,13 @@
 """`summary.json`: every figure of a run, derived from its run directory and from nothing else."""
 
-import json
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
-from pydantic import BaseModel, ConfigDict, Field
 
 from leases.registry import plugins
 from leases.verdict import Verdict
@@ -18,96 +16,10 @@ from results.checks import Check, Samples
 from results.history import BadRunDirectory
 from results.latency import PHASES, SIDES, figures, histogram, merge
 from results.phases import phase_samples
+from results.schema import SCHEMA_VERSION, CellSummary, Spread
 from results.statistics import exact_interval, spread, upper_bound_of_zero
-from results.trial import Trial, read_facts, read_trial
+from results.trial import Trial, read_facts, read_object, read_trial
 from results.verdict import judge
-
-SCHEMA_VERSION = 1
-Interval = tuple[float, float]
-
-
-class Spread(BaseModel):
-    """A distribution; null where nothing was seen."""
-
-    p50: float | None
-    p99: float | None
-    max: float | None
-    n: int
-
-
-class Percentiles(BaseModel):
-    """A latency, microseconds; null where nothing was recorded."""
-
-    model_config = ConfigDict(populate_by_name=True)
-    p50: float | None
-    p90: float | None
-    p99: float | None
-    p99_9: float | None = Field(alias="p99.9")
-    p99_99: float | None = Field(alias="p99.99")
-    max: float | None
-    n: int
-
-
-class Phase(BaseModel):
-    """Service time, and response time from when the load was due (null where nothing is scheduled)."""
-
-    service: Percentiles
-    response: Percentiles | None
-
-
-class CellSummary(BaseModel):
-    """One guard under one scenario. Checks of other packages may add fields."""
-
-    model_config = ConfigDict(extra="allow")
-    guard: str
-    scenario: str
-    trials: int
-    failures: list[str]
-    verdict: Verdict
-    expected: list[Verdict]
-    as_expected: bool
-    attempts: int
-    unknown: int
-    commits: int
-    applications: int
-    races: int
-    raced_applications: int
-    leaky_applications: int
-    exposures: int
-    exposed_applications: int
-    stale_overwrites: int
-    below_peak: int
-    blocked: int
-    withdrawn: int
-    refused_fresh: int
-    leak_rate: float | None
-    leak_rate_ci: Interval | None
-    leak_rate_bound: float | None = Field(description="one-sided 95 % bound where no leak was seen")
-    store_leak_rate: float | None
-    stale_per_1000: float | None
-    stale_per_1000_ci: Interval | None
-    dangling: int
-    wedged: int
-    stuck: int
-    double_holds: int | None
-    exclusion_violations: int | None
-    time_to_first_stale_s: Spread
-    overwrite_lag_ms: Spread
-    stale_time_ms: Spread
-    regression_depth: Spread
-    freshness_ms: Spread
-    convergence_ms: Spread
-    latency_us: dict[str, Phase]
-    throughput: float | None = Field(description="commits per second of load")
-
-
-class Summary(BaseModel):
-    """The whole run. `complete` is false where trials are missing: the run was interrupted."""
-
-    schema_: Literal[1] = Field(alias="schema")
-    suite: str
-    complete: bool
-    cells: list[CellSummary]
 
 
 class CellData:
@@ -225,21 +137,12 @@ def trial_folders(run: Path) -> Iterable[Path]:
 def read_summary(run: Path) -> dict[str, Any]:
     """Read `summary.json`. Raises BadRunDirectory, also for a newer schema."""
     path = run / "summary.json"
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadRunDirectory(f"{path}: is missing") from error
-    except (ValueError, OSError) as error:
-        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
-    schema = summary.get("schema") if isinstance(summary, dict) else None
-    if schema != SCHEMA_VERSION:
-        raise BadRunDirectory(f"{path}: schema {schema!r}; this leasebench reads schema {SCHEMA_VERSION}")
-    return dict(summary)
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema that is published beside `summary.json`."""
-    return Summary.model_json_schema(by_alias=True)
+    summary = read_object(path)
+    if summary.get("schema") != SCHEMA_VERSION:
+        raise BadRunDirectory(
+            f"{path}: schema {summary.get('schema')!r}; this leasebench reads schema {SCHEMA_VERSION}"
+        )
+    return summary
 
 
 def _rates(counts: dict[str, Any]) -> dict[str, Any]:

@@ -60,16 +60,23 @@ class Trial:
 def read_facts(folder: Path) -> dict[str, Any]:
     """Read `trial.json`. Raises BadRunDirectory naming the file."""
     path = folder / "trial.json"
+    facts = read_object(path)
+    if missing := KEYS - set(facts):
+        raise BadRunDirectory(f"{path}: the key {min(missing)} is missing")
+    return facts
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds one object. Raises BadRunDirectory naming the file."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadRunDirectory(f"{path}: is missing") from error
-    except ValueError as error:
-        raise BadRunDirectory(f"{path}: not valid JSON: {error}") from error
-    missing = KEYS - set(facts) if isinstance(facts, dict) else KEYS
-    if missing:
-        raise BadRunDirectory(f"{path}: the key {min(missing)} is missing")
-    return dict(facts)
+    except (ValueError, OSError) as error:
+        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise BadRunDirectory(f"{path}: holds no JSON object")
+    return value
 
 
 def read_trial(folder: Path) -> Trial:

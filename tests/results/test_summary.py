@@ -16,8 +16,9 @@ from results.advice import advise, guard_cost_us
 from results.check import differences, unfinished
 from results.history import BadRunDirectory, HistoryWriter, write_journal
 from results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from results.schema import CellSummary, json_schema
 from results.statistics import exact_interval, spread, upper_bound_of_zero
-from results.summary import CellSummary, json_schema, read_summary, summarise
+from results.summary import read_summary, summarise
 from results.table import tables
 from results.verdict import judge
 

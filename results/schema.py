@@ -1,0 +1,99 @@
+"""The shape of `summary.json`, and the JSON Schema that is published beside it."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from leases.verdict import Verdict
+
+SCHEMA_VERSION = 1
+Interval = tuple[float, float]
+
+
+class Spread(BaseModel):
+    """A distribution; null where nothing was seen."""
+
+    p50: float | None
+    p99: float | None
+    max: float | None
+    n: int
+
+
+class Percentiles(BaseModel):
+    """A latency, microseconds; null where nothing was recorded."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    p99_9: float | None = Field(alias="p99.9")
+    p99_99: float | None = Field(alias="p99.99")
+    max: float | None
+    n: int
+
+
+class Phase(BaseModel):
+    """Service time, and response time from when the load was due (null where nothing is scheduled)."""
+
+    service: Percentiles
+    response: Percentiles | None
+
+
+class CellSummary(BaseModel):
+    """One guard under one scenario. Checks of other packages may add fields."""
+
+    model_config = ConfigDict(extra="allow")
+    guard: str
+    scenario: str
+    trials: int
+    failures: list[str]
+    verdict: Verdict
+    expected: list[Verdict]
+    as_expected: bool
+    attempts: int
+    unknown: int
+    commits: int
+    applications: int
+    races: int
+    raced_applications: int
+    leaky_applications: int
+    exposures: int
+    exposed_applications: int
+    stale_overwrites: int
+    below_peak: int
+    blocked: int
+    withdrawn: int
+    refused_fresh: int
+    leak_rate: float | None
+    leak_rate_ci: Interval | None
+    leak_rate_bound: float | None = Field(description="one-sided 95 % bound where no leak was seen")
+    store_leak_rate: float | None
+    stale_per_1000: float | None
+    stale_per_1000_ci: Interval | None
+    dangling: int
+    wedged: int
+    stuck: int
+    double_holds: int | None
+    exclusion_violations: int | None
+    time_to_first_stale_s: Spread
+    overwrite_lag_ms: Spread
+    stale_time_ms: Spread
+    regression_depth: Spread
+    freshness_ms: Spread
+    convergence_ms: Spread
+    latency_us: dict[str, Phase]
+    throughput: float | None = Field(description="commits per second of load")
+
+
+class Summary(BaseModel):
+    """The whole run. `complete` is false where trials are missing: the run was interrupted."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    suite: str
+    complete: bool
+    cells: list[CellSummary]
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema that is published beside `summary.json`."""
+    return Summary.model_json_schema(by_alias=True)
