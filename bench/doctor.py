@@ -34,11 +34,8 @@ def findings(server: str) -> Iterator[tuple[str, bool | None, str]]:
     yield "affinity", bool(placement.server) or None, pinned
     resolution = time.get_clock_info("perf_counter").resolution * 1e9
     yield "clock", resolution <= 1000, f"perf_counter, resolution {resolution:.0f} ns"
-    yield (
-        "SIGSTOP",
-        hasattr(signal, "SIGSTOP"),
-        "a process can be stopped and continued" if _can_stop() else "no",
-    )
+    stops = hasattr(signal, "SIGSTOP") and _can_stop()
+    yield "SIGSTOP", stops, "a process can be stopped and continued" if stops else "a process can't be stopped here"
     free = shutil.disk_usage(os.getcwd()).free / 2**30  # noqa: PTH109
     yield "disk", free >= 1, f"{free:.1f} GiB free here, temporary files in {tempfile.gettempdir()}"
     for name, fault in plugins("bench.faults").items():

@@ -55,7 +55,7 @@ class Drainer:
 
 def finish_records(folder: Path, store: RedisStore, history: HistoryWriter, facts: dict[str, Any]) -> None:
     """Bring the journals and the history, as far as the server still has it, into their files; remove the keys."""
-    raw: list[Path] = []
+    begun: list[Path] = []
     try:
         raw = sorted(folder.glob("*.journal"))
         begun = [path for path in raw if path.stat().st_size >= HEADER_BYTES]  # not so on a full disk
@@ -76,7 +76,7 @@ def finish_records(folder: Path, store: RedisStore, history: HistoryWriter, fact
         store.wire.close()
     if expected not in (-1, history.count):
         raise ServerError(f"{expected} events were appended to the history, {history.count} could be read")
-    facts["history"] = bool(raw)
+    facts["history"] = bool(begun)
 
 
 def write_latency(plan: TrialPlan, folder: Path, facts: dict[str, Any]) -> None:

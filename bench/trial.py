@@ -41,6 +41,7 @@ def run_trial(plan: TrialPlan, server: Server, run: str, folder: Path, watch: Wa
         server.revive()
         _keep_to_core(server)
         store = RedisStore(Wire(server.url, TIMEOUT_S), keys, plan.cell, "harness")
+        store.load_scripts()
         with HistoryWriter(folder / "history.parquet", CELL, NODE) as history:
             try:
                 _race(plan, server, keys, store, folder, report, watch, history)
@@ -85,8 +86,7 @@ def _race(
     watch: Watch,
     history: HistoryWriter,
 ) -> None:
-    crew = Crew(_specs(plan, server, keys, folder))
-    crew.report = report
+    crew = Crew(_specs(plan, server, keys, folder), report)
     drainer = Drainer(store, history, folder / "harness.journal")
     try:
         with crew:

@@ -27,15 +27,14 @@ from enactors.operations import (
     Withdraw,
     Work,
 )
-from enactors.plan import Cell
-from leases.guard import Check, Exclude, Guard, OnLoss, Pick, Renewal, Scope
+from enactors.plan import CELL_LEASE, Cell
+from leases.guard import Check, Exclude, Guard, OnLoss, Pick, Scope
 from leases.lease import Lease
 
 MAX_TRIES = 8
 """How often one application tries one endpoint before it leaves it."""
 PAUSE_AFTER_FAILURE_MS = 5.0
 """Before an application that could not reach every endpoint is begun again."""
-CELL_LEASE = "cell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ def apply_plan(enactor: Enactor, version: int) -> Program[bool]:
     if guard.decide.pick is Pick.INSIDE:
         version = (yield AwaitPlan(version - 1)) or version
     complete = yield from _walk(enactor, version, seen_once, held)
-    yield from _release(guard, guard.exclude, held)
+    yield from _release(guard, held)
     return complete
 
 
@@ -180,7 +179,7 @@ def _under_lease(
     if guard.decide.pick is Pick.INSIDE:
         version = (yield AwaitPlan(version - 1)) or version
     result = yield from _inside(enactor, endpoint, version, seen, lease)
-    yield from _release(guard, exclude, lease)
+    yield from _release(guard, lease)
     return result
 
 
@@ -203,7 +202,7 @@ def _inside(
         if (yield from _newer_is_there(endpoint, version, seen)):
             return At.NEWER, False
     yield Work(endpoint)
-    if lease is not None and _renewed(guard) and not (yield Belief(lease)):
+    if lease is not None and guard.renewed and not (yield Belief(lease)):
         return None, True
     outcome: Outcome = yield Commit(endpoint, version, guard.commit, lease, seen, referential=guard.clean.checks_plan)
     return _judge(outcome)
@@ -234,16 +233,12 @@ def _acquire(guard: Guard, exclude: Exclude, resource: str) -> Program[Lease | N
     lease = yield from guard.manager.acquire(resource, exclude.ttl_ms, exclude.wait.value())
     if not isinstance(lease, Lease):
         return None
-    if _renewed(guard):
+    if guard.renewed:
         yield StartRenewal(lease)
     return lease
 
 
-def _release(guard: Guard, exclude: Exclude, lease: Lease) -> Program[None]:
-    if exclude.renewal is Renewal.WATCHDOG:
+def _release(guard: Guard, lease: Lease) -> Program[None]:
+    if guard.renewed:
         yield StopRenewal(lease)
     yield from guard.manager.release(lease)
-
-
-def _renewed(guard: Guard) -> bool:
-    return guard.exclude is not None and guard.exclude.renewal is Renewal.WATCHDOG

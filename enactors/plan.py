@@ -8,6 +8,8 @@ NO_VERSION = 0
 """The version of an endpoint that no plan reached yet; plans are counted from 1."""
 MAX_VERSION = 2**53 - 1
 """Lua counts in doubles: above this, two versions may compare equal that are not."""
+CELL_LEASE = "cell"
+"""The resource of a lease that covers a whole cell."""
 
 
 def valid_name(name: str) -> bool:

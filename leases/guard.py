@@ -139,7 +139,7 @@ class Guard(Definition):
             raise ValueError("decide 'inside' means inside a lease: add an exclude table")
         if self.decide.pick is Pick.INSIDE and check not in (Check.NEVER, Check.INSIDE):
             raise ValueError("pick 'inside' needs check 'never' or 'inside': no earlier check knows the plan")
-        if self.library is not None and self.exclude and self.exclude.renewal is Renewal.WATCHDOG:
+        if self.library is not None and self.renewed:
             raise ValueError("renewal 'watchdog' is for our own lease managers: a library's lock has one owner thread")
         if commit in LEASE_RULES and self.exclude is None:
             raise ValueError(f"commit {commit.value!r} needs a lease: add an exclude table")
@@ -173,6 +173,11 @@ class Guard(Definition):
         if self.exclude is None or not isinstance(self.manager, LibraryManager):
             return None
         return self.manager
+
+    @property
+    def renewed(self) -> bool:
+        """Whether a watchdog prolongs the lease."""
+        return self.exclude is not None and self.exclude.renewal is Renewal.WATCHDOG
 
     @property
     def ttl_ms(self) -> int:

@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from enactors.plan import CELL_LEASE
 from enactors.store.events import LINE_FIELDS
-from results.journal import FIELDS, HEADER_BYTES, MAGIC, Kind, Live, Outcome
+from results.journal import FIELDS, HEADER_BYTES, MAGIC, Live
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int16]
@@ -198,7 +199,7 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str]) -
         previous=ints("previous"),
         enactor=codes("enactor", tuple(enactors)),
         attempt=ints("attempt"),
-        lease=codes("lease", (*endpoints, "cell")),
+        lease=codes("lease", (*endpoints, CELL_LEASE)),
         token=tokens.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32),
         fence=ints("fence"),
         expires_us=ints("expires_us"),
@@ -258,16 +259,3 @@ def _read_table(path: Path) -> Any:
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
         raise BadRunDirectory(f"{path}: cannot be read: {reason}") from error
-
-
-__all__ = [
-    "KINDS",
-    "SCHEMA",
-    "BadRunDirectory",
-    "Events",
-    "HistoryWriter",
-    "Kind",
-    "Outcome",
-    "read_events",
-    "read_journal",
-]

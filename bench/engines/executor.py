@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from bench.faults import Strike
 from bench.suite import Load
-from enactors.enactor import CELL_LEASE
 from enactors.operations import (
     UNKNOWN,
     AcquireLease,
@@ -22,9 +21,8 @@ from enactors.operations import (
     ReleaseLease,
     RenewLease,
     Sleep,
-    ValidateLease,
 )
-from enactors.plan import Cell
+from enactors.plan import CELL_LEASE, Cell
 from enactors.store.keys import Keys
 from enactors.store.redis_store import RedisStore
 from enactors.store.wire import ReplyUnknown, Wire
@@ -35,6 +33,8 @@ from results import journal
 from results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal, Kind
 
 Carried = TypeVar("Carried")
+Step = tuple[Kind, Callable[[Any, int], Any]]
+"""What a record of an operation says that it is, and how it is done (given its attempt number)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,10 @@ class ProcessSpec:
 class Executor:
     """Drives programs: times and journals each operation, and sends its result back."""
 
-    def __init__(self, spec: ProcessSpec, journal_path: Path, name: str) -> None:
+    def __init__(self, spec: ProcessSpec, journal_path: Path) -> None:
         self.spec = spec
         self.wire = Wire(spec.url, spec.timeout_s)
-        self.store = RedisStore(self.wire, spec.keys, spec.cell, name)
-        self.store.load_scripts()
+        self.store = RedisStore(self.wire, spec.keys, spec.cell, spec.name)
         self.journal = Journal(journal_path)
         self._attempt = 0
         self._due_ns = 0
@@ -74,9 +73,8 @@ class Executor:
         library = spec.guard.library
         if library is not None:
             self._library = library.connect(spec.url, spec.timeout_s)
-        self.steps: dict[type[Any], tuple[Kind, Callable[[Any, int], Any]]] = {
+        self.steps: dict[type[Any], Step] = {
             RenewLease: (Kind.RENEW, lambda step, attempt: self.store.renew(step.lease, attempt)),
-            CallLibrary: (Kind.RENEW, self._call_library),
         }
         self.quiet: dict[type[Any], Callable[[Any], Any]] = {Sleep: self._sleep}
 
@@ -92,14 +90,14 @@ class Executor:
 
     def execute(self, step: Operation) -> Any:
         """Execute one operation: the one place through which every one of them passes."""
-        known = self.steps.get(type(step))
+        known = self.steps.get(type(step)) or self._library_step(step)
         if known is None:
             return self.quiet[type(step)](step)
         kind, run = known
-        if kind is Kind.RENEW and type(step) is CallLibrary:
-            kind = LIBRARY_KINDS[type(step.call)]
         attempt = self._attempt = self._attempt + 1
-        lease: Lease | None = getattr(getattr(step, "call", step), "lease", None)
+        asked = step.call if type(step) is CallLibrary else step
+        lease: Lease | None = getattr(asked, "lease", None)
+        place: str = getattr(asked, "endpoint", "") or (lease.resource if lease else getattr(asked, "resource", ""))
         self._service_ns = 0
         start = perf_counter_ns()
         self.journal.begin(
@@ -109,7 +107,7 @@ class Executor:
             attempt,
             getattr(step, "version", 0),
             lease.grant if lease else 0,
-            self.numbers.get(self._place(step, lease), NO_ENDPOINT),
+            self.numbers.get(place, NO_ENDPOINT),
         )
         try:
             result = run(step, attempt)
@@ -126,13 +124,9 @@ class Executor:
         if self._library is not None:
             self._library.close()
 
-    @staticmethod
-    def _place(step: Any, lease: Lease | None) -> str:
-        if lease is not None and not hasattr(step, "endpoint"):
-            return lease.resource
-        step = getattr(step, "call", step)
-        place: str = getattr(step, "endpoint", "") or getattr(step, "resource", "")
-        return place
+    def _library_step(self, step: Operation) -> Step | None:
+        """A library's call is journalled as the operation of our own that it stands for."""
+        return (self.steps[type(step.call)][0], self._call_library) if type(step) is CallLibrary else None
 
     def _sleep(self, step: Sleep) -> None:
         sleep(step.ms / 1000)
@@ -152,14 +146,6 @@ class Executor:
         else:
             stands = self._library.validate(key)
         return Done() if stands else Refused(Reason.LEASE_LOST)
-
-
-LIBRARY_KINDS: dict[type[Any], Kind] = {
-    AcquireLease: Kind.ACQUIRE,
-    RenewLease: Kind.RENEW,
-    ReleaseLease: Kind.RELEASE,
-    ValidateLease: Kind.VALIDATE,
-}
 
 
 def _numbers(result: Any) -> tuple[int, int, int, int]:

@@ -81,7 +81,6 @@ class Member:
         self.handle = psutil.Process(self.process.pid)
         self.view: LiveView | None = None
         self.ready = self.done = False
-        self.affinity: list[int] | None = None
         self.continue_at: float | None = None
 
     def show(self, figure: int) -> int:
@@ -99,12 +98,12 @@ class Member:
 
 
 class Crew:
-    """The processes of one trial. Use as a context: at its end none is left."""
+    """The processes of one trial. Use as a context: at its end none is left, and `report` says what was seen."""
 
-    def __init__(self, specs: Sequence[ProcessSpec]) -> None:
+    def __init__(self, specs: Sequence[ProcessSpec], report: Report) -> None:
         self._specs = specs
         self._members: list[Member] = []
-        self.report = Report()
+        self.report = report
 
     def __enter__(self) -> Self:
         try:
@@ -203,7 +202,7 @@ class Crew:
         except (EOFError, OSError):
             raise _died(member) from None
         if news[0] == "ready":
-            member.ready, member.affinity = True, news[2]
+            member.ready = True
             member.view = LiveView(member.spec.journal)
             self.report.processes.append({"name": member.spec.name, "pid": news[1], "affinity": news[2]})
         elif news[0] == "paused":

@@ -17,7 +17,7 @@ class Renewer(Executor):
 
     def __init__(self, spec: ProcessSpec) -> None:
         path = spec.journal.with_name(f"{spec.journal.stem}-renewer{spec.journal.suffix}")
-        super().__init__(spec, path, spec.name)
+        super().__init__(spec, path)
         self._attempt = RENEWER_ATTEMPTS
         self._told: set[int] = set()
         self._error: Exception | None = None

@@ -105,7 +105,7 @@ class Worker(Executor):
     """Runs the planner or an enactor."""
 
     def __init__(self, spec: ProcessSpec, control: Any) -> None:
-        super().__init__(spec, spec.journal, spec.name)
+        super().__init__(spec, spec.journal)
         self._control = control
         self._rng = Random(spec.seed)
         self._start_ns = 0
@@ -114,7 +114,7 @@ class Worker(Executor):
         self._raced_version = 0
         self._live = dict.fromkeys((Live.COMMITS, Live.STALE, Live.RACED_APPLICATIONS), 0)
         self._stopping = False
-        self._renewer: Renewer | None = None
+        self._renewer = Renewer(spec) if spec.enactor is not None and spec.guard.renewed else None
         self._boundaries = self._arm_faults()
         self.steps |= {
             AwaitPlan: (Kind.DISCOVER, self._await_plan),
@@ -135,7 +135,7 @@ class Worker(Executor):
             Withdraw: self._withdraw,
             Finish: self._finish,
             Work: lambda _: None,
-            StartRenewal: self._start_renewal,
+            StartRenewal: lambda step: self._renewing().start(step.lease),
             StopRenewal: lambda step: self._renewing().stop(step.lease),
             Belief: lambda step: self._renewing().believes(step.lease),
         }
@@ -297,11 +297,6 @@ class Worker(Executor):
     def _count(self, figure: int) -> None:
         self._live[figure] += 1
         self.journal.show(figure, self._live[figure])
-
-    def _start_renewal(self, step: StartRenewal) -> None:
-        if self._renewer is None:
-            self._renewer = Renewer(self.spec)
-        self._renewer.start(step.lease)
 
     def _renewing(self) -> Renewer:
         assert self._renewer is not None

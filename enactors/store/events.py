@@ -6,8 +6,6 @@ parser, and anyone can read them with `XRANGE`. Names and tokens hold no comma (
 
 from typing import NamedTuple
 
-STREAM_FIELD = b"e"
-
 
 class Event(NamedTuple):
     """What happened, in the server's own time.
