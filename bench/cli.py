@@ -77,7 +77,7 @@ def run(
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
     from bench.engines.processes import forkserver
     from bench.progress import LiveDisplay, PlainLines
-    from bench.run import expected_seconds, run_suite
+    from bench.run import count_trials, expected_seconds, run_suite
     from bench.rundir import default_directory
     from bench.suite import load_suite, narrow
 
@@ -89,7 +89,7 @@ def run(
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
     least, most = expected_seconds(chosen)
-    cells = f"{len(chosen.guards)} guards x {len(chosen.scenarios)} scenarios x {chosen.trials} trials"
+    cells = f"{len(chosen.guards)} guards, {len(chosen.scenarios)} scenarios, {count_trials(chosen)} trials"
     console.print(
         f"{chosen.name}: {cells}, seed {drawn}, {least:.0f} to {most:.0f} s, into {directory}",
         markup=False,
@@ -178,33 +178,33 @@ def doctor(server: Annotated[str, typer.Option(help="embedded, system, or a URL"
 
 
 def exit_code(summary: dict[str, Any]) -> int:
-    """The first that applies: 5 something failed, 1 an unexpected verdict, 4 an unexpected `unproven`, else 0."""
+    """The first that applies.
+
+    5 something failed, 1 an unexpected verdict or a control that was not caught, 4 an unexpected `unproven`, else 0.
+    """
     cells = summary["cells"]
     if any(cell["verdict"] == "failed" for cell in cells) or not summary["complete"]:
         return EXIT_FAILED
     surprises = {cell["verdict"] for cell in cells if not cell["as_expected"]}
-    if surprises - {"unproven"}:
+    uncaught = any(not control["caught"] for control in summary["controls"])
+    if uncaught or surprises - {"unproven"}:
         return EXIT_UNEXPECTED
     return EXIT_INCONCLUSIVE if surprises else 0
 
 
 def _show(console: Console, summary: dict[str, Any]) -> None:
     from results.advice import advise
-    from results.table import tables
+    from results.remarks import remarks
+    from results.table import stories, tables
 
     for table in tables(summary):
         console.print()
         console.print(table)
     console.print()
-    for cell in summary["cells"]:
-        for failure in cell["failures"]:
-            console.print(f"failed: {cell['guard']} under {cell['scenario']}: {failure}", markup=False)
-        if not cell["as_expected"] and not cell["failures"]:
-            expected = " or ".join(cell["expected"])
-            console.print(
-                f"! {cell['guard']} under {cell['scenario']} is {cell['verdict']}, expected {expected}",
-                markup=False,
-            )
+    for line in stories(summary):
+        console.print(line, markup=False, highlight=False)
+    for line in remarks(summary):
+        console.print(line, markup=False, highlight=False)
     if summary["cells"]:
         console.print(advise(summary["cells"]), markup=False, highlight=False)
 

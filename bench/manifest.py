@@ -29,7 +29,7 @@ PACKAGES = (
 def describe(suite: Suite, server: Server, seed: int) -> dict[str, Any]:
     """Build `manifest.json`. Raises ServerUnusable."""
     facts = examine(server.url)
-    widest = max(scenario.load.enactors for scenario in suite.scenarios)
+    widest = max(scenario.load.enactors * scenario.load.cells for scenario in suite.scenarios)
     placement = place(widest)
     return {
         "schema": 1,

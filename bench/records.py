@@ -1,60 +1,79 @@
 """What a trial leaves on disk: its history, its journals, its latencies and what its faults did."""
 
 import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from bench.faults import Victim
+from bench.faults import Struck
+from bench.servers.node import Node
 from bench.trialplan import TrialPlan
 from enactors.store.redis_store import RedisStore
 from enactors.store.wire import ServerError
-from results.history import HistoryWriter, read_events, read_journal, write_journal
+from leases.registry import plugins
+from results.history import HistoryWriter, read_journal, write_journal
 from results.journal import HEADER_BYTES, Journal, Kind, Outcome
 from results.latency import histogram, tag, write_hlog
 from results.phases import phase_samples
-from results.trial import Trial
+from results.trial import read_trials
 
 DRAIN_ABOVE = 1_000_000
 READ_BLOCK = 5_000
 """Events per request once the load is over and nobody is disturbed."""
+STORE_NODE, LEASE_NODE = "n0", "n1"
+STRIKES = (Kind.PAUSE, Kind.DELAY, Kind.KILL, Kind.FAULT)
+
+
+@dataclass(frozen=True, slots=True)
+class CellRecords:
+    """Where the history of one cell is: in its store, or with servers of the trial's own, which record it."""
+
+    cell: str
+    store: RedisStore
+    store_node: Node | None
+    lease_node: Node | None
 
 
 class Drainer:
-    """Keeps the history stream bounded: above DRAIN_ABOVE events it moves the oldest to the file, in small blocks.
+    """Keeps the history streams bounded: above DRAIN_ABOVE events it moves the oldest to the file, in small blocks.
 
     Each drain is marked in the harness's journal, since it is the one thing that we ask of the server meanwhile.
     """
 
-    def __init__(self, store: RedisStore, history: HistoryWriter, journal: Path) -> None:
-        self._store, self._history = store, history
-        self._journal = Journal(journal)
+    def __init__(self, cells: Sequence[CellRecords], history: HistoryWriter, journal: Journal) -> None:
+        self._cells = [records for records in cells if records.store_node is None]
+        self._history, self._journal = history, journal
         self._asked_at = 0
 
     def relieve(self, commits: int) -> None:
-        """Drain if the stream may be too long; `commits` says when it is worth asking."""
+        """Drain if a stream may be too long; `commits` says when it is worth asking."""
         if commits - self._asked_at < DRAIN_ABOVE // 10:
             return
         self._asked_at = commits
-        excess = self._store.events_waiting() - DRAIN_ABOVE
-        if excess <= 0:
-            return
+        for records in self._cells:
+            excess = records.store.events_waiting() - DRAIN_ABOVE
+            if excess > 0:
+                self._drain(records, excess)
+
+    def _drain(self, records: CellRecords, excess: int) -> None:
         begin = time.perf_counter_ns()
         self._journal.begin(Kind.DRAIN, begin, 0, 0, 0, 0, 0)
         before = self._history.count
-        for lines in self._store.drain(excess):
-            self._history.append(lines)
+        for lines in records.store.drain(excess):
+            self._history.append(lines, records.cell, STORE_NODE)
         end = time.perf_counter_ns()
         self._journal.end(end, end - begin, self._history.count - before, 0, Outcome.DONE, 0)
 
-    def close(self) -> None:
-        """Close the harness's journal."""
-        self._journal.close()
 
+def finish_records(folder: Path, cells: Sequence[CellRecords], history: HistoryWriter, facts: dict[str, Any]) -> None:
+    """Bring the journals and the history, as far as it can still be had, into their files; remove the keys.
 
-def finish_records(folder: Path, store: RedisStore, history: HistoryWriter, facts: dict[str, Any]) -> None:
-    """Bring the journals and the history, as far as the server still has it, into their files; remove the keys."""
+    Raises ServerError if events are missing.
+    """
     begun: list[Path] = []
     try:
         raw = sorted(folder.glob("*.journal"))
@@ -63,30 +82,51 @@ def finish_records(folder: Path, store: RedisStore, history: HistoryWriter, fact
             write_journal(folder / "journal.parquet", begun)
         for path in raw:
             path.unlink()
-        lines: list[bytes] = []
-        for line in store.history_lines(READ_BLOCK):
-            lines.append(line)
-            if len(lines) >= DRAIN_ABOVE:
-                history.append(lines)
-                lines = []
-        history.append(lines)
-        expected = store.events_ever()
+        for records in cells:
+            _gather(records, history)
     finally:
-        store.remove_all()
-        store.wire.close()
-    if expected not in (-1, history.count):
-        raise ServerError(f"{expected} events were appended to the history, {history.count} could be read")
+        for records in cells:
+            if records.store_node is None:
+                records.store.remove_all()
+            records.store.wire.close()
     facts["history"] = bool(begun)
+
+
+def _gather(records: CellRecords, history: HistoryWriter) -> None:
+    """Write all that is known of one cell: the store's events, then those of a lease server of its own."""
+    store = records.store
+    if records.store_node is not None:
+        history.append(records.store_node.history_lines(store.keys), records.cell, STORE_NODE)
+    else:
+        for lines in _blocks(store.history_lines(READ_BLOCK)):
+            history.append(lines, records.cell, STORE_NODE)
+        expected, written = store.events_ever(), history.count_of(records.cell, STORE_NODE)
+        if expected not in (-1, written):
+            raise ServerError(f"{expected} events were appended to the history, {written} could be read")
+    if records.lease_node is not None:
+        history.append(records.lease_node.history_lines(store.keys), records.cell, LEASE_NODE)
+
+
+def _blocks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    block: list[bytes] = []
+    for line in lines:
+        block.append(line)
+        if len(block) >= DRAIN_ABOVE:
+            yield block
+            block = []
+    yield block
 
 
 def write_latency(plan: TrialPlan, folder: Path, facts: dict[str, Any]) -> None:
     """Write `latency.hlog` from the journal and history that were just written."""
     if not facts["history"]:
         return
-    events = read_events(folder / "history.parquet", facts["endpoints"], facts["enactors"])
-    samples = phase_samples(Trial(facts, events, read_journal(folder / "journal.parquet")))
+    pooled: dict[tuple[str, str], list[Any]] = {}
+    for trial in read_trials(folder):
+        for key, values in phase_samples(trial).items():
+            pooled.setdefault(key, []).append(values)
     names = (plan.guard.name, plan.scenario.name)
-    histograms = {tag(*names, phase, side): histogram(values) for (phase, side), values in samples.items()}
+    histograms = {tag(*names, phase, side): histogram(np.concatenate(parts)) for (phase, side), parts in pooled.items()}
     lasted = (facts["end_ns"] - facts["start_ns"]) / 1e9 if facts["end_ns"] else 0.0
     write_hlog(folder / "latency.hlog", histograms, facts["began"], facts["began"] + lasted)
 
@@ -97,22 +137,25 @@ def fault_log(plan: TrialPlan, folder: Path) -> list[dict[str, Any]]:
     if not path.exists() or not plan.scenario.strikes:
         return []
     journal = read_journal(path)
-    struck: pd.DataFrame = journal[journal["kind"].isin([int(Kind.PAUSE), int(Kind.DELAY)])]
-    enactors = {name: number for number, name in enumerate(plan.enactors)}
+    struck: pd.DataFrame = journal[journal["kind"].isin([int(kind) for kind in STRIKES])]
+    known = plugins("bench.faults")
     rows = []
     for row in struck.to_dict("records"):
-        strike = plan.scenario.strikes[row["attempt"]]
-        victim = Victim(row["process"], enactors[row["process"]], plan.guard.ttl_ms)
-        seconds = max(0, row["end_ns"] - row["start_ns"]) / 1e9
+        kind = plan.scenario.faults[row["attempt"]]["kind"]
+        asked_ms, lasted_ns = row["seen"] / 1000, max(0, row["end_ns"] - row["start_ns"])
+        came = row["outcome"] == Outcome.DONE
+        record = Struck(asked_ms, lasted_ns / 1e6, came, plan.ttl_ms)
         rows.append(
             {
-                "fault": plan.scenario.faults[row["attempt"]]["kind"],
-                "process": row["process"],
+                "fault": kind,
+                "number": row["attempt"],
+                "colour": known[kind].colour,
+                "process": f"{row['cell']}.{row['process']}" if row["cell"] else row["process"],
                 "start_ns": row["start_ns"],
                 "end_ns": row["end_ns"] or None,
-                "asked_ms": row["seen"] / 1000,
-                "lasted_ms": round(seconds * 1000, 3),
-                "hit": bool(row["end_ns"]) and strike.hit(seconds, row["seen"] / 1000, victim),
+                "asked_ms": asked_ms,
+                "lasted_ms": round(lasted_ns / 1e6, 3),
+                "hit": plan.scenario.strikes[row["attempt"]].hit(record),
             }
         )
     return rows

@@ -40,9 +40,14 @@ class Listener(Protocol):
         ...
 
 
+def count_trials(suite: Suite) -> int:
+    """How many trials a run has."""
+    return suite.trials * sum(1 for _ in cells(suite))
+
+
 def expected_seconds(suite: Suite) -> tuple[float, float]:
     """How long a run will take at least, and at most."""
-    trials = len(suite.guards) * len(suite.scenarios) * suite.trials
+    trials = count_trials(suite)
     return (
         trials * (suite.duration_s + OVERHEAD_S),
         trials * (MAX_STRETCH * suite.duration_s + suite.settle_s + OVERHEAD_S),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -10,6 +10,7 @@ from bench.faults import Strike, parse_faults
 from enactors.plan import NAME_PATTERN
 from leases.definitions import Definition, DefinitionError, nearest, read_toml, validate
 from leases.guard import Guard, parse_guards, presets
+from leases.registry import plugins
 
 HERE = Path(__file__).parent
 PROVEN_RACES = 59
@@ -33,9 +34,22 @@ class WorkTime(Definition):
     sigma: float = Field(default=0.5, ge=0, le=3)
 
 
-class Load(Definition):
-    """A cell and what is asked of it."""
+class OperatorDuty(Definition):
+    """What an operator does: looks at every endpoint, repairs what resolves to nothing, and may roll back.
 
+    `react_ms` is the time from seeing the trouble to the repair. Every `rollback_every_s` (never, if it is left out)
+    it publishes an old plan's content under a new version.
+    """
+
+    look_ms: float = Field(default=20.0, gt=0, le=60_000)
+    react_ms: float = Field(default=300.0, ge=0, le=600_000)
+    rollback_every_s: float | None = Field(default=None, gt=0, le=3_600)
+
+
+class Load(Definition):
+    """What is asked of a cell, and how many cells there are, independent of each other, on the one server."""
+
+    cells: int = Field(default=1, ge=1, le=32)
     enactors: int = Field(default=3, ge=1, le=64)
     endpoints: int = Field(default=8, ge=1, le=999)
     planner: Arrivals = Arrivals()
@@ -45,15 +59,22 @@ class Load(Definition):
     clean_age: int = Field(default=8, ge=1, le=10_000)
     purge_age: int = Field(default=8, ge=1, le=10_000)
     rollback: bool = False
+    operator: OperatorDuty | None = None
+    timeout_ms: float = Field(default=1_000.0, ge=10, le=60_000)
+    client_retries: int = Field(default=0, ge=0, le=100)
 
 
 class Scenario(Definition):
-    """Load and faults, and the guards that tell most about them."""
+    """Load and faults, and the guards that are run under it: those that tell most about it, if a suite names none.
+
+    `ttl_ms` sets the time to live of every guard's leases.
+    """
 
     name: str = Field(pattern=NAME_PATTERN)
     about: str
     guards: list[str] = Field(min_length=1)
     load: Load = Load()
+    ttl_ms: int | None = Field(default=None, ge=50, le=600_000)
     faults: list[dict[str, Any]] = Field(default_factory=list)
     _strikes: tuple[Strike, ...] = PrivateAttr(default=())
 
@@ -61,11 +82,20 @@ class Scenario(Definition):
     def _faults_are_known(self) -> Self:
         self._strikes = parse_faults(self.faults, self.name, ("faults",))
         for index, strike in enumerate(self._strikes):
-            struck = getattr(strike, "enactors", [])
-            if any(not 0 <= enactor < self.load.enactors for enactor in struck):
+            if any(not 0 <= enactor < self.load.enactors for enactor in strike.victims()):
                 last = self.load.enactors - 1
                 raise ValueError(f"faults.{index}.enactors: there are only the enactors 0 to {last}")
         return self
+
+    def refuses(self, guard: Guard) -> str | None:
+        """Return why `guard` can't be run under this scenario on this machine; None if it can."""
+        for table, strike in zip(self.faults, self._strikes, strict=True):
+            missing = plugins("bench.faults")[table["kind"]].available()
+            if missing and not strike.optional:
+                return f"the fault {table['kind']} is not available: {missing}"
+            if reason := strike.refuses(guard):
+                return f"the fault {table['kind']}: {reason}"
+        return None
 
     @property
     def strikes(self) -> tuple[Strike, ...]:
@@ -73,12 +103,15 @@ class Scenario(Definition):
         return self._strikes
 
 
+Names = Annotated[list[str], Field(min_length=1)]
+
+
 class SuiteFile(Definition):
-    """A suite as it stands in its file."""
+    """A suite as it stands in its file. Without `guards` each scenario is run with those that tell most about it."""
 
     about: str = ""
-    guards: list[str] = Field(min_length=1)
-    scenarios: list[str] = Field(min_length=1)
+    guards: Names | Literal["all"] | None = None
+    scenarios: Names | Literal["all"]
     trials: int = Field(default=1, ge=1, le=10_000)
     duration_s: float = Field(default=5.0, gt=0, le=86_400)
     min_races: int = Field(default=PROVEN_RACES, ge=1, le=1_000_000)
@@ -87,13 +120,22 @@ class SuiteFile(Definition):
     scenario: dict[str, Any] = Field(default_factory=dict)
 
 
+class Skipped(Definition):
+    """A guard that can't be run under a scenario here, and why."""
+
+    guard: str
+    scenario: str
+    reason: str
+
+
 class Suite(Definition):
-    """Guards x scenarios x trials, with every name resolved."""
+    """Guards x scenarios x trials, with every name resolved; each scenario names the guards that are run under it."""
 
     name: str = Field(pattern=NAME_PATTERN)
     about: str
     guards: list[Guard]
     scenarios: list[Scenario]
+    skipped: list[Skipped] = Field(default_factory=list)
     trials: int
     duration_s: float
     min_races: int
@@ -141,19 +183,21 @@ def narrow(
     duration_s: float | None = None,
 ) -> Suite:
     """Apply what the command line says over the suite. Names may be any preset or scenario, in the suite or not."""
-    changes: dict[str, Any] = {}
-    if guards:
-        known = {**presets(), **{guard.name: guard for guard in suite.guards}}
-        changes["guards"] = [_named("guard", name, known) for name in dict.fromkeys(guards)]
+    known = {**presets(), **{guard.name: guard for guard in suite.guards}}
+    chosen = suite.scenarios
     if scenarios:
         ours = {scenario.name: scenario for scenario in suite.scenarios}
-        known_scenarios = {name: read_scenario(name) for name in scenario_files()} | ours
-        changes["scenarios"] = [_named("scenario", name, known_scenarios) for name in dict.fromkeys(scenarios)]
+        every = {name: read_scenario(name) for name in scenario_files()} | ours
+        chosen = [_named("scenario", name, every) for name in dict.fromkeys(scenarios)]
+    if guards:
+        names = [_named("guard", name, known).name for name in dict.fromkeys(guards)]
+        chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
+    changes: dict[str, Any] = {}
     if trials is not None:
         changes["trials"] = trials
     if duration_s is not None:
         changes["duration_s"] = duration_s
-    return suite.model_copy(update=changes)
+    return _fitted(suite.model_copy(update=changes), chosen, known, suite.name)
 
 
 def _resolve(name: str, table: dict[str, Any], place: str) -> Suite:
@@ -164,16 +208,40 @@ def _resolve(name: str, table: dict[str, Any], place: str) -> Suite:
         for scenario, body in parsed.scenario.items()
     }
     known = {ours: read_scenario(ours) for ours in scenario_files()} | own
-    fields = {
-        "name": name,
-        "guards": [_named("guard", guard, guards, f"{place}: guards: ") for guard in parsed.guards],
-        "scenarios": [_named("scenario", each, known, f"{place}: scenarios: ") for each in parsed.scenarios],
-    }
+    wanted = list(known) if parsed.scenarios == "all" else parsed.scenarios
+    chosen = [_named("scenario", each, known, f"{place}: scenarios: ") for each in wanted]
+    if parsed.guards is not None:
+        every = list(guards) if parsed.guards == "all" else parsed.guards
+        names = [_named("guard", guard, guards, f"{place}: guards: ").name for guard in every]
+        chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
     rest = parsed.model_dump(include={"about", "trials", "duration_s", "min_races", "settle_s"})
     try:
-        return validate(Suite, {**fields, **rest}, place)
+        suite = validate(Suite, {"name": name, "guards": [], "scenarios": [], **rest}, place)
     except DefinitionError as error:
         raise DefinitionError(f"{error} (a suite's name is its file's)") from error
+    return _fitted(suite, chosen, guards, place)
+
+
+def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], place: str) -> Suite:
+    """Give the suite these scenarios, each with those of its guards that can be run under it here."""
+    skipped, fitted = [], []
+    used: dict[str, Guard] = {}
+    for scenario in scenarios:
+        can = []
+        for name in scenario.guards:
+            guard = _named("guard", name, known, f"{place}: scenario.{scenario.name}.guards: ")
+            reason = scenario.refuses(guard)
+            if reason is None:
+                can.append(name)
+                used[name] = guard
+            else:
+                skipped.append(Skipped(guard=name, scenario=scenario.name, reason=reason))
+        if can:
+            fitted.append(scenario.model_copy(update={"guards": can}))
+    if not fitted:
+        first = skipped[0]
+        raise DefinitionError(f"{place}: {first.guard} can't be run under {first.scenario}: {first.reason}")
+    return suite.model_copy(update={"guards": list(used.values()), "scenarios": fitted, "skipped": skipped})
 
 
 def _table(body: Any, place: str, name: str) -> dict[str, Any]:
@@ -189,5 +257,6 @@ def _named(kind: str, name: str, known: dict[str, Any], place: str = "") -> Any:
 
 
 def cells(suite: Suite) -> Iterator[tuple[Guard, Scenario]]:
-    """Every guard under every scenario."""
-    return ((guard, scenario) for scenario in suite.scenarios for guard in suite.guards)
+    """Every guard under every scenario that it is run under."""
+    guards = {guard.name: guard for guard in suite.guards}
+    return ((guards[name], scenario) for scenario in suite.scenarios for name in scenario.guards)

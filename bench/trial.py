@@ -8,20 +8,21 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bench.engines.executor import ProcessSpec
+from bench.conductor import Conductor
+from bench.engines.executor import ProcessSpec, Role
 from bench.engines.placement import place
 from bench.engines.processes import Crew, Figures, ProcessFailed, Report
-from bench.records import Drainer, fault_log, finish_records, write_latency
+from bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
 from bench.rundir import write_json
 from bench.servers import Server, ServerUnusable, without_password
-from bench.trialplan import CELL, TrialPlan
+from bench.stage import Stage
+from bench.trialplan import TrialPlan
+from enactors.plan import Cell
 from enactors.store.keys import Keys
 from enactors.store.redis_store import RedisStore
 from enactors.store.wire import ReplyUnknown, ServerDown, ServerError, Wire
 from results.history import BadRunDirectory, HistoryWriter
-
-NODE = "n0"
-TIMEOUT_S = 1.0
+from results.journal import Journal
 
 Watch = Callable[[float, Figures], None]
 
@@ -32,21 +33,20 @@ def run_trial(plan: TrialPlan, server: Server, run: str, folder: Path, watch: Wa
     A process that dies, a server that goes away or a full disk makes the trial `failed`, with the reason; what was
     recorded is kept. Raises KeyboardInterrupt only.
     """
-    keys = Keys(run, str(plan.number), CELL)
     facts = _facts_before(plan)
     report = Report()
     try:
         folder.mkdir(parents=True)
         write_json(folder / "trial.json", facts)
         server.revive()
-        _keep_to_core(server)
-        store = RedisStore(Wire(server.url, TIMEOUT_S), keys, plan.cell, "harness")
-        store.load_scripts()
-        with HistoryWriter(folder / "history.parquet", CELL, NODE) as history:
-            try:
-                _race(plan, server, keys, store, folder, report, watch, history)
-            finally:
-                finish_records(folder, store, history, facts)
+        with _arranged(plan, server, run, folder) as stage:
+            _keep_to_core(stage)
+            cells = [_open(stage, cell, keys) for cell, keys in zip(plan.cells, stage.keys, strict=True)]
+            with HistoryWriter(folder / "history.parquet") as history:
+                try:
+                    _race(plan, stage, cells, folder, report, watch, history)
+                finally:
+                    finish_records(folder, cells, history, facts)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
         facts |= {"status": "failed", "reason": _reason(error)}
     else:
@@ -69,59 +69,112 @@ def run_trial(plan: TrialPlan, server: Server, run: str, folder: Path, watch: Wa
     return facts
 
 
-def _keep_to_core(server: Server) -> None:
-    """Pin a server of ours to its core; one that was revived has to be pinned again."""
+def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Stage:
+    """Let every fault ask for the servers and ways that it needs."""
+    keys = [Keys(run, str(plan.number), cell.name) for cell in plan.cells]
+    stage = Stage(server, folder, keys, plan.ttl_ms)
+    for number, strike in enumerate(plan.strikes):
+        if strike is not None:
+            strike.arrange(stage, number, Random(f"{plan.seed} arrange {number}"))
+    return stage
+
+
+def _keep_to_core(stage: Stage) -> None:
+    """Pin the servers that are ours to their core; one that was revived has to be pinned again."""
     cores = place(1).server
-    if server.pid is not None and cores:
-        os.sched_setaffinity(server.pid, cores)
+    if cores:
+        for pid in stage.pids:
+            os.sched_setaffinity(pid, cores)
+
+
+def _open(stage: Stage, cell: Cell, keys: Keys) -> CellRecords:
+    """Meet the servers of one cell: their scripts are loaded, so that none is sent within a measured operation."""
+    store = RedisStore(Wire(stage.store_url), keys, cell, "harness")
+    store.load_scripts()
+    if stage.lease_url != stage.store_url:
+        leases = RedisStore(Wire(stage.lease_url), keys, cell, "harness")
+        leases.load_scripts()
+        leases.wire.close()
+    return CellRecords(cell.name, store, stage.nodes.get("store"), stage.nodes.get("lease"))
+
+
+class Onlooker:
+    """What the harness does while the load goes on."""
+
+    def __init__(self, conductor: Conductor, drainer: Drainer, watch: Watch) -> None:
+        self._conductor, self._drainer, self._watch = conductor, drainer, watch
+
+    def look(self, elapsed_s: float, figures: Figures) -> None:
+        """Lead the faults, keep the history short, tell the user."""
+        self._conductor.attend(elapsed_s)
+        self._drainer.relieve(figures.commits)
+        self._watch(elapsed_s, figures)
+
+    def load_is_over(self) -> None:
+        """The faults are over with the load: what has to settle does so in peace."""
+        self._conductor.heal_all()
 
 
 def _race(
     plan: TrialPlan,
-    server: Server,
-    keys: Keys,
-    store: RedisStore,
+    stage: Stage,
+    cells: list[CellRecords],
     folder: Path,
     report: Report,
     watch: Watch,
     history: HistoryWriter,
 ) -> None:
-    crew = Crew(_specs(plan, server, keys, folder), report)
-    drainer = Drainer(store, history, folder / "harness.journal")
+    journal = Journal(folder / "harness.journal")
+    conductor = Conductor(plan.strikes, stage, plan.seed, journal)
+    onlooker = Onlooker(conductor, Drainer(cells, history, journal), watch)
+    crew = Crew(_specs(plan, stage, folder), report)
+    stage.crowd = crew
     try:
         with crew:
-
-            def attend(elapsed_s: float, figures: Figures) -> None:
-                drainer.relieve(figures.commits)
-                watch(elapsed_s, figures)
-
-            crew.run(plan.timing, attend)
+            try:
+                crew.run(plan.timing, onlooker)
+            finally:
+                conductor.heal_all()
     finally:
-        drainer.close()
+        journal.close()
 
 
-def _specs(plan: TrialPlan, server: Server, keys: Keys, folder: Path) -> list[ProcessSpec]:
-    scenario, rng = plan.scenario, Random(plan.seed)
-    placement = place(scenario.load.enactors)
+def _specs(plan: TrialPlan, stage: Stage, folder: Path) -> list[ProcessSpec]:
+    load, rng = plan.scenario.load, Random(plan.seed)
+    placement = place(load.enactors * load.cells)
+    guard = plan.guard.with_ttl(plan.ttl_ms)
+    strikes = plan.strikes
+    outages = any(strike.outage() for strike in strikes if strike is not None)
 
-    def spec(name: str, cpus: tuple[int, ...], enactor: int | None) -> ProcessSpec:
+    def spec(cell: Cell, keys: Keys, role: Role, name: str, cpus: tuple[int, ...], enactor: int = 0) -> ProcessSpec:
+        way = stage.way(f"{cell.name}.{name}")
         return ProcessSpec(
+            role=role,
             name=name,
-            url=server.url,
+            url=way.store,
+            lease_url=way.lease,
             keys=keys,
-            cell=plan.cell,
-            guard=plan.guard,
-            load=scenario.load,
-            strikes=scenario.strikes,
+            cell=cell,
+            guard=guard,
+            ttl_ms=plan.ttl_ms,
+            load=load,
+            strikes=strikes,
             seed=rng.getrandbits(48),
-            journal=folder / f"{name}.journal",
+            folder=folder,
             cpus=cpus,
-            timeout_s=TIMEOUT_S,
+            outages=outages,
             enactor=enactor,
         )
 
-    planner = spec("planner", placement.planner, None)
-    return [planner, *(spec(name, placement.enactors[n], n) for n, name in enumerate(plan.enactors))]
+    specs = []
+    for place_, (cell, keys) in enumerate(zip(plan.cells, stage.keys, strict=True)):
+        specs.append(spec(cell, keys, Role.PLANNER, "planner", placement.planner))
+        for number, name in enumerate(plan.enactors):
+            cpus = placement.enactors[place_ * load.enactors + number]
+            specs.append(spec(cell, keys, Role.ENACTOR, name, cpus, number))
+        if load.operator is not None:
+            specs.append(spec(cell, keys, Role.OPERATOR, "operator", placement.planner))
+    return specs
 
 
 def _facts_before(plan: TrialPlan) -> dict[str, Any]:
@@ -134,12 +187,13 @@ def _facts_before(plan: TrialPlan) -> dict[str, Any]:
         "status": "running",
         "history": False,
         "began": time.time(),
-        "endpoints": list(plan.cell.endpoints),
+        "cells": [cell.name for cell in plan.cells],
+        "endpoints": list(plan.cells[0].endpoints),
         "enactors": plan.enactors,
         "min_races": plan.suite.min_races,
         "settle_s": plan.suite.settle_s,
         "expected": [verdict.value for verdict in plan.guard.expected(plan.scenario.name)],
-        "lease": {"ttl_ms": exclude.ttl_ms, "audited": plan.guard.manager.audited} if exclude else None,
+        "lease": {"ttl_ms": plan.ttl_ms, "audited": plan.guard.manager.audited} if exclude else None,
     }
 
 

@@ -1,13 +1,14 @@
 """One trial as it is planned."""
 
 from dataclasses import dataclass
+from random import Random
 
 from bench.engines.processes import Timing
+from bench.faults import Strike
 from bench.suite import MAX_STRETCH, Scenario, Suite
 from enactors.plan import Cell, endpoint_names
 from leases.guard import Guard
-
-CELL = "c0"
+from leases.registry import plugins
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,28 @@ class TrialPlan:
 
     @property
     def enactors(self) -> list[str]:
+        """The enactors of each cell."""
         return [f"enactor-{number}" for number in range(self.scenario.load.enactors)]
 
     @property
-    def cell(self) -> Cell:
+    def cells(self) -> list[Cell]:
         load = self.scenario.load
-        return Cell(CELL, endpoint_names(load.endpoints), load.clean_age, load.purge_age, load.rollback)
+        endpoints = endpoint_names(load.endpoints)
+        return [
+            Cell(f"c{number}", endpoints, load.clean_age, load.purge_age, load.rollback) for number in range(load.cells)
+        ]
+
+    @property
+    def ttl_ms(self) -> int:
+        """The time to live of the leases; what pauses are measured by also where there is no lease."""
+        return self.scenario.ttl_ms or self.guard.ttl_ms
+
+    @property
+    def strikes(self) -> tuple[Strike | None, ...]:
+        """The scenario's faults, in its order; None for one that takes no part: by the draw, or not available here."""
+        rng = Random(f"{self.seed} faults")
+        known = plugins("bench.faults")
+        return tuple(
+            strike if rng.random() < strike.chance and known[table["kind"]].available() is None else None
+            for table, strike in zip(self.scenario.faults, self.scenario.strikes, strict=True)
+        )

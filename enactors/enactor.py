@@ -89,7 +89,7 @@ class Enactor:
 
     def _apply(self, state: EnactorState) -> Program[EnactorState]:
         version = yield AwaitPlan(state.finished)
-        if version is None:
+        if not isinstance(version, int):
             return state
         complete = yield from apply_plan(self, version)
         yield Finish(version, complete)
@@ -127,7 +127,7 @@ def apply_plan(enactor: Enactor, version: int) -> Program[bool]:
     if held is None:
         return False
     if guard.decide.pick is Pick.INSIDE:
-        version = (yield AwaitPlan(version - 1)) or version
+        version = yield from _pick_again(version)
     complete = yield from _walk(enactor, version, seen_once, held)
     yield from _release(guard, held)
     return complete
@@ -177,7 +177,7 @@ def _under_lease(
     if lease is None:
         return At.MISSED, False
     if guard.decide.pick is Pick.INSIDE:
-        version = (yield AwaitPlan(version - 1)) or version
+        version = yield from _pick_again(version)
     result = yield from _inside(enactor, endpoint, version, seen, lease)
     yield from _release(guard, lease)
     return result
@@ -204,8 +204,19 @@ def _inside(
     yield Work(endpoint)
     if lease is not None and guard.renewed and not (yield Belief(lease)):
         return None, True
-    outcome: Outcome = yield Commit(endpoint, version, guard.commit, lease, seen, referential=guard.clean.checks_plan)
+    rule = guard.commit
+    if rule is CommitRule.BROKEN_CAS:
+        if (yield ReadEndpoint(endpoint)) != seen:
+            return None, False
+        rule = CommitRule.UNCONDITIONAL
+    outcome: Outcome = yield Commit(endpoint, version, rule, lease, seen, referential=guard.clean.checks_plan)
     return _judge(outcome)
+
+
+def _pick_again(version: int) -> Program[int]:
+    """The newest plan of this moment; the one picked before where the look heard nothing."""
+    newest = yield AwaitPlan(version - 1)
+    return newest if isinstance(newest, int) else version
 
 
 def _judge(outcome: Outcome) -> tuple[At | None, bool]:

@@ -16,7 +16,10 @@ Carried = TypeVar("Carried")
 
 
 class CommitRule(StrEnum):
-    """What the store itself enforces when it writes one endpoint (DESIGN section 2)."""
+    """What the store itself enforces when it writes one endpoint (DESIGN section 2).
+
+    The broken ones are for negative controls. `broken_cas` is no rule of a store: its enactor compares by itself.
+    """
 
     UNCONDITIONAL = "unconditional"
     OWNER_CHECKED = "owner_checked"
@@ -25,6 +28,12 @@ class CommitRule(StrEnum):
     WATCH = "watch"
     COMPARE_AND_SET = "compare_and_set"
     MONOTONIC = "monotonic"
+    BROKEN_EQUALITY_FENCE = "broken_equality_fence"
+    BROKEN_CAS = "broken_cas"
+
+
+BROKEN_RULES = frozenset({CommitRule.BROKEN_EQUALITY_FENCE, CommitRule.BROKEN_CAS})
+"""Rules that are wrong on purpose."""
 
 
 class DeleteRule(StrEnum):
@@ -92,14 +101,19 @@ class AwaitDue:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Make plan `version` available. Hears Done, Refused (it is not the newest) or UNKNOWN."""
+    """Make plan `version` available. Hears Done, Refused or UNKNOWN.
+
+    With `content`, the new plan holds what plan `content` holds (an operator's rollback). Refused: it is not the
+    newest, or plan `content` is gone.
+    """
 
     version: int
+    content: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AwaitPlan:
-    """Wait for a plan newer than `newer_than`. Hears the newest version, or None when told to stop."""
+    """Wait for a plan newer than `newer_than`. Hears the newest version, None when told to stop, or UNKNOWN."""
 
     newer_than: int
 
@@ -113,6 +127,28 @@ class ReadEndpoint:
 
     endpoint: str
     watch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Look up an endpoint as a resolver does. Hears an Outcome, and leaves no event.
+
+    Done names the version that answers (0: no plan was applied yet). Refused (`plan_gone`) names the plan that the
+    endpoint points at and that was deleted; one in quarantine still answers.
+    """
+
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Point an endpoint at plan `version`, whatever stands there: an operator's step. Hears an Outcome.
+
+    The rollback record is set to the same plan, so that the next commit finds one. Refused if the plan is gone.
+    """
+
+    endpoint: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +226,18 @@ class AcquireLease:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeExpired:
+    """Wait for a lease whose record says by its owner's clock until when it is held, and take it.
+
+    The taker compares with its own clock, which the engine supplies. Hears a Lease, None (gave up) or UNKNOWN.
+    """
+
+    resource: str
+    ttl_ms: int
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
 class RenewLease:
     """Prolong a lease to its full time to live from now. Hears an Outcome."""
 
@@ -199,6 +247,13 @@ class RenewLease:
 @dataclass(frozen=True, slots=True)
 class ReleaseLease:
     """Give a lease back. Hears an Outcome."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseUnchecked:
+    """Give a lease back without looking whose it is by now: wrong on purpose. Hears an Outcome."""
 
     lease: Lease
 
@@ -253,6 +308,8 @@ Operation = (
     | Publish
     | AwaitPlan
     | ReadEndpoint
+    | Resolve
+    | Repair
     | RegisterFence
     | Work
     | Commit
@@ -261,8 +318,10 @@ Operation = (
     | ListPlans
     | DeletePlan
     | AcquireLease
+    | TakeExpired
     | RenewLease
     | ReleaseLease
+    | ReleaseUnchecked
     | ValidateLease
     | CallLibrary
     | StartRenewal

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from enactors.operations import CommitRule
+from enactors.operations import BROKEN_RULES, CommitRule
 from enactors.plan import NAME_PATTERN
 from leases.definitions import Definition, DefinitionError, dotted, nearest, read_toml, validate
 from leases.lease import Wait
@@ -15,9 +15,9 @@ from leases.registry import plugins
 from leases.verdict import Verdict
 
 PRESETS_FILE = Path(__file__).with_name("presets.toml")
-LEASE_RULES = frozenset({CommitRule.OWNER_CHECKED, CommitRule.FENCED, CommitRule.FENCE_REGISTERED})
-FENCE_RULES = frozenset({CommitRule.FENCED, CommitRule.FENCE_REGISTERED})
-SEEN_RULES = frozenset({CommitRule.WATCH, CommitRule.COMPARE_AND_SET})
+FENCE_RULES = frozenset({CommitRule.FENCED, CommitRule.FENCE_REGISTERED, CommitRule.BROKEN_EQUALITY_FENCE})
+LEASE_RULES = FENCE_RULES | {CommitRule.OWNER_CHECKED}
+SEEN_RULES = frozenset({CommitRule.WATCH, CommitRule.COMPARE_AND_SET, CommitRule.BROKEN_CAS})
 DEFAULT_TTL_MS = 100
 
 
@@ -116,11 +116,19 @@ class Clean(Definition):
         return self.referential or self.rule is CleanRule.QUARANTINE
 
 
+class Control(Definition):
+    """What a negative control proves: in `scenario` its `metric` is above zero, and its correct `twin`'s is not."""
+
+    twin: str = Field(pattern=NAME_PATTERN)
+    scenario: str = Field(pattern=NAME_PATTERN)
+    metric: str = Field(pattern=NAME_PATTERN)
+
+
 class Guard(Definition):
     """Everything that stands between an enactor and a stale write.
 
     `expect` maps a scenario's name, or `default`, to the verdicts that are expected there. `known_bad`
-    admits a combination that is known to be unsafe, for negative controls.
+    admits a combination that is known to be unsafe, for negative controls; `control` says what such a one proves.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
@@ -130,21 +138,31 @@ class Guard(Definition):
     commit: CommitRule
     clean: Clean = Clean()
     known_bad: bool = False
+    control: Control | None = None
     expect: dict[str, list[Verdict]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        check, commit = self.decide.check, self.commit
+    def _decides_where_it_can(self) -> Self:
+        check = self.decide.check
         if self.exclude is None and (check is Check.INSIDE or self.decide.pick is Pick.INSIDE):
             raise ValueError("decide 'inside' means inside a lease: add an exclude table")
         if self.decide.pick is Pick.INSIDE and check not in (Check.NEVER, Check.INSIDE):
             raise ValueError("pick 'inside' needs check 'never' or 'inside': no earlier check knows the plan")
         if self.library is not None and self.renewed:
             raise ValueError("renewal 'watchdog' is for our own lease managers: a library's lock has one owner thread")
+        if self.renewed and not self.manager.renews:
+            raise ValueError(f"renewal 'watchdog': the lease manager {self.manager.name!r} cannot prolong a lease")
+        return self
+
+    @model_validator(mode="after")
+    def _commit_has_what_it_compares(self) -> Self:
+        check, commit = self.decide.check, self.commit
         if commit in LEASE_RULES and self.exclude is None:
             raise ValueError(f"commit {commit.value!r} needs a lease: add an exclude table")
         if commit in FENCE_RULES and not self.manager.fencing:
-            fencing = [name for name, manager in plugins("leases.managers").items() if manager.fencing]
+            fencing = [
+                name for name, manager in plugins("leases.managers").items() if manager.fencing and not manager.broken
+            ]
             raise ValueError(
                 f"commit {commit.value!r} needs a fencing number, which the lease manager "
                 f"{self.manager.name!r} does not give: use one of {', '.join(fencing)}"
@@ -158,6 +176,24 @@ class Guard(Definition):
                 f"commit {commit.value!r} with check 'once' compares with an old read: use check 'per_endpoint', "
                 "or say known_bad = true"
             )
+        if commit is CommitRule.BROKEN_CAS and check is not Check.PER_ENDPOINT:
+            raise ValueError(
+                "commit 'broken_cas' compares with what was read just before: it needs check 'per_endpoint'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _says_what_is_wrong_on_purpose(self) -> Self:
+        if self.known_bad:
+            return self
+        if self.commit in BROKEN_RULES:
+            raise ValueError(f"commit {self.commit.value!r} is wrong on purpose, for a control: say known_bad = true")
+        if self.exclude is not None and self.manager.broken:
+            raise ValueError(
+                f"exclude.manager {self.manager.name!r} is wrong on purpose, for a control: say known_bad = true"
+            )
+        if self.control is not None:
+            raise ValueError("control is for a guard that is known to be wrong: say known_bad = true")
         return self
 
     @property
@@ -183,6 +219,12 @@ class Guard(Definition):
     def ttl_ms(self) -> int:
         """The lease's time to live; what a pause is measured by also where there is no lease."""
         return self.exclude.ttl_ms if self.exclude else DEFAULT_TTL_MS
+
+    def with_ttl(self, ttl_ms: int) -> Self:
+        """The same guard with another time to live; itself where there is no lease."""
+        if self.exclude is None:
+            return self
+        return self.model_copy(update={"exclude": self.exclude.model_copy(update={"ttl_ms": ttl_ms})})
 
     def expected(self, scenario: str) -> list[Verdict]:
         """Which verdicts are expected under `scenario`; `clean` where nothing is said."""

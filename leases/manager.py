@@ -19,6 +19,10 @@ class LeaseManager(Protocol):
     """Whether a lease carries a fencing number."""
     audited: bool
     """Whether its grants stand in the history; a library's do not pass through our store."""
+    renews: bool
+    """Whether it can prolong a lease."""
+    broken: bool
+    """Whether it is wrong on purpose, for a negative control."""
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait) -> Program[Lease | None | Unknown]:
         """Wait for the lease; None when `wait` is over, UNKNOWN when the reply never came."""

@@ -2,8 +2,11 @@
 
 import numpy as np
 
+from results.history import KINDS, Events, Mask
 from results.journal import Kind, Outcome
 from results.trial import Trial
+
+RESTART = KINDS.index("restart")
 
 
 def broken_assumptions(trial: Trial) -> list[str]:
@@ -12,27 +15,45 @@ def broken_assumptions(trial: Trial) -> list[str]:
     events = trial.events
     if np.any(events.kind < 0):
         broken.append("the history holds events of a kind that is not known")
-    for number, commits in enumerate(events.commits_by_endpoint):
-        before = np.concatenate(([0], events.version[commits][:-1]))
-        if np.any(before != events.previous[commits]):
-            broken.append(f"endpoint {events.endpoints[number]} changed outside the history")
-            break
+    since = events.previous[events.restarts]
+    if np.any((since < 0) | (since > events.restarts)):
+        return [*broken, "a restart of the store took back what had not happened yet"]
+    if (changed := _changed_outside(events)) is not None:
+        broken.append(f"endpoint {changed} changed outside the history")
     published = np.zeros(int(events.version.max(initial=0)) + 1, dtype=np.int64) - 1
-    published[events.version[events.published]] = events.published
+    # A plan that was lost may be published again: what counts is the first time, so that one is written last.
+    published[events.version[events.published[::-1]]] = events.published[::-1]
     commits = np.flatnonzero(events.of("commit"))
     at = published[events.version[commits]]
     if np.any((at < 0) | (at > commits)):
         broken.append("a plan was committed before it was published")
-    if lost := lost_commits(trial):
+    lost = 0 if len(events.restarts) else acknowledged_beyond(trial, events.of("commit"))
+    if lost:
         broken.append(f"{lost} acknowledged commits are not in the history")
     return broken
 
 
-def lost_commits(trial: Trial) -> int:
-    """How many commits that a client saw acknowledged are missing from the history."""
+def acknowledged_beyond(trial: Trial, known: Mask) -> int:
+    """How many commits a client saw acknowledged that are not among the `known` events."""
     events = trial.events
-    commit = events.of("commit")
-    stored = events.enactor[commit].astype(np.int64) << 48 | events.attempt[commit]
     acknowledged = trial.rows(Kind.COMMIT, Outcome.DONE)
+    if not np.any(acknowledged):
+        return 0
     believed = trial.process_enactor[acknowledged] << 48 | trial.journal["attempt"].to_numpy()[acknowledged]
-    return int(np.count_nonzero(~np.isin(believed, stored)))
+    stored = np.sort(events.enactor[known].astype(np.int64) << 48 | events.attempt[known])
+    if not len(stored):
+        return len(believed)
+    believed.sort()  # neighbours are then looked for in neighbouring places
+    found = stored[np.minimum(np.searchsorted(stored, believed), len(stored) - 1)]
+    return int(np.count_nonzero(found != believed))
+
+
+def _changed_outside(events: Events) -> str | None:
+    """The first endpoint that was not, at a commit or repair, where the one before had put it."""
+    for name, writes in zip(events.endpoints, events.writes_by_endpoint, strict=True):
+        changed = writes.before != events.previous[writes.since]
+        if len(events.restarts):
+            changed &= events.kind[writes.since] != RESTART
+        if np.any(changed):
+            return name
+    return None

@@ -4,7 +4,8 @@
 an operation, as its process saw it. Numbers that do not apply are null in the files and -1 in memory.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -38,7 +40,10 @@ KINDS = (
     "watch_conflict",
     "quarantine",
     "register",
+    "repair",
+    "restart",
 )
+"""`repair` is an operator's step. `restart`: the node came back, and its events from `previous` (a seq) on are gone."""
 TEXTS = ("kind", "cell", "endpoint", "enactor", "lease", "token", "node", "reason")
 LINE_TEXTS = tuple(field for field in LINE_FIELDS if field in TEXTS)
 TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -63,6 +68,12 @@ SCHEMA = pa.schema(
     ]
 )
 JOURNAL_DTYPE = np.dtype([(name, form) for name, form in FIELDS])
+JOURNAL_FIELDS = tuple(name for name, _ in FIELDS if not name.startswith("_"))
+LEASE_NODE = "n1"
+"""The lease server, where it is another than the store's (`n0`)."""
+POSITION_BITS = 40
+UNREAD = ("seq", "cell")
+"""Columns that say nothing more once the rows of one cell stand in their order."""
 
 
 class BadRunDirectory(ValueError):
@@ -70,15 +81,26 @@ class BadRunDirectory(ValueError):
 
 
 class HistoryWriter:
-    """Writes `history.parquet`, a row group a call, so that a long history never stands in memory at once."""
+    """Writes `history.parquet`, a row group a call, so that a long history never stands in memory at once.
 
-    def __init__(self, path: Path, cell: str, node: str) -> None:
+    The rows of one cell must come in store order, those of the store's node before those of a lease server's own.
+    """
+
+    def __init__(self, path: Path) -> None:
         self._writer = pa.parquet.ParquetWriter(path, SCHEMA, compression="zstd")
-        self._cell, self._node = cell, node
-        self.count = 0
+        self._counts: Counter[tuple[str, str]] = Counter()
 
-    def append(self, lines: Sequence[bytes]) -> None:
-        """Append the lines of the history stream. Raises BadRunDirectory on a line that is no event."""
+    @property
+    def count(self) -> int:
+        """How many events were written, of all cells and nodes."""
+        return self._counts.total()
+
+    def count_of(self, cell: str, node: str) -> int:
+        """How many events of one cell were written of what happened on one node: the next one's `seq`."""
+        return self._counts[cell, node]
+
+    def append(self, lines: Sequence[bytes], cell: str, node: str) -> None:
+        """Append lines of one cell's history stream on one node. Raises BadRunDirectory on what is no event."""
         if not lines:
             return
         types = {field: pa.string() if field in LINE_TEXTS else pa.int64() for field in LINE_FIELDS}
@@ -94,12 +116,13 @@ class HistoryWriter:
         columns: dict[str, Any] = {name: table[name] for name in table.column_names}
         seconds, micros = columns.pop("t_s").to_numpy(), columns["t_us"].to_numpy()
         columns["t_us"] = pa.array(seconds * 1_000_000 + micros)
-        columns["seq"] = pa.array(np.arange(self.count, self.count + len(lines), dtype=np.int64))
-        columns["cell"] = pa.array([self._cell]).take(pa.array(np.zeros(len(lines), np.int64)))
-        columns["node"] = pa.array([self._node]).take(pa.array(np.zeros(len(lines), np.int64)))
+        first = self._counts[cell, node]
+        columns["seq"] = pa.array(np.arange(first, first + len(lines), dtype=np.int64))
+        columns["cell"] = pa.array([cell]).take(pa.array(np.zeros(len(lines), np.int64)))
+        columns["node"] = pa.array([node]).take(pa.array(np.zeros(len(lines), np.int64)))
         arrays = [columns[field.name].cast(field.type) for field in SCHEMA]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
-        self.count += len(lines)
+        self._counts[cell, node] += len(lines)
 
     def __enter__(self) -> Self:
         return self
@@ -109,11 +132,27 @@ class HistoryWriter:
 
 
 @dataclass(frozen=True)
+class Writes:
+    """What was in force at one endpoint, in store order: since which event (its position) which version.
+
+    A commit or a repair put it there, or a restart that took the endpoint back: `Events.kind` at that position.
+    """
+
+    since: Ints
+    version: Ints
+
+    @property
+    def before(self) -> Ints:
+        """The version in force just before each; 0 for none."""
+        return np.concatenate(([0], self.version[:-1]))[: len(self.version)]
+
+
+@dataclass(frozen=True)
 class Events:
-    """A history as arrays, one element an event in store order; about 75 bytes an event.
+    """One cell's history as arrays, one element an event in store order; about 75 bytes an event.
 
     `kind`, `endpoint`, `enactor`, `lease`, `reason` and `token` hold codes into the tuples of names beside them,
-    -1 for none. `epoch` grows by one where the server's clock stepped back: no duration spans two epochs.
+    -1 for none. The last `lease_events` are those of a lease server of its own; before them a position is a `seq`.
     """
 
     t_us: Ints
@@ -132,6 +171,7 @@ class Events:
     endpoints: tuple[str, ...]
     enactors: tuple[str, ...]
     reasons: tuple[str, ...]
+    lease_events: int = 0
 
     def __len__(self) -> int:
         return len(self.t_us)
@@ -143,18 +183,56 @@ class Events:
             mask |= self.kind == KINDS.index(kind)
         return mask
 
+    @property
+    def last(self) -> int:
+        """The position of the store's last event: the end of the trial, as far as it can tell. -1 if it has none."""
+        return len(self) - self.lease_events - 1
+
     @cached_property
     def epoch(self) -> npt.NDArray[np.int32]:
-        """How often the server's clock had stepped back before each event."""
-        return np.concatenate(([0], np.cumsum(np.diff(self.t_us) < 0))).astype(np.int32)[: len(self)]
+        """How often the clock had stepped back before each event; another node is another epoch.
+
+        No duration spans two epochs.
+        """
+        steps = np.flatnonzero(self.t_us[1:] < self.t_us[:-1]) + 1
+        if self.lease_events:
+            steps = np.union1d(steps, [self.last + 1])
+        epoch = np.zeros(len(self), dtype=np.int32)
+        for number, (low, high) in enumerate(pairwise([*steps, len(self)]), start=1):
+            epoch[low:high] = number
+        return epoch
 
     @cached_property
     def commits_by_endpoint(self) -> list[Ints]:
         """The positions of the commits of each endpoint, in store order."""
-        commits = np.flatnonzero(self.of("commit"))
-        order = np.argsort(self.endpoint[commits], kind="stable")
-        bounds = np.searchsorted(self.endpoint[commits][order], np.arange(len(self.endpoints) + 1))
-        return [commits[order[low:high]] for low, high in pairwise(bounds)]
+        return self._by_endpoint(np.flatnonzero(self.of("commit")))
+
+    @cached_property
+    def writes_by_endpoint(self) -> list[Writes]:
+        """What was in force at each endpoint, and since when."""
+        repaired = np.any(self.of("repair"))
+        parts = self._by_endpoint(np.flatnonzero(self.of("commit", "repair"))) if repaired else self.commits_by_endpoint
+        writes = [Writes(at, self.version[at]) for at in parts]
+        gone = np.zeros(len(self) if len(self.restarts) else 0, dtype=bool)
+        for restart in self.restarts:
+            first_gone = self.previous[restart]
+            writes = [_fall_back(own, restart, first_gone, gone) for own in writes]
+            gone[first_gone:restart] = True
+        return writes
+
+    @cached_property
+    def restarts(self) -> Ints:
+        """The positions at which the store came back from a restart."""
+        restarts = np.flatnonzero(self.of("restart"))
+        return restarts[restarts <= self.last]
+
+    @cached_property
+    def gone(self) -> Mask:
+        """Which events the store forgot when it restarted."""
+        gone = np.zeros(len(self), dtype=bool)
+        for restart in self.restarts:
+            gone[self.previous[restart] : restart] = True
+        return gone
 
     @cached_property
     def published(self) -> Ints:
@@ -164,18 +242,45 @@ class Events:
     def elapsed_us(self, begin: Ints, end: Ints) -> npt.NDArray[np.float64]:
         """Microseconds between pairs of events; NaN where the clock stepped back in between."""
         elapsed = (self.t_us[end] - self.t_us[begin]).astype(np.float64)
-        elapsed[self.epoch[begin] != self.epoch[end]] = np.nan
+        if len(self.epoch) and self.epoch[-1]:
+            elapsed[self.epoch[begin] != self.epoch[end]] = np.nan
         return elapsed
 
+    def _by_endpoint(self, positions: Ints) -> list[Ints]:
+        """Part ascending positions by endpoint. Endpoint and position are sorted as one number: no gather follows."""
+        keys = self.endpoint[positions].astype(np.int64) << POSITION_BITS
+        keys |= positions
+        keys.sort()
+        bounds = np.searchsorted(keys, np.arange(len(self.endpoints) + 1) << POSITION_BITS)
+        keys &= (1 << POSITION_BITS) - 1
+        return [keys[low:high] for low, high in pairwise(bounds)]
 
-def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str]) -> Events:
-    """Read `history.parquet`. Raises BadRunDirectory naming the file."""
-    table = _read_table(path)
+
+def _fall_back(writes: Writes, restart: int, first_gone: int, gone: Mask) -> Writes:
+    """Add what a restart did to an endpoint: it is back at its last write that is neither gone now nor was before."""
+    here = int(np.searchsorted(writes.since, restart))
+    earlier = writes.since[:here]
+    survivors = np.flatnonzero((earlier < first_gone) & ~gone[earlier])
+    version = writes.version[survivors[-1]] if len(survivors) else 0
+    if version == (writes.version[here - 1] if here else 0):
+        return writes
+    return Writes(np.insert(writes.since, here, restart), np.insert(writes.version, here, version))
+
+
+def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], cell: str | None = None) -> Events:
+    """Read the rows of `cell` from `history.parquet`; without it, of a file that holds one cell's only.
+
+    Raises BadRunDirectory naming the file.
+    """
+    schema = _readable(path, pa.parquet.read_schema)
     for field in SCHEMA:
-        if field.name not in table.column_names:
+        if field.name not in schema.names:
             raise BadRunDirectory(f"{path}: no history: the column {field.name} is missing")
-        if table.schema.field(field.name).type != field.type:
+        if schema.field(field.name).type != field.type:
             raise BadRunDirectory(f"{path}: no history: the column {field.name} is not of type {field.type}")
+    columns = [name for name in SCHEMA.names if name not in UNREAD]
+    own = None if cell is None else pa.compute.field("cell") == cell
+    table = _readable(path, lambda path: pa.parquet.read_table(path, columns=columns, filters=own))
 
     def ints(name: str) -> Ints:
         filled: Ints = table[name].combine_chunks().fill_null(-1).to_numpy(zero_copy_only=False)
@@ -191,6 +296,9 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str]) -
 
     reasons = tuple(sorted(filter(None, table["reason"].unify_dictionaries().combine_chunks().dictionary.to_pylist())))
     tokens = table["token"].unify_dictionaries().combine_chunks()
+    apart = codes("node", (LEASE_NODE,)) == 0
+    if np.any(apart[:-1] > apart[1:]):
+        raise BadRunDirectory(f"{path}: no history: events of the store stand after those of the lease server")
     return Events(
         t_us=ints("t_us"),
         kind=codes("kind", KINDS),
@@ -208,6 +316,7 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str]) -
         endpoints=tuple(endpoints),
         enactors=tuple(enactors),
         reasons=reasons,
+        lease_events=int(np.count_nonzero(apart)),
     )
 
 
@@ -224,36 +333,40 @@ def read_raw_journal(path: Path) -> npt.NDArray[Any]:
 
 
 def write_journal(path: Path, raw: Iterable[Path]) -> None:
-    """Gather the journal files of all processes into `journal.parquet`; `process` is the file's stem."""
+    """Gather the journal files of all processes into `journal.parquet`; a file is named `<cell>.<process>.journal`.
+
+    The cell is '' where the name has none: the harness.
+    """
     frames = []
     for file in raw:
         records = read_raw_journal(file)
-        columns = {name: records[name] for name in JOURNAL_DTYPE.names or () if not name.startswith("_")}
-        frames.append(pd.DataFrame({"process": file.stem, **columns}))
+        cell, _, process = file.stem.rpartition(".")
+        columns = {name: records[name] for name in JOURNAL_FIELDS}
+        frames.append(pd.DataFrame({"cell": cell, "process": process, **columns}))
     table = pa.Table.from_pandas(pd.concat(frames, ignore_index=True), preserve_index=False)
-    process = table.column_names.index("process")
-    table = table.set_column(process, "process", table["process"].dictionary_encode())
+    for name in ("cell", "process"):
+        table = table.set_column(table.column_names.index(name), name, table[name].dictionary_encode())
     pa.parquet.write_table(table, path, compression="zstd")
 
 
 def read_journal(path: Path) -> pd.DataFrame:
     """Read `journal.parquet`: one row an operation.
 
-    `process` (category), `kind` and `outcome` (numbers of `results.journal.Kind` and `Outcome`), `start_ns`, `end_ns`,
-    `service_ns`, `due_ns` (the host's monotonic clock), `attempt`, `version`, `grant`, `endpoint`, `seen`, `fence`.
-    Raises BadRunDirectory naming the file.
+    `cell` and `process` (categories), `kind` and `outcome` (numbers of `results.journal.Kind` and `Outcome`),
+    `start_ns`, `end_ns`, `service_ns`, `due_ns` (the host's monotonic clock), `attempt`, `version`, `grant`,
+    `endpoint`, `seen`, `fence`. Raises BadRunDirectory naming the file.
     """
-    frame = _read_table(path).to_pandas()
+    frame = _readable(path, pa.parquet.read_table).to_pandas()
     assert isinstance(frame, pd.DataFrame)
-    for name in ("process", *(name for name in JOURNAL_DTYPE.names or () if not name.startswith("_"))):
+    for name in ("cell", "process", *JOURNAL_FIELDS):
         if name not in frame:
             raise BadRunDirectory(f"{path}: no journal: the column {name} is missing")
     return frame
 
 
-def _read_table(path: Path) -> Any:
+def _readable(path: Path, read: Callable[[Path], Any]) -> Any:
     try:
-        return pa.parquet.read_table(path)
+        return read(path)
     except FileNotFoundError as error:
         raise BadRunDirectory(f"{path}: is missing") from error
     except (pa.ArrowInvalid, OSError) as error:

@@ -47,7 +47,11 @@ FIELDS = (
 
 
 class Kind(IntEnum):
-    """What a record is about. `PLAN` is a whole application, from discovery to its end."""
+    """What a record is about. `PLAN` is a whole application, from discovery to its end.
+
+    `PAUSE`, `DELAY`, `KILL` and `FAULT` (one from outside) are what a fault did: `attempt` is its number in the
+    scenario, `seen` the microseconds that it asked for.
+    """
 
     DISCOVER = 1
     ACQUIRE = 2
@@ -64,6 +68,10 @@ class Kind(IntEnum):
     PAUSE = 13
     DELAY = 14
     DRAIN = 15
+    KILL = 16
+    FAULT = 17
+    RESOLVE = 18
+    REPAIR = 19
 
 
 class Outcome(IntEnum):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from leases.verdict import Verdict
+from results.controls import ControlResult
 
 SCHEMA_VERSION = 1
 Interval = tuple[float, float]
@@ -39,6 +40,29 @@ class Phase(BaseModel):
     response: Percentiles | None
 
 
+class FaultCount(BaseModel):
+    """How often a kind of fault struck, and how often it hit its window."""
+
+    struck: int
+    hit: int
+
+
+class StoryLine(BaseModel):
+    """One chapter of the first incident of a cell; seconds since the trial's first event."""
+
+    model_config = ConfigDict(extra="allow")
+    t_s: float
+    what: str
+
+
+class Skip(BaseModel):
+    """A guard that could not be run under a scenario, and why."""
+
+    guard: str
+    scenario: str
+    reason: str
+
+
 class CellSummary(BaseModel):
     """One guard under one scenario. Checks of other packages may add fields."""
 
@@ -47,6 +71,7 @@ class CellSummary(BaseModel):
     scenario: str
     trials: int
     failures: list[str]
+    faults: dict[str, FaultCount] = Field(description="by kind; struck 0 where a fault of the scenario never came")
     verdict: Verdict
     expected: list[Verdict]
     as_expected: bool
@@ -56,6 +81,7 @@ class CellSummary(BaseModel):
     applications: int
     races: int
     raced_applications: int
+    races_missing: int = Field(description="raced applications that a `clean` still lacks")
     leaky_applications: int
     exposures: int
     exposed_applications: int
@@ -83,6 +109,7 @@ class CellSummary(BaseModel):
     convergence_ms: Spread
     latency_us: dict[str, Phase]
     throughput: float | None = Field(description="commits per second of load")
+    story: list[StoryLine]
 
 
 class Summary(BaseModel):
@@ -92,6 +119,8 @@ class Summary(BaseModel):
     suite: str
     complete: bool
     cells: list[CellSummary]
+    controls: list[ControlResult]
+    skipped: list[Skip]
 
 
 def json_schema() -> dict[str, Any]:

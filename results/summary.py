@@ -1,8 +1,10 @@
 """`summary.json`: every figure of a run, derived from its run directory and from nothing else."""
 
+import json
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,17 @@ from leases.registry import plugins
 from leases.verdict import Verdict
 from results.assumptions import broken_assumptions
 from results.checks import Check, Samples
+from results.controls import judge_controls
 from results.history import BadRunDirectory
 from results.latency import PHASES, SIDES, figures, histogram, merge
 from results.phases import phase_samples
 from results.schema import SCHEMA_VERSION, CellSummary, Spread
 from results.statistics import exact_interval, spread, upper_bound_of_zero
-from results.trial import Trial, read_facts, read_object, read_trial
+from results.story import story
+from results.trial import Trial, read_facts, read_object, read_trials
 from results.verdict import judge
+
+NO_COUNTS = ("trials", "races_missing")
 
 
 class CellData:
@@ -35,6 +41,20 @@ class CellData:
         self.counts: dict[str, int | None] = {}
         self.samples: dict[str, list[Samples]] = defaultdict(list)
         self.latency: dict[tuple[str, str], list[HdrHistogram]] = defaultdict(list)
+        self.faults: dict[str, dict[str, int]] = {}
+        self.story: list[dict[str, Any]] = []
+
+    def expect_faults(self, kinds: Iterable[str]) -> None:
+        """The faults that the scenario names: each is reported, also one that never struck."""
+        for kind in kinds:
+            self.faults.setdefault(kind, {"struck": 0, "hit": 0})
+
+    def add_faults(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take in what a trial's `faults.json` says."""
+        for row in rows:
+            count = self.faults.setdefault(row["fault"], {"struck": 0, "hit": 0})
+            count["struck"] += 1
+            count["hit"] += bool(row["hit"])
 
     def add_facts(self, facts: dict[str, Any]) -> None:
         """Take in what `trial.json` says."""
@@ -59,6 +79,8 @@ class CellData:
                 self.samples[name].append(values)
         for key, values_ns in phase_samples(trial).items():
             self.latency[key].append(histogram(values_ns))
+        if not self.story:
+            self.story = [asdict(chapter) for chapter in story(trial)]
 
     def summarise(self) -> dict[str, Any]:
         """The cell's object in `summary.json`."""
@@ -69,14 +91,17 @@ class CellData:
             "scenario": self.scenario,
             "trials": self.trials,
             "failures": self.failures,
+            "faults": self.faults,
             "verdict": verdict.value,
             "expected": self.expected,
             "as_expected": verdict.value in self.expected,
             **counts,
+            "races_missing": max(0, self.min_races - (counts["raced_applications"] or 0)),
             **_rates(counts),
             **{name: spread(np.concatenate(self.samples.get(name) or [np.array([])])) for name in self._sampled()},
             "latency_us": {phase: self._phase(phase) for phase in PHASES},
             "throughput": round(counts["commits"] / self.load_s, 1) if self.load_s else None,
+            "story": self.story,
         }
 
     def _sampled(self) -> list[str]:
@@ -92,8 +117,11 @@ class CellData:
 def summarise(run: Path) -> dict[str, Any]:
     """Derive the summary of a run directory from its trials. Raises BadRunDirectory naming the file."""
     suite = read_suite(run)
-    order = [(guard["name"], scenario["name"]) for scenario in suite["scenarios"] for guard in suite["guards"]]
+    order = [(guard, scenario["name"]) for scenario in suite["scenarios"] for guard in scenario["guards"]]
     cells = {key: CellData(*key) for key in order}
+    for scenario in suite["scenarios"]:
+        for guard in scenario["guards"]:
+            cells[guard, scenario["name"]].expect_faults(fault["kind"] for fault in scenario.get("faults", ()))
     finished = 0
     for folder in trial_folders(run):
         facts = read_facts(folder)
@@ -104,14 +132,33 @@ def summarise(run: Path) -> dict[str, Any]:
         if key not in cells:
             raise BadRunDirectory(f"{folder / 'trial.json'}: {key[0]} under {key[1]} is not in the run's suite")
         cells[key].add_facts(facts)
+        cells[key].add_faults(read_faults(folder))
         if facts["history"]:
-            cells[key].add(read_trial(folder))
+            for trial in read_trials(folder):
+                cells[key].add(trial)
+    summaries = [cell.summarise() for cell in cells.values() if cell.trials]
     return {
         "schema": SCHEMA_VERSION,
         "suite": suite["name"],
         "complete": finished == len(order) * suite["trials"],
-        "cells": [cell.summarise() for cell in cells.values() if cell.trials],
+        "cells": summaries,
+        "controls": judge_controls(suite["guards"], summaries),
+        "skipped": suite.get("skipped", []),
     }
+
+
+def read_faults(folder: Path) -> list[dict[str, Any]]:
+    """Read `faults.json` of a trial; empty where a trial failed before it was written. Raises BadRunDirectory."""
+    path = folder / "faults.json"
+    if not path.exists():
+        return []
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and {"fault", "hit"} <= set(row) for row in rows):
+        raise BadRunDirectory(f"{path}: holds no list of faults")
+    return rows
 
 
 def read_suite(run: Path) -> dict[str, Any]:
@@ -185,4 +232,4 @@ def _checks() -> list[Check]:
 def _count_names() -> list[str]:
     """The counts that every cell has, also one whose trials left no history."""
     fields = CellSummary.model_fields
-    return [name for name, field in fields.items() if field.annotation in (int, int | None) and name != "trials"]
+    return [name for name, field in fields.items() if field.annotation in (int, int | None) and name not in NO_COUNTS]

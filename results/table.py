@@ -18,6 +18,16 @@ def tables(summary: dict[str, Any]) -> Iterable[Table]:
     return (_table(name, [cell for cell in summary["cells"] if cell["scenario"] == name]) for name in scenarios)
 
 
+def stories(summary: dict[str, Any]) -> Iterable[str]:
+    """The first incident of each cell in which an endpoint became empty or a cell was wedged, told with its times."""
+    for cell in summary["cells"]:
+        if not (cell["dangling"] or cell["wedged"]) or not cell["story"]:
+            continue
+        yield f"{cell['guard']} under {cell['scenario']}, its first incident:"
+        yield from (f"  {chapter['t_s']:8.3f} s  {chapter['what']}" for chapter in cell["story"])
+        yield ""
+
+
 def _table(scenario: str, cells: list[dict[str, Any]]) -> Table:
     table = Table(title=escape(scenario), title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("guard")

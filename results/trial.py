@@ -1,6 +1,8 @@
 """One trial of a run directory, read back: what the checks look at."""
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +21,7 @@ KEYS = frozenset(
         "scenario",
         "status",
         "history",
+        "cells",
         "endpoints",
         "enactors",
         "min_races",
@@ -29,9 +32,15 @@ KEYS = frozenset(
 """What `trial.json` holds from its first writing on, also of a trial that was cut off."""
 
 
+LIFE = re.compile(r"(?P<process>.+?)(\+\d+)?")
+"""A process's name, and how often another had taken its place before: `enactor-1`, `enactor-1+1`."""
+PARTS = ("-renewer", "-proxy")
+"""What belongs to a process and keeps a journal of its own."""
+
+
 @dataclass(frozen=True)
 class Trial:
-    """A finished trial: its facts (`trial.json`), its history and its journal."""
+    """One cell of a finished trial: the facts (`trial.json` and the `cell`), its history and its journal."""
 
     facts: dict[str, Any]
     events: Events
@@ -39,11 +48,23 @@ class Trial:
 
     @cached_property
     def process_enactor(self) -> Ints:
-        """Per journal row the enactor's number; -1 for the planner. A renewer belongs to its enactor."""
-        names = list(self.journal["process"].cat.categories)
+        """Per journal row the enactor's number; -1 for planner, operator and harness.
+
+        A renewer belongs to its enactor, and so does what took the place of a killed one.
+        """
         numbers = {name: code for code, name in enumerate(self.events.enactors)}
-        lookup = np.array([numbers.get(name.removesuffix("-renewer"), -1) for name in names], dtype=np.int64)
-        return lookup[self.journal["process"].cat.codes.to_numpy()]
+        return self._per_process(lambda life: numbers.get(_process(life), -1))
+
+    @cached_property
+    def life(self) -> Ints:
+        """Per journal row a number for the life of its process: from its start to its end or SIGKILL."""
+        lives: dict[str, int] = {}
+        return self._per_process(lambda life: lives.setdefault(life, len(lives)))
+
+    def _per_process(self, number: Callable[[str], int]) -> Ints:
+        process = self.journal["process"].cat
+        lookup = np.array([number(_life(name)) for name in process.categories] or [-1], dtype=np.int64)
+        return lookup[process.codes.to_numpy()]
 
     def rows(self, kind: Kind, outcome: Outcome | None = None) -> Any:
         """The mask of the journal rows of `kind` (with `outcome`)."""
@@ -79,8 +100,35 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
-def read_trial(folder: Path) -> Trial:
-    """Read a trial folder. Raises BadRunDirectory naming the file."""
+def read_trials(folder: Path) -> list[Trial]:
+    """Read a trial folder, one Trial a cell. Raises BadRunDirectory naming the file.
+
+    What the harness itself did is in the journal of a trial's only cell, and in none where there are several.
+    """
     facts = read_facts(folder)
-    events = read_events(folder / "history.parquet", facts["endpoints"], facts["enactors"])
-    return Trial(facts, events, read_journal(folder / "journal.parquet"))
+    history, cells = folder / "history.parquet", facts["cells"]
+    names = (facts["endpoints"], facts["enactors"])
+    journal = read_journal(folder / "journal.parquet")
+    if len(cells) == 1:
+        return [Trial(facts | {"cell": cells[0]}, read_events(history, *names), journal)]
+    return [
+        Trial(
+            facts | {"cell": cell},
+            read_events(history, *names, cell),
+            journal[journal["cell"] == cell].reset_index(drop=True),
+        )
+        for cell in cells
+    ]
+
+
+def _life(name: str) -> str:
+    """The process's life that a journal of this name belongs to."""
+    for part in PARTS:
+        name = name.removesuffix(part)
+    return name
+
+
+def _process(life: str) -> str:
+    match = LIFE.fullmatch(life)
+    assert match is not None
+    return match["process"]

@@ -1,12 +1,20 @@
-"""Executes operations one after the other: the one place where each is timed and journalled."""
+"""Executes operations one after the other: the one place where each is timed, journalled and struck by faults.
 
+Where a fault says so, the process is stopped, killed or held up at the boundary of an operation.
+"""
+
+import os
+import signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from random import Random
 from time import perf_counter_ns, sleep
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from bench.faults import Strike
+from bench.faults import Action, Boundary, Delay, Kill, Pause, Strike, Thread, Victim
 from bench.suite import Load
 from enactors.operations import (
     UNKNOWN,
@@ -25,7 +33,7 @@ from enactors.operations import (
 from enactors.plan import CELL_LEASE, Cell
 from enactors.store.keys import Keys
 from enactors.store.redis_store import RedisStore
-from enactors.store.wire import ReplyUnknown, Wire
+from enactors.store.wire import ReplyUnknown, ServerDown, Wire
 from leases.guard import Guard
 from leases.lease import Lease
 from leases.manager import Library
@@ -35,48 +43,103 @@ from results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal,
 Carried = TypeVar("Carried")
 Step = tuple[Kind, Callable[[Any, int], Any]]
 """What a record of an operation says that it is, and how it is done (given its attempt number)."""
+ATTEMPTS_OF_A_LIFE = 1 << 32
+"""Attempt numbers of a process that took the place of a killed one begin that much higher."""
+AFTER_OUTAGE_S = 0.002
+"""Before a process goes on without the answer of a server that is away."""
+
+
+class Role(StrEnum):
+    """Which program a process runs."""
+
+    PLANNER = "planner"
+    ENACTOR = "enactor"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
     """All that one process needs to know."""
 
+    role: Role
     name: str
+    """Unique in its cell: the client's name in the history."""
     url: str
+    lease_url: str
     keys: Keys
     cell: Cell
     guard: Guard
+    ttl_ms: int
+    """The time to live of the guard's leases; what pauses are measured by also where there is no lease."""
     load: Load
-    strikes: tuple[Strike, ...]
+    strikes: tuple[Strike | None, ...]
+    """The scenario's faults; None for one that takes no part in this trial."""
     seed: int
-    journal: Path
+    folder: Path
     cpus: tuple[int, ...]
-    timeout_s: float
-    enactor: int | None = None
-    """The enactor's number; None for the planner."""
+    outages: bool = False
+    """Whether a server may be away for a while: what it would have answered is then unknown."""
+    enactor: int = 0
+    life: int = 0
+    """How many processes had this one's place before it, and were killed."""
+
+    @property
+    def process(self) -> str:
+        """Unique in its trial: `c0.enactor-1`."""
+        return f"{self.cell.name}.{self.name}"
+
+    def journal(self, program: str = "") -> Path:
+        """Where this life of the process, or a second program of it, keeps its journal."""
+        life = f"+{self.life}" if self.life else ""
+        return self.folder / f"{self.process}{life}{program}.journal"
+
+
+class Line:
+    """The process's line to its supervisor: any thread may speak, one at a time."""
+
+    def __init__(self, control: Any) -> None:
+        self._control = control
+        self._lock = threading.Lock()
+
+    def say(self, *message: Any) -> None:
+        """Send a message."""
+        with self._lock:
+            self._control.send(message)
+
+    def last_word(self, *message: Any) -> None:
+        """Send a message; no thread can speak after it, so that none is cut off in the middle."""
+        self._lock.acquire()
+        self._control.send(message)
 
 
 class Executor:
     """Drives programs: times and journals each operation, and sends its result back."""
 
-    def __init__(self, spec: ProcessSpec, journal_path: Path) -> None:
+    def __init__(self, spec: ProcessSpec, thread: Thread, line: Line) -> None:
         self.spec = spec
-        self.wire = Wire(spec.url, spec.timeout_s)
+        self._thread, self._line = thread, line
+        timeout_s, retries = spec.load.timeout_ms / 1000, spec.load.client_retries
+        self.wire = Wire(spec.url, timeout_s, retries)
         self.store = RedisStore(self.wire, spec.keys, spec.cell, spec.name)
-        self.journal = Journal(journal_path)
-        self._attempt = 0
+        self.leases = self.store
+        if spec.lease_url != spec.url:
+            self.leases = RedisStore(Wire(spec.lease_url, timeout_s, retries), spec.keys, spec.cell, spec.name)
+        self.journal = Journal(spec.journal("-renewer" if thread is Thread.RENEWER else ""))
+        self._attempt = spec.life * ATTEMPTS_OF_A_LIFE
         self._due_ns = 0
         self._service_ns = 0
+        self._skew_ms = 0.0
         self.numbers = {name: number for number, name in enumerate(spec.cell.endpoints)}
         self.numbers[CELL_LEASE] = CELL_RESOURCE
         self._library: Library | None = None
         library = spec.guard.library
         if library is not None:
-            self._library = library.connect(spec.url, spec.timeout_s)
+            self._library = library.connect(spec.lease_url, timeout_s)
         self.steps: dict[type[Any], Step] = {
-            RenewLease: (Kind.RENEW, lambda step, attempt: self.store.renew(step.lease, attempt)),
+            RenewLease: (Kind.RENEW, lambda step, attempt: self.leases.renew(step.lease, attempt)),
         }
         self.quiet: dict[type[Any], Callable[[Any], Any]] = {Sleep: self._sleep}
+        self._boundaries = self._arm_faults()
 
     def drive(self, program: Program[Carried]) -> Carried:
         """Run one activity to its end and return what it carries on."""
@@ -89,7 +152,20 @@ class Executor:
             return carried
 
     def execute(self, step: Operation) -> Any:
-        """Execute one operation: the one place through which every one of them passes."""
+        """Execute one operation, with what the faults do before and after it."""
+        if not self._boundaries:
+            return self._execute(step)
+        self._strike("before", step)
+        result = self._execute(step)
+        self._strike("after", step)
+        return result
+
+    def calm(self) -> None:
+        """From now on no fault strikes here."""
+        self._boundaries = []
+
+    def _execute(self, step: Operation) -> Any:
+        """Time and journal one operation: the one place through which every one of them passes."""
         known = self.steps.get(type(step)) or self._library_step(step)
         if known is None:
             return self.quiet[type(step)](step)
@@ -113,6 +189,11 @@ class Executor:
             result = run(step, attempt)
         except ReplyUnknown:
             result = UNKNOWN
+        except ServerDown:
+            if not self.spec.outages:
+                raise
+            sleep(AFTER_OUTAGE_S)
+            result = UNKNOWN
         end = perf_counter_ns()
         self.journal.end(end, self._service_ns or end - start, *_numbers(result))
         return result
@@ -121,12 +202,64 @@ class Executor:
         """Close journal and connections."""
         self.journal.close()
         self.wire.close()
+        self.leases.wire.close()
         if self._library is not None:
             self._library.close()
 
     def _library_step(self, step: Operation) -> Step | None:
         """A library's call is journalled as the operation of our own that it stands for."""
         return (self.steps[type(step.call)][0], self._call_library) if type(step) is CallLibrary else None
+
+    def _arm_faults(self) -> list[tuple[int, Boundary]]:
+        spec = self.spec
+        if spec.role is not Role.ENACTOR:
+            return []
+        victim = Victim(spec.process, spec.enactor, spec.ttl_ms, self._thread)
+        armed = []
+        for number, strike in enumerate(spec.strikes):
+            rng = Random(f"{spec.seed} {spec.life} {self._thread} {number}")
+            boundary = strike.boundary(victim, rng) if strike is not None else None
+            if boundary is not None:
+                armed.append((number, boundary))
+        return armed
+
+    def _strike(self, side: str, step: Operation) -> None:
+        for number, boundary in self._boundaries:
+            action = boundary(side, step)
+            if action is not None:
+                self._suffer(number, action)
+
+    def _suffer(self, number: int, action: Action) -> None:
+        """Do what a fault asks, and journal it: `attempt` is the fault's number, `seen` the asked microseconds."""
+        start = perf_counter_ns()
+        if isinstance(action, Kill):
+            self._die(number, action, start)
+        kind = {Pause: Kind.PAUSE, Delay: Kind.DELAY}.get(type(action), Kind.FAULT)
+        self.journal.begin(kind, start, 0, number, 0, 0, NO_ENDPOINT)
+        if isinstance(action, Pause):
+            self._line.say("paused", action.ms)
+            # To this thread: it stops on return from the call, and the whole process with it.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+            self._line.say("resumed")
+        elif isinstance(action, Delay):
+            self._hold(action.ms)
+        else:
+            self._skew_ms = action.ms
+        end = perf_counter_ns()
+        self.journal.end(end, end - start, int(action.ms * 1000), 0, journal.Outcome.DONE, 0)
+
+    def _hold(self, ms: float) -> None:
+        """Hold this thread up."""
+        sleep(ms / 1000)
+
+    def _die(self, number: int, action: Kill, start: int) -> NoReturn:
+        """Say so and go. The record is complete before: nothing can be written after."""
+        self._line.last_word("dies", action.restart_ms)
+        self.journal.begin(Kind.KILL, start, 0, number, 0, 0, NO_ENDPOINT)
+        end = perf_counter_ns()
+        self.journal.end(end, end - start, int((action.restart_ms or 0.0) * 1000), 0, journal.Outcome.DONE, 0)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("SIGKILL was survived")
 
     def _sleep(self, step: Sleep) -> None:
         sleep(step.ms / 1000)

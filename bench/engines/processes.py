@@ -1,25 +1,25 @@
 """The engine `processes`: real operating-system processes, real time, real signals. The supervisor's side.
 
-The supervisor starts one process a program, lets all begin at one instant, ends each pause that a fault began,
-and sees to it that none is left, stopped or running, however the trial ends.
+The supervisor starts one process a program, lets all begin at one instant, ends each pause that a fault began, gives
+one that a fault killed its successor, and sees to it that none is left, stopped or running, however the trial ends.
 """
 
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from time import perf_counter_ns
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import multiprocess
 import multiprocess.forkserver
 import multiprocess.resource_tracker
 import psutil
 
-from bench.engines.executor import ProcessSpec
+from bench.engines.executor import ProcessSpec, Role
 from bench.engines.preload import HARNESS_VARIABLE
 from bench.engines.worker import main
 from bench.reaper import reaper
@@ -32,6 +32,8 @@ STOP_GRACE_S = 5.0
 CONTINUE_AGAIN_S = 0.05
 """A SIGCONT that overtook its SIGSTOP is lost: it is sent again until the process says that it goes on."""
 WATCH_EVERY_S = 0.02
+MAX_LIVES = 256
+"""How many processes may have one place, one after the other; their attempt numbers have room for that many."""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -68,6 +70,18 @@ class Report:
     processes: list[dict[str, Any]] = field(default_factory=list)
 
 
+class Watch(Protocol):
+    """Looks on while the load goes on, and says goodbye at its end."""
+
+    def look(self, elapsed_s: float, figures: Figures) -> None:
+        """Called many times a second with the load's elapsed seconds."""
+        ...
+
+    def load_is_over(self) -> None:
+        """Called once, before the endpoints are given time to settle."""
+        ...
+
+
 class Member:
     """One process of the crew."""
 
@@ -80,14 +94,23 @@ class Member:
         reaper().watch_process(self.process.pid)
         self.handle = psutil.Process(self.process.pid)
         self.view: LiveView | None = None
-        self.ready = self.done = False
+        self.ready = self.done = self.ended = False
         self.continue_at: float | None = None
+        self.held = False
+        """Stopped from outside, until it is resumed."""
+        self.dies = False
+        """It said that a fault kills it."""
+        self.restart_ms: float | None = None
+        self.born_again_at: float | None = None
 
     def show(self, figure: int) -> int:
-        return self.view[figure] if self.view else 0
+        return self.view[figure] if self.view and not self.ended else 0
 
     def end(self) -> None:
         """Kill it if it still lives, stopped or not, and let go of everything."""
+        if self.ended:
+            return
+        self.ended = True
         if self.process.is_alive():
             self.process.kill()
         self.process.join(STOP_GRACE_S)
@@ -103,14 +126,17 @@ class Crew:
     def __init__(self, specs: Sequence[ProcessSpec], report: Report) -> None:
         self._specs = specs
         self._members: list[Member] = []
+        self._buried = Figures()
+        self._context: Any = None
+        self._told: dict[Role, list[tuple[Any, ...]]] = {role: [] for role in Role}
         self.report = report
 
     def __enter__(self) -> Self:
         try:
-            context = _running_forkserver()
+            self._context = running_forkserver()
             for spec in self._specs:
-                with _undisturbed():
-                    self._members.append(Member(context, spec))
+                with undisturbed():
+                    self._members.append(Member(self._context, spec))
             ready = "the processes were not ready"
             self._until(lambda: all(member.ready for member in self._members), READY_WITHIN_S, ready)
         except BaseException:
@@ -121,35 +147,69 @@ class Crew:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def run(self, timing: Timing, watch: Callable[[float, Figures], None]) -> None:
-        """Run load, settling and stop. `watch` is called many times a second with the load's elapsed seconds.
-
-        Raises ProcessFailed as soon as a process does.
-        """
+    def run(self, timing: Timing, watch: Watch) -> None:
+        """Run load, settling and stop. Raises ProcessFailed as soon as a process fails."""
         start = self.report.start_ns = perf_counter_ns() + START_MARGIN_NS
-        self._tell(self._members, ("start", start))
+        self._tell(("start", start), *Role)
         while not self._load_is_over(timing):
             self._attend(WATCH_EVERY_S)
-            watch((perf_counter_ns() - start) / 1e9, self.figures())
-        planner, enactors = self._members[0], self._members[1:]
-        self._tell([planner], ("stop",))
-        self._until(lambda: planner.done, STOP_GRACE_S, "the planner did not stop")
+            watch.look((perf_counter_ns() - start) / 1e9, self.figures())
+        watch.load_is_over()
+        self._tell(("calm",), Role.ENACTOR, Role.OPERATOR)
+        self._tell(("stop",), Role.PLANNER)
+        planners = self._of(Role.PLANNER)
+        self._until(lambda: all(planner.done for planner in planners), STOP_GRACE_S, "a planner did not stop")
         self.report.load_end_ns = perf_counter_ns()
         settled = time.monotonic() + timing.settle_s
-        while not self._quiet(enactors, planner.show(Live.VERSION)) and time.monotonic() < settled:
+        while not self._quiet() and time.monotonic() < settled:
             self._attend(WATCH_EVERY_S / 4)
-        self._tell(enactors, ("stop",))
-        self._until(lambda: all(member.done for member in self._members), STOP_GRACE_S, "an enactor did not stop")
+        self._tell(("stop",), Role.ENACTOR, Role.OPERATOR)
+        self._until(self._all_done, STOP_GRACE_S, "an enactor did not stop")
         self.report.end_ns = perf_counter_ns()
 
     def figures(self) -> Figures:
         """Sum what the enactors' journals show."""
-        total = Figures()
-        for member in self._members[1:]:
-            total.commits += member.show(Live.COMMITS)
-            total.stale += member.show(Live.STALE)
-            total.raced_applications += member.show(Live.RACED_APPLICATIONS)
+        total = replace(self._buried)
+        for member in self._of(Role.ENACTOR):
+            _add(total, member)
         return total
+
+    def suspend(self, process: str) -> bool:
+        """Stop a process (SIGSTOP) and wait until it stands; False if it is gone."""
+        for member in self._members:
+            if member.spec.process == process and not member.done and not member.dies:
+                member.held = True
+                member.handle.suspend()
+                return self._stands_still(member)
+        return False
+
+    def resume(self, process: str) -> None:
+        """Let a process go on, unless a pause of its own holds it."""
+        for member in self._members:
+            if member.spec.process == process and member.held:
+                member.held = False
+                if member.continue_at is None and not member.done and not member.dies:
+                    with suppress(psutil.NoSuchProcess):
+                        member.handle.resume()
+
+    def _of(self, *roles: Role) -> list[Member]:
+        return [member for member in self._members if member.spec.role in roles]
+
+    def _tell(self, order: tuple[Any, ...], *roles: Role) -> None:
+        """Give an order to all processes of these roles; one that is born later hears it as it begins."""
+        for role in roles:
+            self._told[role].append(order)
+        for member in self._of(*roles):
+            if member.ready and not member.done and not member.dies:
+                self._send(member, order)
+
+    @staticmethod
+    def _send(member: Member, order: tuple[Any, ...]) -> None:
+        with suppress(OSError):  # it has ended: why, is heard of elsewhere
+            member.control.send(order)
+
+    def _all_done(self) -> bool:
+        return all(member.done for member in self._members)
 
     def _load_is_over(self, timing: Timing) -> bool:
         elapsed = (perf_counter_ns() - self.report.start_ns) / 1e9
@@ -157,34 +217,38 @@ class Crew:
             return False
         return elapsed >= timing.longest_s or self.figures().raced_applications >= timing.min_races
 
-    def _quiet(self, enactors: Sequence[Member], last: int) -> bool:
+    def _quiet(self) -> bool:
+        """Whether every enactor has seen its cell's last plan in force, and waits for another one."""
+        last: dict[str, int] = {}
+        for publisher in self._of(Role.PLANNER, Role.OPERATOR):
+            cell = publisher.spec.cell.name
+            last[cell] = max(last.get(cell, 0), publisher.show(Live.VERSION))
         return all(
-            member.continue_at is None and member.show(Live.STATE) == State.IDLE and member.show(Live.VERSION) >= last
-            for member in enactors
+            member.done
+            or (
+                member.continue_at is None
+                and member.show(Live.STATE) == State.IDLE
+                and member.show(Live.VERSION) >= last[member.spec.cell.name]
+            )
+            for member in self._of(Role.ENACTOR)
         )
 
     def _until(self, reached: Callable[[], bool], within_s: float, otherwise: str) -> None:
         deadline = time.monotonic() + within_s
         while not reached():
-            if any(member.continue_at is not None for member in self._members):
+            if any(member.continue_at is not None or member.born_again_at is not None for member in self._members):
                 deadline = time.monotonic() + within_s
             if time.monotonic() > deadline:
                 raise ProcessFailed(f"{otherwise} within {within_s:.0f} s")
             self._attend(WATCH_EVERY_S)
 
-    @staticmethod
-    def _tell(members: Sequence[Member], order: tuple[Any, ...]) -> None:
-        for member in members:
-            try:
-                member.control.send(order)
-            except OSError as error:
-                raise ProcessFailed(f"{member.spec.name} is gone") from error
-
     def _attend(self, within_s: float) -> None:
         """Wait for news of any process, at most `within_s`, and end the pauses that are due."""
         now = time.monotonic()
-        due = [member.continue_at - now for member in self._members if member.continue_at is not None]
-        living = [member for member in self._members if not member.done]
+        pauses = [member.continue_at for member in self._members if not member.held]
+        births = [member.born_again_at for member in self._members]
+        due = [instant - now for instant in (*pauses, *births) if instant is not None]
+        living = [member for member in self._members if not member.done and member.born_again_at is None]
         sources: dict[Any, Member] = {member.control: member for member in living}
         sources |= {member.process.sentinel: member for member in living}
         news = wait(list(sources), max(0.0, min([within_s, *due])))
@@ -192,22 +256,35 @@ class Crew:
             member = sources[source]
             if source is member.control:
                 self._hear(member)
+            elif member.dies:
+                self._bury(member)
             elif not member.done and not member.control.poll(0):
                 raise ProcessFailed(f"{member.spec.name} {_ending(member.process.exitcode)}")
         self._continue_those_due()
+        self._bear_those_due()
 
     def _hear(self, member: Member) -> None:
         try:
             news = member.control.recv()
         except (EOFError, OSError):
+            if member.dies:
+                self._bury(member)
+                return
             raise _died(member) from None
         if news[0] == "ready":
             member.ready = True
-            member.view = LiveView(member.spec.journal)
-            self.report.processes.append({"name": member.spec.name, "pid": news[1], "affinity": news[2]})
+            member.view = LiveView(member.spec.journal())
+            process = {"name": member.spec.process, "life": member.spec.life, "pid": news[1], "affinity": news[2]}
+            self.report.processes.append(process)
+            for order in self._told[member.spec.role]:
+                self._send(member, order)
+        elif news[0] == "dies":
+            member.dies = True
+            member.restart_ms = news[1]
         elif news[0] == "paused":
-            self._until_stopped(member)
-            member.continue_at = time.monotonic() + news[1] / 1000
+            # A pause is counted from the moment that the kernel shows the process as stopped.
+            if self._stands_still(member):
+                member.continue_at = time.monotonic() + news[1] / 1000
         elif news[0] == "resumed":
             member.continue_at = None
         elif news[0] == "done":
@@ -216,30 +293,50 @@ class Crew:
             raise ProcessFailed(f"{member.spec.name}: {news[1]}")
 
     @staticmethod
-    def _until_stopped(member: Member) -> None:
-        """The pause is counted from the moment that the kernel shows the process as stopped."""
+    def _stands_still(member: Member) -> bool:
+        """Wait until the kernel shows the process as stopped; False if it ended instead. Raises ProcessFailed."""
         deadline = time.monotonic() + STOPPED_WITHIN_S
-        try:
-            while member.handle.status() != psutil.STATUS_STOPPED:
+        with suppress(psutil.NoSuchProcess):
+            while (status := member.handle.status()) not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+                if status == psutil.STATUS_STOPPED:
+                    return True
                 if time.monotonic() > deadline:
-                    raise ProcessFailed(f"{member.spec.name} said that it stops, and did not")
+                    raise ProcessFailed(f"{member.spec.name} was to stop, and did not")
                 time.sleep(0.0001)
-        except psutil.NoSuchProcess:
-            raise _died(member) from None
+        return False
+
+    def _bury(self, member: Member) -> None:
+        """A process that a fault killed is gone, for good or until its successor is due."""
+        if member.born_again_at is not None or member.done:
+            return
+        _add(self._buried, member)
+        member.end()
+        member.continue_at = None
+        if member.restart_ms is None:
+            member.done = True
+        elif member.spec.life + 1 >= MAX_LIVES:
+            raise ProcessFailed(f"{member.spec.name} was killed {MAX_LIVES} times: let the fault strike more seldom")
+        else:
+            member.born_again_at = time.monotonic() + member.restart_ms / 1000
+
+    def _bear_those_due(self) -> None:
+        now = time.monotonic()
+        for place, member in enumerate(self._members):
+            if member.born_again_at is not None and now >= member.born_again_at:
+                with undisturbed():
+                    self._members[place] = Member(self._context, replace(member.spec, life=member.spec.life + 1))
 
     def _continue_those_due(self) -> None:
         now = time.monotonic()
         for member in self._members:
-            if member.continue_at is not None and now >= member.continue_at:
-                try:
+            if member.continue_at is not None and now >= member.continue_at and not member.held:
+                with suppress(psutil.NoSuchProcess):  # its end is heard of elsewhere
                     member.handle.resume()
-                except psutil.NoSuchProcess:
-                    raise _died(member) from None
                 member.continue_at = now + CONTINUE_AGAIN_S
 
     def _end(self) -> None:
         for member in self._members:
-            if member.process.is_alive():
+            if not member.ended and member.process.is_alive():
                 member.process.kill()
         for member in self._members:
             member.end()
@@ -253,7 +350,7 @@ def forkserver() -> Any:
     return context
 
 
-def _running_forkserver() -> Any:
+def running_forkserver() -> Any:
     """The same context, with its server running: Ctrl-C goes to the whole process group, and is not for it."""
     context = forkserver()
     multiprocess.resource_tracker.ensure_running()
@@ -266,7 +363,7 @@ def _running_forkserver() -> Any:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Hold back an interrupt until the end: one amid a start would leave the forkserver with half a request."""
     came: list[int] = []
     before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
@@ -277,6 +374,15 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
     if came:
         signal.raise_signal(came[0])
+
+
+def _add(total: Figures, member: Member) -> None:
+    """Add what a member's journal shows; nothing once it was closed."""
+    if member.ended:
+        return
+    total.commits += member.show(Live.COMMITS)
+    total.stale += member.show(Live.STALE)
+    total.raced_applications += member.show(Live.RACED_APPLICATIONS)
 
 
 def _died(member: Member) -> ProcessFailed:

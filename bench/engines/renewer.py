@@ -3,7 +3,8 @@
 import threading
 from queue import SimpleQueue
 
-from bench.engines.executor import Executor, ProcessSpec
+from bench.engines.executor import Executor, Line, ProcessSpec
+from bench.faults import Thread
 from enactors.operations import Operation, Sleep
 from leases.lease import Lease
 from leases.renewal import keep_alive
@@ -15,19 +16,18 @@ RENEWER_ATTEMPTS = 1 << 40
 class Renewer(Executor):
     """The second program of an enactor: a thread, a connection and a journal of its own."""
 
-    def __init__(self, spec: ProcessSpec) -> None:
-        path = spec.journal.with_name(f"{spec.journal.stem}-renewer{spec.journal.suffix}")
-        super().__init__(spec, path)
-        self._attempt = RENEWER_ATTEMPTS
+    def __init__(self, spec: ProcessSpec, line: Line) -> None:
+        self._stop = threading.Event()
+        super().__init__(spec, Thread.RENEWER, line)
+        self._attempt += RENEWER_ATTEMPTS
         self._told: set[int] = set()
         self._error: Exception | None = None
-        self._stop = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
         self._work: SimpleQueue[Lease | None] = SimpleQueue()
         self.quiet = {Sleep: lambda step: self._stop.wait(step.ms / 1000)}
-        self._thread = threading.Thread(target=self._run, name="renewer", daemon=True)
-        self._thread.start()
+        self._runner = threading.Thread(target=self._run, name="renewer", daemon=True)
+        self._runner.start()
 
     def start(self, lease: Lease) -> None:
         """Begin to renew `lease`; the one before must have been stopped."""
@@ -51,8 +51,12 @@ class Renewer(Executor):
         """End the thread."""
         self._stop.set()
         self._work.put(None)
-        self._thread.join()
+        self._runner.join()
         super().close()
+
+    def _hold(self, ms: float) -> None:
+        """A thread that is held up does not hold up its worker: it ends when the renewal is to end."""
+        self._stop.wait(ms / 1000)
 
     def _run(self) -> None:
         while (lease := self._work.get()) is not None:

@@ -1,23 +1,20 @@
-"""The child's side of the engine `processes`: one process, one program.
-
-Where a fault says so, the process is stopped or delayed at the boundary of an operation.
-"""
+"""The child's side of the engine `processes`: one process, one program."""
 
 import os
 import signal
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from math import log
 from random import Random
 from secrets import token_hex
-from time import perf_counter_ns, sleep
+from time import perf_counter_ns, sleep, time
 from typing import Any
 
-from bench.engines.executor import Executor, ProcessSpec
+from bench.engines.executor import Executor, Line, ProcessSpec, Role
 from bench.engines.renewer import Renewer
 from bench.engines.tether import die_with_parent
-from bench.faults import Action, Boundary, Pause, Victim
+from bench.faults import Thread
 from bench.suite import Arrivals
 from enactors.enactor import Enactor, EnactorState
 from enactors.operations import (
@@ -30,21 +27,26 @@ from enactors.operations import (
     Done,
     Finish,
     ListPlans,
-    Operation,
     Outcome,
     Publish,
     ReadEndpoint,
     Refused,
     RegisterFence,
     ReleaseLease,
+    ReleaseUnchecked,
+    Repair,
+    Resolve,
+    Sleep,
     StartRenewal,
     StopRenewal,
+    TakeExpired,
     ValidateLease,
     Withdraw,
     Work,
 )
+from enactors.operator import Operator, OperatorState
 from enactors.planner import PlannerState, publish_next
-from leases.lease import Lease
+from leases.lease import Lease, Wait
 from results.journal import NO_ENDPOINT, Kind, Live, State
 from results.journal import Outcome as Came
 
@@ -105,28 +107,32 @@ class Worker(Executor):
     """Runs the planner or an enactor."""
 
     def __init__(self, spec: ProcessSpec, control: Any) -> None:
-        super().__init__(spec, spec.journal)
+        line = Line(control)
+        super().__init__(spec, Thread.WORKER, line)
         self._control = control
-        self._rng = Random(spec.seed)
+        self._rng = Random(spec.seed + spec.life)
         self._start_ns = 0
         self._due = due_times(spec.load.planner, Random(spec.seed + 1))
         self._plan_since_ns = 0
         self._raced_version = 0
         self._live = dict.fromkeys((Live.COMMITS, Live.STALE, Live.RACED_APPLICATIONS), 0)
-        self._stopping = False
-        self._renewer = Renewer(spec) if spec.enactor is not None and spec.guard.renewed else None
-        self._boundaries = self._arm_faults()
+        self._stopping = self._calm = False
+        self._renewer = Renewer(spec, line) if spec.role is Role.ENACTOR and spec.guard.renewed else None
         self.steps |= {
             AwaitPlan: (Kind.DISCOVER, self._await_plan),
             AcquireLease: (Kind.ACQUIRE, self._acquire),
             ReadEndpoint: (Kind.CHECK, lambda step, _: self.store.read(step.endpoint, watch=step.watch)),
             RegisterFence: (Kind.CHECK, self.store.register_fence),
             Commit: (Kind.COMMIT, self._commit),
-            ReleaseLease: (Kind.RELEASE, lambda step, attempt: self.store.release(step.lease, attempt)),
-            ValidateLease: (Kind.VALIDATE, lambda step, _: self.store.validate(step.lease)),
+            TakeExpired: (Kind.ACQUIRE, self._take_expired),
+            ReleaseUnchecked: (Kind.RELEASE, lambda step, attempt: self.leases.release_unchecked(step.lease, attempt)),
+            ReleaseLease: (Kind.RELEASE, lambda step, attempt: self.leases.release(step.lease, attempt)),
+            ValidateLease: (Kind.VALIDATE, lambda step, _: self.leases.validate(step.lease)),
             ListPlans: (Kind.CLEAN, lambda _step, _: self.store.plans()),
             DeletePlan: (Kind.CLEAN, self.store.delete),
             Publish: (Kind.PUBLISH, self._publish),
+            Resolve: (Kind.RESOLVE, lambda step, _: self.store.resolve(step.endpoint)),
+            Repair: (Kind.REPAIR, self.store.repair),
         }
         if spec.load.work.median_ms > 0:
             self.steps[Work] = (Kind.WORK, self._work)
@@ -144,26 +150,7 @@ class Worker(Executor):
         """Run activities from the agreed start until told to stop."""
         self._start_ns = start_ns
         self.journal.show(Live.STATE, State.WORKING)
-        if self.spec.enactor is None:
-            planner = PlannerState()
-            while not self._stopping:
-                planner = self.drive(publish_next(planner))
-            return
-        count, enactors = len(self.spec.cell.endpoints), self.spec.load.enactors
-        enactor = Enactor(self.spec.cell, self.spec.guard, self.spec.enactor * count // enactors)
-        state = EnactorState()
-        while not self._told_to_stop():
-            state = self.drive(enactor.next_activity(state))
-            self.journal.show(Live.VERSION, state.finished)
-
-    def execute(self, step: Operation) -> Any:
-        """Execute one operation, with what the faults do before and after it."""
-        if not self._boundaries:
-            return super().execute(step)
-        self._strike("before", step)
-        result = super().execute(step)
-        self._strike("after", step)
-        return result
+        {Role.PLANNER: self._plan, Role.ENACTOR: self._enact, Role.OPERATOR: self._operate}[self.spec.role]()
 
     def close(self) -> None:
         """End the renewer, then the rest."""
@@ -171,41 +158,41 @@ class Worker(Executor):
             self._renewer.close()
         super().close()
 
-    def _arm_faults(self) -> list[tuple[int, Boundary]]:
-        if self.spec.enactor is None:
-            return []
-        victim = Victim(self.spec.name, self.spec.enactor, self.spec.guard.ttl_ms)
-        armed = []
-        for number, strike in enumerate(self.spec.strikes):
-            boundary = strike.boundary(victim, Random(self.spec.seed + 100 + number))
-            if boundary is not None:
-                armed.append((number, boundary))
-        return armed
+    def _plan(self) -> None:
+        state = PlannerState()
+        while not self._stopping:
+            state = self.drive(publish_next(state))
 
-    def _strike(self, when: str, step: Operation) -> None:
-        for number, boundary in self._boundaries:
-            action = boundary(when, step)
-            if action is not None:
-                self._suffer(number, action)
+    def _enact(self) -> None:
+        count, enactors = len(self.spec.cell.endpoints), self.spec.load.enactors
+        enactor = Enactor(self.spec.cell, self.spec.guard, self.spec.enactor * count // enactors)
+        state = EnactorState()
+        while not self._told_to_stop():
+            state = self.drive(enactor.next_activity(state))
+            self.journal.show(Live.VERSION, state.finished)
 
-    def _suffer(self, number: int, action: Action) -> None:
-        """Do what a fault asks, and journal it: `attempt` is the fault's number, `seen` the asked microseconds."""
-        kind = Kind.PAUSE if isinstance(action, Pause) else Kind.DELAY
-        start = perf_counter_ns()
-        self.journal.begin(kind, start, 0, number, 0, 0, NO_ENDPOINT)
-        if isinstance(action, Pause):
-            self._control.send(("paused", action.ms))
-            # To this thread: it stops on return from the call, and the whole process with it.
-            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
-            self._control.send(("resumed",))
-        else:
-            sleep(action.ms / 1000)
-        end = perf_counter_ns()
-        self.journal.end(end, end - start, int(action.ms * 1000), 0, Came.DONE, 0)
+    def _operate(self) -> None:
+        duty = self.spec.load.operator
+        assert duty is not None
+        every_ms = None if duty.rollback_every_s is None else duty.rollback_every_s * 1000
+        operator, state = Operator(self.spec.cell, duty.look_ms, duty.react_ms, every_ms), OperatorState()
+        # A human is told that the load is over, however long he meant to wait.
+        self.quiet[Sleep] = lambda step: self._control.poll(step.ms / 1000)
+        while not self._told_to_stop():
+            # What is published after the load would never be seen to settle.
+            duty_now = replace(operator, rollback_every_ms=None) if self._calm else operator
+            state = self.drive(duty_now.next_activity(state))
 
     def _told_to_stop(self) -> bool:
-        if not self._stopping and self._control.poll(0):
-            self._stopping = self._control.recv()[0] == "stop"
+        """Hear what the supervisor says: that the load, and with it every fault, is over; or to stop."""
+        while not self._stopping and self._control.poll(0):
+            order = self._control.recv()[0]
+            self._stopping = order == "stop"
+            if order == "calm":
+                self._calm = True
+                self.calm()
+                if self._renewer is not None:
+                    self._renewer.calm()
         return self._stopping
 
     def _await_due(self, _step: AwaitDue) -> bool:
@@ -217,7 +204,7 @@ class Worker(Executor):
         return not self._told_to_stop()
 
     def _publish(self, step: Publish, attempt: int) -> Outcome:
-        outcome = self.store.publish(step.version, attempt)
+        outcome = self.store.publish(step.version, attempt, step.content)
         if isinstance(outcome, Done):
             self.journal.show(Live.VERSION, step.version)
         return outcome
@@ -248,12 +235,24 @@ class Worker(Executor):
         return newest
 
     def _acquire(self, step: AcquireLease, attempt: int) -> Lease | None:
-        """Poll for the lease with exponential back-off and jitter."""
-        token, wait = token_hex(8), step.wait
+        token = token_hex(8)
+        return self._poll(step.wait, lambda: self.leases.grant(step.resource, step.ttl_ms, token, attempt))
+
+    def _take_expired(self, step: TakeExpired, attempt: int) -> Lease | None:
+        token = token_hex(8)
+
+        def take() -> Lease | None:
+            now_ms = int(time() * 1000 + self._skew_ms)
+            return self.leases.grant_by_clock(step.resource, step.ttl_ms, token, attempt, now_ms)
+
+        return self._poll(step.wait, take)
+
+    def _poll(self, wait: Wait, grant: Callable[[], Lease | None]) -> Lease | None:
+        """Poll for a lease with exponential back-off and jitter."""
         deadline = perf_counter_ns() + int(wait.timeout_ms * 1e6)
         pause_ms = wait.poll_ms
         while True:
-            lease = self.store.grant(step.resource, step.ttl_ms, token, attempt)
+            lease = grant()
             if lease is not None:
                 return lease
             if perf_counter_ns() >= deadline or self._told_to_stop():

@@ -1,16 +1,25 @@
 """One small file a fault; each exports `PLUGIN`.
 
-A fault is a table in a scenario: its `kind` finds the plug-in, the other keys are validated by it.
+A fault is a table in a scenario: its `kind` finds the plug-in, the other keys are validated by it. It acts inside
+the processes, at the boundary of an operation (`boundary`), or from outside, in windows of time (`windows`, `inject`
+and the healing that `inject` hands back), or both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from random import Random
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import Field
 
 from enactors.operations import Operation
 from leases.definitions import Definition, DefinitionError, nearest, validate
 from leases.registry import plugins
+
+if TYPE_CHECKING:
+    from bench.stage import Stage
+    from leases.guard import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,35 +31,108 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Sleep for `ms`; the process goes on running."""
+    """Hold this one thread for `ms`; the other threads of the process go on."""
 
     ms: float
 
 
-Action = Pause | Delay
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """End the whole process (SIGKILL); another one takes its place after `restart_ms`, or none if that is None."""
+
+    restart_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """From now on the process's wall clock, as a lease manager may read it, is `ms` ahead of the true one."""
+
+    ms: float
+
+
+Action = Pause | Delay | Kill | Skew
 Boundary = Callable[[str, Operation], Action | None]
 """Called in the process before and after each operation (`before`, `after`); says what to do there."""
 
 
+class Thread(StrEnum):
+    """Which program of an enactor: the one that applies plans, or the one that renews its lease."""
+
+    WORKER = "worker"
+    RENEWER = "renewer"
+
+
 @dataclass(frozen=True, slots=True)
 class Victim:
-    """The process that a fault may strike: its name, its number among the enactors, and its guard's TTL."""
+    """What a fault may strike: a process, one of its threads, its number among its cell's enactors, its guard's TTL."""
 
     process: str
     enactor: int
     ttl_ms: int
+    thread: Thread = Thread.WORKER
 
 
-class Strike(Protocol):
-    """One fault of a scenario, with its settings."""
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """One record of what a fault did: what was asked for and what came of it, milliseconds.
 
-    def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
+    `came` is what the one who did it reported; false also where the end of it was never seen.
+    """
+
+    asked_ms: float
+    lasted_ms: float
+    came: bool
+    ttl_ms: int
+
+
+class Injection(Protocol):
+    """A fault that is in force."""
+
+    def heal(self) -> bool:
+        """Undo it. Returns whether it hit its window: whether it did what it is for."""
+        ...
+
+
+class Strike(Definition):
+    """One fault of a scenario, with its settings: what every kind of fault may say, and does nothing by itself.
+
+    With `chance`, whether it takes part in a trial is drawn from the trial's seed; with `optional`, a scenario goes on
+    without it where it is not available.
+    """
+
+    chance: float = Field(default=1.0, gt=0, le=1)
+    optional: bool = False
+
+    def victims(self) -> Iterable[int]:
+        """The enactors' numbers that the settings name."""
+        return ()
+
+    def refuses(self, guard: "Guard") -> str | None:  # noqa: ARG002
+        """Return why `guard` can't run under this fault; None if it can."""
+        return None
+
+    def outage(self) -> bool:
+        """Whether a server or the way to it may be gone for a while: processes then go on without an answer."""
+        return False
+
+    def boundary(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002
         """Return what the fault does inside `victim`; None if it leaves it alone."""
-        ...
+        return None
 
-    def hit(self, seconds: float, action_ms: float, victim: Victim) -> bool:
-        """Tell whether an action that asked for `action_ms` and lasted `seconds` did what the fault is for."""
-        ...
+    def arrange(self, stage: "Stage", number: int, rng: Random) -> None:
+        """Ask for servers and ways to them before the processes start; `number` is the fault's in the scenario."""
+
+    def windows(self, rng: Random, ttl_ms: int) -> Iterable[tuple[float, float]]:  # noqa: ARG002
+        """When the fault is in force: begin and end in seconds of load, in order; may be endless."""
+        return ()
+
+    def inject(self, stage: "Stage", rng: Random) -> Injection:
+        """Begin. Called at the begin of each window; its `heal` at the end, or as soon as the load is over."""
+        raise NotImplementedError(f"{type(self).__name__} has windows and no inject")
+
+    def hit(self, struck: Struck) -> bool:
+        """Tell whether one record of this fault did what the fault is for."""
+        return struck.came
 
 
 class Fault(Protocol):
@@ -59,10 +141,10 @@ class Fault(Protocol):
     name: str
     about: str
     colour: str
-    settings: type[Definition]
+    settings: type[Strike]
 
     def available(self) -> str | None:
-        """Return why the fault can't be had on this machine; None if it can."""
+        """Return why the fault can't be had on this machine, and how to get it; None if it can."""
         ...
 
 

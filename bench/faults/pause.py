@@ -1,65 +1,120 @@
-"""A process is stopped, whole, at the boundary of an operation: a garbage collection, a live migration, a debugger."""
+"""A process stands still, whole or one of its threads: a garbage collection, a live migration, a starved scheduler."""
 
 import signal
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from random import Random
-from typing import Literal
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from bench.faults import Action, Boundary, Pause, Victim
-from enactors.operations import Commit, Finish, Operation
-from leases.definitions import Definition
+from bench.boundary import Step, Trigger
+from bench.faults import Action, Boundary, Delay, Injection, Pause, Strike, Struck, Thread, Victim
+from enactors.operations import Operation
 
-OPERATIONS = {"commit": Commit}
+if TYPE_CHECKING:
+    from bench.stage import Stage
+
+SLACK = 0.99
+"""A pause may end that much early and still count: two clocks are read."""
 
 
-class PauseSettings(Definition):
-    """Stop each of `enactors` once an application, before its commit of an endpoint drawn at random.
+class Who(StrEnum):
+    """What stands still. SIGSTOP stops every thread, so one alone is held at its own operation's boundary."""
 
-    The pause is `times_ttl` times the lease's time to live, drawn up or down by up to `spread`.
-    `every` lets that many applications pass between two pauses.
+    PROCESS = "process"
+    WORKER = "worker"
+    RENEWER = "renewer"
+
+
+class PauseSettings(Strike):
+    """Stop `enactors` at one side of an operation (`before` or `after`), or at random times (`per_s`).
+
+    At an operation: once in every `every`-th application, at an occurrence drawn at random (of `renew`, `list` and
+    `delete`: about every `every`-th). At random times: all of `enactors` at once, so many times a second on average.
+    The pause lasts `ms`, or `times_ttl` times the lease's time to live, drawn up or down by up to `spread`.
     """
 
-    before: Literal["commit"] = "commit"
     enactors: list[int] = Field(min_length=1)
-    times_ttl: float = Field(gt=0, le=100)
+    before: Step | None = None
+    after: Step | None = None
+    per_s: float | None = Field(default=None, gt=0, le=100)
+    who: Who = Who.PROCESS
+    ms: float | None = Field(default=None, gt=0, le=600_000)
+    times_ttl: float | None = Field(default=None, gt=0, le=100)
     spread: float = Field(default=0.0, ge=0, lt=1)
     every: int = Field(default=1, ge=1)
 
-    def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
-        """Count applications by their `Finish`, and stop before the drawn commit of each `every`-th."""
-        if victim.enactor not in self.enactors:
-            return None
-        state = {"applications": 0, "skip": rng.randrange(4), "done": False}
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if sum(choice is not None for choice in (self.before, self.after, self.per_s)) != 1:
+            raise ValueError("say when: one of before, after (an operation) and per_s (random times)")
+        if (self.ms is None) == (self.times_ttl is None):
+            raise ValueError("say how long: either ms or times_ttl")
+        if self.per_s is not None and self.who is not Who.PROCESS:
+            raise ValueError("at random times only a whole process can be stopped: a thread is held at an operation")
+        if self.who is not Who.PROCESS and (Step.RENEW in (self.before, self.after)) != (self.who is Who.RENEWER):
+            raise ValueError("the renewer alone is held at 'renew', the worker alone at any other operation")
+        return self
 
-        def strike(when: str, operation: Operation) -> Action | None:
-            if when != "before":
-                return None
-            if isinstance(operation, Finish):
-                state.update(applications=state["applications"] + 1, skip=rng.randrange(4), done=False)
-                return None
-            if not isinstance(operation, OPERATIONS[self.before]) or state["done"]:
-                return None
-            if state["applications"] % self.every:
-                return None
-            if state["skip"]:
-                state["skip"] -= 1
-                return None
-            state["done"] = True
-            return Pause(victim.ttl_ms * self.times_ttl * rng.uniform(1 - self.spread, 1 + self.spread))
+    def victims(self) -> Iterable[int]:
+        return self.enactors
+
+    def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
+        """Stop the process, or hold the thread, where the trigger fires."""
+        step = self.before or self.after
+        thread = Thread.RENEWER if step is Step.RENEW else Thread.WORKER
+        if step is None or victim.enactor not in self.enactors or victim.thread is not thread:
+            return None
+        trigger = Trigger("before" if self.before else "after", step, self.every, rng)
+        stop = Pause if self.who is Who.PROCESS else Delay
+
+        def strike(side: str, operation: Operation) -> Action | None:
+            return stop(self._length_ms(victim.ttl_ms, rng)) if trigger.fires(side, operation) else None
 
         return strike
 
-    def hit(self, seconds: float, action_ms: float, victim: Victim) -> bool:
-        """A pause hit if the process was stopped for as long as asked, and longer than the lease lives."""
-        return seconds * 1000 >= max(action_ms * 0.99, victim.ttl_ms)
+    def windows(self, rng: Random, ttl_ms: int) -> Iterator[tuple[float, float]]:
+        """Random times; the next pause is drawn from the end of the one before."""
+        end_s = 0.0
+        while self.per_s is not None:
+            begin_s = end_s + rng.expovariate(self.per_s)
+            end_s = begin_s + self._length_ms(ttl_ms, rng) / 1000
+            yield begin_s, end_s
+
+    def inject(self, stage: "Stage", rng: Random) -> Injection:  # noqa: ARG002
+        """Stop all of `enactors`."""
+        return Stopped(stage, stage.processes_of(self.enactors))
+
+    def hit(self, struck: Struck) -> bool:
+        """A pause hit if it lasted as long as asked; one that is to outlive the lease, if it did."""
+        outlives = self.times_ttl is not None and self.times_ttl >= 1
+        return struck.came and struck.lasted_ms >= (struck.ttl_ms if outlives else struck.asked_ms * SLACK)
+
+    def _length_ms(self, ttl_ms: int, rng: Random) -> float:
+        length_ms = self.ms if self.ms is not None else ttl_ms * (self.times_ttl or 0.0)
+        return length_ms * rng.uniform(1 - self.spread, 1 + self.spread)
+
+
+class Stopped:
+    """Processes that stand still until they are healed."""
+
+    def __init__(self, stage: "Stage", processes: list[str]) -> None:
+        self._crowd = stage.crowd
+        self._stopped = [process for process in processes if self._crowd.suspend(process)]
+
+    def heal(self) -> bool:
+        """Let them go on; a hit if one was there to be stopped."""
+        for process in self._stopped:
+            self._crowd.resume(process)
+        return bool(self._stopped)
 
 
 class PauseFault:
-    """SIGSTOP at an operation's boundary, SIGCONT from the supervisor."""
+    """SIGSTOP at an operation's boundary or at random times, SIGCONT from the supervisor."""
 
     name = "pause"
-    about = "SIGSTOP of a whole process before an operation, SIGCONT after a multiple of the lease's TTL"
+    about = "SIGSTOP of a process, or one of its threads held, at an operation or at random times"
     colour = "#d55e00"
     settings = PauseSettings
 

@@ -1,44 +1,84 @@
-"""An enactor works slowly: every record tree takes it longer to build, while the planner goes on."""
+"""Something takes longer than it should: every record tree of one enactor, or any operation, at any endpoint."""
 
+from collections.abc import Iterable
+from enum import StrEnum
 from math import log
 from random import Random
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from bench.faults import Action, Boundary, Delay, Victim
-from enactors.operations import Operation, Work
-from leases.definitions import Definition
+from bench.boundary import Step, step_of
+from bench.faults import Action, Boundary, Delay, Strike, Struck, Victim
+from enactors.operations import Operation
+
+LONGEST_MS = 60_000.0
+SLACK = 0.99
 
 
-class SlowSettings(Definition):
-    """Add a log-normal delay of `median_ms` to each piece of work of `enactors`."""
+class Spread(StrEnum):
+    """How delays are distributed; `pareto` is heavy-tailed."""
+
+    FIXED = "fixed"
+    LOG_NORMAL = "log_normal"
+    PARETO = "pareto"
+
+
+class SlowSettings(Strike):
+    """Add a delay of `median_ms` before each of the operations `at` of `enactors`, at `endpoints` or at all of them.
+
+    `sigma` is the shape of a log-normal distribution; `alpha` that of a Pareto one (below 2: no variance), whose
+    median is `median_ms` all the same.
+    """
 
     enactors: list[int] = Field(min_length=1)
-    median_ms: float = Field(gt=0, le=60_000)
+    median_ms: float = Field(gt=0, le=LONGEST_MS)
+    at: list[Step] = Field(default=[Step.WORK], min_length=1)
+    endpoints: list[str] = Field(default_factory=list)
+    distribution: Spread = Spread.LOG_NORMAL
     sigma: float = Field(default=0.4, ge=0, le=3)
+    alpha: float = Field(default=1.5, gt=0.5, le=10)
+
+    @model_validator(mode="after")
+    def _renewals_are_elsewhere(self) -> Self:
+        if Step.RENEW in self.at:
+            raise ValueError("a renewal is held by the fault 'pause' (before = 'renew', who = 'renewer')")
+        return self
+
+    def victims(self) -> Iterable[int]:
+        return self.enactors
 
     def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
-        """Delay before every `Work`."""
+        """Delay before every operation that is meant."""
         if victim.enactor not in self.enactors:
             return None
 
-        def strike(when: str, operation: Operation) -> Action | None:
-            if when == "before" and isinstance(operation, Work):
-                return Delay(rng.lognormvariate(log(self.median_ms), self.sigma))
-            return None
+        def strike(side: str, operation: Operation) -> Action | None:
+            if side != "before" or step_of(operation) not in self.at:
+                return None
+            if self.endpoints and getattr(operation, "endpoint", None) not in self.endpoints:
+                return None
+            return Delay(self._draw_ms(rng))
 
         return strike
 
-    def hit(self, seconds: float, action_ms: float, victim: Victim) -> bool:  # noqa: ARG002
+    def hit(self, struck: Struck) -> bool:
         """A delay hit if it was as long as asked."""
-        return seconds * 1000 >= action_ms * 0.99
+        return struck.came and struck.lasted_ms >= struck.asked_ms * SLACK
+
+    def _draw_ms(self, rng: Random) -> float:
+        if self.distribution is Spread.LOG_NORMAL:
+            return min(rng.lognormvariate(log(self.median_ms), self.sigma), LONGEST_MS)
+        if self.distribution is Spread.PARETO:
+            return min(self.median_ms / 2 ** (1 / self.alpha) * rng.paretovariate(self.alpha), LONGEST_MS)
+        return self.median_ms
 
 
 class SlowFault:
-    """A delay before the work between check and commit."""
+    """A delay before an operation; the process goes on running."""
 
     name = "slow"
-    about = "extra log-normal delay before each piece of work of some enactors"
+    about = "extra delay (fixed, log-normal or heavy-tailed) before chosen operations, endpoints and enactors"
     colour = "#e69f00"
     settings = SlowSettings
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -74,57 +75,78 @@ class LocalServer:
         self._start()
 
     def _start(self) -> None:
-        directory = Path(tempfile.mkdtemp(prefix="leasebench-", dir=_short_temporary_directory()))
-        self._directory = directory
-        reaper().watch_directory(str(directory))
+        directory = self._directory = private_directory()
         path = directory / "socket"
         self.url = f"unix://{path}"
-        options = {
-            "port": "0",
-            "unixsocket": str(path),
-            "unixsocketperm": "700",
-            "save": "",
-            "appendonly": "no",
-            "dir": str(directory),
-            "logfile": str(directory / "log"),
-            "daemonize": "no",
-            "io-threads": "1",
-        }
-        command = [self._binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=arm(),  # noqa: PLW1509  (one prctl, prepared before the fork)
-        )
-        reaper().watch_process(self._process.pid)
+        self._process = launch(self._binary, path, {"save": "", "appendonly": "no", "io-threads": "1"})
         try:
-            self._await_socket(path, self._process)
+            await_socket(self._binary, path, self._process)
             examine(self.url)
         except BaseException:
             self._stop()
             raise
 
-    def _await_socket(self, path: Path, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + READY_WITHIN_S
-        while not _accepts(path):
-            if process.poll() is not None or time.monotonic() > deadline:
-                log = path.with_name("log")
-                last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-                raise ServerUnusable(f"{self._binary} did not start: {' '.join(last) or 'no message'}")
-            time.sleep(0.002)
-
     def _stop(self) -> None:
         if self._process is not None:
-            self._process.kill()
-            self._process.wait(STOP_WITHIN_S)
-            reaper().forget_process(self._process.pid)
+            end(self._process)
             self._process = None
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
+
+
+def private_directory() -> Path:
+    """Make a directory that only we may enter, and that the reaper removes if we can't."""
+    directory = Path(tempfile.mkdtemp(prefix="leasebench-", dir=_short_temporary_directory()))
+    reaper().watch_directory(str(directory))
+    return directory
+
+
+def launch(
+    binary: str, path: Path, options: Mapping[str, str], environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a server whose one door is the unix socket `path`; its files and its log stand beside it.
+
+    It dies with the thread that calls this: call from the main thread only. `environment` is added to our own.
+    """
+    fixed = {
+        "port": "0",
+        "unixsocket": str(path),
+        "unixsocketperm": "700",
+        "dir": str(path.parent),
+        "logfile": str(path.with_name("log")),
+        "daemonize": "no",
+    }
+    words = [word for name, value in {**fixed, **options}.items() for word in (f"--{name}", value)]
+    process = subprocess.Popen(
+        [binary, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=arm(),  # noqa: PLW1509  (one prctl, prepared before the fork)
+        env=None if environment is None else {**os.environ, **environment},
+    )
+    reaper().watch_process(process.pid)
+    return process
+
+
+def await_socket(binary: str, path: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the server lets clients in. Raises ServerUnusable with the last words of its log."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    while not _accepts(path):
+        if process.poll() is not None or time.monotonic() > deadline:
+            log = path.with_name("log")
+            last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+            raise ServerUnusable(f"{binary} did not start: {' '.join(last) or 'no message'}")
+        time.sleep(0.002)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a server, whatever it does at the moment, and wait until it is gone."""
+    process.kill()
+    process.wait(STOP_WITHIN_S)
+    reaper().forget_process(process.pid)
 
 
 def _accepts(path: Path) -> bool:

@@ -12,7 +12,8 @@ class Event(NamedTuple):
 
     `t_us` is the server's TIME in microseconds; a number that does not apply is None, a text ''.
     `previous` is the endpoint's version just before, `active_endpoints` how many endpoints still pointed at
-    a plan when it was deleted.
+    a plan when it was deleted. `reason` is why the store refused; of a publication `rollback_to_<version>` where
+    an operator published the content of that plan again, of a release `foreign` where it took another's lease.
     """
 
     t_us: int

@@ -1,7 +1,9 @@
 """The keys of one cell. They share one hash tag, so a cluster keeps a cell on one node.
 
 Beside the layout of the design stand: `refs` (hash, endpoints per plan), `quarantined` (sorted set),
-`fence_seen:<endpoint>` (highest fence seen there) and `announce` (a short stream that wakes enactors).
+`fence_seen:<endpoint>` (highest fence seen there), `announce` (a short stream that wakes enactors), in the hash of
+a plan that an operator rolled back to the field `content` (the version that first held it), and
+`expiry:<name>` (ms by its owner's clock, where a lease has no PX because the server's clock has no say in it).
 """
 
 from dataclasses import dataclass
@@ -48,6 +50,9 @@ class Keys:
 
     def lease(self, resource: str) -> str:
         return f"{self.prefix}lease:{resource}"
+
+    def expiry(self, resource: str) -> str:
+        return f"{self.prefix}expiry:{resource}"
 
     def fence(self, resource: str) -> str:
         return f"{self.prefix}fence:{resource}"

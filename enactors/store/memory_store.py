@@ -18,6 +18,7 @@ from enactors.operations import (
     Reason,
     Refused,
     RegisterFence,
+    Repair,
 )
 from enactors.plan import Cell
 from enactors.store.events import Event
@@ -36,10 +37,10 @@ class Endpoint:
 
 @dataclass
 class Grant:
-    """A lease that stands: its token, and the millisecond after which it is gone."""
+    """A lease that stands: its token, and the millisecond after which it is gone (None: it stays)."""
 
     token: str
-    deadline_ms: int
+    deadline_ms: int | None
 
 
 @dataclass
@@ -50,9 +51,13 @@ class MemoryCell:
     now_us: int = 1_700_000_000_000_000
     newest_ever: int = 0
     live: set[int] = field(default_factory=set)
+    contents: dict[int, int] = field(default_factory=dict)
+    """Of the plans that an operator rolled back to: the version that first held their content."""
     quarantined: set[int] = field(default_factory=set)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     leases: dict[str, Grant] = field(default_factory=dict)
+    expiries_ms: dict[str, int] = field(default_factory=dict)
+    """Until when leases are held by their owners' own clocks."""
     fences: dict[str, int] = field(default_factory=dict)
     history: list[Event] = field(default_factory=list)
 
@@ -66,9 +71,12 @@ class MemoryCell:
     def holder(self, resource: str) -> str | None:
         """Return the token that holds `resource`, unless its time is over."""
         grant = self.leases.get(resource)
-        if grant is None or self.now_us // 1000 > grant.deadline_ms:
+        if grant is None or (grant.deadline_ms is not None and self.now_us // 1000 > grant.deadline_ms):
             return None
         return grant.token
+
+    def exists(self, version: int) -> bool:
+        return version in self.live or version in self.quarantined
 
     def active(self, version: int) -> int:
         return sum(endpoint.version == version for endpoint in self.endpoints.values())
@@ -82,14 +90,20 @@ class MemoryStore:
         self._client = client
         self._watched: dict[str, int] = {}
 
-    def publish(self, version: int, attempt: int) -> Outcome:
-        newest = self._shared.newest_ever
-        facts = {"version": version, "previous": newest, "attempt": attempt}
+    def publish(self, version: int, attempt: int, content: int | None = None) -> Outcome:
+        shared, newest = self._shared, self._shared.newest_ever
+        facts: Facts = {"version": version, "previous": newest, "attempt": attempt}
         if version <= newest:
             self._event("reject", reason=Reason.NOT_NEWEST, **facts)
             return Refused(Reason.NOT_NEWEST, newest)
-        self._shared.newest_ever = version
-        self._shared.live.add(version)
+        if content is not None and not shared.exists(content):
+            self._event("reject", reason=Reason.PLAN_GONE, **facts)
+            return Refused(Reason.PLAN_GONE, newest)
+        shared.newest_ever = version
+        shared.live.add(version)
+        if content is not None:
+            shared.contents[version] = shared.contents.get(content, content)
+            facts |= {"reason": f"rollback_to_{content}"}
         self._event("publish", **facts)
         return Done(newest)
 
@@ -104,6 +118,23 @@ class MemoryStore:
         if watch:
             self._watched = {endpoint: at.writes}
         return at.version
+
+    def resolve(self, endpoint: str) -> Outcome:
+        version = self._shared.at(endpoint).version
+        return Done(version) if not version or self._shared.exists(version) else Refused(Reason.PLAN_GONE, version)
+
+    def repair(self, step: Repair, attempt: int) -> Outcome:
+        at = self._shared.at(step.endpoint)
+        facts = self._facts(step.endpoint, step.version, attempt, None)
+        if not self._shared.exists(step.version):
+            self._event("reject", reason=Reason.PLAN_GONE, **facts)
+            return Refused(Reason.PLAN_GONE, at.version)
+        previous, at.version = at.version, step.version
+        at.writes += 1
+        if self._shared.cell.rollback:
+            at.rollback = step.version
+        self._event("repair", **facts)
+        return Done(previous)
 
     def register_fence(self, step: RegisterFence, attempt: int) -> int | Refused:
         at, lease = self._shared.at(step.endpoint), step.lease
@@ -136,6 +167,10 @@ class MemoryStore:
             assert step.lease is not None
             assert step.lease.fence is not None
             at.fence_seen = step.lease.fence
+        elif step.rule is CommitRule.BROKEN_EQUALITY_FENCE:
+            assert step.lease is not None
+            assert step.lease.fence is not None
+            at.fence_seen = max(at.fence_seen, step.lease.fence)
         self._event("commit", **facts)
         return Done(previous)
 
@@ -143,8 +178,7 @@ class MemoryStore:
         shared, version = self._shared, step.version
         active = shared.active(version)
         facts = {"version": version, "attempt": attempt, "active_endpoints": active}
-        exists = version in shared.live or version in shared.quarantined
-        if not exists or (step.rule is DeleteRule.QUARANTINE and version in shared.quarantined):
+        if not shared.exists(version) or (step.rule is DeleteRule.QUARANTINE and version in shared.quarantined):
             self._event("reject", reason=Reason.PLAN_GONE, **facts)
             return Refused(Reason.PLAN_GONE)
         if step.rule is DeleteRule.SKIP_ACTIVE and active:
@@ -169,6 +203,18 @@ class MemoryStore:
         self._event("grant", expires_us=shared.now_us + ttl_ms * 1000, **self._lease_facts(lease, attempt))
         return lease
 
+    def grant_by_clock(self, resource: str, ttl_ms: int, token: str, attempt: int, now_ms: int) -> Lease | None:
+        shared = self._shared
+        held = shared.holder(resource) is not None
+        if held and (resource not in shared.expiries_ms or shared.expiries_ms[resource] > now_ms):
+            return None
+        shared.leases[resource] = Grant(token, None)
+        until_ms = shared.expiries_ms[resource] = now_ms + ttl_ms
+        fence = shared.fences[resource] = shared.fences.get(resource, 0) + 1
+        lease = Lease(resource, token, fence, attempt, ttl_ms)
+        self._event("grant", expires_us=until_ms * 1000, **self._lease_facts(lease, attempt))
+        return lease
+
     def renew(self, lease: Lease, attempt: int) -> Outcome:
         shared = self._shared
         if not self._owns(lease, attempt):
@@ -185,6 +231,16 @@ class MemoryStore:
         self._event("release", **self._lease_facts(lease, attempt))
         return Done()
 
+    def release_unchecked(self, lease: Lease, attempt: int) -> Outcome:
+        facts = self._lease_facts(lease, attempt)
+        holder = self._shared.holder(lease.resource)
+        if holder is None:
+            self._event("reject", reason=Reason.LEASE_LOST, **facts)
+            return Refused(Reason.LEASE_LOST)
+        del self._shared.leases[lease.resource]
+        self._event("release", reason="" if holder == lease.token else "foreign", **facts)
+        return Done()
+
     def validate(self, lease: Lease) -> Outcome:
         stands = self._shared.holder(lease.resource) == lease.token
         return Done() if stands else Refused(Reason.LEASE_LOST)
@@ -199,7 +255,7 @@ class MemoryStore:
             return reason
         if step.referential and step.version not in shared.live:
             return Reason.PLAN_GONE
-        gone = at.version and at.version not in shared.live and at.version not in shared.quarantined
+        gone = at.version and not shared.exists(at.version)
         return Reason.NO_ROLLBACK_PLAN if shared.cell.rollback and gone else None
 
     def _rule_breach(self, step: Commit, at: Endpoint) -> Reason | None:
@@ -216,12 +272,17 @@ class MemoryStore:
                 assert lease is not None
                 assert lease.fence is not None
                 breach, reason = lease.fence < at.fence_seen, Reason.FENCE_TOO_LOW
+            case CommitRule.BROKEN_EQUALITY_FENCE:
+                assert lease is not None
+                breach, reason = lease.fence == at.fence_seen, Reason.FENCE_TOO_LOW
             case CommitRule.COMPARE_AND_SET:
                 breach, reason = step.seen != at.version, Reason.CHANGED
             case CommitRule.MONOTONIC:
                 breach, reason = step.version <= at.version, Reason.NOT_NEWER
             case CommitRule.UNCONDITIONAL:
                 return None
+            case CommitRule.BROKEN_CAS:
+                raise AssertionError("broken_cas compares in its enactor; no commit carries it")
         return reason if breach else None
 
     def _owns(self, lease: Lease, attempt: int) -> bool:

@@ -13,11 +13,12 @@ from enactors.operations import (
     Reason,
     Refused,
     RegisterFence,
+    Repair,
 )
 from enactors.plan import MAX_VERSION, Cell
 from enactors.store.events import Event, parse_event
 from enactors.store.keys import Keys
-from enactors.store.wire import Prepared, Wire, script
+from enactors.store.wire import Argument, Prepared, Wire, script
 from leases.lease import Lease
 
 HISTORY_BLOCK = 500
@@ -30,8 +31,21 @@ SCRIPT_OF_RULE = {
     CommitRule.WATCH: "commit_unconditional",
     CommitRule.COMPARE_AND_SET: "commit_compare_and_set",
     CommitRule.MONOTONIC: "commit_monotonic",
+    CommitRule.BROKEN_EQUALITY_FENCE: "commit_broken_equality_fence",
 }
-OTHER_SCRIPTS = ("watch_conflict", "register_fence", "publish", "delete", "grant", "renew", "release")
+OTHER_SCRIPTS = (
+    "watch_conflict",
+    "register_fence",
+    "resolve",
+    "repair",
+    "publish",
+    "delete",
+    "grant",
+    "grant_by_clock",
+    "renew",
+    "release",
+    "release_unchecked",
+)
 
 
 class RedisStore:
@@ -50,11 +64,15 @@ class RedisStore:
         for name in sorted({*SCRIPT_OF_RULE.values(), *OTHER_SCRIPTS}):
             self.wire.load(script(name))
 
-    def publish(self, version: int, attempt: int) -> Outcome:
+    def publish(self, version: int, attempt: int, content: int | None = None) -> Outcome:
         assert 0 < version <= MAX_VERSION
         keys = self.keys
-        names = (keys.plans, keys.plan(version), keys.history, keys.announce)
-        return _outcome(self.wire.run(Prepared(script("publish"), names, (version, self._client, attempt), 0)))
+        names = [keys.plans, keys.plan(version), keys.history, keys.announce]
+        arguments: list[Argument] = [version, self._client, attempt]
+        if content is not None:
+            names.append(keys.plan(content))
+            arguments.append(content)
+        return _outcome(self.wire.run(Prepared(script("publish"), names, arguments, 0)))
 
     def newest(self) -> int:
         reply = self.wire.call("ZREVRANGE", self.keys.plans, 0, 0)
@@ -85,6 +103,16 @@ class RedisStore:
         else:
             version = self.wire.call("HGET", key, "version")
         return int(version) if version else 0
+
+    def resolve(self, endpoint: str) -> Outcome:
+        keys = self.keys
+        return _outcome(self.wire.run(Prepared(script("resolve"), (keys.endpoint(endpoint),), (keys.plan(0)[:-1],), 0)))
+
+    def repair(self, step: Repair, attempt: int) -> Outcome:
+        keys = self.keys
+        names = (keys.endpoint(step.endpoint), keys.history, keys.refs, keys.plan(step.version))
+        arguments = (step.endpoint, self._client, step.version, attempt, int(self._cell.rollback))
+        return _outcome(self.wire.run(Prepared(script("repair"), names, arguments, 0)))
 
     def register_fence(self, step: RegisterFence, attempt: int) -> int | Refused:
         keys, lease = self.keys, step.lease
@@ -133,11 +161,21 @@ class RedisStore:
         fence = self.wire.run(Prepared(script("grant"), names, (resource, self._client, attempt, token, ttl_ms), 0))
         return Lease(resource, token, fence, attempt, ttl_ms) if fence else None
 
+    def grant_by_clock(self, resource: str, ttl_ms: int, token: str, attempt: int, now_ms: int) -> Lease | None:
+        keys = self.keys
+        names = (keys.lease(resource), keys.expiry(resource), keys.fence(resource), keys.history)
+        arguments = (resource, self._client, attempt, token, ttl_ms, now_ms)
+        fence = self.wire.run(Prepared(script("grant_by_clock"), names, arguments, 0))
+        return Lease(resource, token, fence, attempt, ttl_ms) if fence else None
+
     def renew(self, lease: Lease, attempt: int) -> Outcome:
         return self._on_lease("renew", lease, attempt, lease.ttl_ms)
 
     def release(self, lease: Lease, attempt: int) -> Outcome:
         return self._on_lease("release", lease, attempt)
+
+    def release_unchecked(self, lease: Lease, attempt: int) -> Outcome:
+        return self._on_lease("release_unchecked", lease, attempt)
 
     def validate(self, lease: Lease) -> Outcome:
         stands = self.wire.call("GET", self.keys.lease(lease.resource)) == lease.token.encode()

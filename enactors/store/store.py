@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from enactors.operations import Commit, DeletePlan, Outcome, Plans, Refused, RegisterFence
+from enactors.operations import Commit, DeletePlan, Outcome, Plans, Refused, RegisterFence, Repair
 from enactors.store.events import Event
 from leases.lease import Lease
 
@@ -16,8 +16,11 @@ class Store(Protocol):
     raised as `ReplyUnknown`, a server that can't be reached as `ServerDown` (`enactors.store.wire`).
     """
 
-    def publish(self, version: int, attempt: int) -> Outcome:
-        """Make a plan available; refused unless it is newer than every plan there ever was."""
+    def publish(self, version: int, attempt: int, content: int | None = None) -> Outcome:
+        """Make a plan available, or the content of plan `content` again under this version.
+
+        Refused unless it is newer than every plan there ever was, or if plan `content` is gone.
+        """
         ...
 
     def newest(self) -> int:
@@ -30,6 +33,14 @@ class Store(Protocol):
 
     def read(self, endpoint: str, *, watch: bool = False) -> int:
         """Return an endpoint's version; with `watch`, its next `watch` commit notices any write since."""
+        ...
+
+    def resolve(self, endpoint: str) -> Outcome:
+        """Look up an endpoint as a resolver does (see `Resolve`). Writes nothing."""
+        ...
+
+    def repair(self, step: Repair, attempt: int) -> Outcome:
+        """Point an endpoint at a plan that exists, whatever stands there."""
         ...
 
     def register_fence(self, step: RegisterFence, attempt: int) -> int | Refused:
@@ -48,12 +59,20 @@ class Store(Protocol):
         """Try once to take a lease."""
         ...
 
+    def grant_by_clock(self, resource: str, ttl_ms: int, token: str, attempt: int, now_ms: int) -> Lease | None:
+        """Try once to take a lease that is free or, by the taker's own clock `now_ms`, has expired."""
+        ...
+
     def renew(self, lease: Lease, attempt: int) -> Outcome:
         """Prolong a lease to its full time to live."""
         ...
 
     def release(self, lease: Lease, attempt: int) -> Outcome:
         """Give a lease back."""
+        ...
+
+    def release_unchecked(self, lease: Lease, attempt: int) -> Outcome:
+        """Give a lease back whoever holds it by now; refused only if nobody does."""
         ...
 
     def validate(self, lease: Lease) -> Outcome:

@@ -1,24 +1,27 @@
 """One connection to the server, one request at a time, below redis-py's client API.
 
 redis-py makes the connection (URL, TLS, AUTH, SELECT); then its socket is used directly, because its client
-costs more than the commit that it carries (DESIGN section 7). There are no retries: a retry would repeat a
-write whose reply was lost.
+costs more than the commit that it carries (DESIGN section 7). There are no retries unless a scenario asks for
+them: a retry repeats a write whose reply was lost.
 """
 
 import hashlib
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from time import sleep
 from typing import Any
 
 import hiredis
 import redis
-from redis.backoff import NoBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.retry import Retry
 
 Argument = str | int | float | bytes
 DEFAULT_TIMEOUT_S = 1.0
 RECEIVE_BYTES = 65_536
+BACK_OFF = ExponentialWithJitterBackoff()
+"""Between the tries of a client that retries: redis-py's own, drawn below 16 ms, doubling, 512 ms at most."""
 
 
 class ServerDown(ConnectionError):
@@ -62,9 +65,14 @@ class Prepared:
 
 
 class Wire:
-    """A connection that reconnects by itself after it broke, and never repeats a request."""
+    """A connection that reconnects by itself after it broke, and repeats a request only if it is told to.
 
-    def __init__(self, url: str, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+    With `retries`, a request whose reply was lost is sent again on a new connection, up to that many times, as
+    redis-py's default client does (ten times): blindly, for whether it was carried out is not known. A server that
+    is down counts as a try. A transaction is never repeated: its watch was lost with the connection.
+    """
+
+    def __init__(self, url: str, timeout_s: float = DEFAULT_TIMEOUT_S, retries: int = 0) -> None:
         self._pool = redis.ConnectionPool.from_url(
             url,
             protocol=2,
@@ -73,6 +81,7 @@ class Wire:
             retry=Retry(NoBackoff(), 0),
         )
         self._url = url
+        self._retries = retries
         self._connection: Any = None
         self._socket: Any = None
         self._reader = hiredis.Reader()
@@ -84,19 +93,19 @@ class Wire:
 
         Raises ServerDown, ReplyUnknown, or ServerError for an error reply.
         """
-        return _value(self._exchange(_pack(arguments), 1)[0])
+        return _value(self._insist(_pack(arguments), 1)[0])
 
     def pipeline(self, *commands: Sequence[Argument]) -> list[Any]:
         """Send several commands at once; error replies stand among the replies as `hiredis.ReplyError`."""
-        return self._exchange(b"".join(map(_pack, commands)), len(commands))
+        return self._insist(b"".join(map(_pack, commands)), len(commands))
 
     def run(self, prepared: Prepared, *arguments: Argument) -> Any:
         """Run a prepared script with its last arguments; load it if the server does not know it."""
         payload = prepared.head + b"".join(map(_bulk, arguments))
-        reply = self._exchange(payload, 1)[0]
+        reply = self._insist(payload, 1)[0]
         if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
             self.load(prepared.script)
-            reply = self._exchange(payload, 1)[0]
+            reply = self._insist(payload, 1)[0]
         return _value(reply)
 
     def transaction(self, prepared: Prepared, *arguments: Argument) -> Any:
@@ -129,6 +138,22 @@ class Wire:
         self._connection = connection
         self._socket = connection._sock  # noqa: SLF001  (the socket is what this file is for)
         return self._socket
+
+    def _insist(self, payload: bytes, replies: int) -> list[Any]:
+        """Exchange, and try again as often as allowed. Unknown stays unknown: one of the tries may have arrived."""
+        lost: ReplyUnknown | None = None
+        for failures in range(self._retries + 1):
+            if failures:
+                sleep(BACK_OFF.compute(failures))
+            try:
+                return self._exchange(payload, replies)
+            except ReplyUnknown as error:
+                lost = error
+            except ServerDown:
+                if failures == self._retries and lost is None:
+                    raise
+        assert lost is not None
+        raise lost
 
     def _exchange(self, payload: bytes, replies: int) -> list[Any]:
         socket = self._socket or self._connect()

@@ -23,6 +23,8 @@ class RedisLease:
     about = "SET NX PX with a random token; release and renew compare it in Lua; fencing number from INCR"
     fencing = True
     audited = True
+    renews = True
+    broken = False
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait) -> Program[Lease | None | Unknown]:
         lease: Lease | None | Unknown = yield AcquireLease(resource, ttl_ms, wait)

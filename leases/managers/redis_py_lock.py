@@ -35,6 +35,8 @@ class RedisPyLock:
     about = "redis-py's Lock as it comes: SET NX PX, poll every 0.1 s, renewal by hand, no fencing number"
     fencing = False
     audited = False
+    renews = True
+    broken = False
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait) -> Program[Lease | None | Unknown]:
         lease: Lease | None | Unknown = yield CallLibrary(AcquireLease(resource, ttl_ms, wait))

@@ -7,22 +7,26 @@ from results.trial import Trial
 
 
 def convergence(trial: Trial) -> Findings:
-    """`stuck` is 1 if an endpoint does not end at the last plan, or reached it later than `settle_s`.
+    """`stuck` is 1 if an endpoint does not end at the last plan or a newer one, or reached it later than `settle_s`.
 
-    `convergence_ms` runs from the last publication to the commit after which every endpoint stayed at it.
+    `convergence_ms` runs from the last publication to the commit or repair after which every endpoint stayed there.
+    A plan that the store forgot when it restarted is not the last one, though who had seen it may still apply it.
     """
     events = trial.events
-    if not len(events.published):
+    published = events.published
+    if len(events.restarts):
+        published = published[~events.gone[published]]
+    if not len(published):
         return Findings({"stuck": 0}, {"convergence_ms": np.array([])})
-    last_plan = events.published[-1]
+    last_plan = published[-1]
     version = events.version[last_plan]
     arrivals = []
-    for commits in events.commits_by_endpoint:
-        behind = np.flatnonzero(events.version[commits] != version)
+    for writes in events.writes_by_endpoint:
+        behind = np.flatnonzero(writes.version < version)
         arrived = behind[-1] + 1 if len(behind) else 0
-        if arrived >= len(commits):
+        if arrived >= len(writes.since):
             return Findings({"stuck": 1}, {"convergence_ms": np.array([])})
-        arrivals.append(commits[arrived])
+        arrivals.append(max(writes.since[arrived], last_plan))
     took = events.elapsed_us(np.array([last_plan]), np.array([max(arrivals)]))
     late = bool(np.any(took > trial.facts["settle_s"] * 1e6))
     return Findings({"stuck": int(late)}, {"convergence_ms": took[~np.isnan(took)] / 1e3})

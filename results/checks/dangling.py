@@ -2,35 +2,87 @@
 
 import numpy as np
 
-from results.checks import Check, Findings
+from results.checks import Check, Findings, Samples
+from results.history import KINDS, Events, Ints, Mask, Writes
 from results.trial import Trial
+
+REPAIR = KINDS.index("repair")
+UNREPAIRABLE = "no_rollback_plan"
 
 
 def dangling(trial: Trial) -> Findings:
-    """Count the times that an endpoint became empty, and whether the trial ended wedged.
+    """Count the times that an endpoint became empty (`dangling`), and whether only an operator could help (`wedged`).
 
-    An endpoint becomes empty when the plan that it points at is deleted (`active_endpoints` of the deletion), or
-    when it is pointed at a plan that is gone while the one before was there. Wedged: at some endpoint the last
-    word of the store is a refusal for want of a plan to roll back to, and commits stopped before it.
+    An endpoint is empty while it points at a deleted plan: because that plan is deleted, or because a commit, a repair
+    or a restart points it at one that is gone. `empty_ms`: one value each time, until the next write that points it
+    at a plan that is there, or to the end of the trial. A deletion that the store forgot at a restart counts as none.
+
+    Wedged: at some endpoint the store refused a commit for want of a plan to roll back to, and the next that changed
+    the endpoint was a repair, or nothing ever did. `wedged_ms`: one value each time, from the first such refusal to
+    the repair, or to the end of the trial. `repairs` counts the operator's steps.
     """
     events = trial.events
-    deleted = np.flatnonzero(events.of("delete"))
-    top = int(max(events.version.max(initial=0), events.previous.max(initial=0)))
-    never = len(events)
-    gone_at = np.full(top + 2, never, dtype=np.int64)
+    gone_at = _gone_at(events)
+    refused = _refused(events)
+    empty, wedged = [], []
+    for number, writes in enumerate(events.writes_by_endpoint):
+        empty.append(_empty_us(events, writes, gone_at[writes.version]) if len(gone_at) else np.array([]))
+        wedged.append(_wedged_us(events, writes, refused[events.endpoint[refused] == number]))
+    empty_us, wedged_us = (np.concatenate([np.array([]), *parts]) for parts in (empty, wedged))
+    return Findings(
+        {
+            "dangling": len(empty_us),
+            "wedged": int(len(wedged_us) > 0),
+            "repairs": int(np.count_nonzero(events.of("repair"))),
+        },
+        {
+            "empty_ms": empty_us[~np.isnan(empty_us)] / 1e3,
+            "wedged_ms": wedged_us[~np.isnan(wedged_us)] / 1e3,
+        },
+    )
+
+
+def _gone_at(events: Events) -> Ints:
+    """Per version the position of its deletion, or one after the end; nothing at all where nothing was deleted."""
+    deletions: Mask = events.of("delete")
+    if len(events.restarts):
+        deletions &= ~events.gone
+    deleted = np.flatnonzero(deletions)
+    if not len(deleted):
+        return deleted
+    gone_at = np.full(int(events.version.max()) + 1, len(events), dtype=np.int64)
     gone_at[events.version[deleted]] = deleted
-    by_deletion = int(events.active_endpoints[deleted].clip(0).sum())
-    commits = np.flatnonzero(events.of("commit"))
-    now_gone = gone_at[events.version[commits]] < commits
-    was_gone = gone_at[events.previous[commits]] < commits
-    wedged = 0
-    if "no_rollback_plan" in events.reasons:
-        stuck = events.of("reject") & (events.reason == events.reasons.index("no_rollback_plan"))
-        last_stuck = np.full(len(events.endpoints), -1, dtype=np.int64)
-        np.maximum.at(last_stuck, events.endpoint[stuck], np.flatnonzero(stuck))
-        last_commit = np.array([part[-1] if len(part) else -1 for part in events.commits_by_endpoint])
-        wedged = int(np.any(last_stuck > last_commit))
-    return Findings({"dangling": by_deletion + int(np.count_nonzero(now_gone & ~was_gone)), "wedged": wedged})
+    return gone_at
+
+
+def _refused(events: Events) -> Ints:
+    if UNREPAIRABLE not in events.reasons:
+        return np.array([], dtype=np.int64)
+    return np.flatnonzero(events.of("reject") & (events.reason == events.reasons.index(UNREPAIRABLE)))
+
+
+def _empty_us(events: Events, writes: Writes, gone_at: Ints) -> Samples:
+    """How long the endpoint was empty, each time; `gone_at` is when what each write pointed at was deleted."""
+    until = np.append(writes.since[1:], len(events))
+    gone = np.flatnonzero(gone_at < until)
+    if not len(gone):
+        return np.array([])
+    fresh = gone_at[gone] > writes.since[gone]
+    after_empty = np.isin(gone - 1, gone)
+    begun = gone[fresh | ~after_empty]
+    there = np.flatnonzero(gone_at > writes.since)
+    ends = np.append(writes.since[there], events.last)[np.searchsorted(there, begun, side="right")]
+    return events.elapsed_us(np.maximum(gone_at, writes.since)[begun], ends)
+
+
+def _wedged_us(events: Events, writes: Writes, refused: Ints) -> Samples:
+    """How long the endpoint was wedged, each time, given the refusals for want of a plan to roll back to."""
+    if not len(refused):
+        return np.array([])
+    following, first = np.unique(np.searchsorted(writes.since, refused), return_index=True)
+    repaired = np.append(events.kind[writes.since], REPAIR)[following] == REPAIR
+    ends = np.append(writes.since, events.last)[following[repaired]]
+    return events.elapsed_us(refused[first[repaired]], ends)
 
 
 PLUGIN = Check("dangling", "endpoints that resolve to nothing, and cells that only an operator can repair", dangling)

@@ -10,7 +10,10 @@ from results.trial import Trial
 
 
 def freshness(trial: Trial) -> Findings:
-    """One value for each plan and endpoint; plans that were not in force by the end are left out."""
+    """One value for each plan and endpoint; plans that were not in force by the end are left out.
+
+    So is a plan that was in force already when it was published: again, after a restart had lost it.
+    """
     events = trial.events
     parts = [events.elapsed_us(events.published[reached], at[reached]) / 1e3 for at, reached in in_force(events)]
     values = np.concatenate(parts) if parts else np.array([])
@@ -18,18 +21,18 @@ def freshness(trial: Trial) -> Findings:
 
 
 def in_force(events: Events) -> Iterator[tuple[Ints, np.ndarray]]:
-    """For each endpoint: the position of the commit that first put each published plan or a newer one in force.
+    """For each endpoint: the position of the commit or repair that first put each published plan or a newer in force.
 
-    Beside it a mask of the plans for which there is one.
+    Beside it a mask of the plans for which there is one, after the publication.
     """
     versions = events.version[events.published]
-    for commits in events.commits_by_endpoint:
-        if not len(commits):
+    for writes in events.writes_by_endpoint:
+        if not len(writes.since):
             yield np.zeros(len(versions), dtype=np.int64), np.zeros(len(versions), dtype=bool)
             continue
-        first = np.searchsorted(np.maximum.accumulate(events.version[commits]), versions)
-        reached = first < len(commits)
-        yield commits[np.minimum(first, len(commits) - 1)], reached
+        first = np.searchsorted(np.maximum.accumulate(writes.version), versions)
+        at = writes.since[np.minimum(first, len(writes.since) - 1)]
+        yield at, (first < len(writes.since)) & (at > events.published)
 
 
 PLUGIN = Check("freshness", "from a plan's publication until it or a newer one is in force", freshness)

@@ -1,35 +1,44 @@
 """Stale overwrites: how many, how far back, how soon, and for how long the endpoint stayed behind."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from results.checks import Check, Findings
-from results.history import Events
+from results.history import KINDS, Events, Ints, Mask
 from results.trial import Trial
+
+COMMIT = KINDS.index("commit")
 
 
 def overwrites(trial: Trial) -> Findings:
-    """Look at each endpoint's commits in store order.
+    """Look at what was in force at each endpoint, in store order.
 
-    `stale_overwrites`: version below the endpoint's at that instant; `below_peak`: below its highest ever but not
-    below its present one. `overwrite_lag_ms`: since the commit that was overwritten. `stale_time_ms`: one value a
-    spell, from the commit that fell below the peak until the peak is reached again, or to the end of the trial.
+    `stale_overwrites`: commits of a version below the endpoint's at that instant; `below_peak`: below its highest
+    ever but not below its present one. `overwrite_lag_ms`: since what was overwritten came into force.
+    `stale_time_ms`: one value a spell, from where the endpoint fell below its peak until that is reached again, or to
+    the end of the trial. A repair begins the peak anew, for what an operator sets is what should be in force; so it
+    ends a spell. A restart that takes the endpoint back does not: it begins one.
     """
     events = trial.events
+    repair = events.of("repair")
     stale_count = below_count = censored = 0
     depth, lag, spells = [], [], []
     first_stale = len(events)
-    for commits in events.commits_by_endpoint:
-        version, previous = events.version[commits], events.previous[commits]
-        stale = np.flatnonzero(version < previous)
-        if not len(stale):
+    for writes in events.writes_by_endpoint:
+        since, version = writes.since, writes.version
+        fell = np.flatnonzero(version[1:] < version[:-1]) + 1
+        if not len(fell):
             continue
-        peak = np.maximum.accumulate(version)
+        stale = fell[events.kind[since[fell]] == COMMIT]
+        below = version < _peak(version, np.flatnonzero(repair[since]))
+        later_below = np.flatnonzero(below[1:] & (version[1:] >= version[:-1])) + 1
         stale_count += len(stale)
-        below_count += int(np.count_nonzero((version < peak) & (version >= previous)))
-        depth.append((previous - version)[stale])
-        lag.append(events.elapsed_us(commits[np.maximum(stale - 1, 0)], commits[stale])[stale > 0] / 1e3)
-        first_stale = min(first_stale, int(commits[stale[0]]))
-        lengths, open_end = _spells(events, commits, version < peak)
+        below_count += int(np.count_nonzero(events.kind[since[later_below]] == COMMIT))
+        depth.append(version[stale - 1] - version[stale])
+        lag.append(events.elapsed_us(since[stale - 1], since[stale]) / 1e3)
+        first_stale = min(first_stale, int(since[stale[0]]) if len(stale) else first_stale)
+        lengths, open_end = _spells(events, since, below)
         spells.append(lengths / 1e3)
         censored += open_end
     first = np.array([first_stale]) if first_stale < len(events) else np.array([], dtype=np.int64)
@@ -44,14 +53,18 @@ def overwrites(trial: Trial) -> Findings:
     )
 
 
-def _spells(events: Events, commits: np.ndarray, below: np.ndarray) -> tuple[np.ndarray, int]:
+def _peak(version: Ints, repairs: Ints) -> Ints:
+    """The highest version that was in force at each write since the last of the `repairs`, or ever."""
+    bounds = [0, *repairs, len(version)]
+    return np.concatenate([np.maximum.accumulate(version[low:high]) for low, high in pairwise(bounds)])
+
+
+def _spells(events: Events, at: Ints, below: Mask) -> tuple[np.ndarray, int]:
     """Lengths (us) of the spells below the peak, and how many were not over at the end."""
-    edges = np.diff(np.concatenate(([False], below, [False])).astype(np.int8))
+    edges = np.diff(below.astype(np.int8), prepend=0, append=0)
     begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    still_open = ends == len(commits)
-    last = len(events) - 1
-    until = np.where(still_open, last, commits[np.minimum(ends, len(commits) - 1)])
-    return events.elapsed_us(commits[begins], until), int(still_open.sum())
+    until = np.append(at, events.last)[ends]
+    return events.elapsed_us(at[begins], until), int(np.count_nonzero(ends == len(at)))
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

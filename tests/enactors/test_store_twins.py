@@ -7,13 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from two_stores import LONG_MS, MemoryWorld, World, history, redis_world
 
-from enactors.operations import Commit, CommitRule, DeletePlan, DeleteRule, RegisterFence
+from enactors.operations import Commit, CommitRule, DeletePlan, DeleteRule, RegisterFence, Repair
 from enactors.plan import Cell
 from enactors.store.keys import Keys
 from leases.lease import Lease
 
 ENDPOINTS = ("e0", "e1", "e2")
-LEASED = (CommitRule.OWNER_CHECKED, CommitRule.FENCED, CommitRule.FENCE_REGISTERED)
+FENCED = (CommitRule.FENCED, CommitRule.FENCE_REGISTERED, CommitRule.BROKEN_EQUALITY_FENCE)
+LEASED = (CommitRule.OWNER_CHECKED, *FENCED)
+STORE_RULES = [rule for rule in CommitRule if rule is not CommitRule.BROKEN_CAS]
 CLIENTS = st.sampled_from("ab")
 VERSIONS = st.integers(1, 6)
 NAMES = st.sampled_from(ENDPOINTS)
@@ -21,16 +23,21 @@ RESOURCES = st.sampled_from(("e0", "cell"))
 WHICH = st.integers(0, 5)
 """Which of the leases granted so far, lost ones too."""
 
+CLOCKS_MS = (1_700_000_000_000, 1_700_000_000_000 + LONG_MS - 1, 1_700_000_000_000 + LONG_MS)
+"""Three clients' own clocks: by the last one alone a lease that the first one took has expired."""
+
 CALLS = st.one_of(
-    st.tuples(st.just("publish"), VERSIONS),
+    st.tuples(st.just("publish"), VERSIONS, st.none() | VERSIONS),
     st.tuples(st.just("newest")),
     st.tuples(st.just("plans")),
     st.tuples(st.just("read"), NAMES, st.booleans()),
+    st.tuples(st.just("resolve"), NAMES),
+    st.tuples(st.just("repair"), NAMES, VERSIONS),
     st.tuples(
         st.just("commit"),
         NAMES,
         VERSIONS,
-        st.sampled_from(CommitRule),
+        st.sampled_from(STORE_RULES),
         st.none() | WHICH,
         st.none() | st.integers(0, 6),
         st.booleans(),
@@ -38,7 +45,8 @@ CALLS = st.one_of(
     st.tuples(st.just("register_fence"), NAMES, VERSIONS, WHICH),
     st.tuples(st.just("delete"), VERSIONS, st.sampled_from(DeleteRule)),
     st.tuples(st.just("grant"), RESOURCES),
-    st.tuples(st.sampled_from(("renew", "release", "validate")), WHICH),
+    st.tuples(st.just("grant_by_clock"), RESOURCES, st.sampled_from(CLOCKS_MS)),
+    st.tuples(st.sampled_from(("renew", "release", "release_unchecked", "validate")), WHICH),
 )
 STORIES = st.lists(st.tuples(CLIENTS, CALLS), min_size=5, max_size=60)
 
@@ -50,16 +58,20 @@ class Teller:
         self._world = world
         self._leases: list[Lease] = []
 
-    def tell(self, client: str, call: tuple[Any, ...], attempt: int) -> Any:  # noqa: C901, PLR0911  (one case a call)
+    def tell(self, client: str, call: tuple[Any, ...], attempt: int) -> Any:  # noqa: C901, PLR0911, PLR0912  (one case a call)
         store = self._world.client(client)
         name, *given = call
         match name, given:
-            case "publish", [version]:
-                return store.publish(version, attempt)
+            case "publish", [version, content]:
+                return store.publish(version, attempt, content)
             case (("newest" | "plans"), []):
                 return getattr(store, name)()
             case "read", [endpoint, watch]:
                 return store.read(endpoint, watch=watch)
+            case "resolve", [endpoint]:
+                return store.resolve(endpoint)
+            case "repair", [endpoint, version]:
+                return store.repair(Repair(endpoint, version), attempt)
             case "commit", [endpoint, version, rule, which, seen, referential]:
                 lease = self._lease(which)
                 if rule in LEASED and lease is None:
@@ -72,6 +84,10 @@ class Teller:
                 return store.delete(DeletePlan(version, rule), attempt)
             case "grant", [resource]:
                 lease = store.grant(resource, LONG_MS, f"{client}{attempt}", attempt)
+                self._leases += [lease] if lease else []
+                return lease
+            case "grant_by_clock", [resource, now_ms]:
+                lease = store.grant_by_clock(resource, LONG_MS, f"{client}{attempt}", attempt, now_ms)
                 self._leases += [lease] if lease else []
                 return lease
             case "validate", [which]:
@@ -101,4 +117,5 @@ def test_both_stores_answer_the_same_and_remember_the_same(server_url, story, ro
             assert in_memory.tell(client, call, attempt) == told, (client, call)
         for endpoint in ENDPOINTS:
             assert memory.client("a").read(endpoint) == redis.client("a").read(endpoint)
+            assert memory.client("a").resolve(endpoint) == redis.client("a").resolve(endpoint)
         assert history(memory.client("a")) == history(redis.client("a"))

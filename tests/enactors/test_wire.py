@@ -287,3 +287,71 @@ def test_a_watch_that_was_lost_with_its_connection_is_a_conflict(store, reconnec
         store.newest()
     assert store.commit(Commit("e0", 1, CommitRule.WATCH, seen=0), 1) == Refused(Reason.WATCH_CONFLICT, 0)
     assert store.read("e0") == 0
+
+
+class TestRetries:
+    def test_a_request_whose_reply_was_lost_is_sent_again_on_a_new_connection(self, troubled):
+        replies = iter([b"", b"$9\r\nhalf", b"+OK\r\n"])
+
+        def answer_in_the_end(peer: socket.socket) -> None:
+            peer.sendall(reply := next(replies))
+            if not reply.startswith(b"+"):
+                hang_up(peer)
+
+        server = troubled(answer_in_the_end)
+        wire = Wire(server.url, SHORT_S, retries=2)
+        assert wire.call("SET", "x", 1) == b"OK"
+        assert server.requests == [[b"SET", b"x", b"1"]] * 3
+        assert server.connections == 3
+        wire.close()
+
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda wire: wire.call("PING"),
+            lambda wire: wire.pipeline(("PING",)),
+            lambda wire: wire.run(Prepared(script("commit_unconditional"), ("k",), (1,), 0)),
+        ],
+    )
+    def test_it_is_sent_no_more_often_than_that(self, troubled, ask):
+        server = troubled(hang_up)
+        wire = Wire(server.url, SHORT_S, retries=2)
+        with pytest.raises(ReplyUnknown):
+            ask(wire)
+        await_requests(server, 3)
+        assert len(server.requests) == 3
+        wire.close()
+
+    def test_a_watched_transaction_is_never_sent_again(self, troubled):
+        server = troubled(hang_up)
+        wire = Wire(server.url, SHORT_S, retries=5)
+        with pytest.raises(ReplyUnknown):
+            wire.transaction(Prepared(script("commit_unconditional"), ("k",), (1,), 0))
+        await_requests(server, 1)
+        assert server.requests[0] == [b"MULTI"]
+        assert server.connections == 1
+        wire.close()
+
+    def test_what_may_have_arrived_once_stays_unknown_even_if_the_server_is_down_from_then_on(self, troubled):
+        def die(peer: socket.socket) -> None:
+            server.close()
+
+        server = troubled(die)
+        wire = Wire(server.url, SHORT_S, retries=2)
+        with pytest.raises(ReplyUnknown):
+            wire.call("SET", "x", 1)
+        with pytest.raises(ServerDown):
+            wire.call("SET", "x", 1)
+        wire.close()
+
+    def test_a_server_that_comes_back_in_time_is_found(self, tmp_path_factory):
+        path = tmp_path_factory.mktemp("s") / "s"
+        wire = Wire(f"unix://{path}", SHORT_S, retries=20)
+        replies: list[object] = []
+        thread = threading.Thread(target=lambda: replies.append(wire.call("PING")))
+        thread.start()
+        server = TroubledServer(path, lambda peer: peer.sendall(b"+PONG\r\n"))
+        thread.join()
+        assert replies == [b"PONG"]
+        wire.close()
+        server.close()

@@ -1,7 +1,7 @@
 """One cell in either store, as several clients see it; and a small engine that runs programs over it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -21,10 +21,14 @@ from enactors.operations import (
     ReadEndpoint,
     RegisterFence,
     ReleaseLease,
+    ReleaseUnchecked,
     RenewLease,
+    Repair,
+    Resolve,
     Sleep,
     StartRenewal,
     StopRenewal,
+    TakeExpired,
     ValidateLease,
     Withdraw,
     Work,
@@ -57,6 +61,9 @@ class MemoryWorld:
     def __init__(self, cell: Cell) -> None:
         self.shared = MemoryCell(cell)
         self._clients: dict[str, MemoryStore] = {}
+
+    def clock_ms(self) -> int:
+        return self.shared.now_us // 1000
 
     def client(self, name: str) -> MemoryStore:
         return self._clients.setdefault(name, MemoryStore(self.shared, name))
@@ -112,10 +119,13 @@ def history(store: Store) -> list[Event]:
 
 
 class Actor:
-    """Runs programs over a store, one operation a step; an attempt's number is the step's."""
+    """Runs programs over a store, one operation a step; an attempt's number is the step's.
 
-    def __init__(self, store: Store, name: str) -> None:
-        self._store, self._name = store, name
+    `clock_ms` is the actor's own clock, for managers that read it.
+    """
+
+    def __init__(self, store: Store, name: str, clock_ms: Callable[[], int] = lambda: 0) -> None:
+        self._store, self._name, self._clock_ms = store, name, clock_ms
         self._steps = 0
         self.asked: list[Operation] = []
         self._program: Program[Any] | None = None
@@ -127,7 +137,9 @@ class Actor:
         assert self._pending is None
         return value
 
-    def run_until(self, program: Program[Any], stop: type[Operation] | None = None) -> Any:
+    def run_until(
+        self, program: Program[Any], stop: type[Operation] | tuple[type[Operation], ...] | None = None
+    ) -> Any:
         """Run a program until it asks for a `stop`, which is left undone."""
         self._program = program
         return self._advance(None, stop)
@@ -137,7 +149,7 @@ class Actor:
         assert self._pending is not None
         return self._advance(self.perform(self._pending), None)
 
-    def _advance(self, result: Any, stop: type[Operation] | None) -> Any:
+    def _advance(self, result: Any, stop: type[Operation] | tuple[type[Operation], ...] | None) -> Any:
         assert self._program is not None
         try:
             while True:
@@ -157,13 +169,17 @@ class Actor:
         match operation:
             case AwaitDue():
                 return True
-            case Publish(version):
-                return store.publish(version, step)
+            case Publish(version, content):
+                return store.publish(version, step, content)
             case AwaitPlan(newer_than):
                 newest = store.newest()
                 return newest if newest > newer_than else None
             case ReadEndpoint(endpoint, watch):
                 return store.read(endpoint, watch=watch)
+            case Resolve(endpoint):
+                return store.resolve(endpoint)
+            case Repair():
+                return store.repair(operation, step)
             case RegisterFence():
                 return store.register_fence(operation, step)
             case Commit():
@@ -174,10 +190,14 @@ class Actor:
                 return store.delete(operation, step)
             case AcquireLease(resource, ttl_ms):
                 return store.grant(resource, ttl_ms, f"{self._name}-{step}", step)
+            case TakeExpired(resource, ttl_ms):
+                return store.grant_by_clock(resource, ttl_ms, f"{self._name}-{step}", step, self._clock_ms())
             case RenewLease(lease):
                 return store.renew(lease, step)
             case ReleaseLease(lease):
                 return store.release(lease, step)
+            case ReleaseUnchecked(lease):
+                return store.release_unchecked(lease, step)
             case ValidateLease(lease):
                 return store.validate(lease)
             case Belief():

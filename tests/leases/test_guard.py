@@ -153,7 +153,7 @@ class TestFittingTogether:
     @pytest.mark.parametrize("commit", ["fenced", "fence_registered"])
     def test_a_fenced_commit_needs_a_manager_that_gives_fences(self, commit):
         text = told(commit=commit, exclude={"manager": "redis_py"}, decide={"check": "inside"})
-        assert "the lease manager 'redis_py' does not give: use one of redis" in text
+        assert "the lease manager 'redis_py' does not give: use one of expiry_record, redis" in text
 
     @pytest.mark.parametrize("check", ["never", "once", "per_endpoint"])
     def test_a_fence_registered_at_the_read_needs_the_read_inside(self, check):
@@ -173,6 +173,33 @@ class TestFittingTogether:
     def test_a_librarys_lock_has_no_watchdog_of_ours(self):
         text = told(exclude={"manager": "redis_py", "renewal": "watchdog"})
         assert "renewal 'watchdog' is for our own lease managers" in text
+
+    @pytest.mark.parametrize("check", ["never", "once", "inside"])
+    def test_the_broken_comparison_reads_before_its_work_and_after_it(self, check):
+        text = told(commit="broken_cas", decide={"check": check}, exclude=LOCK, known_bad=True)
+        assert ("needs check 'per_endpoint'" in text) or ("needs a check" in text)
+
+    @pytest.mark.parametrize(
+        "choice",
+        [
+            {"commit": "broken_cas", "decide": {"check": "per_endpoint"}},
+            {"commit": "broken_equality_fence", "decide": {"check": "inside"}, "exclude": LOCK},
+            {"decide": {"check": "inside"}, "exclude": {"manager": "redis_broken_release"}},
+        ],
+    )
+    def test_what_is_wrong_on_purpose_is_for_negative_controls(self, choice):
+        assert told(**choice).endswith("is wrong on purpose, for a control: say known_bad = true")
+        assert guard(**choice, known_bad=True).known_bad
+
+    def test_a_control_says_what_it_proves_and_only_a_known_bad_guard_is_one(self):
+        proves = {"twin": "compare_and_set", "scenario": "pause_before_commit", "metric": "stale_overwrites"}
+        broken = guard(commit="broken_cas", decide={"check": "per_endpoint"}, known_bad=True, control=proves)
+        assert broken.control.model_dump() == proves
+        assert "say known_bad = true" in told(control=proves)
+
+    def test_a_manager_that_cannot_prolong_a_lease_has_no_watchdog(self):
+        text = told(exclude={"manager": "expiry_record", "renewal": "watchdog"})
+        assert "the lease manager 'expiry_record' cannot prolong a lease" in text
 
     def test_known_bad_excuses_no_guard_that_cannot_run(self):
         assert "needs a lease" in told(commit="fenced", known_bad=True)

@@ -6,7 +6,7 @@ from math import inf
 from enactors.operations import Reason
 from results.journal import CELL_RESOURCE, REASON_NUMBERS, Kind, Outcome
 
-LOSS = {REASON_NUMBERS[Reason.NOT_OWNER], REASON_NUMBERS[Reason.FENCE_TOO_LOW]}
+LOSS = {REASON_NUMBERS[reason] for reason in (Reason.LEASE_LOST, Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)}
 
 
 def elapsed(events, begin, end):
@@ -21,28 +21,55 @@ def known(values, per=1):
     return [value / per for value in values if value is not None]
 
 
+def writes(events):
+    """Every time an endpoint came to point elsewhere, or there again: (position, kind, endpoint, before, version)."""
+    points, surviving, made = {}, [], []
+    for at, one in enumerate(events):
+        if one["kind"] in ("commit", "repair"):
+            made.append((at, one["kind"], one["endpoint"], one["previous"], one["version"]))
+            points[one["endpoint"]] = one["version"]
+            surviving.append((at, one["endpoint"], one["version"]))
+        elif one["kind"] == "restart":
+            surviving = [write for write in surviving if write[0] < one["previous"]]
+            back = dict.fromkeys(points, 0) | {name: version for _, name, version in surviving}
+            made += [(at, "restart", name, old, back[name]) for name, old in points.items() if old != back[name]]
+            points = back
+    return made
+
+
+def forgotten(events):
+    """The positions of the events that a restart took back."""
+    gone = set()
+    for at, one in enumerate(events):
+        if one["kind"] == "restart":
+            gone |= set(range(one["previous"], at))
+    return gone
+
+
 def overwrites(events):
-    """An endpoint is behind from the commit that fell below its highest version until that is reached again."""
-    highest, last_commit, behind_since = defaultdict(int), {}, {}
+    """An endpoint is behind from where it fell below its highest version until that is reached again.
+
+    After a repair, what the operator has set is the highest.
+    """
+    highest, since, behind_since = defaultdict(int), {}, {}
     stale = below_peak = 0
     depth, lag, spells, first = [], [], [], []
-    for at, one in enumerate(events):
-        if one["kind"] != "commit":
-            continue
-        name, version, present = one["endpoint"], one["version"], one["previous"]
-        if version < present:
+    for at, kind, name, present, version in writes(events):
+        if kind == "repair":
+            highest[name] = version
+        elif kind == "commit" and version < present:
             stale += 1
             depth.append(present - version)
-            lag.append(elapsed(events, last_commit[name], at))
+            lag.append(elapsed(events, since[name], at))
             first = first or [elapsed(events, 0, at)]
-        elif version < highest[name]:
+        elif kind == "commit" and version < highest[name]:
             below_peak += 1
         if version < highest[name]:
             behind_since.setdefault(name, at)
         elif name in behind_since:
             spells.append(elapsed(events, behind_since.pop(name), at))
         highest[name] = max(highest[name], version)
-        last_commit[name] = at
+        since[name] = at
     spells += [elapsed(events, since, len(events) - 1) for since in behind_since.values()]
     counts = {
         "stale_overwrites": stale,
@@ -63,7 +90,10 @@ def races(events, rows):
     refusals = [
         one
         for one in events
-        if one["kind"] in ("reject", "watch_conflict") and one["endpoint"] and one["reason"] != "read_fence_too_low"
+        if one["kind"] in ("reject", "watch_conflict")
+        and one["endpoint"]
+        and one["enactor"] != "operator"
+        and one["reason"] != "read_fence_too_low"
     ]
     seen = defaultdict(set)
     stale = refused_fresh = 0
@@ -76,7 +106,7 @@ def races(events, rows):
             refused_fresh += 1
     for one in rows:
         if one["kind"] == Kind.WITHDRAW:
-            seen[one["process"], one["version"], f"e{one['endpoint']}"].add("withdrawn")
+            seen[one["process"].split("+")[0], one["version"], f"e{one['endpoint']}"].add("withdrawn")
     worst = {
         place: next(what for what in ("stale", "blocked", "withdrawn") if what in outcomes)
         for place, outcomes in seen.items()
@@ -105,26 +135,86 @@ def races(events, rows):
 
 
 def dangling(events):
-    """Follow where every endpoint points; it becomes empty when what it points at is not there any more."""
-    points, gone, empty = {}, set(), set()
-    times, want_of_rollback = 0, {}
-    for one in events:
-        if one["kind"] == "commit":
-            points[one["endpoint"]] = one["version"]
-            want_of_rollback.pop(one["endpoint"], None)
-        elif one["kind"] == "delete":
+    """Follow where every endpoint points; it is empty while what it points at is not there any more."""
+    points, gone, empty, refused, wedged = {}, set(), {}, {}, []
+    empty_us, forgets, made = [], forgotten(events), writes(events)
+    repairs = sum(one["kind"] == "repair" for one in events)
+    for at, one in enumerate(events):
+        for _, kind, name, _, version in [write for write in made if write[0] == at]:
+            points[name] = version
+            if name in refused:
+                since = refused.pop(name)
+                if kind == "repair":
+                    wedged.append(elapsed(events, since, at))
+        if one["kind"] == "delete" and at not in forgets:
             gone.add(one["version"])
         elif one["kind"] == "reject" and one["reason"] == "no_rollback_plan":
-            want_of_rollback[one["endpoint"]] = True
-        now_empty = {name for name, version in points.items() if version in gone}
-        times += len(now_empty - empty)
-        empty = now_empty
-    return {"dangling": times, "wedged": int(bool(want_of_rollback))}
+            refused.setdefault(one["endpoint"], at)
+        for name, version in points.items():
+            if version in gone:
+                empty.setdefault(name, at)
+            elif name in empty:
+                empty_us.append(elapsed(events, empty.pop(name), at))
+    last = len(events) - 1
+    empty_us += [elapsed(events, since, last) for since in empty.values()]
+    wedged += [elapsed(events, since, last) for since in refused.values()]
+    counts = {"dangling": len(empty_us), "wedged": int(bool(wedged)), "repairs": repairs}
+    return counts, {"empty_ms": known(empty_us, 1e3), "wedged_ms": known(wedged, 1e3)}
+
+
+def rollout(events, endpoints):
+    """How long, and over how many versions, endpoints that all have one differ; looked at after each event."""
+    points, since, most, made = dict.fromkeys(endpoints, 0), None, 0, writes(events)
+    torn, versions = [], []
+    for at in range(len(events)):
+        points |= {name: version for when, _, name, _, version in made if when == at}
+        there = set(points.values())
+        if 0 not in there and len(there) > 1:
+            since = at if since is None else since
+            most = max(most, len(there))
+        elif since is not None:
+            torn.append(elapsed(events, since, at))
+            versions.append(most)
+            since, most = None, 0
+    if since is not None:
+        torn.append(elapsed(events, since, len(events) - 1))
+        versions.append(most)
+    return {"torn_ms": known(torn, 1e3), "torn_versions": versions}
+
+
+def fencing_violations(events):
+    """Commits with a lower fence than one that the same endpoint had accepted before."""
+    commits = [one for one in events if one["kind"] == "commit"]
+    if commits and all(one["fence"] is None for one in commits):
+        return None
+    highest, violations = {}, 0
+    for one in commits:
+        if one["fence"] is not None:
+            violations += one["fence"] < highest.get(one["endpoint"], 0)
+            highest[one["endpoint"]] = max(highest.get(one["endpoint"], 0), one["fence"])
+    return violations
+
+
+def lost_commits(events, rows):
+    """Commits that were acknowledged and are not among what the store remembers; 0 where it never restarted."""
+    if not any(one["kind"] == "restart" for one in events):
+        return 0
+    gone = forgotten(events)
+    there = {
+        (one["enactor"], one["attempt"]) for at, one in enumerate(events) if one["kind"] == "commit" and at not in gone
+    }
+    told = [one for one in rows if one["kind"] == Kind.COMMIT and one["outcome"] == Outcome.DONE]
+    return sum((enactor(one["process"]), one["attempt"]) not in there for one in told)
+
+
+def enactor(process):
+    """The enactor that a process, or a part of it, is or has been put in the place of."""
+    return process.removesuffix("-renewer").split("+")[0]
 
 
 def exclusion_violations(events):
     """Grants that were given while another of the same lease was neither released nor expired."""
-    standing = defaultdict(dict)
+    standing, holder = defaultdict(dict), {}
     violations = 0
     for one in events:
         grants = standing[one["lease"]]
@@ -135,64 +225,159 @@ def exclusion_violations(events):
             violations += bool(grants)
         if one["kind"] in ("grant", "renew"):
             grants[one["token"]] = one["expires_us"]
+            holder[one["token"]] = one["enactor"]
+        elif one["reason"] == "foreign":
+            for token in [token for token in grants if holder[token] == one["enactor"]]:
+                del grants[token]
         elif one["kind"] in ("release", "expire"):
             grants.pop(one["token"], None)
     return violations
 
 
-def double_holds(rows):
-    """Holds that begin while another of the same lease goes on; a hold ends with what its owner learns or does."""
-    holds = []
+def holds(rows):
+    """What each owner did and heard under each grant, in the words of DESIGN: one dict a hold."""
+    found = []
     for got in rows:
         if got["kind"] != Kind.ACQUIRE or got["outcome"] != Outcome.DONE:
             continue
-        over = inf
-        for one in rows:
-            if one["process"].removesuffix("-renewer") != got["process"] or one["grant"] != got["attempt"]:
-                continue
-            refused = one["outcome"] == Outcome.REFUSED
-            if one["kind"] == Kind.RELEASE:
-                over = min(over, one["start_ns"])
-            elif refused and (
-                one["kind"] in (Kind.RENEW, Kind.VALIDATE)
-                or (one["kind"] in (Kind.COMMIT, Kind.CHECK) and one["reason"] in LOSS)
-            ):
-                over = min(over, one["end_ns"])
-        lease = "cell" if got["endpoint"] == CELL_RESOURCE else got["endpoint"]
-        holds.append((lease, got["end_ns"], over))
-    return sum(
-        any(lease == other and earlier < begin < over for other, earlier, over in holds) for lease, begin, _ in holds
-    )
+        own = [one for one in rows if enactor(one["process"]) == enactor(got["process"])]
+        own = [one for one in own if one["grant"] == got["attempt"]]
+        life = got["process"].removesuffix("-renewer")
+        deaths = [
+            one["start_ns"]
+            for one in rows
+            if one["kind"] == Kind.KILL and one["process"].removesuffix("-renewer") == life
+        ]
+        one = {
+            "lease": "cell" if got["endpoint"] == CELL_RESOURCE else got["endpoint"],
+            "fence": got["fence"],
+            "begin": got["end_ns"],
+            "rows": own,
+            "released": min([one["start_ns"] for one in own if one["kind"] == Kind.RELEASE], default=inf),
+            "heard": min([one["end_ns"] for one in own if tells(one) and one["kind"] != Kind.COMMIT], default=inf),
+            "refused": [one for one in own if tells(one) and one["kind"] == Kind.COMMIT],
+            "died": min(deaths, default=inf),
+        }
+        told = min([one["heard"], *(late["end_ns"] for late in one["refused"])])
+        one["end"] = min(one["released"], told, one["died"])
+        given_back = [
+            late["end_ns"] for late in own if late["kind"] == Kind.RELEASE and late["outcome"] == Outcome.REFUSED
+        ]
+        one["told"] = min([told, *given_back])
+        one["killed"] = one["died"] < inf and one["end"] == one["died"]
+        found.append(one)
+    return found
+
+
+def tells(one):
+    """Whether a row tells its owner, other than at the release, that the lease is lost."""
+    if one["outcome"] != Outcome.REFUSED:
+        return False
+    on_lease = one["kind"] in (Kind.RENEW, Kind.VALIDATE)
+    return on_lease or (one["kind"] in (Kind.COMMIT, Kind.CHECK) and one["reason"] in LOSS)
+
+
+def double_holds(rows):
+    """Holds that begin while another of the same lease goes on; a hold ends with what its owner learns or does."""
+    return sum(doubled(one, holds(rows)) for one in holds(rows))
+
+
+def doubled(one, held):
+    """Whether a hold began while another of the same lease went on."""
+    return any(one["lease"] == other["lease"] and other["begin"] < one["begin"] < other["end"] for other in held)
+
+
+def taken(one, held, numbered):
+    """When another had the lease after `one`: numbered grants follow each other by number, others by time."""
+
+    def order(hold):
+        return (hold["fence"], hold["begin"]) if numbered else (hold["begin"],)
+
+    later = [other for other in held if other["lease"] == one["lease"] and order(other) > order(one)]
+    return min([other["begin"] for other in later], default=inf)
+
+
+def numbers_tell(events, held):
+    return all(one["fence"] > 0 for one in held) and not any(one["kind"] == "restart" for one in events)
+
+
+def takeover(events, rows):
+    """From the death of each owner until anybody has the lease; not if somebody had it before."""
+    held = holds(rows)
+    values = []
+    for one in held:
+        if one["killed"] and taken(one, held, numbers_tell(events, held)) > one["died"]:
+            next_ones = [other["begin"] for other in held if other["lease"] == one["lease"]]
+            values += [min([begin for begin in next_ones if begin > one["died"]], default=None)]
+            values[-1] = None if values[-1] is None else values[-1] - one["died"]
+    return known(values, 1e6)
+
+
+def losses(events, rows, ttl_ns):
+    """When the owner of each lost lease was told, told by the words of the check's docstring."""
+    counts = dict.fromkeys(("leases_lost", "told_before", "told_at", "told_after", "never_told", "told_wrongly"), 0)
+    held = holds(rows)
+    restarted = any(one["kind"] == "restart" for one in events)
+    for one in held:
+        if one["killed"]:
+            continue
+        successor = taken(one, held, numbers_tell(events, held))
+        renewed = [late for late in one["rows"] if late["kind"] == Kind.RENEW and late["outcome"] == Outcome.DONE]
+        expires = max([one["begin"], *(late["end_ns"] for late in renewed)]) + ttl_ns
+        told_of_loss = one["told"] < min(successor, expires) and not doubled(one, held) and not restarted
+        asked = (Kind.RENEW, Kind.VALIDATE, Kind.RELEASE)
+        told_of_health = any(
+            late["kind"] in asked and late["outcome"] == Outcome.DONE and late["start_ns"] >= successor
+            for late in one["rows"]
+        )
+        counts["told_wrongly"] += told_of_loss or told_of_health
+        if successor >= one["released"] and one["told"] == inf:
+            continue
+        counts["leases_lost"] += 1
+        lost_at = min(successor, expires, one["told"])
+        commits = [late for late in one["rows"] if late["kind"] == Kind.COMMIT]
+        writes = [late for late in commits if late["start_ns"] >= lost_at or late in one["refused"]]
+        first = min(writes, key=lambda late: late["start_ns"], default=None)
+        if first is None:
+            counts["told_before" if one["told"] < inf else "never_told"] += 1
+        elif one["heard"] <= first["start_ns"]:
+            counts["told_before"] += 1
+        elif first in one["refused"]:
+            counts["told_at"] += 1
+        else:
+            counts["told_after" if one["told"] < inf else "never_told"] += 1
+    return counts
 
 
 def freshness(events, endpoints):
-    """For each plan and endpoint: from its publication to the first commit of it or a newer one."""
+    """For each plan and endpoint: from its publication to the first commit or repair to it or a newer one."""
     values = []
     for published, plan in enumerate(events):
         if plan["kind"] != "publish":
             continue
         for name in endpoints:
-            for at, one in enumerate(events):
-                if one["kind"] == "commit" and one["endpoint"] == name and one["version"] >= plan["version"]:
-                    values.append(elapsed(events, published, at))
+            for at, _, where, _, version in writes(events):
+                if where == name and version >= plan["version"]:
+                    if at > published:
+                        values.append(elapsed(events, published, at))
                     break
     return known(values, 1e3)
 
 
 def convergence(events, endpoints, settle_s):
     """Stuck, and the milliseconds from the last publication until every endpoint had come to stay."""
-    published = [at for at, one in enumerate(events) if one["kind"] == "publish"]
+    gone = forgotten(events)
+    published = [at for at, one in enumerate(events) if one["kind"] == "publish" and at not in gone]
     if not published:
         return 0, []
     last = events[published[-1]]["version"]
     came = {}
-    for at, one in enumerate(events):
-        if one["kind"] == "commit":
-            if one["version"] != last:
-                came.pop(one["endpoint"], None)
-            else:
-                came.setdefault(one["endpoint"], at)
+    for at, _, name, _, version in writes(events):
+        if version < last:
+            came.pop(name, None)
+        else:
+            came.setdefault(name, at)
     if set(came) != set(endpoints):
         return 1, []
-    took = elapsed(events, published[-1], max(came.values()))
+    took = elapsed(events, published[-1], max(published[-1], *came.values()))
     return int(took is not None and took > settle_s * 1e6), known([took], 1e3)

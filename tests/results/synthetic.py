@@ -13,7 +13,8 @@ from results.trial import Trial
 
 ENDPOINTS = ("e0", "e1", "e2")
 ENACTORS = ("enactor-0", "enactor-1", "enactor-2")
-PROCESSES = ("planner", *ENACTORS, *(f"{name}-renewer" for name in ENACTORS))
+LIVES = (*ENACTORS, *(f"{name}+1" for name in ENACTORS))
+PROCESSES = ("planner", "operator", "harness", *LIVES, *(f"{name}-renewer" for name in LIVES))
 TTL_US = 100
 FACTS = {
     "number": 1,
@@ -21,6 +22,8 @@ FACTS = {
     "scenario": "steady",
     "status": "ok",
     "history": True,
+    "cells": ["c0"],
+    "cell": "c0",
     "endpoints": list(ENDPOINTS),
     "enactors": list(ENACTORS),
     "min_races": 3,
@@ -40,7 +43,7 @@ def event(kind, t_us, **fields):
     return blank | {"kind": kind, "t_us": t_us} | fields
 
 
-def events_of(dicts, endpoints=ENDPOINTS, enactors=ENACTORS):
+def events_of(dicts, endpoints=ENDPOINTS, enactors=ENACTORS, lease_events=0):
     """The arrays that `read_events` would give."""
     reasons = tuple(sorted({one["reason"] for one in dicts if one["reason"]}))
     tokens = list(dict.fromkeys(one["token"] for one in dicts if one["token"]))
@@ -63,6 +66,7 @@ def events_of(dicts, endpoints=ENDPOINTS, enactors=ENACTORS):
         endpoints=endpoints,
         enactors=enactors,
         reasons=reasons,
+        lease_events=lease_events,
     )
 
 
@@ -85,9 +89,9 @@ def journal_of(rows):
     return pd.DataFrame({"process": processes, **columns})
 
 
-def trial_of(dicts, rows=(), **facts):
+def trial_of(dicts, rows=(), lease_events=0, **facts):
     """A trial with these events and journal rows."""
-    return Trial(FACTS | facts, events_of(list(dicts)), journal_of(list(rows)))
+    return Trial(FACTS | facts, events_of(list(dicts), lease_events=lease_events), journal_of(list(rows)))
 
 
 def line_of(one):
@@ -98,34 +102,64 @@ def line_of(one):
 
 
 class Store:
-    """A store that remembers everything; what it is asked to do is always done, so its history is consistent."""
+    """A store that remembers everything but what a restart takes; what it is asked to do is always done.
 
-    def __init__(self):
-        self.now, self.events, self.newest = 1_000_000, [], 0
+    So its history is consistent.
+    """
+
+    def __init__(self, fenced=False):
+        self.now, self.events, self.newest, self.seen = 1_000_000, [], 0, 0
         self.at = dict.fromkeys(ENDPOINTS, 0)
         self.plans, self.grants, self.attempts = set(), {}, 0
+        self.kept = []
+        self.fenced = fenced
 
     def add(self, kind, **fields):
         self.attempts += 1
+        self.kept.append(len(self.events))
         self.events.append(event(kind, self.now, attempt=self.attempts, **fields))
 
     def publish(self):
         self.newest += 1
+        self.seen = max(self.seen, self.newest)
         self.plans.add(self.newest)
         self.add("publish", version=self.newest, previous=self.newest - 1, enactor="planner")
 
-    def _on_endpoint(self, kind, enactor, endpoint, version, reason=""):
-        name = ENDPOINTS[endpoint]
-        facts = {"version": version, "previous": self.at[name], "reason": reason}
-        self.add(kind, enactor=ENACTORS[enactor], endpoint=name, **facts)
+    def restart(self, forgets):
+        """Come back without the last `forgets` of the events that are still there."""
+        here = len(self.events)
+        first_gone = here if forgets == 0 or not self.kept else self.kept[-min(forgets, len(self.kept))]
+        self.kept = [at for at in self.kept if at < first_gone]
+        self.at, self.plans, self.newest = dict.fromkeys(ENDPOINTS, 0), set(), 0
+        for one in (self.events[at] for at in self.kept):
+            if one["kind"] in ("commit", "repair"):
+                self.at[one["endpoint"]] = one["version"]
+            elif one["kind"] == "publish":
+                self.newest = one["version"]
+                self.plans.add(one["version"])
+            elif one["kind"] == "delete":
+                self.plans.discard(one["version"])
+        self.add("restart", previous=first_gone)
 
-    def commit(self, enactor, endpoint, version):
-        self._on_endpoint("commit", enactor, endpoint, version)
+    def _on_endpoint(self, kind, enactor, endpoint, version, **more):
+        name = ENDPOINTS[endpoint]
+        facts = {"version": version, "previous": self.at[name]}
+        self.add(kind, enactor=enactor, endpoint=name, **facts, **more)
+
+    def commit(self, enactor, endpoint, version, fence=None):
+        self._on_endpoint("commit", ENACTORS[enactor], endpoint, version, fence=fence if self.fenced else None)
+        self.at[ENDPOINTS[endpoint]] = version
+
+    def repair(self, endpoint, version):
+        if version not in self.plans:
+            self._on_endpoint("reject", "operator", endpoint, version, reason="plan_gone")
+            return
+        self._on_endpoint("repair", "operator", endpoint, version)
         self.at[ENDPOINTS[endpoint]] = version
 
     def refuse(self, enactor, endpoint, version, reason):
         kind = "watch_conflict" if reason == "watch_conflict" else "reject"
-        self._on_endpoint(kind, enactor, endpoint, version, reason)
+        self._on_endpoint(kind, ENACTORS[enactor], endpoint, version, reason=reason)
 
     def delete(self, enactor, version):
         active = sum(at == version for at in self.at.values())
@@ -138,26 +172,34 @@ class Store:
 
     def grant(self, enactor, lease):
         token = f"token-{len(self.events)}"
-        self.grants[token] = (lease, self.now + TTL_US)
+        self.grants[token] = (enactor, lease, self.now + TTL_US)
         facts = {"enactor": ENACTORS[enactor], "lease": (*ENDPOINTS, "cell")[lease], "token": token}
         self.add("grant", expires_us=self.now + TTL_US, **facts)
 
     def on_grant(self, kind, number):
         """Renew, release or force out one of the leases that stand."""
-        standing = [token for token, (_, expires) in self.grants.items() if expires > self.now]
+        standing = [token for token, (_, _, expires) in self.grants.items() if expires > self.now]
         if not standing:
             return
         token = standing[number % len(standing)]
-        lease, _ = self.grants.pop(token)
-        facts = {"enactor": ENACTORS[0], "lease": (*ENDPOINTS, "cell")[lease], "token": token}
+        enactor, lease, _ = self.grants.pop(token)
+        facts = {"enactor": ENACTORS[enactor], "lease": (*ENDPOINTS, "cell")[lease], "token": token}
         if kind == "renew":
-            self.grants[token] = (lease, self.now + TTL_US)
+            self.grants[token] = (enactor, lease, self.now + TTL_US)
             facts["expires_us"] = self.now + TTL_US
         self.add(kind, **facts)
+
+    def foreign_release(self, enactor, lease):
+        """Delete whatever stands there, with a token of one's own, valid or long expired, or that of nobody."""
+        name = (*ENDPOINTS, "cell")[lease]
+        own = [token for token, (owner, of, _) in self.grants.items() if (owner, of) == (enactor, lease)]
+        token = own[0] if own else "nobody"
+        self.add("release", enactor=ENACTORS[enactor], lease=name, token=token, reason="foreign")
 
 
 REFUSALS = ("not_newer", "fence_too_low", "no_rollback_plan", "read_fence_too_low", "watch_conflict")
 STEPS = {"publish": 3, "commit": 8, "refuse": 5, "delete": 2, "grant": 3, "renew": 1, "release": 2, "expire": 1}
+STEPS |= {"repair": 1, "restart": 0.3, "foreign": 0.5}
 sizes = st.integers(0, 60)
 seeds = st.integers(0, 2**32)
 
@@ -171,15 +213,21 @@ def step(store, chance):
     """Let one thing happen in the store."""
     what = chance.choices(list(STEPS), STEPS.values())[0]
     enactor, endpoint = chance.randrange(len(ENACTORS)), chance.randrange(len(ENDPOINTS))
-    version = store.newest - chance.choice((0, 0, 1, 1, 2, 3, 4))
+    version = store.seen - chance.choice((0, 0, 1, 1, 2, 3, 4))
     if what == "publish":
         store.publish()
     elif what == "grant":
         store.grant(enactor, chance.randrange(len(ENDPOINTS) + 1))
     elif what in ("renew", "release", "expire"):
         store.on_grant(what, chance.randrange(9))
+    elif what == "foreign":
+        store.foreign_release(enactor, chance.randrange(len(ENDPOINTS) + 1))
+    elif what == "restart":
+        store.restart(chance.choice((0, 0, 1, 3, 10)))
+    elif version > 0 and what == "repair":
+        store.repair(endpoint, version)
     elif version > 0 and what == "commit":
-        store.commit(enactor, endpoint, version)
+        store.commit(enactor, endpoint, version, chance.choice((None, *range(1, 6))))
     elif version > 0 and what == "refuse":
         store.refuse(enactor, endpoint, version, chance.choice(REFUSALS))
     elif version > 0:
@@ -189,7 +237,8 @@ def step(store, chance):
 @st.composite
 def histories(draw):
     """Consistent event dicts in store order; of a seed, because most of what Hypothesis draws itself is dull."""
-    store, size, chance = Store(), draw(sizes), Random(draw(seeds))
+    size, chance = draw(sizes), Random(draw(seeds))
+    store = Store(fenced=chance.random() < 0.5)
     for _ in range(size):
         store.now += wait_us(chance)
         step(store, chance)
@@ -202,30 +251,39 @@ def histories(draw):
 
 @st.composite
 def journals(draw, newest):
-    """Journal rows of enactors that acquire, withdraw and learn of lost leases at random; no instant twice."""
+    """Journal rows of enactors that acquire, withdraw, learn of lost leases and are killed at random.
+
+    No two end at the same instant. Half of the journals have numbered grants, some of whose answers came out of order.
+    """
     size, chance = draw(sizes), Random(draw(seeds))
-    rows, taken, clock = [], [], 1000
+    lives, rows, taken, clock = dict(zip(ENACTORS, ENACTORS, strict=True)), [], [], 1000
+    numbered = chance.random() < 0.5
     for attempt in range(1, size + 1):
         clock += 10
-        times = {"start_ns": clock, "end_ns": clock + 5, "attempt": attempt}
-        enactor, outcome = chance.choice(ENACTORS), chance.choice((Outcome.DONE, *Outcome))
-        kind = chance.choice((Kind.WITHDRAW, Kind.COMMIT, Kind.PLAN, Kind.ACQUIRE, "after", "after"))
+        times = {"start_ns": clock - chance.choice((0, 0, 0, 12, 43)), "end_ns": clock + 5, "attempt": attempt}
+        life, outcome = lives[chance.choice(ENACTORS)], chance.choice((Outcome.DONE, *Outcome))
+        kind = chance.choice((Kind.WITHDRAW, Kind.COMMIT, Kind.PLAN, *[Kind.ACQUIRE] * 3, *["after"] * 6, "kill"))
         if kind == Kind.WITHDRAW and newest:
             version = chance.randint(1, newest)
-            rows.append(row(enactor, kind, endpoint=chance.randrange(len(ENDPOINTS)), version=version, **times))
+            rows.append(row(life, kind, endpoint=chance.randrange(len(ENDPOINTS)), version=version, **times))
         elif kind in (Kind.COMMIT, Kind.PLAN):
-            rows.append(row(enactor, kind, outcome, endpoint=chance.randrange(len(ENDPOINTS)), **times))
+            rows.append(row(life, kind, outcome, endpoint=chance.randrange(len(ENDPOINTS)), **times))
         elif kind == Kind.ACQUIRE:
-            number = chance.choice((0, 1, CELL_RESOURCE))
-            rows.append(row(enactor, kind, outcome, endpoint=number, **times))
-            taken.append((enactor, attempt, number))
+            number, outcome = chance.choice((0, 0, CELL_RESOURCE)), chance.choice((Outcome.DONE, outcome))
+            fence = attempt + chance.choice((0, 0, 0, 4)) if numbered else 0
+            rows.append(row(life, kind, outcome, endpoint=number, fence=fence, **times))
+            taken.append((life, attempt, number))
         elif kind == "after" and taken:
             owner, grant, number = chance.choice(taken[-3:])
-            kind = chance.choice((Kind.RELEASE, Kind.RELEASE, Kind.RENEW, Kind.COMMIT, Kind.CHECK, Kind.VALIDATE))
+            kind = chance.choice((*[Kind.RELEASE] * 2, Kind.RENEW, *[Kind.COMMIT] * 2, Kind.CHECK, Kind.VALIDATE))
             process = f"{owner}-renewer" if kind == Kind.RENEW else owner
             outcome = chance.choice((Outcome.REFUSED, outcome))
             reason = chance.choice(list(REASON_NUMBERS.values()))
             rows.append(row(process, kind, outcome, endpoint=number, grant=grant, reason=reason, **times))
+        elif kind == "kill" and life in ENACTORS and chance.random() < 0.5:
+            rows.append(row(chance.choice((life, f"{life}-renewer")), Kind.KILL, start_ns=clock, end_ns=clock + 1))
+            lives[life] = f"{life}+1"
+            taken = [one for one in taken if one[0] != life]
     return rows
 
 
@@ -234,4 +292,5 @@ def trials(draw):
     """A trial, its event dicts and its journal rows."""
     dicts = draw(histories())
     rows = draw(journals(max((one["version"] or 0 for one in dicts), default=0)))
-    return trial_of(dicts, rows), dicts, rows
+    lease = {"ttl_ms": draw(st.sampled_from((0.0001, 100))), "audited": True}
+    return trial_of(dicts, rows, lease=lease), dicts, rows

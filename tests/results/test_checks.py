@@ -4,18 +4,26 @@ from hypothesis import given, settings
 from synthetic import ENDPOINTS, FACTS, event, histories, row, trial_of, trials
 
 from enactors.operations import Reason
-from results.assumptions import broken_assumptions, lost_commits
+from results.assumptions import broken_assumptions
+from results.checks import rollout as rollout_module
 from results.checks.convergence import convergence
 from results.checks.dangling import dangling
+from results.checks.fencing import fencing
 from results.checks.freshness import freshness
 from results.checks.holds import holds
+from results.checks.loss import loss
+from results.checks.losses import COUNTS, losses
 from results.checks.overwrites import overwrites
 from results.checks.races import races
+from results.checks.rollout import rollout
+from results.checks.takeover import takeover
 from results.journal import CELL_RESOURCE, REASON_NUMBERS, Kind, Outcome
 
 MS = 1000
 SECOND = 1_000_000
-EVERY_CHECK = (overwrites, races, dangling, holds, freshness, convergence)
+EVERY_CHECK = (
+    overwrites, races, dangling, holds, freshness, convergence, fencing, loss, losses, rollout, takeover,
+)  # fmt: skip
 
 
 def samples(found, name):
@@ -34,6 +42,14 @@ def commit(t_us, version, previous, endpoint="e0", enactor="enactor-0", **more):
 def refusal(t_us, version, previous, reason, kind="reject", endpoint="e0", enactor="enactor-0"):
     facts = {"endpoint": endpoint, "enactor": enactor, "version": version, "previous": previous}
     return event(kind, t_us, reason=reason, **facts)
+
+
+def repair(t_us, version, previous, endpoint="e0"):
+    return event("repair", t_us, endpoint=endpoint, enactor="operator", version=version, previous=previous)
+
+
+def restart(t_us, first_gone):
+    return event("restart", t_us, previous=first_gone)
 
 
 def walk(*versions, step_us=MS, endpoint="e0"):
@@ -60,7 +76,38 @@ class TestAgainstPlainLoops:
 
     @given(histories())
     def test_dangling_and_wedged_agree(self, dicts):
-        assert dangling(trial_of(dicts)).counts == plain_checks.dangling(dicts)
+        found = dangling(trial_of(dicts))
+        counts, values = plain_checks.dangling(dicts)
+        assert found.counts == counts
+        for name, expected in values.items():
+            assert samples(found, name) == pytest.approx(sorted(expected))
+
+    @given(histories())
+    def test_torn_rollouts_agree(self, dicts):
+        found = rollout(trial_of(dicts))
+        for name, expected in plain_checks.rollout(dicts, ENDPOINTS).items():
+            assert samples(found, name) == pytest.approx(sorted(expected))
+
+    @given(histories())
+    def test_fencing_agrees(self, dicts):
+        assert fencing(trial_of(dicts)).counts == {"fencing_violations": plain_checks.fencing_violations(dicts)}
+
+    @given(trials())
+    def test_lost_commits_agree(self, made):
+        trial, dicts, rows = made
+        assert loss(trial).counts == {"lost_commits": plain_checks.lost_commits(dicts, rows)}
+
+    @given(trials())
+    def test_takeovers_agree(self, made):
+        trial, dicts, rows = made
+        assert samples(takeover(trial), "takeover_ms") == pytest.approx(sorted(plain_checks.takeover(dicts, rows)))
+
+    @given(trials())
+    def test_lost_leases_agree(self, made):
+        trial, dicts, rows = made
+        found = losses(trial).counts
+        assert found == plain_checks.losses(dicts, rows, trial.facts["lease"]["ttl_ms"] * 1e6)
+        assert found["leases_lost"] == sum(found[name] for name in COUNTS[1:5])
 
     @given(trials())
     def test_both_sides_of_exclusion_agree(self, made):
@@ -156,6 +203,35 @@ class TestOverwrites:
         dicts = [publish(0, 1), publish(0, 2), commit(1, 2, 0, "e0"), commit(2, 1, 0, "e1")]
         assert overwrites(trial_of(dicts)).counts["stale_overwrites"] == 0
 
+    def test_a_repair_to_an_older_version_is_no_stale_overwrite(self):
+        dicts = [*walk(2), repair(2 * MS, 1, 2)]
+        assert overwrites(trial_of(dicts)).counts == dict.fromkeys(
+            ("stale_overwrites", "below_peak", "stale_spells_unrepaired"), 0
+        )
+
+    def test_what_comes_after_a_repair_is_measured_by_the_repair(self):
+        dicts = [*walk(5), repair(2 * MS, 3, 5), commit(3 * MS, 4, 3), commit(7 * MS, 2, 4)]
+        found = overwrites(trial_of(dicts))
+        assert (found.counts["stale_overwrites"], found.counts["below_peak"]) == (1, 0)
+        assert samples(found, "regression_depth") == [2]
+        assert samples(found, "overwrite_lag_ms") == [4]
+
+    def test_a_repair_ends_the_spell_whatever_it_points_at(self):
+        found = overwrites(trial_of([*walk(5, 2), repair(6 * MS, 3, 2)]))
+        assert samples(found, "stale_time_ms") == [4]
+        assert found.counts["stale_spells_unrepaired"] == 0
+
+    def test_a_restart_that_takes_an_endpoint_back_is_no_overwrite_but_begins_a_spell(self):
+        lost = [*walk(1, 2), restart(3 * MS, 3)]
+        found = overwrites(trial_of([*lost, commit(8 * MS, 2, 1)]))
+        assert found.counts["stale_overwrites"] == 0
+        assert samples(found, "stale_time_ms") == [5]
+
+    def test_a_spell_that_is_not_over_ends_with_the_store_and_not_with_the_lease_server(self):
+        grant = event("grant", 50 * MS, lease="cell", token="a", enactor="enactor-0", expires_us=60 * MS)
+        found = overwrites(trial_of([*walk(2, 1), publish(10 * MS, 3), grant], lease_events=1))
+        assert samples(found, "stale_time_ms") == [8]
+
 
 class TestRaces:
     plans = (publish(0, 1), publish(0, 2), commit(1, 2, 0, enactor="enactor-1"))
@@ -191,6 +267,15 @@ class TestRaces:
         counts = races(trial_of(self.plans, gave_up)).counts
         assert (counts["races"], counts["withdrawn"], counts["exposures"]) == (1, 1, 0)
 
+    def test_what_an_operator_was_refused_is_no_attempt(self):
+        refused = refusal(2, 1, 2, "plan_gone", enactor="operator")
+        counts = races(trial_of([*self.plans, refused, repair(3, 1, 2)])).counts
+        assert (counts["attempts"], counts["commits"], counts["races"]) == (1, 1, 0)
+
+    def test_what_took_the_place_of_a_killed_enactor_is_the_same_enactor(self):
+        gave_up = [row(name, Kind.WITHDRAW, endpoint=0, version=1) for name in ("enactor-0", "enactor-0+1")]
+        assert races(trial_of(self.plans, gave_up)).counts["withdrawn"] == 1
+
     def test_one_application_that_races_everywhere_is_one_raced_application(self):
         gave_up = [row("enactor-0", Kind.WITHDRAW, endpoint=n, version=1, seen=2) for n in range(3)]
         counts = races(trial_of(self.plans, gave_up)).counts
@@ -223,11 +308,122 @@ class TestDangling:
         kept = event("quarantine", 2, version=1, enactor="enactor-0", active_endpoints=1)
         assert dangling(trial_of([publish(0, 1), commit(1, 1, 0), kept])).counts["dangling"] == 0
 
+    def test_a_deletion_that_a_restart_took_back_is_none(self):
+        dicts = [publish(0, 1), commit(1, 1, 0), self.gone(2, 1, 1)]
+        assert dangling(trial_of([*dicts, restart(3, 2)])).counts["dangling"] == 0
+        assert dangling(trial_of([*dicts, restart(3, 3)])).counts["dangling"] == 1
+
+    def test_a_restart_may_take_an_endpoint_back_to_a_deleted_plan(self):
+        dicts = [publish(0, 1), publish(0, 2), commit(1, 1, 0), self.gone(2, 1, 1), commit(3, 2, 1), restart(4, 4)]
+        assert dangling(trial_of(dicts)).counts["dangling"] == 2
+
+    def test_an_endpoint_is_empty_until_it_points_at_a_plan_that_is_there(self):
+        dicts = [*walk(3), self.gone(2 * MS, 1, 0), self.gone(3 * MS, 3, 1), commit(4 * MS, 1, 3)]
+        assert samples(dangling(trial_of([*dicts, commit(9 * MS, 2, 1)])), "empty_ms") == [6]
+        assert samples(dangling(trial_of([*dicts, repair(7 * MS, 2, 1)])), "empty_ms") == [4]
+
+    def test_an_endpoint_that_stays_empty_is_so_until_the_end(self):
+        dicts = [*walk(1), self.gone(3 * MS, 1, 1)]
+        assert samples(dangling(trial_of([*dicts, publish(10 * MS, 2)])), "empty_ms") == [7]
+        assert samples(dangling(trial_of(dicts)), "empty_ms") == [0]
+
+    wedge = (publish(0, 1), publish(0, 2), commit(1, 1, 0), refusal(2 * MS, 2, 1, "no_rollback_plan"))
+
     def test_wedged_is_an_endpoint_at_which_nothing_succeeds_any_more(self):
-        dicts = [publish(0, 1), publish(0, 2), commit(1, 1, 0), refusal(2, 2, 1, "no_rollback_plan")]
-        assert dangling(trial_of(dicts)).counts["wedged"] == 1
-        assert dangling(trial_of([*dicts, commit(3, 2, 1, "e0")])).counts["wedged"] == 0
-        assert dangling(trial_of([*dicts, commit(3, 2, 0, "e1")])).counts["wedged"] == 1
+        assert dangling(trial_of(self.wedge)).counts["wedged"] == 1
+        assert dangling(trial_of([*self.wedge, commit(3 * MS, 2, 1, "e0")])).counts["wedged"] == 0
+        assert dangling(trial_of([*self.wedge, commit(3 * MS, 2, 0, "e1")])).counts["wedged"] == 1
+
+    def test_wedged_is_also_an_endpoint_that_only_an_operator_helped(self):
+        again = [refusal(4 * MS, 2, 1, "no_rollback_plan"), repair(7 * MS, 2, 1), commit(8 * MS, 2, 2)]
+        found = dangling(trial_of([*self.wedge, *again]))
+        assert (found.counts["wedged"], found.counts["repairs"]) == (1, 1)
+        assert samples(found, "wedged_ms") == [5]
+
+    def test_an_endpoint_that_nobody_repaired_is_wedged_until_the_end(self):
+        assert samples(dangling(trial_of([*self.wedge, publish(9 * MS, 3)])), "wedged_ms") == [7]
+
+    def test_a_repair_without_need_is_counted_and_wedges_nothing(self):
+        assert dangling(trial_of([*walk(1), repair(2, 1, 1)])).counts == {"dangling": 0, "wedged": 0, "repairs": 1}
+
+
+class TestRollout:
+    def filled(self, *versions):
+        """Three plans, and every endpoint at one of them from its own millisecond on: 1, 2, 3."""
+        plans = [publish(0, version) for version in (1, 2, 3)]
+        pairs = enumerate(zip(ENDPOINTS, versions, strict=True), start=1)
+        return plans + [commit(n * MS, version, 0, name) for n, (name, version) in pairs]
+
+    def torn(self, *dicts):
+        found = rollout(trial_of(dicts))
+        return samples(found, "torn_ms"), samples(found, "torn_versions")
+
+    def test_a_cell_that_is_being_filled_is_not_torn(self):
+        assert self.torn(*self.filled(1, 1, 1)) == ([], [])
+        assert self.torn(*self.filled(1, 2, 3)[:-1]) == ([], [])
+
+    def test_a_rollout_is_torn_from_its_first_to_its_last_endpoint(self):
+        steps = [commit((4 + n) * MS, 2, 1, name) for n, name in enumerate(ENDPOINTS)]
+        assert self.torn(*self.filled(1, 1, 1), *steps) == ([2], [2])
+
+    def test_the_most_versions_at_once_are_counted_and_not_all_that_came_by(self):
+        steps = [
+            commit(5 * MS, 3, 1),
+            commit(6 * MS, 2, 1, "e1"),
+            commit(7 * MS, 3, 2, "e1"),
+            commit(9 * MS, 3, 1, "e2"),
+        ]
+        assert self.torn(*self.filled(1, 1, 1), *steps) == ([4], [3])
+
+    def test_the_filling_counts_from_where_every_endpoint_has_a_version(self):
+        assert self.torn(*self.filled(2, 2, 1), commit(7 * MS, 2, 1, "e2")) == ([4], [2])
+
+    def test_a_cell_that_stays_torn_is_so_until_the_end(self):
+        assert self.torn(*self.filled(1, 1, 1), commit(4 * MS, 2, 1), publish(9 * MS, 4)) == ([5], [2])
+
+    def test_the_same_version_again_tears_nothing(self):
+        assert self.torn(*self.filled(1, 1, 1), commit(4 * MS, 1, 1)) == ([], [])
+
+    def test_a_repair_can_mend_a_torn_cell(self):
+        assert self.torn(*self.filled(1, 1, 1), commit(4 * MS, 2, 1), repair(6 * MS, 1, 2)) == ([2], [2])
+
+    def test_a_restart_moves_all_endpoints_at_once(self):
+        steps = [commit((4 + n) * MS, 2, 1, name) for n, name in enumerate(ENDPOINTS)]
+        assert self.torn(*self.filled(1, 1, 1), *steps, restart(9 * MS, 6)) == ([2], [2])
+
+    def test_a_long_rollout_is_the_same_in_pieces(self, monkeypatch):
+        dicts = self.filled(1, 2, 3)
+        at = dict(zip(ENDPOINTS, (1, 2, 3), strict=True))
+        for number in range(40):
+            name, version = ENDPOINTS[number * number % 3], 1 + number % 3
+            dicts.append(commit((4 + number) * MS, version, at[name], name))
+            at[name] = version
+        whole = self.torn(*dicts)
+        for size in (1, 2, 7):
+            monkeypatch.setattr(rollout_module, "CHUNK", size)
+            assert self.torn(*dicts) == whole
+
+
+class TestFencing:
+    def violations(self, *fences, endpoint="e0"):
+        commits = [commit(n, 1, min(n - 1, 1), endpoint, fence=fence) for n, fence in enumerate(fences, start=1)]
+        return fencing(trial_of([publish(0, 1), *commits])).counts["fencing_violations"]
+
+    def test_a_commit_with_a_lower_fence_than_one_before_is_a_violation(self):
+        assert self.violations(1, 2, 2, 3) == 0
+        assert self.violations(3, 1, 2, 3) == 2
+
+    def test_commits_without_a_fence_leave_the_question_open(self):
+        assert self.violations(None, None) is None
+        assert self.violations(2, None, 1) == 1
+
+    def test_each_endpoint_has_its_own_highest_fence(self):
+        dicts = [publish(0, 1), commit(1, 1, 0, "e0", fence=5), commit(2, 1, 0, "e1", fence=3)]
+        assert fencing(trial_of(dicts)).counts["fencing_violations"] == 0
+
+    def test_a_refusal_is_what_a_fence_is_for(self):
+        dicts = [publish(0, 1), commit(1, 1, 0, fence=5), refusal(2, 1, 1, "fence_too_low") | {"fence": 3}]
+        assert fencing(trial_of(dicts)).counts["fencing_violations"] == 0
 
 
 class TestHolds:
@@ -259,6 +455,40 @@ class TestHolds:
 
     def test_a_lease_whose_clock_stepped_back_stands_on(self):
         assert self.violations(self.grant(1000, "a"), publish(1099, 1), publish(900, 2), self.grant(1050, "b")) == 1
+
+    def foreign(self, t_us, token, enactor):
+        return self.release(t_us, token) | {"reason": "foreign", "enactor": enactor}
+
+    def test_a_lock_that_another_deleted_stands_for_its_owner(self):
+        mine, theirs = self.grant(0, "a"), self.grant(100, "b") | {"enactor": "enactor-1"}
+        third = self.grant(120, "c") | {"enactor": "enactor-2"}
+        assert self.violations(mine, theirs, self.foreign(110, "a", "enactor-0"), third) == 1
+        assert self.violations(mine, theirs, self.foreign(110, "b", "enactor-0"), third) == 1
+        assert self.violations(mine, theirs, self.foreign(110, "a", "enactor-0"), third | {"t_us": 200}) == 0
+
+    def test_who_deletes_the_lock_of_another_gives_up_his_own(self):
+        mine, theirs = self.grant(0, "a"), self.grant(10, "b") | {"enactor": "enactor-1"}
+        third = self.grant(105, "c") | {"enactor": "enactor-2"}
+        assert self.violations(mine, theirs, third) == 2
+        own = self.foreign(20, "b", "enactor-1")
+        assert self.violations(self.grant(0, "a", ttl_us=200), theirs, own, third) == 2
+        assert self.violations(mine, theirs, own, third) == 1
+
+    def test_a_grant_that_the_server_forgot_stands_for_its_owner(self):
+        assert self.violations(self.grant(0, "a"), restart(20, 0), self.grant(50, "b")) == 1
+
+    def test_a_hold_ends_with_the_death_of_its_owner(self):
+        death = row("enactor-0-renewer", Kind.KILL, start_ns=15, end_ns=15)
+        first, second = self.acquire("enactor-0", 10, 1), self.acquire("enactor-1", 20, 1)
+        assert self.doubles(first, death, second) == 0
+        assert self.doubles(first, death | {"start_ns": 25}, second) == 1
+        assert self.doubles(first, death | {"process": "enactor-0+1"}, second) == 1
+
+    def test_who_comes_in_the_place_of_the_dead_has_holds_of_his_own(self):
+        death = row("enactor-0", Kind.KILL, start_ns=15, end_ns=15)
+        next_life = self.acquire("enactor-0+1", 20, 1 << 32)
+        assert self.doubles(self.acquire("enactor-0", 10, 1), death, next_life) == 0
+        assert self.doubles(next_life, self.acquire("enactor-1", 30, 1), death) == 1
 
     def doubles(self, *rows):
         return holds(trial_of([], rows)).counts["double_holds"]
@@ -315,7 +545,185 @@ class TestHolds:
         assert unaudited == unknown | {"double_holds": 0}
 
 
+class TestTakeover:
+    def acquire(self, process, end_ns, attempt=1, endpoint=0, outcome=Outcome.DONE):
+        return row(process, Kind.ACQUIRE, outcome, start_ns=1, end_ns=end_ns, attempt=attempt, endpoint=endpoint)
+
+    held = row("enactor-0", Kind.ACQUIRE, start_ns=1, end_ns=10, attempt=1, endpoint=0)
+    death = row("enactor-0", Kind.KILL, start_ns=2 * SECOND, end_ns=2 * SECOND)
+
+    def took(self, *rows):
+        return samples(takeover(trial_of([], [self.held, self.death, *rows])), "takeover_ms")
+
+    def test_it_runs_from_the_death_of_the_owner_to_the_next_acquire(self):
+        assert self.took(self.acquire("enactor-1", 5 * SECOND), self.acquire("enactor-2", 9 * SECOND)) == [3]
+
+    def test_the_dead_owners_own_successor_counts_too(self):
+        assert self.took(self.acquire("enactor-0+1", 4 * SECOND, 1 << 32)) == [2]
+
+    def test_a_lease_that_nobody_claimed_is_left_out(self):
+        assert self.took() == []
+        assert self.took(self.acquire("enactor-1", 5 * SECOND, endpoint=1)) == []
+        assert self.took(self.acquire("enactor-1", 5 * SECOND, outcome=Outcome.NOTHING)) == []
+
+    @pytest.mark.parametrize("kind", [Kind.RELEASE, Kind.RENEW])
+    def test_a_lease_that_was_given_back_or_told_lost_before_was_not_held(self, kind):
+        outcome = Outcome.PENDING if kind == Kind.RELEASE else Outcome.REFUSED
+        over = row("enactor-0", kind, outcome, start_ns=20, end_ns=30, grant=1)
+        assert self.took(over, self.acquire("enactor-1", 5 * SECOND)) == []
+
+    def test_a_lease_that_another_had_by_then_was_not_left_behind(self):
+        assert self.took(self.acquire("enactor-1", SECOND), self.acquire("enactor-2", 5 * SECOND)) == []
+
+
+TTL_NS = 100 * SECOND
+"""The time to live of the synthetic trials, 100 ms."""
+
+
+class TestLosses:
+    mine = row("enactor-0", Kind.ACQUIRE, start_ns=1, end_ns=10, attempt=1, endpoint=0)
+    theirs = row("enactor-1", Kind.ACQUIRE, start_ns=1, end_ns=1000, attempt=1, endpoint=0)
+
+    def on(self, kind, start_ns, outcome=Outcome.DONE, reason=None, process="enactor-0"):
+        facts = {"start_ns": start_ns, "end_ns": start_ns + 5, "grant": 1, "endpoint": 0}
+        return row(process, kind, outcome, reason=REASON_NUMBERS.get(reason, 0), **facts)
+
+    def lost(self, start_ns, kind=Kind.RELEASE, reason=Reason.LEASE_LOST, process="enactor-0"):
+        return self.on(kind, start_ns, Outcome.REFUSED, reason, process)
+
+    def found(self, *rows, dicts=()):
+        """The counts that are not zero, for my lease alone: theirs is given back in order."""
+        back = self.on(Kind.RELEASE, 10**15, process="enactor-1")
+        counts = losses(trial_of(dicts, [*rows, back])).counts
+        return {name: count for name, count in counts.items() if count}
+
+    def test_a_lease_that_was_given_back_before_the_next_acquire_ended_is_not_lost(self):
+        assert self.found(self.mine, self.on(Kind.COMMIT, 500), self.on(Kind.RELEASE, 990), self.theirs) == {}
+
+    def test_who_is_told_before_he_writes_was_told_before(self):
+        expected = {"leases_lost": 1, "told_before": 1}
+        told = self.lost(1100, Kind.RENEW, process="enactor-0-renewer")
+        assert self.found(self.mine, self.theirs, told) == expected
+        assert self.found(self.mine, self.theirs, told, self.on(Kind.COMMIT, 1200)) == expected
+        assert self.found(self.mine, self.theirs, self.lost(1100, Kind.VALIDATE)) == expected
+        assert self.found(self.mine, self.theirs, self.lost(1100, Kind.CHECK, Reason.FENCE_TOO_LOW)) == expected
+
+    def test_a_write_before_the_loss_is_of_no_account(self):
+        told = self.lost(1100, Kind.VALIDATE)
+        assert self.found(self.mine, self.on(Kind.COMMIT, 990), self.theirs, told) == {
+            "leases_lost": 1,
+            "told_before": 1,
+        }
+
+    def test_who_writes_nothing_and_hears_of_it_at_the_release_was_told_before(self):
+        assert self.found(self.mine, self.theirs, self.lost(1100)) == {"leases_lost": 1, "told_before": 1}
+
+    @pytest.mark.parametrize("reason", [Reason.NOT_OWNER, Reason.FENCE_TOO_LOW])
+    def test_whose_write_is_refused_for_the_lease_was_told_at_it(self, reason):
+        refused = self.lost(1100, Kind.COMMIT, reason)
+        assert self.found(self.mine, self.theirs, refused, self.lost(1200)) == {"leases_lost": 1, "told_at": 1}
+
+    def test_a_write_refused_for_another_reason_tells_nothing(self):
+        refused = self.on(Kind.COMMIT, 1100, Outcome.REFUSED, Reason.NOT_NEWER)
+        assert self.found(self.mine, self.theirs, refused, self.lost(1200)) == {"leases_lost": 1, "told_after": 1}
+
+    @pytest.mark.parametrize("outcome", [Outcome.DONE, Outcome.UNKNOWN, Outcome.PENDING])
+    def test_who_wrote_and_hears_of_it_later_was_told_after(self, outcome):
+        write = self.on(Kind.COMMIT, 1100, outcome)
+        assert self.found(self.mine, self.theirs, write, self.lost(1200)) == {"leases_lost": 1, "told_after": 1}
+        later = self.lost(1200, Kind.COMMIT, Reason.NOT_OWNER)
+        assert self.found(self.mine, self.theirs, write, later) == {"leases_lost": 1, "told_after": 1}
+
+    def test_a_write_under_way_when_he_was_told_was_sent_before(self):
+        write = self.on(Kind.COMMIT, 1102)
+        assert self.found(self.mine, self.theirs, self.lost(1100, Kind.VALIDATE), write) == {
+            "leases_lost": 1,
+            "told_after": 1,
+        }
+
+    @pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.PENDING, None])
+    def test_who_hears_nothing_was_never_told(self, outcome):
+        back = [] if outcome is None else [self.on(Kind.RELEASE, 1200, outcome)]
+        assert self.found(self.mine, self.theirs, self.on(Kind.COMMIT, 1100), *back) == {
+            "leases_lost": 1,
+            "never_told": 1,
+        }
+
+    @pytest.mark.parametrize("kind", [Kind.RELEASE, Kind.RENEW, Kind.VALIDATE])
+    def test_who_hears_that_all_is_well_after_another_had_it_was_told_wrongly(self, kind):
+        expected = {"leases_lost": 1, "never_told": 1, "told_wrongly": 1}
+        assert self.found(self.mine, self.theirs, self.on(kind, 1100)) == expected
+        assert "told_wrongly" not in self.found(self.mine, self.theirs, self.on(kind, 999))
+
+    def test_a_lease_is_lost_when_its_time_had_passed(self):
+        write = self.on(Kind.COMMIT, TTL_NS + 10)
+        late = self.theirs | {"end_ns": 2 * TTL_NS}
+        assert self.found(self.mine, write, late, self.lost(3 * TTL_NS)) == {"leases_lost": 1, "told_after": 1}
+        in_time = write | {"start_ns": TTL_NS + 9}
+        assert self.found(self.mine, in_time, late, self.lost(3 * TTL_NS)) == {"leases_lost": 1, "told_before": 1}
+        renewed = self.on(Kind.RENEW, 500, process="enactor-0-renewer")
+        assert self.found(self.mine, renewed, write, late, self.lost(3 * TTL_NS)) == {
+            "leases_lost": 1,
+            "told_before": 1,
+        }
+
+    def test_a_time_that_passed_without_harm_is_no_loss(self):
+        assert self.found(self.mine, self.on(Kind.COMMIT, 2 * TTL_NS), self.on(Kind.RELEASE, 3 * TTL_NS)) == {}
+
+    def test_who_is_told_of_a_loss_that_never_was_was_told_wrongly(self):
+        told = self.lost(500, Kind.VALIDATE)
+        expected = {"leases_lost": 1, "told_before": 1}
+        assert self.found(self.mine, told) == expected | {"told_wrongly": 1}
+        assert self.found(self.mine, told, dicts=[restart(0, 0)]) == expected
+        assert self.found(self.mine, told | {"end_ns": TTL_NS + 10}) == expected
+        assert self.found(self.mine, self.theirs | {"end_ns": 400}, told) == expected
+
+    def test_who_got_the_lease_while_another_held_it_was_not_told_wrongly(self):
+        holder, gone = self.theirs | {"end_ns": 5}, self.on(Kind.RELEASE, 300, Outcome.UNKNOWN, process="enactor-1")
+        counts = losses(trial_of([], [holder, self.mine, gone, self.lost(500, Kind.VALIDATE)])).counts
+        assert (counts["told_before"], counts["told_wrongly"]) == (1, 0)
+
+    def test_of_two_numbered_grants_the_higher_came_later_whatever_answer_came_first(self):
+        mine, late = self.mine | {"fence": 2}, self.theirs | {"fence": 1}
+        rows = [mine, late, self.on(Kind.RELEASE, 1100), self.lost(1005, process="enactor-1")]
+        counts = losses(trial_of([], rows)).counts
+        assert counts == dict.fromkeys(COUNTS, 0) | {"leases_lost": 1, "told_before": 1}
+        lower_first = [mine | {"fence": 1}, late | {"fence": 2}, *rows[2:]]
+        assert losses(trial_of([], lower_first)).counts["told_wrongly"] == 2
+
+    def test_a_dead_owner_does_not_count(self):
+        death = row("enactor-0", Kind.KILL, start_ns=2000, end_ns=2000)
+        assert self.found(self.mine, self.theirs, self.on(Kind.COMMIT, 1100), death) == {}
+        told = self.lost(1500, Kind.VALIDATE)
+        assert self.found(self.mine, self.theirs, self.on(Kind.COMMIT, 1100), told, death)["told_after"] == 1
+
+    def test_without_a_lease_nothing_is_known(self):
+        assert losses(trial_of([], [self.mine], lease=None)).counts == dict.fromkeys(COUNTS)
+
+
 class TestFreshnessAndConvergence:
+    def test_a_repair_puts_a_plan_in_force(self):
+        dicts = [publish(0, 1), *(repair((n + 1) * MS, 1, 0, name) for n, name in enumerate(ENDPOINTS))]
+        assert samples(freshness(trial_of(dicts)), "freshness_ms") == [1, 2, 3]
+        found = convergence(trial_of(dicts))
+        assert (found.counts["stuck"], samples(found, "convergence_ms")) == (0, [3])
+
+    def test_a_repair_to_an_older_plan_leaves_the_endpoint_stuck(self):
+        dicts = [publish(0, 1), publish(0, 2), *(commit(1, 2, 0, name) for name in ENDPOINTS), repair(2, 1, 2)]
+        assert convergence(trial_of(dicts)).counts["stuck"] == 1
+
+    def test_a_plan_that_a_restart_took_is_not_the_last_one(self):
+        dicts = [publish(0, 1), *(commit(1, 1, 0, name) for name in ENDPOINTS), publish(2, 2), restart(3, 4)]
+        assert convergence(trial_of(dicts)).counts["stuck"] == 0
+
+    def test_an_endpoint_that_a_restart_took_back_is_stuck(self):
+        dicts = [publish(0, 1), *(commit(1, 1, 0, name) for name in ENDPOINTS), restart(3, 3)]
+        assert convergence(trial_of(dicts)).counts["stuck"] == 1
+
+    def test_a_plan_that_was_in_force_when_it_was_published_again_has_no_freshness(self):
+        dicts = [publish(0, 1), commit(MS, 1, 0), restart(2 * MS, 0), publish(3 * MS, 1), commit(4 * MS, 1, 0)]
+        assert samples(freshness(trial_of(dicts)), "freshness_ms") == [1]
+
     def test_a_plan_that_was_skipped_is_fresh_with_the_newer_one(self):
         dicts = [publish(0, 1), publish(2 * MS, 2), commit(5 * MS, 2, 0)]
         assert samples(freshness(trial_of(dicts)), "freshness_ms") == [3, 5]
@@ -358,11 +766,76 @@ class TestAssumptions:
     def test_a_kind_of_event_that_is_not_known_is_found(self):
         assert len(broken_assumptions(trial_of([event("implode", 0)]))) == 1
 
-    def test_an_acknowledged_commit_that_the_history_lacks_is_lost(self):
+    def test_an_acknowledged_commit_that_the_history_lacks_is_found(self):
         dicts = [publish(0, 1), commit(1, 1, 0, attempt=7)]
         there = row("enactor-0", Kind.COMMIT, attempt=7, version=1)
-        assert lost_commits(trial_of(dicts, [there])) == 0
-        assert lost_commits(trial_of(dicts, [there | {"process": "enactor-1"}])) == 1
-        assert lost_commits(trial_of(dicts, [there | {"attempt": 8, "outcome": int(Outcome.UNKNOWN)}])) == 0
-        missing = trial_of(dicts, [there, there | {"attempt": 8}])
-        assert broken_assumptions(missing) == ["1 acknowledged commits are not in the history"]
+        missing = ["1 acknowledged commits are not in the history"]
+        assert broken_assumptions(trial_of(dicts, [there])) == []
+        assert broken_assumptions(trial_of(dicts, [there | {"process": "enactor-1"}])) == missing
+        assert broken_assumptions(trial_of(dicts, [there | {"attempt": 8, "outcome": int(Outcome.UNKNOWN)}])) == []
+        assert broken_assumptions(trial_of(dicts, [there, there | {"attempt": 8}])) == missing
+        assert broken_assumptions(trial_of(dicts[:1], [there])) == missing
+
+    def test_a_commit_in_the_place_of_a_killed_enactor_is_that_enactors(self):
+        attempt = (1 << 32) + 1
+        dicts = [publish(0, 1), commit(1, 1, 0, attempt=attempt)]
+        assert broken_assumptions(trial_of(dicts, [row("enactor-0+1", Kind.COMMIT, attempt=attempt)])) == []
+
+    def test_a_repair_changes_the_endpoint_inside_the_history(self):
+        dicts = [publish(0, 1), publish(0, 2), commit(1, 2, 0), repair(2, 1, 2)]
+        assert broken_assumptions(trial_of([*dicts, commit(3, 2, 1)])) == []
+        assert broken_assumptions(trial_of([*dicts, commit(3, 2, 2)])) == ["endpoint e0 changed outside the history"]
+
+    def test_after_a_restart_each_endpoint_is_back_at_its_last_write_that_survived(self):
+        dicts = [publish(0, 1), publish(0, 2), commit(1, 1, 0), commit(2, 2, 1), commit(3, 2, 0, "e1"), restart(4, 3)]
+        assert broken_assumptions(trial_of([*dicts, commit(5, 2, 1), commit(6, 2, 0, "e1")])) == []
+        assert broken_assumptions(trial_of([*dicts, commit(5, 2, 2)])) == ["endpoint e0 changed outside the history"]
+        again = [*dicts, commit(5, 2, 1), restart(6, 2), commit(7, 1, 0)]
+        assert broken_assumptions(trial_of(again)) == []
+
+    def test_a_restart_that_loses_nothing_changes_nothing(self):
+        dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 2), commit(3, 1, 1)]
+        assert broken_assumptions(trial_of(dicts)) == []
+
+    def test_a_restart_that_takes_back_what_had_not_happened_yet_is_found(self):
+        assert len(broken_assumptions(trial_of([publish(0, 1), restart(1, 2)]))) == 1
+
+    def test_a_restart_of_the_lease_server_changes_no_endpoint(self):
+        dicts = [publish(0, 1), commit(1, 1, 0), restart(0, 0)]
+        assert broken_assumptions(trial_of(dicts, lease_events=1)) == []
+        assert len(trial_of(dicts, lease_events=1).events.restarts) == 0
+
+    def test_a_plan_that_was_lost_may_be_published_again(self):
+        dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 0), publish(3, 1), commit(4, 1, 0)]
+        assert broken_assumptions(trial_of(dicts)) == []
+
+
+class TestLoss:
+    dicts = (publish(0, 1), commit(1, 1, 0, attempt=1), commit(2, 1, 1, attempt=2))
+
+    def told(self, attempt, outcome=Outcome.DONE, process="enactor-0"):
+        return row(process, Kind.COMMIT, outcome, attempt=attempt, version=1)
+
+    def lost(self, dicts, *rows):
+        return loss(trial_of(dicts, rows)).counts["lost_commits"]
+
+    def test_an_acknowledged_commit_that_a_restart_took_back_is_lost(self):
+        assert self.lost([*self.dicts, restart(3, 2)], self.told(1), self.told(2)) == 1
+        assert self.lost([*self.dicts, restart(3, 3)], self.told(1), self.told(2)) == 0
+
+    def test_a_commit_whose_answer_never_came_is_not(self):
+        assert self.lost([*self.dicts, restart(3, 2)], self.told(1), self.told(2, Outcome.UNKNOWN)) == 0
+
+    def test_an_acknowledged_commit_that_the_history_never_saw_is_lost(self):
+        assert self.lost([*self.dicts, restart(3, 3)], self.told(1), self.told(9)) == 1
+        missing = trial_of([*self.dicts, restart(3, 3)], [self.told(9)])
+        assert broken_assumptions(missing) == []
+
+    def test_two_restarts_take_one_commit_once(self):
+        assert self.lost([*self.dicts, restart(3, 2), restart(4, 2)], self.told(1), self.told(2)) == 1
+
+    def test_without_a_restart_of_the_store_nothing_is_lost(self):
+        assert self.lost(self.dicts, self.told(9)) == 0
+        assert loss(trial_of([*self.dicts, restart(0, 0)], [self.told(1)], lease_events=1)).counts == {
+            "lost_commits": 0
+        }

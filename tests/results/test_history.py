@@ -15,9 +15,9 @@ COMMIT = event("commit", 1_700_000_000_000_007, endpoint="e1", version=3, previo
 
 
 def write(path, *groups):
-    with HistoryWriter(path, "cell", "node") as writer:
+    with HistoryWriter(path) as writer:
         for group in groups:
-            writer.append([line_of(one) for one in group])
+            writer.append([line_of(one) for one in group], "c0", "n0")
     return writer.count
 
 
@@ -58,8 +58,63 @@ def test_the_rows_are_numbered_through_all_row_groups(tmp_path):
     table = pq.read_table(path)
     assert table.schema.equals(SCHEMA)
     assert table["seq"].to_pylist() == [0, 1, 2]
-    assert set(table["cell"].to_pylist()) == {"cell"}
-    assert set(table["node"].to_pylist()) == {"node"}
+    assert set(table["cell"].to_pylist()) == {"c0"}
+    assert set(table["node"].to_pylist()) == {"n0"}
+
+
+def test_the_rows_of_each_cell_and_node_are_numbered_by_themselves(tmp_path):
+    path = tmp_path / "history.parquet"
+    with HistoryWriter(path) as writer:
+        for cell, node, count in (("c0", "n0", 2), ("c1", "n0", 1), ("c0", "n0", 1), ("c0", "n1", 2)):
+            writer.append([line_of(COMMIT)] * count, cell, node)
+        assert (writer.count, writer.count_of("c0", "n0"), writer.count_of("c1", "n1")) == (6, 3, 0)
+    assert pq.read_table(path)["seq"].to_pylist() == [0, 1, 0, 2, 0, 1]
+
+
+def two_cells(path):
+    """Two cells on one store: what happened in the second is 1,000 us later; the first has a lease server."""
+    grant = event("grant", 5, lease="cell", token="a", expires_us=105, enactor="enactor-0")
+    with HistoryWriter(path) as writer:
+        for t_us in (10, 20):
+            writer.append([line_of(COMMIT | {"t_us": t_us})], "c0", "n0")
+            writer.append([line_of(COMMIT | {"t_us": 1000 + t_us})] * 2, "c1", "n0")
+        writer.append([line_of(grant)], "c0", "n1")
+
+
+def test_a_cell_is_read_without_the_others(tmp_path):
+    path = tmp_path / "history.parquet"
+    two_cells(path)
+    first, second = (read_events(path, ENDPOINTS, ENACTORS, cell) for cell in ("c0", "c1"))
+    assert first.t_us.tolist() == [10, 20, 5]
+    assert second.t_us.tolist() == [1010, 1010, 1020, 1020]
+    assert len(read_events(path, ENDPOINTS, ENACTORS, "c2")) == 0
+
+
+def test_the_trial_ends_with_the_last_event_of_the_store_and_not_of_the_lease_server(tmp_path):
+    path = tmp_path / "history.parquet"
+    two_cells(path)
+    first, second = (read_events(path, ENDPOINTS, ENACTORS, cell) for cell in ("c0", "c1"))
+    assert (first.last, first.lease_events) == (1, 1)
+    assert (second.last, second.lease_events) == (3, 0)
+    assert first.epoch.tolist() == [0, 0, 1]
+    assert np.isnan(first.elapsed_us(np.array([1]), np.array([2])))[0]
+
+
+def test_a_lease_server_ahead_of_the_store_is_another_epoch_too(tmp_path):
+    path = tmp_path / "history.parquet"
+    with HistoryWriter(path) as writer:
+        for node, t_us in (("n0", 10), ("n1", 11), ("n1", 12)):
+            writer.append([line_of(COMMIT | {"t_us": t_us})], "c0", node)
+    assert read(path).epoch.tolist() == [0, 1, 1]
+
+
+def test_events_of_the_store_after_those_of_the_lease_server_are_no_history(tmp_path):
+    path = tmp_path / "history.parquet"
+    with HistoryWriter(path) as writer:
+        for node in ("n1", "n0"):
+            writer.append([line_of(COMMIT)], "c0", node)
+    with pytest.raises(BadRunDirectory, match=r"history\.parquet: no history: events of the store stand after"):
+        read(path)
 
 
 def test_what_does_not_apply_is_null_in_the_file_and_minus_one_in_memory(tmp_path):
@@ -92,10 +147,10 @@ def test_an_empty_history_is_a_history(tmp_path):
 
 
 def test_a_line_that_is_no_event_is_refused(tmp_path):
-    with HistoryWriter(tmp_path / "history.parquet", "cell", "node") as writer:
+    with HistoryWriter(tmp_path / "history.parquet") as writer:
         for line in (b"1,2,commit", b"x" + line_of(COMMIT)):
             with pytest.raises(BadRunDirectory, match="no event of ours"):
-                writer.append([line])
+                writer.append([line], "c0", "n0")
         assert writer.count == 0
 
 
@@ -148,6 +203,6 @@ def test_a_column_of_another_type_is_named_with_its_file(tmp_path, name, values)
 
 def test_a_journal_without_its_columns_is_named(tmp_path):
     path = tmp_path / "journal.parquet"
-    pq.write_table(pa.table({"process": ["planner"], "kind": [1]}), path)
+    pq.write_table(pa.table({"cell": ["c0"], "process": ["planner"], "kind": [1]}), path)
     with pytest.raises(BadRunDirectory, match=r"journal\.parquet: no journal: the column start_ns is missing"):
         read_journal(path)

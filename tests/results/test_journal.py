@@ -135,16 +135,19 @@ def test_a_journal_that_is_missing_is_named(tmp_path):
 
 def test_the_journals_of_all_processes_become_one_table(tmp_path):
     first, second = numbered(7)
-    write(tmp_path / "enactor-0.journal", [(first, second)]).close()
-    write(tmp_path / "enactor-0-renewer.journal", []).close()
-    unfinished = write(tmp_path / "planner.journal", [numbered(1), (first, None)])
+    write(tmp_path / "c0.enactor-0.journal", [(first, second)]).close()
+    write(tmp_path / "c0.enactor-0-renewer.journal", []).close()
+    write(tmp_path / "c1.enactor-0+1.journal", [(first, second)]).close()
+    unfinished = write(tmp_path / "harness.journal", [numbered(1), (first, None)])
     path = tmp_path / "journal.parquet"
     write_journal(path, sorted(tmp_path.glob("*.journal")))
     unfinished.close()
     frame = read_journal(path)
-    assert frame["process"].astype(str).tolist() == ["enactor-0", "planner", "planner"]
+    assert frame["process"].astype(str).tolist() == ["enactor-0", "enactor-0+1", "harness", "harness"]
+    assert frame["cell"].astype(str).tolist() == ["c0", "c1", "", ""]
     assert frame["process"].dtype == "category"
-    assert frame["outcome"].tolist() == [Outcome.DONE, Outcome.DONE, Outcome.PENDING]
+    assert frame["cell"].dtype == "category"
+    assert frame["outcome"].tolist() == [Outcome.DONE] * 3 + [Outcome.PENDING]
     assert halves(frame.iloc[0]) == (first, second)
     assert {name: frame[name].dtype for name in (*FIRST, *SECOND)} == {
         name: JOURNAL_DTYPE[name] for name in (*FIRST, *SECOND)
@@ -152,8 +155,8 @@ def test_the_journals_of_all_processes_become_one_table(tmp_path):
 
 
 def test_processes_that_did_nothing_leave_an_empty_table(tmp_path):
-    write(tmp_path / "planner.journal", []).close()
-    write_journal(tmp_path / "journal.parquet", [tmp_path / "planner.journal"])
+    write(tmp_path / "c0.planner.journal", []).close()
+    write_journal(tmp_path / "journal.parquet", [tmp_path / "c0.planner.journal"])
     frame = read_journal(tmp_path / "journal.parquet")
     assert len(frame) == 0
     assert frame["process"].dtype == "category"

@@ -23,12 +23,7 @@ local function apply()
   else
     redis.call('HSET', KEYS[1], 'version', version)
   end
-  if previous ~= version then
-    redis.call('HINCRBY', KEYS[3], version, 1)
-    if previous ~= '0' and redis.call('HINCRBY', KEYS[3], previous, -1) == 0 then
-      redis.call('HDEL', KEYS[3], previous)
-    end
-  end
+  move_reference(KEYS[3], previous, version)
   append(KEYS[2], 'commit', name, version, previous, enactor, attempt, lease, token, fence, '', '', '')
   return tonumber(previous)
 end

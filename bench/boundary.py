@@ -1,0 +1,104 @@
+"""Where a fault may strike inside a process: which operation, on which side of it, and how often."""
+
+from enum import StrEnum
+from random import Random
+from typing import Any
+
+from enactors.operations import (
+    AcquireLease,
+    AwaitPlan,
+    CallLibrary,
+    Commit,
+    DeletePlan,
+    Finish,
+    ListPlans,
+    Operation,
+    ReadEndpoint,
+    RegisterFence,
+    ReleaseLease,
+    ReleaseUnchecked,
+    RenewLease,
+    TakeExpired,
+    ValidateLease,
+    Work,
+)
+
+SKIP_AT_MOST = 4
+"""Which of the first so many matching operations of an application is struck is drawn."""
+
+
+class Step(StrEnum):
+    """An operation's name, as a scenario gives it."""
+
+    DISCOVER = "discover"
+    ACQUIRE = "acquire"
+    CHECK = "check"
+    WORK = "work"
+    COMMIT = "commit"
+    RELEASE = "release"
+    RENEW = "renew"
+    VALIDATE = "validate"
+    LIST = "list"
+    DELETE = "delete"
+
+
+STEP_OF: dict[type[Any], Step] = {
+    AwaitPlan: Step.DISCOVER,
+    AcquireLease: Step.ACQUIRE,
+    TakeExpired: Step.ACQUIRE,
+    ReadEndpoint: Step.CHECK,
+    RegisterFence: Step.CHECK,
+    Work: Step.WORK,
+    Commit: Step.COMMIT,
+    ReleaseLease: Step.RELEASE,
+    ReleaseUnchecked: Step.RELEASE,
+    RenewLease: Step.RENEW,
+    ValidateLease: Step.VALIDATE,
+    ListPlans: Step.LIST,
+    DeletePlan: Step.DELETE,
+}
+"""A library's call is the operation of our own that it stands for."""
+
+
+def step_of(operation: Operation) -> Step | None:
+    """Name an operation; None for one that no fault strikes."""
+    return STEP_OF.get(type(operation.call) if type(operation) is CallLibrary else type(operation))
+
+
+class Trigger:
+    """Fires at one side (`before`, `after`) of one occurrence of `step`, in every `every`-th application.
+
+    Which occurrence is drawn for each application. A renewal and a clean-up are no part of an application: there every
+    `every`-th occurrence is struck, with as much drawn on top.
+    """
+
+    def __init__(self, side: str, step: Step, every: int, rng: Random) -> None:
+        self._side, self._step, self._every, self._rng = side, step, every, rng
+        self._by_application = step not in (Step.RENEW, Step.LIST, Step.DELETE)
+        self._applications = rng.randrange(every)
+        self._skip = self._draw()
+        self._fired = False
+
+    def fires(self, side: str, operation: Operation) -> bool:
+        """Tell whether to strike here. To be asked at both sides of every operation."""
+        if side != self._side:
+            return False
+        if isinstance(operation, Finish) and self._by_application:
+            self._applications += 1
+            self._skip, self._fired = self._draw(), False
+            return False
+        if self._fired or step_of(operation) is not self._step or self._applications % self._every:
+            return False
+        if self._skip:
+            self._skip -= 1
+            return False
+        if self._by_application:
+            self._fired = True
+        else:
+            self._skip = self._draw()
+        return True
+
+    def _draw(self) -> int:
+        if self._by_application:
+            return self._rng.randrange(SKIP_AT_MOST)
+        return self._every - 1 + self._rng.randrange(self._every)

@@ -1,0 +1,75 @@
+"""Leads the faults that act from outside: begins each in its windows, and heals it, whatever else happens."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from time import perf_counter_ns
+
+from bench.faults import Injection, Strike
+from bench.stage import Stage
+from results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+
+
+@dataclass(slots=True)
+class Act:
+    """One fault of a trial: when it comes next, and what has to be healed."""
+
+    number: int
+    strike: Strike
+    rng: Random
+    windows: Iterator[tuple[float, float]]
+    window: tuple[float, float] | None = None
+    injection: Injection | None = None
+    began_ns: int = 0
+    over_s: float = 0.0
+
+
+class Conductor:
+    """The faults of one trial, seen from outside. Each injection is journalled as it is healed."""
+
+    def __init__(self, strikes: Sequence[Strike | None], stage: Stage, seed: int, journal: Journal) -> None:
+        self._stage, self._journal = stage, journal
+        self._acts = []
+        for number, strike in enumerate(strikes):
+            if strike is not None:
+                rng = Random(f"{seed} outside {number}")
+                windows = iter(strike.windows(rng, stage.ttl_ms))
+                self._acts.append(Act(number, strike, rng, windows, next(windows, None)))
+
+    def attend(self, elapsed_s: float) -> None:
+        """Heal what is over and begin what is due; one window at a time for each fault."""
+        for act in self._acts:
+            if act.injection is not None and elapsed_s >= act.over_s:
+                self._heal(act)
+            if act.injection is None and act.window is not None and elapsed_s >= act.window[0]:
+                # One that begins late, because we looked late, lasts as long all the same.
+                length_s = act.window[1] - act.window[0]
+                act.over_s = elapsed_s + length_s
+                act.began_ns = perf_counter_ns()
+                act.injection = act.strike.inject(self._stage, act.rng)
+                if not length_s:
+                    self._heal(act)
+
+    def heal_all(self) -> None:
+        """Heal whatever is in force, each even if another one fails to be healed."""
+        failed: list[Exception] = []
+        for act in self._acts:
+            try:
+                self._heal(act)
+            except Exception as error:  # noqa: BLE001  (raised below: the others must be healed first)
+                failed.append(error)
+            act.window = None
+        if failed:
+            raise failed[0]
+
+    def _heal(self, act: Act) -> None:
+        if act.injection is None:
+            return
+        injection, act.injection = act.injection, None
+        asked_s = act.window[1] - act.window[0] if act.window else 0.0
+        act.window = next(act.windows, None)
+        hit = injection.heal()
+        end_ns = perf_counter_ns()
+        self._journal.begin(Kind.FAULT, act.began_ns, 0, act.number, 0, 0, NO_ENDPOINT)
+        lasted_ns, came = end_ns - act.began_ns, Outcome.DONE if hit else Outcome.NOTHING
+        self._journal.end(end_ns, lasted_ns, int(asked_s * 1e6), 0, came, 0)

@@ -1,0 +1,78 @@
+"""A server's wall clock steps: leases expire at once, or live longer than they were given."""
+
+from random import Random
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from bench.faults import Injection
+from bench.nodefault import NodeStrike, no_embedded_server
+from bench.servers.fakeclock import LIBRARY, faketime_library
+from bench.servers.node import Node
+from bench.stage import Stage
+
+
+class ClockSettings(NodeStrike):
+    """Step the clock by `step_ms`, or by `times_ttl` times the lease's time to live; negative: back.
+
+    With `back` it steps the other way again `lasts_ms` later, as after a correction of the time.
+    """
+
+    step_ms: float | None = Field(default=None, ge=-86_400_000, le=86_400_000)
+    times_ttl: float | None = Field(default=None, ge=-100, le=100)
+    back: bool = False
+    lasts_ms: float = Field(default=100.0, ge=0, le=600_000)
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.step_ms is None) == (self.times_ttl is None):
+            raise ValueError("say how far: either step_ms or times_ttl")
+        if not (self.step_ms or self.times_ttl):
+            raise ValueError("a step of 0 is none")
+        return self
+
+    def lasts_s(self, ttl_ms: int) -> float:  # noqa: ARG002
+        return self.lasts_ms / 1000 if self.back else 0.0
+
+    def arrange(self, stage: Stage, number: int, rng: Random) -> None:  # noqa: ARG002
+        """Ask for a server whose clock can step."""
+        stage.wish(self.server, fake_clock=True)
+
+    def inject(self, stage: Stage, rng: Random) -> Injection:  # noqa: ARG002
+        """Step."""
+        step_ms = self.step_ms if self.step_ms is not None else (self.times_ttl or 0.0) * stage.ttl_ms
+        node = self.node(stage)
+        stood = node.leases()
+        loss = node.step_clock(step_ms)
+        hit = loss is not None and (stood if step_ms < 0 else loss.leases) > 0
+        return Stepped(node, -step_ms if self.back and loss is not None else 0.0, hit)
+
+
+class Stepped:
+    """A clock that is wrong; `back_ms` is the way back, 0 to stay."""
+
+    def __init__(self, node: Node, back_ms: float, hit: bool) -> None:
+        self._node, self._back_ms, self._hit = node, back_ms, hit
+
+    def heal(self) -> bool:
+        """A step forward hit if a lease expired by it; one back, if a lease stood that now lives longer."""
+        if self._back_ms:
+            self._node.step_clock(self._back_ms)
+        return self._hit
+
+
+class ClockFault:
+    """Debian's libfaketime, preloaded into that one server."""
+
+    name = "clock"
+    about = "the wall clock of one server steps, forward or back; a lease's end is a time of that clock"
+    colour = "#999999"
+    settings = ClockSettings
+
+    def available(self) -> str | None:
+        if faketime_library() is None:
+            return f"{LIBRARY} is not installed: apt-get install libfaketime (Debian, Ubuntu)"
+        return no_embedded_server()
+
+
+PLUGIN = ClockFault()

@@ -1,0 +1,50 @@
+"""An enactor's wall clock is wrong: what happens to a lease manager that reads it."""
+
+from collections.abc import Iterable
+from random import Random
+
+from pydantic import Field
+
+from bench.faults import Action, Boundary, Skew, Strike, Thread, Victim
+from enactors.operations import Operation
+from leases.guard import Guard
+
+
+class SkewSettings(Strike):
+    """From its first operation on the wall clock of `enactors` is `ms` ahead (negative: behind) of the true one."""
+
+    enactors: list[int] = Field(min_length=1)
+    ms: float = Field(ge=-86_400_000, le=86_400_000)
+
+    def victims(self) -> Iterable[int]:
+        return self.enactors
+
+    def refuses(self, guard: Guard) -> str | None:
+        """A library reads the true clock of the machine: it can't be skewed for one process alone."""
+        return "a library reads this machine's own clock" if guard.library is not None else None
+
+    def boundary(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002
+        """Set the clock wrong once."""
+        if victim.enactor not in self.enactors or victim.thread is not Thread.WORKER:
+            return None
+        pending = [Skew(self.ms)]
+
+        def strike(_side: str, _operation: Operation) -> Action | None:
+            return pending.pop() if pending else None
+
+        return strike
+
+
+class SkewFault:
+    """Client-side clock skew; managers that read no client clock do not feel it."""
+
+    name = "skew"
+    about = "an enactor's wall clock runs ahead or behind, for lease managers that read client clocks"
+    colour = "#cc79a7"
+    settings = SkewSettings
+
+    def available(self) -> str | None:
+        return None
+
+
+PLUGIN = SkewFault()

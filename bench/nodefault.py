@@ -1,0 +1,74 @@
+"""What the faults of a server have in common: which server they hit, when, and which guards they spare."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from bench.faults import Strike
+from bench.servers import ServerUnusable
+from bench.servers.local import embedded_binary
+from bench.stage import Stage
+from enactors.operations import CommitRule
+
+if TYPE_CHECKING:
+    from bench.servers.node import Node, Outage
+    from leases.guard import Guard
+
+SPREAD = (0.5, 1.5)
+"""Times are drawn between half of their mean and one and a half of it."""
+
+
+class NodeStrike(Strike):
+    """Hit the server of the leases or of the store, `first_s` seconds into the load and then `every_s`, on average.
+
+    The server that is hit is one of the trial's own; the other part stays on the run's server.
+    """
+
+    server: Literal["lease", "store"] = "lease"
+    first_s: float = Field(default=0.5, gt=0, le=3_600)
+    every_s: float = Field(default=1.0, gt=0, le=3_600)
+
+    def refuses(self, guard: "Guard") -> str | None:
+        """With the leases on a server of their own, no transaction can see both a lease and an endpoint."""
+        if self.server == "lease" and guard.commit is CommitRule.OWNER_CHECKED:
+            return "the write and the check of the lease are one transaction: they need one server"
+        return None
+
+    def windows(self, rng: Random, ttl_ms: int) -> Iterator[tuple[float, float]]:
+        """Draw when; each window is over before the next begins."""
+        begin_s = self.first_s * rng.uniform(*SPREAD)
+        while True:
+            end_s = begin_s + self.lasts_s(ttl_ms)
+            yield begin_s, end_s
+            begin_s = max(end_s, begin_s + self.every_s * rng.uniform(*SPREAD))
+
+    def lasts_s(self, ttl_ms: int) -> float:  # noqa: ARG002
+        """How long one window is; 0 for what is done in an instant."""
+        return 0.0
+
+    def node(self, stage: Stage) -> "Node":
+        """The server that is hit."""
+        return stage.nodes[self.server]
+
+
+class Away:
+    """A server that is away."""
+
+    def __init__(self, outage: "Outage") -> None:
+        self._outage = outage
+
+    def heal(self) -> bool:
+        """Let it come back. It hit if something that was acknowledged is gone: an event, or a lease that stood."""
+        loss = self._outage.end()
+        return bool(loss.events or loss.leases)
+
+
+def no_embedded_server() -> str | None:
+    """Why a trial can't have a server of its own here; None if it can."""
+    try:
+        embedded_binary()
+    except ServerUnusable as error:
+        return str(error)
+    return None

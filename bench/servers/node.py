@@ -1,0 +1,249 @@
+"""A server of a trial's own, which may be restarted, failed over, flushed, and whose clock may step.
+
+Clients find it at `url`, a symbolic link to the socket of the process in charge. While there is no such process there
+is no link, and nobody is let in before the recorder hears: the recording holds every event that was ever executed.
+"""
+
+import shutil
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.servers import ServerUnusable
+from bench.servers.durable import Durable
+from bench.servers.fakeclock import FakeClock
+from bench.servers.link import Link
+from bench.servers.local import private_directory
+from bench.servers.outage import Lose, Loss, NodeWish, Outage
+from bench.servers.recorder import FLUSH_TIME_KEY, Recorder
+from bench.servers.unit import LEASES, SYNCHRONISED_WITHIN_S, Unit
+from enactors.store.keys import Keys
+
+__all__ = ["Lose", "Loss", "Node", "NodeWish", "Outage"]
+CAUGHT_UP_WITHIN_S = 2.0
+"""The bound; it takes a few milliseconds."""
+STEPPED_WITHIN_S = 1.0
+POLL_S = 0.001
+PROBE_KEY = "leasebench:probe"
+FLUSH = f"""
+local leases, now = redis.call('KEYS', '{LEASES}'), redis.call('TIME')
+redis.call('SET', '{FLUSH_TIME_KEY.decode()}', now[1] .. ',' .. now[2])
+redis.call('FLUSHALL')
+return #leases
+"""
+
+
+class Node:
+    """Use as a context, from the main thread: servers die with the thread that starts them."""
+
+    def __init__(self, wish: NodeWish) -> None:
+        self._wish = wish
+        self._directory: Path | None = None
+        self._count = 0
+        self._charge: Unit | None = None
+        self._replica: Unit | None = None
+        self._spare: Unit | None = None
+        self._link: Link | None = None
+        self._durable: Durable | None = None
+        self._clock: FakeClock | None = None
+        self._recorder = Recorder()
+        self._cores: set[int] | None = None
+        self.url = ""
+
+    @property
+    def pids(self) -> list[int]:
+        """The server processes that live now; those that take their place later run on the same cores."""
+        return [unit.process.pid for unit in (self._charge, self._replica, self._spare) if unit is not None]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether clients are let in."""
+        return self._charge is not None and self._front.is_symlink()
+
+    def __enter__(self) -> Self:
+        self._directory = private_directory()
+        try:
+            self.url = f"unix://{self._front}"
+            self._clock = FakeClock(self._directory) if self._wish.fake_clock else None
+            self._charge = self._launch({})
+            self._charge.await_ready()
+            self._admit(self._charge)
+            self._spare = self._launch({}) if self._wish.spare else None
+            if self._wish.replica_lag_ms is not None:
+                self._link = Link(self._wish.replica_lag_ms)
+                self._follow()
+                self._await_replica(SYNCHRONISED_WITHIN_S)
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def restart(self, lose: Lose) -> "Outage":
+        """The server dies at once, and starts again behind closed doors; clients are let in at the outage's end.
+
+        With `Lose.UNSYNCED` its whole machine loses power: what its append-only file had not on disk is gone.
+        """
+        if not self.is_up:
+            return Outage(Loss)
+        dead, stood = self._die()
+        if lose is Lose.UNSYNCED and self._durable is not None:
+            self._durable.cut()
+            unit = self._launch({}, dead.folder)
+        else:
+            unit, self._spare = self._spare or self._launch({}), None
+        self._charge = unit
+
+        def come_back() -> Loss:
+            unit.await_ready()
+            loss = self._admit(unit, "restarted", stood)
+            if self._link is not None:
+                self._link.lead_to(unit.socket)
+            if self._wish.spare and self._spare is None:
+                self._spare = self._launch({})
+            return loss
+
+        return Outage(come_back)
+
+    def fail_over(self) -> "Outage":
+        """The primary dies with what was in flight to its replica, which takes over at the outage's end.
+
+        Nothing happens if the replica is not ready yet.
+        """
+        if not self.is_up or self._link is None or not self._await_replica(0.0):
+            return Outage(Loss)
+        self._link.drop()
+        _, stood = self._die()
+        unit, self._replica = self._replica, None
+        assert unit is not None
+        self._charge = unit
+
+        def promote() -> Loss:
+            unit.wire.call("REPLICAOF", "NO", "ONE")
+            loss = self._admit(unit, "promoted", stood)
+            self._follow()
+            return loss
+
+        return Outage(promote)
+
+    def flush(self) -> Loss:
+        """Delete everything, in one step."""
+        if not self.is_up or self._charge is None:
+            return Loss()
+        return Loss(leases=int(self._charge.wire.call("EVAL", FLUSH, 0)))
+
+    def step_clock(self, ms: float) -> Loss | None:
+        """Step the server's wall clock, forward or back. Returns how many leases that stood have expired by it.
+
+        None, and nothing has happened, if the server is away. Raises ServerUnusable if it does not follow.
+        """
+        if not self.is_up or self._charge is None or self._clock is None:
+            return None
+        unit, stood = self._charge, self._charge.leases()
+        self._clock.step(ms)
+        deadline = time.monotonic() + STEPPED_WITHIN_S
+        while abs(unit.now_s() - time.time() - self._clock.offset_s) > abs(ms) / 2000:
+            if time.monotonic() > deadline:
+                raise ServerUnusable(f"the server's clock did not step by {ms:g} ms")
+            time.sleep(POLL_S)
+        left = unit.leases()
+        return Loss(leases=sum(key not in left for key in stood))
+
+    def leases(self) -> int:
+        """How many leases stand now."""
+        return len(self._charge.leases()) if self.is_up and self._charge is not None else 0
+
+    def history_lines(self, keys: Keys) -> list[bytes]:
+        """Return every event that was executed under `keys`, lost ones and `restart` markers included, in order.
+
+        Raises ServerUnusable if not all is known.
+        """
+        if self.is_up:
+            self._catch_up()
+        return self._recorder.recording.lines(keys.history)
+
+    @property
+    def _front(self) -> Path:
+        assert self._directory is not None
+        return self._directory / "front"
+
+    def _launch(self, options: dict[str, str], folder: Path | None = None) -> Unit:
+        """Start a server process, in the folder of one that has ended or in a fresh one."""
+        assert self._directory is not None
+        self._count += 1
+        if folder is None:
+            folder = self._directory / str(self._count)
+            folder.mkdir(mode=0o700)
+        kept = {"appendonly": "yes" if self._wish.append_only else "no"}
+        environment = self._clock.environment if self._clock else None
+        return Unit.launch(folder, {**kept, **options}, environment, self._cores)
+
+    def _die(self) -> tuple[Unit, dict[bytes, tuple[bytes, int]]]:
+        """The process in charge ends without a reply to anybody; all that it executed is recorded."""
+        unit, self._charge = self._charge, None
+        assert unit is not None
+        self._cores = unit.cores()
+        self._front.unlink()
+        stood = unit.leases()
+        if not self._recorder.hears:
+            raise ServerUnusable("the recorder was cut off from a server that lived")
+        unit.die()
+        self._recorder.detach()
+        if self._durable is not None:
+            self._durable.stop()
+        return unit, stood
+
+    def _admit(self, unit: Unit, reason: str = "", stood: dict[bytes, tuple[bytes, int]] | None = None) -> Loss:
+        """Let clients in: everything that has to be true before is made true here. Returns what was lost.
+
+        `reason` and `stood` (the leases before) are those of a server that comes back.
+        """
+        self._recorder.attach(unit.socket)
+        lost = self._recorder.recording.survived(unit.wire, unit.time(), reason) if reason else 0
+        unit.load_scripts()
+        unit.wire.call("SET", PROBE_KEY, self._count)
+        self._catch_up()
+        self._durable = Durable(unit.socket) if self._wish.append_only else None
+        now_ms, left = unit.now_s() * 1000, unit.leases()
+        gone = sum(
+            expires_ms > now_ms and left.get(key, (b"", 0))[0] != token
+            for key, (token, expires_ms) in (stood or {}).items()
+        )
+        fresh = self._front.with_name("front.new")
+        fresh.symlink_to(unit.socket)
+        fresh.replace(self._front)
+        return Loss(lost, gone)
+
+    def _catch_up(self) -> None:
+        assert self._charge is not None
+        if not self._recorder.caught_up(self._charge.offset(), CAUGHT_UP_WITHIN_S):
+            raise ServerUnusable(f"the recorder was not told everything within {CAUGHT_UP_WITHIN_S:.0f} s")
+
+    def _follow(self) -> None:
+        """Put a fresh replica behind the process in charge; it synchronises by itself."""
+        assert self._link is not None
+        assert self._charge is not None
+        self._link.lead_to(self._charge.socket)
+        self._replica = self._launch({"replicaof": f"127.0.0.1 {self._link.port}"})
+
+    def _await_replica(self, within_s: float) -> bool:
+        """Tell whether the replica is synchronised, at the latest after `within_s`."""
+        return self._replica is not None and self._replica.follows(within_s)
+
+    def _close(self) -> None:
+        for unit in (self._charge, self._replica, self._spare):
+            if unit is not None:
+                unit.die()
+        self._charge = self._replica = self._spare = None
+        if self._durable is not None:
+            self._durable.stop()
+        if self._link is not None:
+            self._link.close()
+        self._recorder.detach()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)

@@ -1,0 +1,124 @@
+"""A proxy of one process's own between it and its servers: where the network fails.
+
+It is ours because no kept one that can be had as a wheel understands RESP, and to hold a commit until a successor
+has committed, or to lose the reply of one that was done, a proxy has to. It runs as a process of its own; what it
+adds to a request that it leaves alone is about 0.1 ms, and nobody else's requests pass through it.
+"""
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bench.reaper import reaper
+from bench.servers import ServerUnusable
+from bench.servers.local import private_directory
+from bench.servers.netrules import Mode, NetRule, On, ProxyWish, detoured, upstream_of
+from bench.servers.relay import RelaySpec, main
+
+__all__ = ["Mode", "NetRule", "On", "Proxy", "ProxyWish"]
+
+READY_WITHIN_S = 20.0
+ANSWER_WITHIN_S = 5.0
+
+
+class Proxy:
+    """A context: on enter the process listens, on exit it is gone with its directory.
+
+    `store_url` and `lease_url` (where they were given as two addresses, two) are for the client to use. What the
+    rules did stands in `journal`, one record of kind FAULT for each thing done. Raises ServerUnusable for an address
+    that can't be forwarded to, and wherever the process does not do its part.
+    """
+
+    def __init__(self, wish: ProxyWish, store_url: str, lease_url: str, journal: Path) -> None:
+        self._wish = wish
+        self._targets = list(dict.fromkeys((store_url, lease_url)))
+        self._upstreams = [upstream_of(url) for url in self._targets]
+        self._journal = journal
+        self._directory: Path | None = None
+        self._process: Any = None
+        self._control: Any = None
+        self.store_url = self.lease_url = ""
+
+    @property
+    def pid(self) -> int | None:
+        """The proxy's process, while there is one."""
+        return self._process.pid if self._process is not None else None
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._ask("stop", "stopped")
+        finally:
+            self._end()
+
+    def cut(self) -> None:
+        """From now on nothing passes, in either direction, and no connection comes about."""
+        self._ask("cut", "cut")
+
+    def mend(self) -> int:
+        """Let everything flow on. Returns how many requests and unread chunks were held at this moment."""
+        held: int = self._ask("mend", "mended")[1]
+        return held
+
+    def _start(self) -> None:
+        # The engine knows the stage, and the stage knows this file.
+        from bench.engines.processes import running_forkserver, undisturbed
+
+        self._directory = private_directory()
+        sockets = [str(self._directory / f"proxy-{number}") for number, _ in enumerate(self._targets)]
+        spec = RelaySpec(tuple(zip(sockets, self._upstreams, strict=True)), self._wish.rules, self._journal)
+        with undisturbed():
+            context = running_forkserver()
+            self._control, theirs = context.Pipe()
+            self._process = context.Process(target=main, args=(spec, theirs), name="proxy", daemon=True)
+            self._process.start()
+            theirs.close()
+            reaper().watch_process(self._process.pid)
+        self._hear("ready", READY_WITHIN_S)
+        addresses = [detoured(url, socket) for url, socket in zip(self._targets, sockets, strict=True)]
+        self.store_url, self.lease_url = addresses[0], addresses[-1]
+
+    def _ask(self, order: str, answer: str) -> tuple[Any, ...]:
+        try:
+            self._control.send((order,))
+        except OSError as error:
+            raise ServerUnusable(f"the proxy of {self._journal.stem} is gone") from error
+        return self._hear(answer, ANSWER_WITHIN_S)
+
+    def _hear(self, expected: str, within_s: float) -> tuple[Any, ...]:
+        who = f"the proxy of {self._journal.stem}"
+        try:
+            if not self._control.poll(within_s):
+                raise ServerUnusable(f"{who} did not answer within {within_s:.0f} s")
+            answer: tuple[Any, ...] = self._control.recv()
+        except (EOFError, OSError) as error:
+            raise ServerUnusable(f"{who} is gone") from error
+        if answer[0] != expected:
+            raise ServerUnusable(f"{who}: {answer[1]}")
+        return answer
+
+    def _end(self) -> None:
+        if self._process is not None:
+            if self._process.is_alive():
+                self._process.kill()
+            self._process.join(ANSWER_WITHIN_S)
+            reaper().forget_process(self._process.pid)
+            self._process.close()
+            self._process = None
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory = None

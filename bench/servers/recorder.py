@@ -1,0 +1,186 @@
+"""A passive replica in the harness: it hears every write that a server executes, and keeps the events among them.
+
+Protocol: valkey.io, "Replication" and `src/replication.c`. The handshake asks for a full synchronisation without the
+data set (`rdb-filter-only`), so that attaching takes a few milliseconds whatever the server holds. The position that
+it acknowledges each second is always 0: WAIT does not count it, and the server does not drop it.
+"""
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import hiredis
+
+from bench.servers import ServerUnusable
+from bench.servers.recording import SUFFIX, Recording
+
+ACK_EVERY_S = 1.0
+POLL_S = 0.002
+HANDSHAKE_WITHIN_S = 5.0
+"""The bound; it takes about 5 ms."""
+DETACH_WITHIN_S = 5.0
+RECEIVE_BYTES = 262_144
+ACK = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$1\r\n0\r\n"
+FLUSH_TIME_KEY = b"leasebench:flushed-at"
+"""Written right before FLUSHALL by the script that does both: the server's TIME as `seconds,microseconds`."""
+
+
+class Recorder:
+    """Records into `recording`, from one server at a time."""
+
+    def __init__(self) -> None:
+        self.recording = Recording()
+        self._attachment: _Attachment | None = None
+
+    @property
+    def hears(self) -> bool:
+        """Whether it is attached to a server that still speaks."""
+        return self._attachment is not None and not self._attachment.ended
+
+    def attach(self, path: Path) -> None:
+        """Hear everything that the server at the socket `path` executes from now on. Raises ServerUnusable."""
+        self._attachment = _Attachment(path, self.recording)
+
+    def caught_up(self, offset: int, within_s: float) -> bool:
+        """Wait until everything up to the server's replication offset `offset` is recorded."""
+        deadline = time.monotonic() + within_s
+        while self._attachment is not None and self._attachment.offset < offset:
+            if self._attachment.ended or time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        return self._attachment is not None
+
+    def detach(self) -> None:
+        """Let go of a server that has ended: what it had sent is still read, up to its end."""
+        if self._attachment is not None:
+            self._attachment.finish()
+            self._attachment = None
+
+
+class _Attachment:
+    """One connection and the thread that reads it."""
+
+    def __init__(self, path: Path, recording: Recording) -> None:
+        self._recording = recording
+        self._flush_time = (0, 0)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(HANDSHAKE_WITHIN_S)
+        try:
+            self._socket.connect(str(path))
+            self.offset, rest = _handshake(self._socket)
+        except (OSError, ValueError) as error:
+            self._socket.close()
+            raise ServerUnusable(f"the recorder can't attach to {path}: {error}") from error
+        self.ended = False
+        self._thread = threading.Thread(target=self._read, args=(rest,), name="recorder", daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        self._thread.join(DETACH_WITHIN_S)
+        if self._thread.is_alive():
+            self._socket.shutdown(socket.SHUT_RDWR)
+            self._thread.join(DETACH_WITHIN_S)
+        self._socket.close()
+
+    def _read(self, data: bytes) -> None:
+        """Hear the server until its end. It begins to speak at an acknowledgement that it is ready for."""
+        reader = hiredis.Reader()
+        acknowledge_at = time.monotonic()
+        patience_s = POLL_S
+        while not self.ended:
+            reader.feed(data)
+            while (command := reader.gets()) is not False:
+                self._note(command)
+            self.offset += len(data)
+            if data:
+                patience_s = ACK_EVERY_S
+            if time.monotonic() >= acknowledge_at:
+                with suppress(OSError):
+                    self._socket.sendall(ACK)
+                acknowledge_at = time.monotonic() + patience_s
+            data = self._receive(patience_s)
+
+    def _receive(self, within_s: float) -> bytes:
+        """Return what comes within `within_s`, maybe nothing."""
+        self._socket.settimeout(within_s)
+        try:
+            data = self._socket.recv(RECEIVE_BYTES)
+        except TimeoutError:
+            return b""
+        except OSError:
+            data = b""
+        self.ended = not data
+        return data
+
+    def _note(self, command: list[bytes]) -> None:
+        name = command[0].upper()
+        if name == b"XADD" and len(command) == 5 and command[1].endswith(SUFFIX):
+            self._recording.event(command[1], command[2], command[4])
+        elif name == b"SET" and command[1] == FLUSH_TIME_KEY:
+            seconds, micros = command[2].split(b",")
+            self._flush_time = int(seconds), int(micros)
+        elif name == b"FLUSHALL":
+            self._recording.flushed(self._flush_time)
+
+
+def _handshake(connection: socket.socket) -> tuple[int, bytes]:
+    """Become a replica and skip the snapshot. Returns the offset that the stream begins at, and its first bytes."""
+    stream = _Bytes(connection)
+    capable = b"REPLCONF capa eof capa psync2 rdb-filter-only functions\r\n"
+    for request in (b"PING\r\n", capable):
+        connection.sendall(request)
+        answer = stream.line()
+        if not answer.startswith(b"+"):
+            raise ValueError(f"it answered {answer!r}")
+    connection.sendall(b"PSYNC ? -1\r\n")
+    words = stream.line().split()
+    if len(words) != 3 or words[0] != b"+FULLRESYNC":
+        raise ValueError(f"it answered {b' '.join(words)!r}")
+    header = stream.line()
+    if header.startswith(b"$EOF:"):
+        stream.skip_past(header[len(b"$EOF:") :])
+    elif header.startswith(b"$"):
+        stream.skip(int(header[1:]))
+    else:
+        raise ValueError(f"it sent {header!r} where a snapshot begins")
+    return int(words[2]), stream.rest
+
+
+class _Bytes:
+    """Reads a handshake from a socket. Raises OSError at its end."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.rest = b""
+
+    def line(self) -> bytes:
+        """Return the next line that is not empty: empty ones only keep the connection alive."""
+        while True:
+            while b"\n" not in self.rest:
+                self._more()
+            line, _, self.rest = self.rest.partition(b"\n")
+            if line.strip():
+                return line.strip()
+
+    def skip(self, count: int) -> None:
+        """Leave out `count` bytes."""
+        while len(self.rest) < count:
+            count -= len(self.rest)
+            self.rest = b""
+            self._more()
+        self.rest = self.rest[count:]
+
+    def skip_past(self, mark: bytes) -> None:
+        """Leave out everything up to `mark` and the mark itself."""
+        while mark not in self.rest:
+            self.rest = self.rest[-len(mark) :]
+            self._more()
+        self.rest = self.rest.partition(mark)[2]
+
+    def _more(self) -> None:
+        data = self._connection.recv(RECEIVE_BYTES)
+        if not data:
+            raise ConnectionResetError("the server closed the connection")
+        self.rest += data

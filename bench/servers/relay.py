@@ -1,0 +1,136 @@
+"""The proxy's process: it listens, obeys the harness and keeps the journal."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.engines.tether import die_with_parent
+from bench.servers.line import Line, Passage
+from bench.servers.netmodes import Note, treatments
+from bench.servers.netrules import NetRule, Upstream
+from bench.servers.side import Side
+from bench.servers.versions import Versions
+from results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySpec:
+    """All that the process needs to know: for each socket to listen at, where it leads."""
+
+    ways: tuple[tuple[str, Upstream], ...]
+    rules: tuple[NetRule, ...]
+    journal: Path
+
+
+def main(spec: RelaySpec, control: Any) -> None:
+    """Be the proxy until told to stop, or until the harness is gone."""
+    die_with_parent(os.getppid())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        asyncio.run(_serve(spec, control))
+        control.send(("stopped",))
+    except (EOFError, BrokenPipeError):
+        return
+    except Exception as error:  # noqa: BLE001  (whatever it is, the harness must hear of it)
+        with suppress(OSError):
+            control.send(("failed", f"{type(error).__name__}: {error}"))
+
+
+async def _serve(spec: RelaySpec, control: Any) -> None:
+    journal = Journal(spec.journal)
+    relay = Relay(spec, control, journal)
+    try:
+        await relay.serve()
+    finally:
+        await relay.close()
+        journal.close()
+
+
+class Relay:
+    """All lines of one proxy."""
+
+    def __init__(self, spec: RelaySpec, control: Any, journal: Journal) -> None:
+        self._spec, self._control, self._journal = spec, control, journal
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._rules = treatments(spec.rules, self._note)
+        self._passage = Passage()
+        self._lines: dict[asyncio.Task[None], Line] = {}
+        self._versions: list[Versions] = []
+        self._servers: list[asyncio.Server] = []
+
+    async def serve(self) -> None:
+        """Serve until told to stop. Raises what went wrong, EOFError if the harness is gone."""
+        self._loop.set_exception_handler(lambda _, context: self._fail(context.get("exception"), context["message"]))
+        for path, upstream in self._spec.ways:
+            await self._listen(path, upstream)
+        self._loop.add_reader(self._control.fileno(), self._obey)
+        self._control.send(("ready",))
+        await self._over
+
+    async def close(self) -> None:
+        """End every line; what was held and not delivered is noted as such."""
+        self._loop.remove_reader(self._control.fileno())
+        for server in self._servers:
+            server.close()
+        for task in self._lines:
+            task.cancel()
+        await asyncio.gather(*self._lines, return_exceptions=True)
+        for rule in self._rules:
+            rule.close()
+        for versions in self._versions:
+            versions.close()
+
+    async def _listen(self, path: str, upstream: Upstream) -> None:
+        versions = Versions(upstream)
+        self._versions.append(versions)
+
+        def accept() -> Side:
+            line = Line(upstream, versions, self._passage, self._rules)
+            task = self._loop.create_task(line.run())
+            self._lines[task] = line
+            task.add_done_callback(self._ended)
+            return line.client
+
+        self._servers.append(await self._loop.create_unix_server(accept, path))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not self._over.done():
+            del self._lines[task]
+            if not task.cancelled() and task.exception() is not None:
+                self._fail(task.exception(), "a line failed")
+
+    def _fail(self, error: BaseException | None, message: str) -> None:
+        if not self._over.done():
+            self._over.set_exception(error or RuntimeError(message))
+
+    def _obey(self) -> None:
+        try:
+            order = self._control.recv()[0]
+        except (EOFError, OSError) as error:
+            self._fail(error, "the harness is gone")
+            return
+        if order == "cut":
+            self._passage.cut()
+            self._let_lines_look()
+            self._control.send(("cut",))
+        elif order == "mend":
+            held = sum(line.held() for line in self._lines.values())
+            self._passage.mend()
+            self._let_lines_look()
+            self._control.send(("mended", held))
+        elif not self._over.done():
+            self._over.set_result(None)
+
+    def _let_lines_look(self) -> None:
+        for line in self._lines.values():
+            line.side_changed()
+
+    def _note(self, note: Note) -> None:
+        self._journal.begin(Kind.FAULT, note.start_ns, 0, note.rule, note.version, 0, NO_ENDPOINT)
+        came = Outcome.DONE if note.hit else Outcome.NOTHING
+        self._journal.end(note.end_ns, note.end_ns - note.start_ns, int(note.asked_ms * 1000), 0, came, 0)

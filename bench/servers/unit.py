@@ -1,0 +1,136 @@
+"""One server process of a node, with a connection of the harness's own that passes no front door."""
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen, TimeoutExpired
+from typing import Self
+
+from bench.servers import ServerUnusable
+from bench.servers.local import READY_WITHIN_S, await_socket, embedded_binary, end, launch
+from enactors.store.keys import Keys
+from enactors.store.redis_store import OTHER_SCRIPTS, SCRIPT_OF_RULE
+from enactors.store.wire import ReplyUnknown, ServerDown, ServerError, Wire, script
+
+SYNCHRONISED_WITHIN_S = 10.0
+"""The bound; it takes about 0.1 s."""
+DEATH_WITHIN_S = 1.0
+TIMEOUT_S = 2.0
+POLL_S = 0.002
+ANY_CELL = Keys("*", "*", "*")
+LEASES = ANY_CELL.lease("*")
+LIST_LEASES = f"""
+local found = {{}}
+for _, key in ipairs(redis.call('KEYS', '{LEASES}')) do
+  if redis.call('TYPE', key).ok == 'string' then
+    found[#found + 1] = {{key, redis.call('GET', key), redis.call('PEXPIRETIME', key)}}
+  end
+end
+return found
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A server process that lives in `folder`."""
+
+    process: Popen[bytes]
+    folder: Path
+    socket: Path
+    wire: Wire
+
+    @classmethod
+    def launch(
+        cls, folder: Path, options: Mapping[str, str], environment: Mapping[str, str] | None, cores: set[int] | None
+    ) -> Self:
+        """Start it and don't wait. `cores` are those of the process whose place it takes."""
+        path = folder / "socket"
+        path.unlink(missing_ok=True)
+        fixed = {
+            "save": "",
+            "io-threads": "1",
+            "hz": "100",
+            "repl-diskless-sync-delay": "0",
+            "repl-diskless-load": "swapdb",
+            "auto-aof-rewrite-percentage": "0",
+            "appendfsync": "everysec",
+            "aof-load-truncated": "yes",
+        }
+        process = launch(embedded_binary(), path, {**fixed, **options}, environment)
+        if cores:
+            os.sched_setaffinity(process.pid, cores)
+        return cls(process, folder, path, Wire(f"unix://{path}", TIMEOUT_S))
+
+    def await_ready(self) -> None:
+        """Wait until it answers and has loaded what it had kept. Raises ServerUnusable."""
+        await_socket(embedded_binary(), self.socket, self.process)
+        deadline = time.monotonic() + READY_WITHIN_S
+        while True:
+            try:
+                self.wire.call("PING")
+            except ServerError as error:
+                if not str(error).startswith("LOADING") or time.monotonic() > deadline:
+                    raise ServerUnusable(f"the server did not come back: {error}") from error
+                time.sleep(POLL_S)
+            else:
+                return
+
+    def die(self) -> None:
+        """End it without a reply to any client.
+
+        Told to shut down without saving, it ends between two commands, after it has sent its replicas what it had
+        executed: so the recording holds every event. A bare SIGKILL falls now and then between the two.
+        """
+        with suppress(ServerDown, ReplyUnknown, ServerError):
+            self.wire.call("SHUTDOWN", "NOSAVE", "NOW", "FORCE")
+        self.wire.close()
+        with suppress(TimeoutExpired):
+            self.process.wait(DEATH_WITHIN_S)
+        end(self.process)
+
+    def load_scripts(self) -> None:
+        """Make it know every script: inside MULTI none can be loaded."""
+        names = sorted({*SCRIPT_OF_RULE.values(), *OTHER_SCRIPTS})
+        for reply in self.wire.pipeline(*(("SCRIPT", "LOAD", script(name).source) for name in names)):
+            if isinstance(reply, Exception):
+                raise ServerUnusable(f"the server takes no scripts: {reply}")
+
+    def leases(self) -> dict[bytes, tuple[bytes, int]]:
+        """The leases that stand: key to token and expiry, milliseconds of the server's clock."""
+        return {key: (token, expires_ms) for key, token, expires_ms in self.wire.call("EVAL", LIST_LEASES, 0)}
+
+    def time(self) -> tuple[int, int]:
+        """The server's TIME: seconds and microseconds."""
+        seconds, micros = self.wire.call("TIME")
+        return int(seconds), int(micros)
+
+    def now_s(self) -> float:
+        """The same as one number."""
+        seconds, micros = self.time()
+        return seconds + micros / 1e6
+
+    def offset(self) -> int:
+        """How far its stream for replicas goes."""
+        return int(self._replication()["master_repl_offset"])
+
+    def follows(self, within_s: float) -> bool:
+        """Whether it is the synchronised replica of somebody, at the latest after `within_s`."""
+        deadline = time.monotonic() + within_s
+        while True:
+            with suppress(ServerDown, ServerError):
+                if self._replication().get("master_link_status") == "up":
+                    return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(POLL_S)
+
+    def cores(self) -> set[int] | None:
+        """The cores that it runs on, where the system tells."""
+        return os.sched_getaffinity(self.process.pid) if hasattr(os, "sched_getaffinity") else None
+
+    def _replication(self) -> dict[str, str]:
+        text = self.wire.call("INFO", "replication").decode()
+        return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)

@@ -1,0 +1,122 @@
+"""Where one trial plays: the servers that its processes speak to, and the way that each of them takes."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from bench.servers import Server
+from bench.servers.node import Node, NodeWish
+from bench.servers.proxy import Proxy, ProxyWish
+from enactors.store.keys import Keys
+
+
+class Crowd(Protocol):
+    """The processes of the trial, as a fault from outside sees them."""
+
+    def suspend(self, process: str) -> bool:
+        """Stop a process (SIGSTOP) and wait until it stands; False if it is gone."""
+        ...
+
+    def resume(self, process: str) -> None:
+        """Let it go on, unless something else holds it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The addresses under which one process finds the store and the lease server."""
+
+    store: str
+    lease: str
+
+
+class Stage:
+    """The servers of one trial. Faults ask for what they need; then it is entered, and everything asked for is there.
+
+    Without a wish both store and leases live on the run's server. A fault that steps the clock of a server, stops it
+    or lets it forget is given a server of its own: a `Node`, for the leases (`lease`) or for the store (`store`).
+    """
+
+    def __init__(self, server: Server, folder: Path, keys: Sequence[Keys], ttl_ms: int) -> None:
+        self._server = server
+        self._folder = folder
+        self.keys = tuple(keys)
+        """The keys of each cell."""
+        self.ttl_ms = ttl_ms
+        """The time to live of the guard's leases."""
+        self._wishes: dict[str, NodeWish] = {}
+        self._detours: dict[str, ProxyWish] = {}
+        self._stack = ExitStack()
+        self.nodes: dict[str, Node] = {}
+        self.proxies: dict[str, Proxy] = {}
+        self._crowd: Crowd | None = None
+
+    def processes_of(self, enactors: Iterable[int]) -> list[str]:
+        """The names of these enactors' processes, in every cell: `c0.enactor-1`."""
+        return [f"{keys.cell}.enactor-{number}" for keys in self.keys for number in enactors]
+
+    def wish(self, part: str, **wishes: object) -> None:
+        """Ask for a server of the trial's own for `part` (`store` or `lease`); wishes of several faults add up."""
+        self._wishes[part] = replace(self._wishes.get(part, NodeWish()), **wishes)  # type: ignore[arg-type]
+
+    def detour(self, process: str, wish: ProxyWish) -> None:
+        """Lead the connections of `process` through a proxy of its own; wishes of several faults add up."""
+        before = self._detours.get(process)
+        self._detours[process] = wish if before is None else before.and_also(wish)
+
+    def __enter__(self) -> Self:
+        try:
+            for part, wish in self._wishes.items():
+                self.nodes[part] = self._stack.enter_context(Node(wish))
+            for process, detour in self._detours.items():
+                targets = self._addresses()
+                journal = self._folder / f"{process}-proxy.journal"
+                proxy = Proxy(detour, targets.store, targets.lease, journal)
+                self.proxies[process] = self._stack.enter_context(proxy)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes of the servers that are ours."""
+        ours = [] if self._server.pid is None else [self._server.pid]
+        return [*ours, *(pid for node in self.nodes.values() for pid in node.pids)]
+
+    @property
+    def store_url(self) -> str:
+        """Where the harness itself finds the store."""
+        return self._addresses().store
+
+    @property
+    def lease_url(self) -> str:
+        """Where the harness itself finds the lease server."""
+        return self._addresses().lease
+
+    @property
+    def crowd(self) -> Crowd:
+        """The processes, once they run."""
+        assert self._crowd is not None
+        return self._crowd
+
+    @crowd.setter
+    def crowd(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+
+    def way(self, process: str) -> Way:
+        """The addresses that `process` is given."""
+        proxy = self.proxies.get(process)
+        return self._addresses() if proxy is None else Way(proxy.store_url, proxy.lease_url)
+
+    def _addresses(self) -> Way:
+        store = self.nodes["store"].url if "store" in self.nodes else self._server.url
+        return Way(store, self.nodes["lease"].url if "lease" in self.nodes else store)

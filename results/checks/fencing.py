@@ -1,0 +1,28 @@
+"""Fencing: does the store keep out whoever comes with a lower fencing number than one before him."""
+
+import numpy as np
+
+from results.checks import Check, Findings
+from results.trial import Trial
+
+
+def fencing(trial: Trial) -> Findings:
+    """Count the commits accepted at an endpoint with a fence lower than the highest accepted there before.
+
+    None where commits carry no fence. It stands beside the verdict: a guard can be safe without fencing.
+    """
+    events = trial.events
+    violations, fenced, commits = 0, False, 0
+    carried = events.fence.max(initial=-1) >= 0
+    for at in events.commits_by_endpoint:
+        commits += len(at)
+        if not carried or not len(at):
+            continue
+        fence = events.fence[at]
+        highest = np.maximum.accumulate(fence)
+        fenced = fenced or bool(highest[-1] >= 0)
+        violations += int(np.count_nonzero((fence[1:] >= 0) & (fence[1:] < highest[:-1])))
+    return Findings({"fencing_violations": violations if fenced or not commits else None})
+
+
+PLUGIN = Check("fencing", "commits accepted with a lower fencing number than one before", fencing)

@@ -1,0 +1,95 @@
+"""Lost leases: when the owner learned of it (before the write, at it, after it, never), or was told wrongly."""
+
+import numpy as np
+
+from results.checks import Check, Findings
+from results.history import Ints, Mask
+from results.holds import NEVER, Holds, holds_of, told_by_lease, told_by_store
+from results.journal import Kind, Outcome
+from results.trial import Trial
+
+COUNTS = ("leases_lost", "told_before", "told_at", "told_after", "never_told", "told_wrongly")
+
+
+def losses(trial: Trial) -> Findings:
+    """Count the leases that were lost while their owner held them, by what he heard and when. None without a lease.
+
+    All by the journal's one clock. A lease is *lost* if, before its owner began to give it back, another's acquire of
+    it had ended (`Holds.taken`), or if a renewal, a validation, a reading, a commit or the release was refused because
+    the lease was not his. It was lost at the earliest of: the end of that acquire; the end of his last successful
+    acquire or renewal + time to live; the end of the first such refusal. Owners killed while holding do not count.
+
+    His *first write after the loss* is the first commit under this grant that began then or later, or that was itself
+    refused for the lease's sake. `leases_lost` is the sum of these four:
+
+    - `told_before`: a renewal (also his watchdog's), a validation or a reading told him before he sent that write;
+      or he sent none, and was told in any way, if only by the release;
+    - `told_at`: that write was refused for the lease's sake;
+    - `told_after`: that write was sent and not so refused (it went through, had no answer, or failed otherwise), and
+      he was told later, at the latest by the release;
+    - `never_told`: nothing ever told him: silent library, answers that never came, a release that said `done`.
+
+    `told_wrongly` stands beside them. A lease counts there if its owner was told that it is lost when nobody else had
+    acquired it since, none held it when it was granted, its time to live had not passed since his last successful
+    acquire or renewal, and no server restarted in the whole trial (the history's clock is not the journal's); or if
+    a renewal, validation or release that he began after another's acquire had ended told him that all is well.
+    """
+    settings = trial.facts.get("lease")
+    if not settings:
+        return Findings(dict.fromkeys(COUNTS))
+    held = holds_of(trial)
+    if not len(held):
+        return Findings(dict.fromkeys(COUNTS, 0))
+    told = _first_told(held)
+    expires = _last_success(held) + int(settings["ttl_ms"] * 1e6)
+    counted = ~held.killed
+    lost = counted & ((held.taken < held.released) | (told < NEVER))
+    write, write_refused = _first_write(held, np.minimum(np.minimum(held.taken, expires), told))
+    heard = held.first(told_by_lease(trial) | told_by_store(trial, Kind.CHECK), "end_ns")
+    before = lost & np.where(write < NEVER, heard <= write, told < NEVER)
+    at = lost & ~before & write_refused
+    after = lost & ~before & ~at & (told < NEVER)
+    untrue = (told < np.minimum(held.taken, expires)) & ~held.doubled
+    untrue &= not np.any(trial.events.of("restart"))
+    wrongly = counted & (untrue | _told_all_is_well(held))
+    parts = (lost, before, at, after, lost & (told == NEVER), wrongly)
+    return Findings({name: int(np.count_nonzero(part)) for name, part in zip(COUNTS, parts, strict=True)})
+
+
+def _first_told(held: Holds) -> Ints:
+    return np.minimum(held.told, held.first(held.trial.rows(Kind.RELEASE, Outcome.REFUSED), "end_ns"))
+
+
+def _last_success(held: Holds) -> Ints:
+    rows, hold = held.of(held.trial.rows(Kind.RENEW, Outcome.DONE))
+    latest = held.begin.copy()
+    np.maximum.at(latest, hold, held.trial.journal["end_ns"].to_numpy()[rows])
+    return latest
+
+
+def _first_write(held: Holds, lost_at: Ints) -> tuple[Ints, Mask]:
+    """When each owner began his first write after the loss (NEVER: none), and whether it was refused for the lease."""
+    trial = held.trial
+    rows, hold = held.of(trial.rows(Kind.COMMIT))
+    refused = told_by_store(trial, Kind.COMMIT)[rows]
+    start = trial.journal["start_ns"].to_numpy()[rows]
+    late = refused | (start >= lost_at[hold])
+    hold, start, refused = hold[late], start[late], refused[late]
+    first = np.full(len(held), NEVER)
+    np.minimum.at(first, hold, start)
+    first_refused = np.zeros(len(held), dtype=bool)
+    first_refused[hold[refused & (start == first[hold])]] = True
+    return first, first_refused
+
+
+def _told_all_is_well(held: Holds) -> Mask:
+    """Which owners asked after another's acquire had ended, and heard `done`."""
+    trial = held.trial
+    asked = trial.rows(Kind.RENEW, Outcome.DONE) | trial.rows(Kind.VALIDATE, Outcome.DONE)
+    rows, hold = held.of(asked | trial.rows(Kind.RELEASE, Outcome.DONE))
+    well = np.zeros(len(held), dtype=bool)
+    well[hold[trial.journal["start_ns"].to_numpy()[rows] >= held.taken[hold]]] = True
+    return well
+
+
+PLUGIN = Check("losses", "leases lost while held, and when the owner learned of it", losses)

@@ -1,0 +1,62 @@
+"""Negative controls: guards that are broken on purpose must be caught, and their correct twins must not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class ControlResult(BaseModel):
+    """One control of a run. `seen` and `twin_seen` are the metric's counts; null where a trial could not tell.
+
+    `first_s` are the seconds of load until the control's first stale overwrite, null where it made none.
+    """
+
+    control: str
+    twin: str
+    scenario: str
+    metric: str
+    seen: int | None
+    twin_seen: int | None
+    first_s: float | None
+    caught: bool
+
+
+def judge_controls(guards: Sequence[dict[str, Any]], cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Judge the controls among `guards` (tables of the resolved suite) by the run's cells.
+
+    A control is `caught` if its metric is above zero and its twin's is zero, both under the scenario that it names.
+    One whose cells are not in the run is left out.
+    """
+    by_place = {(cell["guard"], cell["scenario"]): cell for cell in cells}
+    results = []
+    for guard in guards:
+        control = guard.get("control")
+        if not control:
+            continue
+        own = by_place.get((guard["name"], control["scenario"]))
+        twin = by_place.get((control["twin"], control["scenario"]))
+        if own is None or twin is None:
+            continue
+        seen, twin_seen = own.get(control["metric"]), twin.get(control["metric"])
+        result = ControlResult(
+            control=guard["name"],
+            seen=seen,
+            twin_seen=twin_seen,
+            first_s=own["time_to_first_stale_s"]["max"],
+            caught=bool(seen) and twin_seen == 0,
+            **control,
+        )
+        results.append(result.model_dump())
+    return results
+
+
+def sentence(result: dict[str, Any]) -> str:
+    """Say what became of one control."""
+    word = "caught" if result["caught"] else "NOT CAUGHT"
+    counts = f"{result['metric']} {_count(result['seen'])}, its twin {result['twin']} {_count(result['twin_seen'])}"
+    return f"control {result['control']} under {result['scenario']}: {word} ({counts})"
+
+
+def _count(count: int | None) -> str:
+    return "unknown" if count is None else str(count)

@@ -1,0 +1,227 @@
+"""The story of a trial's first incident, told in the order in which things happened to one endpoint.
+
+That is the first time that an endpoint resolved to nothing; where none did, the first stale overwrite.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import itemgetter
+
+import numpy as np
+
+from results.history import KINDS, Events, Ints, Writes
+from results.trial import Trial
+
+UNREPAIRABLE = "no_rollback_plan"
+OTHERS = {"repair": "the operator", "restart": "a restart of the store"}
+"""Who acts where the event names no enactor."""
+
+
+class Turn(StrEnum):
+    """What a chapter is about."""
+
+    NEWER = "newer"
+    STALE = "stale"
+    WRITTEN = "written"
+    DELETED = "deleted"
+    REFUSED = "refused"
+    REPAIRED = "repaired"
+    COMMITTED = "committed"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One turn of the story: `t_s` seconds of server time since the trial's first event.
+
+    `t_s` is None where the server's clock stepped back in between.
+    """
+
+    t_s: float | None
+    endpoint: str
+    what: str
+    kind: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Where to look: an endpoint's number, its writes, and which two of them begin and end the harm.
+
+    `harm` and `mended` (None: never) are indices into `writes`; `deleted_at` and `empty_at` the positions at which
+    the plan was deleted and from which on the endpoint resolved to nothing, None if it never did.
+    """
+
+    endpoint: int
+    writes: Writes
+    harm: int
+    mended: int | None
+    deleted_at: int | None = None
+    empty_at: int | None = None
+
+    @property
+    def begin(self) -> int:
+        """The position at which the harm begins."""
+        return int(self.writes.since[self.harm]) if self.empty_at is None else self.empty_at
+
+
+Told = Iterator[tuple[int, Turn, str]]
+"""The position of the event, what the chapter is about, and its text."""
+
+
+def story(trial: Trial) -> list[Chapter]:
+    """Tell the first incident of a trial; nothing where there was none."""
+    events = trial.events
+    incident = _first_empty(events) or _first_stale(events)
+    if incident is None:
+        return []
+    chapters: list[Chapter] = []
+    before: int | None = None
+    for at, kind, text in sorted([*_origin(events, incident), *_outcome(events, incident)], key=itemgetter(0)):
+        passed = _duration(events, before, at) if before is not None else None
+        told = f"{passed} later {text}" if passed else text
+        since_s = _elapsed_us(events, 0, at)
+        t_s = None if since_s is None else since_s / 1e6
+        chapters.append(Chapter(t_s, events.endpoints[incident.endpoint], told, kind))
+        before = at
+    return chapters
+
+
+def lines(chapters: list[Chapter]) -> list[str]:
+    """The story for a terminal, a line a chapter."""
+    times = ["?" if chapter.t_s is None else f"{chapter.t_s:.3f} s" for chapter in chapters]
+    width = max(map(len, times), default=0)
+    return [f"{t:>{width}}  {chapter.endpoint}  {chapter.what}" for t, chapter in zip(times, chapters, strict=True)]
+
+
+def _first_empty(events: Events) -> Incident | None:
+    deleted_at = _deleted_at(events)
+    first: Incident | None = None
+    for number, writes in enumerate(events.writes_by_endpoint):
+        gone = deleted_at[writes.version]
+        empty = np.flatnonzero(gone < np.append(writes.since[1:], len(events)))
+        if not len(empty):
+            continue
+        harm = int(empty[0])
+        at = int(max(gone[harm], writes.since[harm]))
+        if first is None or at < first.begin:
+            there = np.flatnonzero(gone > writes.since)
+            first = Incident(number, writes, harm, _next(there, harm), int(gone[harm]), at)
+    return first
+
+
+def _first_stale(events: Events) -> Incident | None:
+    first: Incident | None = None
+    for number, writes in enumerate(events.writes_by_endpoint):
+        commits = events.kind[writes.since] == KINDS.index("commit")
+        stale = np.flatnonzero((writes.version < writes.before) & commits)
+        if len(stale) and (first is None or writes.since[stale[0]] < first.begin):
+            harm = int(stale[0])
+            caught_up = np.flatnonzero(writes.version >= writes.before[harm])
+            first = Incident(number, writes, harm, _next(caught_up, harm))
+    return first
+
+
+def _deleted_at(events: Events) -> Ints:
+    """Per version the position of its deletion, or one after the end; a deletion that a restart undid is none."""
+    deletions = events.of("delete")
+    if len(events.restarts):
+        deletions &= ~events.gone
+    positions = np.flatnonzero(deletions)
+    deleted_at = np.full(int(events.version.max(initial=0)) + 1, len(events), dtype=np.int64)
+    deleted_at[events.version[positions]] = positions
+    return deleted_at
+
+
+def _next(indices: Ints, after: int) -> int | None:
+    later = indices[np.searchsorted(indices, after, side="right") :]
+    return int(later[0]) if len(later) else None
+
+
+def _origin(events: Events, incident: Incident) -> Told:
+    """How it came to the harm: the newer plan, the stale overwrite, the deletion."""
+    writes, harm = incident.writes, incident.harm
+    nothing = f": {events.endpoints[incident.endpoint]} resolves to nothing"
+    stale = np.flatnonzero(writes.version[: harm + 1] < writes.before[: harm + 1])
+    if len(stale):
+        last = int(stale[-1])
+        older, newer = int(writes.version[last]), int(writes.before[last])
+        before, at = int(writes.since[last - 1]), int(writes.since[last])
+        yield before, Turn.NEWER, f"{_who(events, before)} puts plan {newer}{_age(events, newer, before)} in force"
+        over = f"{_who(events, at)} writes plan {older}{_age(events, older, at)} over plan {newer}, "
+        back = f"{_count(newer - older, 'generation')} back"
+        yield at, Turn.STALE, over + back + (nothing if at == incident.empty_at else "")
+    if not len(stale) or stale[-1] != harm:
+        at, version = int(writes.since[harm]), int(writes.version[harm])
+        text = f"{_who(events, at)} writes plan {version}{_age(events, version, at)}"
+        yield at, Turn.WRITTEN, text + (nothing if at == incident.empty_at else "")
+    if incident.deleted_at is not None:
+        at = incident.deleted_at
+        pointing = _count(int(events.active_endpoints[at]), "endpoint")
+        text = f"{_who(events, at)} deletes plan {events.version[at]} while {pointing} pointed at it"
+        yield at, Turn.DELETED, text + (nothing if at == incident.empty_at else "")
+
+
+def _outcome(events: Events, incident: Incident) -> Told:
+    """What came of it: the refusals, the repair, the first commit after it; or that it never ended."""
+    writes, mended = incident.writes, incident.mended
+    until = events.last + 1 if mended is None else int(writes.since[mended])
+    refused = _refusals(events, incident.endpoint, incident.begin, until)
+    if len(refused):
+        at = int(refused[0])
+        more = f" ({len(refused)} times until it is mended)" if len(refused) > 1 else ""
+        text = f"the store refuses plan {events.version[at]} of {_who(events, at)}, as there is no plan to roll back to"
+        yield at, Turn.REFUSED, text + more
+    passed = _duration(events, incident.begin, min(until, events.last))
+    whole = f" after {passed} in all" if passed else ""
+    if mended is None:
+        state = "resolves to nothing" if incident.empty_at is not None else "is behind"
+        yield events.last, Turn.END, f"the trial ends and it still {state}{whole}"
+        return
+    healed = "resolves again" if incident.empty_at is not None else "has caught up"
+    repaired = events.kind[until] == KINDS.index("repair")
+    verb, turn = ("repairs it to", Turn.REPAIRED) if repaired else ("writes", Turn.COMMITTED)
+    yield until, turn, f"{_who(events, until)} {verb} plan {writes.version[mended]} and it {healed}{whole}"
+    if repaired and mended + 1 < len(writes.since):
+        at = int(writes.since[mended + 1])
+        yield at, Turn.COMMITTED, f"{_who(events, at)} writes plan {writes.version[mended + 1]}: commits succeed again"
+
+
+def _refusals(events: Events, endpoint: int, begin: int, end: int) -> Ints:
+    """The refusals at an endpoint, between two positions, for want of a plan to roll back to."""
+    if UNREPAIRABLE not in events.reasons:
+        return np.array([], dtype=np.int64)
+    part = slice(begin, end)
+    refused = events.reason[part] == events.reasons.index(UNREPAIRABLE)
+    return begin + np.flatnonzero(refused & (events.endpoint[part] == endpoint))
+
+
+def _who(events: Events, at: int) -> str:
+    code = int(events.enactor[at])
+    return events.enactors[code] if code >= 0 else OTHERS.get(KINDS[events.kind[at]], "somebody")
+
+
+def _age(events: Events, version: int, at: int) -> str:
+    """How long before `at` the plan was published, in brackets; nothing where that is not known."""
+    published = events.published[events.version[events.published] == version]
+    passed = _duration(events, int(published[0]), at) if len(published) and published[0] < at else None
+    return f" ({passed} old)" if passed else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _duration(events: Events, begin: int, end: int) -> str | None:
+    """The time between two events in words; None where the clock stepped back in between."""
+    elapsed = _elapsed_us(events, begin, end)
+    if elapsed is None:
+        return None
+    if elapsed < 10_000:
+        return f"{elapsed / 1e3:.1f} ms"
+    return f"{elapsed / 1e3:.0f} ms" if elapsed < 1e6 else f"{elapsed / 1e6:.2f} s"
+
+
+def _elapsed_us(events: Events, begin: int, end: int) -> float | None:
+    elapsed = float(events.elapsed_us(np.array([begin]), np.array([end]))[0])
+    return None if np.isnan(elapsed) else elapsed

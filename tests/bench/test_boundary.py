@@ -1,0 +1,159 @@
+"""Where a fault strikes: at the drawn occurrence of the operation that it names, and nowhere else."""
+
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.boundary import SKIP_AT_MOST, STEP_OF, Step, Trigger, step_of
+from bench.faults import Delay, Kill, Pause, Thread, Victim
+from bench.faults.crash import CrashSettings
+from bench.faults.pause import PauseSettings
+from bench.faults.slow import SlowSettings, Spread
+from enactors.operations import (
+    AcquireLease,
+    CallLibrary,
+    Commit,
+    CommitRule,
+    DeletePlan,
+    DeleteRule,
+    Finish,
+    ReleaseLease,
+    RenewLease,
+    Work,
+)
+from leases.definitions import DefinitionError, validate
+from leases.lease import Lease, Wait
+
+LEASE = Lease("e0", "token", 1, 1, 100)
+COMMIT = Commit("e0", 1, CommitRule.UNCONDITIONAL)
+WORKER = Victim("c0.enactor-0", 0, 100)
+RENEWER = Victim("c0.enactor-0", 0, 100, Thread.RENEWER)
+
+
+def strikes(boundary, operations, side="before"):
+    """What the fault does at one side of each operation, in order."""
+    return [boundary(side, operation) for operation in operations]
+
+
+@given(every=st.integers(1, 5), seed=st.integers(0, 2**32), commits=st.integers(SKIP_AT_MOST, 12))
+def test_a_trigger_fires_once_in_every_nth_application(every, seed, commits):
+    trigger = Trigger("before", Step.COMMIT, every, Random(seed))
+    fired = []
+    for _ in range(6 * every):
+        fired.append(sum(trigger.fires("before", COMMIT) for _ in range(commits)))
+        assert not trigger.fires("before", Finish(1, complete=True))
+    assert set(fired) <= {0, 1}
+    assert sum(fired) == 6
+    first = fired.index(1)
+    assert [place for place, count in enumerate(fired) if count] == list(range(first, 6 * every, every))
+
+
+@given(every=st.integers(1, 5), seed=st.integers(0, 2**32))
+def test_a_renewal_is_struck_at_about_every_nth_occurrence(every, seed):
+    trigger = Trigger("after", Step.RENEW, every, Random(seed))
+    fired = [place for place in range(200) if trigger.fires("after", RenewLease(LEASE))]
+    gaps = [later - earlier for earlier, later in pairwise(fired)]
+    assert set(gaps) <= set(range(every, 2 * every))
+
+
+def test_a_trigger_looks_at_its_own_side_and_operation_only():
+    trigger = Trigger("after", Step.DELETE, 1, Random(1))
+    assert not trigger.fires("before", DeletePlan(1, DeleteRule.ALWAYS))
+    assert not trigger.fires("after", COMMIT)
+    assert trigger.fires("after", DeletePlan(1, DeleteRule.ALWAYS))
+
+
+def test_a_librarys_call_is_the_operation_that_it_stands_for():
+    assert step_of(CallLibrary(AcquireLease("e0", 100, Wait()))) is Step.ACQUIRE
+    assert step_of(CallLibrary(ReleaseLease(LEASE))) is Step.RELEASE
+    assert step_of(Finish(1, complete=True)) is None
+
+
+def test_every_step_that_a_scenario_can_name_is_some_operation():
+    assert set(STEP_OF.values()) == set(Step)
+
+
+def test_a_pause_is_as_long_as_its_multiple_of_the_ttl_or_its_own_number():
+    by_ttl = PauseSettings(enactors=[0], before="commit", times_ttl=1.5)
+    (pause,) = filter(None, strikes(by_ttl.boundary(WORKER, Random(1)), [COMMIT] * SKIP_AT_MOST))
+    assert pause == Pause(150.0)
+    (pause,) = filter(
+        None,
+        strikes(
+            PauseSettings(enactors=[0], after="commit", ms=7).boundary(WORKER, Random(1)),
+            [COMMIT] * SKIP_AT_MOST,
+            "after",
+        ),
+    )
+    assert pause == Pause(7.0)
+
+
+def test_the_renewer_alone_is_held_at_its_renewal_and_the_worker_alone_elsewhere():
+    held = PauseSettings(enactors=[0], before="renew", who="renewer", times_ttl=3)
+    assert held.boundary(WORKER, Random(1)) is None
+    assert strikes(held.boundary(RENEWER, Random(1)), [RenewLease(LEASE)]) == [Delay(300.0)]
+    worker = PauseSettings(enactors=[0], before="commit", who="worker", times_ttl=3)
+    assert worker.boundary(RENEWER, Random(1)) is None
+    assert Delay(300.0) in strikes(worker.boundary(WORKER, Random(1)), [COMMIT] * SKIP_AT_MOST)
+
+
+def test_a_whole_process_can_be_stopped_during_a_renewal():
+    settings = PauseSettings(enactors=[0], after="renew", times_ttl=2)
+    assert strikes(settings.boundary(RENEWER, Random(1)), [RenewLease(LEASE)], "after") == [Pause(200.0)]
+
+
+def test_a_fault_leaves_the_others_alone():
+    other = Victim("c0.enactor-1", 1, 100)
+    for settings in (
+        PauseSettings(enactors=[0], before="commit", ms=1),
+        CrashSettings(enactors=[0], before="commit"),
+        SlowSettings(enactors=[0], median_ms=1),
+    ):
+        assert settings.boundary(other, Random(1)) is None
+
+
+def test_a_crash_says_whether_and_when_another_process_takes_the_place():
+    for restart_ms in (None, 50.0):
+        settings = CrashSettings(enactors=[0], after="acquire", restart_ms=restart_ms)
+        acquire = AcquireLease("e0", 100, Wait())
+        assert Kill(restart_ms) in strikes(settings.boundary(WORKER, Random(3)), [acquire] * SKIP_AT_MOST, "after")
+
+
+@pytest.mark.parametrize("distribution", list(Spread))
+def test_a_delay_has_the_median_that_was_asked_for(distribution):
+    boundary = SlowSettings(enactors=[0], median_ms=20.0, distribution=distribution).boundary(WORKER, Random(1))
+    delays = sorted(boundary("before", Work("e0")).ms for _ in range(2_001))
+    assert delays[1_000] == pytest.approx(20.0, rel=0.1)
+    if distribution is Spread.PARETO:
+        assert delays[-1] > 10 * delays[1_000], "the tail is heavy"
+
+
+def test_a_delay_may_be_for_some_endpoints_and_operations_only():
+    settings = SlowSettings(enactors=[0], median_ms=5, at=["commit"], endpoints=["e1"], distribution="fixed")
+    boundary = settings.boundary(WORKER, Random(1))
+    assert boundary("before", COMMIT) is None
+    assert boundary("before", Work("e1")) is None
+    assert boundary("before", Commit("e1", 1, CommitRule.UNCONDITIONAL)) == Delay(5.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "table", "way_out"),
+    [
+        (PauseSettings, {"enactors": [0], "ms": 5}, "say when"),
+        (PauseSettings, {"enactors": [0], "before": "commit", "per_s": 1, "ms": 5}, "say when"),
+        (PauseSettings, {"enactors": [0], "before": "commit"}, "say how long"),
+        (PauseSettings, {"enactors": [0], "before": "commit", "ms": 1, "times_ttl": 1}, "say how long"),
+        (PauseSettings, {"enactors": [0], "before": "commit", "ms": 1, "who": "renewer"}, "at 'renew'"),
+        (PauseSettings, {"enactors": [0], "per_s": 1, "ms": 1, "who": "worker"}, "held at an operation"),
+        (PauseSettings, {"enactors": [0], "before": "comit", "ms": 1}, "'commit'"),
+        (CrashSettings, {"enactors": [0]}, "say where"),
+        (CrashSettings, {"enactors": [0], "before": "commit", "after": "commit"}, "say where"),
+        (SlowSettings, {"enactors": [0], "median_ms": 1, "at": ["renew"]}, "fault 'pause'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_with_the_way_out(model, table, way_out):
+    with pytest.raises(DefinitionError, match=way_out):
+        validate(model, table, "mine.toml")

@@ -1,0 +1,95 @@
+"""Faults from outside begin in their windows, are healed in any case, and say whether they hit."""
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from bench.conductor import Conductor
+from bench.faults import Strike
+from results.history import read_raw_journal
+from results.journal import Journal, Kind, Outcome
+
+
+class Place:
+    """As much of a stage as a conductor looks at."""
+
+    ttl_ms = 100
+
+
+class Noted(Strike):
+    """A fault that notes what is done with it."""
+
+    times: list[tuple[float, float]]
+    hits: bool = True
+    breaks: bool = False
+
+    def windows(self, rng: Random, ttl_ms: int):  # noqa: ARG002
+        assert ttl_ms == 100
+        return iter(self.times)
+
+    def inject(self, stage, rng):  # noqa: ARG002
+        LOG.append(("inject", self.times[0]))
+        return self
+
+    def heal(self):
+        LOG.append(("heal", self.times[0]))
+        if self.breaks:
+            raise OSError("it can't be healed")
+        return self.hits
+
+
+LOG: list = []
+
+
+@pytest.fixture
+def conduct(tmp_path):
+    LOG.clear()
+    journal = Journal(tmp_path / "harness.journal")
+    yield lambda *strikes: Conductor(strikes, Place(), 1, journal)
+    journal.close()
+
+
+def test_a_fault_begins_and_ends_with_its_window(conduct):
+    conductor = conduct(Noted(times=[(1.0, 2.0), (5.0, 6.0)]))
+    for elapsed_s, done in ((0.5, 0), (1.0, 1), (1.9, 1), (2.0, 2), (4.9, 2), (5.5, 3), (6.0, 3), (6.5, 4), (99.0, 4)):
+        conductor.attend(elapsed_s)
+        assert len(LOG) == done, elapsed_s
+    conductor.heal_all()
+    assert [what for what, _ in LOG] == ["inject", "heal"] * 2
+
+
+def test_a_window_without_length_is_injected_and_healed_at_once(conduct):
+    conductor = conduct(Noted(times=[(1.0, 1.0)]))
+    conductor.attend(1.2)
+    assert [what for what, _ in LOG] == ["inject", "heal"]
+
+
+def test_what_is_in_force_at_the_end_is_healed_once_and_nothing_begins_after(conduct):
+    conductor = conduct(Noted(times=[(1.0, 9.0), (10.0, 11.0)]))
+    conductor.attend(1.5)
+    conductor.heal_all()
+    conductor.heal_all()
+    conductor.attend(10.5)
+    assert [what for what, _ in LOG] == ["inject", "heal"]
+
+
+def test_one_that_fails_to_heal_does_not_keep_the_others_ill(conduct):
+    conductor = conduct(Noted(times=[(1.0, 9.0)], breaks=True), None, Noted(times=[(2.0, 9.0)]))
+    conductor.attend(3.0)
+    with pytest.raises(OSError, match="can't be healed"):
+        conductor.heal_all()
+    assert ("heal", (2.0, 9.0)) in LOG
+
+
+def test_each_injection_is_journalled_with_its_number_and_whether_it_hit(conduct, tmp_path):
+    conductor = conduct(None, Noted(times=[(1.0, 1.5)], hits=False), Noted(times=[(1.0, 2.0)]))
+    conductor.attend(1.1)
+    conductor.attend(1.6)
+    conductor.heal_all()
+    records = read_raw_journal(tmp_path / "harness.journal")
+    assert list(records["kind"]) == [Kind.FAULT] * 2
+    assert list(records["attempt"]) == [1, 2]
+    assert list(records["outcome"]) == [Outcome.NOTHING, Outcome.DONE]
+    assert list(records["seen"]) == [500_000, 1_000_000], "microseconds that were asked for"
+    assert np.all(records["end_ns"] > records["start_ns"])

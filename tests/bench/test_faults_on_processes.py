@@ -1,0 +1,160 @@
+"""Faults that strike real processes: what they do stands in the journal, and the trial goes on."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from commands import read
+
+from bench.run import plan_trials
+from bench.servers.external import ExternalServer
+from bench.suite import load_suite
+from bench.trial import run_trial
+from results.history import read_journal
+from results.journal import Kind, Outcome
+from results.trial import read_trials
+
+HEAD = """
+guards = ["{guard}"]
+scenarios = ["s"]
+duration_s = {duration_s}
+min_races = 1
+settle_s = 3.0
+
+[guard.watched]
+about = "a lease with a watchdog, checked inside, never fenced"
+decide = {{ check = "inside" }}
+exclude = {{ manager = "redis", renewal = "watchdog" }}
+commit = "unconditional"
+
+[scenario.s]
+about = "a fault"
+load = {{ cells = {cells}, enactors = 3, endpoints = 4, planner.rate_per_s = 40.0, work.median_ms = {work_ms} }}
+
+"""
+
+
+@pytest.fixture
+def run(server_url, tmp_path):
+    """Run one trial with the faults that a TOML text gives; returns its facts and its folder."""
+
+    def run_one(faults: str, *, guard="redis_lock", duration_s=1.0, cells=1, work_ms=2.0, seed=1):
+        path = tmp_path / "tiny.toml"
+        path.write_text(HEAD.format(guard=guard, duration_s=duration_s, cells=cells, work_ms=work_ms) + faults)
+        (plan,) = plan_trials(load_suite(str(path)), seed)
+        folder = tmp_path / plan.folder_name
+        facts = run_trial(plan, ExternalServer(server_url), "t", folder, lambda *_: None)
+        assert facts["status"] == "ok", facts
+        return facts, folder
+
+    return run_one
+
+
+def rows(folder: Path, kind: Kind) -> pd.DataFrame:
+    journal = read_journal(folder / "journal.parquet")
+    return journal[journal["kind"] == int(kind)]
+
+
+def fault(**settings) -> str:
+    lines = [
+        f"{name} = {str(value).lower() if isinstance(value, bool) else repr(value)}" for name, value in settings.items()
+    ]
+    return "\n".join(["[[scenario.s.faults]]", *lines, ""])
+
+
+def test_a_killed_enactor_is_replaced_and_the_next_one_resumes_where_the_store_stands(run):
+    facts, folder = run(fault(kind="crash", after="commit", enactors=[0], every=2, restart_ms=20.0), duration_s=1.5)
+    kills = rows(folder, Kind.KILL)
+    assert len(kills) >= 2
+    assert {name.partition("+")[0] for name in kills["process"]} == {"enactor-0"}
+    lives = {each["life"] for each in facts["processes"] if each["name"] == "c0.enactor-0"}
+    assert lives == set(range(len(kills) + 1)), "one life more than deaths"
+    (trial,) = read_trials(folder)
+    commits = trial.events.of("commit")
+    attempts = pd.Series(list(zip(trial.events.enactor[commits], trial.events.attempt[commits], strict=True)))
+    assert attempts.is_unique, "the attempts of two lives never share a number"
+    last = trial.events.version[trial.events.published[-1]]
+    for at in trial.events.commits_by_endpoint:
+        assert trial.events.version[at[-1]] == last, "and every endpoint reached the last plan"
+    for struck in read(folder / "faults.json"):
+        assert struck["fault"] == "crash"
+        assert struck["hit"] is True
+
+
+def test_nothing_of_a_process_stands_after_its_death(run):
+    _, folder = run(fault(kind="crash", after="acquire", enactors=[0, 1], every=2, restart_ms=10.0))
+    journal = read_journal(folder / "journal.parquet")
+    assert len(rows(folder, Kind.KILL)) >= 1
+    for kill in rows(folder, Kind.KILL).itertuples():
+        own = journal[journal["process"] == kill.process]
+        assert own["start_ns"].max() == kill.start_ns
+        before = own[own["start_ns"] < kill.start_ns].iloc[-1]
+        assert before["kind"] == int(Kind.ACQUIRE), "it was killed right after it was granted its lease"
+        assert before["outcome"] == int(Outcome.DONE)
+
+
+def test_a_killed_enactor_without_a_successor_is_gone_and_the_others_go_on(run):
+    facts, folder = run(fault(kind="crash", before="commit", enactors=[0]))
+    (kill,) = rows(folder, Kind.KILL).itertuples()
+    assert {each["life"] for each in facts["processes"]} == {0}
+    commits = rows(folder, Kind.COMMIT)
+    assert set(commits[commits["start_ns"] > kill.start_ns]["process"]) == {"enactor-1", "enactor-2"}
+
+
+def test_a_watchdog_alone_stands_still_while_its_worker_goes_on(run):
+    held = fault(kind="pause", who="renewer", before="renew", enactors=[0, 1, 2], times_ttl=3.0)
+    _, folder = run(held, guard="watched", work_ms=160.0, duration_s=2.0)
+    delays = rows(folder, Kind.DELAY)
+    assert len(delays) > 0
+    assert all(name.endswith("-renewer") for name in delays["process"])
+    (trial,) = read_trials(folder)
+    written = 0
+    for held_up in delays.itertuples():
+        worker = rows(folder, Kind.COMMIT)
+        own = worker[worker["process"] == held_up.process.removesuffix("-renewer")]
+        written += int(np.count_nonzero((own["start_ns"] > held_up.start_ns) & (own["end_ns"] < held_up.end_ns)))
+    assert written > 0, "a worker wrote while its watchdog was held up"
+    lost = trial.events.of("reject") & (trial.events.reason == trial.events.reasons.index("lease_lost"))
+    assert np.any(lost), "and the lease server said later that the lease was lost"
+
+
+def test_processes_are_stopped_together_at_random_times(run):
+    _, folder = run(fault(kind="pause", per_s=10.0, enactors=[0, 1], ms=60.0), duration_s=2.0, guard="monotonic")
+    stops = rows(folder, Kind.FAULT)
+    assert len(stops) >= 3
+    assert set(stops["process"]) == {"harness"}
+    journal = read_journal(folder / "journal.parquet")
+    last_is_cut = stops.iloc[:-1]
+    for stop in last_is_cut.itertuples():
+        assert stop.end_ns - stop.start_ns >= 59e6
+        middle_ns = (stop.start_ns + stop.end_ns) // 2
+        begun = (journal["start_ns"] > middle_ns - 10e6) & (journal["start_ns"] < middle_ns + 10e6)
+        assert set(journal[begun]["process"]) <= {"planner", "enactor-2"}
+    assert all(struck["hit"] for struck in read(folder / "faults.json")[:-1])
+
+
+def test_a_fault_strikes_every_cell_and_each_cell_has_its_own_history(run):
+    facts, folder = run(fault(kind="pause", before="commit", enactors=[0], ms=20.0), cells=2, guard="monotonic")
+    assert facts["cells"] == ["c0", "c1"]
+    assert {struck["process"] for struck in read(folder / "faults.json")} == {"c0.enactor-0", "c1.enactor-0"}
+    first, second = read_trials(folder)
+    for trial in (first, second):
+        published = trial.events.version[trial.events.published]
+        assert list(published) == list(range(1, len(published) + 1)), "versions are counted in each cell"
+        assert len(trial.journal) > 0
+    assert len(first.events) != len(second.events) or not np.array_equal(first.events.t_us, second.events.t_us)
+
+
+def test_whether_a_fault_takes_part_is_drawn_from_the_seed(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(
+        HEAD.format(guard="monotonic", duration_s=1, cells=1, work_ms=1)
+        + fault(kind="pause", before="commit", enactors=[0], ms=5.0, chance=0.5)
+        + fault(kind="slow", enactors=[0], median_ms=5.0)
+    )
+    suite = load_suite(str(path))
+    drawn = [plan_trials(suite, seed)[0].strikes[0] is not None for seed in range(200)]
+    assert 60 < sum(drawn) < 140
+    assert drawn == [plan_trials(suite, seed)[0].strikes[0] is not None for seed in range(200)]
+    assert all(plan_trials(suite, seed)[0].strikes[1] is not None for seed in range(20))

@@ -1,0 +1,481 @@
+"""A server of a trial's own may die, forget and come back; the recording of what it executed does not."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Self
+
+import psutil
+import pytest
+from commands import lives
+
+from bench.servers import ServerUnusable
+from bench.servers.fakeclock import faketime_library
+from bench.servers.local import LocalServer, embedded_binary
+from bench.servers.node import Lose, Loss, Node, NodeWish
+from bench.servers.recorder import Recorder
+from bench.servers.recording import Recording, marker
+from bench.servers.unit import Unit
+from enactors.operations import Commit, CommitRule, Done
+from enactors.plan import Cell
+from enactors.store.events import Event, parse_event
+from enactors.store.keys import Keys
+from enactors.store.redis_store import RedisStore
+from enactors.store.wire import ReplyUnknown, ServerDown, Wire
+
+CELL = Cell("c", ("e0",))
+LONG_MS = 60_000
+LIMIT_S = 20.0
+needs_faketime = pytest.mark.skipif(faketime_library() is None, reason="libfaketime is not installed")
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys(f"t{uuid.uuid4().hex[:12]}", "1", "c")
+
+
+def client(node: Node, keys: Keys, name: str = "client") -> RedisStore:
+    return RedisStore(Wire(node.url), keys, CELL, name)
+
+
+def events(node: Node, keys: Keys) -> list[Event]:
+    return [parse_event(line) for line in node.history_lines(keys)]
+
+
+def survivors(node: Node, keys: Keys) -> list[bytes]:
+    """What the server of today holds itself."""
+    store = client(node, keys)
+    lines = list(store.history_lines())
+    store.wire.close()
+    return lines
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def directory(node: Node) -> Path:
+    return Path(node.url.removeprefix("unix://")).parent
+
+
+def test_what_was_executed_is_recorded_as_the_server_itself_has_it(keys):
+    with Node(NodeWish()) as node:
+        store = client(node, keys)
+        for version in range(1, 50):
+            assert isinstance(store.publish(version, version), Done)
+        lease = store.grant("e0", LONG_MS, "token", 1)
+        assert store.grant("e0", LONG_MS, "other", 2) is None
+        store.renew(lease, 3)
+        store.release(lease, 4)
+        store.release(lease, 5)
+        assert node.history_lines(keys) == survivors(node, keys)
+        assert [event.kind for event in events(node, keys)][-4:] == ["grant", "renew", "release", "reject"]
+        assert node.history_lines(Keys("other", "1", "c")) == []
+
+
+def test_nobody_is_let_in_while_the_server_is_away(keys):
+    with Node(NodeWish(spare=True)) as node:
+        store, idle = client(node, keys), client(node, keys)
+        idle.wire.call("PING")
+        store.publish(1, 1)
+        outage = node.restart(Lose.EVERYTHING)
+        assert not node.is_up
+        with pytest.raises(ReplyUnknown):
+            idle.wire.call("PING")
+        with pytest.raises(ServerDown):
+            idle.wire.call("PING")
+        assert outage.end() == Loss(events=1)
+        assert node.is_up
+        assert idle.wire.call("PING") == b"PONG"
+
+
+@pytest.mark.parametrize("wish", [NodeWish(), NodeWish(spare=True), NodeWish(append_only=True)])
+def test_a_restart_without_persistence_forgets_everything_and_the_recording_nothing(keys, wish):
+    with Node(wish) as node:
+        before = client(node, keys)
+        for version in (1, 2, 3):
+            before.publish(version, version)
+        assert before.grant("e0", LONG_MS, "token", 4).fence == 1
+        assert node.restart(Lose.EVERYTHING).end() == Loss(events=4, leases=1)
+        after = client(node, keys)
+        assert after.newest() == 0
+        assert after.grant("e0", LONG_MS, "another", 1).fence == 1, "two owners, one fencing number"
+        told = events(node, keys)
+        assert [event.kind for event in told] == ["publish"] * 3 + ["grant", "restart", "grant"]
+        assert (told[4].previous, told[4].reason) == (0, "restarted")
+        assert told[3].t_us <= told[4].t_us <= told[5].t_us
+        assert node.restart(Lose.EVERYTHING).end() == Loss(events=1, leases=1)
+        assert events(node, keys)[-1].previous == 5, "what was gone before is not gone again"
+
+
+def test_a_server_that_comes_back_knows_the_scripts_before_the_first_client_does(keys):
+    with Node(NodeWish()) as node:
+        store = client(node, keys)
+        store.publish(1, 1)
+        node.restart(Lose.EVERYTHING).end()
+        watching = client(node, keys)
+        watching.read("e0", watch=True)
+        commit = Commit("e0", 1, CommitRule.WATCH, None, 0, referential=False)
+        assert isinstance(watching.commit(commit, 2), Done)
+
+
+def test_a_loss_of_power_takes_what_was_not_on_disk_and_leaves_a_prefix(keys):
+    with Node(NodeWish(append_only=True)) as node:
+        store = client(node, keys)
+        version = 0
+        known = node._durable._known
+        while node._durable._known <= known or version < 200:
+            version += 1
+            store.publish(version, version)
+            time.sleep(0.001)
+        lease = store.grant("e0", LONG_MS, "token", 1)
+        for attempt in range(20):
+            store.renew(lease, attempt)
+        loss = node.restart(Lose.UNSYNCED).end()
+        assert loss.leases == 1
+        told, held = node.history_lines(keys), survivors(node, keys)
+        assert 0 < len(held) < version + 21
+        assert told[: len(held)] == held
+        mark = parse_event(told[-1])
+        assert (mark.kind, mark.previous, mark.reason) == ("restart", len(held), "restarted")
+        assert loss.events == version + 21 - len(held)
+        first_gone = parse_event(told[len(held)])
+        assert mark.t_us - first_gone.t_us < 4_000_000, "one fsync a second"
+
+
+def test_what_was_on_disk_survives_a_loss_of_power_and_further_ones(keys):
+    with Node(NodeWish(append_only=True)) as node:
+        for round_ in range(3):
+            store = client(node, keys)
+            store.grant("e0", LONG_MS, f"token{round_}", round_)
+            size = node._durable._now()
+            until(lambda size=size: node._durable._known >= size)
+            assert node.restart(Lose.UNSYNCED).end() == Loss()
+        told = events(node, keys)
+        assert [event.kind for event in told] == ["grant", "restart", "restart", "restart"]
+        assert [event.previous for event in told[1:]] == [1, 2, 3], "nothing is gone: the marker's own position"
+
+
+def test_a_failover_loses_what_was_still_on_its_way_to_the_replica(keys):
+    with Node(NodeWish(replica_lag_ms=400)) as node:
+        store = client(node, keys)
+        for version in (1, 2, 3):
+            store.publish(version, version)
+        until(lambda: node._replica.wire.call("XLEN", keys.history) == 3)
+        lease = store.grant("e0", LONG_MS, "token", 4)
+        store.renew(lease, 5)
+        assert node._replica.wire.call("XLEN", keys.history) == 3
+        old = set(node.pids)
+        outage = node.fail_over()
+        with pytest.raises(ServerDown):
+            client(node, keys).wire.call("PING")
+        assert outage.end() == Loss(events=2, leases=1)
+        assert len(survivors(node, keys)) == 3
+        told = events(node, keys)
+        assert [event.kind for event in told] == ["publish"] * 3 + ["grant", "renew", "restart"]
+        assert (told[-1].previous, told[-1].reason) == (3, "promoted")
+        assert len(set(node.pids) - old) == 1, "a fresh replica stands behind the new primary"
+        until(lambda: node._await_replica(0))
+        client(node, keys).publish(4, 6)
+        until(lambda: node._replica.wire.call("XLEN", keys.history) == 4)
+        assert node.fail_over().end() == Loss()
+        assert events(node, keys)[-1].previous == 7
+
+
+def test_a_failover_does_not_happen_before_the_replica_is_ready(keys):
+    with Node(NodeWish(replica_lag_ms=0)) as node:
+        client(node, keys).publish(1, 1)
+        until(lambda: node._replica.wire.call("XLEN", keys.history) == 1)
+        node.fail_over().end()
+        node._replica.process.send_signal(signal.SIGSTOP)
+        pids = node.pids
+        node._link.drop()
+        node._replica.process.send_signal(signal.SIGCONT)
+        until(lambda: not node._await_replica(0))
+        assert node.fail_over().end() == Loss()
+        assert node.pids == pids
+        assert client(node, keys).newest() == 1
+
+
+def test_a_node_that_is_away_can_not_be_hit_again(keys):
+    with Node(NodeWish(replica_lag_ms=0)) as node:
+        outage = node.restart(Lose.EVERYTHING)
+        assert node.restart(Lose.EVERYTHING).end() == Loss()
+        assert node.fail_over().end() == Loss()
+        assert node.flush() == Loss()
+        assert node.step_clock(1000) is None
+        assert not node.is_up
+        outage.end()
+        assert client(node, keys).newest() == 0
+
+
+def test_a_flush_frees_every_lease_and_is_marked_where_it_happened(keys):
+    with Node(NodeWish()) as node:
+        store = client(node, keys)
+        store.grant("e0", LONG_MS, "one", 1)
+        store.grant("e1", LONG_MS, "two", 2)
+        assert node.flush() == Loss(leases=2)
+        assert store.grant("e0", LONG_MS, "three", 3).fence == 1
+        assert node.flush() == Loss(leases=1)
+        told = events(node, keys)
+        assert [event.kind for event in told] == ["grant", "grant", "restart", "grant", "restart"]
+        assert [(event.previous, event.reason) for event in told if event.kind == "restart"] == [
+            (0, "flushed"),
+            (3, "flushed"),
+        ]
+        times = [event.t_us for event in told]
+        assert times == sorted(times)
+
+
+@needs_faketime
+def test_a_clock_that_steps_forward_ends_leases_at_once(keys):
+    with Node(NodeWish(fake_clock=True)) as node:
+        store = client(node, keys)
+        assert abs(node._charge.now_s() - time.time()) < 0.5
+        store.grant("e0", 5_000, "short", 1)
+        store.grant("e1", LONG_MS, "long", 2)
+        assert node.step_clock(10_000) == Loss(leases=1)
+        assert abs(node._charge.now_s() - time.time() - 10) < 0.5
+        assert store.grant("e0", 5_000, "next", 3) is not None
+        assert store.grant("e1", 5_000, "next", 4) is None
+        told = events(node, keys)
+        assert told[2].t_us - told[0].t_us > 9_000_000
+
+
+@needs_faketime
+def test_a_clock_that_steps_back_lets_leases_live_longer(keys):
+    with Node(NodeWish(fake_clock=True)) as node:
+        store = client(node, keys)
+        store.grant("e0", 100, "short", 1)
+        assert node.step_clock(-10_000) == Loss()
+        assert abs(node._charge.now_s() - time.time() + 10) < 0.5
+        (_, expires_ms) = node._charge.leases()[keys.lease("e0").encode()]
+        assert expires_ms - node._charge.now_s() * 1000 > 9_000
+        store.grant("e1", 100, "later", 2)
+        told = events(node, keys)
+        assert told[1].t_us < told[0].t_us
+        node.step_clock(10_000)
+        assert abs(node._charge.now_s() - time.time()) < 0.5
+
+
+@needs_faketime
+def test_a_wrong_clock_outlives_a_restart(keys):
+    with Node(NodeWish(fake_clock=True)) as node:
+        node.step_clock(5_000)
+        node.restart(Lose.EVERYTHING).end()
+        assert abs(node._charge.now_s() - time.time() - 5) < 0.5
+
+
+class Swarm:
+    """Clients that write as fast as they can through every outage, and remember what was acknowledged to them."""
+
+    def __init__(self, node: Node, keys: Keys, clients: int) -> None:
+        self.acknowledged: list[list[int]] = [[] for _ in range(clients)]
+        self._over = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._write, args=(node, keys, f"c{number}", self.acknowledged[number]))
+            for number in range(clients)
+        ]
+
+    def _write(self, node: Node, keys: Keys, name: str, acknowledged: list[int]) -> None:
+        attempt, store = 0, client(node, keys, name)
+        while not self._over.is_set():
+            attempt += 1
+            try:
+                if store.grant(f"r{attempt}", 1_000, "t", attempt):
+                    acknowledged.append(attempt)
+            except ServerDown:
+                time.sleep(0.001)
+                store = client(node, keys, name)
+            except ReplyUnknown:
+                continue
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(LIMIT_S)
+
+
+@pytest.mark.parametrize(
+    ("wish", "lose"),
+    [
+        (NodeWish(spare=True), Lose.EVERYTHING),
+        (NodeWish(append_only=True), Lose.UNSYNCED),
+        (NodeWish(replica_lag_ms=20), None),
+    ],
+)
+def test_every_event_that_was_acknowledged_is_recorded_however_often_the_server_dies(keys, wish, lose):
+    random = Random(7)
+    with Node(wish) as node:
+        with Swarm(node, keys, 3) as swarm:
+            for _ in range(8):
+                before = [len(acknowledged) for acknowledged in swarm.acknowledged]
+                until(lambda before=before: all(
+                    len(now) > then for now, then in zip(swarm.acknowledged, before, strict=True)
+                ))  # fmt: skip
+                time.sleep(random.uniform(0.02, 0.1))
+                if lose is None:
+                    until(lambda: node._await_replica(0))
+                outage = node.fail_over() if lose is None else node.restart(lose)
+                assert not node.is_up
+                outage.end()
+        lines = node.history_lines(keys)
+        told = [parse_event(line) for line in lines]
+        for number, acknowledged in enumerate(swarm.acknowledged):
+            recorded = {event.attempt for event in told if event.enactor == f"c{number}"}
+            assert not set(acknowledged) - recorded
+        assert len(set(lines)) == len(lines), "none twice"
+        live: list[int] = []
+        for seq, event in enumerate(told):
+            if event.kind == "restart":
+                assert event.previous <= seq
+                live = [kept for kept in live if kept < event.previous]
+            else:
+                live.append(seq)
+        assert [lines[seq] for seq in live] == survivors(node, keys), "the markers say exactly what is left"
+        assert sum(event.kind == "restart" for event in told) == 8
+
+
+def test_a_passive_replica_does_not_count_as_a_replica(keys):
+    with Node(NodeWish()) as node:
+        store = client(node, keys)
+        store.publish(1, 1)
+        assert store.wire.call("WAIT", 1, 50) == 0
+
+
+@pytest.mark.parametrize("diskless", ["yes", "no"])
+def test_the_recorder_understands_both_ways_in_which_a_snapshot_is_sent(keys, diskless):
+    with LocalServer("embedded", embedded_binary()) as server:
+        wire = Wire(server.url)
+        wire.call("CONFIG", "SET", "repl-diskless-sync", diskless, "repl-diskless-sync-delay", "0")
+        wire.call("SET", "large", "x" * 3_000_000)
+        store = RedisStore(wire, keys, CELL, "client")
+        store.publish(1, 1)
+        recorder = Recorder()
+        recorder.attach(Path(server.url.removeprefix("unix://")))
+        store.publish(2, 2)
+        until(lambda: len(recorder.recording.lines(keys.history)) == 1)
+        assert parse_event(recorder.recording.lines(keys.history)[0]).version == 2
+        psutil.Process(server.pid).kill()
+        recorder.detach()
+        assert not recorder.hears
+
+
+def test_a_recorder_that_finds_no_server_says_so(tmp_path):
+    with pytest.raises(ServerUnusable, match="can't attach"):
+        Recorder().attach(tmp_path / "nobody")
+
+
+@pytest.fixture
+def survivor(server_url: str, keys: Keys) -> Iterator[Wire]:
+    """A server that holds three events, `1-1`, `2-1` and `3-1`."""
+    wire = Wire(server_url)
+    for number in (1, 2, 3):
+        wire.call("XADD", keys.history, f"{number}-1", "e", f"line {number}")
+    yield wire
+    wire.call("DEL", keys.history)
+    wire.close()
+
+
+def test_an_event_that_survived_unseen_is_noted_before_the_marker(keys, survivor):
+    recording, key = Recording(), keys.history.encode()
+    recording.event(key, b"1-1", b"line 1")
+    assert recording.survived(survivor, (7, 8), "restarted") == 0
+    assert recording.lines(keys.history) == [b"line 1", b"line 2", b"line 3", marker((7, 8), 3, "restarted")]
+
+
+def test_a_survivor_that_holds_something_else_is_an_error_not_a_history(keys, survivor):
+    recording, key = Recording(), keys.history.encode()
+    for identity in (b"1-1", b"2-2", b"3-1"):
+        recording.event(key, identity, b"line")
+    survivor.call("XDEL", keys.history, "3-1")
+    with pytest.raises(ServerUnusable, match="no prefix"):
+        recording.survived(survivor, (7, 8), "restarted")
+
+
+def test_a_recording_that_grew_too_long_is_a_clear_error(keys, monkeypatch):
+    monkeypatch.setattr("bench.servers.recording.MOST_EVENTS", 2)
+    recording, key = Recording(), keys.history.encode()
+    for number in range(3):
+        recording.event(key, b"%d-1" % number, b"line")
+    with pytest.raises(ServerUnusable, match="more than 2 events"):
+        recording.lines(keys.history)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinity")
+def test_the_server_that_takes_over_runs_where_the_one_before_ran(keys):
+    core = {max(os.sched_getaffinity(0))}
+    with Node(NodeWish(replica_lag_ms=0)) as node:
+        for pid in node.pids:
+            os.sched_setaffinity(pid, core)
+        node.restart(Lose.EVERYTHING).end()
+        until(lambda: node._await_replica(0))
+        node.fail_over().end()
+        assert [os.sched_getaffinity(pid) for pid in node.pids] == [core, core]
+
+
+def test_a_node_leaves_no_process_no_directory_and_no_thread():
+    threads = set(threading.enumerate())
+    wish = NodeWish(spare=True, append_only=True, fake_clock=faketime_library() is not None, replica_lag_ms=5)
+    with Node(wish) as node:
+        processes, where = [psutil.Process(pid) for pid in node.pids], directory(node)
+        assert len(processes) == 3
+        node.restart(Lose.UNSYNCED)
+        processes += [psutil.Process(pid) for pid in node.pids]
+    assert not any(lives(process) for process in processes)
+    assert not where.exists()
+    assert set(threading.enumerate()) == threads
+
+
+def test_a_node_that_fails_to_start_leaves_nothing(monkeypatch):
+    threads, units = set(threading.enumerate()), []
+
+    def fail(unit: Unit) -> None:
+        units.append(unit)
+        raise ServerUnusable("no")
+
+    monkeypatch.setattr(Unit, "load_scripts", fail)
+    with pytest.raises(ServerUnusable, match="no"), Node(NodeWish()):
+        pass
+    assert units[0].process.poll() is not None
+    assert not units[0].folder.parent.exists()
+    assert set(threading.enumerate()) == threads
+
+
+PARENT = """
+import sys, time
+from bench.servers.node import Lose, Node, NodeWish
+if __name__ == "__main__":
+    with Node(NodeWish(spare=True, append_only=True, replica_lag_ms=5)) as node:
+        node.restart(Lose.UNSYNCED).end()
+        print(node.url, *node.pids, flush=True)
+        time.sleep(60)
+"""
+
+
+def test_nothing_outlives_a_parent_that_was_killed():
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    url, *pids = parent.stdout.readline().split()
+    processes = [psutil.Process(int(pid)) for pid in pids]
+    assert len(processes) == 3
+    assert all(lives(process) for process in processes)
+    parent.kill()
+    parent.wait(LIMIT_S)
+    parent.stdout.close()
+    until(lambda: not any(lives(process) for process in processes))
+    until(lambda: not Path(url.removeprefix("unix://")).parent.exists())
