@@ -194,10 +194,11 @@ def exit_code(summary: dict[str, Any]) -> int:
 
 def _show(console: Console, summary: dict[str, Any]) -> None:
     from results.advice import advise
+    from results.harm_table import harm_tables
     from results.remarks import remarks
     from results.table import stories, tables
 
-    for table in tables(summary):
+    for table in (*tables(summary), *harm_tables(summary)):
         console.print()
         console.print(table)
     console.print()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from bench.faults import Strike, parse_faults
 from enactors.plan import NAME_PATTERN
@@ -103,15 +103,17 @@ class Scenario(Definition):
         return self._strikes
 
 
-Names = Annotated[list[str], Field(min_length=1)]
+ALL = "all"
+Names = Annotated[list[str], Field(min_length=1), BeforeValidator(lambda names: [ALL] if names == ALL else names)]
+"""Names in a list, or the word `all`."""
 
 
 class SuiteFile(Definition):
     """A suite as it stands in its file. Without `guards` each scenario is run with those that tell most about it."""
 
     about: str = ""
-    guards: Names | Literal["all"] | None = None
-    scenarios: Names | Literal["all"]
+    guards: Names | None = None
+    scenarios: Names
     trials: int = Field(default=1, ge=1, le=10_000)
     duration_s: float = Field(default=5.0, gt=0, le=86_400)
     min_races: int = Field(default=PROVEN_RACES, ge=1, le=1_000_000)
@@ -208,10 +210,10 @@ def _resolve(name: str, table: dict[str, Any], place: str) -> Suite:
         for scenario, body in parsed.scenario.items()
     }
     known = {ours: read_scenario(ours) for ours in scenario_files()} | own
-    wanted = list(known) if parsed.scenarios == "all" else parsed.scenarios
+    wanted = list(known) if parsed.scenarios == [ALL] else parsed.scenarios
     chosen = [_named("scenario", each, known, f"{place}: scenarios: ") for each in wanted]
     if parsed.guards is not None:
-        every = list(guards) if parsed.guards == "all" else parsed.guards
+        every = list(guards) if parsed.guards == [ALL] else parsed.guards
         names = [_named("guard", guard, guards, f"{place}: guards: ").name for guard in every]
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
     rest = parsed.model_dump(include={"about", "trials", "duration_s", "min_races", "settle_s"})

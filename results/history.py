@@ -213,11 +213,8 @@ class Events:
         repaired = np.any(self.of("repair"))
         parts = self._by_endpoint(np.flatnonzero(self.of("commit", "repair"))) if repaired else self.commits_by_endpoint
         writes = [Writes(at, self.version[at]) for at in parts]
-        gone = np.zeros(len(self) if len(self.restarts) else 0, dtype=bool)
         for restart in self.restarts:
-            first_gone = self.previous[restart]
-            writes = [_fall_back(own, restart, first_gone, gone) for own in writes]
-            gone[first_gone:restart] = True
+            writes = [_fall_back(own, restart, self.previous[restart]) for own in writes]
         return writes
 
     @cached_property
@@ -256,12 +253,10 @@ class Events:
         return [keys[low:high] for low, high in pairwise(bounds)]
 
 
-def _fall_back(writes: Writes, restart: int, first_gone: int, gone: Mask) -> Writes:
-    """Add what a restart did to an endpoint: it is back at its last write that is neither gone now nor was before."""
-    here = int(np.searchsorted(writes.since, restart))
-    earlier = writes.since[:here]
-    survivors = np.flatnonzero((earlier < first_gone) & ~gone[earlier])
-    version = writes.version[survivors[-1]] if len(survivors) else 0
+def _fall_back(writes: Writes, restart: int, first_gone: int) -> Writes:
+    """Add what a restart did to an endpoint: it is back where it was before the first event that is gone."""
+    then, here = np.searchsorted(writes.since, (first_gone, restart))
+    version = writes.version[then - 1] if then else 0
     if version == (writes.version[here - 1] if here else 0):
         return writes
     return Writes(np.insert(writes.since, here, restart), np.insert(writes.version, here, version))

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from random import Random
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -28,10 +28,10 @@ class Who(StrEnum):
 
 
 class PauseSettings(Strike):
-    """Stop `enactors` at one side of an operation (`before` or `after`), or at random times (`per_s`).
+    """Stop `enactors` at one side of an operation (`before` or `after`; else before a commit), or at random times.
 
     At an operation: once in every `every`-th application, at an occurrence drawn at random (of `renew`, `list` and
-    `delete`: about every `every`-th). At random times: all of `enactors` at once, so many times a second on average.
+    `delete`: about every `every`-th). At random times (`per_s` a second on average): all of `enactors` at once.
     The pause lasts `ms`, or `times_ttl` times the lease's time to live, drawn up or down by up to `spread`.
     """
 
@@ -44,6 +44,11 @@ class PauseSettings(Strike):
     times_ttl: float | None = Field(default=None, gt=0, le=100)
     spread: float = Field(default=0.0, ge=0, lt=1)
     every: int = Field(default=1, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _before_a_commit(cls, table: dict[str, Any]) -> dict[str, Any]:
+        return table if {"before", "after", "per_s"} & set(table) else {**table, "before": "commit"}
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:

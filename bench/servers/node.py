@@ -17,7 +17,8 @@ from bench.servers.link import Link
 from bench.servers.local import private_directory
 from bench.servers.outage import Lose, Loss, NodeWish, Outage
 from bench.servers.recorder import FLUSH_TIME_KEY, Recorder
-from bench.servers.unit import LEASES, SYNCHRONISED_WITHIN_S, Unit
+from bench.servers.recording import Recording
+from bench.servers.unit import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
 from enactors.store.keys import Keys
 
 __all__ = ["Lose", "Loss", "Node", "NodeWish", "Outage"]
@@ -47,7 +48,8 @@ class Node:
         self._link: Link | None = None
         self._durable: Durable | None = None
         self._clock: FakeClock | None = None
-        self._recorder = Recorder()
+        self._recording = Recording()
+        self._recorder: Recorder | None = None
         self._cores: set[int] | None = None
         self.url = ""
 
@@ -67,8 +69,7 @@ class Node:
             self.url = f"unix://{self._front}"
             self._clock = FakeClock(self._directory) if self._wish.fake_clock else None
             self._charge = self._launch({})
-            self._charge.await_ready()
-            self._admit(self._charge)
+            self._admit(self._charge, self._prepare(self._charge))
             self._spare = self._launch({}) if self._wish.spare else None
             if self._wish.replica_lag_ms is not None:
                 self._link = Link(self._wish.replica_lag_ms)
@@ -91,17 +92,20 @@ class Node:
         """
         if not self.is_up:
             return Outage(Loss)
-        dead, stood = self._die()
-        if lose is Lose.UNSYNCED and self._durable is not None:
-            self._durable.cut()
-            unit = self._launch({}, dead.folder)
+        ready = None
+        if lose is Lose.EVERYTHING and self._spare is not None:
+            unit, self._spare = self._spare, None
+            ready = self._prepare(unit)
+            _, stood = self._die()
         else:
-            unit, self._spare = self._spare or self._launch({}), None
-        self._charge = unit
+            dead, stood = self._die()
+            if lose is Lose.UNSYNCED and self._durable is not None:
+                self._durable.cut()
+            unit = self._launch({}, None if lose is Lose.EVERYTHING else dead.folder)
+        self._charge, self._recorder = unit, ready
 
         def come_back() -> Loss:
-            unit.await_ready()
-            loss = self._admit(unit, "restarted", stood)
+            loss = self._admit(unit, ready or self._prepare(unit), "restarted", stood)
             if self._link is not None:
                 self._link.lead_to(unit.socket)
             if self._wish.spare and self._spare is None:
@@ -125,7 +129,7 @@ class Node:
 
         def promote() -> Loss:
             unit.wire.call("REPLICAOF", "NO", "ONE")
-            loss = self._admit(unit, "promoted", stood)
+            loss = self._admit(unit, self._prepare(unit), "promoted", stood)
             self._follow()
             return loss
 
@@ -163,9 +167,9 @@ class Node:
 
         Raises ServerUnusable if not all is known.
         """
-        if self.is_up:
-            self._catch_up()
-        return self._recorder.recording.lines(keys.history)
+        if self.is_up and self._charge is not None and self._recorder is not None:
+            _catch_up(self._charge, self._recorder)
+        return self._recording.lines(keys.history)
 
     @property
     def _front(self) -> Path:
@@ -183,31 +187,39 @@ class Node:
         environment = self._clock.environment if self._clock else None
         return Unit.launch(folder, {**kept, **options}, environment, self._cores)
 
-    def _die(self) -> tuple[Unit, dict[bytes, tuple[bytes, int]]]:
+    def _die(self) -> tuple[Unit, Leases]:
         """The process in charge ends without a reply to anybody; all that it executed is recorded."""
         unit, self._charge = self._charge, None
         assert unit is not None
         self._cores = unit.cores()
         self._front.unlink()
         stood = unit.leases()
-        if not self._recorder.hears:
+        recorder, self._recorder = self._recorder, None
+        assert recorder is not None
+        if not recorder.hears:
             raise ServerUnusable("the recorder was cut off from a server that lived")
         unit.die()
-        self._recorder.detach()
+        recorder.detach()
         if self._durable is not None:
             self._durable.stop()
         return unit, stood
 
-    def _admit(self, unit: Unit, reason: str = "", stood: dict[bytes, tuple[bytes, int]] | None = None) -> Loss:
-        """Let clients in: everything that has to be true before is made true here. Returns what was lost.
+    def _prepare(self, unit: Unit) -> Recorder:
+        """Make ready for clients: it has loaded what it kept, knows the scripts, and is heard."""
+        unit.await_ready()
+        unit.load_scripts()
+        recorder = Recorder(unit.socket, self._recording)
+        unit.wire.call("SET", PROBE_KEY, self._count)
+        _catch_up(unit, recorder)
+        return recorder
+
+    def _admit(self, unit: Unit, recorder: Recorder, reason: str = "", stood: Leases | None = None) -> Loss:
+        """Let clients in. Returns what was lost.
 
         `reason` and `stood` (the leases before) are those of a server that comes back.
         """
-        self._recorder.attach(unit.socket)
-        lost = self._recorder.recording.survived(unit.wire, unit.time(), reason) if reason else 0
-        unit.load_scripts()
-        unit.wire.call("SET", PROBE_KEY, self._count)
-        self._catch_up()
+        self._recorder = recorder
+        lost = self._recording.survived(unit.wire, unit.time(), reason) if reason else 0
         self._durable = Durable(unit.socket) if self._wish.append_only else None
         now_ms, left = unit.now_s() * 1000, unit.leases()
         gone = sum(
@@ -218,11 +230,6 @@ class Node:
         fresh.symlink_to(unit.socket)
         fresh.replace(self._front)
         return Loss(lost, gone)
-
-    def _catch_up(self) -> None:
-        assert self._charge is not None
-        if not self._recorder.caught_up(self._charge.offset(), CAUGHT_UP_WITHIN_S):
-            raise ServerUnusable(f"the recorder was not told everything within {CAUGHT_UP_WITHIN_S:.0f} s")
 
     def _follow(self) -> None:
         """Put a fresh replica behind the process in charge; it synchronises by itself."""
@@ -244,6 +251,12 @@ class Node:
             self._durable.stop()
         if self._link is not None:
             self._link.close()
-        self._recorder.detach()
+        if self._recorder is not None:
+            self._recorder.detach()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _catch_up(unit: Unit, recorder: Recorder) -> None:
+    if not recorder.caught_up(unit.offset(), CAUGHT_UP_WITHIN_S):
+        raise ServerUnusable(f"the recorder was not told everything within {CAUGHT_UP_WITHIN_S:.0f} s")

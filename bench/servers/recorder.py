@@ -28,39 +28,10 @@ FLUSH_TIME_KEY = b"leasebench:flushed-at"
 
 
 class Recorder:
-    """Records into `recording`, from one server at a time."""
+    """Hears everything that the server at the socket `path` executes from now on, and notes the events in `recording`.
 
-    def __init__(self) -> None:
-        self.recording = Recording()
-        self._attachment: _Attachment | None = None
-
-    @property
-    def hears(self) -> bool:
-        """Whether it is attached to a server that still speaks."""
-        return self._attachment is not None and not self._attachment.ended
-
-    def attach(self, path: Path) -> None:
-        """Hear everything that the server at the socket `path` executes from now on. Raises ServerUnusable."""
-        self._attachment = _Attachment(path, self.recording)
-
-    def caught_up(self, offset: int, within_s: float) -> bool:
-        """Wait until everything up to the server's replication offset `offset` is recorded."""
-        deadline = time.monotonic() + within_s
-        while self._attachment is not None and self._attachment.offset < offset:
-            if self._attachment.ended or time.monotonic() > deadline:
-                return False
-            time.sleep(POLL_S)
-        return self._attachment is not None
-
-    def detach(self) -> None:
-        """Let go of a server that has ended: what it had sent is still read, up to its end."""
-        if self._attachment is not None:
-            self._attachment.finish()
-            self._attachment = None
-
-
-class _Attachment:
-    """One connection and the thread that reads it."""
+    One connection, and a thread that reads it. Raises ServerUnusable if it can't attach.
+    """
 
     def __init__(self, path: Path, recording: Recording) -> None:
         self._recording = recording
@@ -69,15 +40,30 @@ class _Attachment:
         self._socket.settimeout(HANDSHAKE_WITHIN_S)
         try:
             self._socket.connect(str(path))
-            self.offset, rest = _handshake(self._socket)
+            self._offset, rest = _handshake(self._socket)
         except (OSError, ValueError) as error:
             self._socket.close()
             raise ServerUnusable(f"the recorder can't attach to {path}: {error}") from error
-        self.ended = False
+        self._ended = False
         self._thread = threading.Thread(target=self._read, args=(rest,), name="recorder", daemon=True)
         self._thread.start()
 
-    def finish(self) -> None:
+    @property
+    def hears(self) -> bool:
+        """Whether the server still speaks."""
+        return not self._ended
+
+    def caught_up(self, offset: int, within_s: float) -> bool:
+        """Wait until everything up to the server's replication offset `offset` is recorded."""
+        deadline = time.monotonic() + within_s
+        while self._offset < offset:
+            if self._ended or time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        return True
+
+    def detach(self) -> None:
+        """Let go of a server that has ended: what it had sent is still read, up to its end."""
         self._thread.join(DETACH_WITHIN_S)
         if self._thread.is_alive():
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -89,11 +75,11 @@ class _Attachment:
         reader = hiredis.Reader()
         acknowledge_at = time.monotonic()
         patience_s = POLL_S
-        while not self.ended:
+        while not self._ended:
             reader.feed(data)
             while (command := reader.gets()) is not False:
                 self._note(command)
-            self.offset += len(data)
+            self._offset += len(data)
             if data:
                 patience_s = ACK_EVERY_S
             if time.monotonic() >= acknowledge_at:
@@ -111,7 +97,7 @@ class _Attachment:
             return b""
         except OSError:
             data = b""
-        self.ended = not data
+        self._ended = not data
         return data
 
     def _note(self, command: list[bytes]) -> None:

@@ -22,6 +22,8 @@ TIMEOUT_S = 2.0
 POLL_S = 0.002
 ANY_CELL = Keys("*", "*", "*")
 LEASES = ANY_CELL.lease("*")
+Leases = dict[bytes, tuple[bytes, int]]
+"""Key to token and expiry, milliseconds of the server's clock."""
 LIST_LEASES = f"""
 local found = {{}}
 for _, key in ipairs(redis.call('KEYS', '{LEASES}')) do
@@ -98,8 +100,8 @@ class Unit:
             if isinstance(reply, Exception):
                 raise ServerUnusable(f"the server takes no scripts: {reply}")
 
-    def leases(self) -> dict[bytes, tuple[bytes, int]]:
-        """The leases that stand: key to token and expiry, milliseconds of the server's clock."""
+    def leases(self) -> Leases:
+        """The leases that stand."""
         return {key: (token, expires_ms) for key, token, expires_ms in self.wire.call("EVAL", LIST_LEASES, 0)}
 
     def time(self) -> tuple[int, int]:

@@ -1,11 +1,6 @@
-"""The plan version store in memory: the twin of the Redis store, one step a call, no server.
-
-Time stands still until `advance` is called: leases expire by it as they do in Redis (at millisecond
-resolution: a key set with PX lives until the clock's milliseconds are past its deadline).
-"""
+"""The plan version store in memory: the twin of the Redis store, one step a call, no server."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from enactors.operations import (
     Commit,
@@ -20,66 +15,9 @@ from enactors.operations import (
     RegisterFence,
     Repair,
 )
-from enactors.plan import Cell
 from enactors.store.events import Event
+from enactors.store.memory_cell import Endpoint, Grant, MemoryCell
 from leases.lease import Lease
-
-
-@dataclass
-class Endpoint:
-    """One endpoint: the version in force, and how often it was written (what WATCH looks at)."""
-
-    version: int = 0
-    rollback: int = 0
-    writes: int = 0
-    fence_seen: int = 0
-
-
-@dataclass
-class Grant:
-    """A lease that stands: its token, and the millisecond after which it is gone (None: it stays)."""
-
-    token: str
-    deadline_ms: int | None
-
-
-@dataclass
-class MemoryCell:
-    """All that one cell's keys hold in Redis."""
-
-    cell: Cell
-    now_us: int = 1_700_000_000_000_000
-    newest_ever: int = 0
-    live: set[int] = field(default_factory=set)
-    contents: dict[int, int] = field(default_factory=dict)
-    """Of the plans that an operator rolled back to: the version that first held their content."""
-    quarantined: set[int] = field(default_factory=set)
-    endpoints: dict[str, Endpoint] = field(default_factory=dict)
-    leases: dict[str, Grant] = field(default_factory=dict)
-    expiries_ms: dict[str, int] = field(default_factory=dict)
-    """Until when leases are held by their owners' own clocks."""
-    fences: dict[str, int] = field(default_factory=dict)
-    history: list[Event] = field(default_factory=list)
-
-    def advance(self, ms: float) -> None:
-        """Let time pass."""
-        self.now_us += int(ms * 1000)
-
-    def at(self, endpoint: str) -> Endpoint:
-        return self.endpoints.setdefault(endpoint, Endpoint())
-
-    def holder(self, resource: str) -> str | None:
-        """Return the token that holds `resource`, unless its time is over."""
-        grant = self.leases.get(resource)
-        if grant is None or (grant.deadline_ms is not None and self.now_us // 1000 > grant.deadline_ms):
-            return None
-        return grant.token
-
-    def exists(self, version: int) -> bool:
-        return version in self.live or version in self.quarantined
-
-    def active(self, version: int) -> int:
-        return sum(endpoint.version == version for endpoint in self.endpoints.values())
 
 
 class MemoryStore:

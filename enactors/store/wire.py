@@ -130,7 +130,8 @@ class Wire:
         self._reader = hiredis.Reader()
 
     def _connect(self) -> Any:
-        connection: Any = self._pool.make_connection()
+        # Not by the pool: it counts what it ever made, and is full after a hundred.
+        connection: Any = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
             connection.connect()
         except (redis.RedisError, OSError) as error:

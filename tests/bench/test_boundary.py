@@ -91,6 +91,10 @@ def test_a_pause_is_as_long_as_its_multiple_of_the_ttl_or_its_own_number():
     assert pause == Pause(7.0)
 
 
+def test_a_pause_that_names_no_place_is_before_a_commit():
+    assert PauseSettings(enactors=[0], ms=5) == PauseSettings(enactors=[0], ms=5, before="commit")
+
+
 def test_the_renewer_alone_is_held_at_its_renewal_and_the_worker_alone_elsewhere():
     held = PauseSettings(enactors=[0], before="renew", who="renewer", times_ttl=3)
     assert held.boundary(WORKER, Random(1)) is None
@@ -142,7 +146,6 @@ def test_a_delay_may_be_for_some_endpoints_and_operations_only():
 @pytest.mark.parametrize(
     ("model", "table", "way_out"),
     [
-        (PauseSettings, {"enactors": [0], "ms": 5}, "say when"),
         (PauseSettings, {"enactors": [0], "before": "commit", "per_s": 1, "ms": 5}, "say when"),
         (PauseSettings, {"enactors": [0], "before": "commit"}, "say how long"),
         (PauseSettings, {"enactors": [0], "before": "commit", "ms": 1, "times_ttl": 1}, "say how long"),

@@ -366,11 +366,11 @@ def test_the_recorder_understands_both_ways_in_which_a_snapshot_is_sent(keys, di
         wire.call("SET", "large", "x" * 3_000_000)
         store = RedisStore(wire, keys, CELL, "client")
         store.publish(1, 1)
-        recorder = Recorder()
-        recorder.attach(Path(server.url.removeprefix("unix://")))
+        recording = Recording()
+        recorder = Recorder(Path(server.url.removeprefix("unix://")), recording)
         store.publish(2, 2)
-        until(lambda: len(recorder.recording.lines(keys.history)) == 1)
-        assert parse_event(recorder.recording.lines(keys.history)[0]).version == 2
+        until(lambda: len(recording.lines(keys.history)) == 1)
+        assert parse_event(recording.lines(keys.history)[0]).version == 2
         psutil.Process(server.pid).kill()
         recorder.detach()
         assert not recorder.hears
@@ -378,7 +378,7 @@ def test_the_recorder_understands_both_ways_in_which_a_snapshot_is_sent(keys, di
 
 def test_a_recorder_that_finds_no_server_says_so(tmp_path):
     with pytest.raises(ServerUnusable, match="can't attach"):
-        Recorder().attach(tmp_path / "nobody")
+        Recorder(tmp_path / "nobody", Recording())
 
 
 @pytest.fixture

@@ -27,14 +27,14 @@ def suite(rest: str = "", guards: str = '["monotonic"]', scenarios: str = '["ste
 
 REFUSED = {
     "broken TOML": ("guards = [\nscenarios = 1", ["line 2"]),
-    "no guards": ('scenarios = ["steady"]', ["guards", "is missing"]),
+    "no scenarios": ('guards = ["monotonic"]', ["scenarios", "is missing"]),
     "an empty list of guards": (suite(guards="[]"), ["guards", "at least 1"]),
     "an unknown key": (suite("trails = 3"), ["trails", "did you mean trials"]),
     "an unknown key of a load": (
         suite(SCENARIO + "load = { enactor = 3 }"),
         ["scenario.s.load.enactor", "enactors"],
     ),
-    "an unknown key of a guard": (suite(GUARD + "comit = 1"), ["guard.mine.comit", "did you mean commit?"]),
+    "an unknown key of a guard": (suite(GUARD + "comit = 1"), ["guard.mine.comit", "did you mean commit"]),
     "an unknown guard": (suite(guards='["monotonik"]'), ["guards", "monotonik", "did you mean monotonic"]),
     "an unknown scenario": (suite(scenarios='["stedy"]'), ["scenarios", "stedy", "did you mean steady"]),
     "an unknown kind of fault": (

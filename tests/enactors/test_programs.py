@@ -139,9 +139,10 @@ class TestActivities:
         assert asked == [ListPlans(), DeletePlan(1, DeleteRule.ALWAYS)]
         assert then == EnactorState(resumed=True, finished=5)
 
-    def test_told_to_stop_it_leaves_everything_as_it_is(self):
+    @pytest.mark.parametrize("heard", [None, UNKNOWN])
+    def test_told_to_stop_or_nothing_it_leaves_everything_as_it_is(self, heard):
         state = EnactorState(resumed=True, finished=3)
-        assert play(self.enactor.next_activity(state), None) == ([AwaitPlan(3)], state)
+        assert play(self.enactor.next_activity(state), heard) == ([AwaitPlan(3)], state)
 
     def test_an_incomplete_application_does_not_clean_up_and_pauses_before_it_begins_again(self):
         guard = guard_of(decide={"check": "never"}, commit="monotonic", clean={"referential": True})
@@ -252,6 +253,34 @@ class TestCompareAndSet:
         assert complete is False
 
 
+class TestBrokenCas:
+    guard = guard_of(decide={"check": "per_endpoint"}, commit="broken_cas", known_bad=True)
+    enactor = Enactor(ONE, guard)
+
+    def test_compares_by_itself_and_then_writes_whatever_stands_there(self):
+        asked, complete = play(apply_plan(self.enactor, 5), 3, None, 3, Done(6))
+        assert asked == [
+            ReadEndpoint("e0"),
+            Work("e0"),
+            ReadEndpoint("e0"),
+            Commit("e0", 5, CommitRule.UNCONDITIONAL, seen=3),
+        ]
+        assert complete
+
+    @pytest.mark.parametrize("again", [4, UNKNOWN])
+    def test_reads_again_where_the_second_look_does_not_find_the_same(self, again):
+        asked, complete = play(apply_plan(self.enactor, 5), 3, None, again, 6, None)
+        assert kinds(asked) == [ReadEndpoint, Work, ReadEndpoint, ReadEndpoint, Withdraw]
+        assert complete
+
+    def test_is_overtaken_between_the_look_and_the_write(self):
+        world, a, b = two_actors()
+        a.run_until(apply_plan(Enactor(ONE, self.guard), 1), Commit)
+        b.run(apply_plan(Enactor(ONE, PRESETS["compare_and_set"]), 2))
+        a.go_on()
+        assert world.client("looker").read("e0") == 1
+
+
 class TestOtherGuards:
     def test_monotonic_takes_not_newer_as_its_read(self):
         enactor = Enactor(TWO, PRESETS["monotonic"])
@@ -306,6 +335,14 @@ class TestOtherGuards:
         asked, complete = play(apply_plan(enactor, 5), LEASE, None, 3, None, False, None, Done())
         assert kinds(asked)[-2:] == [StopRenewal, ReleaseLease]
         assert complete is False
+
+    @pytest.mark.parametrize("heard", [None, UNKNOWN])
+    def test_a_second_pick_that_hears_nothing_leaves_the_first(self, heard):
+        guard = guard_of(
+            decide={"pick": "inside", "check": "inside"}, exclude={"manager": "redis"}, commit="unconditional"
+        )
+        asked, _ = play(apply_plan(Enactor(ONE, guard), 5), LEASE, heard, 3, None)
+        assert asked[-1] == Commit("e0", 5, CommitRule.UNCONDITIONAL, LEASE, 3)
 
     @pytest.mark.parametrize("scope", ["endpoint", "cell"])
     def test_a_plan_picked_inside_the_lease_is_the_newest_of_that_moment(self, scope):

@@ -16,6 +16,7 @@ from enactors.operations import (
     Reason,
     Refused,
     RegisterFence,
+    Repair,
 )
 from enactors.plan import Cell
 from enactors.store.events import Event
@@ -314,6 +315,83 @@ class TestPublish:
         assert a.publish(6, 12) == Done(5)
 
 
+class TestRollbackByAnOperator:
+    @pytest.fixture
+    def a(self, world) -> Store:
+        store = world.client("a")
+        for version in (1, 2):
+            store.publish(version, version)
+        return store
+
+    def test_publishes_an_old_plans_content_as_the_newest_plan(self, a):
+        assert a.publish(3, 7, content=1) == Done(2)
+        assert a.plans() == Plans((1, 2, 3))
+        assert history(a)[-1] == Event(0, "publish", "", 3, 2, "a", 7, reason="rollback_to_1")
+
+    def test_to_every_commit_rule_it_is_a_newer_plan(self, a):
+        write(a, 2)
+        a.publish(3, 7, content=1)
+        assert a.commit(Commit("e0", 3, CommitRule.MONOTONIC, referential=True), 8) == Done(2)
+
+    def test_may_go_back_to_a_rollback(self, a):
+        a.publish(3, 7, content=1)
+        assert a.publish(4, 8, content=3) == Done(3)
+        assert history(a)[-1].reason == "rollback_to_3"
+
+    def test_content_in_quarantine_is_still_there(self, a):
+        a.delete(DeletePlan(1, DeleteRule.QUARANTINE), 7)
+        assert a.publish(3, 8, content=1) == Done(2)
+
+    def test_content_that_is_gone_is_refused(self, a):
+        a.delete(DeletePlan(1, DeleteRule.ALWAYS), 7)
+        assert a.publish(3, 8, content=1) == Refused(Reason.PLAN_GONE, 2)
+        assert a.plans() == Plans((2,))
+        assert history(a)[-1] == Event(0, "reject", "", 3, 2, "a", 8, reason="plan_gone")
+
+    def test_outlives_the_plan_that_it_took_its_content_from(self, a):
+        a.publish(3, 7, content=1)
+        a.delete(DeletePlan(1, DeleteRule.ALWAYS), 8)
+        write(a, 3)
+        assert a.resolve("e0") == Done(3)
+
+    def test_has_to_be_the_newest_too(self, a):
+        assert a.publish(2, 7, content=1) == Refused(Reason.NOT_NEWEST, 2)
+
+    def test_a_refused_one_leaves_its_version_free(self, a):
+        a.publish(3, 7, content=9)
+        assert a.publish(3, 8) == Done(2)
+
+
+class TestResolve:
+    @pytest.fixture
+    def a(self, world) -> Store:
+        store = world.client("a")
+        store.publish(1, 1)
+        return store
+
+    def test_an_endpoint_that_no_plan_reached_has_no_record_yet(self, a):
+        assert a.resolve("e0") == Done(0)
+
+    def test_the_plan_in_force_answers(self, a):
+        write(a, 1)
+        assert a.resolve("e0") == Done(1)
+
+    def test_a_deleted_plan_does_not(self, a):
+        write(a, 1)
+        a.delete(DeletePlan(1, DeleteRule.ALWAYS), 7)
+        assert a.resolve("e0") == Refused(Reason.PLAN_GONE, 1)
+
+    def test_one_in_quarantine_does(self, a):
+        write(a, 1)
+        a.delete(DeletePlan(1, DeleteRule.QUARANTINE), 7)
+        assert a.resolve("e0") == Done(1)
+
+    def test_leaves_no_event(self, a):
+        before = history(a)
+        a.resolve("e0")
+        assert history(a) == before
+
+
 class TestDelete:
     @pytest.fixture
     def a(self, world) -> Store:
@@ -437,6 +515,131 @@ class TestRollbackRecord:
         write(a, 2)
         a.delete(DeletePlan(2, DeleteRule.ALWAYS), 4)
         assert a.commit(Commit("e0", 1, CommitRule.MONOTONIC), 7) == Refused(Reason.NOT_NEWER, 2)
+
+
+class TestRepair:
+    @pytest.fixture(params=[CELL, WITH_ROLLBACK], ids=["plain", "with_rollback"])
+    def a(self, world_of, request) -> Store:
+        store = world_of(request.param).client("a")
+        for version in (1, 2, 3):
+            store.publish(version, version)
+        return store
+
+    def test_points_an_endpoint_at_a_plan_whatever_stands_there(self, a):
+        write(a, 3)
+        assert a.repair(Repair("e0", 2), 7) == Done(3)
+        assert (a.read("e0"), a.resolve("e0")) == (2, Done(2))
+        assert history(a)[-1] == Event(0, "repair", "e0", 2, 3, "a", 7)
+
+    def test_mends_an_endpoint_whose_plan_is_gone_so_that_commits_succeed_again(self, a):
+        write(a, 1)
+        a.delete(DeletePlan(1, DeleteRule.ALWAYS), 4)
+        assert a.repair(Repair("e0", 2), 7) == Done(1)
+        assert a.commit(Commit("e0", 3, CommitRule.UNCONDITIONAL), 8) == Done(2)
+
+    def test_a_plan_that_is_gone_is_refused(self, a):
+        write(a, 2)
+        a.delete(DeletePlan(1, DeleteRule.ALWAYS), 4)
+        assert a.repair(Repair("e0", 1), 7) == Refused(Reason.PLAN_GONE, 2)
+        assert a.read("e0") == 2
+        assert history(a)[-1] == Event(0, "reject", "e0", 1, 2, "a", 7, reason="plan_gone")
+
+    def test_a_plan_in_quarantine_will_do(self, a):
+        a.delete(DeletePlan(1, DeleteRule.QUARANTINE), 4)
+        assert a.repair(Repair("e0", 1), 7) == Done(0)
+
+    def test_reaches_an_endpoint_that_no_plan_reached(self, a):
+        assert a.repair(Repair("e0", 1), 7) == Done(0)
+        assert a.read("e0") == 1
+
+    def test_moves_the_count_of_references(self, a):
+        write(a, 1)
+        a.repair(Repair("e0", 2), 7)
+        assert a.delete(DeletePlan(2, DeleteRule.SKIP_ACTIVE), 8) == Refused(Reason.PLAN_ACTIVE)
+        assert a.delete(DeletePlan(1, DeleteRule.SKIP_ACTIVE), 9) == Done()
+
+    def test_to_the_same_plan_counts_no_reference_twice(self, a):
+        write(a, 1)
+        a.repair(Repair("e0", 1), 7)
+        write(a, 2)
+        assert a.delete(DeletePlan(1, DeleteRule.SKIP_ACTIVE), 9) == Done()
+
+    def test_is_a_write_that_a_watching_client_notices(self, a):
+        a.read("e0", watch=True)
+        a.repair(Repair("e0", 1), 7)
+        assert a.commit(Commit("e0", 2, CommitRule.WATCH), 8) == Refused(Reason.WATCH_CONFLICT, 1)
+
+
+class TestBrokenEqualityFence:
+    rule = CommitRule.BROKEN_EQUALITY_FENCE
+
+    def test_lets_a_lower_fence_write_after_a_higher_one(self, a, b):
+        old = grant(a)
+        a.release(old, 81)
+        assert b.commit(Commit("e0", 2, self.rule, grant(b, token="n")), 7) == Done(0)
+        assert a.commit(Commit("e0", 1, self.rule, old), 8) == Done(2)
+
+    def test_rejects_the_highest_fence_that_wrote_and_no_other(self, a, b):
+        old = grant(a)
+        a.release(old, 81)
+        new = grant(b, token="n")
+        b.commit(Commit("e0", 1, self.rule, new), 7)
+        a.commit(Commit("e0", 2, self.rule, old), 8)
+        assert b.commit(Commit("e0", 3, self.rule, new), 9) == Refused(Reason.FENCE_TOO_LOW, 2)
+
+
+class TestReleaseUnchecked:
+    def test_by_the_holder_it_is_a_release(self, a):
+        lease = grant(a)
+        assert a.release_unchecked(lease, 7) == Done()
+        assert history(a)[-1] == Event(0, "release", enactor="a", attempt=7, lease="e0", token="t", fence=1)
+        assert grant(a, token="n").fence == 2
+
+    def test_by_a_loser_it_takes_its_successors_lease(self, world, a, b):
+        lost = grant(a, ttl=1)
+        world.outlive(lost)
+        successor = grant(b, token="n")
+        assert a.release_unchecked(lost, 7) == Done()
+        assert b.validate(successor) == Refused(Reason.LEASE_LOST)
+        assert history(a)[-1] == Event(
+            0, "release", enactor="a", attempt=7, lease="e0", token="t", fence=1, reason="foreign"
+        )
+
+    def test_where_nobody_holds_it_it_is_refused(self, world, a):
+        lost = grant(a, ttl=1)
+        world.outlive(lost)
+        assert a.release_unchecked(lost, 7) == Refused(Reason.LEASE_LOST)
+        assert history(a)[-1].reason == "lease_lost"
+
+
+class TestGrantByClock:
+    noon_ms = 1_700_000_000_000
+
+    def test_a_free_one_is_granted_until_the_takers_own_time_says_so(self, a):
+        lease = a.grant_by_clock("e0", 500, "t", 7, self.noon_ms)
+        assert lease == Lease("e0", "t", 1, 7, 500)
+        assert next(a.history()).expires_us == (self.noon_ms + 500) * 1000
+        assert history(a) == [Event(0, "grant", enactor="a", attempt=7, lease="e0", token="t", fence=1)]
+
+    def test_what_is_held_by_the_takers_clock_is_not_granted_and_leaves_no_event(self, a, b):
+        a.grant_by_clock("e0", 500, "t", 7, self.noon_ms)
+        assert b.grant_by_clock("e0", 500, "n", 8, self.noon_ms + 499) is None
+        assert len(history(a)) == 1
+
+    def test_a_clock_that_is_ahead_takes_it_from_its_holder(self, a, b):
+        lease = a.grant_by_clock("e0", 500, "t", 7, self.noon_ms)
+        assert b.grant_by_clock("e0", 500, "n", 8, self.noon_ms + 500).fence == 2
+        assert a.validate(lease) == a.release(lease, 9) == Refused(Reason.LEASE_LOST)
+
+    def test_the_servers_clock_has_no_say(self, world, a, b):
+        a.grant_by_clock("e0", 1, "t", 7, self.noon_ms)
+        world.outlive(grant(a, "e1", ttl=1))
+        assert b.grant_by_clock("e0", 1, "n", 8, self.noon_ms) is None
+
+    def test_after_a_release_another_may_have_it(self, a, b):
+        lease = a.grant_by_clock("e0", 500, "t", 7, self.noon_ms)
+        assert a.release(lease, 8) == Done()
+        assert b.grant_by_clock("e0", 500, "n", 9, self.noon_ms).fence == 2
 
 
 class TestLease:

@@ -198,6 +198,11 @@ class TestTrouble:
         wire.close()
         assert wire.call("PING") == b"PONG"
 
+    def test_it_connects_anew_as_often_as_needed(self, wire):
+        for _ in range(150):
+            wire.close()
+            assert wire.call("PING") == b"PONG"
+
     def test_any_bytes_and_large_values_go_through(self, wire, keys):
         value = bytes(range(256)) * 1_000
         wire.call("SET", keys.prefix + "x", value)

@@ -36,7 +36,8 @@ from enactors.operations import (
 from enactors.plan import Cell
 from enactors.store.events import Event
 from enactors.store.keys import Keys
-from enactors.store.memory_store import MemoryCell, MemoryStore
+from enactors.store.memory_cell import MemoryCell
+from enactors.store.memory_store import MemoryStore
 from enactors.store.redis_store import RedisStore
 from enactors.store.store import Store
 from enactors.store.wire import Wire

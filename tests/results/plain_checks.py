@@ -279,7 +279,8 @@ def tells(one):
 
 def double_holds(rows):
     """Holds that begin while another of the same lease goes on; a hold ends with what its owner learns or does."""
-    return sum(doubled(one, holds(rows)) for one in holds(rows))
+    held = holds(rows)
+    return sum(doubled(one, held) for one in held)
 
 
 def doubled(one, held):
@@ -351,16 +352,14 @@ def losses(events, rows, ttl_ns):
 
 def freshness(events, endpoints):
     """For each plan and endpoint: from its publication to the first commit or repair to it or a newer one."""
-    values = []
+    values, made = [], writes(events)
     for published, plan in enumerate(events):
         if plan["kind"] != "publish":
             continue
         for name in endpoints:
-            for at, _, where, _, version in writes(events):
-                if where == name and version >= plan["version"]:
-                    if at > published:
-                        values.append(elapsed(events, published, at))
-                    break
+            reached = [at for at, _, where, _, version in made if where == name and version >= plan["version"]]
+            if reached and reached[0] > published:
+                values.append(elapsed(events, published, reached[0]))
     return known(values, 1e3)
 
 

@@ -1,13 +1,17 @@
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import ENACTORS, ENDPOINTS, event, events_of, histories, line_of
+from synthetic import ENACTORS, ENDPOINTS, FACTS, event, events_of, histories, line_of
 
 from enactors.store.events import LINE_FIELDS
-from results.history import SCHEMA, BadRunDirectory, HistoryWriter, read_events, read_journal
+from results.history import SCHEMA, BadRunDirectory, HistoryWriter, read_events, read_journal, write_journal
+from results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from results.trial import read_trials
 
 ARRAYS = ("kind", "endpoint", "enactor", "lease", "reason", "t_us", "version", "previous", "attempt")
 MORE_ARRAYS = ("fence", "expires_us", "active_endpoints")
@@ -206,3 +210,46 @@ def test_a_journal_without_its_columns_is_named(tmp_path):
     pq.write_table(pa.table({"cell": ["c0"], "process": ["planner"], "kind": [1]}), path)
     with pytest.raises(BadRunDirectory, match=r"journal\.parquet: no journal: the column start_ns is missing"):
         read_journal(path)
+
+
+def write_trial(folder, cells, journals):
+    """A trial folder of which each journal holds one record, with the file's place in the list as its attempt."""
+    (folder / "trial.json").write_text(json.dumps(FACTS | {"cells": cells}))
+    two_cells(folder / "history.parquet")
+    paths = [folder / f"{name}.journal" for name in journals]
+    for number, path in enumerate(paths):
+        journal = Journal(path)
+        journal.begin(Kind.COMMIT, 1, 0, number, 1, 0, NO_ENDPOINT)
+        journal.end(2, 1, 0, 0, Outcome.DONE, 0)
+        journal.close()
+    write_journal(folder / "journal.parquet", paths)
+
+
+def test_a_trial_of_several_cells_is_one_of_each(tmp_path):
+    write_trial(tmp_path, ["c0", "c1"], ["c0.planner", "c1.enactor-1", "c0.enactor-0", "harness"])
+    first, second = read_trials(tmp_path)
+    assert (first.facts["cell"], second.facts["cell"]) == ("c0", "c1")
+    assert (len(first.events), len(second.events)) == (3, 4)
+    assert first.journal["attempt"].tolist() == [0, 2]
+    assert second.journal["attempt"].tolist() == [1]
+    assert first.process_enactor.tolist() == [-1, 0]
+    assert second.process_enactor.tolist() == [1]
+
+
+def test_the_only_cell_of_a_trial_has_what_the_harness_did_too(tmp_path):
+    write_trial(tmp_path, ["c0"], ["c0.enactor-0", "harness"])
+    (trial,) = read_trials(tmp_path)
+    assert trial.facts["cell"] == "c0"
+    assert len(trial.events) == 7
+    assert trial.process_enactor.tolist() == [0, -1]
+
+
+def test_every_part_and_every_life_of_an_enactor_is_that_enactor(tmp_path):
+    names = ("enactor-1", "enactor-1-renewer", "enactor-1+1", "enactor-1+12-renewer", "enactor-1-proxy")
+    others = ("planner", "operator", "planner-proxy", "enactor-7")
+    write_trial(tmp_path, ["c0"], [f"c0.{name}" for name in (*names, *others)])
+    (trial,) = read_trials(tmp_path)
+    assert trial.process_enactor.tolist() == [1] * len(names) + [-1] * len(others)
+    lives = trial.life.tolist()
+    assert lives[0] == lives[1] == lives[4]
+    assert len({*lives[:4]}) == 3

@@ -49,7 +49,7 @@ class TestTheIncident:
             "20 ms later enactor-1 writes plan 1 (80 ms old) over plan 9, 8 generations back",
             "20 ms later enactor-2 deletes plan 1 while 1 endpoint pointed at it: e1 resolves to nothing",
             "10 ms later " + REFUSAL,
-            "270 ms later the operator repairs it to plan 9 and it resolves again after 300 ms in all",
+            "290 ms later the operator repairs it to plan 9 and it resolves again after 300 ms in all",
             "50 ms later enactor-2 writes plan 9: commits succeed again",
         ]
 

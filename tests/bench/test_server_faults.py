@@ -1,0 +1,253 @@
+"""The faults of a server hit the server that they name, when the seed says, and tell whether they did."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from itertools import islice, pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from bench.faults import Strike, parse_faults
+from bench.faults.clock import PLUGIN as CLOCK
+from bench.servers.fakeclock import faketime_library
+from bench.servers.local import LocalServer, embedded_binary
+from bench.servers.outage import NodeWish
+from bench.stage import Stage
+from bench.suite import read_scenario
+from enactors.plan import Cell
+from enactors.store.keys import Keys
+from enactors.store.redis_store import RedisStore
+from enactors.store.wire import ServerDown, Wire
+from leases.definitions import DefinitionError
+from leases.guard import presets
+from leases.registry import plugins
+
+SCENARIOS = (
+    "redis_restart",
+    "redis_restart_aof",
+    "failover",
+    "lease_flush",
+    "clock_step",
+    "store_restart",
+    "store_failover",
+)
+KINDS = ("restart", "failover", "flush", "clock")
+LIMIT_S = 20.0
+TTL_MS = 60_000
+needs_faketime = pytest.mark.skipif(faketime_library() is None, reason="libfaketime is not installed")
+
+
+def fault(**table: object) -> Strike:
+    return parse_faults([table], "here", ("faults",))[0]
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys(f"t{uuid.uuid4().hex[:12]}", "1", "c")
+
+
+@pytest.fixture
+def server() -> Iterator[LocalServer]:
+    with LocalServer("embedded", embedded_binary()) as running:
+        yield running
+
+
+@pytest.fixture
+def arranged(server: LocalServer, keys: Keys, tmp_path: Path) -> Callable[..., Stage]:
+    """A stage that the given faults have asked for what they need."""
+
+    def arrange(*strikes: Strike) -> Stage:
+        stage = Stage(server, tmp_path, [keys], TTL_MS)
+        for number, strike in enumerate(strikes):
+            strike.arrange(stage, number, Random(1))
+        return stage
+
+    return arrange
+
+
+def leases(stage: Stage, keys: Keys) -> RedisStore:
+    return RedisStore(Wire(stage.lease_url), keys, Cell("c", ("e0",)), "client")
+
+
+def strike_once(strike: Strike, stage: Stage) -> bool:
+    return strike.inject(stage, Random(1)).heal()
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_windows_come_from_the_seed_in_order_and_without_end():
+    strike = fault(kind="restart", first_s=1.0, every_s=0.2, down_ms=150)
+    windows = list(islice(strike.windows(Random(5), 100), 200))
+    assert windows == list(islice(strike.windows(Random(5), 100), 200))
+    assert windows != list(islice(strike.windows(Random(6), 100), 200))
+    assert 0.5 <= windows[0][0] <= 1.5
+    assert all(end - begin == pytest.approx(0.15) for begin, end in windows)
+    assert all(before[1] <= after[0] for before, after in pairwise(windows))
+
+
+def test_what_is_done_in_an_instant_has_a_window_without_length():
+    for strike in (fault(kind="flush"), fault(kind="clock", step_ms=5)):
+        begin, end = next(iter(strike.windows(Random(5), 100)))
+        assert begin == end
+    back = fault(kind="clock", step_ms=5, back=True, lasts_ms=300)
+    begin, end = next(iter(back.windows(Random(5), 100)))
+    assert end - begin == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"kind": "clock"}, "either step_ms or times_ttl"),
+        ({"kind": "clock", "step_ms": 5, "times_ttl": 1}, "either step_ms or times_ttl"),
+        ({"kind": "clock", "step_ms": 0}, "a step of 0"),
+        ({"kind": "flush", "server": "store"}, "server"),
+        ({"kind": "restart", "persistence": "always"}, "persistence"),
+        ({"kind": "failover", "every_s": 0}, "every_s"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_with_their_place(table, message):
+    with pytest.raises(DefinitionError, match=message) as caught:
+        fault(**table)
+    assert str(caught.value).startswith("here: faults.0")
+
+
+def test_a_guard_that_checks_owner_and_endpoint_in_one_transaction_needs_them_on_one_server():
+    guards = presets()
+    for kind in KINDS:
+        table = {"kind": kind, "step_ms": 5} if kind == "clock" else {"kind": kind}
+        assert "one server" in fault(**table).refuses(guards["txt_lock"])
+        assert fault(**table).refuses(guards["fenced_at_write"]) is None
+        assert fault(**table).refuses(guards["monotonic"]) is None
+        if kind != "flush":
+            assert fault(**table, server="store").refuses(guards["txt_lock"]) is None
+
+
+def test_only_what_takes_a_server_away_is_an_outage():
+    assert fault(kind="restart").outage()
+    assert fault(kind="failover").outage()
+    assert not fault(kind="flush").outage()
+    assert not fault(kind="clock", step_ms=5).outage()
+
+
+def test_every_fault_has_a_colour_of_its_own():
+    colours = [plugin.colour for plugin in plugins("bench.faults").values()]
+    assert len(set(colours)) == len(colours)
+
+
+def test_the_clock_says_how_to_get_what_it_lacks(monkeypatch):
+    monkeypatch.setattr("bench.servers.fakeclock.PLACES", ("/nowhere",))
+    assert "apt-get install libfaketime" in CLOCK.available()
+
+
+def test_the_wishes_of_several_faults_make_one_server(arranged):
+    stage = arranged(
+        fault(kind="restart"),
+        fault(kind="restart", persistence="everysec"),
+        fault(kind="failover", lag_ms=7),
+        fault(kind="clock", step_ms=5),
+        fault(kind="flush"),
+    )
+    wish = NodeWish(spare=True, append_only=True, fake_clock=True, replica_lag_ms=7)
+    assert stage._wishes == {"lease": wish}
+    assert set(arranged(fault(kind="restart", server="store"))._wishes) == {"store"}
+
+
+@pytest.mark.parametrize("table", [{"persistence": "none"}, {"persistence": "everysec"}])
+def test_a_restart_hits_what_was_acknowledged_and_leaves_the_other_server_alone(arranged, keys, table):
+    strike = fault(kind="restart", **table)
+    with arranged(strike) as stage:
+        store = RedisStore(Wire(stage.store_url), keys, Cell("c", ("e0",)), "client")
+        store.publish(1, 1)
+        leases(stage, keys).grant("e0", TTL_MS, "token", 1)
+        injection = strike.inject(stage, Random(1))
+        with pytest.raises(ServerDown):
+            leases(stage, keys).wire.call("PING")
+        assert injection.heal()
+        assert store.newest() == 1
+        assert leases(stage, keys).grant("e0", TTL_MS, "token", 2).fence == 1
+        assert stage.nodes["lease"].history_lines(keys)[1].decode().count("restarted") == 1
+
+
+def test_a_restart_of_a_server_that_held_nothing_did_not_hit(arranged):
+    strike = fault(kind="restart")
+    with arranged(strike) as stage:
+        assert not strike_once(strike, stage)
+
+
+def test_a_restart_hits_the_store_where_it_is_the_victim(arranged, keys):
+    strike = fault(kind="restart", server="store")
+    with arranged(strike) as stage:
+        assert stage.lease_url == stage.store_url
+        store = RedisStore(Wire(stage.store_url), keys, Cell("c", ("e0",)), "client")
+        store.publish(1, 1)
+        assert strike_once(strike, stage)
+        assert RedisStore(Wire(stage.store_url), keys, Cell("c", ("e0",)), "client").newest() == 0
+
+
+def test_a_failover_hits_if_something_never_reached_the_replica(arranged, keys):
+    strike = fault(kind="failover", lag_ms=300)
+    with arranged(strike) as stage:
+        assert not strike_once(strike, stage)
+        until(lambda: stage.nodes["lease"]._await_replica(0))
+        assert leases(stage, keys).grant("e0", TTL_MS, "token", 1)
+        assert strike_once(strike, stage)
+        assert leases(stage, keys).grant("e0", TTL_MS, "other", 2), "one lease, two owners"
+
+
+def test_a_flush_hits_if_a_lease_stood(arranged, keys):
+    strike = fault(kind="flush")
+    with arranged(strike) as stage:
+        assert not strike_once(strike, stage)
+        store = leases(stage, keys)
+        store.grant("e0", TTL_MS, "token", 1)
+        assert strike_once(strike, stage)
+        assert store.grant("e0", TTL_MS, "other", 2)
+
+
+@needs_faketime
+def test_a_clock_that_steps_hits_if_it_changed_the_end_of_a_lease(arranged, keys):
+    ahead, short = fault(kind="clock", times_ttl=2), fault(kind="clock", times_ttl=0.1)
+    behind = fault(kind="clock", step_ms=-5_000, back=True)
+    with arranged(ahead) as stage:
+        store, node = leases(stage, keys), stage.nodes["lease"]
+        assert not strike_once(behind, stage)
+        store.grant("e0", TTL_MS, "token", 1)
+        assert not strike_once(short, stage), "the lease lives on"
+        assert strike_once(behind, stage)
+        assert node._clock.offset_s == pytest.approx(0.1 * TTL_MS / 1000), "it has stepped back again"
+        assert strike_once(ahead, stage)
+        assert store.grant("e0", TTL_MS, "other", 2)
+
+
+def test_faults_that_meet_on_one_server_all_heal(arranged, keys):
+    restart, failover = fault(kind="restart"), fault(kind="failover", lag_ms=0)
+    with arranged(restart, failover) as stage:
+        leases(stage, keys).grant("e0", TTL_MS, "token", 1)
+        first, second = restart.inject(stage, Random(1)), failover.inject(stage, Random(1))
+        assert not second.heal(), "the server was away already"
+        assert not stage.nodes["lease"].is_up
+        assert first.heal()
+        assert leases(stage, keys).grant("e0", TTL_MS, "other", 2)
+
+
+def test_a_load_that_ends_amid_an_outage_leaves_a_server_that_answers(arranged, keys):
+    strike = fault(kind="failover", down_ms=60_000)
+    with arranged(strike) as stage:
+        leases(stage, keys).grant("e0", TTL_MS, "token", 1)
+        strike.inject(stage, Random(1)).heal()
+        assert leases(stage, keys).wire.call("PING") == b"PONG"
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_scenario_names_guards_that_can_run_under_it(name):
+    scenario, guards = read_scenario(name), presets()
+    assert scenario.strikes
+    for guard in scenario.guards:
+        assert all(strike.refuses(guards[guard]) is None for strike in scenario.strikes)
