@@ -75,7 +75,7 @@ class Trigger:
     def __init__(self, side: str, step: Step, every: int, rng: Random) -> None:
         self._side, self._step, self._every, self._rng = side, step, every, rng
         self._by_application = step not in (Step.RENEW, Step.LIST, Step.DELETE)
-        self._applications = rng.randrange(every)
+        self._applications = rng.randrange(every) if self._by_application else 0
         self._skip = self._draw()
         self._fired = False
 

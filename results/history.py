@@ -213,8 +213,10 @@ class Events:
         repaired = np.any(self.of("repair"))
         parts = self._by_endpoint(np.flatnonzero(self.of("commit", "repair"))) if repaired else self.commits_by_endpoint
         writes = [Writes(at, self.version[at]) for at in parts]
+        gone = np.zeros(len(self) if len(self.restarts) else 0, dtype=bool)
         for restart in self.restarts:
-            writes = [_fall_back(own, restart, self.previous[restart]) for own in writes]
+            gone[self.previous[restart] : restart] = True
+            writes = [_fall_back(own, restart, gone) for own in writes]
         return writes
 
     @cached_property
@@ -253,10 +255,11 @@ class Events:
         return [keys[low:high] for low, high in pairwise(bounds)]
 
 
-def _fall_back(writes: Writes, restart: int, first_gone: int) -> Writes:
-    """Add what a restart did to an endpoint: it is back where it was before the first event that is gone."""
-    then, here = np.searchsorted(writes.since, (first_gone, restart))
-    version = writes.version[then - 1] if then else 0
+def _fall_back(writes: Writes, restart: int, gone: Mask) -> Writes:
+    """Add what a restart did to an endpoint: it is back at its last write that is not gone, now or since before."""
+    here = int(np.searchsorted(writes.since, restart))
+    survivors = np.flatnonzero(~gone[writes.since[:here]])
+    version = writes.version[survivors[-1]] if len(survivors) else 0
     if version == (writes.version[here - 1] if here else 0):
         return writes
     return Writes(np.insert(writes.since, here, restart), np.insert(writes.version, here, version))

@@ -20,7 +20,8 @@ TOLD_BY = [REASON_NUMBERS[reason] for reason in (Reason.LEASE_LOST, Reason.NOT_O
 class Holds:
     """The holds of one trial, as arrays. Times are ns of the host's monotonic clock; NEVER for what did not happen.
 
-    `begin` is the end of the acquire, `released` the start of the release, `died` the SIGKILL of the process.
+    `asked` and `begin` are start and end of the acquire, `released` is the start of the release, `died` the SIGKILL of
+    the process.
     """
 
     trial: Trial
@@ -28,6 +29,7 @@ class Holds:
     """What identifies a grant: the enactor's number and the attempt that acquired it. Ascending."""
     lease: Ints
     fence: Ints
+    asked: Ints
     begin: Ints
     died: Ints
 
@@ -111,8 +113,8 @@ def holds_of(trial: Trial) -> Holds:
     killed = trial.rows(Kind.KILL)
     death = np.full(int(trial.life.max(initial=0)) + 1, NEVER)
     np.minimum.at(death, trial.life[killed], trial.journal["start_ns"].to_numpy()[killed])
-    fence, begin = (trial.journal[name].to_numpy()[rows] for name in ("fence", "end_ns"))
-    return Holds(trial, owner[order], trial.lease_number[rows], fence, begin, death[trial.life[rows]])
+    fence, asked, begin = (trial.journal[name].to_numpy()[rows] for name in ("fence", "start_ns", "end_ns"))
+    return Holds(trial, owner[order], trial.lease_number[rows], fence, asked, begin, death[trial.life[rows]])
 
 
 def told_by_lease(trial: Trial) -> Mask:

@@ -48,11 +48,12 @@ class FaultCount(BaseModel):
 
 
 class StoryLine(BaseModel):
-    """One chapter of the first incident of a cell; seconds since the trial's first event."""
+    """One chapter of the first incident of a cell; seconds since the trial's first event, if its clock allows."""
 
-    model_config = ConfigDict(extra="allow")
-    t_s: float
+    t_s: float | None
+    endpoint: str
     what: str
+    kind: str
 
 
 class Skip(BaseModel):

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from leases.verdict import Verdict
 from results.advice import guard_cost_us
+from results.story import Chapter, lines
 
 COLOURS = {Verdict.CLEAN: "green", Verdict.UNPROVEN: "yellow"}
 
@@ -24,7 +25,7 @@ def stories(summary: dict[str, Any]) -> Iterable[str]:
         if not (cell["dangling"] or cell["wedged"]) or not cell["story"]:
             continue
         yield f"{cell['guard']} under {cell['scenario']}, its first incident:"
-        yield from (f"  {chapter['t_s']:8.3f} s  {chapter['what']}" for chapter in cell["story"])
+        yield from (f"  {line}" for line in lines([Chapter(**chapter) for chapter in cell["story"]]))
         yield ""
 
 

@@ -9,10 +9,11 @@ import signal
 
 from bench.engines import worker
 from bench.engines.tether import die_with_parent
+from bench.servers import relay
 
 HARNESS_VARIABLE = "LEASEBENCH_HARNESS"
 
-__all__ = ["HARNESS_VARIABLE", "worker"]
+__all__ = ["HARNESS_VARIABLE", "relay", "worker"]
 
 if os.environ.get(HARNESS_VARIABLE) == str(os.getppid()):
     die_with_parent(os.getppid())

@@ -30,9 +30,10 @@ def losses(trial: Trial) -> Findings:
     - `never_told`: nothing ever told him: silent library, answers that never came, a release that said `done`.
 
     `told_wrongly` stands beside them. A lease counts there if its owner was told that it is lost when nobody else had
-    acquired it since, none held it when it was granted, its time to live had not passed since his last successful
-    acquire or renewal, and no server restarted in the whole trial (the history's clock is not the journal's); or if
-    a renewal, validation or release that he began after another's acquire had ended told him that all is well.
+    acquired it since, none held it when it was granted, its time to live had not passed since he began his last
+    successful acquire or renewal (its answer may have been late), and no server restarted in the whole trial (the
+    history's clock is not the journal's); or if a renewal, validation or release that he began after another's acquire
+    had ended told him that all is well.
     """
     settings = trial.facts.get("lease")
     if not settings:
@@ -41,15 +42,17 @@ def losses(trial: Trial) -> Findings:
     if not len(held):
         return Findings(dict.fromkeys(COUNTS, 0))
     told = _first_told(held)
-    expires = _last_success(held) + int(settings["ttl_ms"] * 1e6)
+    ttl_ns = int(settings["ttl_ms"] * 1e6)
+    expired = _last_success(held, held.begin, "end_ns") + ttl_ns
+    unexpired = _last_success(held, held.asked, "start_ns") + ttl_ns
     counted = ~held.killed
     lost = counted & ((held.taken < held.released) | (told < NEVER))
-    write, write_refused = _first_write(held, np.minimum(np.minimum(held.taken, expires), told))
+    write, write_refused = _first_write(held, np.minimum(np.minimum(held.taken, expired), told))
     heard = held.first(told_by_lease(trial) | told_by_store(trial, Kind.CHECK), "end_ns")
     before = lost & np.where(write < NEVER, heard <= write, told < NEVER)
     at = lost & ~before & write_refused
     after = lost & ~before & ~at & (told < NEVER)
-    untrue = (told < np.minimum(held.taken, expires)) & ~held.doubled
+    untrue = (told < np.minimum(held.taken, unexpired)) & ~held.doubled
     untrue &= not np.any(trial.events.of("restart"))
     wrongly = counted & (untrue | _told_all_is_well(held))
     parts = (lost, before, at, after, lost & (told == NEVER), wrongly)
@@ -60,10 +63,11 @@ def _first_told(held: Holds) -> Ints:
     return np.minimum(held.told, held.first(held.trial.rows(Kind.RELEASE, Outcome.REFUSED), "end_ns"))
 
 
-def _last_success(held: Holds) -> Ints:
+def _last_success(held: Holds, acquired: Ints, column: str) -> Ints:
+    """The latest of when each lease was acquired and what `column` gives for its successful renewals."""
     rows, hold = held.of(held.trial.rows(Kind.RENEW, Outcome.DONE))
-    latest = held.begin.copy()
-    np.maximum.at(latest, hold, held.trial.journal["end_ns"].to_numpy()[rows])
+    latest = acquired.copy()
+    np.maximum.at(latest, hold, held.trial.journal[column].to_numpy()[rows])
     return latest
 
 

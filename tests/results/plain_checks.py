@@ -251,6 +251,7 @@ def holds(rows):
         one = {
             "lease": "cell" if got["endpoint"] == CELL_RESOURCE else got["endpoint"],
             "fence": got["fence"],
+            "asked": got["start_ns"],
             "begin": got["end_ns"],
             "rows": own,
             "released": min([one["start_ns"] for one in own if one["kind"] == Kind.RELEASE], default=inf),
@@ -325,7 +326,8 @@ def losses(events, rows, ttl_ns):
         successor = taken(one, held, numbers_tell(events, held))
         renewed = [late for late in one["rows"] if late["kind"] == Kind.RENEW and late["outcome"] == Outcome.DONE]
         expires = max([one["begin"], *(late["end_ns"] for late in renewed)]) + ttl_ns
-        told_of_loss = one["told"] < min(successor, expires) and not doubled(one, held) and not restarted
+        surely = max([one["asked"], *(late["start_ns"] for late in renewed)]) + ttl_ns
+        told_of_loss = one["told"] < min(successor, surely) and not doubled(one, held) and not restarted
         asked = (Kind.RENEW, Kind.VALIDATE, Kind.RELEASE)
         told_of_health = any(
             late["kind"] in asked and late["outcome"] == Outcome.DONE and late["start_ns"] >= successor

@@ -675,7 +675,9 @@ class TestLosses:
         expected = {"leases_lost": 1, "told_before": 1}
         assert self.found(self.mine, told) == expected | {"told_wrongly": 1}
         assert self.found(self.mine, told, dicts=[restart(0, 0)]) == expected
-        assert self.found(self.mine, told | {"end_ns": TTL_NS + 10}) == expected
+        assert self.found(self.mine, told | {"end_ns": TTL_NS + 1}) == expected
+        assert self.found(self.mine | {"end_ns": 400}, told)["told_wrongly"] == 1
+        assert self.found(self.mine | {"start_ns": 505 - TTL_NS}, told) == expected
         assert self.found(self.mine, self.theirs | {"end_ns": 400}, told) == expected
 
     def test_who_got_the_lease_while_another_held_it_was_not_told_wrongly(self):
@@ -799,6 +801,10 @@ class TestAssumptions:
         assert broken_assumptions(trial_of(again)) == []
         later = [*dicts, commit(5, 2, 1), restart(6, 6), commit(7, 2, 1)]
         assert broken_assumptions(trial_of(later)) == []
+
+    def test_what_one_restart_took_the_next_does_not_bring_back(self):
+        dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 1), commit(3, 1, 0), restart(4, 2)]
+        assert broken_assumptions(trial_of([*dicts, commit(5, 1, 0)])) == []
 
     def test_a_restart_that_loses_nothing_changes_nothing(self):
         dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 2), commit(3, 1, 1)]
