@@ -50,6 +50,7 @@ class Stage:
         self._wishes: dict[str, NodeWish] = {}
         self._detours: dict[str, ProxyWish] = {}
         self._stack = ExitStack()
+        self._traffic = ExitStack()
         self.nodes: dict[str, Node] = {}
         self.proxies: dict[str, Proxy] = {}
         self._crowd: Crowd | None = None
@@ -75,16 +76,26 @@ class Stage:
                 targets = self._addresses()
                 journal = self._folder / f"{process}-proxy.journal"
                 proxy = Proxy(detour, targets.store, targets.lease, journal)
-                self.proxies[process] = self._stack.enter_context(proxy)
+                self.proxies[process] = self._traffic.enter_context(proxy)
         except BaseException:
-            self._stack.close()
+            self._close()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        self._close()
+
+    def end_traffic(self) -> None:
+        """End what is still on its way: from now on nothing arrives, and the servers' histories are complete."""
+        self._traffic.close()
+
+    def _close(self) -> None:
+        try:
+            self._traffic.close()
+        finally:
+            self._stack.close()
 
     @property
     def pids(self) -> list[int]:

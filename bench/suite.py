@@ -67,13 +67,15 @@ class Load(Definition):
 class Scenario(Definition):
     """Load and faults, and the guards that are run under it: those that tell most about it, if a suite names none.
 
-    `ttl_ms` sets the time to live of every guard's leases.
+    `ttl_ms` sets the time to live of every guard's leases. `trouble` is what guards state their expectations by: `none`,
+    `timing` (a process or a message is late or lost), `lease_server` or `store` (the server itself misbehaves).
     """
 
     name: str = Field(pattern=NAME_PATTERN)
     about: str
     guards: list[str] = Field(min_length=1)
     load: Load = Load()
+    trouble: Literal["none", "timing", "lease_server", "store"] = "timing"
     ttl_ms: int | None = Field(default=None, ge=50, le=600_000)
     faults: list[dict[str, Any]] = Field(default_factory=list)
     _strikes: tuple[Strike, ...] = PrivateAttr(default=())

@@ -137,6 +137,7 @@ def _race(
                 conductor.heal_all()
     finally:
         journal.close()
+        stage.end_traffic()
 
 
 def _specs(plan: TrialPlan, stage: Stage, folder: Path) -> list[ProcessSpec]:
@@ -192,7 +193,7 @@ def _facts_before(plan: TrialPlan) -> dict[str, Any]:
         "enactors": plan.enactors,
         "min_races": plan.suite.min_races,
         "settle_s": plan.suite.settle_s,
-        "expected": [verdict.value for verdict in plan.guard.expected(plan.scenario.name)],
+        "expected": [verdict.value for verdict in plan.guard.expected(plan.scenario.name, plan.scenario.trouble)],
         "lease": {"ttl_ms": plan.ttl_ms, "audited": plan.guard.manager.audited} if exclude else None,
     }
 

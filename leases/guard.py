@@ -127,7 +127,7 @@ class Control(Definition):
 class Guard(Definition):
     """Everything that stands between an enactor and a stale write.
 
-    `expect` maps a scenario's name, or `default`, to the verdicts that are expected there. `known_bad`
+    `expect` maps a scenario's name, a kind of trouble or `default` to the verdicts that are expected there. `known_bad`
     admits a combination that is known to be unsafe, for negative controls; `control` says what such a one proves.
     """
 
@@ -226,9 +226,13 @@ class Guard(Definition):
             return self
         return self.model_copy(update={"exclude": self.exclude.model_copy(update={"ttl_ms": ttl_ms})})
 
-    def expected(self, scenario: str) -> list[Verdict]:
-        """Which verdicts are expected under `scenario`; `clean` where nothing is said."""
-        return self.expect.get(scenario, self.expect.get("default", [Verdict.CLEAN]))
+    def expected(self, scenario: str, trouble: str) -> list[Verdict]:
+        """Which verdicts are expected under `scenario`, whose kind of trouble is `trouble`.
+
+        `clean` where nothing is said. The scenario's own name counts before its trouble, that before `default`.
+        """
+        named = (self.expect.get(key) for key in (scenario, trouble, "default"))
+        return next((verdicts for verdicts in named if verdicts is not None), [Verdict.CLEAN])
 
 
 def parse_guards(tables: dict[str, Any], place: str) -> dict[str, Guard]:

@@ -5,11 +5,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
+FIRST = {
+    "stale_overwrites": "time_to_first_stale_s",
+    "exclusion_violations": "first_exclusion_violation_s",
+    "fencing_violations": "first_fencing_violation_s",
+}
+"""The figure that says when a metric first rose, where there is one."""
+
 
 class ControlResult(BaseModel):
     """One control of a run. `seen` and `twin_seen` are the metric's counts; null where a trial could not tell.
 
-    `first_s` are the seconds of load until the control's first stale overwrite, null where it made none.
+    `first_s` are the seconds from the first event of a trial until the metric first rose, the latest of all trials.
     """
 
     control: str
@@ -43,7 +50,7 @@ def judge_controls(guards: Sequence[dict[str, Any]], cells: Sequence[dict[str, A
             control=guard["name"],
             seen=seen,
             twin_seen=twin_seen,
-            first_s=own["time_to_first_stale_s"]["max"],
+            first_s=own.get(FIRST.get(control["metric"], ""), {}).get("max"),
             caught=bool(seen) and twin_seen == 0,
             **control,
         )
@@ -55,7 +62,8 @@ def sentence(result: dict[str, Any]) -> str:
     """Say what became of one control."""
     word = "caught" if result["caught"] else "NOT CAUGHT"
     counts = f"{result['metric']} {_count(result['seen'])}, its twin {result['twin']} {_count(result['twin_seen'])}"
-    return f"control {result['control']} under {result['scenario']}: {word} ({counts})"
+    when = "" if result["first_s"] is None else f", first after {result['first_s']:.2f} s"
+    return f"control {result['control']} under {result['scenario']}: {word} ({counts}{when})"
 
 
 def _count(count: int | None) -> str:

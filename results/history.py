@@ -245,6 +245,17 @@ class Events:
             elapsed[self.epoch[begin] != self.epoch[end]] = np.nan
         return elapsed
 
+    def seconds_until(self, position: int | None) -> npt.NDArray[np.float64]:
+        """Seconds from the first event of its server to the event at `position`, as a sample of one.
+
+        Empty for None, and where the server's clock stepped back in between.
+        """
+        if position is None:
+            return np.array([])
+        first = 0 if position <= self.last else self.last + 1
+        elapsed_s = self.elapsed_us(np.array([first]), np.array([position])) / 1e6
+        return elapsed_s[~np.isnan(elapsed_s)]
+
     def _by_endpoint(self, positions: Ints) -> list[Ints]:
         """Part ascending positions by endpoint. Endpoint and position are sorted as one number: no gather follows."""
         keys = self.endpoint[positions].astype(np.int64) << POSITION_BITS

@@ -102,12 +102,28 @@ class CellSummary(BaseModel):
     stuck: int
     double_holds: int | None
     exclusion_violations: int | None
+    fencing_violations: int | None
+    leases_lost: int | None
+    told_before: int | None
+    told_at: int | None
+    told_after: int | None
+    never_told: int | None
+    told_wrongly: int | None
+    repairs: int
+    lost_commits: int
     time_to_first_stale_s: Spread
     overwrite_lag_ms: Spread
     stale_time_ms: Spread
     regression_depth: Spread
     freshness_ms: Spread
     convergence_ms: Spread
+    empty_ms: Spread
+    wedged_ms: Spread
+    torn_ms: Spread
+    torn_versions: Spread
+    takeover_ms: Spread
+    first_exclusion_violation_s: Spread
+    first_fencing_violation_s: Spread
     latency_us: dict[str, Phase]
     throughput: float | None = Field(description="commits per second of load")
     story: list[StoryLine]

@@ -45,7 +45,7 @@ class CellData:
         self.story: list[dict[str, Any]] = []
 
     def expect_faults(self, kinds: Iterable[str]) -> None:
-        """The faults that the scenario names: each is reported, also one that never struck."""
+        """The faults that take part in every trial: each is reported, also one that never struck."""
         for kind in kinds:
             self.faults.setdefault(kind, {"struck": 0, "hit": 0})
 
@@ -121,7 +121,8 @@ def summarise(run: Path) -> dict[str, Any]:
     cells = {key: CellData(*key) for key in order}
     for scenario in suite["scenarios"]:
         for guard in scenario["guards"]:
-            cells[guard, scenario["name"]].expect_faults(fault["kind"] for fault in scenario.get("faults", ()))
+            sure = (fault["kind"] for fault in scenario.get("faults", ()) if fault.get("chance", 1) == 1)
+            cells[guard, scenario["name"]].expect_faults(sure)
     finished = 0
     for folder in trial_folders(run):
         facts = read_facts(folder)

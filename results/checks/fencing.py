@@ -10,9 +10,10 @@ def fencing(trial: Trial) -> Findings:
     """Count the commits accepted at an endpoint with a fence lower than the highest accepted there before.
 
     None where commits carry no fence. It stands beside the verdict: a guard can be safe without fencing.
+    `first_fencing_violation_s`: seconds from the trial's first event to the first one.
     """
     events = trial.events
-    violations, fenced, commits = 0, False, 0
+    violations, fenced, commits, firsts = 0, False, 0, []
     carried = events.fence.max(initial=-1) >= 0
     for at in events.commits_by_endpoint:
         commits += len(at)
@@ -21,8 +22,12 @@ def fencing(trial: Trial) -> Findings:
         fence = events.fence[at]
         highest = np.maximum.accumulate(fence)
         fenced = fenced or bool(highest[-1] >= 0)
-        violations += int(np.count_nonzero((fence[1:] >= 0) & (fence[1:] < highest[:-1])))
-    return Findings({"fencing_violations": violations if fenced or not commits else None})
+        lower = np.flatnonzero((fence[1:] >= 0) & (fence[1:] < highest[:-1])) + 1
+        violations += len(lower)
+        firsts += at[lower[:1]].tolist()
+    first_s = events.seconds_until(min(firsts, default=None))
+    known = violations if fenced or not commits else None
+    return Findings({"fencing_violations": known}, {"first_fencing_violation_s": first_s})
 
 
 PLUGIN = Check("fencing", "commits accepted with a lower fencing number than one before", fencing)

@@ -18,21 +18,23 @@ def holds(trial: Trial) -> Findings:
     `exclusion_violations` counts grants that were given while another, unexpired and unreleased, stood (by the lease
     server's clock). A grant that was deleted by another owner's release, or forgotten by a server that restarted,
     stands: its own owner did not give it back. Both are None where there is no lease; the second also where grants
-    leave no event.
+    leave no event. `first_exclusion_violation_s`: seconds from the trial's first event to the first one.
     """
     if not trial.facts.get("lease"):
         return Findings({"double_holds": None, "exclusion_violations": None})
-    audited = trial.facts["lease"]["audited"]
+    doubled = int(np.count_nonzero(holds_of(trial).doubled))
+    if not trial.facts["lease"]["audited"]:
+        return Findings({"double_holds": doubled, "exclusion_violations": None})
+    violations = _violations(trial)
+    first_s = trial.events.seconds_until(min(violations, default=None))
     return Findings(
-        {
-            "double_holds": int(np.count_nonzero(holds_of(trial).doubled)),
-            "exclusion_violations": _violations(trial) if audited else None,
-        }
+        {"double_holds": doubled, "exclusion_violations": len(violations)},
+        {"first_exclusion_violation_s": first_s},
     )
 
 
-def _violations(trial: Trial) -> int:
-    """Count in store order: a grant that was given back does not stand, whatever a stepping clock says.
+def _violations(trial: Trial) -> list[int]:
+    """The positions of the violating grants, in store order: what was given back does not stand, whatever a clock says.
 
     Most leases are granted, renewed and given back by one owner after the other. Where every event follows so from
     the one before, at most one grant ever stood, and it had expired by the next; only the others are walked.
@@ -54,19 +56,20 @@ def _violations(trial: Trial) -> int:
     return _walk(trial, at[doubtful])
 
 
-def _walk(trial: Trial, at: Ints) -> int:
-    """Count the grants given while another stood, event by event; `at` is sorted by lease, then in store order."""
+def _walk(trial: Trial, at: Ints) -> list[int]:
+    """Find the grants given while another stood, event by event; `at` is sorted by lease, then in store order."""
     events = trial.events
     columns = (events.kind, events.lease, events.token, events.enactor, events.t_us, events.expires_us)
-    rows = zip(*(column[at].tolist() for column in columns), _foreign(events, at).tolist(), strict=True)
+    rows = zip(at.tolist(), *(column[at].tolist() for column in columns), _foreign(events, at).tolist(), strict=True)
     standing: dict[int, dict[int, tuple[int, int]]] = {}
-    count = 0
-    for kind, lease, token, owner, t_us, expires_us, foreign in rows:
+    found = []
+    for position, kind, lease, token, owner, t_us, expires_us, foreign in rows:
         grants = standing.setdefault(lease, {})
         if kind == GRANT:
             for expired in [other for other, (until, _) in grants.items() if until <= t_us]:
                 del grants[expired]
-            count += bool(grants)
+            if grants:
+                found.append(position)
         if kind in (GRANT, RENEW):
             grants[token] = (expires_us, owner)
         elif not foreign:
@@ -74,7 +77,7 @@ def _walk(trial: Trial, at: Ints) -> int:
         else:
             for own in [other for other, (_, holder) in grants.items() if holder == owner]:
                 del grants[own]
-    return count
+    return found
 
 
 def _foreign(events: Events, at: Ints) -> Mask:

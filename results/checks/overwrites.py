@@ -41,14 +41,13 @@ def overwrites(trial: Trial) -> Findings:
         lengths, open_end = _spells(events, since, below)
         spells.append(lengths / 1e3)
         censored += open_end
-    first = np.array([first_stale]) if first_stale < len(events) else np.array([], dtype=np.int64)
     return Findings(
         {"stale_overwrites": stale_count, "below_peak": below_count, "stale_spells_unrepaired": censored},
         {
             "regression_depth": _joined(depth),
             "overwrite_lag_ms": _joined(lag),
             "stale_time_ms": _joined(spells),
-            "time_to_first_stale_s": _joined([events.elapsed_us(np.zeros_like(first), first) / 1e6]),
+            "time_to_first_stale_s": events.seconds_until(first_stale if first_stale < len(events) else None),
         },
     )
 

@@ -41,7 +41,7 @@ def test_an_enactor_that_is_killed_fails_its_trial_and_no_other(tmp_path, start)
     suite = write(tmp_path, guards="mine_monotonic", trials=3, duration_s=0.8)
     run = start("run", suite, "--out", "r", "--seed", 1)
     crew = until(run.crew, "the crew is there")
-    until(lambda: any((tmp_path / "r").glob("trials/0001-*/enactor-1.journal")), "an enactor journals")
+    until(lambda: any((tmp_path / "r").glob("trials/0001-*/c0.enactor-1.journal")), "an enactor journals")
     crew[2].kill()
     code, out, err = run.ended()
     assert code == 5, out + err
@@ -76,7 +76,7 @@ def test_a_server_that_is_killed_fails_its_trial_and_the_next_goes_on_with_anoth
     suite = write(tmp_path, guards="mine_monotonic", trials=3, duration_s=0.8)
     run = start("run", suite, "--out", "r", "--seed", 1)
     until(run.crew, "the crew is there")
-    until(lambda: any((tmp_path / "r").glob("trials/0001-*/enactor-1.journal")), "an enactor journals")
+    until(lambda: any((tmp_path / "r").glob("trials/0001-*/c0.enactor-1.journal")), "an enactor journals")
     first = run.server()
     core = first.cpu_affinity()
     assert len(core) == 1
@@ -130,7 +130,7 @@ def test_what_was_recorded_before_the_harness_was_killed_can_be_read(tmp_path, s
     suite = write(tmp_path, guards="mine_monotonic", trials=9, duration_s=0.4)
     run = start("run", suite, "--out", "r", "--seed", 1)
     until(
-        lambda: any((tmp_path / "r").glob("trials/0002-*/enactor-1.journal")),
+        lambda: any((tmp_path / "r").glob("trials/0002-*/c0.enactor-1.journal")),
         "the second trial is on its way",
     )
     run.family()
@@ -148,7 +148,7 @@ def test_an_interrupted_run_ends_in_order_with_130_after(number, tmp_path, start
     suite = write(tmp_path, guards="mine_monotonic", scenario="paused", trials=9, duration_s=0.4)
     run = start("run", suite, "--out", "r", "--seed", 1)
     until(
-        lambda: any((tmp_path / "r").glob("trials/0002-*/enactor-1.journal")),
+        lambda: any((tmp_path / "r").glob("trials/0002-*/c0.enactor-1.journal")),
         "the second trial is on its way",
     )
     run.family()

@@ -15,7 +15,7 @@ from bench.suite import Suite, load_suite
 from bench.trial import run_trial
 from results.history import read_journal
 from results.journal import Kind, Outcome
-from results.trial import read_trial
+from results.trial import read_trials
 
 
 def tiny(tmp_path: Path, **settings) -> Suite:
@@ -81,12 +81,12 @@ def test_all_processes_begin_at_one_instant(run_one):
 def test_every_process_is_recorded_with_the_cores_that_it_had(run_one):
     facts, folder = run_one()
     processes = {each["name"]: each for each in read(folder / "trial.json")["processes"]}
-    assert set(processes) == {"planner", *facts["enactors"]}
+    assert set(processes) == {"c0.planner", *(f"c0.{name}" for name in facts["enactors"])}
     assert len({each["pid"] for each in processes.values()} - {os.getpid()}) == 4
     placement = place(3)
-    assert processes["planner"]["affinity"] == list(placement.planner)
+    assert processes["c0.planner"]["affinity"] == list(placement.planner)
     for number, cores in enumerate(placement.enactors):
-        assert processes[f"enactor-{number}"]["affinity"] == list(cores)
+        assert processes[f"c0.enactor-{number}"]["affinity"] == list(cores)
 
 
 def test_a_history_that_is_drained_meanwhile_keeps_every_event_and_marks_each_drain(run_one, monkeypatch):
@@ -95,7 +95,7 @@ def test_a_history_that_is_drained_meanwhile_keeps_every_event_and_marks_each_dr
     ever = records.RedisStore.events_ever
     monkeypatch.setattr(records.RedisStore, "events_ever", lambda self: counted.append(ever(self)) or counted[-1])
     _, folder = run_one(duration_s=1.0)
-    read_back = read_trial(folder)
+    (read_back,) = read_trials(folder)
     assert len(read_back.events) == counted[-1] > 100
     drains = rows(folder, Kind.DRAIN)
     assert len(drains) > 0

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.engines.worker import due_times
-from bench.suite import Arrivals, load_suite, narrow, scenario_files, suite_files
+from bench.run import count_trials, plan_trials
+from bench.suite import Arrivals, cells, load_suite, narrow, read_scenario, scenario_files, suite_files
 from leases.definitions import DefinitionError
+from leases.guard import DEFAULT_TTL_MS, presets
+from leases.registry import plugins
 
 GUARD = '[guard.mine]\nabout = "a"\ndecide = { check = "never" }\ncommit = "monotonic"\n'
 SCENARIO = '[scenario.s]\nabout = "a"\n'
@@ -73,6 +76,17 @@ REFUSED = {
         suite('[guard.mine]\nabout = "a"\ndecide = { check = "never" }\ncommit = "fenced"'),
         ["guard.mine", "add an exclude table"],
     ),
+    "another word than all": (suite(guards='"every"'), ["guards", "list"]),
+    "a lease of a scenario that hardly lives": (suite(SCENARIO + "ttl_ms = 49"), ["scenario.s.ttl_ms", "50"]),
+    "a scenario without guards": (suite(SCENARIO + "guards = []"), ["scenario.s.guards", "at least 1"]),
+    "an unknown guard of a scenario": (
+        'scenarios = ["s"]\n' + SCENARIO + 'guards = ["monotonik"]',
+        ["scenario.s.guards", "monotonik", "did you mean monotonic"],
+    ),
+    "a chance that is none": (
+        suite(FAULT + 'kind = "slow"\nenactors = [0]\nmedian_ms = 2\nchance = 0.0'),
+        ["faults.0.chance", "greater than 0"],
+    ),
     "a name that no key could bear": (suite('[guard."My Guard"]\nabout = "a"'), ["guard.'My Guard'.name"]),
 }
 
@@ -123,6 +137,155 @@ def test_guards_and_scenarios_of_the_suites_own_are_found_beside_the_presets(tmp
     narrowed = narrow(loaded, guards=["compare_and_set", "mine_open", "mine_open"], trials=4, duration_s=0.5)
     assert [guard.name for guard in narrowed.guards] == ["compare_and_set", "mine_open"]
     assert (narrowed.trials, narrowed.duration_s) == (4, 0.5)
+
+
+def loaded(tmp_path: Path, text: str):
+    path = tmp_path / "tiny.toml"
+    path.write_text(text)
+    return load_suite(str(path))
+
+
+def pairs(suite) -> list[tuple[str, str]]:
+    return [(guard.name, scenario.name) for guard, scenario in cells(suite)]
+
+
+OWN = 'guards = ["mine", "compare_and_set"]'
+
+
+def test_without_guards_each_scenario_is_run_with_its_own(tmp_path):
+    made = loaded(tmp_path, f'trials = 2\nscenarios = ["clock_skew", "s"]\n{GUARD}{SCENARIO}{OWN}')
+    of_clock_skew = read_scenario("clock_skew").guards
+    expected = [*((guard, "clock_skew") for guard in of_clock_skew), ("mine", "s"), ("compare_and_set", "s")]
+    assert pairs(made) == expected
+    assert [guard.name for guard in made.guards] == [*of_clock_skew, "mine", "compare_and_set"]
+    assert count_trials(made) == len(plan_trials(made, 1)) == 2 * len(expected)
+    assert made.skipped == []
+
+
+def test_guards_of_the_suite_are_run_under_each_scenario_whatever_its_own(tmp_path):
+    made = loaded(tmp_path, suite(f"{GUARD}{SCENARIO}{OWN}", '["monotonic", "mine"]', '["clock_skew", "s"]'))
+    assert pairs(made) == [(guard, scenario) for scenario in ("clock_skew", "s") for guard in ("monotonic", "mine")]
+
+
+def test_a_scenario_is_a_suite_of_its_own_guards():
+    made = load_suite("clock_skew")
+    assert pairs(made) == [(guard, "clock_skew") for guard in read_scenario("clock_skew").guards]
+
+
+def test_all_is_every_guard_and_every_scenario_those_of_the_suite_too(tmp_path):
+    made = loaded(tmp_path, suite(GUARD + SCENARIO, '"all"', '"all"'))
+    guards, scenarios = [*presets(), "mine"], [*scenario_files(), "s"]
+    skipped = {(skip.guard, skip.scenario) for skip in made.skipped}
+    assert skipped
+    expected = [(guard, scenario) for scenario in scenarios for guard in guards]
+    assert pairs(made) == [pair for pair in expected if pair not in skipped]
+
+
+def test_every_scenario_of_ours_runs_with_the_guards_that_it_names_here(monkeypatch):
+    for fault in plugins("bench.faults").values():
+        monkeypatch.setattr(fault, "available", lambda: None)
+    for name in scenario_files():
+        assert load_suite(name).skipped == [], name
+
+
+def test_a_scenario_may_set_the_time_to_live_of_every_lease(tmp_path):
+    own = MANAGED % '"redis", ttl_ms = 900'
+    scenarios = f'[scenario.long]\nabout = "a"\nttl_ms = 250\n{SCENARIO}'
+    made = loaded(tmp_path, suite(own + scenarios, '["mine", "redis_lock", "monotonic"]', '["long", "s"]'))
+    found = {(plan.guard.name, plan.scenario.name): plan.ttl_ms for plan in plan_trials(made, 1)}
+    assert found == {
+        **{(guard, "long"): 250 for guard in ("mine", "redis_lock", "monotonic")},
+        ("mine", "s"): 900,
+        ("redis_lock", "s"): DEFAULT_TTL_MS,
+        ("monotonic", "s"): DEFAULT_TTL_MS,
+    }
+
+
+LOSES_LEASES = SCENARIO + '[[scenario.s.faults]]\nkind = "flush"\n'
+
+
+def test_a_guard_that_a_fault_refuses_is_skipped_with_the_reason_and_the_others_run(tmp_path):
+    made = loaded(tmp_path, suite(LOSES_LEASES, '["txt_lock", "monotonic"]', '["steady", "s"]'))
+    assert pairs(made) == [("txt_lock", "steady"), ("monotonic", "steady"), ("monotonic", "s")]
+    (skip,) = made.skipped
+    assert (skip.guard, skip.scenario) == ("txt_lock", "s")
+    assert skip.reason.startswith("the fault flush: ")
+    assert "one server" in skip.reason
+
+
+def test_a_scenario_whose_every_guard_is_refused_is_left_out_and_its_guards_are_told(tmp_path):
+    made = loaded(tmp_path, suite(LOSES_LEASES, '["txt_lock"]', '["steady", "s"]'))
+    assert pairs(made) == [("txt_lock", "steady")]
+    assert [(skip.guard, skip.scenario) for skip in made.skipped] == [("txt_lock", "s")]
+
+
+def test_what_was_skipped_is_still_told_when_the_command_line_narrows_the_suite(tmp_path):
+    made = loaded(tmp_path, suite(LOSES_LEASES, '["txt_lock", "txt_lock_safe_clean", "monotonic"]', '["steady", "s"]'))
+    told = [("txt_lock", "s"), ("txt_lock_safe_clean", "s")]
+
+    def skips(**options):
+        return [(skip.guard, skip.scenario) for skip in narrow(made, **options).skipped]
+
+    assert skips() == told
+    assert skips(trials=2, duration_s=1.0) == told
+    assert skips(scenarios=["s"]) == told
+    assert skips(scenarios=["steady"]) == []
+    assert skips(guards=["txt_lock", "monotonic"]) == told[:1]
+    assert skips(guards=["monotonic"]) == []
+
+
+def test_if_nothing_remains_it_is_one_line_and_2(tmp_path):
+    text = suite(LOSES_LEASES, '["txt_lock"]', '["s"]')
+    with pytest.raises(DefinitionError, match=r"tiny.toml: txt_lock can't be run under s: the fault flush: .*one server"):
+        loaded(tmp_path, text)
+    for words in (["tiny.toml"], ["lease_flush", "--guard", "txt_lock"]):
+        ran = leasebench("run", *words, cwd=tmp_path)
+        assert ran.returncode == 2
+        assert len(ran.stderr.splitlines()) == 1, ran.stderr
+        assert "txt_lock can't be run under" in ran.stderr
+        assert not (tmp_path / "runs").exists()
+
+
+def two_faults(first: str) -> str:
+    """A scenario with a skew (to be made unavailable) and a slow enactor."""
+    return (
+        f'{SCENARIO}[[scenario.s.faults]]\nkind = "skew"\nenactors = [0]\nms = 5\n{first}\n'
+        '[[scenario.s.faults]]\nkind = "slow"\nenactors = [0]\nmedian_ms = 2\n'
+    )
+
+
+@pytest.fixture
+def no_skew(monkeypatch):
+    monkeypatch.setattr(plugins("bench.faults")["skew"], "available", lambda: "not on this machine: get another")
+
+
+def test_an_optional_fault_that_is_not_available_takes_no_part(tmp_path, no_skew):
+    made = loaded(tmp_path, suite(two_faults("optional = true"), scenarios='["s"]'))
+    assert made.skipped == []
+    for seed in range(5):
+        (plan,) = plan_trials(made, seed)
+        skew, slow = plan.strikes
+        assert skew is None
+        assert slow is not None
+        assert len(plan.scenario.faults) == 2, "numbers of faults stay those of the scenario"
+
+
+def test_a_fault_that_is_needed_and_not_available_skips_its_scenario_with_what_is_missing(tmp_path, no_skew):
+    made = loaded(tmp_path, suite(two_faults(""), '["monotonic", "redis_lock"]', '["steady", "s"]'))
+    assert pairs(made) == [("monotonic", "steady"), ("redis_lock", "steady")]
+    reason = "the fault skew is not available: not on this machine: get another"
+    assert [(skip.guard, skip.scenario, skip.reason) for skip in made.skipped] == [
+        ("monotonic", "s", reason),
+        ("redis_lock", "s", reason),
+    ]
+    with pytest.raises(DefinitionError, match="monotonic can't be run under s: the fault skew is not available"):
+        loaded(tmp_path, suite(two_faults(""), scenarios='["s"]'))
+
+
+def test_what_is_available_takes_part_optional_or_not(tmp_path):
+    for word in ("optional = true", ""):
+        (plan,) = plan_trials(loaded(tmp_path, suite(two_faults(word), scenarios='["s"]')), 1)
+        assert None not in plan.strikes
 
 
 @pytest.mark.parametrize(

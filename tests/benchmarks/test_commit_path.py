@@ -7,7 +7,7 @@ import hiredis
 import multiprocess
 import pytest
 
-from bench.engines.executor import ProcessSpec
+from bench.engines.executor import ProcessSpec, Role
 from bench.engines.worker import Worker
 from bench.suite import Load
 from enactors.operations import Commit, CommitRule, Done
@@ -20,8 +20,9 @@ ROUNDS = {"rounds": 20, "iterations": 500, "warmup_rounds": 2}
 def worker(store, pinned_server, tmp_path):
     """An enactor's worker as a trial has it: every operation timed, journalled and counted."""
     spec = ProcessSpec(
-        "enactor-0", pinned_server.url, store.keys, store._cell, presets()["monotonic"], Load(), (), 1,
-        tmp_path / "j.journal", (), 1.0, 0,
+        role=Role.ENACTOR, name="enactor-0", url=pinned_server.url, lease_url=pinned_server.url, keys=store.keys,
+        cell=store._cell, guard=presets()["monotonic"], ttl_ms=100, load=Load(), strikes=(), seed=1, folder=tmp_path,
+        cpus=(),
     )  # fmt: skip
     control, theirs = multiprocess.Pipe()
     enactor = Worker(spec, theirs)

@@ -47,12 +47,12 @@ class TestDefaults:
         assert lease.wait.value().timeout_ms == 2_000
 
     def test_clean_is_expected_where_nothing_is_said(self):
-        assert guard().expected("steady") == [Verdict.CLEAN]
+        assert guard().expected("steady", "none") == [Verdict.CLEAN]
 
     def test_a_scenarios_own_expectation_comes_before_the_default(self):
         mine = guard(expect={"default": ["stale"], "steady": ["clean", "unproven"]})
-        assert mine.expected("steady") == [Verdict.CLEAN, Verdict.UNPROVEN]
-        assert mine.expected("burst") == [Verdict.STALE]
+        assert mine.expected("steady", "none") == [Verdict.CLEAN, Verdict.UNPROVEN]
+        assert mine.expected("burst", "none") == [Verdict.STALE]
 
     @pytest.mark.parametrize(
         ("clean", "checks"),

@@ -40,7 +40,7 @@ def test_presets_stand_in_the_order_of_the_file():
 
 @pytest.mark.parametrize("name", ["last_writer_wins", "one_time_check", "txt_lock", "fenced_by_lock_order"])
 def test_a_guard_that_decides_before_its_lease_is_expected_to_be_stale(name):
-    assert PRESETS[name].expected("pause_before_commit") == [Verdict.STALE]
+    assert PRESETS[name].expected("pause_before_commit", "timing") == [Verdict.STALE]
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,5 @@ def test_a_guard_that_decides_before_its_lease_is_expected_to_be_stale(name):
     ["fence_registered", "optimistic_watch", "compare_and_set", "monotonic", "monotonic_safe_clean"],
 )
 def test_a_guard_that_the_store_enforces_is_expected_to_hold_under_a_pause(name):
-    assert PRESETS[name].expected("pause_before_commit") == [Verdict.CLEAN]
+    assert PRESETS[name].expected("pause_before_commit", "timing") == [Verdict.CLEAN]
     assert Verdict.STALE not in {verdict for verdicts in PRESETS[name].expect.values() for verdict in verdicts}

@@ -32,6 +32,7 @@ name = "loose"
 name = "tight"
 [[scenarios]]
 name = "steady"
+guards = ["loose", "tight"]
 """
 HARMS = ("stale_overwrites", "dangling", "wedged", "stuck")
 
@@ -125,11 +126,11 @@ def write_trial(run, number, guard, outcome, **facts):
     names = {"number": number, "guard": guard}
     (folder / "trial.json").write_text(json.dumps(FACTS | names | {"min_races": 2} | facts))
     dicts = history(outcome)
-    with HistoryWriter(folder / "history.parquet", "cell", "node") as writer:
-        writer.append([line_of(one) for one in dicts])
+    with HistoryWriter(folder / "history.parquet") as writer:
+        writer.append([line_of(one) for one in dicts], "c0", "n0")
     journals = []
     for process in ("planner", *ENACTORS):
-        journals.append(folder / f"{process}.journal")
+        journals.append(folder / f"c0.{process}.journal")
         journal = Journal(journals[-1])
         for one in dicts:
             if one["enactor"] == process:
@@ -229,10 +230,10 @@ class TestSummary:
         path = edit_facts(run, 1, status="running", history=False)
         (path.parent / "history.parquet").unlink()
         (path.parent / "journal.parquet").unlink()
-        journal = Journal(path.parent / "enactor-0.journal")
+        journal = Journal(path.parent / "c0.enactor-0.journal")
         for number in range(3):
             journal.begin(Kind.COMMIT, 1, 0, number, 1, 0, 0)
-        (path.parent / "enactor-1.journal").write_bytes(b"cut before its header was written")
+        (path.parent / "c0.enactor-1.journal").write_bytes(b"cut before its header was written")
         summary = summarise(run)
         journal_lines = list(unfinished(run))
         journal.close()
@@ -256,8 +257,8 @@ class TestSummary:
 
     def test_a_history_that_breaks_an_assumption_fails_its_cell(self, run):
         path = edit_facts(run, 1).parent / "history.parquet"
-        with HistoryWriter(path, "cell", "node") as writer:
-            writer.append([line_of(one) for one in history("stale")[1:]])
+        with HistoryWriter(path) as writer:
+            writer.append([line_of(one) for one in history("stale")[1:]], "c0", "n0")
         tight = summarise(run)["cells"][1]
         assert tight["verdict"] == "failed"
         assert "published" in tight["failures"][0]

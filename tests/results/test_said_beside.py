@@ -1,0 +1,239 @@
+"""What is said beside the figures: controls, remarks, and the harm that was seen; of small cells made by hand."""
+
+import shlex
+
+import pytest
+from rich.console import Console
+
+from results.controls import ControlResult, judge_controls, sentence
+from results.harm_table import ALWAYS_SEEN, COLUMNS, harm_tables
+from results.remarks import MOST_TRIALS, remarks
+from results.schema import CellSummary, Spread
+
+
+def nothing_seen():
+    return {"p50": None, "p99": None, "max": None, "n": 0}
+
+
+def seen(*values):
+    ordered = sorted(values)
+    return {"p50": ordered[len(ordered) // 2], "p99": ordered[-1], "max": ordered[-1], "n": len(ordered)}
+
+
+def cell(guard="redis_lock", scenario="steady", **figures):
+    """A cell in which nothing happened but `figures`."""
+    blank = {
+        "guard": guard,
+        "scenario": scenario,
+        "trials": 1,
+        "failures": [],
+        "faults": {},
+        "verdict": "clean",
+        "expected": ["clean"],
+        "as_expected": True,
+        "raced_applications": 80,
+        "races_missing": 0,
+        "time_to_first_stale_s": nothing_seen(),
+    }
+    return blank | figures
+
+
+def summary(*cells, **more):
+    return {"suite": "tiny", "cells": list(cells), "controls": [], "skipped": []} | more
+
+
+def said(*cells, **more):
+    return list(remarks(summary(*cells, **more)))
+
+
+class TestRemarks:
+    def test_of_a_run_in_which_all_went_well_nothing_is_said(self):
+        assert said(cell(), cell("monotonic")) == []
+        assert said() == []
+
+    def test_each_failure_of_a_cell_is_told_and_not_that_it_was_unexpected_too(self):
+        failed = cell(verdict="failed", as_expected=False, failures=["trial 1: a died", "trial 3: b died"])
+        assert said(failed) == [
+            "failed: redis_lock under steady: trial 1: a died",
+            "failed: redis_lock under steady: trial 3: b died",
+        ]
+
+    def test_a_verdict_that_was_not_expected_is_told_with_what_was(self):
+        stale = cell(verdict="stale", as_expected=False, expected=["clean", "unproven"])
+        assert said(stale) == ["! redis_lock under steady is stale, expected clean or unproven"]
+
+    @pytest.mark.parametrize(
+        ("trials", "raced", "missing", "asked"),
+        [
+            (1, 20, 40, 4),  # 60 of 20 a trial, and a fifth more: 3.6
+            (3, 30, 1, 4),
+            (1, 0, 59, 10),  # nothing is known of the rate
+            (7, 0, 59, 70),
+            (1, 1, 1_000_000, MOST_TRIALS),
+        ],
+    )
+    def test_what_is_unproven_is_told_with_the_command_that_proves_it(self, trials, raced, missing, asked):
+        one = cell(verdict="unproven", trials=trials, raced_applications=raced, races_missing=missing)
+        (line,) = said(one | {"expected": ["clean", "unproven"]})
+        told, _, command = line.rpartition(": ")
+        assert told == f"unproven: redis_lock under steady saw {raced} raced applications, {missing} more are needed"
+        assert shlex.split(command) == [
+            *("leasebench", "run", "tiny", "--guard", "redis_lock", "--scenario", "steady"),
+            *("--trials", str(asked)),
+        ]
+
+    def test_a_fault_that_never_struck_and_one_that_missed_are_told_apart(self):
+        faults = {
+            "pause": {"struck": 0, "hit": 0},
+            "restart": {"struck": 4, "hit": 0},
+            "slow": {"struck": 9, "hit": 1},
+        }
+        assert said(cell(faults=faults)) == [
+            "no hit: the fault pause never struck redis_lock under steady",
+            "no hit: the fault restart struck redis_lock under steady 4 times and missed its window",
+        ]
+
+    def test_what_was_skipped_is_told_with_its_reason(self):
+        skip = {"guard": "txt_lock", "scenario": "failover", "reason": "the fault failover: one server"}
+        assert said(skipped=[skip]) == ["skipped: txt_lock under failover: the fault failover: one server"]
+
+    def test_the_gravest_comes_first(self):
+        kinds = [
+            line.partition(":")[0].partition(" ")[0]
+            for line in said(
+                cell("a", faults={"pause": {"struck": 0, "hit": 0}}),
+                cell("b", verdict="unproven", races_missing=3),
+                cell("c", verdict="stale", as_expected=False),
+                cell("d", verdict="failed", as_expected=False, failures=["trial 1: why"]),
+                controls=[result()],
+                skipped=[{"guard": "e", "scenario": "s", "reason": "r"}],
+            )
+        ]
+        assert kinds == ["failed", "!", "control", "unproven", "no", "skipped"]
+
+
+CONTROL = {
+    "name": "broken_cas",
+    "control": {"twin": "compare_and_set", "scenario": "steady", "metric": "stale_overwrites"},
+}
+
+
+def result(**changes):
+    """One control's result, as `judge_controls` gives it."""
+    (one,) = judged(own={"stale_overwrites": 3}, twin={"stale_overwrites": 0})
+    return one | changes
+
+
+def judged(own=None, twin=None, guard=CONTROL):
+    """The control's result when its cell and its twin's hold these figures; None for no such cell."""
+    cells = [cell("bystander", stale_overwrites=7)]
+    if own is not None:
+        cells.append(cell("broken_cas", **own))
+    if twin is not None:
+        cells.append(cell("compare_and_set", **twin))
+    return judge_controls([{"name": "bystander"}, guard], cells)
+
+
+class TestControls:
+    @pytest.mark.parametrize(
+        ("own", "twin", "caught"),
+        [
+            (3, 0, True),
+            (0, 0, False),
+            (3, 1, False),
+            (0, 2, False),
+            (None, 0, False),
+            (3, None, False),
+        ],
+    )
+    def test_a_control_is_caught_if_its_metric_saw_it_and_not_its_twin(self, own, twin, caught):
+        (one,) = judged({"stale_overwrites": own}, {"stale_overwrites": twin})
+        assert (one["control"], one["twin"], one["scenario"]) == ("broken_cas", "compare_and_set", "steady")
+        assert (one["metric"], one["seen"], one["twin_seen"]) == ("stale_overwrites", own, twin)
+        assert one["caught"] is caught
+        ControlResult.model_validate(one)
+
+    def test_a_metric_that_nobody_counted_catches_nothing(self):
+        (one,) = judged({}, {})
+        assert (one["seen"], one["twin_seen"], one["caught"]) == (None, None, False)
+
+    def test_a_control_whose_cell_or_twin_is_not_in_the_run_is_left_out(self):
+        assert judged(own={"stale_overwrites": 3}) == []
+        assert judged(twin={"stale_overwrites": 0}) == []
+        elsewhere = CONTROL | {"control": CONTROL["control"] | {"scenario": "burst"}}
+        assert judged({"stale_overwrites": 3}, {"stale_overwrites": 0}, elsewhere) == []
+
+    def test_guards_that_are_no_controls_are_not_judged(self):
+        assert judge_controls([{"name": "broken_cas"}], [cell("broken_cas", stale_overwrites=3)]) == []
+        assert judge_controls([], []) == []
+
+    def test_when_it_was_caught_is_the_latest_first_time_of_its_trials(self):
+        (one,) = judged({"stale_overwrites": 3, "time_to_first_stale_s": seen(0.5, 1.25)}, {"stale_overwrites": 0})
+        assert one["first_s"] == 1.25
+        (none,) = judged({"stale_overwrites": 0}, {"stale_overwrites": 0})
+        assert none["first_s"] is None
+
+    def test_the_sentence_says_what_became_of_it(self):
+        text = sentence(result())
+        assert text.startswith("control broken_cas under steady: caught (stale_overwrites 3, its twin compare_and_set 0")
+        missed = sentence(result(caught=False, seen=None, first_s=None))
+        assert missed == (
+            "control broken_cas under steady: NOT CAUGHT (stale_overwrites unknown, its twin compare_and_set 0)"
+        )
+
+
+def shown(*cells):
+    """The lines of each table that is shown."""
+    texts = []
+    for table in harm_tables(summary(*cells)):
+        console = Console(width=200, color_system=None)
+        with console.capture() as capture:
+            console.print(table)
+        texts.append(capture.get().splitlines())
+    return texts
+
+
+class TestHarm:
+    def test_where_nothing_was_seen_nothing_is_shown(self):
+        quiet = cell(dangling=0, leases_lost=0, double_holds=None, empty_ms=nothing_seen())
+        assert shown(cell(), quiet) == []
+
+    def test_a_table_shows_what_was_seen_of_any_guard_and_nothing_else(self):
+        (lines,) = shown(
+            cell("txt_lock", dangling=1_234, empty_ms=seen(300.4, 1_500.6), double_holds=0),
+            cell("monotonic", dangling=0, empty_ms=nothing_seen(), double_holds=None),
+        )
+        assert lines[0].startswith("steady: endpoints")
+        assert [line.split() for line in lines if line.startswith(("txt_lock", "monotonic"))] == [
+            ["txt_lock", "1,234", "1,501"],
+            ["monotonic", "0", "-"],
+        ]
+        assert not any("holds" in line for line in lines)
+
+    def test_each_scenario_with_harm_has_a_table_in_the_runs_order(self):
+        tables = shown(
+            cell(scenario="incident", wedged=1), cell(scenario="steady"), cell(scenario="failover", lost_commits=2)
+        )
+        assert [lines[0].split(":")[0] for lines in tables] == ["incident", "failover"]
+
+    def test_a_rollout_that_was_torn_for_a_moment_is_shown_only_beside_something_else(self):
+        torn = {"torn_ms": seen(2.0), "torn_versions": seen(2)}
+        assert shown(cell(**torn)) == []
+        (about_it,) = shown(cell(scenario="torn_rollout", **torn))
+        assert about_it[-1].split() == ["redis_lock", "2", "2"]
+        (beside,) = shown(cell(repairs=3, **torn))
+        assert beside[-1].split() == ["redis_lock", "3", "2", "2"]
+
+    def test_a_name_with_brackets_is_shown_as_it_is(self):
+        (lines,) = shown(cell("[red]odd", scenario="[b]s", dangling=1))
+        assert lines[0].startswith("[b]s")
+        assert lines[-1].startswith("[red]odd")
+
+    def test_every_column_is_a_figure_of_the_schema_of_its_kind(self):
+        fields = CellSummary.model_fields
+        assert set(COLUMNS) <= set(fields)
+        assert set(COLUMNS) >= ALWAYS_SEEN
+        for name, (_, show) in COLUMNS.items():
+            figure = seen(7.0) if fields[name].annotation is Spread else 7
+            assert show(cell(**{name: figure})) == "7"
+            assert show(cell()) == "-"
