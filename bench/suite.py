@@ -67,8 +67,8 @@ class Load(Definition):
 class Scenario(Definition):
     """Load and faults, and the guards that are run under it: those that tell most about it, if a suite names none.
 
-    `ttl_ms` sets the time to live of every guard's leases. `trouble` is what guards state their expectations by: `none`,
-    `timing` (a process or a message is late or lost), `lease_server` or `store` (the server itself misbehaves).
+    `ttl_ms` sets the time to live of every guard's leases. `trouble` is what guards state their expectations by:
+    `none`, `timing` (a process or a message is late or lost), `lease_server` or `store` (that server misbehaves).
     """
 
     name: str = Field(pattern=NAME_PATTERN)
@@ -201,7 +201,13 @@ def narrow(
         changes["trials"] = trials
     if duration_s is not None:
         changes["duration_s"] = duration_s
-    return _fitted(suite.model_copy(update=changes), chosen, known, suite.name)
+    narrowed = _fitted(suite.model_copy(update=changes), chosen, known, suite.name)
+    before = [
+        skip
+        for skip in suite.skipped
+        if (not guards or skip.guard in guards) and (not scenarios or skip.scenario in scenarios)
+    ]
+    return narrowed.model_copy(update={"skipped": [*before, *(s for s in narrowed.skipped if s not in before)]})
 
 
 def _resolve(name: str, table: dict[str, Any], place: str) -> Suite:

@@ -109,6 +109,8 @@ class Started:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # Tests that run in the background of a shell ignore Ctrl-C, and whatever they start would too.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.seen: set[psutil.Process] = set()
 

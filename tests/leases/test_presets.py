@@ -9,6 +9,7 @@ from leases.guard import PRESETS_FILE, Guard, parse_guards, presets
 from leases.verdict import Verdict
 
 PRESETS = presets()
+SCENARIOS = {path.stem for path in (PRESETS_FILE.parent.parent / "bench" / "scenarios").glob("*.toml")}
 
 
 @pytest.mark.parametrize("guard", PRESETS.values(), ids=list(PRESETS))
@@ -22,9 +23,16 @@ class TestEveryPreset:
         assert "default" in guard.expect
         assert all(guard.expect.values())
 
-    def test_expects_clean_or_says_how_it_fails_but_never_a_failed_trial(self, guard: Guard):
-        expected = {verdict for verdicts in guard.expect.values() for verdict in verdicts}
-        assert expected <= {Verdict.CLEAN, Verdict.UNPROVEN, Verdict.STALE}
+    def test_never_expects_a_failed_trial_and_other_harm_only_where_a_server_forgets(self, guard: Guard):
+        for where, verdicts in guard.expect.items():
+            expected = set(verdicts)
+            if where not in ("lease_server", "store"):
+                assert expected <= {Verdict.CLEAN, Verdict.UNPROVEN, Verdict.STALE}
+            assert Verdict.FAILED not in expected
+
+    def test_names_scenarios_that_there_are(self, guard: Guard):
+        known = {"default", "none", "timing", "lease_server", "store", *SCENARIOS}
+        assert set(guard.expect) <= known
 
     def test_means_the_same_when_it_is_written_out_and_read_again(self, guard: Guard):
         written = guard.model_dump(mode="json", exclude={"name"}, exclude_none=True)
@@ -49,4 +57,13 @@ def test_a_guard_that_decides_before_its_lease_is_expected_to_be_stale(name):
 )
 def test_a_guard_that_the_store_enforces_is_expected_to_hold_under_a_pause(name):
     assert PRESETS[name].expected("pause_before_commit", "timing") == [Verdict.CLEAN]
-    assert Verdict.STALE not in {verdict for verdicts in PRESETS[name].expect.values() for verdict in verdicts}
+    expected = {where: verdicts for where, verdicts in PRESETS[name].expect.items() if where != "lease_server"}
+    assert Verdict.STALE not in {verdict for verdicts in expected.values() for verdict in verdicts}
+
+
+def test_fencing_suffers_when_a_lease_server_forgets_and_a_version_check_does_not():
+    harm = {Verdict.STALE, Verdict.STUCK}
+    suffering = {name for name, guard in PRESETS.items() if harm & set(guard.expected("failover", "lease_server"))}
+    without_lease = {name for name, guard in PRESETS.items() if guard.exclude is None}
+    assert not suffering & {"monotonic", "monotonic_safe_clean", "compare_and_set", "optimistic_watch"}
+    assert {"fenced_at_write", "fence_registered"} <= suffering - without_lease
