@@ -23,7 +23,7 @@ from enactors.operations import (
     Work,
 )
 
-SKIP_AT_MOST = 4
+AMONG = 4
 """Which of the first so many matching operations of an application is struck is drawn."""
 
 
@@ -68,7 +68,7 @@ def step_of(operation: Operation) -> Step | None:
 class Trigger:
     """Fires at one side (`before`, `after`) of one occurrence of `step`, in every `every`-th application.
 
-    Which occurrence is drawn for each application. A renewal and a clean-up are no part of an application: there every
+    Which occurrence is drawn for each application, from as many as the one before had. A renewal and a clean-up are no part of an application: there every
     `every`-th occurrence is struck, with as much drawn on top.
     """
 
@@ -76,6 +76,8 @@ class Trigger:
         self._side, self._step, self._every, self._rng = side, step, every, rng
         self._by_application = step not in (Step.RENEW, Step.LIST, Step.DELETE)
         self._applications = rng.randrange(every) if self._by_application else 0
+        self._among = AMONG
+        self._seen = 0
         self._skip = self._draw()
         self._fired = False
 
@@ -85,9 +87,13 @@ class Trigger:
             return False
         if isinstance(operation, Finish) and self._by_application:
             self._applications += 1
+            self._among, self._seen = min(max(self._seen, 1), AMONG), 0
             self._skip, self._fired = self._draw(), False
             return False
-        if self._fired or step_of(operation) is not self._step or self._applications % self._every:
+        if step_of(operation) is not self._step:
+            return False
+        self._seen += 1
+        if self._fired or self._applications % self._every:
             return False
         if self._skip:
             self._skip -= 1
@@ -100,5 +106,5 @@ class Trigger:
 
     def _draw(self) -> int:
         if self._by_application:
-            return self._rng.randrange(SKIP_AT_MOST)
+            return self._rng.randrange(self._among)
         return self._every - 1 + self._rng.randrange(self._every)

@@ -105,6 +105,8 @@ class Live:
     COMMITS = 40
     STALE = 48
     RACED_APPLICATIONS = 56
+    CHECKS = 64
+    """How many checks there were, and in the low 16 bits the endpoint's number of the last one."""
 
 
 class JournalFull(RuntimeError):

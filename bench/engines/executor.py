@@ -237,7 +237,7 @@ class Executor:
         kind = {Pause: Kind.PAUSE, Delay: Kind.DELAY}.get(type(action), Kind.FAULT)
         self.journal.begin(kind, start, 0, number, 0, 0, NO_ENDPOINT)
         if isinstance(action, Pause):
-            self._line.say("paused", action.ms)
+            self._line.say("paused", action.ms, self.numbers.get(action.until_checked or ""))
             # To this thread: it stops on return from the call, and the whole process with it.
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
             self._line.say("resumed")

@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self
 import multiprocess
 import multiprocess.forkserver
 import multiprocess.resource_tracker
+import multiprocess.util
 import psutil
 
 from bench.engines.executor import ProcessSpec, Role
@@ -32,6 +33,7 @@ STOP_GRACE_S = 5.0
 CONTINUE_AGAIN_S = 0.05
 """A SIGCONT that overtook its SIGSTOP is lost: it is sent again until the process says that it goes on."""
 WATCH_EVERY_S = 0.02
+LOOK_FOR_SUCCESSOR_S = 0.002
 MAX_LIVES = 256
 """How many processes may have one place, one after the other; their attempt numbers have room for that many."""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -96,6 +98,9 @@ class Member:
         self.view: LiveView | None = None
         self.ready = self.done = self.ended = False
         self.continue_at: float | None = None
+        self.wakes_on: int | None = None
+        """The endpoint whose next check by another enactor ends its pause."""
+        self.checks_before: list[int] = []
         self.held = False
         """Stopped from outside, until it is resumed."""
         self.dies = False
@@ -248,6 +253,8 @@ class Crew:
         pauses = [member.continue_at for member in self._members if not member.held]
         births = [member.born_again_at for member in self._members]
         due = [instant - now for instant in (*pauses, *births) if instant is not None]
+        if any(member.wakes_on is not None for member in self._members):
+            within_s = min(within_s, LOOK_FOR_SUCCESSOR_S)
         living = [member for member in self._members if not member.done and member.born_again_at is None]
         sources: dict[Any, Member] = {member.control: member for member in living}
         sources |= {member.process.sentinel: member for member in living}
@@ -285,6 +292,8 @@ class Crew:
             # A pause is counted from the moment that the kernel shows the process as stopped.
             if self._stands_still(member):
                 member.continue_at = time.monotonic() + news[1] / 1000
+                member.wakes_on = news[2]
+                member.checks_before = self._checks_beside(member)
         elif news[0] == "resumed":
             member.continue_at = None
         elif news[0] == "done":
@@ -326,13 +335,25 @@ class Crew:
                 with undisturbed():
                     self._members[place] = Member(self._context, replace(member.spec, life=member.spec.life + 1))
 
+    def _checks_beside(self, member: Member) -> list[int]:
+        """What the other enactors of its cell show of their checks."""
+        cell = member.spec.cell
+        beside = (other for other in self._of(Role.ENACTOR) if other is not member and other.spec.cell == cell)
+        return [other.show(Live.CHECKS) for other in beside]
+
+    def _successor_has_checked(self, member: Member) -> bool:
+        pairs = zip(member.checks_before, self._checks_beside(member), strict=True)
+        return any(now != before and now & 0xFFFF == member.wakes_on for before, now in pairs)
+
     def _continue_those_due(self) -> None:
         now = time.monotonic()
         for member in self._members:
+            if member.wakes_on is not None and member.continue_at is not None and self._successor_has_checked(member):
+                member.wakes_on, member.continue_at = None, now
             if member.continue_at is not None and now >= member.continue_at and not member.held:
                 with suppress(psutil.NoSuchProcess):  # its end is heard of elsewhere
                     member.handle.resume()
-                member.continue_at = now + CONTINUE_AGAIN_S
+                member.wakes_on, member.continue_at = None, now + CONTINUE_AGAIN_S
 
     def _end(self) -> None:
         for member in self._members:
@@ -354,6 +375,7 @@ def running_forkserver() -> Any:
     """The same context, with its server running: Ctrl-C goes to the whole process group, and is not for it."""
     context = forkserver()
     multiprocess.resource_tracker.ensure_running()
+    reaper().watch_directory(multiprocess.util.get_temp_dir())  # where the server's socket stands
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         multiprocess.forkserver.ensure_running()

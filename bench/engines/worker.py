@@ -114,15 +114,15 @@ class Worker(Executor):
         self._start_ns = 0
         self._due = due_times(spec.load.planner, Random(spec.seed + 1))
         self._plan_since_ns = 0
-        self._raced_version = 0
+        self._raced_version = self._checks = 0
         self._live = dict.fromkeys((Live.COMMITS, Live.STALE, Live.RACED_APPLICATIONS), 0)
         self._stopping = self._calm = False
         self._renewer = Renewer(spec, line) if spec.role is Role.ENACTOR and spec.guard.renewed else None
         self.steps |= {
             AwaitPlan: (Kind.DISCOVER, self._await_plan),
             AcquireLease: (Kind.ACQUIRE, self._acquire),
-            ReadEndpoint: (Kind.CHECK, lambda step, _: self.store.read(step.endpoint, watch=step.watch)),
-            RegisterFence: (Kind.CHECK, self.store.register_fence),
+            ReadEndpoint: (Kind.CHECK, self._check),
+            RegisterFence: (Kind.CHECK, self._register),
             Commit: (Kind.COMMIT, self._commit),
             TakeExpired: (Kind.ACQUIRE, self._take_expired),
             ReleaseUnchecked: (Kind.RELEASE, lambda step, attempt: self.leases.release_unchecked(step.lease, attempt)),
@@ -259,6 +259,20 @@ class Worker(Executor):
                 return None
             sleep(pause_ms * self._rng.uniform(0.5, 1.0) / 1000)
             pause_ms = min(pause_ms * 2, wait.poll_max_ms)
+
+    def _check(self, step: ReadEndpoint, _attempt: int) -> int:
+        version = self.store.read(step.endpoint, watch=step.watch)
+        self._checked(step.endpoint)
+        return version
+
+    def _register(self, step: RegisterFence, attempt: int) -> int | Refused:
+        seen = self.store.register_fence(step, attempt)
+        self._checked(step.endpoint)
+        return seen
+
+    def _checked(self, endpoint: str) -> None:
+        self._checks += 1
+        self.journal.show(Live.CHECKS, self._checks << 16 | self.numbers[endpoint])
 
     def _commit(self, step: Commit, attempt: int) -> Outcome:
         outcome = self.store.commit(step, attempt)

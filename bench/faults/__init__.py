@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Stop the whole process (SIGSTOP) for `ms`."""
+    """Stop the whole process (SIGSTOP) for `ms`, or only until another enactor has checked `until_checked`.
+
+    That is an endpoint: whoever checks it next, once the stopped one's lease is over, is its successor there.
+    """
 
     ms: float
+    until_checked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from random import Random
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -32,7 +32,9 @@ class PauseSettings(Strike):
 
     At an operation: once in every `every`-th application, at an occurrence drawn at random (of `renew`, `list` and
     `delete`: about every `every`-th). At random times (`per_s` a second on average): all of `enactors` at once.
-    The pause lasts `ms`, or `times_ttl` times the lease's time to live, drawn up or down by up to `spread`.
+    The pause lasts `ms`, or `times_ttl` times the lease's time to live, drawn up or down by up to `spread`. With
+    `until = "successor_checked"` it ends before that as soon as another enactor has checked the same endpoint: the
+    stopped one then wakes exactly between its successor's check and write.
     """
 
     enactors: list[int] = Field(min_length=1)
@@ -44,6 +46,7 @@ class PauseSettings(Strike):
     times_ttl: float | None = Field(default=None, gt=0, le=100)
     spread: float = Field(default=0.0, ge=0, lt=1)
     every: int = Field(default=1, ge=1)
+    until: Literal["successor_checked"] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -60,6 +63,8 @@ class PauseSettings(Strike):
             raise ValueError("at random times only a whole process can be stopped: a thread is held at an operation")
         if self.who is not Who.PROCESS and (Step.RENEW in (self.before, self.after)) != (self.who is Who.RENEWER):
             raise ValueError("the renewer alone is held at 'renew', the worker alone at any other operation")
+        if self.until is not None and (self.per_s is not None or self.who is not Who.PROCESS):
+            raise ValueError("until = 'successor_checked' is for a whole process that is stopped at an operation")
         return self
 
     def victims(self) -> Iterable[int]:
@@ -72,10 +77,14 @@ class PauseSettings(Strike):
         if step is None or victim.enactor not in self.enactors or victim.thread is not thread:
             return None
         trigger = Trigger("before" if self.before else "after", step, self.every, rng)
-        stop = Pause if self.who is Who.PROCESS else Delay
 
         def strike(side: str, operation: Operation) -> Action | None:
-            return stop(self._length_ms(victim.ttl_ms, rng)) if trigger.fires(side, operation) else None
+            if not trigger.fires(side, operation):
+                return None
+            length_ms = self._length_ms(victim.ttl_ms, rng)
+            if self.who is not Who.PROCESS:
+                return Delay(length_ms)
+            return Pause(length_ms, getattr(operation, "endpoint", None) if self.until else None)
 
         return strike
 

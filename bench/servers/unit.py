@@ -56,6 +56,7 @@ class Unit:
             "io-threads": "1",
             "hz": "100",
             "repl-diskless-sync-delay": "0",
+            "repl-timeout": "2147483647",  # by the wall clock, which may step
             "repl-diskless-load": "swapdb",
             "auto-aof-rewrite-percentage": "0",
             "appendfsync": "everysec",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ class Started:
             text=True,
             start_new_session=True,
             # Tests that run in the background of a shell ignore Ctrl-C, and whatever they start would too.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         self.seen: set[psutil.Process] = set()
 
@@ -122,6 +123,16 @@ class Started:
             return []
         self.seen.update(found)
         return [process for process in found if lives(process)]
+
+    def ours(self) -> list[psutil.Process]:
+        """Every process that was started with our directory for temporary files, whoever its parent is by now."""
+        variable = f"TMPDIR={self.temporary}".encode()
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError, psutil.NoSuchProcess):
+                if variable in (path / "environ").read_bytes().split(b"\0"):
+                    found.append(psutil.Process(int(path.name)))
+        return found
 
     def server(self) -> psutil.Process | None:
         """The embedded server."""
@@ -152,11 +163,11 @@ class Started:
         return self.process.returncode, out, err
 
     def left(self, within_s: float = 5.0) -> list[object]:
-        """What is left of it after at most `within_s`: processes that were seen, directories."""
+        """What is left of it after at most `within_s`: processes, seen before or not, and directories."""
         deadline = time.monotonic() + within_s
         while True:
-            left: list[object] = [each for each in self.seen if lives(each)]
-            left += list(self.temporary.glob("leasebench-*"))
+            left: list[object] = [each for each in {*self.seen, *self.ours()} if lives(each)]
+            left += list(self.temporary.iterdir())
             if not left or time.monotonic() > deadline:
                 return left
             time.sleep(0.02)
@@ -167,7 +178,7 @@ class Started:
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
-        for each in self.seen:
+        for each in {*self.seen, *self.ours()}:
             if lives(each):
                 each.send_signal(signal.SIGKILL)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.boundary import SKIP_AT_MOST, STEP_OF, Step, Trigger, step_of
+from bench.boundary import AMONG, STEP_OF, Step, Trigger, step_of
 from bench.faults import Delay, Kill, Pause, Thread, Victim
 from bench.faults.crash import CrashSettings
 from bench.faults.pause import PauseSettings
@@ -38,7 +38,7 @@ def strikes(boundary, operations, side="before"):
     return [boundary(side, operation) for operation in operations]
 
 
-@given(every=st.integers(1, 5), seed=st.integers(0, 2**32), commits=st.integers(SKIP_AT_MOST, 12))
+@given(every=st.integers(1, 5), seed=st.integers(0, 2**32), commits=st.integers(AMONG, 12))
 def test_a_trigger_fires_once_in_every_nth_application(every, seed, commits):
     trigger = Trigger("before", Step.COMMIT, every, Random(seed))
     fired = []
@@ -60,6 +60,16 @@ def test_a_renewal_is_struck_at_about_every_nth_occurrence(every, seed):
     assert set(gaps) <= set(range(every, 2 * every))
 
 
+@given(seed=st.integers(0, 2**32))
+def test_an_application_with_a_single_commit_is_struck_all_the_same(seed):
+    trigger = Trigger("before", Step.COMMIT, 1, Random(seed))
+    fired = []
+    for _ in range(10):
+        fired.append(trigger.fires("before", COMMIT))
+        trigger.fires("before", Finish(1, complete=True))
+    assert all(fired[1:])
+
+
 def test_a_trigger_looks_at_its_own_side_and_operation_only():
     trigger = Trigger("after", Step.DELETE, 1, Random(1))
     assert not trigger.fires("before", DeletePlan(1, DeleteRule.ALWAYS))
@@ -79,13 +89,13 @@ def test_every_step_that_a_scenario_can_name_is_some_operation():
 
 def test_a_pause_is_as_long_as_its_multiple_of_the_ttl_or_its_own_number():
     by_ttl = PauseSettings(enactors=[0], before="commit", times_ttl=1.5)
-    (pause,) = filter(None, strikes(by_ttl.boundary(WORKER, Random(1)), [COMMIT] * SKIP_AT_MOST))
+    (pause,) = filter(None, strikes(by_ttl.boundary(WORKER, Random(1)), [COMMIT] * AMONG))
     assert pause == Pause(150.0)
     (pause,) = filter(
         None,
         strikes(
             PauseSettings(enactors=[0], after="commit", ms=7).boundary(WORKER, Random(1)),
-            [COMMIT] * SKIP_AT_MOST,
+            [COMMIT] * AMONG,
             "after",
         ),
     )
@@ -102,7 +112,7 @@ def test_the_renewer_alone_is_held_at_its_renewal_and_the_worker_alone_elsewhere
     assert strikes(held.boundary(RENEWER, Random(1)), [RenewLease(LEASE)]) == [Delay(300.0)]
     worker = PauseSettings(enactors=[0], before="commit", who="worker", times_ttl=3)
     assert worker.boundary(RENEWER, Random(1)) is None
-    assert Delay(300.0) in strikes(worker.boundary(WORKER, Random(1)), [COMMIT] * SKIP_AT_MOST)
+    assert Delay(300.0) in strikes(worker.boundary(WORKER, Random(1)), [COMMIT] * AMONG)
 
 
 def test_a_whole_process_can_be_stopped_during_a_renewal():
@@ -124,7 +134,7 @@ def test_a_crash_says_whether_and_when_another_process_takes_the_place():
     for restart_ms in (None, 50.0):
         settings = CrashSettings(enactors=[0], after="acquire", restart_ms=restart_ms)
         acquire = AcquireLease("e0", 100, Wait())
-        assert Kill(restart_ms) in strikes(settings.boundary(WORKER, Random(3)), [acquire] * SKIP_AT_MOST, "after")
+        assert Kill(restart_ms) in strikes(settings.boundary(WORKER, Random(3)), [acquire] * AMONG, "after")
 
 
 @pytest.mark.parametrize("distribution", list(Spread))

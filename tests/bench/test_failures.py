@@ -5,12 +5,19 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import psutil
 import pytest
 from commands import Started, leasebench, lives, read, suite_text, trial_facts, until
+
+from bench.run import plan_trials
+from bench.suite import load_suite, narrow
+from results.check import unfinished
+from results.summary import summarise
 
 Start = Callable[..., Started]
 
@@ -178,6 +185,52 @@ def test_ctrl_c_at_an_early_moment_leaves_nothing_and_no_traceback_when(moment, 
     assert code == 130, out + err
     assert "Traceback" not in err, err
     assert not run.left()
+
+
+SEEDS = (0, 1, 10)
+"""With these, each fault of the scenario `random` takes part at least once."""
+WITH_HELPERS = [
+    *((signal.SIGKILL, "random", seed) for seed in SEEDS),
+    (signal.SIGINT, "random", SEEDS[-1]),
+    *(
+        (number, scenario, 1)
+        for scenario in ("redis_restart", "failover", "late_write", "crash_holder")
+        for number in (signal.SIGKILL, signal.SIGINT)
+    ),
+]
+
+
+def test_the_seeds_let_every_fault_of_the_random_scenario_take_part():
+    suite = narrow(load_suite("random"), guards=["redis_lock"])
+    drawn = [plan_trials(suite, seed)[0].strikes for seed in SEEDS]
+    for fault, takes_part in zip(suite.scenarios[0].faults, zip(*drawn, strict=True), strict=True):
+        assert any(takes_part) or fault.get("optional"), fault
+
+
+@pytest.mark.parametrize(("number", "scenario", "seed"), WITH_HELPERS)
+def test_a_run_with_servers_and_proxies_that_ends_at_any_moment_leaves_nothing(number, scenario, seed, tmp_path, start):
+    run = start("run", scenario, "--guard", "redis_lock", "--duration", 60, "--out", "r", "--seed", seed)
+    until(lambda: any((tmp_path / "r").glob("trials/0001-*/c0.enactor-*.journal")), "an enactor is there")
+    ends = time.monotonic() + Random(f"{number} {scenario} {seed}").uniform(0.5, 3.0)
+    while time.monotonic() < ends:
+        run.family()
+        time.sleep(0.02)
+    assert run.process.poll() is None, run.ended()
+    if number == signal.SIGKILL:
+        run.process.kill()
+    else:
+        os.killpg(run.process.pid, number)
+    code, out, err = run.ended()
+    assert code == (-number if number == signal.SIGKILL else 130), out + err
+    assert "Traceback" not in err, err
+    assert len(run.seen) > 5
+    assert not run.left()
+    if number == signal.SIGKILL:
+        (cut,) = unfinished(tmp_path / "r")
+        assert cut.startswith(f"0001-redis_lock-{scenario}: cut off")
+        assert summarise(tmp_path / "r")["cells"] == []
+    else:
+        assert read(tmp_path / "r/summary.json")["complete"] is False
 
 
 @pytest.fixture

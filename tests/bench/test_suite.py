@@ -236,7 +236,9 @@ def test_what_was_skipped_is_still_told_when_the_command_line_narrows_the_suite(
 
 def test_if_nothing_remains_it_is_one_line_and_2(tmp_path):
     text = suite(LOSES_LEASES, '["txt_lock"]', '["s"]')
-    with pytest.raises(DefinitionError, match=r"tiny.toml: txt_lock can't be run under s: the fault flush: .*one server"):
+    with pytest.raises(
+        DefinitionError, match=r"tiny.toml: txt_lock can't be run under s: the fault flush: .*one server"
+    ):
         loaded(tmp_path, text)
     for words in (["tiny.toml"], ["lease_flush", "--guard", "txt_lock"]):
         ran = leasebench("run", *words, cwd=tmp_path)

@@ -175,7 +175,9 @@ class TestControls:
 
     def test_the_sentence_says_what_became_of_it(self):
         text = sentence(result())
-        assert text.startswith("control broken_cas under steady: caught (stale_overwrites 3, its twin compare_and_set 0")
+        assert text.startswith(
+            "control broken_cas under steady: caught (stale_overwrites 3, its twin compare_and_set 0"
+        )
         missed = sentence(result(caught=False, seen=None, first_s=None))
         assert missed == (
             "control broken_cas under steady: NOT CAUGHT (stale_overwrites unknown, its twin compare_and_set 0)"
