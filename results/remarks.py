@@ -43,6 +43,6 @@ def _to_prove(suite: str, cell: dict[str, Any]) -> str:
     """Say how many raced applications are missing, and the command that gets them at the rate that was seen."""
     raced, missing = cell["raced_applications"], cell["races_missing"]
     needed = raced + missing
-    trials = min(MOST_TRIALS, ceil(cell["trials"] * needed / raced * 1.2)) if raced else 10 * cell["trials"]
+    trials = min(MOST_TRIALS, ceil(cell["trials"] * (needed / raced * 1.2 if raced else 10)))
     command = f"leasebench run {suite} --guard {cell['guard']} --scenario {cell['scenario']} --trials {trials}"
     return f"unproven: {_place(cell)} saw {raced} raced applications, {missing} more are needed: {command}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -97,8 +98,10 @@ class LocalServer:
 
 def private_directory() -> Path:
     """Make a directory that only we may enter, and that the reaper removes if we can't."""
-    directory = Path(tempfile.mkdtemp(prefix="leasebench-", dir=_short_temporary_directory()))
-    reaper().watch_directory(str(directory))
+    parent = _short_temporary_directory() or tempfile.gettempdir()
+    directory = Path(parent, f"leasebench-{secrets.token_urlsafe(6)}")
+    reaper().watch_directory(str(directory))  # before it is there: we may be killed in between
+    directory.mkdir(mode=0o700)
     return directory
 
 

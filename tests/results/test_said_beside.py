@@ -69,6 +69,7 @@ class TestRemarks:
             (3, 30, 1, 4),
             (1, 0, 59, 10),  # nothing is known of the rate
             (7, 0, 59, 70),
+            (2_000, 0, 59, MOST_TRIALS),
             (1, 1, 1_000_000, MOST_TRIALS),
         ],
     )
