@@ -68,8 +68,8 @@ def step_of(operation: Operation) -> Step | None:
 class Trigger:
     """Fires at one side (`before`, `after`) of one occurrence of `step`, in every `every`-th application.
 
-    Which occurrence is drawn for each application, from as many as the one before had. A renewal and a clean-up are no part of an application: there every
-    `every`-th occurrence is struck, with as much drawn on top.
+    Which occurrence is drawn for each application, from as many as the one before had. A renewal and a clean-up are no
+    part of an application: there every `every`-th occurrence is struck, with as much drawn on top.
     """
 
     def __init__(self, side: str, step: Step, every: int, rng: Random) -> None:

@@ -75,7 +75,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
-    from bench.engines.processes import forkserver
+    from bench.engines.forkserver import forkserver
     from bench.progress import LiveDisplay, PlainLines
     from bench.run import count_trials, expected_seconds, run_suite
     from bench.rundir import default_directory

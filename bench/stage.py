@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from bench.proxy.proxy import Proxy, ProxyWish
 from bench.servers import Server
 from bench.servers.node import Node, NodeWish
-from bench.servers.proxy import Proxy, ProxyWish
 from enactors.store.keys import Keys
 
 

@@ -9,7 +9,7 @@ import signal
 
 from bench.engines import worker
 from bench.engines.tether import die_with_parent
-from bench.servers import relay
+from bench.proxy import relay
 
 HARNESS_VARIABLE = "LEASEBENCH_HARNESS"
 

@@ -4,26 +4,19 @@ The supervisor starts one process a program, lets all begin at one instant, ends
 one that a fault killed its successor, and sees to it that none is left, stopped or running, however the trial ends.
 """
 
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from time import perf_counter_ns
 from typing import Any, Protocol, Self
 
-import multiprocess
-import multiprocess.forkserver
-import multiprocess.resource_tracker
-import multiprocess.util
 import psutil
 
 from bench.engines.executor import ProcessSpec, Role
-from bench.engines.preload import HARNESS_VARIABLE
-from bench.engines.worker import main
-from bench.reaper import reaper
+from bench.engines.forkserver import running_forkserver, undisturbed
+from bench.engines.member import Member
 from results.journal import Live, LiveView, State
 
 READY_WITHIN_S = 20.0
@@ -36,7 +29,6 @@ WATCH_EVERY_S = 0.02
 LOOK_FOR_SUCCESSOR_S = 0.002
 MAX_LIVES = 256
 """How many processes may have one place, one after the other; their attempt numbers have room for that many."""
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ProcessFailed(RuntimeError):
@@ -82,47 +74,6 @@ class Watch(Protocol):
     def load_is_over(self) -> None:
         """Called once, before the endpoints are given time to settle."""
         ...
-
-
-class Member:
-    """One process of the crew."""
-
-    def __init__(self, context: Any, spec: ProcessSpec) -> None:
-        self.spec = spec
-        self.control, theirs = context.Pipe()
-        self.process = context.Process(target=main, args=(spec, theirs), name=spec.name, daemon=True)
-        self.process.start()
-        theirs.close()
-        reaper().watch_process(self.process.pid)
-        self.handle = psutil.Process(self.process.pid)
-        self.view: LiveView | None = None
-        self.ready = self.done = self.ended = False
-        self.continue_at: float | None = None
-        self.wakes_on: int | None = None
-        """The endpoint whose next check by another enactor ends its pause."""
-        self.checks_before: list[int] = []
-        self.held = False
-        """Stopped from outside, until it is resumed."""
-        self.dies = False
-        """It said that a fault kills it."""
-        self.restart_ms: float | None = None
-        self.born_again_at: float | None = None
-
-    def show(self, figure: int) -> int:
-        return self.view[figure] if self.view and not self.ended else 0
-
-    def end(self) -> None:
-        """Kill it if it still lives, stopped or not, and let go of everything."""
-        if self.ended:
-            return
-        self.ended = True
-        if self.process.is_alive():
-            self.process.kill()
-        self.process.join(STOP_GRACE_S)
-        reaper().forget_process(self.process.pid)
-        self.control.close()
-        if self.view:
-            self.view.close()
 
 
 class Crew:
@@ -361,41 +312,6 @@ class Crew:
                 member.process.kill()
         for member in self._members:
             member.end()
-
-
-def forkserver() -> Any:
-    """The context whose server forks our children; it has imported what they need, and dies with us."""
-    context = multiprocess.get_context("forkserver")
-    os.environ[HARNESS_VARIABLE] = str(os.getpid())
-    context.set_forkserver_preload(["__main__", "bench.engines.preload"])
-    return context
-
-
-def running_forkserver() -> Any:
-    """The same context, with its server running: Ctrl-C goes to the whole process group, and is not for it."""
-    context = forkserver()
-    multiprocess.resource_tracker.ensure_running()
-    reaper().watch_directory(multiprocess.util.get_temp_dir())  # where the server's socket stands
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        multiprocess.forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return context
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Hold back an interrupt until the end: one amid a start would leave the forkserver with half a request."""
-    came: list[int] = []
-    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if came:
-        signal.raise_signal(came[0])
 
 
 def _add(total: Figures, member: Member) -> None:

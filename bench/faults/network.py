@@ -1,4 +1,4 @@
-"""The network between some enactors and their servers fails, each through a proxy of its own (`bench.servers.proxy`).
+"""The network between some enactors and their servers fails, each through a proxy of its own (`bench.proxy.proxy`).
 
 `late_write` and `lost_reply` are exact: a commit is held until a successor has committed, or the reply of one that
 was done is lost. The way of every other process stays as it is.
@@ -11,7 +11,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from bench.faults import Injection, Strike, Struck
-from bench.servers.proxy import Mode, NetRule, On, Proxy, ProxyWish
+from bench.proxy.proxy import Mode, NetRule, On, Proxy, ProxyWish
 from bench.stage import Stage
 
 SLACK = 0.99

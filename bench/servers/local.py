@@ -112,6 +112,8 @@ def launch(
 
     It dies with the thread that calls this: call from the main thread only. `environment` is added to our own.
     """
+    from bench.engines.forkserver import undisturbed  # the engine knows the servers
+
     fixed = {
         "port": "0",
         "unixsocket": str(path),
@@ -121,15 +123,16 @@ def launch(
         "daemonize": "no",
     }
     words = [word for name, value in {**fixed, **options}.items() for word in (f"--{name}", value)]
-    process = subprocess.Popen(
-        [binary, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        preexec_fn=arm(),  # noqa: PLW1509  (one prctl, prepared before the fork)
-        env=None if environment is None else {**os.environ, **environment},
-    )
+    with undisturbed():  # Python drops an exception that is raised by a signal amid a fork
+        process = subprocess.Popen(
+            [binary, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=arm(),  # noqa: PLW1509  (one prctl, prepared before the fork)
+            env=None if environment is None else {**os.environ, **environment},
+        )
     reaper().watch_process(process.pid)
     return process
 

@@ -8,8 +8,8 @@ import pytest
 
 from bench.faults import Struck, parse_faults
 from bench.faults.network import PLUGIN, NetworkSettings
+from bench.proxy.proxy import Mode, On
 from bench.servers.external import ExternalServer
-from bench.servers.proxy import Mode, On
 from bench.stage import Stage
 from enactors.store.keys import Keys
 from enactors.store.wire import ReplyUnknown, Wire

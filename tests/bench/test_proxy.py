@@ -18,10 +18,10 @@ import numpy as np
 import psutil
 import pytest
 
+from bench.proxy.proxy import Mode, NetRule, On, Proxy, ProxyWish
+from bench.proxy.rules import detoured, upstream_of
 from bench.servers import ServerUnusable
 from bench.servers.local import LocalServer, embedded_binary
-from bench.servers.netrules import detoured, upstream_of
-from bench.servers.proxy import Mode, NetRule, On, Proxy, ProxyWish
 from enactors.operations import Commit, CommitRule, Done, Reason, Refused
 from enactors.plan import Cell
 from enactors.store.redis_store import SCRIPT_OF_RULE, RedisStore
@@ -549,7 +549,7 @@ class TestAddresses:
 PARENT = """
 import sys, time
 from pathlib import Path
-from bench.servers.proxy import Proxy, ProxyWish
+from bench.proxy.proxy import Proxy, ProxyWish
 if __name__ == "__main__":
     with Proxy(ProxyWish(), sys.argv[1], sys.argv[1], Path(sys.argv[2])) as proxy:
         print(proxy.pid, proxy.store_url.removeprefix("unix://"), flush=True)

@@ -1,7 +1,11 @@
 """A server of our own is private, quick and gone afterwards; one of others is left as it was found."""
 
+import os
+import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -53,6 +57,34 @@ def test_a_server_that_was_killed_is_revived_with_an_empty_store():
         client.close()
         where = directory(server)
     assert not where.exists()
+
+
+AMID_A_FORK = """
+import os, signal
+from bench.servers.local import LocalServer, embedded_binary
+if __name__ == "__main__":
+    os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        with LocalServer("embedded", embedded_binary()):
+            print("lost")
+    except KeyboardInterrupt:
+        print("heard")
+"""
+
+
+def test_ctrl_c_while_a_server_is_being_started_is_not_lost(tmp_path):
+    (tmp_path / "amid.py").write_text(AMID_A_FORK)
+    ended = subprocess.run(
+        [sys.executable, "amid.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == "heard\n", ended.stderr
 
 
 def test_a_server_that_does_not_start_is_one_clear_line_and_leaves_no_directory(tmp_path, monkeypatch):

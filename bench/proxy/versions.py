@@ -5,8 +5,8 @@ from typing import Any
 
 import hiredis
 
-from bench.servers.netrules import Upstream
-from bench.servers.spotting import packed
+from bench.proxy.rules import Upstream
+from bench.proxy.spotting import packed
 
 ANSWER_WITHIN_S = 1.0
 RECEIVE_BYTES = 65_536

@@ -12,12 +12,12 @@ from typing import Any
 
 import hiredis
 
-from bench.servers.netmodes import Treatment
-from bench.servers.netrules import Upstream
-from bench.servers.replies import Replies
-from bench.servers.side import Side
-from bench.servers.spotting import Request, Spotter
-from bench.servers.versions import Versions
+from bench.proxy.modes import Treatment
+from bench.proxy.replies import Replies
+from bench.proxy.rules import Upstream
+from bench.proxy.side import Side
+from bench.proxy.spotting import Request, Spotter
+from bench.proxy.versions import Versions
 
 CONNECT_WITHIN_S = 5.0
 LINGER_S = 5.0
@@ -114,7 +114,7 @@ class Line:
         """How many requests and unread chunks wait here."""
         return len(self._waiting) + self.client.has_unread() + self.server.has_unread()
 
-    # As a rule sees it (`netmodes.Way`).
+    # As a rule sees it (`bench.proxy.modes.Way`).
 
     async def passable(self) -> bool:
         await self._passage.wait()

@@ -10,11 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bench.engines.forkserver import running_forkserver, undisturbed
+from bench.proxy.relay import RelaySpec, main
+from bench.proxy.rules import Mode, NetRule, On, ProxyWish, detoured, upstream_of
 from bench.reaper import reaper
 from bench.servers import ServerUnusable
 from bench.servers.local import private_directory
-from bench.servers.netrules import Mode, NetRule, On, ProxyWish, detoured, upstream_of
-from bench.servers.relay import RelaySpec, main
 
 __all__ = ["Mode", "NetRule", "On", "Proxy", "ProxyWish"]
 
@@ -72,9 +73,6 @@ class Proxy:
         return held
 
     def _start(self) -> None:
-        # The engine knows the stage, and the stage knows this file.
-        from bench.engines.processes import running_forkserver, undisturbed
-
         self._directory = private_directory()
         sockets = [str(self._directory / f"proxy-{number}") for number, _ in enumerate(self._targets)]
         spec = RelaySpec(tuple(zip(sockets, self._upstreams, strict=True)), self._wish.rules, self._journal)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.engines.tether import die_with_parent
-from bench.servers.line import Line, Passage
-from bench.servers.netmodes import Note, treatments
-from bench.servers.netrules import NetRule, Upstream
-from bench.servers.side import Side
-from bench.servers.versions import Versions
+from bench.proxy.line import Line, Passage
+from bench.proxy.modes import Note, treatments
+from bench.proxy.rules import NetRule, Upstream
+from bench.proxy.side import Side
+from bench.proxy.versions import Versions
 from results.journal import NO_ENDPOINT, Journal, Kind, Outcome
 
 

@@ -1,0 +1,52 @@
+"""The server that forks our processes: started once, with what they need imported, and gone when we are."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import multiprocess
+import multiprocess.forkserver
+import multiprocess.resource_tracker
+import multiprocess.util
+
+from bench.engines.preload import HARNESS_VARIABLE
+from bench.reaper import reaper
+
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def forkserver() -> Any:
+    """The context whose server forks our children; it has imported what they need, and dies with us."""
+    context = multiprocess.get_context("forkserver")
+    os.environ[HARNESS_VARIABLE] = str(os.getpid())
+    context.set_forkserver_preload(["__main__", "bench.engines.preload"])
+    return context
+
+
+def running_forkserver() -> Any:
+    """The same context, with its server running: Ctrl-C goes to the whole process group, and is not for it."""
+    context = forkserver()
+    multiprocess.resource_tracker.ensure_running()
+    reaper().watch_directory(multiprocess.util.get_temp_dir())  # where the server's socket stands
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        multiprocess.forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold back an interrupt until the end: one amid a start would leave the forkserver with half a request."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])

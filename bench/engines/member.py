@@ -1,0 +1,53 @@
+"""One process of a trial, as its supervisor sees it."""
+
+from typing import Any
+
+import psutil
+
+from bench.engines.executor import ProcessSpec
+from bench.engines.worker import main
+from bench.reaper import reaper
+from results.journal import LiveView
+
+ENDED_WITHIN_S = 5.0
+
+
+class Member:
+    """One process of the crew."""
+
+    def __init__(self, context: Any, spec: ProcessSpec) -> None:
+        self.spec = spec
+        self.control, theirs = context.Pipe()
+        self.process = context.Process(target=main, args=(spec, theirs), name=spec.name, daemon=True)
+        self.process.start()
+        theirs.close()
+        reaper().watch_process(self.process.pid)
+        self.handle = psutil.Process(self.process.pid)
+        self.view: LiveView | None = None
+        self.ready = self.done = self.ended = False
+        self.continue_at: float | None = None
+        self.wakes_on: int | None = None
+        """The endpoint whose next check by another enactor ends its pause."""
+        self.checks_before: list[int] = []
+        self.held = False
+        """Stopped from outside, until it is resumed."""
+        self.dies = False
+        """It said that a fault kills it."""
+        self.restart_ms: float | None = None
+        self.born_again_at: float | None = None
+
+    def show(self, figure: int) -> int:
+        return self.view[figure] if self.view and not self.ended else 0
+
+    def end(self) -> None:
+        """Kill it if it still lives, stopped or not, and let go of everything."""
+        if self.ended:
+            return
+        self.ended = True
+        if self.process.is_alive():
+            self.process.kill()
+        self.process.join(ENDED_WITHIN_S)
+        reaper().forget_process(self.process.pid)
+        self.control.close()
+        if self.view:
+            self.view.close()
