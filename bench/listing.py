@@ -16,7 +16,7 @@ def rows(what: str) -> Iterator[tuple[str, str]]:
     elif what == "scenarios":
         yield from ((name, read_scenario(name).about) for name in scenario_files())
     elif what == "suites":
-        for name in (*suite_files(), *scenario_files()):
+        for name in dict.fromkeys((*suite_files(), *scenario_files())):
             suite = load_suite(name)
             least, most = expected_seconds(suite)
             yield name, f"{suite.about} ({least:.0f} to {most:.0f} s)"

@@ -87,6 +87,11 @@ class Stage:
     ) -> None:
         self._close()
 
+    def calm(self) -> None:
+        """The load is over, and with it what the proxies do."""
+        for proxy in self.proxies.values():
+            proxy.calm()
+
     def end_traffic(self) -> None:
         """End what is still on its way: from now on nothing arrives, and the servers' histories are complete."""
         self._traffic.close()

@@ -101,8 +101,8 @@ def _open(stage: Stage, cell: Cell, keys: Keys) -> CellRecords:
 class Onlooker:
     """What the harness does while the load goes on."""
 
-    def __init__(self, conductor: Conductor, drainer: Drainer, watch: Watch) -> None:
-        self._conductor, self._drainer, self._watch = conductor, drainer, watch
+    def __init__(self, conductor: Conductor, stage: Stage, drainer: Drainer, watch: Watch) -> None:
+        self._conductor, self._stage, self._drainer, self._watch = conductor, stage, drainer, watch
 
     def look(self, elapsed_s: float, figures: Figures) -> None:
         """Lead the faults, keep the history short, tell the user."""
@@ -113,6 +113,7 @@ class Onlooker:
     def load_is_over(self) -> None:
         """The faults are over with the load: what has to settle does so in peace."""
         self._conductor.heal_all()
+        self._stage.calm()
 
 
 def _race(
@@ -126,7 +127,7 @@ def _race(
 ) -> None:
     journal = Journal(folder / "harness.journal")
     conductor = Conductor(plan.strikes, stage, plan.seed, journal)
-    onlooker = Onlooker(conductor, Drainer(cells, history, journal), watch)
+    onlooker = Onlooker(conductor, stage, Drainer(cells, history, journal), watch)
     crew = Crew(_specs(plan, stage, folder), report)
     stage.crowd = crew
     try:

@@ -11,7 +11,7 @@ import multiprocess.forkserver
 import multiprocess.resource_tracker
 import multiprocess.util
 
-from bench.engines.preload import HARNESS_VARIABLE
+from bench.engines.tether import HARNESS_VARIABLE
 from bench.reaper import reaper
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

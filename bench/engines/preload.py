@@ -8,12 +8,10 @@ import os
 import signal
 
 from bench.engines import worker
-from bench.engines.tether import die_with_parent
+from bench.engines.tether import HARNESS_VARIABLE, die_with_parent
 from bench.proxy import relay
 
-HARNESS_VARIABLE = "LEASEBENCH_HARNESS"
-
-__all__ = ["HARNESS_VARIABLE", "relay", "worker"]
+__all__ = ["relay", "worker"]
 
 if os.environ.get(HARNESS_VARIABLE) == str(os.getppid()):
     die_with_parent(os.getppid())

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
+HARNESS_VARIABLE = "LEASEBENCH_HARNESS"
+"""Tells the forkserver whose it is."""
 
 
 def die_with_parent(parent: int) -> None:

@@ -6,6 +6,7 @@ on both sides: what is held lies in the kernel's buffers, and a sender waits as 
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from time import perf_counter_ns
 from typing import Any
@@ -52,7 +53,7 @@ class Passage:
 class Line:
     """What connects the two sides; a `Way` for the rules that treat its requests."""
 
-    def __init__(self, upstream: Upstream, versions: Versions, passage: Passage, rules: list[Treatment]) -> None:
+    def __init__(self, upstream: Upstream, versions: Versions, passage: Passage, rules: Sequence[Treatment]) -> None:
         self._upstream, self._versions, self._passage, self._rules = upstream, versions, passage, rules
         self._spotter = Spotter()
         self._replies = Replies()

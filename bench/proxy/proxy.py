@@ -72,6 +72,10 @@ class Proxy:
         held: int = self._ask("mend", "mended")[1]
         return held
 
+    def calm(self) -> None:
+        """From now on no rule strikes; what is held already takes its course."""
+        self._ask("calm", "calm")
+
     def _start(self) -> None:
         self._directory = private_directory()
         sockets = [str(self._directory / f"proxy-{number}") for number, _ in enumerate(self._targets)]

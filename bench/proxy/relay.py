@@ -10,9 +10,10 @@ from typing import Any
 
 from bench.engines.tether import die_with_parent
 from bench.proxy.line import Line, Passage
-from bench.proxy.modes import Note, treatments
+from bench.proxy.modes import Note, Treatment, Way, treatments
 from bench.proxy.rules import NetRule, Upstream
 from bench.proxy.side import Side
+from bench.proxy.spotting import Request
 from bench.proxy.versions import Versions
 from results.journal import NO_ENDPOINT, Journal, Kind, Outcome
 
@@ -50,6 +51,26 @@ async def _serve(spec: RelaySpec, control: Any) -> None:
         journal.close()
 
 
+class UntilCalm:
+    """A rule at work, until the load is over."""
+
+    def __init__(self, rule: Treatment) -> None:
+        self._rule = rule
+        self.is_calm = False
+
+    def wants(self, request: Request) -> bool:
+        """Strike nothing any more once it is calm; what is held already takes its course."""
+        return not self.is_calm and self._rule.wants(request)
+
+    async def treat(self, way: Way, request: Request) -> bool:
+        """Strike as the rule does."""
+        return await self._rule.treat(way, request)
+
+    def close(self) -> None:
+        """Note what the rule has not noted yet."""
+        self._rule.close()
+
+
 class Relay:
     """All lines of one proxy."""
 
@@ -57,7 +78,7 @@ class Relay:
         self._spec, self._control, self._journal = spec, control, journal
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
-        self._rules = treatments(spec.rules, self._note)
+        self._rules = [UntilCalm(rule) for rule in treatments(spec.rules, self._note)]
         self._passage = Passage()
         self._lines: dict[asyncio.Task[None], Line] = {}
         self._versions: list[Versions] = []
@@ -123,6 +144,10 @@ class Relay:
             self._passage.mend()
             self._let_lines_look()
             self._control.send(("mended", held))
+        elif order == "calm":
+            for rule in self._rules:
+                rule.is_calm = True
+            self._control.send(("calm",))
         elif not self._over.done():
             self._over.set_result(None)
 

@@ -1,6 +1,9 @@
 """Processes that really run, really stop, and keep every event."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +12,7 @@ from commands import read, suite_text
 
 from bench import records
 from bench.engines.placement import place
+from bench.engines.tether import HARNESS_VARIABLE
 from bench.run import plan_trials
 from bench.servers.external import ExternalServer
 from bench.suite import Suite, load_suite
@@ -138,3 +142,16 @@ def test_an_application_that_picks_inside_its_lease_is_timed_from_its_first_look
         own = acquired[acquired["process"] == application.process]
         inside = (own["start_ns"] >= application.start_ns) & (own["end_ns"] <= application.end_ns)
         assert inside.sum() == 1
+
+
+def test_a_harness_that_was_started_by_another_harness_hears_ctrl_c_all_the_same():
+    asked = "import signal, bench.engines.processes, bench.run; print(signal.getsignal(signal.SIGINT).__name__)"
+    ended = subprocess.run(
+        [sys.executable, "-c", asked],
+        env={**os.environ, HARNESS_VARIABLE: str(os.getpid())},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout == "default_int_handler\n", ended.stderr
