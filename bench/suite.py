@@ -92,8 +92,9 @@ class Scenario(Definition):
     def refuses(self, guard: Guard) -> str | None:
         """Return why `guard` can't be run under this scenario on this machine; None if it can."""
         for table, strike in zip(self.faults, self._strikes, strict=True):
-            missing = plugins("bench.faults")[table["kind"]].available()
-            if missing and not strike.optional:
+            if strike.optional:
+                continue
+            if missing := plugins("bench.faults")[table["kind"]].available():
                 return f"the fault {table['kind']} is not available: {missing}"
             if reason := strike.refuses(guard):
                 return f"the fault {table['kind']}: {reason}"

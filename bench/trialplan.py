@@ -50,10 +50,15 @@ class TrialPlan:
 
     @property
     def strikes(self) -> tuple[Strike | None, ...]:
-        """The scenario's faults, in its order; None for one that takes no part: by the draw, or not available here."""
+        """The scenario's faults, in its order; None for one that takes no part.
+
+        That is drawn from the seed; an optional one also stays away if it is not available here, or not for the guard.
+        """
         rng = Random(f"{self.seed} faults")
         known = plugins("bench.faults")
+        tables = zip(self.scenario.faults, self.scenario.strikes, strict=True)
+        drawn = [(table["kind"], strike, rng.random() < strike.chance) for table, strike in tables]
         return tuple(
-            strike if rng.random() < strike.chance and known[table["kind"]].available() is None else None
-            for table, strike in zip(self.scenario.faults, self.scenario.strikes, strict=True)
+            strike if takes_part and known[kind].available() is None and strike.refuses(self.guard) is None else None
+            for kind, strike, takes_part in drawn
         )

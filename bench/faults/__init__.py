@@ -101,7 +101,7 @@ class Strike(Definition):
     """One fault of a scenario, with its settings: what every kind of fault may say, and does nothing by itself.
 
     With `chance`, whether it takes part in a trial is drawn from the trial's seed; with `optional`, a scenario goes on
-    without it where it is not available.
+    without it where it is not available, or not for the guard.
     """
 
     chance: float = Field(default=1.0, gt=0, le=1)
