@@ -1,9 +1,9 @@
 """Leads the faults that act from outside: begins each in its windows, and heals it, whatever else happens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from time import perf_counter_ns
+from time import monotonic, perf_counter_ns
 
 from bench.faults import Injection, Strike
 from bench.stage import Stage
@@ -21,14 +21,21 @@ class Act:
     window: tuple[float, float] | None = None
     injection: Injection | None = None
     began_ns: int = 0
-    over_s: float = 0.0
+    over_at_s: float = 0.0
 
 
 class Conductor:
     """The faults of one trial, seen from outside. Each injection is journalled as it is healed."""
 
-    def __init__(self, strikes: Sequence[Strike | None], stage: Stage, seed: int, journal: Journal) -> None:
-        self._stage, self._journal = stage, journal
+    def __init__(
+        self,
+        strikes: Sequence[Strike | None],
+        stage: Stage,
+        seed: int,
+        journal: Journal,
+        now_s: Callable[[], float] = monotonic,
+    ) -> None:
+        self._stage, self._journal, self._now_s = stage, journal, now_s
         self._acts = []
         for number, strike in enumerate(strikes):
             if strike is not None:
@@ -39,14 +46,14 @@ class Conductor:
     def attend(self, elapsed_s: float) -> None:
         """Heal what is over and begin what is due; one window at a time for each fault."""
         for act in self._acts:
-            if act.injection is not None and elapsed_s >= act.over_s:
+            if act.injection is not None and self._now_s() >= act.over_at_s:
                 self._heal(act)
             if act.injection is None and act.window is not None and elapsed_s >= act.window[0]:
-                # One that begins late, because we looked late, lasts as long all the same.
                 length_s = act.window[1] - act.window[0]
-                act.over_s = elapsed_s + length_s
                 act.began_ns = perf_counter_ns()
                 act.injection = act.strike.inject(self._stage, act.rng)
+                # One that begins late, because we looked late or it took its time, lasts as long all the same.
+                act.over_at_s = self._now_s() + length_s
                 if not length_s:
                     self._heal(act)
 

@@ -42,11 +42,24 @@ class Noted(Strike):
 LOG: list = []
 
 
+class Timed:
+    """A conductor whose clock is the elapsed time that it is told."""
+
+    def __init__(self, strikes, journal):
+        self.now_s = 0.0
+        self.conductor = Conductor(strikes, Place(), 1, journal, lambda: self.now_s)
+        self.heal_all = self.conductor.heal_all
+
+    def attend(self, elapsed_s):
+        self.now_s = elapsed_s
+        self.conductor.attend(elapsed_s)
+
+
 @pytest.fixture
 def conduct(tmp_path):
     LOG.clear()
     journal = Journal(tmp_path / "harness.journal")
-    yield lambda *strikes: Conductor(strikes, Place(), 1, journal)
+    yield lambda *strikes: Timed(strikes, journal)
     journal.close()
 
 
