@@ -48,6 +48,8 @@ def run_trial(plan: TrialPlan, server: Server, run: str, folder: Path, watch: Wa
                 finally:
                     finish_records(folder, cells, history, facts)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None  # what failed is the clearing up after it
         facts |= {"status": "failed", "reason": _reason(error)}
     else:
         facts["status"] = "ok"

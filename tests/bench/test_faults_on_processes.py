@@ -127,7 +127,6 @@ def test_processes_are_stopped_together_at_random_times(run):
     journal = read_journal(folder / "journal.parquet")
     last_is_cut = stops.iloc[:-1]
     for stop in last_is_cut.itertuples():
-        # A window is measured from the harness's last look: one that was held up then is that much shorter.
         assert stop.end_ns - stop.start_ns >= 195e6
         middle_ns = (stop.start_ns + stop.end_ns) // 2
         begun = (journal["start_ns"] > middle_ns - 10e6) & (journal["start_ns"] < middle_ns + 10e6)
