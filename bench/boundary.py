@@ -1,9 +1,11 @@
 """Where a fault may strike inside a process: which operation, on which side of it, and how often."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from random import Random
 from typing import Any
 
+from bench.faults import Thread, Victim
 from enactors.operations import (
     AcquireLease,
     AwaitPlan,
@@ -63,6 +65,17 @@ STEP_OF: dict[type[Any], Step] = {
 def step_of(operation: Operation) -> Step | None:
     """Name an operation; None for one that no fault strikes."""
     return STEP_OF.get(type(operation.call) if type(operation) is CallLibrary else type(operation))
+
+
+def trigger_in(
+    victim: Victim, rng: Random, enactors: Collection[int], before: Step | None, after: Step | None, every: int
+) -> "Trigger | None":
+    """The trigger of a fault that strikes `enactors` before or after a step; None where it leaves the thread alone."""
+    step = before or after
+    thread = Thread.RENEWER if step is Step.RENEW else Thread.WORKER
+    if step is None or victim.enactor not in enactors or victim.thread is not thread:
+        return None
+    return Trigger("before" if before else "after", step, every, rng)
 
 
 class Trigger:

@@ -53,6 +53,18 @@ class NodeStrike(Strike):
         return stage.nodes[self.server]
 
 
+class DownStrike(NodeStrike):
+    """A server that is away for `down_ms`, or for as long as it takes to come back."""
+
+    down_ms: float = Field(default=20.0, ge=0, le=60_000)
+
+    def outage(self) -> bool:
+        return True
+
+    def lasts_s(self, ttl_ms: int) -> float:  # noqa: ARG002
+        return self.down_ms / 1000
+
+
 class Away:
     """A server that is away."""
 

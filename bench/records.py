@@ -15,7 +15,7 @@ from bench.trialplan import TrialPlan
 from enactors.store.redis_store import RedisStore
 from enactors.store.wire import ServerError
 from leases.registry import plugins
-from results.history import HistoryWriter, read_journal, write_journal
+from results.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
 from results.journal import HEADER_BYTES, Journal, Kind, Outcome
 from results.latency import histogram, tag, write_hlog
 from results.phases import phase_samples
@@ -24,7 +24,6 @@ from results.trial import read_trials
 DRAIN_ABOVE = 1_000_000
 READ_BLOCK = 5_000
 """Events per request once the load is over and nobody is disturbed."""
-STORE_NODE, LEASE_NODE = "n0", "n1"
 STRIKES = (Kind.PAUSE, Kind.DELAY, Kind.KILL, Kind.FAULT)
 
 

@@ -89,16 +89,18 @@ class Scenario(Definition):
                 raise ValueError(f"faults.{index}.enactors: there are only the enactors 0 to {last}")
         return self
 
+    def obstacle(self, number: int, guard: Guard) -> str | None:
+        """Return why fault `number` can't be had on this machine, or not with `guard`; None if it can."""
+        kind, strike = self.faults[number]["kind"], self._strikes[number]
+        if missing := plugins("bench.faults")[kind].available():
+            return f"the fault {kind} is not available: {missing}"
+        reason = strike.refuses(guard)
+        return None if reason is None else f"the fault {kind}: {reason}"
+
     def refuses(self, guard: Guard) -> str | None:
         """Return why `guard` can't be run under this scenario on this machine; None if it can."""
-        for table, strike in zip(self.faults, self._strikes, strict=True):
-            if strike.optional:
-                continue
-            if missing := plugins("bench.faults")[table["kind"]].available():
-                return f"the fault {table['kind']} is not available: {missing}"
-            if reason := strike.refuses(guard):
-                return f"the fault {table['kind']}: {reason}"
-        return None
+        needed = [number for number, strike in enumerate(self._strikes) if not strike.optional]
+        return next(filter(None, (self.obstacle(number, guard) for number in needed)), None)
 
     @property
     def strikes(self) -> tuple[Strike, ...]:

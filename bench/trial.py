@@ -90,13 +90,12 @@ def _keep_to_core(stage: Stage) -> None:
 
 
 def _open(stage: Stage, cell: Cell, keys: Keys) -> CellRecords:
-    """Meet the servers of one cell: their scripts are loaded, so that none is sent within a measured operation."""
+    """Meet the store of one cell. Its scripts are loaded, so that none is sent within a measured operation.
+
+    A lease server of the trial's own has loaded them itself.
+    """
     store = RedisStore(Wire(stage.store_url), keys, cell, "harness")
     store.load_scripts()
-    if stage.lease_url != stage.store_url:
-        leases = RedisStore(Wire(stage.lease_url), keys, cell, "harness")
-        leases.load_scripts()
-        leases.wire.close()
     return CellRecords(cell.name, store, stage.nodes.get("store"), stage.nodes.get("lease"))
 
 

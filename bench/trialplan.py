@@ -8,7 +8,6 @@ from bench.faults import Strike
 from bench.suite import MAX_STRETCH, Scenario, Suite
 from enactors.plan import Cell, endpoint_names
 from leases.guard import Guard
-from leases.registry import plugins
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +53,9 @@ class TrialPlan:
 
         That is drawn from the seed; an optional one also stays away if it is not available here, or not for the guard.
         """
-        rng = Random(f"{self.seed} faults")
-        known = plugins("bench.faults")
-        tables = zip(self.scenario.faults, self.scenario.strikes, strict=True)
-        drawn = [(table["kind"], strike, rng.random() < strike.chance) for table, strike in tables]
+        rng, scenario = Random(f"{self.seed} faults"), self.scenario
+        drawn = [rng.random() < strike.chance for strike in scenario.strikes]
         return tuple(
-            strike if takes_part and known[kind].available() is None and strike.refuses(self.guard) is None else None
-            for kind, strike, takes_part in drawn
+            strike if takes_part and scenario.obstacle(number, self.guard) is None else None
+            for number, (strike, takes_part) in enumerate(zip(scenario.strikes, drawn, strict=True))
         )

@@ -69,8 +69,8 @@ SCHEMA = pa.schema(
 )
 JOURNAL_DTYPE = np.dtype([(name, form) for name, form in FIELDS])
 JOURNAL_FIELDS = tuple(name for name, _ in FIELDS if not name.startswith("_"))
-LEASE_NODE = "n1"
-"""The lease server, where it is another than the store's (`n0`)."""
+STORE_NODE, LEASE_NODE = "n0", "n1"
+"""The nodes of a cell: the store's server, and the lease server where it is another one."""
 POSITION_BITS = 40
 UNREAD = ("seq", "cell")
 """Columns that say nothing more once the rows of one cell stand in their order."""

@@ -55,6 +55,8 @@ class Skew:
 
 
 Action = Pause | Delay | Kill | Skew
+SLACK = 0.99
+"""What lasted that share of what was asked lasted long enough: two clocks are read."""
 Boundary = Callable[[str, Operation], Action | None]
 """Called in the process before and after each operation (`before`, `after`); says what to do there."""
 
@@ -87,6 +89,11 @@ class Struck:
     lasted_ms: float
     came: bool
     ttl_ms: int
+
+    @property
+    def lasted(self) -> bool:
+        """Whether it came and lasted as long as asked."""
+        return self.came and self.lasted_ms >= self.asked_ms * SLACK
 
 
 class Injection(Protocol):
@@ -137,6 +144,15 @@ class Strike(Definition):
     def hit(self, struck: Struck) -> bool:
         """Tell whether one record of this fault did what the fault is for."""
         return struck.came
+
+
+class EnactorStrike(Strike):
+    """A fault that strikes some `enactors`, by their numbers in their cell."""
+
+    enactors: list[int] = Field(min_length=1)
+
+    def victims(self) -> Iterable[int]:
+        return self.enactors
 
 
 class Fault(Protocol):

@@ -1,24 +1,22 @@
 """A process is killed (SIGKILL) at the boundary of an operation; another one takes its place and resumes, or none."""
 
-from collections.abc import Iterable
 from random import Random
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from bench.boundary import Step, Trigger
-from bench.faults import Action, Boundary, Kill, Strike, Thread, Victim
+from bench.boundary import Step, trigger_in
+from bench.faults import Action, Boundary, EnactorStrike, Kill, Victim
 from enactors.operations import Operation
 
 
-class CrashSettings(Strike):
+class CrashSettings(EnactorStrike):
     """Kill each of `enactors` before or after an operation, in every `every`-th application.
 
     While it holds a lease: `after = "acquire"`; while it cleans up: `before = "delete"`. After `restart_ms` a new
     process begins where the store stands; without it the enactor is gone for the rest of the trial.
     """
 
-    enactors: list[int] = Field(min_length=1)
     before: Step | None = None
     after: Step | None = None
     every: int = Field(default=1, ge=1)
@@ -30,16 +28,11 @@ class CrashSettings(Strike):
             raise ValueError("say where: either before or after an operation")
         return self
 
-    def victims(self) -> Iterable[int]:
-        return self.enactors
-
     def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
         """Kill where the trigger fires."""
-        step = self.before or self.after
-        thread = Thread.RENEWER if step is Step.RENEW else Thread.WORKER
-        if step is None or victim.enactor not in self.enactors or victim.thread is not thread:
+        trigger = trigger_in(victim, rng, self.enactors, self.before, self.after, self.every)
+        if trigger is None:
             return None
-        trigger = Trigger("before" if self.before else "after", step, self.every, rng)
 
         def strike(side: str, operation: Operation) -> Action | None:
             return Kill(self.restart_ms) if trigger.fires(side, operation) else None

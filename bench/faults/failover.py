@@ -5,21 +5,14 @@ from random import Random
 from pydantic import Field
 
 from bench.faults import Injection
-from bench.nodefault import Away, NodeStrike, no_embedded_server
+from bench.nodefault import Away, DownStrike, no_embedded_server
 from bench.stage import Stage
 
 
-class FailoverSettings(NodeStrike):
+class FailoverSettings(DownStrike):
     """The replica is `lag_ms` behind; it takes over after `down_ms`, and gets a fresh replica of its own."""
 
     lag_ms: float = Field(default=20.0, ge=0, le=10_000)
-    down_ms: float = Field(default=20.0, ge=0, le=60_000)
-
-    def outage(self) -> bool:
-        return True
-
-    def lasts_s(self, ttl_ms: int) -> float:  # noqa: ARG002
-        return self.down_ms / 1000
 
     def arrange(self, stage: Stage, number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server with a replica."""

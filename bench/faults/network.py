@@ -4,17 +4,16 @@
 was done is lost. The way of every other process stays as it is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from random import Random
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from bench.faults import Injection, Strike, Struck
+from bench.faults import EnactorStrike, Injection, Struck
 from bench.proxy.proxy import Mode, NetRule, On, Proxy, ProxyWish
 from bench.stage import Stage
 
-SLACK = 0.99
 DRAWN = (0.75, 1.25)
 """From one cut to the next it is `every_s`, times something between."""
 SHARED = frozenset({"mode", "enactors", "chance", "optional"})
@@ -29,7 +28,7 @@ USES: dict[Mode, tuple[str, ...]] = {
 """The settings of each mode, beside those that all have."""
 
 
-class NetworkSettings(Strike):
+class NetworkSettings(EnactorStrike):
     """What happens on the way of `enactors`, by `mode`; `ms` or `times_ttl` (of the lease) is a length of time.
 
     `delay`: each request (`on` = `all`) or commit (`commit`) arrives so much later, and by a log-normal `jitter_ms`
@@ -40,7 +39,6 @@ class NetworkSettings(Strike):
     """
 
     mode: Mode
-    enactors: list[int] = Field(min_length=1)
     ms: float | None = Field(default=None, gt=0, le=60_000)
     times_ttl: float | None = Field(default=None, gt=0, le=100)
     jitter_ms: float = Field(default=0.0, ge=0, le=10_000)
@@ -67,9 +65,6 @@ class NetworkSettings(Strike):
             raise ValueError("mode 'drop' needs a drop_chance above 0")
         return self
 
-    def victims(self) -> Iterable[int]:
-        return self.enactors
-
     def outage(self) -> bool:
         """Whatever the mode, a request may come to nothing."""
         return True
@@ -94,7 +89,7 @@ class NetworkSettings(Strike):
 
     def hit(self, struck: Struck) -> bool:
         """A delay hit if it was as long as asked; the other modes know for themselves."""
-        return struck.came and (self.mode is not Mode.DELAY or struck.lasted_ms >= struck.asked_ms * SLACK)
+        return struck.lasted if self.mode is Mode.DELAY else struck.came
 
     def _rule(self, number: int, ttl_ms: int, rng: Random) -> NetRule:
         length_ms = self._length_ms(ttl_ms)

@@ -1,22 +1,19 @@
 """A process stands still, whole or one of its threads: a garbage collection, a live migration, a starved scheduler."""
 
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bench.boundary import Step, Trigger
-from bench.faults import Action, Boundary, Delay, Injection, Pause, Strike, Struck, Thread, Victim
+from bench.boundary import Step, trigger_in
+from bench.faults import Action, Boundary, Delay, EnactorStrike, Injection, Pause, Struck, Victim
 from enactors.operations import Operation
 
 if TYPE_CHECKING:
     from bench.stage import Stage
-
-SLACK = 0.99
-"""A pause may end that much early and still count: two clocks are read."""
 
 
 class Who(StrEnum):
@@ -27,7 +24,7 @@ class Who(StrEnum):
     RENEWER = "renewer"
 
 
-class PauseSettings(Strike):
+class PauseSettings(EnactorStrike):
     """Stop `enactors` at one side of an operation (`before` or `after`; else before a commit), or at random times.
 
     At an operation: once in every `every`-th application, at an occurrence drawn at random (of `renew`, `list` and
@@ -37,7 +34,6 @@ class PauseSettings(Strike):
     stopped one then wakes exactly between its successor's check and write.
     """
 
-    enactors: list[int] = Field(min_length=1)
     before: Step | None = None
     after: Step | None = None
     per_s: float | None = Field(default=None, gt=0, le=100)
@@ -67,16 +63,11 @@ class PauseSettings(Strike):
             raise ValueError("until = 'successor_checked' is for a whole process that is stopped at an operation")
         return self
 
-    def victims(self) -> Iterable[int]:
-        return self.enactors
-
     def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
         """Stop the process, or hold the thread, where the trigger fires."""
-        step = self.before or self.after
-        thread = Thread.RENEWER if step is Step.RENEW else Thread.WORKER
-        if step is None or victim.enactor not in self.enactors or victim.thread is not thread:
+        trigger = trigger_in(victim, rng, self.enactors, self.before, self.after, self.every)
+        if trigger is None:
             return None
-        trigger = Trigger("before" if self.before else "after", step, self.every, rng)
 
         def strike(side: str, operation: Operation) -> Action | None:
             if not trigger.fires(side, operation):
@@ -103,7 +94,7 @@ class PauseSettings(Strike):
     def hit(self, struck: Struck) -> bool:
         """A pause hit if it lasted as long as asked; one that is to outlive the lease, if it did."""
         outlives = self.times_ttl is not None and self.times_ttl >= 1
-        return struck.came and struck.lasted_ms >= (struck.ttl_ms if outlives else struck.asked_ms * SLACK)
+        return struck.came and struck.lasted_ms >= struck.ttl_ms if outlives else struck.lasted
 
     def _length_ms(self, ttl_ms: int, rng: Random) -> float:
         length_ms = self.ms if self.ms is not None else ttl_ms * (self.times_ttl or 0.0)

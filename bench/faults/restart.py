@@ -3,15 +3,13 @@
 from random import Random
 from typing import Literal
 
-from pydantic import Field
-
 from bench.faults import Injection
-from bench.nodefault import Away, NodeStrike, no_embedded_server
+from bench.nodefault import Away, DownStrike, no_embedded_server
 from bench.servers.node import Lose
 from bench.stage import Stage
 
 
-class RestartSettings(NodeStrike):
+class RestartSettings(DownStrike):
     """The server is away for `down_ms`, or for as long as it takes to start.
 
     `persistence`: `none` forgets everything; `everysec` has an append-only file that is fsynced every second, and the
@@ -19,13 +17,6 @@ class RestartSettings(NodeStrike):
     """
 
     persistence: Literal["none", "everysec"] = "none"
-    down_ms: float = Field(default=20.0, ge=0, le=60_000)
-
-    def outage(self) -> bool:
-        return True
-
-    def lasts_s(self, ttl_ms: int) -> float:  # noqa: ARG002
-        return self.down_ms / 1000
 
     def arrange(self, stage: Stage, number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server that can be restarted this way."""

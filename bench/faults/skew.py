@@ -1,23 +1,18 @@
 """An enactor's wall clock is wrong: what happens to a lease manager that reads it."""
 
-from collections.abc import Iterable
 from random import Random
 
 from pydantic import Field
 
-from bench.faults import Action, Boundary, Skew, Strike, Thread, Victim
+from bench.faults import Action, Boundary, EnactorStrike, Skew, Thread, Victim
 from enactors.operations import Operation
 from leases.guard import Guard
 
 
-class SkewSettings(Strike):
+class SkewSettings(EnactorStrike):
     """From its first operation on the wall clock of `enactors` is `ms` ahead (negative: behind) of the true one."""
 
-    enactors: list[int] = Field(min_length=1)
     ms: float = Field(ge=-86_400_000, le=86_400_000)
-
-    def victims(self) -> Iterable[int]:
-        return self.enactors
 
     def refuses(self, guard: Guard) -> str | None:
         """A library reads the true clock of the machine: it can't be skewed for one process alone."""

@@ -1,6 +1,5 @@
 """Something takes longer than it should: every record tree of one enactor, or any operation, at any endpoint."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 from math import log
 from random import Random
@@ -9,11 +8,10 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from bench.boundary import Step, step_of
-from bench.faults import Action, Boundary, Delay, Strike, Struck, Victim
+from bench.faults import Action, Boundary, Delay, EnactorStrike, Struck, Victim
 from enactors.operations import Operation
 
 LONGEST_MS = 60_000.0
-SLACK = 0.99
 
 
 class Spread(StrEnum):
@@ -24,14 +22,13 @@ class Spread(StrEnum):
     PARETO = "pareto"
 
 
-class SlowSettings(Strike):
+class SlowSettings(EnactorStrike):
     """Add a delay of `median_ms` before each of the operations `at` of `enactors`, at `endpoints` or at all of them.
 
     `sigma` is the shape of a log-normal distribution; `alpha` that of a Pareto one (below 2: no variance), whose
     median is `median_ms` all the same.
     """
 
-    enactors: list[int] = Field(min_length=1)
     median_ms: float = Field(gt=0, le=LONGEST_MS)
     at: list[Step] = Field(default=[Step.WORK], min_length=1)
     endpoints: list[str] = Field(default_factory=list)
@@ -44,9 +41,6 @@ class SlowSettings(Strike):
         if Step.RENEW in self.at:
             raise ValueError("a renewal is held by the fault 'pause' (before = 'renew', who = 'renewer')")
         return self
-
-    def victims(self) -> Iterable[int]:
-        return self.enactors
 
     def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
         """Delay before every operation that is meant."""
@@ -64,7 +58,7 @@ class SlowSettings(Strike):
 
     def hit(self, struck: Struck) -> bool:
         """A delay hit if it was as long as asked."""
-        return struck.came and struck.lasted_ms >= struck.asked_ms * SLACK
+        return struck.lasted
 
     def _draw_ms(self, rng: Random) -> float:
         if self.distribution is Spread.LOG_NORMAL:

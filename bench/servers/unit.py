@@ -12,8 +12,8 @@ from typing import Self
 from bench.servers import ServerUnusable
 from bench.servers.local import READY_WITHIN_S, await_socket, embedded_binary, end, launch
 from enactors.store.keys import Keys
-from enactors.store.redis_store import OTHER_SCRIPTS, SCRIPT_OF_RULE
-from enactors.store.wire import ReplyUnknown, ServerDown, ServerError, Wire, script
+from enactors.store.redis_store import load_scripts
+from enactors.store.wire import ReplyUnknown, ServerDown, ServerError, Wire
 
 SYNCHRONISED_WITHIN_S = 10.0
 """The bound; it takes about 0.1 s."""
@@ -96,10 +96,7 @@ class Unit:
 
     def load_scripts(self) -> None:
         """Make it know every script: inside MULTI none can be loaded."""
-        names = sorted({*SCRIPT_OF_RULE.values(), *OTHER_SCRIPTS})
-        for reply in self.wire.pipeline(*(("SCRIPT", "LOAD", script(name).source) for name in names)):
-            if isinstance(reply, Exception):
-                raise ServerUnusable(f"the server takes no scripts: {reply}")
+        load_scripts(self.wire)
 
     def leases(self) -> Leases:
         """The leases that stand."""

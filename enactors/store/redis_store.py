@@ -61,8 +61,7 @@ class RedisStore:
 
     def load_scripts(self) -> None:
         """Load every script, so that none is sent within a measured operation or a transaction."""
-        for name in sorted({*SCRIPT_OF_RULE.values(), *OTHER_SCRIPTS}):
-            self.wire.load(script(name))
+        load_scripts(self.wire)
 
     def publish(self, version: int, attempt: int, content: int | None = None) -> Outcome:
         assert 0 < version <= MAX_VERSION
@@ -263,6 +262,12 @@ class RedisStore:
         fence = "" if lease.fence is None else lease.fence
         arguments = (lease.resource, self._client, attempt, lease.token, fence, *more)
         return _outcome(self.wire.run(Prepared(script(name), names, arguments, 0)))
+
+
+def load_scripts(wire: Wire) -> None:
+    """Load every script into the server behind `wire`."""
+    for name in sorted({*SCRIPT_OF_RULE.values(), *OTHER_SCRIPTS}):
+        wire.load(script(name))
 
 
 def _outcome(reply: Any) -> Done | Refused:

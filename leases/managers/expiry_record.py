@@ -4,8 +4,9 @@ So work a TXT record with a holder and an expiry (the AWS design of 2025), a Kub
 lock tables in a database. Reading and taking is one step in the store; what is wrong is that two clocks are compared.
 """
 
-from enactors.operations import Outcome, Program, ReleaseLease, TakeExpired, Unknown, ValidateLease
+from enactors.operations import Outcome, Program, TakeExpired, Unknown
 from leases.lease import Lease, Wait
+from leases.managers.redis_lease import RedisLease
 
 
 class ExpiryRecord:
@@ -26,13 +27,9 @@ class ExpiryRecord:
         yield from ()
         return None
 
-    def validate(self, lease: Lease) -> Program[Outcome | None]:
-        outcome: Outcome = yield ValidateLease(lease)
-        return outcome
-
-    def release(self, lease: Lease) -> Program[Outcome | None]:
-        outcome: Outcome = yield ReleaseLease(lease)
-        return outcome
+    _plain = RedisLease()
+    validate = _plain.validate
+    release = _plain.release
 
 
 PLUGIN = ExpiryRecord()
