@@ -9,9 +9,9 @@ from random import Random
 from typing import Any
 
 from bench.conductor import Conductor
-from bench.engines.executor import ProcessSpec, Role
 from bench.engines.placement import place
 from bench.engines.processes import Crew, Figures, ProcessFailed, Report
+from bench.engines.spec import ProcessSpec, Role
 from bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
 from bench.rundir import write_json
 from bench.servers import Server, ServerUnusable, without_password

@@ -7,15 +7,12 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
 from random import Random
 from time import perf_counter_ns, sleep
 from typing import Any, NoReturn, TypeVar
 
-from bench.faults import Action, Boundary, Delay, Kill, Pause, Strike, Thread, Victim
-from bench.suite import Load
+from bench.engines.spec import ProcessSpec, Role
+from bench.faults import Action, Boundary, Delay, Kill, Pause, Thread, Victim
 from enactors.operations import (
     UNKNOWN,
     AcquireLease,
@@ -30,11 +27,9 @@ from enactors.operations import (
     RenewLease,
     Sleep,
 )
-from enactors.plan import CELL_LEASE, Cell
-from enactors.store.keys import Keys
+from enactors.plan import CELL_LEASE
 from enactors.store.redis_store import RedisStore
 from enactors.store.wire import ReplyUnknown, ServerDown, Wire
-from leases.guard import Guard
 from leases.lease import Lease
 from leases.manager import Library
 from results import journal
@@ -47,51 +42,6 @@ ATTEMPTS_OF_A_LIFE = 1 << 32
 """Attempt numbers of a process that took the place of a killed one begin that much higher."""
 AFTER_OUTAGE_S = 0.002
 """Before a process goes on without the answer of a server that is away."""
-
-
-class Role(StrEnum):
-    """Which program a process runs."""
-
-    PLANNER = "planner"
-    ENACTOR = "enactor"
-    OPERATOR = "operator"
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessSpec:
-    """All that one process needs to know."""
-
-    role: Role
-    name: str
-    """Unique in its cell: the client's name in the history."""
-    url: str
-    lease_url: str
-    keys: Keys
-    cell: Cell
-    guard: Guard
-    ttl_ms: int
-    """The time to live of the guard's leases; what pauses are measured by also where there is no lease."""
-    load: Load
-    strikes: tuple[Strike | None, ...]
-    """The scenario's faults; None for one that takes no part in this trial."""
-    seed: int
-    folder: Path
-    cpus: tuple[int, ...]
-    outages: bool = False
-    """Whether a server may be away for a while: what it would have answered is then unknown."""
-    enactor: int = 0
-    life: int = 0
-    """How many processes had this one's place before it, and were killed."""
-
-    @property
-    def process(self) -> str:
-        """Unique in its trial: `c0.enactor-1`."""
-        return f"{self.cell.name}.{self.name}"
-
-    def journal(self, program: str = "") -> Path:
-        """Where this life of the process, or a second program of it, keeps its journal."""
-        life = f"+{self.life}" if self.life else ""
-        return self.folder / f"{self.process}{life}{program}.journal"
 
 
 class Line:

@@ -4,7 +4,7 @@ from typing import Any
 
 import psutil
 
-from bench.engines.executor import ProcessSpec
+from bench.engines.spec import ProcessSpec
 from bench.engines.worker import main
 from bench.reaper import reaper
 from results.journal import LiveView

@@ -10,13 +10,8 @@ import signal
 from bench.engines import worker
 from bench.engines.tether import HARNESS_VARIABLE, die_with_parent
 from bench.proxy import relay
-from leases.registry import plugins
 
 __all__ = ["relay", "worker"]
-
-# Looked up here once, not by each child as it reads what it has to do.
-for package in ("bench.faults", "leases.managers"):
-    plugins(package)
 
 if os.environ.get(HARNESS_VARIABLE) == str(os.getppid()):
     die_with_parent(os.getppid())

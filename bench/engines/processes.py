@@ -14,9 +14,9 @@ from typing import Any, Protocol, Self
 
 import psutil
 
-from bench.engines.executor import ProcessSpec, Role
 from bench.engines.forkserver import running_forkserver, undisturbed
 from bench.engines.member import Member
+from bench.engines.spec import ProcessSpec, Role
 from results.journal import Live, LiveView, State
 
 READY_WITHIN_S = 20.0

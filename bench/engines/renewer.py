@@ -3,7 +3,8 @@
 import threading
 from queue import SimpleQueue
 
-from bench.engines.executor import Executor, Line, ProcessSpec
+from bench.engines.executor import Executor, Line
+from bench.engines.spec import ProcessSpec
 from bench.faults import Thread
 from enactors.operations import Operation, Sleep
 from leases.lease import Lease

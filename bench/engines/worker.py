@@ -11,8 +11,9 @@ from secrets import token_hex
 from time import perf_counter_ns, sleep, time
 from typing import Any
 
-from bench.engines.executor import Executor, Line, ProcessSpec, Role
+from bench.engines.executor import Executor, Line
 from bench.engines.renewer import Renewer
+from bench.engines.spec import ProcessSpec, Role
 from bench.engines.tether import die_with_parent
 from bench.faults import Thread
 from bench.suite import Arrivals

@@ -7,7 +7,7 @@ import hiredis
 import multiprocess
 import pytest
 
-from bench.engines.executor import ProcessSpec, Role
+from bench.engines.spec import ProcessSpec, Role
 from bench.engines.worker import Worker
 from bench.suite import Load
 from enactors.operations import Commit, CommitRule, Done

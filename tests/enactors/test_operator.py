@@ -1,6 +1,7 @@
 """The operator's programs: watching, repairing, rolling back."""
 
 import pytest
+from playing import UNFINISHED, play
 from two_stores import Actor, MemoryWorld
 
 from enactors.operations import (
@@ -26,18 +27,6 @@ CELL = Cell("c", ("e0", "e1"), rollback=True)
 WATCHER = Operator(CELL, look_ms=50, react_ms=300)
 RESTLESS = Operator(CELL, look_ms=50, react_ms=300, rollback_every_ms=100)
 GONE = Refused(Reason.PLAN_GONE, 2)
-
-
-def play(program, *results):
-    """Send a program its results. Returns what it asked for, and its value if it ended."""
-    asked = []
-    try:
-        asked.append(next(program))
-        for result in results:
-            asked.append(program.send(result))  # noqa: PERF401  (it may end)
-    except StopIteration as end:
-        return asked, end.value
-    return asked, ...
 
 
 class TestWatching:
@@ -76,7 +65,7 @@ class TestWatching:
     def test_has_nothing_to_repair_with_where_no_plan_is_known(self, plans):
         asked, state = play(WATCHER.next_activity(OperatorState()), None, GONE, Done(5), None, GONE, Done(5), plans)
         assert asked[-1] == ListPlans()
-        assert state is not ...
+        assert state is not UNFINISHED
 
     def test_never_rolls_back_unless_it_is_told_how_often(self):
         assert play(WATCHER.next_activity(OperatorState(1e9)))[0] == [Sleep(50)]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from playing import UNFINISHED, play
 from two_stores import Actor, MemoryWorld, timeless
 
 from enactors.cleaner import MAX_DELETIONS, clean_up
@@ -24,7 +25,6 @@ from enactors.operations import (
     ListPlans,
     Operation,
     Plans,
-    Program,
     Publish,
     ReadEndpoint,
     Reason,
@@ -51,25 +51,6 @@ LEASE = Lease("e0", "t", 1, 1, 100)
 PRESETS = presets()
 OURS = {name: guard for name, guard in PRESETS.items() if guard.library is None}
 WAIT = Wait()
-
-
-class Unfinished:
-    """The value of a program that still waits for a result."""
-
-
-UNFINISHED = Unfinished()
-
-
-def play(program: Program[Any], *results: Any) -> tuple[list[Operation], Any]:
-    """Send a program its results. Returns what it asked for and its value."""
-    asked = []
-    try:
-        asked.append(next(program))
-        for result in results:
-            asked.append(program.send(result))  # noqa: PERF401  (it may end)
-    except StopIteration as end:
-        return asked, end.value
-    return asked, UNFINISHED
 
 
 def kinds(asked: list[Operation]) -> list[type]:
