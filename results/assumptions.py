@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from results.history import KINDS, Events, Mask
+from results.events import KINDS, Events, Mask
 from results.journal import Kind, Outcome
 from results.trial import Trial
 

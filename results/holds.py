@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from enactors.operations import Reason
-from results.history import Ints, Mask
+from results.events import Ints, Mask
 from results.journal import REASON_NUMBERS, Kind, Outcome
 from results.trial import Trial
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from results.checks.freshness import in_force
-from results.history import Ints
+from results.events import Ints
 from results.journal import Kind, Outcome
 from results.latency import SIDES
 from results.trial import Trial

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from results.history import KINDS, Events, Ints, Writes
+from results.events import KINDS, Events, Ints, Writes
 from results.trial import Trial
 
 UNREPAIRABLE = "no_rollback_plan"

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.history import BadRunDirectory, Events, Ints, read_events, read_journal
+from results.events import Events, Ints
+from results.history import BadRunDirectory, read_events, read_journal
 from results.journal import CELL_RESOURCE, Kind, Outcome
 
 KEYS = frozenset(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from results.checks import Check, Findings, Samples
-from results.history import KINDS, Events, Ints, Mask, Writes
+from results.events import KINDS, Events, Ints, Mask, Writes
 from results.trial import Trial
 
 REPAIR = KINDS.index("repair")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from results.checks import Check, Findings
-from results.history import Events, Ints
+from results.events import Events, Ints
 from results.trial import Trial
 
 

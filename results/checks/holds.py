@@ -3,7 +3,7 @@
 import numpy as np
 
 from results.checks import Check, Findings
-from results.history import KINDS, Events, Ints, Mask
+from results.events import KINDS, Events, Ints, Mask
 from results.holds import holds_of
 from results.trial import Trial
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from results.checks import Check, Findings
-from results.history import Ints, Mask
+from results.events import Ints, Mask
 from results.holds import NEVER, Holds, holds_of, told_by_lease, told_by_store
 from results.journal import Kind, Outcome
 from results.trial import Trial

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from results.checks import Check, Findings
-from results.history import KINDS, Events, Ints, Mask
+from results.events import KINDS, Events, Ints, Mask
 from results.trial import Trial
 
 COMMIT = KINDS.index("commit")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from results.checks import Check, Findings
-from results.history import Ints
+from results.events import Ints
 from results.journal import Kind, Outcome
 from results.trial import Trial
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from results.checks import Check, Findings
-from results.history import Events, Ints
+from results.events import Events, Ints
 from results.trial import Trial
 
 CHUNK = 1 << 17

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from leases.registry import plugins
-from results.history import KINDS, Events
+from results.events import KINDS, Events
 from results.journal import RECORD_BYTES, Journal, Kind, Outcome
 from results.latency import histogram, merge
 from results.trial import Trial

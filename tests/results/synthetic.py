@@ -7,7 +7,8 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from enactors.store.events import LINE_FIELDS
-from results.history import JOURNAL_DTYPE, KINDS, Events
+from results.events import KINDS, Events
+from results.history import JOURNAL_DTYPE
 from results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Kind, Outcome
 from results.trial import Trial
 

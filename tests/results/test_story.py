@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthetic import event, events_of, trial_of
 
-from results.history import KINDS, Events
+from results.events import KINDS, Events
 from results.story import Turn, lines, story
 from results.trial import Trial
 

@@ -1,0 +1,175 @@
+"""The history of one cell in memory: arrays, one element an event, in store order. Needs no file."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int16]
+Mask = npt.NDArray[np.bool_]
+
+KINDS = (
+    "publish",
+    "commit",
+    "reject",
+    "delete",
+    "grant",
+    "renew",
+    "release",
+    "expire",
+    "watch_conflict",
+    "quarantine",
+    "register",
+    "repair",
+    "restart",
+)
+"""`repair` is an operator's step. `restart`: the node came back, and its events from `previous` (a seq) on are gone."""
+POSITION_BITS = 40
+
+
+@dataclass(frozen=True)
+class Writes:
+    """What was in force at one endpoint, in store order: since which event (its position) which version.
+
+    A commit or a repair put it there, or a restart that took the endpoint back: `Events.kind` at that position.
+    """
+
+    since: Ints
+    version: Ints
+
+    @property
+    def before(self) -> Ints:
+        """The version in force just before each; 0 for none."""
+        return np.concatenate(([0], self.version[:-1]))[: len(self.version)]
+
+
+@dataclass(frozen=True)
+class Events:
+    """One cell's history as arrays, one element an event in store order; about 75 bytes an event.
+
+    `kind`, `endpoint`, `enactor`, `lease`, `reason` and `token` hold codes into the tuples of names beside them,
+    -1 for none. The last `lease_events` are those of a lease server of its own; before them a position is a `seq`.
+    """
+
+    t_us: Ints
+    kind: Codes
+    endpoint: Codes
+    version: Ints
+    previous: Ints
+    enactor: Codes
+    attempt: Ints
+    lease: Codes
+    token: npt.NDArray[np.int32]
+    fence: Ints
+    expires_us: Ints
+    reason: Codes
+    active_endpoints: Ints
+    endpoints: tuple[str, ...]
+    enactors: tuple[str, ...]
+    reasons: tuple[str, ...]
+    lease_events: int = 0
+
+    def __len__(self) -> int:
+        return len(self.t_us)
+
+    def of(self, *kinds: str) -> Mask:
+        """Which events are of one of `kinds`."""
+        mask = np.zeros(len(self), dtype=bool)
+        for kind in kinds:
+            mask |= self.kind == KINDS.index(kind)
+        return mask
+
+    @property
+    def last(self) -> int:
+        """The position of the store's last event: the end of the trial, as far as it can tell. -1 if it has none."""
+        return len(self) - self.lease_events - 1
+
+    @cached_property
+    def epoch(self) -> npt.NDArray[np.int32]:
+        """How often the clock had stepped back before each event; another node is another epoch.
+
+        No duration spans two epochs.
+        """
+        steps = np.flatnonzero(self.t_us[1:] < self.t_us[:-1]) + 1
+        if self.lease_events:
+            steps = np.union1d(steps, [self.last + 1])
+        epoch = np.zeros(len(self), dtype=np.int32)
+        for number, (low, high) in enumerate(pairwise([*steps, len(self)]), start=1):
+            epoch[low:high] = number
+        return epoch
+
+    @cached_property
+    def commits_by_endpoint(self) -> list[Ints]:
+        """The positions of the commits of each endpoint, in store order."""
+        return self._by_endpoint(np.flatnonzero(self.of("commit")))
+
+    @cached_property
+    def writes_by_endpoint(self) -> list[Writes]:
+        """What was in force at each endpoint, and since when."""
+        repaired = np.any(self.of("repair"))
+        parts = self._by_endpoint(np.flatnonzero(self.of("commit", "repair"))) if repaired else self.commits_by_endpoint
+        writes = [Writes(at, self.version[at]) for at in parts]
+        gone = np.zeros(len(self) if len(self.restarts) else 0, dtype=bool)
+        for restart in self.restarts:
+            gone[self.previous[restart] : restart] = True
+            writes = [_fall_back(own, restart, gone) for own in writes]
+        return writes
+
+    @cached_property
+    def restarts(self) -> Ints:
+        """The positions at which the store came back from a restart."""
+        restarts = np.flatnonzero(self.of("restart"))
+        return restarts[restarts <= self.last]
+
+    @cached_property
+    def gone(self) -> Mask:
+        """Which events the store forgot when it restarted."""
+        gone = np.zeros(len(self), dtype=bool)
+        for restart in self.restarts:
+            gone[self.previous[restart] : restart] = True
+        return gone
+
+    @cached_property
+    def published(self) -> Ints:
+        """The positions of the publications."""
+        return np.flatnonzero(self.of("publish"))
+
+    def elapsed_us(self, begin: Ints, end: Ints) -> npt.NDArray[np.float64]:
+        """Microseconds between pairs of events; NaN where the clock stepped back in between."""
+        elapsed = (self.t_us[end] - self.t_us[begin]).astype(np.float64)
+        if len(self.epoch) and self.epoch[-1]:
+            elapsed[self.epoch[begin] != self.epoch[end]] = np.nan
+        return elapsed
+
+    def seconds_until(self, position: int | None) -> npt.NDArray[np.float64]:
+        """Seconds from the first event of its server to the event at `position`, as a sample of one.
+
+        Empty for None, and where the server's clock stepped back in between.
+        """
+        if position is None:
+            return np.array([])
+        first = 0 if position <= self.last else self.last + 1
+        elapsed_s = self.elapsed_us(np.array([first]), np.array([position])) / 1e6
+        return elapsed_s[~np.isnan(elapsed_s)]
+
+    def _by_endpoint(self, positions: Ints) -> list[Ints]:
+        """Part ascending positions by endpoint. Endpoint and position are sorted as one number: no gather follows."""
+        keys = self.endpoint[positions].astype(np.int64) << POSITION_BITS
+        keys |= positions
+        keys.sort()
+        bounds = np.searchsorted(keys, np.arange(len(self.endpoints) + 1) << POSITION_BITS)
+        keys &= (1 << POSITION_BITS) - 1
+        return [keys[low:high] for low, high in pairwise(bounds)]
+
+
+def _fall_back(writes: Writes, restart: int, gone: Mask) -> Writes:
+    """Add what a restart did to an endpoint: it is back at its last write that is not gone, now or since before."""
+    here = int(np.searchsorted(writes.since, restart))
+    survivors = np.flatnonzero(~gone[writes.since[:here]])
+    version = writes.version[survivors[-1]] if len(survivors) else 0
+    if version == (writes.version[here - 1] if here else 0):
+        return writes
+    return Writes(np.insert(writes.since, here, restart), np.insert(writes.version, here, version))
