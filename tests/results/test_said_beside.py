@@ -9,6 +9,7 @@ from results.controls import ControlResult, judge_controls, sentence
 from results.harm_table import ALWAYS_SEEN, COLUMNS, harm_tables
 from results.remarks import MOST_TRIALS, remarks
 from results.schema import CellSummary, Spread
+from results.table import stories
 
 
 def nothing_seen():
@@ -240,3 +241,19 @@ class TestHarm:
             figure = seen(7.0) if fields[name].annotation is Spread else 7
             assert show(cell(**{name: figure})) == "7"
             assert show(cell()) == "-"
+
+
+class TestStories:
+    STORY = [
+        {"t_s": 0.25, "endpoint": "e1", "what": "a deletes plan 1", "kind": "delete"},
+        {"t_s": None, "endpoint": "e1", "what": "the operator repairs it", "kind": "repair"},
+    ]
+
+    def test_the_incident_of_a_wedged_cell_is_told_with_its_times(self):
+        told = list(stories(summary(cell("txt_lock", "incident", wedged=1, story=self.STORY))))
+        assert told[0] == "txt_lock under incident, its first incident:"
+        assert "0.250 s  e1  a deletes plan 1" in told[1]
+        assert told[2].split() == ["?", "e1", "the", "operator", "repairs", "it"]
+
+    def test_others_do_not_push_the_tables_off_the_screen(self):
+        assert list(stories(summary(cell(wedged=0, dangling=3, story=self.STORY), cell(wedged=0, story=[])))) == []
