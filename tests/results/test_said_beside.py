@@ -243,17 +243,18 @@ class TestHarm:
             assert show(cell()) == "-"
 
 
-class TestStories:
-    STORY = [
-        {"t_s": 0.25, "endpoint": "e1", "what": "a deletes plan 1", "kind": "delete"},
-        {"t_s": None, "endpoint": "e1", "what": "the operator repairs it", "kind": "repair"},
-    ]
+STORY = [
+    {"t_s": 0.25, "endpoint": "e1", "what": "a deletes plan 1", "kind": "delete"},
+    {"t_s": None, "endpoint": "e1", "what": "the operator repairs it", "kind": "repair"},
+]
 
+
+class TestStories:
     def test_the_incident_of_a_wedged_cell_is_told_with_its_times(self):
-        told = list(stories(summary(cell("txt_lock", "incident", wedged=1, story=self.STORY))))
+        told = list(stories(summary(cell("txt_lock", "incident", wedged=1, story=STORY))))
         assert told[0] == "txt_lock under incident, its first incident:"
         assert "0.250 s  e1  a deletes plan 1" in told[1]
         assert told[2].split() == ["?", "e1", "the", "operator", "repairs", "it"]
 
     def test_others_do_not_push_the_tables_off_the_screen(self):
-        assert list(stories(summary(cell(wedged=0, dangling=3, story=self.STORY), cell(wedged=0, story=[])))) == []
+        assert list(stories(summary(cell(wedged=0, dangling=3, story=STORY), cell(wedged=0, story=[])))) == []
