@@ -1,0 +1,9 @@
+"""Arguments that several commands take."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunDirectory = Annotated[Path, typer.Argument(help="a run directory", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="print summary.json to standard output, and nothing else there")]

@@ -1,0 +1,33 @@
+"""`leasebench check`."""
+
+import json
+import sys
+
+from bench.commands.arguments import AsJson, RunDirectory
+from bench.terminal import EXIT_USAGE, console, fail
+
+
+def check(run: RunDirectory, as_json: AsJson = False) -> None:
+    """Derive every figure of RUN anew from its history, and compare with its summary.json."""
+    from bench.commands.figures import show
+    from results.check import differences, unfinished
+    from results.summary import read_summary, summarise
+
+    screen = console(stderr=as_json)
+    derived = summarise(run)
+    for line in unfinished(run):
+        screen.print(line, markup=False, highlight=False)
+    if as_json:
+        sys.stdout.write(json.dumps(derived, indent=1) + "\n")
+    else:
+        show(screen, derived)
+    if not (run / "summary.json").exists():
+        screen.print(f"{run}: no summary.json, the run did not end: these figures are of the trials that did")
+        return
+    wrong = differences(read_summary(run), derived)
+    if wrong:
+        fail(
+            f"{run / 'summary.json'}: {len(wrong)} figures are not what the history says, first {wrong[0]}",
+            EXIT_USAGE,
+        )
+    screen.print(f"{run}: every figure of summary.json follows from the history", highlight=False)

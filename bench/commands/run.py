@@ -1,0 +1,86 @@
+"""`leasebench run`."""
+
+import json
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from bench.commands.arguments import AsJson
+from bench.terminal import (
+    EXIT_FAILED,
+    EXIT_INCONCLUSIVE,
+    EXIT_INTERRUPTED,
+    EXIT_UNEXPECTED,
+    EXIT_USAGE,
+    console,
+    fail,
+)
+
+
+def run(
+    suite: Annotated[str, typer.Argument(help="a suite's or scenario's name, or a TOML file")] = "quick",
+    guard: Annotated[list[str] | None, typer.Option(help="only this guard (may be repeated)")] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="only this scenario (may be repeated)")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, max=10_000, help="trials of each cell")] = None,
+    duration: Annotated[float | None, typer.Option(min=0.1, max=86_400, help="seconds of load a trial")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="what order, load and faults are drawn from")] = None,
+    server: Annotated[str, typer.Option(help="embedded, system, or a URL")] = "embedded",
+    out: Annotated[Path | None, typer.Option(help="the run directory [default: runs/<suite>-<time>]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let enactors race under each guard and scenario of SUITE, and say who won."""
+    from bench.engines.forkserver import forkserver
+    from bench.progress import LiveDisplay, PlainLines
+    from bench.run import count_trials, expected_seconds, run_suite
+    from bench.rundir import default_directory
+    from bench.suite import load_suite, narrow
+
+    forkserver()
+    screen = console(stderr=as_json)
+    chosen = narrow(load_suite(suite), guards=guard, scenarios=scenario, trials=trials, duration_s=duration)
+    drawn = secrets.randbelow(2**32) if seed is None else seed
+    directory = out or default_directory(chosen.name)
+    if directory.exists():
+        fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
+    least, most = expected_seconds(chosen)
+    cells = f"{len(chosen.guards)} guards, {len(chosen.scenarios)} scenarios, {count_trials(chosen)} trials"
+    screen.print(
+        f"{chosen.name}: {cells}, seed {drawn}, {least:.0f} to {most:.0f} s, into {directory}",
+        markup=False,
+        highlight=False,
+    )
+    try:
+        if screen.is_terminal:
+            with LiveDisplay(screen) as display:
+                summary = run_suite(chosen, drawn, server, directory, display)
+        else:
+            summary = run_suite(chosen, drawn, server, directory, PlainLines(screen))
+    except KeyboardInterrupt:
+        fail(f"interrupted; what was recorded: leasebench check {directory}", EXIT_INTERRUPTED)
+        return
+    from bench.commands.figures import show
+
+    show(screen, summary)
+    if as_json:
+        sys.stdout.write(json.dumps(summary, indent=1) + "\n")
+    screen.print(f"[dim]figures: {escape(str(directory / 'summary.json'))}   pictures: leasebench plot {directory}[/]")
+    raise typer.Exit(exit_code(summary))
+
+
+def exit_code(summary: dict[str, Any]) -> int:
+    """The first that applies.
+
+    5 something failed, 1 an unexpected verdict or a control that was not caught, 4 an unexpected `unproven`, else 0.
+    """
+    cells = summary["cells"]
+    if any(cell["verdict"] == "failed" for cell in cells) or not summary["complete"]:
+        return EXIT_FAILED
+    surprises = {cell["verdict"] for cell in cells if not cell["as_expected"]}
+    uncaught = any(not control["caught"] for control in summary["controls"])
+    if uncaught or surprises - {"unproven"}:
+        return EXIT_UNEXPECTED
+    return EXIT_INCONCLUSIVE if surprises else 0
