@@ -15,8 +15,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Which guard should a control plane use, what does it cost, and does it hold?",
 )
-for name, command in {"run": run, "check": check, "plot": plot, "list": list_, "doctor": doctor}.items():
-    app.command(name)(command)
+app.command("run")(run)
+app.command("check")(check)
+app.command("plot")(plot)
+app.command("list")(list_)
+app.command("doctor")(doctor)
 
 
 def main() -> None:

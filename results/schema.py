@@ -129,6 +129,25 @@ class CellSummary(BaseModel):
     story: list[StoryLine]
 
 
+class TrialSummary(BaseModel):
+    """One trial, all of its cells added up: its facts and, by the names that they have above, its counts.
+
+    A count is missing where the trial left no history. `began` is in seconds since the epoch.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    number: int
+    guard: str
+    scenario: str
+    seed: int | None
+    status: str
+    began: float | None
+    load_s: float | None
+    throughput: float | None = Field(description="commits per second of load")
+    time_to_first_stale_s: float | None = Field(description="null where no stale overwrite was seen")
+    applications_by_enactor: dict[str, int] = Field(description="applications that were completed")
+
+
 class Summary(BaseModel):
     """The whole run. `complete` is false where trials are missing: the run was interrupted."""
 
@@ -136,6 +155,7 @@ class Summary(BaseModel):
     suite: str
     complete: bool
     cells: list[CellSummary]
+    trials: list[TrialSummary]
     controls: list[ControlResult]
     skipped: list[Skip]
 

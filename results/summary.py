@@ -8,13 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from leases.registry import plugins
 from leases.verdict import Verdict
 from results.assumptions import broken_assumptions
-from results.checks import Check, Samples
 from results.controls import judge_controls
 from results.history import BadRunDirectory
 from results.latency import PHASES, SIDES, figures, histogram, merge
@@ -22,6 +19,7 @@ from results.phases import phase_samples
 from results.schema import SCHEMA_VERSION, CellSummary, Spread
 from results.statistics import exact_interval, spread, upper_bound_of_zero
 from results.story import story
+from results.tally import Tally, applications_of, tally
 from results.trial import Trial, read_facts, read_object, read_trials
 from results.verdict import judge
 
@@ -38,8 +36,7 @@ class CellData:
         self.load_s = 0.0
         self.expected: list[str] = [Verdict.CLEAN]
         self.failures: list[str] = []
-        self.counts: dict[str, int | None] = {}
-        self.samples: dict[str, list[Samples]] = defaultdict(list)
+        self.tally = Tally()
         self.latency: dict[tuple[str, str], list[HdrHistogram]] = defaultdict(list)
         self.faults: dict[str, dict[str, int]] = {}
         self.story: list[dict[str, Any]] = []
@@ -64,19 +61,13 @@ class CellData:
         if facts["status"] != "ok":
             self.failures.append(f"trial {facts['number']}: {facts.get('reason') or facts['status']}")
 
-    def add(self, trial: Trial) -> None:
-        """Take in a trial's history and journal."""
+    def add(self, trial: Trial, found: Tally) -> None:
+        """Take in a trial's history and journal, and what the checks found in them."""
         broken = broken_assumptions(trial)
         if broken and trial.facts["status"] == "ok":
             self.failures.append(f"trial {trial.facts['number']}: {broken[0]}")
         self.load_s += trial.facts.get("load_s") or 0.0
-        for check in _checks():
-            found = check.run(trial)
-            for name, count in found.counts.items():
-                before = self.counts.get(name, 0)
-                self.counts[name] = None if count is None or before is None else before + count
-            for name, values in found.samples.items():
-                self.samples[name].append(values)
+        self.tally.add(found)
         for key, values_ns in phase_samples(trial).items():
             self.latency[key].append(histogram(values_ns))
         if not self.story:
@@ -84,7 +75,8 @@ class CellData:
 
     def summarise(self) -> dict[str, Any]:
         """The cell's object in `summary.json`."""
-        counts: dict[str, Any] = {name: self.counts.get(name, 0) for name in _count_names()} | self.counts
+        counts: dict[str, Any] = {name: self.tally.counts.get(name, 0) for name in _count_names()}
+        counts |= self.tally.counts
         verdict = judge(counts, failed=bool(self.failures), min_races=self.min_races)
         return {
             "guard": self.guard,
@@ -98,7 +90,7 @@ class CellData:
             **counts,
             "races_missing": max(0, self.min_races - (counts["raced_applications"] or 0)),
             **_rates(counts),
-            **{name: spread(np.concatenate(self.samples.get(name) or [np.array([])])) for name in self._sampled()},
+            **{name: spread(self.tally.pooled(name)) for name in self._sampled()},
             "latency_us": {phase: self._phase(phase) for phase in PHASES},
             "throughput": round(counts["commits"] / self.load_s, 1) if self.load_s else None,
             "story": self.story,
@@ -107,15 +99,18 @@ class CellData:
     def _sampled(self) -> list[str]:
         fields = CellSummary.model_fields
         known = [name for name in fields if fields[name].annotation is Spread]
-        return [*known, *(name for name in self.samples if name not in known)]
+        return [*known, *(name for name in self.tally.samples if name not in known)]
 
     def _phase(self, phase: str) -> dict[str, Any]:
         service, response = (figures(merge(self.latency.get((phase, side), []))) for side in SIDES)
         return {"service": service, "response": response if response["n"] else None}
 
 
-def summarise(run: Path) -> dict[str, Any]:
-    """Derive the summary of a run directory from its trials. Raises BadRunDirectory naming the file."""
+def summarise(run: Path, problems: list[str] | None = None) -> dict[str, Any]:
+    """Derive the summary of a run directory from its trials. Raises BadRunDirectory naming the file.
+
+    With `problems`, a trial that can't be read is left out, and what is wrong with it appended there.
+    """
     suite = read_suite(run)
     order = [(guard, scenario["name"]) for scenario in suite["scenarios"] for guard in scenario["guards"]]
     cells = {key: CellData(*key) for key in order}
@@ -123,28 +118,71 @@ def summarise(run: Path) -> dict[str, Any]:
         for guard in scenario["guards"]:
             sure = (fault["kind"] for fault in scenario.get("faults", ()) if fault.get("chance", 1) == 1)
             cells[guard, scenario["name"]].expect_faults(sure)
-    finished = 0
+    rows = []
     for folder in trial_folders(run):
-        facts = read_facts(folder)
-        if facts["status"] == "running":
+        try:
+            row = _take_in(folder, cells)
+        except BadRunDirectory as error:
+            if problems is None:
+                raise
+            problems.append(str(error))
             continue
-        finished += 1
-        key = (facts["guard"], facts["scenario"])
-        if key not in cells:
-            raise BadRunDirectory(f"{folder / 'trial.json'}: {key[0]} under {key[1]} is not in the run's suite")
-        cells[key].add_facts(facts)
-        cells[key].add_faults(read_faults(folder))
-        if facts["history"]:
-            for trial in read_trials(folder):
-                cells[key].add(trial)
+        if row is not None:
+            rows.append(row)
     summaries = [cell.summarise() for cell in cells.values() if cell.trials]
     return {
         "schema": SCHEMA_VERSION,
         "suite": suite["name"],
-        "complete": finished == len(order) * suite["trials"],
+        "complete": len(rows) == len(order) * suite["trials"],
         "cells": summaries,
+        "trials": rows,
         "controls": judge_controls(suite["guards"], summaries),
         "skipped": suite.get("skipped", []),
+    }
+
+
+def _take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> dict[str, Any] | None:
+    """Add a trial to its cell and return its row; None for one that was cut off. Raises BadRunDirectory.
+
+    All is read before anything is added: a trial counts whole or not at all.
+    """
+    facts = read_facts(folder)
+    if facts["status"] == "running":
+        return None
+    key = (facts["guard"], facts["scenario"])
+    if key not in cells:
+        raise BadRunDirectory(f"{folder / 'trial.json'}: {key[0]} under {key[1]} is not in the run's suite")
+    faults = read_faults(folder)
+    parts = [(trial, tally(trial)) for trial in read_trials(folder)] if facts["history"] else []
+    cells[key].add_facts(facts)
+    cells[key].add_faults(faults)
+    for trial, found in parts:
+        cells[key].add(trial, found)
+    return _row(facts, parts)
+
+
+def _row(facts: dict[str, Any], parts: list[tuple[Trial, Tally]]) -> dict[str, Any]:
+    """One trial's object in `summary.json`: its facts and its counts, over all of its cells."""
+    total = Tally()
+    applications: dict[str, int] = {}
+    for trial, found in parts:
+        total.add(found)
+        prefix = f"{trial.facts['cell']}." if len(parts) > 1 else ""
+        applications |= {f"{prefix}{name}": count for name, count in applications_of(trial).items()}
+    load_s = facts.get("load_s")
+    commits = total.counts.get("commits")
+    return {
+        "number": facts["number"],
+        "guard": facts["guard"],
+        "scenario": facts["scenario"],
+        "seed": facts.get("seed"),
+        "status": facts["status"],
+        "began": facts.get("began"),
+        "load_s": load_s,
+        "throughput": round(commits / load_s, 1) if commits is not None and load_s else None,
+        "time_to_first_stale_s": total.first("time_to_first_stale_s"),
+        "applications_by_enactor": applications,
+        **total.counts,
     }
 
 
@@ -224,10 +262,6 @@ def _interval(part: int, whole: int, units: int, scale: int = 1) -> list[float] 
         return None
     interval = exact_interval(part / whole * units, units)
     return None if interval is None else [round(scale * bound, 6) for bound in interval]
-
-
-def _checks() -> list[Check]:
-    return list(plugins("results.checks").values())
 
 
 def _count_names() -> list[str]:
