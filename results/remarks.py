@@ -1,13 +1,13 @@
 """What has to be said beside the tables: what failed, what was not expected, which fault missed, what is unproven."""
 
 from collections.abc import Iterator
-from math import ceil
 from typing import Any
 
-from leases.verdict import Verdict
+from results.advice import unproven
 from results.controls import sentence
 
-MOST_TRIALS = 10_000
+MOST_OPEN = 8
+"""So many unproven cells are told with their command; a large suite has hundreds, which `summary.json` lists."""
 
 
 def remarks(summary: dict[str, Any]) -> Iterator[str]:
@@ -19,7 +19,12 @@ def remarks(summary: dict[str, Any]) -> Iterator[str]:
         if not cell["as_expected"] and not cell["failures"]:
             yield f"! {_place(cell)} is {cell['verdict']}, expected {' or '.join(cell['expected'])}"
     yield from map(sentence, summary["controls"])
-    yield from (_to_prove(summary["suite"], cell) for cell in cells if cell["verdict"] == Verdict.UNPROVEN)
+    left = list(unproven(summary["suite"], cells))
+    for one in left[:MOST_OPEN]:
+        races = f"{one.raced} raced applications, {one.missing} more are needed"
+        yield f"unproven: {one.guard} under {one.scenario} saw {races}: {one.command}"
+    if len(left) > MOST_OPEN:
+        yield f"unproven: {len(left) - MOST_OPEN} more cells; the report has the command for each"
     for cell in cells:
         yield from _misses(cell)
     for skip in summary["skipped"]:
@@ -37,12 +42,3 @@ def _misses(cell: dict[str, Any]) -> Iterator[str]:
 
 def _place(cell: dict[str, Any]) -> str:
     return f"{cell['guard']} under {cell['scenario']}"
-
-
-def _to_prove(suite: str, cell: dict[str, Any]) -> str:
-    """Say how many raced applications are missing, and the command that gets them at the rate that was seen."""
-    raced, missing = cell["raced_applications"], cell["races_missing"]
-    needed = raced + missing
-    trials = min(MOST_TRIALS, ceil(cell["trials"] * (needed / raced * 1.2 if raced else 10)))
-    command = f"leasebench run {suite} --guard {cell['guard']} --scenario {cell['scenario']} --trials {trials}"
-    return f"unproven: {_place(cell)} saw {raced} raced applications, {missing} more are needed: {command}"

@@ -70,6 +70,7 @@ class CellSummary(BaseModel):
     model_config = ConfigDict(extra="allow")
     guard: str
     scenario: str
+    trouble: str = Field(description="what the scenario is about: none, timing, lease_server or store")
     trials: int
     failures: list[str]
     faults: dict[str, FaultCount] = Field(description="by kind; struck 0 where a fault of the scenario never came")

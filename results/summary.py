@@ -24,13 +24,15 @@ from results.trial import Trial, read_facts, read_object, read_trials
 from results.verdict import judge
 
 NO_COUNTS = ("trials", "races_missing")
+UNKNOWN_TROUBLE = "timing"
+"""What a scenario is about if it does not say: as `bench.suite.Scenario` has it."""
 
 
 class CellData:
     """What the trials of one cell add up to."""
 
-    def __init__(self, guard: str, scenario: str) -> None:
-        self.guard, self.scenario = guard, scenario
+    def __init__(self, guard: str, scenario: str, trouble: str) -> None:
+        self.guard, self.scenario, self.trouble = guard, scenario, trouble
         self.trials = 0
         self.min_races = 1
         self.load_s = 0.0
@@ -81,6 +83,7 @@ class CellData:
         return {
             "guard": self.guard,
             "scenario": self.scenario,
+            "trouble": self.trouble,
             "trials": self.trials,
             "failures": self.failures,
             "faults": self.faults,
@@ -112,12 +115,13 @@ def summarise(run: Path, problems: list[str] | None = None) -> dict[str, Any]:
     With `problems`, a trial that can't be read is left out, and what is wrong with it appended there.
     """
     suite = read_suite(run)
-    order = [(guard, scenario["name"]) for scenario in suite["scenarios"] for guard in scenario["guards"]]
-    cells = {key: CellData(*key) for key in order}
+    cells: dict[tuple[str, str], CellData] = {}
     for scenario in suite["scenarios"]:
+        sure = [fault["kind"] for fault in scenario.get("faults", ()) if fault.get("chance", 1) == 1]
         for guard in scenario["guards"]:
-            sure = (fault["kind"] for fault in scenario.get("faults", ()) if fault.get("chance", 1) == 1)
-            cells[guard, scenario["name"]].expect_faults(sure)
+            cell = CellData(guard, scenario["name"], scenario.get("trouble", UNKNOWN_TROUBLE))
+            cell.expect_faults(sure)
+            cells[guard, scenario["name"]] = cell
     rows = []
     for folder in trial_folders(run):
         try:
@@ -133,7 +137,7 @@ def summarise(run: Path, problems: list[str] | None = None) -> dict[str, Any]:
     return {
         "schema": SCHEMA_VERSION,
         "suite": suite["name"],
-        "complete": len(rows) == len(order) * suite["trials"],
+        "complete": len(rows) == len(cells) * suite["trials"],
         "cells": summaries,
         "trials": rows,
         "controls": judge_controls(suite["guards"], summaries),

@@ -20,7 +20,7 @@ def check(run: RunDirectory, as_json: AsJson = False) -> None:
     if as_json:
         sys.stdout.write(json.dumps(derived, indent=1) + "\n")
     else:
-        show(screen, derived)
+        show(screen, derived, run)
     if not (run / "summary.json").exists():
         screen.print(f"{run}: no summary.json, the run did not end: these figures are of the trials that did")
         return

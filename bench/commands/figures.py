@@ -1,17 +1,21 @@
 """How the figures of a run are shown on a screen."""
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from results.advice import advise
+from results.advice import advise, sentences
 from results.harm_table import harm_tables
 from results.remarks import remarks
 from results.table import stories, tables
 
 
-def show(screen: Console, summary: dict[str, Any]) -> None:
-    """Print every table, the stories of wedged cells, what has to be said beside them, and the advice."""
+def show(screen: Console, summary: dict[str, Any], run: Path) -> None:
+    """Print every table, the stories of wedged cells, what has to be said beside them, and the advice.
+
+    `run` is the run directory, as the commands that are printed name it.
+    """
     for table in (*tables(summary), *harm_tables(summary)):
         screen.print()
         screen.print(table)
@@ -19,4 +23,5 @@ def show(screen: Console, summary: dict[str, Any]) -> None:
     for line in (*stories(summary), *remarks(summary)):
         screen.print(line, markup=False, highlight=False)
     if summary["cells"]:
-        screen.print(advise(summary["cells"]), markup=False, highlight=False)
+        for line in sentences(advise(summary), str(run)):
+            screen.print(line, markup=False, highlight=False, soft_wrap=True)

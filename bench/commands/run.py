@@ -64,7 +64,7 @@ def run(
         return
     from bench.commands.figures import show
 
-    show(screen, summary)
+    show(screen, summary, directory)
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=1) + "\n")
     screen.print(f"[dim]figures: {escape(str(directory / 'summary.json'))}   pictures: leasebench plot {directory}[/]")

@@ -5,9 +5,10 @@ import shlex
 import pytest
 from rich.console import Console
 
+from results.advice import MOST_TRIALS
 from results.controls import ControlResult, judge_controls, sentence
 from results.harm_table import ALWAYS_SEEN, COLUMNS, harm_tables
-from results.remarks import MOST_TRIALS, remarks
+from results.remarks import MOST_OPEN, remarks
 from results.schema import CellSummary, Spread
 from results.table import stories
 
@@ -83,6 +84,12 @@ class TestRemarks:
             *("leasebench", "run", "tiny", "--guard", "redis_lock", "--scenario", "steady"),
             *("--trials", str(asked)),
         ]
+
+    def test_of_many_unproven_cells_only_some_are_told_with_their_command(self):
+        many = [cell(f"g{n}", verdict="unproven", trials=1, races_missing=3) for n in range(MOST_OPEN + 5)]
+        *told, last = said(*many)
+        assert len(told) == MOST_OPEN
+        assert last == "unproven: 5 more cells; the report has the command for each"
 
     def test_a_fault_that_never_struck_and_one_that_missed_are_told_apart(self):
         faults = {

@@ -12,7 +12,6 @@ from scipy.stats import binomtest
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, line_of
 
 from leases.verdict import SAFE, Verdict
-from results.advice import advise, guard_cost_us
 from results.check import differences, unfinished
 from results.history import BadRunDirectory, HistoryWriter, write_journal
 from results.journal import NO_ENDPOINT, Journal, Kind, Outcome
@@ -348,30 +347,3 @@ class TestWhatIsSaid:
         tight = next(line for line in rendered(summarise(run)).splitlines() if line.startswith("tight"))
         assert "failed !" in tight
         assert "no races" in tight
-
-    def test_the_advice_names_the_guard_that_held_and_what_the_others_failed(self, run):
-        cells = summarise(run)["cells"]
-        for cell, median in zip(cells, (50.0, 100.0), strict=True):
-            cell["latency_us"]["commit"]["service"]["p50"] = median
-        assert [guard_cost_us(cell) for cell in cells] == [50, 100]
-        assert advise(cells) == (
-            "Advice: tight is the cheapest guard that held, at 100 us per endpoint; loose is stale under steady."
-        )
-        cells[0]["latency_us"]["commit"]["service"]["p50"] = 200.0
-        assert advise(cells).endswith("none is cheaper.")
-
-    def test_the_advice_says_what_is_unproven(self, run):
-        cells = summarise(run)["cells"]
-        more = [cells[1], cells[1] | {"scenario": "slow", "verdict": "unproven"}]
-        assert "(unproven yet: slow; run longer)" in advise(more)
-        assert "no guard of this run held" in advise(more[1:])
-
-    def test_the_advice_says_that_none_held(self, run):
-        text = advise(summarise(run)["cells"][:1])
-        assert text == "Advice: no guard of this run held everywhere; loose is stale under steady."
-
-    def test_the_advice_names_guards_that_never_committed(self, run):
-        for number in (1, 2):
-            edit_facts(run, number, status="failed", history=False)
-        text = advise(summarise(run)["cells"])
-        assert "loose is failed under steady; tight is failed under steady." in text

@@ -1,0 +1,120 @@
+"""The advice: of cells made by hand."""
+
+import shlex
+
+import pytest
+
+from leases.verdict import Verdict
+from results.advice import SHOWN, advise, calm_scenario, first_violations, guard_cost_us, sentences
+
+
+def latency(acquire, check, commit, release):
+    costs = {"acquire": acquire, "check": check, "commit": commit, "release": release}
+    return {phase: {"service": {"p50": cost}} for phase, cost in costs.items()}
+
+
+def cell(guard, scenario="steady", verdict="clean", cost_us=100.0, **figures):
+    return {
+        "guard": guard,
+        "scenario": scenario,
+        "trouble": "none" if scenario == "steady" else "timing",
+        "verdict": verdict,
+        "latency_us": latency(None, cost_us and 0.0, cost_us, None),
+        "trials": 1,
+        "raced_applications": 80,
+        "races_missing": 0,
+    } | figures
+
+
+def summary(*cells, trials=()):
+    return {"suite": "tiny", "cells": list(cells), "trials": list(trials)}
+
+
+def said(made):
+    return list(sentences(advise(made), "runs/r"))
+
+
+def test_the_cost_of_a_guard_is_what_it_adds_at_one_endpoint():
+    assert guard_cost_us(cell("g", latency_us=latency(200.0, 50.0, 30.0, 20.0))) == 300
+    assert guard_cost_us(cell("g", latency_us=latency(None, None, 30.0, None))) == 30
+    assert guard_cost_us(cell("g", latency_us=latency(200.0, 50.0, None, 20.0))) is None
+
+
+def test_the_cheapest_guard_that_held_is_named_and_what_the_cheaper_ones_failed():
+    made = summary(cell("loose", verdict="stale", cost_us=50), cell("dear", cost_us=300), cell("tight"))
+    advice = advise(made)
+    assert (advice.best, advice.cost_us, advice.priced_in, advice.held) == ("tight", 100, "steady", 1)
+    assert [(failure.guard, failure.verdict) for failure in advice.failed] == [("loose", Verdict.STALE)]
+    assert said(made) == [
+        "Advice: tight is the cheapest guard that held, in its scenario, at 100 us per endpoint (in steady).",
+        "  loose (50 us) is stale under steady",
+    ]
+
+
+def test_a_guard_that_fails_anywhere_has_not_held():
+    made = summary(cell("g", cost_us=50), cell("g", "paused", "stale"), cell("h"), cell("h", "paused"))
+    advice = advise(made)
+    assert advice.best == "h"
+    assert advice.failed[0].scenarios == ("paused",)
+    assert advice.failed[0].of == 2
+    assert said(made)[1] == "  g (50 us) is stale under 1 of 2 scenarios: paused"
+
+
+def test_where_no_other_is_cheaper_that_is_said():
+    assert said(summary(cell("tight"), cell("loose", verdict="stale", cost_us=200)))[-1] == "  None is cheaper."
+
+
+def test_where_none_held_every_guard_is_told_with_what_it_failed():
+    made = summary(cell("loose", verdict="stale"), cell("dead", verdict="failed", cost_us=None))
+    assert advise(made).best is None
+    assert said(made) == [
+        "Advice: no guard of this run held everywhere.",
+        "  loose (100 us) is stale under steady",
+        "  dead (never committed) is failed under steady",
+    ]
+
+
+def test_only_unproven_is_not_held():
+    assert advise(summary(cell("g", verdict="unproven"))).best is None
+
+
+def test_what_is_unproven_stands_with_the_command_that_would_prove_it():
+    left = cell("tight", "slow", "unproven", raced_applications=20, races_missing=39, trials=2)
+    advice = advise(summary(cell("tight"), left))
+    assert advice.best == "tight"
+    (one,) = advice.unproven
+    assert (one.guard, one.scenario, one.raced, one.missing) == ("tight", "slow", 20, 39)
+    words = shlex.split(one.command)
+    assert words[:3] == ["leasebench", "run", "tiny"]
+    assert words[-2:] == ["--trials", "8"]  # 59 of 10 a trial, and a fifth more: 7.08
+    assert one.command in said(summary(cell("tight"), left))[-1]
+
+
+def test_many_unproven_scenarios_do_not_fill_the_screen():
+    left = [cell("tight", f"s{n}", "unproven", races_missing=1) for n in range(SHOWN + 6)]
+    told = said(summary(cell("tight"), *left))
+    assert len([line for line in told if "leasebench run" in line]) == SHOWN
+    assert told[-1] == "  Unproven for tight under 6 more: s3, s4, s5 and 3 more"
+
+
+def test_guards_are_priced_where_nothing_disturbs_them():
+    disturbed_first = [cell("g", "paused", cost_us=900), cell("g", cost_us=90)]
+    assert calm_scenario(disturbed_first) == "steady"
+    assert advise(summary(*disturbed_first)).cost_us == 90
+    assert calm_scenario([cell("g", "paused"), cell("g", "burst", trouble="none")]) == "burst"
+    assert calm_scenario([cell("g", "paused")]) == "paused"
+    assert calm_scenario([]) is None
+
+
+@pytest.mark.parametrize(("verdict", "linked"), [("stale", True), ("dangling", True), ("stuck", False)])
+def test_a_failure_that_is_about_a_violation_is_linked_to_its_first(verdict, linked):
+    trials = [
+        {"guard": "other", "scenario": "steady", "stale_overwrites": 5, "dangling": 2},
+        {"guard": "g", "scenario": "paused"},
+        {"guard": "g", "scenario": "steady", "stale_overwrites": 1, "dangling": 0},
+        {"guard": "g", "scenario": "steady", "stale_overwrites": 1, "dangling": 0},
+    ]
+    made = summary(cell("g", verdict=verdict), trials=trials)
+    assert first_violations(made) == {("other", "steady"): 1, ("g", "steady"): 8}
+    assert advise(made).failed[0].violation == (8 if linked else None)
+    assert said(made)[1].endswith("; leasebench explain runs/r --violation 8") == linked
