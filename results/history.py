@@ -113,30 +113,34 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], c
 
     Raises BadRunDirectory naming the file.
     """
-    schema = _readable(path, pa.parquet.read_schema)
+    file = _readable(path, pa.parquet.ParquetFile)
+    schema = file.schema_arrow
     for field in SCHEMA:
         if field.name not in schema.names:
             raise BadRunDirectory(f"{path}: no history: the column {field.name} is missing")
         if schema.field(field.name).type != field.type:
             raise BadRunDirectory(f"{path}: no history: the column {field.name} is not of type {field.type}")
-    columns = [name for name in SCHEMA.names if name not in UNREAD]
-    own = None if cell is None else pa.compute.field("cell") == cell
-    table = _readable(path, lambda path: pa.parquet.read_table(path, columns=columns, filters=own))
+    own = None if cell is None else pa.compute.equal(_readable(path, lambda _: file.read(["cell"])["cell"]), cell)
+
+    def column(name: str) -> pa.ChunkedArray:
+        """Read one column at a time: all of them at once would take twice the memory of what is kept."""
+        values = _readable(path, lambda _: file.read([name])[name])
+        return values if own is None else values.filter(own)
 
     def ints(name: str) -> Ints:
-        filled: Ints = table[name].combine_chunks().fill_null(-1).to_numpy(zero_copy_only=False)
+        filled: Ints = column(name).combine_chunks().fill_null(-1).to_numpy(zero_copy_only=False)
         return filled
 
     def codes(name: str, names: tuple[str, ...]) -> Codes:
-        column = table[name].unify_dictionaries().combine_chunks()
+        values = column(name).unify_dictionaries().combine_chunks()
         known = {text: code for code, text in enumerate(names)}
-        own = [known.get(text, -1) for text in column.dictionary.to_pylist()]
-        lookup = np.array([*own, -1], dtype=np.int16)
-        coded: Codes = lookup[column.indices.fill_null(len(own)).to_numpy(zero_copy_only=False)]
+        ours = [known.get(text, -1) for text in values.dictionary.to_pylist()]
+        lookup = np.array([*ours, -1], dtype=np.int16)
+        coded: Codes = lookup[values.indices.fill_null(len(ours)).to_numpy(zero_copy_only=False)]
         return coded
 
-    reasons = tuple(sorted(filter(None, table["reason"].unify_dictionaries().combine_chunks().dictionary.to_pylist())))
-    tokens = table["token"].unify_dictionaries().combine_chunks()
+    reasons = tuple(sorted(filter(None, column("reason").unify_dictionaries().combine_chunks().dictionary.to_pylist())))
+    tokens = column("token").unify_dictionaries().combine_chunks()
     apart = codes("node", (LEASE_NODE,)) == 0
     if np.any(apart[:-1] > apart[1:]):
         raise BadRunDirectory(f"{path}: no history: events of the store stand after those of the lease server")
