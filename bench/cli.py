@@ -4,8 +4,10 @@ import typer
 
 from bench.commands.check import check
 from bench.commands.doctor import doctor
+from bench.commands.explain import explain
 from bench.commands.list import list_
 from bench.commands.plot import plot
+from bench.commands.report import report
 from bench.commands.run import run
 from bench.terminal import EXIT_FAILED, EXIT_USAGE, fail
 
@@ -17,7 +19,9 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("check")(check)
+app.command("explain")(explain)
 app.command("plot")(plot)
+app.command("report")(report)
 app.command("list")(list_)
 app.command("doctor")(doctor)
 

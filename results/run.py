@@ -11,6 +11,7 @@ import pyarrow.parquet
 
 from results.history import SCHEMA, BadRunDirectory, read_journal
 from results.latency import Buckets, buckets, read_hlog, untag
+from results.moment import Moments
 from results.summary import read_suite, read_summary, summarise, trial_folders
 from results.trial import Trial, read_facts, read_object, read_trials
 
@@ -32,19 +33,19 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """`summary.json`; derived anew from the trials where it is missing, broken or of before a trial had a row."""
         if not (self.path / "summary.json").exists():
-            self._tell(f"{self.path}: no summary.json, the run did not end: only trials that ended are counted")
+            self.tell(f"{self.path}: no summary.json, the run did not end: only trials that ended are counted")
         else:
             try:
                 summary = read_summary(self.path)
             except BadRunDirectory as error:
-                self._tell(str(error))
+                self.tell(str(error))
             else:
                 if "trials" in summary:
                     return summary
         found: list[str] = []
         derived = summarise(self.path, found)
         for problem in found:
-            self._tell(problem)
+            self.tell(problem)
         return derived
 
     @property
@@ -90,7 +91,7 @@ class Run:
         try:
             return read_facts(self._folder(number))
         except BadRunDirectory as error:
-            self._tell(str(error))
+            self.tell(str(error))
             return None
 
     def trial(self, number: int) -> list[Trial]:
@@ -102,8 +103,23 @@ class Run:
             folder = self._folder(number)
             return read_trials(folder) if read_facts(folder)["history"] else []
         except BadRunDirectory as error:
-            self._tell(str(error))
+            self.tell(str(error))
             return []
+
+    def moments(self, number: int) -> Moments | None:
+        """Open a trial for a close look; None, and a problem told, if it can't be. The last one opened stays open."""
+        if number not in self._open:
+            self._open.clear()
+            try:
+                self._open[number] = Moments(self._folder(number))
+            except BadRunDirectory as error:
+                self.tell(str(error))
+                return None
+        return self._open[number]
+
+    @cached_property
+    def _open(self) -> dict[int, Moments]:
+        return {}
 
     def latencies(self, number: int) -> dict[tuple[str, str], Buckets]:
         """One trial's histograms by (phase, side); none, and a problem told, if `latency.hlog` can't be read."""
@@ -125,9 +141,24 @@ class Run:
                 tag = untag(text)
                 found[tag.phase, tag.side] = buckets(histogram)
         except (BadRunDirectory, ValueError) as error:
-            self._tell(str(error))
+            self.tell(str(error))
             return {}
         return found
+
+    def chart(self, name: str, **where: Any) -> Any:
+        """Draw one chart as an Altair object on light ground, for a notebook; None where there is nothing to show.
+
+        `where` are the fields of `results.charts.Subject` that the chart's scope needs: `scenario`, `guard`, `phase`,
+        `trial`. Raises KeyError for a chart that there is not.
+        """
+        import altair as alt
+
+        from leases.registry import plugins
+        from results.charts import Subject
+        from results.theme import theme
+
+        drawn = plugins("results.charts")[name].draw(Subject(self, **where))
+        return None if drawn is None else alt.Chart.from_dict({**drawn, "config": theme("light")})
 
     @cached_property
     def cells(self) -> pd.DataFrame:
@@ -186,7 +217,7 @@ class Run:
             try:
                 frame = read(folder / name)
             except BadRunDirectory as error:
-                self._tell(str(error))
+                self.tell(str(error))
                 continue
             frame.insert(0, "trial", number)
             parts.append(frame)
@@ -198,7 +229,8 @@ class Run:
         except KeyError:
             raise BadRunDirectory(f"{self.path}: has no trial {number}") from None
 
-    def _tell(self, problem: str) -> None:
+    def tell(self, problem: str) -> None:
+        """Note what could not be read, once."""
         if problem not in self.problems:
             self.problems.append(problem)
 

@@ -1,13 +1,16 @@
 """How a guard's latencies are spread: a row a guard, logarithmic bins, one axis for all."""
 
 from math import ceil, floor, log10
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
-from altair.typing import ChartType
 
-from results.charts import COLOURS, DURATION, GREY, INK, duration, guards_of, heading, styled, ticks
+from results.buckets import bucket_frame, figures_us, pooled
+from results.charts import DURATION, Scope, Spec, Subject, defined, duration, heading, inline, ticks
+from results.latency import Buckets
+from results.theme import MAX_GUARDS
 
 MAX_BINS = 96
 BINS_PER_DECADE = (40, 20, 10, 5)
@@ -15,7 +18,17 @@ MARKED = (50.0, 99.0, 99.9)
 WIDTH, ROW_HEIGHT, STRIP = 560, 44, 3
 COLUMN_WIDTH = 74
 KEY = "bar: share of the guard's operations in a bin; strip below: the bin holds at least one"
-HEADER = alt.Header(labelAngle=0, labelAlign="left", labelFontSize=12, labelColor=INK, labelLimit=280, labelPadding=8)
+HEADER = alt.Header(labelAngle=0, labelAlign="left", labelFontSize=12, labelLimit=280, labelPadding=8)
+SUBJECTS = {
+    "discover": "Finding a new plan",
+    "acquire": "Acquiring the lease",
+    "check": "Check of one endpoint",
+    "commit": "Commit of one endpoint",
+    "release": "Releasing the lease",
+    "clean": "Clean-up of old plans",
+    "plan": "Application of a whole plan",
+}
+SIDE = "service"
 
 
 class LatencyHistogram:
@@ -23,17 +36,50 @@ class LatencyHistogram:
 
     name = "latency_histogram"
     about = "share of operations per latency bin, one row a guard"
+    scope = Scope.PHASE
 
-    def draw(self, frame: pd.DataFrame, title: str) -> ChartType:
+    def draw(self, subject: Subject) -> Spec | None:
         """One facet row a guard: bars of its bins, with the marked percentiles written beside them."""
-        guards, _ = guards_of(frame)
-        frame = frame.assign(guard=frame["guard"].astype(str))
-        bins, domain = _binned(frame)
-        data = pd.concat([bins, _marks(frame)], ignore_index=True)
-        rows = alt.Row("guard:N", sort=guards, title=None, header=HEADER)
-        layers = [*_bars(domain), *_columns()]
-        chart = alt.layer(*layers, data=data).properties(width=WIDTH, height=ROW_HEIGHT)
-        return styled(chart.facet(row=rows, spacing=14).properties(title=heading(f"{title}\n{KEY}")))
+        histograms, left_out = phase_histograms(subject)
+        if not histograms:
+            return None
+        frame, title = bucket_frame(histograms), phase_title(subject, histograms, left_out)
+        return defined(lambda: draw_rows(frame, title))
+
+
+def phase_histograms(subject: Subject) -> tuple[dict[str, Buckets], int]:
+    """Each guard's service times of a subject's phase, fastest median first; and how many guards are left out."""
+    assert subject.scenario is not None
+    assert subject.phase is not None
+    held = pooled(subject.run, subject.scenario, subject.phase, SIDE)
+    if subject.guard is not None:
+        held = {guard: one for guard, one in held.items() if guard == subject.guard}
+    fastest = sorted(held, key=lambda guard: (figures_us(held[guard])["p50"], guard))
+    return {guard: held[guard] for guard in fastest[:MAX_GUARDS]}, max(0, len(fastest) - MAX_GUARDS)
+
+
+def phase_title(subject: Subject, histograms: dict[str, Buckets], left_out: int) -> str:
+    """What is seen, and of how many operations."""
+    counts = sorted(int(held.counts.sum()) for held in histograms.values())
+    many = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
+    everyone = len(histograms) + left_out
+    shown = f"; the {len(histograms)} fastest of {everyone} guards by median" if left_out else ""
+    what = SUBJECTS.get(subject.phase or "", subject.phase)
+    return (
+        f"{what}: latency in scenario {subject.scenario}\n"
+        f"{SIDE} time, all trials merged, {many} operations a guard, fastest median first{shown}"
+    )
+
+
+def draw_rows(frame: pd.DataFrame, title: str) -> Any:
+    """Draw a bucket frame (see `results.buckets.bucket_frame`), guards in its order."""
+    guards = list(dict.fromkeys(frame["guard"]))
+    bins, domain = _binned(frame)
+    data = inline([*bins.to_dict("records"), *_marks(frame).to_dict("records")])
+    rows = alt.Row("guard:N", sort=guards, title=None, header=HEADER)
+    layers = [*_bars(domain), *_columns()]
+    chart = alt.layer(*layers, data=data).properties(width=WIDTH, height=ROW_HEIGHT)
+    return chart.facet(row=rows, spacing=14).properties(title=heading(f"{title}\n{KEY}"))
 
 
 def _bars(domain: list[float]) -> list[alt.Chart]:
@@ -55,10 +101,10 @@ def _bars(domain: list[float]) -> list[alt.Chart]:
         )
     )
     shares = alt.Axis(format="~%", tickCount=2, domain=False, ticks=False, title=None)
-    bars = base.mark_rect(color=COLOURS[0]).encode(
+    bars = base.mark_rect(style="first", strokeWidth=0).encode(
         y=alt.Y("share:Q", axis=shares, scale=alt.Scale(domainMin=0)), y2=alt.datum(0)
     )
-    strip = base.mark_rect(color=COLOURS[4]).encode(y=alt.value(ROW_HEIGHT + 1), y2=alt.value(ROW_HEIGHT + 1 + STRIP))
+    strip = base.mark_rect(style="strip").encode(y=alt.value(ROW_HEIGHT + 1), y2=alt.value(ROW_HEIGHT + 1 + STRIP))
     return [bars, strip]
 
 
@@ -68,8 +114,8 @@ def _columns() -> list[alt.Chart]:
     for number, percentile in enumerate(MARKED, 1):
         only = alt.Chart().transform_filter(f"datum.marked == {percentile}")
         x = WIDTH + number * COLUMN_WIDTH
-        value = only.mark_text(align="right", fontSize=11, color=INK, x=x, y=ROW_HEIGHT / 2)
-        label = only.mark_text(align="right", fontSize=11, color=GREY, x=x, y=ROW_HEIGHT / 2 - 20)
+        value = only.mark_text(style="value", align="right", fontSize=11, x=x, y=ROW_HEIGHT / 2)
+        label = only.mark_text(style="note", align="right", fontSize=11, x=x, y=ROW_HEIGHT / 2 - 20)
         columns += [value.encode(text="value:N"), label.encode(text="label:N")]
     return columns
 

@@ -52,6 +52,16 @@ def overwrites(trial: Trial) -> Findings:
     )
 
 
+def stale_positions(events: Events) -> list[Ints]:
+    """Per endpoint the positions of its stale overwrites."""
+    found = []
+    for writes in events.writes_by_endpoint:
+        fell = np.flatnonzero(writes.version[1:] < writes.version[:-1]) + 1
+        since = writes.since[fell]
+        found.append(since[events.kind[since] == COMMIT])
+    return found
+
+
 def _peak(version: Ints, repairs: Ints) -> Ints:
     """The highest version that was in force at each write since the last of the `repairs`, or ever."""
     bounds = [0, *repairs, len(version)]
