@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from results.latency import PERCENTILES, Buckets
+from results.latency import PERCENTILES, Buckets, rank
 from results.run import Run
 
 
@@ -36,9 +36,8 @@ def merge_buckets(parts: list[Buckets]) -> Buckets:
 
 
 def quantile_us(held: Buckets, percentile: float) -> float:
-    """The value at a percentile as HdrHistogram rounds it: the upper end of the bucket of the nearest rank."""
-    total = int(held.counts.sum())
-    target = max(int(percentile / 100 * total + 0.5), 1)
+    """The value at a percentile as HdrHistogram has it: the upper end of the bucket of its rank."""
+    target = rank(percentile, int(held.counts.sum()))
     return float(held.high_ns[np.searchsorted(np.cumsum(held.counts), target)]) / 1000
 
 
