@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from results.encoded import read_buckets
 from results.history import SCHEMA, BadRunDirectory, read_journal
-from results.latency import Buckets, buckets, read_hlog, untag
+from results.latency import Buckets
 from results.moment import Moments
 from results.summary import read_suite, read_summary, summarise, trial_folders
 from results.trial import Trial, read_facts, read_object, read_trials
@@ -132,14 +133,16 @@ class Run:
         return {}
 
     def _read_latencies(self, number: int) -> dict[tuple[str, str], Buckets]:
+        from results.buckets import merge_buckets  # which is about runs
+
         try:
             path = self._folder(number) / "latency.hlog"
             if not path.exists():
                 return {}
-            found = {}
-            for text, histogram in read_hlog(path).items():
-                tag = untag(text)
-                found[tag.phase, tag.side] = buckets(histogram)
+            found: dict[tuple[str, str], Buckets] = {}
+            for tag, held in read_buckets(path):
+                key = tag.phase, tag.side
+                found[key] = merge_buckets([found[key], held]) if key in found else held
         except (BadRunDirectory, ValueError) as error:
             self.tell(str(error))
             return {}
