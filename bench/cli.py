@@ -5,6 +5,7 @@ import typer
 from bench.commands.check import check
 from bench.commands.doctor import doctor
 from bench.commands.explain import explain
+from bench.commands.export import export
 from bench.commands.list import list_
 from bench.commands.plot import plot
 from bench.commands.report import report
@@ -22,6 +23,7 @@ app.command("check")(check)
 app.command("explain")(explain)
 app.command("plot")(plot)
 app.command("report")(report)
+app.command("export")(export)
 app.command("list")(list_)
 app.command("doctor")(doctor)
 
