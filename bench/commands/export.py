@@ -34,8 +34,8 @@ def export(
         list[Format] | None,
         typer.Option("--format", help="csv, parquet, or hgrm: HdrHistogram's percentiles (may be repeated)"),
     ] = None,
-    table: Annotated[list[Rows] | None, typer.Option(help="of csv and parquet: only this table [default: all]")] = None,
-    out: Annotated[Path | None, typer.Option(help="where to [default: RUN/export]")] = None,
+    table: Annotated[list[Rows] | None, typer.Option(help="of csv and parquet: only this table (default: all)")] = None,
+    out: Annotated[Path | None, typer.Option(help="where to (default: RUN/export)")] = None,
 ) -> None:
     """Write RUN as tables (--format csv, the default, or parquet) or its histograms as percentiles (hgrm)."""
     from results.export import export as write
