@@ -64,10 +64,10 @@ def numbers(run: Run) -> dict[int, range]:
 
 def violation(run: Run, number: int) -> Violation | None:
     """The violation of that number; None if there is none, or if its trial can't be read any more."""
-    for row in run.summary["trials"]:
-        own = numbers(run)[row["number"]]
+    for trial, own in numbers(run).items():
         if number in own:
-            return next(islice(of_trial(run, row), number - own.start, None), None)
+            row = next(row for row in run.summary["trials"] if row["number"] == trial)
+            return next(islice(_of_trial(run, row, own.start), number - own.start, None), None)
     return None
 
 
@@ -75,20 +75,24 @@ def matching(
     run: Run, guard: str | None = None, scenario: str | None = None, trial: int | None = None
 ) -> Iterator[Violation]:
     """The violations of a run in order, of these trials only; trials without any are not read."""
+    numbered = numbers(run)
     for row in run.summary["trials"]:
         wanted = (
             guard in (None, row["guard"]) and scenario in (None, row["scenario"]) and trial in (None, row["number"])
         )
         if wanted and any(row.get(name) for name in COUNTED):
-            yield from of_trial(run, row)
+            yield from _of_trial(run, row, numbered[row["number"]].start)
 
 
 def of_trial(run: Run, row: dict[str, Any]) -> Iterator[Violation]:
     """The violations of the trial of one row of the summary; none, and a problem told, if it can't be read."""
+    yield from _of_trial(run, row, numbers(run)[row["number"]].start)
+
+
+def _of_trial(run: Run, row: dict[str, Any], number: int) -> Iterator[Violation]:
     moments = run.moments(row["number"])
     if moments is None:
         return
-    number = numbers(run)[row["number"]].start
     for cell in moments.cells:
         try:
             events = moments.events(cell)

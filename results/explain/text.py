@@ -50,10 +50,10 @@ def diagram(explanation: Explanation, width: int = 100) -> Iterator[str]:
         shown = before is None or abs(message.at_s - before) >= GAP
         time = f"{message.at_s:.4f} s".rjust(TIME_WIDTH) if shown else ""
         before = message.at_s
-        yield from _arrow(message, place, bars, time, pitch)
+        yield from _arrow(message, place, bars, time)
 
 
-def _arrow(message: Message, place: dict[str, int], bars: str, time: str, pitch: int) -> Iterator[str]:
+def _arrow(message: Message, place: dict[str, int], bars: str, time: str) -> Iterator[str]:
     begin, end = place.get(message.source), place.get(message.target)
     if begin is None or end is None:
         return
