@@ -9,7 +9,7 @@ import pandas as pd
 from results.journal import Kind, Outcome
 from results.moment import Moments
 
-BINS = 64
+BINS = 48
 LEVELS_PER_DECADE = 40
 LOWEST_NS, DECADES = 1_000, 8
 """Latencies are told apart between 1 us and 100 s, in steps of 6 %."""

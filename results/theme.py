@@ -44,6 +44,13 @@ _GREY = {"light": "#666666", "dark": "#9aa5b0"}
 _RULE = {"light": "#e6e6e6", "dark": "#2c343d"}
 
 
+def dark_inks() -> dict[str, str]:
+    """For each ink on light ground the one in its place on dark ground: what recolours a picture that was drawn once."""
+    pairs = [*zip(COLOURS["light"], COLOURS["dark"], strict=True)]
+    pairs += [(kind["light"], kind["dark"]) for kind in (_GROUND, _INK, _GREY, _RULE)]
+    return dict(pairs)
+
+
 def theme(mode: Mode) -> dict[str, Any]:
     """The Vega-Lite config that a chart is shown with; the charts themselves name no ink."""
     ink, grey, rule, colours = _INK[mode], _GREY[mode], _RULE[mode], COLOURS[mode]

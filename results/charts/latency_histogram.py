@@ -9,7 +9,7 @@ import pandas as pd
 
 from results.buckets import bucket_frame, figures_us, pooled
 from results.charts import DURATION, Scope, Spec, Subject, defined, duration, heading, inline, ticks
-from results.latency import Buckets
+from results.latency import Buckets, rank
 from results.theme import MAX_GUARDS
 
 MAX_BINS = 96
@@ -87,7 +87,12 @@ def _bars(domain: list[float]) -> list[alt.Chart]:
     axis = alt.Axis(values=ticks(*domain), labelExpr=DURATION, title="latency (log scale)", offset=STRIP + 2)
     base = (
         alt.Chart()
-        .transform_filter("isValid(datum.share)")
+        .transform_filter("isValid(datum.of)")
+        .transform_calculate(
+            share="datum.count / datum.of",
+            low_us="pow(10, datum.bin / datum.per_decade)",
+            high_us="pow(10, (datum.bin + 1) / datum.per_decade)",
+        )
         .encode(
             x=alt.X("low_us:Q", scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis),
             x2="high_us:Q",
@@ -109,14 +114,16 @@ def _bars(domain: list[float]) -> list[alt.Chart]:
 
 
 def _columns() -> list[alt.Chart]:
-    """Write each marked percentile in a column of its own, right of the bars."""
+    """Write each marked percentile in a column of its own, right of the bars, under its name: a row may stand alone."""
     columns = []
     for number, percentile in enumerate(MARKED, 1):
         only = alt.Chart().transform_filter(f"datum.marked == {percentile}")
         x = WIDTH + number * COLUMN_WIDTH
         value = only.mark_text(style="value", align="right", fontSize=11, x=x, y=ROW_HEIGHT / 2)
-        label = only.mark_text(style="note", align="right", fontSize=11, x=x, y=ROW_HEIGHT / 2 - 20)
-        columns += [value.encode(text="value:N"), label.encode(text="label:N")]
+        label = only.mark_text(
+            style="note", align="right", fontSize=10, x=x, y=ROW_HEIGHT / 2 - 14, text=f"p{percentile:g}"
+        )
+        columns += [value.encode(text="value:N"), label]
     return columns
 
 
@@ -128,26 +135,20 @@ def _binned(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[float]]:
     middle = np.sqrt(frame["low_us"] * frame["high_us"])
     number = np.floor(np.log10(middle) * per_decade).astype(int)
     counts = frame["count"].groupby([frame["guard"], number.rename("bin")]).sum().reset_index()
-    bins = counts.assign(
-        share=counts["count"] / counts.groupby("guard")["count"].transform("sum"),
-        low_us=10 ** (counts["bin"] / per_decade),
-        high_us=10 ** ((counts["bin"] + 1) / per_decade),
-    )
+    bins = counts.assign(of=counts.groupby("guard")["count"].transform("sum"), per_decade=per_decade)
     low, high = int(bins["bin"].min()), int(bins["bin"].max()) + 1
-    return bins.drop(columns="bin"), [10 ** (low / per_decade), 10 ** (high / per_decade)]
+    return bins, [10 ** (low / per_decade), 10 ** (high / per_decade)]
 
 
 def _marks(frame: pd.DataFrame) -> pd.DataFrame:
-    """Write out each guard's marked percentiles; their names stand over the first row only."""
+    """Write out each guard's marked percentiles."""
     rows: list[dict[str, object]] = []
     for guard, part in frame.groupby("guard", sort=False):
         seen = part["count"].cumsum()
         for percentile in MARKED:
-            # The nearest rank as HdrHistogram rounds it, so that these are the figures of the summary.
-            target = max(int(percentile * int(part["count"].sum()) / 100 + 0.5), 1)
+            target = rank(percentile, int(part["count"].sum()))
             value = duration(float(part.loc[seen >= target, "high_us"].iloc[0]))
-            label = f"p{percentile:g}" if len(rows) < len(MARKED) else ""
-            rows.append({"guard": guard, "marked": percentile, "value": value, "label": label})
+            rows.append({"guard": guard, "marked": percentile, "value": value})
     return pd.DataFrame(rows)
 
 

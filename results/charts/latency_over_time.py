@@ -28,10 +28,9 @@ class LatencyOverTime:
         if moments is None or found is None or not np.any(found.max_us > 0):
             return None
         rows = [
-            {"at_s": at, "figure": figure, "us": value}
-            for figure, values in (("p50", found.p50_us), ("p99", found.p99_us), ("max", found.max_us))
-            for at, value in zip(found.from_s + found.bin_s / 2, values, strict=True)
-            if value > 0
+            {"bin": number, "bin_s": found.bin_s, "p50": p50, "p99": p99, "max": longest}
+            for number, (p50, p99, longest) in enumerate(zip(found.p50_us, found.p99_us, found.max_us, strict=True))
+            if longest > 0
         ]
         end_s = float(found.from_s[-1] + found.bin_s)
         faults, said = shades(moments, 0.0, end_s)
@@ -49,6 +48,8 @@ def _lines() -> Any:
     order = ["p50", "p99", "max"]
     lines = (
         alt.Chart(alt.NamedData(name="bins"))
+        .transform_calculate(at_s="(datum.bin + 0.5) * datum.bin_s")
+        .transform_fold(["p50", "p99", "max"], as_=["figure", "us"])
         .mark_line(strokeWidth=1.6, interpolate="linear")
         .encode(
             x=alt.X("at_s:Q", title="seconds of load", scale=alt.Scale(nice=False, zero=True)),

@@ -19,7 +19,7 @@ WIDTH, LANE = 700, 34
 BEFORE_S, AFTER_S = 0.25, 0.2
 MARGIN_NS = 1_500_000_000
 """How much of the journal before the window is read: a hold or a pause in it may have begun there."""
-MOST = 400
+MOST = 90
 """Marks of a kind in one picture."""
 WRITES = {"commit": "#5b9bd0", "stale commit": VERDICT_COLOURS[Verdict.STALE], "refused": "#9aa4ae"}
 SHAPES = ["circle", "triangle-down", "cross"]
@@ -111,7 +111,6 @@ def _writes(found: Closeup) -> list[dict[str, Any]]:
             "at_s": found.seconds(at),
             "endpoint": [named(events.endpoints, code) for code in events.endpoint[at]],
             "plan": events.version[at],
-            "over": events.previous[at],
             "write": np.select(
                 [~events.of("commit")[at], events.version[at] < events.previous[at]],
                 ["refused", "stale commit"],
@@ -170,7 +169,7 @@ def _lanes() -> Any:
             y=lane,
             color=alt.Color("write:N", title=None, scale=alt.Scale(domain=kinds, range=list(WRITES.values()))),
             shape=alt.Shape("write:N", title=None, scale=alt.Scale(domain=kinds, range=SHAPES)),
-            tooltip=["lane:N", "write:N", "endpoint:N", "plan:Q", "over:Q", alt.Tooltip("at_s:Q", format=".4f")],
+            tooltip=["lane:N", "write:N", "endpoint:N", "plan:Q", alt.Tooltip("at_s:Q", format=".4f")],
         )
     )
     plans = (

@@ -14,7 +14,7 @@ from results.labels import Box, place_labels
 from results.statistics import upper_bound_of_zero
 from results.theme import VERDICT_COLOURS, VERDICT_SHAPES
 
-WIDTH, HEIGHT = 500, 400
+WIDTH, HEIGHT = 470, 400
 TOP, BOTTOM = 96, 300
 """Where a leak rate of 1 and of 0 lie: names need room beyond both."""
 LIMIT = "saturation"

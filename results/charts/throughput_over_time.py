@@ -14,7 +14,7 @@ from results.overtime import OverTime, over_time
 from results.shades import shade_layer, shades
 from results.theme import VERDICT_COLOURS
 
-Rates = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 WIDTH, HEIGHT = 700, 150
 KINDS = ("in order", "stale", "refused")
 LOOKS = ("#5b9bd0", VERDICT_COLOURS[Verdict.STALE], "#9aa4ae")
@@ -35,9 +35,9 @@ class ThroughputOverTime:
         if moments is None or found is None or not (found.commits.sum() + found.refused.sum()):
             return None
         rows = [
-            {"from_s": at, "to_s": at + found.bin_s, "kind": kind, "low": low, "high": high, "per_s": high - low}
+            {"bin": number, "bin_s": found.bin_s, "kind": kind, "low": low, "high": high}
             for kind, lows, highs in _stacked(found)
-            for at, low, high in zip(found.from_s, lows, highs, strict=True)
+            for number, (low, high) in enumerate(zip(lows.tolist(), highs.tolist(), strict=True))
             if high > low
         ]
         faults, said = shades(moments, 0.0, float(found.from_s[-1] + found.bin_s))
@@ -51,11 +51,11 @@ def _definition() -> Spec:
     return defined(_bars)
 
 
-def _stacked(found: OverTime) -> Iterator[tuple[str, Rates, Rates]]:
-    """Per kind the lower and the upper edges of its bars, per second, one kind on top of the other."""
-    low = np.zeros(len(found.commits))
+def _stacked(found: OverTime) -> Iterator[tuple[str, Counts, Counts]]:
+    """Per kind the lower and the upper edges of its bars, one kind on top of the other."""
+    low = np.zeros(len(found.commits), dtype=np.int64)
     for kind, counts in zip(KINDS, (found.commits - found.stale, found.stale, found.refused), strict=True):
-        high = low + counts / found.bin_s
+        high = low + counts
         yield kind, low, high
         low = high
 
@@ -63,12 +63,19 @@ def _stacked(found: OverTime) -> Iterator[tuple[str, Rates, Rates]]:
 def _bars() -> Any:
     bars = (
         alt.Chart(alt.NamedData(name="bins"))
+        .transform_calculate(
+            from_s="datum.bin * datum.bin_s",
+            to_s="(datum.bin + 1) * datum.bin_s",
+            from_per_s="datum.low / datum.bin_s",
+            to_per_s="datum.high / datum.bin_s",
+            per_s="(datum.high - datum.low) / datum.bin_s",
+        )
         .mark_rect(strokeWidth=0)
         .encode(
             x=alt.X("from_s:Q", title="seconds of load", scale=alt.Scale(nice=False)),
             x2="to_s:Q",
-            y=alt.Y("low:Q", title="per second", axis=alt.Axis(tickCount=4, format="~s")),
-            y2="high:Q",
+            y=alt.Y("from_per_s:Q", title="per second", axis=alt.Axis(tickCount=4, format="~s")),
+            y2="to_per_s:Q",
             color=alt.Color("kind:N", scale=alt.Scale(domain=KINDS, range=LOOKS), legend=alt.Legend(title=None)),
             tooltip=[
                 "kind:N",

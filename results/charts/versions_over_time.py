@@ -12,9 +12,10 @@ from results.closeup import Closeup, closeup, subtitle
 from results.violations import writes_between
 
 WIDTH, HEIGHT = 700, 46
-MOST_ENDPOINTS = 6
-MOST_STEPS = 160
-"""A row of a chart, of one endpoint."""
+MOST_ENDPOINTS = 3
+MOST_STEPS = 60
+"""Of one endpoint; where it was written more often, the window ends sooner."""
+MOST_PUBLISHED = 40
 BEFORE_S, AFTER_S = 0.25, 0.75
 
 
@@ -57,12 +58,12 @@ def _rows(found: Closeup, endpoint: int) -> list[dict[str, Any]]:
     name = events.endpoints[endpoint]
     rows = []
     for (from_s, to_s), plan, peak in zip(pairwise(edges), version.tolist(), peaks.tolist(), strict=True):
-        step = {"endpoint": name, "at_s": from_s, "to_s": to_s, "plan": plan}
+        step = {"endpoint": name, "at_s": from_s, "plan": plan}
         rows.append({**step, "what": "in force"})
         if plan < peak:
-            rows.append({**step, "what": "stale", "peak": peak})
+            rows.append({**step, "what": "stale", "to_s": to_s})
     published = events.published
-    inside = published[(published >= found.begin) & (published <= found.end)][:MOST_STEPS]
+    inside = published[(published >= found.begin) & (published <= found.end)][:MOST_PUBLISHED]
     rows += [
         {"endpoint": name, "at_s": at, "plan": plan, "what": "published"}
         for at, plan in zip(found.seconds(inside).tolist(), events.version[inside].tolist(), strict=True)

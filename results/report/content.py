@@ -10,10 +10,13 @@ from results.explain.svg import as_svg
 from results.history import BadRunDirectory
 from results.run import Run
 from results.telling import telling_trial
-from results.violations import Violation, matching
+from results.violations import COUNTED, Violation, matching
 
-PHASES = ("commit", "acquire", "plan")
-MOST_VIOLATIONS = 60
+CLOSEUPS = frozenset({"versions_over_time", "lease_timeline"})
+"""Pictures of what is around a violation: a cell without one does without."""
+PHASES = {"latency_histogram": ("commit", "acquire", "plan"), "percentile_curve": ("commit", "plan")}
+"""Which phases a chart of phases shows; one that is not named here shows commits."""
+MOST_VIOLATIONS = 40
 """Of one cell, that the page lists; the command `explain` tells any other."""
 VIOLATION_COLUMNS = ("no.", "trial", "at s", "what", "endpoint", "by", "plan", "over", "back")
 
@@ -31,8 +34,9 @@ def _cell_charts(run: Run, guard: str, scenario: str) -> dict[str, Any]:
     """The pictures of a cell and of its telling trial; that trial is open for all of them, and for the story."""
     found = {}
     trial = telling_trial(run, guard, scenario)
+    harmed = any(row.get(name) for row in run.trials_of(guard, scenario) for name in COUNTED)
     for chart in _charts(Scope.TRIAL, Scope.CELL):
-        if chart.scope is Scope.TRIAL and trial is None:
+        if (chart.scope is Scope.TRIAL and trial is None) or (chart.name in CLOSEUPS and not harmed):
             continue
         drawn = chart.draw(Subject(run, scenario, guard, trial=trial if chart.scope is Scope.TRIAL else None))
         if drawn is not None:
@@ -43,7 +47,11 @@ def _cell_charts(run: Run, guard: str, scenario: str) -> dict[str, Any]:
 def _scenario_charts(run: Run, scenario: str, guards: list[str]) -> list[tuple[str, list[str], dict[str, Any]]]:
     subjects = [
         *((chart, Subject(run, scenario)) for chart in _charts(Scope.SCENARIO)),
-        *((chart, Subject(run, scenario, phase=phase)) for chart in _charts(Scope.PHASE) for phase in PHASES),
+        *(
+            (chart, Subject(run, scenario, phase=phase))
+            for chart in _charts(Scope.PHASE)
+            for phase in PHASES.get(chart.name, ("commit",))
+        ),
     ]
     drawn = ((chart.name, chart.draw(subject)) for chart, subject in subjects)
     return [(name, guards, picture) for name, picture in drawn if picture is not None]
@@ -73,7 +81,7 @@ def _story(told: Explanation) -> dict[str, Any]:
         "trial": told.violation.trial,
         "headline": told.headline,
         "chapters": [[f"{message.at_s:.4f} s", message.words] for message in told.messages],
-        "svg": {"light": as_svg(told, "light"), "dark": as_svg(told, "dark")},
+        "svg": as_svg(told),
         "cure": [[f"{cure.axis}: {cure.choice}", cure.answer.value, cure.why] for cure in told.cures],
         "verdict": told.verdict,
     }

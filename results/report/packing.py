@@ -5,7 +5,7 @@ import json
 from base64 import b64encode
 from typing import Any
 
-LEVEL = 6
+LEVEL = 9
 
 
 def packed(value: Any) -> str:

@@ -58,7 +58,8 @@ function chart(name, spec) {
 
 function only(spec, guard) {
   const filter = { filter: { field: "guard", equal: guard } };
-  return { ...spec, transform: [filter, ...(spec.transform || [])] };
+  const title = { ...spec.title, subtitle: [`${guard}: service time, all trials merged`] };
+  return { ...spec, title, transform: [filter, ...(spec.transform || [])] };
 }
 
 async function fillScenario(details) {
@@ -73,7 +74,7 @@ function story(told) {
   const parts = [make("p", {}, make("b", {}, told.headline)), list];
   const diagram = make("div", { class: "diagram" });
   // Made by leasebench itself, with every name in it escaped.
-  diagram.innerHTML = told.svg[mode()];
+  diagram.innerHTML = inMode(told.svg);
   diagrams.set(diagram, told.svg);
   parts.push(diagram);
   if (told.cure.length) {
@@ -84,6 +85,12 @@ function story(told) {
   return parts;
 }
 const diagrams = new Map();
+
+// A diagram comes in the inks of light ground.
+function inMode(svg) {
+  if (mode() === "light") return svg;
+  return svg.replace(/"(#[0-9a-f]{6})"/g, (whole, ink) => (DATA.inks[ink] ? `"${DATA.inks[ink]}"` : whole));
+}
 
 function violationTable(cell, detail) {
   const head = make("tr", {}, ...DATA.violation_columns.map((title) => make("th", {}, title)));
@@ -239,7 +246,7 @@ async function copyText(text) {
 
 function redraw() {
   for (const [node, spec] of embedded) if (node.isConnected && node.hasChildNodes()) embed(node, spec);
-  for (const [node, svg] of diagrams) if (node.isConnected) node.innerHTML = svg[mode()];
+  for (const [node, svg] of diagrams) if (node.isConnected) node.innerHTML = inMode(svg);
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { theme(); redraw(); });

@@ -17,7 +17,7 @@ from leases.registry import plugins
 from leases.verdict import Verdict
 from results.advice import Advice, Failure, advise
 from results.charts import Subject
-from results.theme import theme
+from results.theme import dark_inks, theme
 from results.remarks import remarks
 from results.report.content import VIOLATION_COLUMNS
 from results.report.facts import METHOD, axes, settings, verdicts
@@ -183,6 +183,7 @@ def _data(run: Run) -> dict[str, Any]:
                 }
             )
     return {
+        "inks": dark_inks(),
         "themes": {"light": theme("light"), "dark": theme("dark")},
         "charts": {name: drawn for name, drawn in charts.items() if drawn is not None},
         "cells": cells,
