@@ -45,7 +45,7 @@ _RULE = {"light": "#e6e6e6", "dark": "#2c343d"}
 
 
 def dark_inks() -> dict[str, str]:
-    """For each ink on light ground the one in its place on dark ground: what recolours a picture that was drawn once."""
+    """For each ink on light ground the one in its place on dark ground: it recolours a picture that was drawn once."""
     pairs = [*zip(COLOURS["light"], COLOURS["dark"], strict=True)]
     pairs += [(kind["light"], kind["dark"]) for kind in (_GROUND, _INK, _GREY, _RULE)]
     return dict(pairs)

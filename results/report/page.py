@@ -17,13 +17,13 @@ from leases.registry import plugins
 from leases.verdict import Verdict
 from results.advice import Advice, Failure, advise
 from results.charts import Subject
-from results.theme import dark_inks, theme
 from results.remarks import remarks
 from results.report.content import VIOLATION_COLUMNS
 from results.report.facts import METHOD, axes, settings, verdicts
 from results.report.figures import COLUMNS, gist
 from results.report.packing import in_script
 from results.run import Run
+from results.theme import dark_inks, theme
 from results.violations import numbers
 
 HERE = Path(__file__).parent

@@ -109,6 +109,8 @@ def _write_history(path, publish, version, previous, endpoint, enactor):
 
 
 def _write_journal(path, publish, version, endpoint, enactor, service_ns):
+    seq = np.arange(len(version))
+    kind = np.select([publish, seq % PLAN_EVERY == 1], [Kind.PUBLISH, Kind.PLAN], Kind.COMMIT)
     writer = None
     processes = ("planner", *ENACTORS)
     for low in range(0, len(version), CHUNK):
@@ -122,7 +124,7 @@ def _write_journal(path, publish, version, endpoint, enactor, service_ns):
                 "process": pd.Categorical.from_codes(enactor[part] + 1, processes),
                 "start_ns": start_ns, "due_ns": np.where(publish[part], start_ns, 0), "attempt": seq + 1,
                 "version": version[part], "grant": zero,
-                "kind": np.select([publish[part], seq % PLAN_EVERY == 1], [Kind.PUBLISH, Kind.PLAN], Kind.COMMIT).astype(np.uint8),
+                "kind": kind[part].astype(np.uint8),
                 "endpoint": np.maximum(endpoint[part], 0).astype(np.uint16), "end_ns": start_ns + service_ns[part],
                 "service_ns": service_ns[part], "seen": zero, "fence": zero,
                 "outcome": np.full(len(seq), Outcome.DONE, dtype=np.uint8), "reason": zero.astype(np.uint8),
