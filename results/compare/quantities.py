@@ -40,7 +40,9 @@ class Quantity:
 
     @property
     def operations_needed(self) -> int:
-        """So many operations that MIN_BEYOND lie beyond the quantile."""
+        """So many operations that MIN_BEYOND lie beyond the quantile; a cost is made of medians."""
+        if self.kind == "cost":
+            return 2 * MIN_BEYOND
         if self.kind != "latency":
             return 1
         return round(MIN_BEYOND / (1 - PERCENTILES[self.figure] / 100))

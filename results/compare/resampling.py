@@ -9,8 +9,13 @@ three quarters where it says 95 %. Hesterberg (What Teachers Should Know About t
 normal quantile stands where Student's t belongs. So we take the bootstrap's standard error of the *logarithm* of the
 figure, times sqrt(n / (n - 1)), and Student's t: for two independent groups with Welch's and Satterthwaite's degrees of
 freedom, for two guards of the same rounds of one run with both drawn together (paired) and n - 1. For a mean this is
-the ordinary t interval; for a quantile nearly so, as it changes smoothly with the weights of whole trials. The tests
-hold its rate of false claims against 5 %, with 3, 5 and 10 trials a side.
+the ordinary t interval; for a quantile nearly so, as it changes smoothly with the weights of whole trials.
+
+Not so where one or two trials hold nearly all of what lies beyond a p99.9: then there are as few trials, in effect, as
+take part. Their number is (sum k)^2 / sum k^2 of the operations k of each trial beyond the quantile, and that less one
+are the degrees of freedom (as Carter, Schnepel and Steigerwald count clusters: Review of Economics and Statistics 99,
+2017). Simulated, ten trials with tails of their own had 13 % false claims without this. The tests hold the rate
+against 5 %, with 3, 5 and 10 trials a side.
 """
 
 from dataclasses import dataclass
@@ -30,6 +35,10 @@ DRAWN = 600
 SEED = 1979
 BUCKET_WIDTH = 2.0**-10
 """Of HdrHistogram's buckets, relative to their value, at most."""
+LEAST_FOR_WELCH = 3
+"""With two trials beside ten, Welch's degrees of freedom claimed twice too often: then the fewer of the two count."""
+LEAST_DF = 0.05
+"""Of one trial that stands alone: an interval as good as infinite."""
 ROUNDING_SD = BUCKET_WIDTH / sqrt(12)
 """What rounding to a bucket adds to the standard error of a logarithm: never is a figure known better."""
 
@@ -85,7 +94,8 @@ def estimate(sample: Sample, quantity: Quantity) -> Estimate | None:
     value = sample.figure(quantity)
     if found is None or not value:
         return None
-    return Estimate(log(value), _standard_error(*found, sample.trials, quantity), sample.trials - 1)
+    error = _standard_error(*found, sample.trials, quantity)
+    return Estimate(log(value), error, _degrees_of_freedom(sample, quantity, value))
 
 
 def ratio(before: Sample, after: Sample, quantity: Quantity) -> LogRatio | None:
@@ -93,8 +103,9 @@ def ratio(before: Sample, after: Sample, quantity: Quantity) -> LogRatio | None:
     one, other = estimate(before, quantity), estimate(after, quantity)
     if one is None or other is None:
         return None
-    variances = [one.se**2, other.se**2]
-    return LogRatio(other.log - one.log, sqrt(sum(variances)), welch_df(variances, [one.df, other.df]))
+    variances, dfs = [one.se**2, other.se**2], [one.df, other.df]
+    df = welch_df(variances, dfs) if min(before.trials, after.trials) >= LEAST_FOR_WELCH else min(dfs)
+    return LogRatio(other.log - one.log, sqrt(sum(variances)), df)
 
 
 def paired_ratio(before: Sample, after: Sample, quantity: Quantity) -> LogRatio | None:
@@ -106,7 +117,8 @@ def paired_ratio(before: Sample, after: Sample, quantity: Quantity) -> LogRatio 
     if one is None or other is None or not was or not now:
         return None
     error = _standard_error(other[0] - one[0], one[1], before.trials, quantity)
-    return LogRatio(log(now / was), error, before.trials - 1)
+    dfs = (_degrees_of_freedom(sample, quantity, value) for sample, value in ((before, was), (after, now)))
+    return LogRatio(log(now / was), error, min(dfs))
 
 
 def _replicates(sample: Sample, quantity: Quantity) -> tuple[Floats, Floats] | None:
@@ -122,6 +134,12 @@ def _standard_error(logs: Floats, chances: Floats, trials: int, quantity: Quanti
     mean = chances @ logs
     variance = float(chances @ (logs - mean) ** 2) * trials / (trials - 1)
     return sqrt(variance + ROUNDING_SD**2) if quantity.unit == "us" else max(sqrt(variance), ROUNDING_SD)
+
+
+def _degrees_of_freedom(sample: Sample, quantity: Quantity, value: float) -> float:
+    beyond = sample.beyond(quantity, value)
+    taking_part = sample.trials if beyond is None else float(beyond.sum() ** 2 / (beyond**2).sum())
+    return max(taking_part - 1, LEAST_DF)
 
 
 def _exp(power: float) -> float:

@@ -39,6 +39,9 @@ class Histograms:
         """
         totals = weights @ self.reached[-1]
         targets = np.maximum(np.ceil(np.nextafter(percentile, 0) * totals / 100), 1)
+        if len(weights) == 1:
+            at = np.searchsorted(self.reached @ weights[0], targets) if totals[0] else np.zeros(1, np.intp)
+            return np.where(totals > 0, self.high_us[at], np.nan)
         low = np.zeros(len(weights), np.intp)
         high = np.full(len(weights), len(self.high_us) - 1)
         while (low < high).any():
@@ -72,6 +75,15 @@ class Sample:
             held = self.histograms.get((quantity.phase, quantity.side))
             return held.operations if held else 0
         return int(self.counts["commits"].sum())
+
+    def beyond(self, quantity: Quantity, value: float) -> Floats | None:
+        """How many operations of each trial lie at a latency's `value` or beyond; None of another quantity."""
+        if quantity.kind != "latency":
+            return None
+        held = self.histograms[quantity.phase, quantity.side]
+        at = int(np.searchsorted(held.high_us, value))
+        below = held.reached[at - 1] if at else 0.0
+        return np.asarray(held.reached[-1] - below)
 
     def figures(self, quantity: Quantity, weights: Floats) -> Floats:
         """The figure of the trials taken with `weights` (resamples x trials), one a resample; NaN where there is none."""
