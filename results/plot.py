@@ -9,6 +9,7 @@ import vl_convert
 from leases.definitions import DefinitionError, nearest
 from leases.registry import plugins
 from results.charts import Chart, Scope, Subject
+from results.history import BadRunDirectory
 from results.run import Run
 from results.telling import telling_trial
 from results.theme import Mode, theme
@@ -34,12 +35,17 @@ def plot(run: Run, out: Path, wanted: Wanted, mode: Mode, formats: Sequence[str]
     """Draw what is wanted into the directory `out`, as `png` or `svg` or both, and name each file as it is written.
 
     Raises DefinitionError for a name that there is not. What has no data is left out: a guard without lease acquires
-    none. A chart of a trial shows `wanted.trial`, else the trial of the cell's first violation.
+    none. What is damaged is told and left out. A chart of a trial shows `wanted.trial`, else the trial of the cell's
+    first violation.
     """
     subjects = list(_subjects(run, wanted))
     out.mkdir(parents=True, exist_ok=True)
     for chart, subject in subjects:
-        drawn = chart.draw(subject)
+        try:
+            drawn = chart.draw(subject)
+        except BadRunDirectory as error:
+            run.tell(str(error))
+            continue
         if drawn is None:
             continue
         shown = {**drawn, "config": theme(mode)}

@@ -52,6 +52,9 @@ def explain(
     for what, name, there in (("guard", guard, loaded.guards), ("scenario", scenario, loaded.scenarios)):
         if name is not None and name not in there:
             raise DefinitionError(nearest(what, name, there))
+    if trial is not None and trial not in loaded.folders:
+        fail(f"{run}: has no trial {trial}: there is {min(loaded.folders, default=0)} to "
+             f"{max(loaded.folders, default=0)}", EXIT_USAGE)  # fmt: skip
     own = found.numbers(loaded)
     total = max((one.stop - 1 for one in own.values()), default=0)
     if list_:
@@ -98,8 +101,7 @@ def _list(listed: "Iterator[Violation]") -> None:
     for one in islice(listed, MOST_LISTED):
         at = "?" if one.t_s is None else f"{one.t_s:.3f} s"
         what = f"plan {one.version} over {one.over}" if one.over else f"plan {one.version} is gone"
-        print(
-            f"{one.number:>7}  trial {one.trial:>4}  {at:>10}  {one.kind.value:8}  {one.endpoint}  {what}  {one.guard} under {one.scenario}"
-        )
+        head = f"{one.number:>7}  trial {one.trial:>4}  {at:>10}  {one.kind.value:8}"
+        print(f"{head}  {one.endpoint}  {what}  {one.guard} under {one.scenario}")
     if next(listed, None) is not None:
         print("and more: narrow them down with --guard, --scenario or --trial")

@@ -26,6 +26,9 @@ def _by_time(writer: Writer, hold: Hold, newer: Writer) -> Held:
         return Held(Answer.NO, f"plan {newer.version} was in force before {writer.name} had the lease")
     if newer.hold is None or newer.hold.granted_s < hold.granted_s:
         return Held(Answer.UNKNOWN, f"{newer.name} did not write under this lease")
+    if writer.gave_up:
+        why = f"{writer.name} had given up on its commit: when it would have given the lease back is not recorded"
+        return Held(Answer.UNKNOWN, why)
     needed, given = duration(writer.at_s - hold.granted_s), duration(hold.ttl_s)
     why = f"{newer.name} would have waited, had it lived for {needed} (given: {given}), which nobody knows beforehand"
     return Held(Answer.YES, why)

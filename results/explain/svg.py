@@ -8,6 +8,7 @@ from results.explain.telling import Look, Message
 from results.theme import FONT, Mode, theme
 
 TIME_PX, LANE_PX, HEAD_PX, STEP_PX, PAD_PX = 74, 150, 40, 34, 14
+CHAR_PX = 6.3
 CHARS = 22
 """Of a label that fits one lane at 11 px."""
 
@@ -47,7 +48,9 @@ def _row(row: int, message: Message, place: dict[str, float], config: dict[str, 
     if begin == end:
         fill = harm if message.look is Look.STOP else grey
         yield f'<rect x="{begin - 5}" y="{y - 11}" width="10" height="15" rx="2" fill="{fill}"/>'
-        yield _halo(begin + 10, y, message.label, ink, config, anchor="start")
+        room = TIME_PX + LANE_PX * len(place) + PAD_PX - begin - 10
+        side, anchor = (-10, "end") if len(message.label) * CHAR_PX > room else (10, "start")
+        yield _halo(begin + side, y, message.label, ink, config, anchor=anchor)
         return
     colour = harm if message.look is Look.HARM else ink
     thick, dash = (2.6, "") if message.look is Look.HARM else (1.2, "")

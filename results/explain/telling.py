@@ -10,7 +10,6 @@ from results.explain.hold import Hold
 from results.explain.reader import Stop
 from results.explain.words import count, duration, plan
 from results.explain.writer import Writer
-from results.journal import Outcome
 from results.violations import Kind
 
 PLANNER, STORE, LEASES, OPERATOR = "planner", "store", "leases", "operator"
@@ -139,7 +138,7 @@ def _sent(writer: Writer, endpoint: str) -> Iterator[Message]:
         late = duration(writer.at_s - call.begin_s)
         words = f"{name} begins its commit of plan {version}, which the store executes {late} later"
         yield Message(call.begin_s, name, name, f"sends plan {version}", words, Look.NOTE)
-    if call.outcome is Outcome.UNKNOWN and call.end_s < writer.at_s:
+    if writer.gave_up:
         words = f"{name} gives up waiting for an answer; its commit of plan {version} is still on its way"
         yield Message(call.end_s, name, name, "no answer", words, Look.NOTE)
 
@@ -172,8 +171,8 @@ def _hold(name: str, hold: Hold) -> Iterator[Message]:
         knows = hold.taken_by == name or (hold.told_s is not None and hold.told_s <= hold.taken_s)
         belief = "" if knows else f", while {name} believes to hold it"
         early = " before its time" if hold.taken_early else ""
-        words = f"the lease goes to {hold.taken_by}{early}{belief}"
-        yield Message(hold.taken_s, LEASES, hold.taken_by or "", "lease", words, Look.REPLY)
+        words = f"the lease of {name} goes to {hold.taken_by}{early}{belief}"
+        yield Message(hold.taken_s, LEASES, LEASES, f"{name}'s goes to {hold.taken_by}", words, Look.NOTE)
 
 
 def _strikes(facts: Facts) -> Iterator[Message]:

@@ -7,7 +7,7 @@ from results.explain import Explanation
 from results.explain.telling import Look, Message
 
 TIME_WIDTH = 11
-LEAST_LANE = 13
+LEAST_LANE = 11
 MOST_LANE = 22
 GAP = 0.0005
 """Seconds: a time that differs less from the one before is not written again."""
@@ -59,8 +59,11 @@ def _arrow(message: Message, place: dict[str, int], bars: str, time: str) -> Ite
         return
     if begin == end:
         mark = "▓" if message.look is Look.STOP else "·"
-        label = f"{mark} {message.label}"
-        line = bars[:begin] + label + bars[begin + len(label) :]
+        label, start = f"{mark} {message.label}", begin
+        if begin + len(label) > len(bars):
+            label = _cut(f"{message.label} {mark}", begin + 1 - TIME_WIDTH)
+            start = begin + 1 - len(label)
+        line = bars[:start] + label + bars[start + len(label) :]
         yield (time.ljust(TIME_WIDTH) + line[TIME_WIDTH:]).rstrip()
         return
     low, high = min(begin, end), max(begin, end)
@@ -100,6 +103,6 @@ def _table(explanation: Explanation, width: int) -> Iterator[str]:
     said = max(len(cure.answer.value) for cure in explanation.cures) + 2
     for choice, cure in zip(choices, explanation.cures, strict=True):
         head = f"  {choice.ljust(wide)}{cure.answer.value.ljust(said)}"
-        lines = wrap(cure.why, max(width - len(head), 24))
+        lines = wrap(cure.why, max(width - len(head), 20))
         yield head + lines[0]
         yield from (" " * len(head) + line for line in lines[1:])

@@ -39,6 +39,11 @@ class Writer:
     """Between which instants a check at the endpoint was made, or would have been: after the grant of the lease, or
     the operation before; before the work at the endpoint, or else the commit."""
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether its commit had no answer by the time at which the store executed it."""
+        return self.call is not None and self.call.outcome is Outcome.UNKNOWN and self.call.end_s < self.at_s
+
 
 def who(events: Events, at: int) -> str:
     """Who did it: an enactor, else the operator, the planner or the store itself."""
