@@ -14,8 +14,8 @@ from results.labels import Box, place_labels
 from results.statistics import upper_bound_of_zero
 from results.theme import VERDICT_COLOURS, VERDICT_SHAPES
 
-WIDTH, HEIGHT = 470, 400
-TOP, BOTTOM = 96, 300
+WIDTH, HEIGHT = 470, 370
+TOP, BOTTOM = 66, 296
 """Where a leak rate of 1 and of 0 lie: names need room beyond both."""
 LIMIT = "saturation"
 """Throughput is read there where a run has it: elsewhere the load, not the guard, sets it."""

@@ -36,7 +36,7 @@ async function embed(node, spec) {
   embedded.set(node, spec);
   const config = DATA.themes[mode()];
   const actions = { export: true, source: false, compiled: false, editor: false };
-  const options = { config, renderer: "svg", actions, loader: { target: "_self" }, downloadFileName: node.dataset.name || "leasebench" };
+  const options = { config, renderer: "svg", actions, loader: { target: "_self" }, logLevel: 1, downloadFileName: node.dataset.name || "leasebench" };
   await leasebenchEmbed(node, spec, options);
 }
 
