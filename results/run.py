@@ -41,8 +41,10 @@ class Run:
             except BadRunDirectory as error:
                 self.tell(str(error))
             else:
-                if "trials" in summary:
+                if all(_is_table(summary.get(name)) for name in ("cells", "trials")):
                     return summary
+                if "trials" in summary:
+                    self.tell(f"{self.path / 'summary.json'}: holds no lists of cells and trials: derived anew")
         found: list[str] = []
         derived = summarise(self.path, found)
         for problem in found:
@@ -249,6 +251,10 @@ def load(path: Path | str) -> Run:
     except BadRunDirectory as error:
         problems.append(str(error))
     return Run(where, suite, manifest, problems)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(row, dict) for row in value)
 
 
 def _manifest(path: Path) -> dict[str, Any]:
