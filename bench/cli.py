@@ -3,6 +3,7 @@
 import typer
 
 from bench.commands.check import check
+from bench.commands.compare import compare
 from bench.commands.doctor import doctor
 from bench.commands.explain import explain
 from bench.commands.export import export
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("check")(check)
+app.command("compare")(compare)
 app.command("explain")(explain)
 app.command("plot")(plot)
 app.command("report")(report)

@@ -1,6 +1,7 @@
 """What has to be the same for two runs to be compared, and whether the trials of a run were interleaved."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from results.run import Run
@@ -41,7 +42,7 @@ def order_of_trials(run: Run) -> str:
         rounds.setdefault((row["number"] - 1) // max(size, 1), []).append((row["guard"], row["scenario"]))
     whole = [one for one in rounds.values() if len(one) == size]
     name = run.path
-    if any(later < earlier for earlier, later in zip(began, began[1:], strict=False)):
+    if any(later < earlier for earlier, later in pairwise(began)):
         return f"{name}: its trials did not run in the order of their numbers: a drift can't be told from a guard"
     if any(set(one) != cells for one in whole):
         return (
@@ -58,7 +59,7 @@ def _sorted(cells: list[tuple[str, str]]) -> bool:
     """Whether all cells of a guard, or of a scenario, stand together, in more than one group of more than one cell."""
     for part in (0, 1):
         names = [cell[part] for cell in cells]
-        groups = 1 + sum(one != other for one, other in zip(names, names[1:], strict=False))
+        groups = 1 + sum(one != other for one, other in pairwise(names))
         if groups == len(set(names)) and 1 < groups < len(cells):
             return True
     return False

@@ -1,7 +1,7 @@
 """How often a difference is claimed where there is none: the trials of each cell of one run, halved at random."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +24,10 @@ SEED = 2004
 class FalsePositives:
     """What `comparisons` of a run with itself claimed, each of `cells` cells.
 
-    `tests` were made in all; `claims` came out below 5 % by themselves, `corrected` after Holm's correction within their
-    comparison, `relevant` were also established beyond the tolerance; `families` is in how many comparisons anything
-    was claimed after correction (5 % is what Holm allows). `by_quantity` has (tests, claims) of each.
+    `tests` were made in all; `claims` came out below 5 % by themselves, `corrected` after Holm's correction within
+    their comparison, in `families` of the comparisons (5 % of them is what Holm allows). `relevant` are the claims of
+    the rule by which two runs are judged: corrected, and beyond the tolerance. `by_quantity` has (tests, claims) before
+    correction.
     """
 
     comparisons: int
@@ -35,8 +36,9 @@ class FalsePositives:
     tests: int
     claims: int
     corrected: int
-    relevant: int
     families: int
+    relevant: int
+    relevant_families: int
     by_quantity: dict[str, tuple[int, int]]
 
     @property
@@ -52,10 +54,8 @@ class FalsePositives:
         return self.families / self.comparisons
 
 
-def false_positives(
-    run: Run, comparisons: int, listener: Callable[[int], None] | None = None, samples: Samples | None = None
-) -> FalsePositives:
-    """Halve the trials of each cell at random, compare the halves, `comparisons` times; always the same ones.
+def false_positives(run: Run, comparisons: Iterable[object], samples: Samples | None = None) -> FalsePositives:
+    """Halve the trials of each cell at random and compare the halves, once for each of `comparisons`; always the same.
 
     Halves of one run, so there is no drift between them, and none is taken out. Raises BadRunDirectory where no cell
     has LEAST_TRIALS.
@@ -70,8 +70,9 @@ def false_positives(
         raise BadRunDirectory(f"{run.path}: a comparison with itself {what}")
     tests: Counter[str] = Counter()
     claims: Counter[str] = Counter()
-    corrected = relevant = families = 0
-    for number in range(comparisons):
+    made = corrected = families = relevant = relevant_families = 0
+    for _ in comparisons:
+        made += 1
         names, plain, tolerant = [], [], []
         for cell in cells:
             order, half = rng.permutation(cell.trials).tolist(), cell.trials // 2
@@ -92,18 +93,19 @@ def false_positives(
         tests.update(names)
         claims.update(name for name, p in zip(names, plain, strict=True) if p < 1 - CONFIDENCE)
         corrected += sum(below)
-        relevant += sum(p < 1 - CONFIDENCE for p in holm(tolerant))
         families += any(below)
-        if listener is not None:
-            listener(number + 1)
+        beyond = [p < 1 - CONFIDENCE for p in holm(tolerant)]
+        relevant += sum(beyond)
+        relevant_families += any(beyond)
     return FalsePositives(
-        comparisons,
+        made,
         len(cells),
         min(cell.trials for cell in cells),
         tests.total(),
         claims.total(),
         corrected,
-        relevant,
         families,
+        relevant,
+        relevant_families,
         {name: (count, claims[name]) for name, count in tests.items()},
     )

@@ -31,8 +31,8 @@ class Difference:
     """One figure of one cell beside another's: the baseline's or the reference guard's (`before`).
 
     `scenario` is None for a guard over all of its scenarios. `effect` is `after / before` with its 95 % interval, of
-    rates of harm `after - before`; None where it cannot be had, and `note` says why. `p` is that of no difference (or of
-    one within the tolerance), `p_holm` the same corrected for all differences of one comparison.
+    rates of harm `after - before`; None where it cannot be had, and `note` says why. `p` is that of no difference (or
+    of one within the tolerance), `p_holm` the same corrected for all differences of one comparison.
     """
 
     guard: str
@@ -124,8 +124,8 @@ def _judged(one: Difference, p_holm: float | None) -> Difference:
 def frame(differences: Sequence[Difference], before: str, after: str) -> pd.DataFrame:
     """One row a difference.
 
-    `guard`, `scenario` (empty: over all), `quantity`, `unit`, the two figures under the names given, `scale` (`ratio` or
-    `difference`), `effect`, `low`, `high`, `p`, `p_holm`, `finding`, `note`.
+    `guard`, `scenario` (empty: over all), `quantity`, `unit`, the two figures under the names given, `scale` (`ratio`
+    or `difference`), `effect`, `low`, `high`, `p`, `p_holm`, `finding`, `note`.
     """
     rows = [
         {

@@ -2,7 +2,7 @@
 
 A gate says what must not be: it fails where it is true, and is asked of every cell that it names. Metrics:
 
-- counts of a cell: the names in COUNTS, and `unproven`, `failed`, `unexpected` (1 for a cell with such a verdict, else 0);
+- counts of a cell: the names in COUNTS, and `unproven`, `failed`, `unexpected` (1 for a cell with that verdict);
 - `leak_rate`, `stale_per_1000`, `throughput` (commits per second), `cost` (of a guard at one endpoint);
 - `p50`, `p90`, `p99`, `p99.9`, `p99.99` with a phase: `commit`, or `plan.response` for the time from when it was due.
 
@@ -72,7 +72,7 @@ class Gate:
 
 
 def parse(text: str, guards: Sequence[str], scenarios: Sequence[str]) -> Gate:
-    """Read one gate; `guards` and `scenarios` are those of the run. Raises DefinitionError, one line with the way out."""
+    """Read one gate; `guards` and `scenarios` are those of the run. Raises DefinitionError with the way out."""
     found = _GATE.fullmatch(text.strip()[:MOST_CHARS])
     if not found:
         example = "expected metric(guard, scenario, phase) OP number, such as 'p99(commit) > 1.2x'"

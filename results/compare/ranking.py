@@ -25,8 +25,8 @@ from results.statistics import Interval, exact_interval
 class Standing:
     """One guard over all of its scenarios.
 
-    `verdict` is its worst, `surprises` the number of scenarios in which it was not among those expected. The leak rate is
-    that of applications (`leaky` of `raced`, all scenarios together) with its exact interval, None without races.
+    `verdict` is its worst, `surprises` the number of scenarios in which it was not among those expected. The leak rate
+    is that of applications (`leaky` of `raced`, all scenarios together) with its exact interval, None without races.
     `cost_us` is the cost at one endpoint in the scenario in which guards are priced.
     """
 
@@ -52,8 +52,8 @@ class Standing:
 class Ranking:
     """The guards of a run, best first.
 
-    `differences` are the figures of each guard in each scenario beside the reference guard's there, `overall` those over
-    all scenarios; all are corrected together. `priced_in` is the scenario of the costs.
+    `differences` are the figures of each guard in each scenario beside the reference guard's there, `overall` those
+    over all scenarios; all are corrected together. `priced_in` is the scenario of the costs.
     """
 
     run: Run
@@ -72,7 +72,7 @@ class Ranking:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """One row a guard, scenario and quantity: see `results.compare.finding.frame`; figures `reference`, `figure`."""
+        """One row a guard, scenario and quantity (see `results.compare.finding.frame`): `reference`, `figure`."""
         return frame((*self.differences, *self.overall), "reference", "figure")
 
     @cached_property

@@ -74,7 +74,7 @@ def rate_difference(before: Sample, after: Sample, quantity: Quantity) -> tuple[
 def rate_ratio(
     before: Sample, after: Sample, quantity: Quantity, confidence: float = CONFIDENCE
 ) -> tuple[float, Interval] | None:
-    """How many times the rate of `before` that of `after` is, with its interval; None where a side has no rate, or 0/0."""
+    """How many times the rate of `before` that of `after` is, with its interval; None without rates, or of 0/0."""
     half = (1 + confidence) / 2
     one, other = rate(before, quantity, half), rate(after, quantity, half)
     if one is None or other is None or not (one.value or other.value):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from results.advice import COST_PHASES
-from results.compare.quantities import COST, LEAK_RATE, SERVICE, STALE_PER_1000, THROUGHPUT, Quantity, latency
+from results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
 from results.latency import PERCENTILES, Buckets
 from results.run import Run
 
@@ -86,7 +86,7 @@ class Sample:
         return np.asarray(held.reached[-1] - below)
 
     def figures(self, quantity: Quantity, weights: Floats) -> Floats:
-        """The figure of the trials taken with `weights` (resamples x trials), one a resample; NaN where there is none."""
+        """The figure of the trials taken with `weights` (resamples x trials), one a resample; NaN for none."""
         if quantity == COST:
             medians = [self.figures(latency(phase, "p50"), weights) for phase in COST_PHASES]
             cost: Floats = np.nansum(medians, axis=0)

@@ -1,0 +1,157 @@
+"""A ranking in words and tables: one row a guard over all scenarios, and on request every scenario by itself."""
+
+from collections.abc import Collection, Iterator
+
+from leases.verdict import SAFE, Verdict
+from results.advice import advise, sentences
+from results.compare.document import Block, Grid, Text, Tone, effect, figure, fitted, lines, rate_text
+from results.compare.finding import Difference
+from results.compare.quantities import COST, FIGURES, HARM, PHASE_SIDES, SERVICE, THROUGHPUT, Quantity, latency
+from results.compare.ranking import Ranking
+from results.compare.safety import rate
+from results.compare.samples import Sample, Samples
+
+OVERALL: dict[str, Quantity] = {
+    "cost": COST,
+    "commit p99": latency("commit", "p99"),
+    "plan p50": latency("plan", "p50"),
+    "commits/s": THROUGHPUT,
+}
+Place = tuple[str, str]
+
+
+def ranking_blocks(
+    ranking: Ranking,
+    samples: Samples,
+    *,
+    width: int,
+    detail: bool,
+    guards: Collection[str] = (),
+    scenarios: Collection[str] = (),
+) -> Iterator[Block]:
+    """Everything that is said of one run; the scenarios by themselves with `detail`, of those asked for or all."""
+    run = ranking.run
+    trials = sorted({cell["trials"] for cell in run.summary["cells"]})
+    each = " to ".join(str(count) for count in dict.fromkeys((trials[0], trials[-1])))
+    head = f"{run.suite['name']}: {len(run.guards)} guards, {len(run.scenarios)} scenarios, {each} trials each"
+    yield lines([f"{head}; x: beside {ranking.reference} ({ranking.why})"], Tone.STRONG)
+    if ranking.notes:
+        yield lines([f"warning: {note}" for note in ranking.notes], Tone.OPEN)
+    yield _overall(ranking, width)
+    yield lines(_legend(ranking, trials), Tone.QUIET)
+    if detail:
+        for scenario in run.scenarios:
+            if not scenarios or scenario in scenarios:
+                yield from _scenario(ranking, samples, scenario, guards, width)
+    yield lines(sentences(advise(run.summary), str(run.path)))
+
+
+def _overall(ranking: Ranking, width: int) -> Grid:
+    headings = ["guard", "worst", "clean in", "leak rate\n[95 %]", "cost\nus"]
+    headings += [f"{name}\nx [95 %]" for name in OVERALL]
+    rows = []
+    for one in ranking.standings:
+        row = [
+            Text(one.guard),
+            verdict_text(one.verdict, surprise=bool(one.surprises)),
+            Text(f"{one.clean}/{one.scenarios}"),
+            Text(rate_text(one.leak_rate, one.interval)),
+            Text("-" if one.cost_us is None else f"{one.cost_us:,.0f}"),
+        ]
+        for quantity in OVERALL.values():
+            found = ranking.by_place.get((one.guard, None, quantity))
+            if one.guard == ranking.reference:
+                row.append(Text("1", Tone.QUIET))
+            else:
+                row.append(Text("-", Tone.QUIET) if found is None else effect(found))
+        rows.append(tuple(row))
+    first = len(headings) - len(OVERALL)
+    spare = [(first + number,) for number in (1, 3, 2)] + [(2,)]
+    return fitted(Grid("", tuple(headings), tuple(rows), left=2), width, spare)
+
+
+def verdict_text(verdict: Verdict, *, surprise: bool = False) -> Text:
+    """A verdict in its tone, with `!` where it was not expected."""
+    tone = Tone.GOOD if verdict is Verdict.CLEAN else Tone.OPEN if verdict in SAFE else Tone.BAD
+    return Text(f"{verdict.value}{' !' if surprise else ''}", tone)
+
+
+def _legend(ranking: Ranking, trials: list[int]) -> Iterator[str]:
+    yield (
+        f"leak rate: leaky of raced applications, exact; cost: acquire + check + commit + release at one endpoint, "
+        f"medians, in {ranking.priced_in}"
+    )
+    by = {one.note.rpartition(" ")[2] for one in ranking.overall}
+    if "scenarios" in by:
+        yield "x: geometric mean over the scenarios that both have; one trial each, so its interval is over scenarios"
+    if "trials" in by:
+        yield "x: geometric mean over the scenarios that both have; intervals by drawing trials again, in rounds"
+    if trials[0] < 2:
+        yield "one trial each: no interval on latencies of a scenario; --trials 5 gives one"
+    if ranking.tests:
+        yield f"coloured: a difference, after Holm's correction for {ranking.tests:,} tests; figures: --format csv"
+
+
+def _scenario(
+    ranking: Ranking, samples: Samples, scenario: str, guards: Collection[str], width: int
+) -> Iterator[Block]:
+    run = ranking.run
+    kept = [guard for guard in run.guards if run.cell(guard, scenario) and (not guards or guard in guards)]
+    if not kept:
+        return
+    rows = []
+    for guard in kept:
+        cell = run.cell(guard, scenario)
+        assert cell is not None
+        own = samples.cell(guard, scenario)
+        speed = ranking.by_place.get((guard, scenario, THROUGHPUT))
+        reference = guard == ranking.reference
+        rows.append(
+            (
+                Text(guard),
+                verdict_text(Verdict(cell["verdict"]), surprise=not cell["as_expected"]),
+                *(_rate(own, quantity) for quantity in HARM),
+                Text(figure(own.figure(THROUGHPUT))),
+                Text("1", Tone.QUIET) if reference or speed is None else effect(speed),
+            )
+        )
+    headings = ("guard", "verdict", "leak rate\n[95 %]", "stale per\n1,000 [95 %]", "commits\nper s", "x [95 %]")
+    yield fitted(Grid(scenario, headings, tuple(rows), left=2), width, [(3,)])
+    for phase, side in (("", ""), *PHASE_SIDES):
+        yield from _latencies(ranking, scenario, kept, (phase, side), width)
+
+
+def _rate(own: Sample, quantity: Quantity) -> Text:
+    found = rate(own, quantity)
+    return Text(rate_text(None, None) if found is None else rate_text(found.value, found.exact))
+
+
+def _latencies(
+    ranking: Ranking, scenario: str, guards: list[str], where: tuple[str, str], width: int
+) -> Iterator[Block]:
+    phase, side = where
+    quantities = [latency(phase, name, side) for name in FIGURES] if phase else [COST]
+    rows = []
+    for guard in guards:
+        found = [ranking.by_place.get((guard, scenario, quantity)) for quantity in quantities]
+        if any(found):
+            row = [Text(guard)]
+            for one in found:
+                row += _figure_and_ratio(one, ranking.reference)
+            rows.append(tuple(row))
+    if not rows:
+        return
+    headings = ["guard"]
+    for quantity in quantities:
+        headings += [quantity.figure or "us", "x [95 %]"]
+    title = f"{scenario}: {phase or 'cost at one endpoint'}{'' if side in ('', SERVICE) else ', from when it was due'}"
+    yield fitted(Grid(title, tuple(headings), tuple(rows)), width, [(5, 6), (1, 2)] if phase else [])
+
+
+def _figure_and_ratio(one: Difference | None, reference: str) -> list[Text]:
+    if one is None:
+        return [Text("-"), Text("")]
+    if one.after is None:
+        return [Text("too few", Tone.QUIET), Text("")]
+    own = one.guard == reference
+    return [Text(figure(one.after, "us")), Text("1", Tone.QUIET) if own else effect(one)]

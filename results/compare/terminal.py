@@ -1,0 +1,44 @@
+"""A comparison on a terminal."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text as RichText
+
+from results.compare.document import Block, Grid, Text, Tone
+
+STYLES = {
+    Tone.PLAIN: "",
+    Tone.STRONG: "bold",
+    Tone.GOOD: "green",
+    Tone.BAD: "red",
+    Tone.OPEN: "yellow",
+    Tone.QUIET: "dim",
+}
+
+
+def as_terminal(blocks: Iterable[Block]) -> Iterator[RenderableType]:
+    """What rich prints, a block each, with an empty line before every table."""
+    for block in blocks:
+        if isinstance(block, Grid):
+            yield ""
+            yield _table(block)
+            yield ""
+        else:
+            yield from (_text(text) for text in block.lines)
+
+
+def _text(text: Text) -> RichText:
+    return RichText(text.text, style=STYLES[text.tone])
+
+
+def _table(grid: Grid) -> Table:
+    title = RichText(grid.title, style="bold") if grid.title else None
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for number, heading in enumerate(grid.headings):
+        left = number < grid.left
+        table.add_column(RichText(heading), justify="left" if left else "right", overflow="fold")
+    for row in grid.rows:
+        table.add_row(*(_text(text) for text in row))
+    return table
