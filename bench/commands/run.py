@@ -67,7 +67,7 @@ def run(
     show(screen, summary, directory)
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=1) + "\n")
-    screen.print(f"[dim]figures: {escape(str(directory / 'summary.json'))}   pictures: leasebench plot {directory}[/]")
+    screen.print(f"[dim]figures: {escape(str(directory / 'summary.json'))}   page: leasebench report {escape(str(directory))}[/]")
     raise typer.Exit(exit_code(summary))
 
 
