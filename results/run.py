@@ -1,6 +1,7 @@
 """A run directory in memory: what a notebook, a comparison, a chart and the report all begin with."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,40 @@ class Run:
             self.tell(str(error))
             return {}
         return found
+
+    def check(self) -> list[str]:
+        """Every place at which `summary.json` is not what the trials say, as `key: written != derived`."""
+        from results.check import differences
+
+        return differences(self.summary, summarise(self.path))
+
+    def rank(self, reference: str | None = None) -> Any:
+        """Rank the guards: see `results.compare.ranking.rank`; the figures stand in its `frame`."""
+        from results.compare.ranking import rank
+
+        return rank(self, reference)
+
+    def violations(self, guard: str | None = None, scenario: str | None = None) -> pd.DataFrame:
+        """One row a violation: the fields of `results.violations.Violation`. Reads the trials that have any."""
+        from results.violations import Violation, matching
+
+        return pd.DataFrame(list(matching(self, guard, scenario)), columns=[one.name for one in fields(Violation)])
+
+    def explain(self, number: int) -> str | None:
+        """Tell the violation of that number, in words and with its diagram; None if there is none."""
+        from results.explain import explain
+        from results.explain.text import as_text
+        from results.violations import violation
+
+        found = violation(self, number)
+        told = explain(self, found) if found is not None else None
+        return None if told is None else as_text(told)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of a run: its verdicts."""
+        from results.glance import as_html
+
+        return as_html(self)
 
     def chart(self, name: str, **where: Any) -> Any:
         """Draw one chart as an Altair object on light ground, for a notebook; None where there is nothing to show.
