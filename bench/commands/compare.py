@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -147,11 +147,9 @@ def _rank(
     ranking = rank(run, reference, samples)
     judged = [judge(gate, run, samples, Other(ranking, None, samples)) for gate in asked]
     detail = every or bool(guards or scenarios)
-    blocks = [
-        *ranking_blocks(ranking, samples, width=_width(kind), detail=detail, guards=guards, scenarios=scenarios),
-        *gates_blocks(judged),
-    ]
-    code = exit_code([run], None, judged, strict=strict)
+    said = ranking_blocks(ranking, samples, width=_width(kind), detail=detail, guards=guards, scenarios=scenarios)
+    code, why = outcome([run], None, judged, strict=strict)
+    blocks = _in_order(kind, list(said), [*gates_blocks(judged), *_ending(code, why)])
     _write(kind, out, blocks, ranking.frame, {"reference": ranking.reference, "tests": ranking.tests}, judged, code)
     return code
 
@@ -189,8 +187,9 @@ def _changes(
     )
     judged = [judge(gate, after, news, Other(None, found, olds)) for gate in asked]
     most = MOST_ON_SCREEN if kind is As.TABLE else MOST_ON_PAGE
-    blocks = [*changes_blocks(found, width=_width(kind), most=most, detail=every), *gates_blocks(judged)]
-    code = exit_code(runs, found, judged, strict=strict)
+    said = changes_blocks(found, width=_width(kind), most=most, detail=every)
+    code, why = outcome(runs, found, judged, strict=strict)
+    blocks = _in_order(kind, list(said), [*gates_blocks(judged), *_ending(code, why)])
     about = {
         "before": str(before.path),
         "after": str(after.path),
@@ -223,30 +222,53 @@ def _false_positives(run: "Run", comparisons: int, kind: As, out: Path | None) -
     return 0
 
 
-def exit_code(
+def outcome(
     runs: Sequence["Run"], found: "Changes | None", judged: Sequence["Judgement"], *, strict: bool = False
-) -> int:
-    """The first that applies, but for what can't be read: see `compare`."""
+) -> tuple[int, str]:
+    """The exit code and why: the first that applies, but for what can't be read; see `compare`."""
     from results.compare.finding import Finding
     from results.compare.judging import Outcome
     from results.compare.quantities import HARM
 
     cells = runs[-1].summary["cells"]
-    outcomes = {one.outcome for one in judged}
-    surprised = found is not None and any(one.surprise and one.after != "unproven" for one in found.verdicts)
-    if any(cell["verdict"] == "failed" for cell in cells):
-        return EXIT_FAILED
-    if surprised or (strict and any(not cell["as_expected"] for cell in cells)):
-        return EXIT_UNEXPECTED
-    if Outcome.FAILS in outcomes or (found is not None and found.found(Finding.WORSE)):
-        return EXIT_WORSE
-    if Outcome.OPEN in outcomes:
-        return EXIT_INCONCLUSIVE
+    failed = sum(cell["verdict"] == "failed" for cell in cells)
+    unexpected = sum(not cell["as_expected"] for cell in cells) if strict else 0
+    failing = sum(one.outcome is Outcome.FAILS for one in judged)
+    open_ = sum(one.outcome is Outcome.OPEN for one in judged)
+    surprised = worse = 0
+    silent = loud = False
     if found is not None:
-        speed = [one for one in found.every if one.quantity not in HARM]
-        if found.loud or all(one.finding is Finding.OPEN for one in speed):
-            return EXIT_INCONCLUSIVE
-    return 0
+        surprised = sum(one.surprise and one.after != "unproven" for one in found.verdicts)
+        worse = len(found.found(Finding.WORSE))
+        silent = all(one.finding is Finding.OPEN for one in found.every if one.quantity not in HARM)
+        loud = bool(found.loud)
+    told = (
+        (failed, EXIT_FAILED, f"{_so_many(failed, 'cell')} of {runs[-1].path} failed"),
+        (surprised, EXIT_UNEXPECTED, f"{_so_many(surprised, 'unexpected verdict')}, not so in the baseline"),
+        (unexpected, EXIT_UNEXPECTED, f"{_so_many(unexpected, 'verdict')} not among those expected (--strict)"),
+        (failing, EXIT_WORSE, f"{_so_many(failing, 'gate')} failed"),
+        (worse, EXIT_WORSE, f"{_so_many(worse, 'figure')} worse than the baseline's"),
+        (open_, EXIT_INCONCLUSIVE, f"{_so_many(open_, 'gate')} open: more trials tell"),
+        (loud, EXIT_INCONCLUSIVE, "all cells drifted together: machine and change can't be told apart"),
+        (silent, EXIT_INCONCLUSIVE, "no latency has an interval: --trials 5 gives one"),
+    )
+    return next(((code, why) for applies, code, why in told if applies), (0, ""))
+
+
+def _so_many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _in_order(kind: As, said: list["Block"], answer: list["Block"]) -> list["Block"]:
+    """The answer to the gates where the eye falls first: at the end of a screen, below the head of a page."""
+    return [*said, *answer] if kind is As.TABLE else [*said[:1], *reversed(answer), *said[1:]]
+
+
+def _ending(code: int, why: str) -> "Iterator[Block]":
+    from results.compare.document import Tone, lines
+
+    if code:
+        yield lines([f"exit {code}: {why}"], Tone.BAD)
 
 
 def _width(kind: As) -> int:

@@ -16,6 +16,8 @@ MOST_NAMED = 4
 def differing(before: Run, after: Run) -> Iterator[str]:
     """One line for each circumstance in which two runs differ, other than their seeds."""
     was, now = before.manifest, after.manifest
+    if was and (was.get("began"), was.get("seed")) == (now.get("began"), now.get("seed")):
+        yield "both have one seed and began at the same time: they are one run"
     if not was or not now:
         yield "the manifest of a run can't be read: whether machine, server and versions are the same is not known"
     else:

@@ -89,10 +89,12 @@ def figure(value: float | None, unit: str = "") -> str:
 
 
 def digits(value: float) -> str:
-    """Three significant digits, or all of those before the point."""
+    """Three significant digits, or all of those before the point; one below a hundredth."""
     if value == inf:
         return "inf"
     magnitude = abs(value)
+    if 0 < magnitude < 0.01:
+        return f"{value:.1g}"
     places = 0 if magnitude >= 100 else 1 if magnitude >= 10 else 2 if magnitude >= 0.1 or not magnitude else 3
     return f"{value:,.{places}f}"
 
@@ -106,7 +108,7 @@ def multiple(value: float, interval: Interval | None = None) -> str:
 
 
 def _times(value: float) -> str:
-    return ">100" if value > 100 else "<.01" if 0 < value < 0.01 else f"{value:.{1 if value >= 10 else 2}f}"
+    return ">100" if value > 100 else "<.01" if value < 0.01 else f"{value:.{1 if value >= 10 else 2}f}"
 
 
 def rate_text(value: float | None, interval: Interval | None) -> str:
@@ -120,7 +122,7 @@ def rate_text(value: float | None, interval: Interval | None) -> str:
 def effect(one: Difference) -> Text:
     """The change of a difference: a multiple, or for a rate of harm by how much it rose."""
     if one.effect is None or (one.low is None and one.note.startswith("too few")):
-        return Text("too few" if one.note.startswith("too few") else one.note or "-", Tone.QUIET)
+        return Text("too few" if one.note.startswith("too few") else "-", Tone.QUIET)
     if one.low is None or one.high is None:
         return Text(multiple(one.effect) if one.quantity not in HARM else f"{one.effect:+.2f}", Tone.QUIET)
     if one.quantity in HARM:

@@ -73,10 +73,12 @@ class Judgement:
 
     @property
     def telling(self) -> list[Answer]:
-        """The cells that decided it; of a gate that holds, none."""
+        """The cells that decided it, of an open gate also those where the figure can't be had; of one that holds none."""
         if self.outcome is Outcome.HOLDS:
             return []
-        return [answer for answer in self.answers if answer.outcome in (self.outcome, None)]
+        own = [answer for answer in self.answers if answer.outcome is self.outcome]
+        blind = [answer for answer in self.answers if answer.outcome is None]
+        return [*own, *blind] if self.outcome is Outcome.OPEN else own
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from results.compare.document import Block, Grid, Text, Tone
 
 MARKS = {Tone.BAD: "**", Tone.STRONG: "**"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_SPECIAL = re.compile(r"[\\`*\[<|~]|(?<![a-zA-Z0-9])_|_(?![a-zA-Z0-9])")
+"""What Markdown might take for its own, inside a line that begins otherwise. A `_` inside a word is none of it."""
 
 
 def as_markdown(blocks: Iterable[Block]) -> str:
@@ -37,4 +38,4 @@ def _text(text: Text) -> str:
 
 
 def _escape(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()).replace("&", "&amp;"))

@@ -1,6 +1,7 @@
 """A ranking in words and tables: one row a guard over all scenarios, and on request every scenario by itself."""
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from leases.verdict import SAFE, Verdict
 from results.advice import advise, sentences
@@ -17,7 +18,7 @@ OVERALL: dict[str, Quantity] = {
     "plan p50": latency("plan", "p50"),
     "commits/s": THROUGHPUT,
 }
-Place = tuple[str, str]
+MOST_NAMED = 6
 
 
 def ranking_blocks(
@@ -32,13 +33,16 @@ def ranking_blocks(
     """Everything that is said of one run; the scenarios by themselves with `detail`, of those asked for or all."""
     run = ranking.run
     trials = sorted({cell["trials"] for cell in run.summary["cells"]})
-    each = " to ".join(str(count) for count in dict.fromkeys((trials[0], trials[-1])))
-    head = f"{run.suite['name']}: {len(run.guards)} guards, {len(run.scenarios)} scenarios, {each} trials each"
+    each = "1 trial" if trials == [1] else f"{' to '.join(map(str, dict.fromkeys((trials[0], trials[-1]))))} trials"
+    head = f"{run.suite['name']}: {len(run.guards)} guards, {len(run.scenarios)} scenarios, {each} each"
     yield lines([f"{head}; x: beside {ranking.reference} ({ranking.why})"], Tone.STRONG)
     if ranking.notes:
         yield lines([f"warning: {note}" for note in ranking.notes], Tone.OPEN)
-    yield _overall(ranking, width)
-    yield lines(_legend(ranking, trials), Tone.QUIET)
+    yield overall_grid(ranking, width)
+    surprises = [cell for cell in run.summary["cells"] if not cell["as_expected"]]
+    if surprises:
+        yield lines(_surprises(surprises), Tone.BAD)
+    yield lines(legend(ranking, trials), Tone.QUIET)
     if detail:
         for scenario in run.scenarios:
             if not scenarios or scenario in scenarios:
@@ -46,7 +50,7 @@ def ranking_blocks(
     yield lines(sentences(advise(run.summary), str(run.path)))
 
 
-def _overall(ranking: Ranking, width: int) -> Grid:
+def overall_grid(ranking: Ranking, width: int) -> Grid:
     headings = ["guard", "worst", "clean in", "leak rate\n[95 %]", "cost\nus"]
     headings += [f"{name}\nx [95 %]" for name in OVERALL]
     rows = []
@@ -70,13 +74,21 @@ def _overall(ranking: Ranking, width: int) -> Grid:
     return fitted(Grid("", tuple(headings), tuple(rows), left=2), width, spare)
 
 
+def _surprises(cells: list[dict[str, Any]]) -> Iterator[str]:
+    for cell in cells[:MOST_NAMED]:
+        why = f": {cell['failures'][0]}" if cell["failures"] else f", expected {' or '.join(cell['expected'])}"
+        yield f"! {cell['guard']} under {cell['scenario']} is {cell['verdict']}{why}"
+    if len(cells) > MOST_NAMED:
+        yield f"! and {len(cells) - MOST_NAMED} more are not as expected"
+
+
 def verdict_text(verdict: Verdict, *, surprise: bool = False) -> Text:
     """A verdict in its tone, with `!` where it was not expected."""
     tone = Tone.GOOD if verdict is Verdict.CLEAN else Tone.OPEN if verdict in SAFE else Tone.BAD
     return Text(f"{verdict.value}{' !' if surprise else ''}", tone)
 
 
-def _legend(ranking: Ranking, trials: list[int]) -> Iterator[str]:
+def legend(ranking: Ranking, trials: list[int]) -> Iterator[str]:
     yield (
         f"leak rate: leaky of raced applications, exact; cost: acquire + check + commit + release at one endpoint, "
         f"medians, in {ranking.priced_in}"
@@ -104,21 +116,20 @@ def _scenario(
         cell = run.cell(guard, scenario)
         assert cell is not None
         own = samples.cell(guard, scenario)
-        speed = ranking.by_place.get((guard, scenario, THROUGHPUT))
-        reference = guard == ranking.reference
         rows.append(
             (
                 Text(guard),
                 verdict_text(Verdict(cell["verdict"]), surprise=not cell["as_expected"]),
                 *(_rate(own, quantity) for quantity in HARM),
-                Text(figure(own.figure(THROUGHPUT))),
-                Text("1", Tone.QUIET) if reference or speed is None else effect(speed),
+                *_figure_and_ratio(ranking.by_place.get((guard, scenario, COST)), ranking.reference),
+                *_figure_and_ratio(ranking.by_place.get((guard, scenario, THROUGHPUT)), ranking.reference),
             )
         )
-    headings = ("guard", "verdict", "leak rate\n[95 %]", "stale per\n1,000 [95 %]", "commits\nper s", "x [95 %]")
-    yield fitted(Grid(scenario, headings, tuple(rows), left=2), width, [(3,)])
-    for phase, side in (("", ""), *PHASE_SIDES):
-        yield from _latencies(ranking, scenario, kept, (phase, side), width)
+    headings = ["guard", "verdict", "leak rate\n[95 %]", "stale per\n1,000 [95 %]"]
+    headings += ["cost", "x [95 %]", "commits\nper s", "x [95 %]"]
+    yield fitted(Grid(scenario, tuple(headings), tuple(rows), left=2), width, [(3,), (6, 7)])
+    for where in PHASE_SIDES:
+        yield from _latencies(ranking, scenario, kept, where, width)
 
 
 def _rate(own: Sample, quantity: Quantity) -> Text:
@@ -130,7 +141,7 @@ def _latencies(
     ranking: Ranking, scenario: str, guards: list[str], where: tuple[str, str], width: int
 ) -> Iterator[Block]:
     phase, side = where
-    quantities = [latency(phase, name, side) for name in FIGURES] if phase else [COST]
+    quantities = [latency(phase, name, side) for name in FIGURES]
     rows = []
     for guard in guards:
         found = [ranking.by_place.get((guard, scenario, quantity)) for quantity in quantities]
@@ -142,10 +153,10 @@ def _latencies(
     if not rows:
         return
     headings = ["guard"]
-    for quantity in quantities:
-        headings += [quantity.figure or "us", "x [95 %]"]
-    title = f"{scenario}: {phase or 'cost at one endpoint'}{'' if side in ('', SERVICE) else ', from when it was due'}"
-    yield fitted(Grid(title, tuple(headings), tuple(rows)), width, [(5, 6), (1, 2)] if phase else [])
+    for name in FIGURES:
+        headings += [name, "x [95 %]"]
+    title = f"{scenario}: {phase}{'' if side == SERVICE else ', from when it was due'}"
+    yield fitted(Grid(title, tuple(headings), tuple(rows)), width, [(5, 6), (1, 2)])
 
 
 def _figure_and_ratio(one: Difference | None, reference: str) -> list[Text]:
@@ -154,4 +165,4 @@ def _figure_and_ratio(one: Difference | None, reference: str) -> list[Text]:
     if one.after is None:
         return [Text("too few", Tone.QUIET), Text("")]
     own = one.guard == reference
-    return [Text(figure(one.after, "us")), Text("1", Tone.QUIET) if own else effect(one)]
+    return [Text(figure(one.after, one.quantity.unit)), Text("1", Tone.QUIET) if own else effect(one)]

@@ -19,14 +19,16 @@ STYLES = {
 
 
 def as_terminal(blocks: Iterable[Block]) -> Iterator[RenderableType]:
-    """What rich prints, a block each, with an empty line before every table."""
+    """What rich prints, a block each, with an empty line around every table."""
+    before: Block | None = None
     for block in blocks:
+        if isinstance(block, Grid) or isinstance(before, Grid):
+            yield RichText()
         if isinstance(block, Grid):
-            yield ""
             yield _table(block)
-            yield ""
         else:
             yield from (_text(text) for text in block.lines)
+        before = block
 
 
 def _text(text: Text) -> RichText:
