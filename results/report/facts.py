@@ -9,7 +9,7 @@ from results.run import Run
 METHOD = (
     """Every commit, refusal, deletion, grant and release was appended to a history by the same atomic script that did
     it, with the store's own time and a sequence number. All figures on this page follow from that history and, where a
-    figure is about what a client saw or felt, from the journals of the processes; leasebench check derives them again.""",
+    figure is about what a client saw or felt, from the journals of the processes; leasebench check derives them.""",
     """A race is the application of a plan to an endpoint that held a newer version by the time of its outcome. Events
     of one application hang together, so intervals count applications: the leak rate has its exact (Clopper-Pearson)
     95 % interval; where nothing leaked it has the one-sided bound 1 - 0.05^(1/n). Clean needs enough raced

@@ -17,6 +17,8 @@ from leases.registry import plugins
 from leases.verdict import Verdict
 from results.advice import Advice, Failure, advise
 from results.charts import Subject
+from results.compare.ranking import rank
+from results.compare.ranking_view import legend, overall_grid
 from results.remarks import remarks
 from results.report.content import VIOLATION_COLUMNS
 from results.report.facts import METHOD, axes, settings, verdicts
@@ -31,6 +33,8 @@ RUN_CHARTS = ("verdict_heatmap", "safety_cost")
 MOST_OPEN = 60
 """Unproven cells with their commands; of more it is said how many."""
 MOST_REMARKS = 60
+WIDE = 1_000
+"""Columns of a table on the page: none is left out for want of room."""
 
 
 def cell_id(guard: str, scenario: str) -> str:
@@ -58,7 +62,7 @@ def render(run: Run, packs: Sequence[str]) -> str:
         guards=guards,
         scenarios=_scenarios(run),
         verdicts=[verdict.value for verdict in Verdict],
-        ranking=None,
+        ranking=_ranking(run),
         figure_columns=[{"title": "scenario", "about": None, "number": False}, *_headings()],
         method=METHOD,
         facts=list(settings(run)),
@@ -71,6 +75,35 @@ def render(run: Run, packs: Sequence[str]) -> str:
         data=_own(in_script(_data(run))),
         packs=[_own(pack) for pack in packs],
     )
+
+
+def _ranking(run: Run) -> dict[str, Any] | None:
+    """The table of `leasebench compare RUN`: every guard over all scenarios, beside the reference guard."""
+    if not run.summary["cells"]:
+        return None
+    ranking = rank(run)
+    grid = overall_grid(ranking, WIDE)
+    trials = sorted({cell["trials"] for cell in run.summary["cells"]})
+    left = grid.left + 1
+    rows = [
+        {
+            "guard": row[0].text,
+            "scenario": None,
+            "verdict": None,
+            "cells": [
+                _field(
+                    text.text, None, number=at >= left, href=f"#guard-{quote(text.text, safe='')}" if at == 0 else None
+                )
+                for at, text in enumerate(row)
+            ],
+        }
+        for row in grid.rows
+    ]
+    columns = [{"title": title, "about": None, "number": at >= left} for at, title in enumerate(grid.headings)]
+    about = f"x: beside {ranking.reference} ({ranking.why}). " + " ".join(
+        line + "." for line in legend(ranking, trials)
+    )
+    return {"about": about, "columns": columns, "rows": rows}
 
 
 def _own(text: str) -> Markup:
@@ -106,10 +139,6 @@ def _guard(run: Run, name: str) -> dict[str, Any]:
 
 def _row(cell: dict[str, Any]) -> dict[str, Any]:
     """One cell of the run as a row: each field a text, the value that a CSV gets, and what it is."""
-
-    def field(text: str, value: Any, **what: Any) -> dict[str, Any]:
-        return {"text": text, "value": value, "number": False, "href": None, "badge": None} | what
-
     link = "#" + cell_id(cell["guard"], cell["scenario"])
     verdict = cell["verdict"] + ("" if cell["as_expected"] else " !")
     figures = ((column, *column.show(cell)) for column in COLUMNS)
@@ -118,11 +147,16 @@ def _row(cell: dict[str, Any]) -> dict[str, Any]:
         "scenario": cell["scenario"],
         "verdict": cell["verdict"],
         "cells": [
-            field(cell["scenario"], cell["scenario"], href=link),
-            field(verdict, cell["verdict"], badge=cell["verdict"]),
-            *(field(text, "" if value is None else value, number=column.number) for column, text, value in figures),
+            _field(cell["scenario"], cell["scenario"], href=link),
+            _field(verdict, cell["verdict"], badge=cell["verdict"]),
+            *(_field(text, "" if value is None else value, number=column.number) for column, text, value in figures),
         ],
     }
+
+
+def _field(text: str, value: Any, **what: Any) -> dict[str, Any]:
+    """One field of a table: its text, the value that a CSV gets (None: the text), and what it is."""
+    return {"text": text, "value": value, "number": False, "href": None, "badge": None} | what
 
 
 def _scenarios(run: Run) -> list[dict[str, Any]]:
