@@ -125,8 +125,8 @@ def _highest(facts: Facts, before: int) -> int:
     events = facts.events
     commits = events.commits_by_endpoint[events.endpoints.index(facts.violation.endpoint)]
     commits = commits[commits < before]
-    for restart in events.restarts[events.restarts < before]:
-        commits = commits[(commits < events.previous[restart]) | (commits > restart)]
+    if len(events.restarts):
+        commits = commits[~events.gone_by(before)[commits]]
     return int(events.fence[commits].max(initial=-1))
 
 

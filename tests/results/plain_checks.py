@@ -23,27 +23,33 @@ def known(values, per=1):
 
 def writes(events):
     """Every time an endpoint came to point elsewhere, or there again: (position, kind, endpoint, before, version)."""
-    points, surviving, made = {}, [], []
+    points, made, before = {}, [], []
     for at, one in enumerate(events):
+        before.append(points)
         if one["kind"] in ("commit", "repair"):
             made.append((at, one["kind"], one["endpoint"], one["previous"], one["version"]))
-            points[one["endpoint"]] = one["version"]
-            surviving.append((at, one["endpoint"], one["version"]))
+            points = points | {one["endpoint"]: one["version"]}
         elif one["kind"] == "restart":
-            surviving = [write for write in surviving if write[0] < one["previous"]]
-            back = dict.fromkeys(points, 0) | {name: version for _, name, version in surviving}
-            made += [(at, "restart", name, old, back[name]) for name, old in points.items() if old != back[name]]
+            back = dict.fromkeys(points, 0) | before[one["previous"]] if one["previous"] < at else points
+            made += [
+                (at, "restart", name, points.get(name, 0), new)
+                for name, new in back.items()
+                if points.get(name, 0) != new
+            ]
             points = back
     return made
 
 
 def forgotten(events):
-    """The positions of the events that a restart took back."""
-    gone = set()
+    """The positions of the events that are not there in the end."""
+    there, before = set(), []
     for at, one in enumerate(events):
-        if one["kind"] == "restart":
-            gone |= set(range(one["previous"], at))
-    return gone
+        before.append(there)
+        if one["kind"] != "restart":
+            there = there | {at}
+        elif one["previous"] < at:
+            there = before[one["previous"]]
+    return {at for at, one in enumerate(events) if one["kind"] != "restart"} - there
 
 
 def overwrites(events):

@@ -803,8 +803,13 @@ class TestAssumptions:
         assert broken_assumptions(trial_of(later)) == []
 
     def test_what_one_restart_took_the_next_does_not_bring_back(self):
-        dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 1), commit(3, 1, 0), restart(4, 2)]
+        dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 1), commit(3, 1, 0), restart(4, 3)]
         assert broken_assumptions(trial_of([*dicts, commit(5, 1, 0)])) == []
+
+    def test_unless_it_goes_back_to_before_the_one_that_took_it(self):
+        dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 1), commit(3, 1, 0), restart(4, 2)]
+        assert broken_assumptions(trial_of([*dicts, commit(5, 1, 1)])) == []
+        assert len(broken_assumptions(trial_of([*dicts, commit(5, 1, 0)]))) == 1
 
     def test_a_restart_that_loses_nothing_changes_nothing(self):
         dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 2), commit(3, 1, 1)]
@@ -846,6 +851,12 @@ class TestLoss:
 
     def test_two_restarts_take_one_commit_once(self):
         assert self.lost([*self.dicts, restart(3, 2), restart(4, 2)], self.told(1), self.told(2)) == 1
+
+    def test_a_commit_that_came_back_is_not_lost(self):
+        dicts = [*self.dicts, restart(3, 1), restart(4, 2)]
+        assert self.lost(dicts[:-1], self.told(1), self.told(2)) == 2
+        assert self.lost(dicts, self.told(1), self.told(2)) == 1
+        assert trial_of(dicts).events.gone.tolist() == [False, False, True, True, False]
 
     def test_without_a_restart_of_the_store_nothing_is_lost(self):
         assert self.lost(self.dicts, self.told(9)) == 0
