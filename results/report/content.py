@@ -4,7 +4,7 @@ from itertools import islice
 from typing import Any
 
 from leases.registry import plugins
-from results.charts import Chart, Scope, Subject
+from results.charts import Chart, Scope, Spec, Subject
 from results.explain import Explanation, explain
 from results.explain.svg import as_svg
 from results.history import BadRunDirectory
@@ -38,7 +38,7 @@ def _cell_charts(run: Run, guard: str, scenario: str) -> dict[str, Any]:
     for chart in _charts(Scope.TRIAL, Scope.CELL):
         if (chart.scope is Scope.TRIAL and trial is None) or (chart.name in CLOSEUPS and not harmed):
             continue
-        drawn = chart.draw(Subject(run, scenario, guard, trial=trial if chart.scope is Scope.TRIAL else None))
+        drawn = _drawn(chart, Subject(run, scenario, guard, trial=trial if chart.scope is Scope.TRIAL else None))
         if drawn is not None:
             found[chart.name] = drawn
     return found
@@ -53,8 +53,17 @@ def _scenario_charts(run: Run, scenario: str, guards: list[str]) -> list[tuple[s
             for phase in PHASES.get(chart.name, ("commit",))
         ),
     ]
-    drawn = ((chart.name, chart.draw(subject)) for chart, subject in subjects)
+    drawn = ((chart.name, _drawn(chart, subject)) for chart, subject in subjects)
     return [(name, guards, picture) for name, picture in drawn if picture is not None]
+
+
+def _drawn(chart: Chart, subject: Subject) -> Spec | None:
+    """A picture; None, and the problem told, where the files that it is drawn from are damaged."""
+    try:
+        return chart.draw(subject)
+    except BadRunDirectory as error:
+        subject.run.tell(str(error))
+        return None
 
 
 def _charts(*scopes: Scope) -> list[Chart]:

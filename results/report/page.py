@@ -100,9 +100,9 @@ def _ranking(run: Run) -> dict[str, Any] | None:
         for row in grid.rows
     ]
     columns = [{"title": title, "about": None, "number": at >= left} for at, title in enumerate(grid.headings)]
-    about = f"x: beside {ranking.reference} ({ranking.why}). " + " ".join(
-        line + "." for line in legend(ranking, trials)
-    )
+    meant = [line for line in legend(ranking, trials) if not line.startswith("coloured")]
+    said = " ".join(f"{line[0].upper()}{line[1:]}." for line in meant)
+    about = f"x: beside {ranking.reference} ({ranking.why}). {said}"
     return {"about": about, "columns": columns, "rows": rows}
 
 
