@@ -83,6 +83,14 @@ def _around(events: Events, at: int, before_us: float, after_us: float) -> tuple
     return int(inside[0]), int(inside[-1])
 
 
+def nearest(positions: Ints, at: int, most: int) -> Ints:
+    """At most so many of ascending positions, those nearest to one of them: what the picture is about is among them."""
+    if len(positions) <= most:
+        return positions
+    begin = max(int(np.searchsorted(positions, at)) - most // 2, 0)
+    return positions[min(begin, len(positions) - most) :][:most]
+
+
 def subtitle(found: Closeup, what: str) -> str:
     """What the window is around, and its cell where a trial has several."""
     around = "around the first violation" if found.endpoint is not None else "the beginning of the load (no violation)"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from leases.verdict import Verdict
 from results.charts import Scope, Spec, Subject, defined, filled
-from results.closeup import Closeup, closeup, named, subtitle
+from results.closeup import Closeup, closeup, named, nearest, subtitle
 from results.holds import NEVER, holds_of
 from results.journal import Kind
 from results.theme import VERDICT_COLOURS
@@ -20,7 +20,7 @@ BEFORE_S, AFTER_S = 0.25, 0.2
 MARGIN_NS = 1_500_000_000
 """How much of the journal before the window is read: a hold or a pause in it may have begun there."""
 MOST = 90
-"""Marks of a kind in one picture."""
+"""Marks of a kind in one picture: those nearest to what it is about."""
 WRITES = {"commit": "#5b9bd0", "stale commit": VERDICT_COLOURS[Verdict.STALE], "refused": "#9aa4ae"}
 SHAPES = ["circle", "triangle-down", "cross"]
 STOPS = {Kind.PAUSE: "paused", Kind.DELAY: "held up", Kind.KILL: "killed"}
@@ -79,7 +79,7 @@ def _holds(found: Closeup, trial: Trial) -> list[dict[str, Any]]:
             part = {"from_s": max(part_from, begin_s), "to_s": min(part_to, end_s), "lost": lost}
             if part["to_s"] > part["from_s"]:
                 rows.append(about | part)
-    return rows[:MOST]
+    return _nearest(found, rows)
 
 
 def _stops(found: Closeup, trial: Trial) -> list[dict[str, Any]]:
@@ -97,14 +97,20 @@ def _stops(found: Closeup, trial: Trial) -> list[dict[str, Any]]:
         what = STOPS[Kind(int(row["kind"]))]
         lane = found.events.enactors[enactor]
         rows.append({"lane": lane, "what": what, "from_s": max(from_s, begin_s), "to_s": min(to_s, end_s)})
-    return rows[:MOST]
+    return _nearest(found, rows)
+
+
+def _nearest(found: Closeup, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The MOST spans that are nearest to the violation, whoever's they are."""
+    at_s = float(found.seconds(np.array([found.at]))[0])
+    return sorted(rows, key=lambda row: max(row["from_s"] - at_s, at_s - row["to_s"], 0.0))[:MOST]
 
 
 def _writes(found: Closeup) -> list[dict[str, Any]]:
     events = found.events
     window = np.arange(found.begin, found.end + 1)
     mask = events.of("commit", "reject", "watch_conflict")[window]
-    at = window[mask & (events.endpoint[window] >= 0) & (events.enactor[window] >= 0)]
+    at = nearest(window[mask & (events.endpoint[window] >= 0) & (events.enactor[window] >= 0)], found.at, MOST)
     frame = pd.DataFrame(
         {
             "lane": [named(events.enactors, code) for code in events.enactor[at]],
@@ -118,12 +124,12 @@ def _writes(found: Closeup) -> list[dict[str, Any]]:
             ),
         }
     )
-    return [{str(name): value for name, value in row.items()} for row in frame.iloc[:MOST].to_dict("records")]
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _plans(found: Closeup) -> list[dict[str, Any]]:
     published = found.events.published
-    inside = published[(published >= found.begin) & (published <= found.end)][:MOST]
+    inside = nearest(published[(published >= found.begin) & (published <= found.end)], found.at, MOST)
     return [
         {"lane": "planner", "at_s": at, "plan": plan}
         for at, plan in zip(found.seconds(inside).tolist(), found.events.version[inside].tolist(), strict=True)

@@ -8,13 +8,14 @@ import altair as alt
 import numpy as np
 
 from results.charts import Scope, Spec, Subject, defined, filled
-from results.closeup import Closeup, closeup, subtitle
+from results.checks.overwrites import peak_since_repair
+from results.closeup import Closeup, closeup, nearest, subtitle
 from results.violations import writes_between
 
 WIDTH, HEIGHT = 700, 46
 MOST_ENDPOINTS = 3
 MOST_STEPS = 60
-"""Of one endpoint; where it was written more often, the window ends sooner."""
+"""Of one endpoint; where it was written more often, those nearest to what the picture is about."""
 MOST_PUBLISHED = 40
 BEFORE_S, AFTER_S = 0.25, 0.75
 
@@ -49,12 +50,17 @@ def _rows(found: Closeup, endpoint: int) -> list[dict[str, Any]]:
     """The steps of one endpoint within the window, and the publications over it."""
     events, (begin_s, end_s) = found.events, found.span_s
     since, version = writes_between(events, endpoint, found.begin, found.end)
-    since, version = since[:MOST_STEPS], version[:MOST_STEPS]
     if not len(since):
         return []
+    kept = nearest(since, found.at, MOST_STEPS)
+    first, after = int(np.searchsorted(since, kept[0])), int(np.searchsorted(since, kept[-1])) + 1
+    if after < len(since):
+        end_s = float(found.seconds(since[after : after + 1])[0])
+    since, version = kept, version[first:after]
     edges = [*np.maximum(found.seconds(since), begin_s).tolist(), end_s]
     writes = events.writes_by_endpoint[endpoint]
-    peaks = np.maximum.accumulate(writes.version)[np.searchsorted(writes.since, since)]
+    repairs = np.flatnonzero(events.of("repair")[writes.since])
+    peaks = peak_since_repair(writes.version, repairs)[np.searchsorted(writes.since, since)]
     name = events.endpoints[endpoint]
     rows = []
     for (from_s, to_s), plan, peak in zip(pairwise(edges), version.tolist(), peaks.tolist(), strict=True):
@@ -63,7 +69,7 @@ def _rows(found: Closeup, endpoint: int) -> list[dict[str, Any]]:
         if plan < peak:
             rows.append({**step, "what": "stale", "to_s": to_s})
     published = events.published
-    inside = published[(published >= found.begin) & (published <= found.end)][:MOST_PUBLISHED]
+    inside = nearest(published[(published >= found.begin) & (published <= found.end)], found.at, MOST_PUBLISHED)
     rows += [
         {"endpoint": name, "at_s": at, "plan": plan, "what": "published"}
         for at, plan in zip(found.seconds(inside).tolist(), events.version[inside].tolist(), strict=True)
