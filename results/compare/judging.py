@@ -73,7 +73,7 @@ class Judgement:
 
     @property
     def telling(self) -> list[Answer]:
-        """The cells that decided it, of an open gate also those where the figure can't be had; of one that holds none."""
+        """The cells that decided it, of an open gate also those without a figure; of one that holds, none."""
         if self.outcome is Outcome.HOLDS:
             return []
         own = [answer for answer in self.answers if answer.outcome is self.outcome]
