@@ -270,8 +270,9 @@ class Run:
             raise BadRunDirectory(f"{self.path}: has no trial {number}") from None
 
     def tell(self, problem: str) -> None:
-        """Note what could not be read, once."""
-        if problem not in self.problems:
+        """Note what could not be read: one line a file, however often and in how many ways it is come upon."""
+        file = problem.partition(": ")[0]
+        if not any(known.partition(": ")[0] == file for known in self.problems):
             self.problems.append(problem)
 
 

@@ -26,7 +26,8 @@ def write_report(run: Run, out: Path, progress: Progress = lambda _done, _of: No
     progress(0, len(run.scenarios))
     for scenario, pack, problems in _packs(run):
         packs[scenario] = pack
-        run.problems += [problem for problem in problems if problem not in run.problems]
+        for problem in problems:
+            run.tell(problem)
         progress(len(packs), len(run.scenarios))
     text = render(run, [packs[scenario] for scenario in run.scenarios])
     part = out.with_name(f"{out.name}.part")
