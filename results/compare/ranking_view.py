@@ -51,6 +51,7 @@ def ranking_blocks(
 
 
 def overall_grid(ranking: Ranking, width: int) -> Grid:
+    """Every guard over all of its scenarios, best first; what does not fit `width` columns is left out."""
     headings = ["guard", "worst", "clean in", "leak rate\n[95 %]", "cost\nus"]
     headings += [f"{name}\nx [95 %]" for name in OVERALL]
     rows = []
@@ -89,6 +90,7 @@ def verdict_text(verdict: Verdict, *, surprise: bool = False) -> Text:
 
 
 def legend(ranking: Ranking, trials: list[int]) -> Iterator[str]:
+    """What the figures of a ranking mean, a line each; `trials` are the numbers of trials that its cells have."""
     yield (
         f"leak rate: leaky of raced applications, exact; cost: acquire + check + commit + release at one endpoint, "
         f"medians, in {ranking.priced_in}"

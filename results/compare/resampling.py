@@ -90,6 +90,7 @@ def resamples(trials: int) -> tuple[Floats, Floats]:
 
 def estimate(sample: Sample, quantity: Quantity) -> Estimate | None:
     """The figure of one cell with its error by trial; None of fewer than two trials, or where there is no figure."""
+    sample = sample.having(quantity)
     found = _replicates(sample, quantity)
     value = sample.figure(quantity)
     if found is None or not value:
@@ -110,6 +111,7 @@ def ratio(before: Sample, after: Sample, quantity: Quantity) -> LogRatio | None:
 
 def paired_ratio(before: Sample, after: Sample, quantity: Quantity) -> LogRatio | None:
     """`after` over `before`, two cells of one run; by rounds where both have the same ones, else as independent."""
+    before, after = before.having(quantity), after.having(quantity)
     if before.rounds != after.rounds or len(set(before.rounds)) != before.trials:
         return ratio(before, after, quantity)
     one, other = _replicates(before, quantity), _replicates(after, quantity)

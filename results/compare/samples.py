@@ -49,7 +49,7 @@ class Histograms:
             enough = np.einsum("bn,bn->b", weights, self.reached[middle]) >= targets
             high = np.where(enough, middle, high)
             low = np.where(enough, low, middle + 1)
-        return np.where(totals > 0, self.high_us[low], np.nan)
+        return np.where(totals > 0, self.high_us[np.minimum(low, len(self.high_us) - 1)], np.nan)
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,13 @@ class Sample:
         value = float(self.figures(quantity, np.ones((1, self.trials)))[0]) if self.trials else np.nan
         return None if np.isnan(value) else value
 
+    def having(self, quantity: Quantity) -> "Sample":
+        """The trials that have operations of a latency's phase: one without any has no quantile to draw."""
+        held = self.histograms.get((quantity.phase, quantity.side))
+        if held is None or held.reached[-1].all():
+            return self
+        return self.only(np.flatnonzero(held.reached[-1]).tolist())
+
     def only(self, kept: Sequence[int]) -> "Sample":
         """The same cell with some of its trials, by their place."""
         places = list(kept)
@@ -150,6 +157,9 @@ class Samples:
         rows = [row for row in self._rows.get((guard, scenario), ()) if row.get("commits") is not None]
         a_round = max(len(self._rows), 1)
         parts = [self.run.latencies(row["number"]) for row in rows]
+        if any(parts):
+            # One whose histograms can't be read counts whole or not at all.
+            rows, parts = [row for row, part in zip(rows, parts, strict=True) if part], [part for part in parts if part]
         keys = dict.fromkeys(key for part in parts for key in part)
         return Sample(
             guard,
