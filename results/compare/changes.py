@@ -9,7 +9,7 @@ import pandas as pd
 
 from leases.verdict import SAFE, Verdict
 from results.compare.circumstances import differing, order_of_trials
-from results.compare.drift import Drift, beyond, estimate_drift
+from results.compare.drift import Drift, beyond, estimate_drift, unknown
 from results.compare.finding import Difference, Finding, by_rate, by_ratio, frame, judged, too_few
 from results.compare.pooling import pool
 from results.compare.quantities import HARM, SPEED, Quantity
@@ -19,6 +19,7 @@ from results.run import Run
 
 TOLERANCE = 1.05
 """A smaller change of a latency or of throughput is of no interest: a claim is that the ratio lies beyond."""
+TOO_FEW_CELLS = "in too few cells to know its drift"
 Place = tuple[str, str]
 
 
@@ -196,8 +197,10 @@ def _cell(
             yield by_ratio(place, quantity, (None, None), None, note=note)
             continue
         own = measured[quantity].get(place)
-        found = None if own is None or own.found is None else beyond(own.found, drifts.get(quantity))
+        drifting = unknown(quantity, drifts)
+        found = None if own is None or own.found is None or drifting else beyond(own.found, drifts.get(quantity))
         why = "" if found else "one trial" if min(old.trials, new.trials) < 2 else "nothing to compare"
+        why = TOO_FEW_CELLS if drifting else why
         yield by_ratio(place, quantity, figures, found, tolerance=tolerance, note=why)
 
 
@@ -211,7 +214,7 @@ def _overall(
         for quantity, cells in measured.items():
             own = [cells[place] for place in places if place[0] == guard and place in cells]
             pooled = pool([one.log for one in own], [one.found for one in own])
-            if pooled is None:
+            if pooled is None or unknown(quantity, drifts):
                 continue
             note = f"over {pooled.scenarios} scenarios, interval by {pooled.by}"
             left = beyond(pooled.found, drifts.get(quantity))

@@ -49,7 +49,8 @@ def _drift(found: Changes) -> Iterator[Text]:
         yield Text("with --absolute nothing is taken out: what all cells share counts as a change", Tone.OPEN)
         return
     if not found.drifts:
-        yield Text(f"no drift was taken out: fewer than {MIN_CELLS} cells do not show one", Tone.QUIET)
+        few = f"fewer than {MIN_CELLS} cells: a drift of the machine can't be taken out, and may be what is claimed"
+        yield Text(f"{few} (--tolerance)", Tone.OPEN)
         return
     told = [one for one in found.drifts.values() if max(one.ratio, 1 / one.ratio) >= SMALL_DRIFT]
     small = f"within {SMALL_DRIFT:g}x"

@@ -9,7 +9,7 @@ where the middle half of them lies further from it than Student's t has it, all 
 changed. A change of everything, however, is a drift: it is told, and beyond LOUD it leaves the comparison open.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt
 
@@ -20,7 +20,7 @@ from results.compare.resampling import LogRatio
 from results.statistics import student_quantile
 
 MIN_CELLS = 8
-"""With fewer there is no bulk: nothing is taken out."""
+"""With fewer there is no bulk to estimate a drift from."""
 LOUD = 1.25
 """A drift by more is too large to be put down to the machine without being asked for."""
 MEDIAN_ERROR = sqrt(np.pi / 2)
@@ -64,6 +64,14 @@ def estimate_drift(quantity: Quantity, logs: Sequence[float], found: Sequence[Lo
         lengths = [abs(one.log - centre) / one.se / student_quantile(one.df, 0.5) for one in found]
         stretch = max(1.0, float(np.median(lengths)))
     return Drift(quantity, centre, se, stretch, len(values))
+
+
+def unknown(quantity: Quantity, drifts: Mapping[Quantity, Drift]) -> bool:
+    """Whether all cells drifted in other quantities, and too few have this one to know its own drift.
+
+    Such a ratio can't be judged. Where no drift is known at all there are few cells, and ratios are judged as they are.
+    """
+    return bool(drifts) and quantity not in drifts
 
 
 def beyond(found: LogRatio, drift: Drift | None) -> LogRatio:

@@ -15,14 +15,14 @@ is open.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import exp
 from typing import Any
 
 from leases.definitions import DefinitionError
-from results.compare.changes import Changes
-from results.compare.drift import beyond
+from results.compare.changes import TOO_FEW_CELLS, Changes
+from results.compare.drift import beyond, unknown
 from results.compare.finding import too_few
 from results.compare.gates import COUNTS, Gate
 from results.compare.quantities import HARM, Quantity
@@ -98,7 +98,10 @@ class Other:
             found = paired_ratio(before, after, quantity)
             return found, found
         found = ratio(before, after, quantity)
-        return found, None if found is None else beyond(found, self.changes.drifts.get(quantity))
+        drifts = self.changes.drifts
+        if found is None or unknown(quantity, drifts):
+            return found, None
+        return found, beyond(found, drifts.get(quantity))
 
 
 def judge(gate: Gate, run: Run, samples: Samples, other: Other | None) -> Judgement:
@@ -185,8 +188,11 @@ def _relative(gate: Gate, before: Sample, own: Sample, other: Other, confidence:
     if note or not was or not now:
         return Answer(*place, None, None, None, note or "none")
     seen, left = other.ratio(before, own, quantity)
-    if seen is None or left is None:
+    if seen is None:
         return _decided(gate, place, now / was, None)
+    if left is None:
+        answer = _decided(gate, place, seen.ratio, None)
+        return answer if answer.outcome is Outcome.HOLDS else replace(answer, note=TOO_FEW_CELLS)
     answer = _decided(gate, place, left.ratio, left.interval(confidence))
     if answer.outcome is Outcome.HOLDS and gate.established(*seen.interval(confidence)):
         return Answer(*place, seen.ratio, seen.interval(confidence), Outcome.OPEN, "only with the drift of all cells")
