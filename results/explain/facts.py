@@ -134,11 +134,18 @@ def gather(run: Run, violation: Violation) -> Facts | None:
         deleted_at=deleted_at,
         cleaner=None if deleted_at is None else who(events, deleted_at),
         active=-1 if deleted_at is None else int(events.active_endpoints[deleted_at]),
-        leases_apart=bool(events.lease_events) or lease_server_struck(run, violation),
+        leases_apart=_apart(run, violation, events),
         mended_at=mended,
         refusals=_refusals(events, endpoint, violation.position + 1, until),
         strikes=tuple(_longest(one for one in struck if isinstance(one, Strike))),
     )
+
+
+def _apart(run: Run, violation: Violation, events: Events) -> bool:
+    """Whether leases and endpoints are on two servers; of a library's lock, which leaves no event, by the faults."""
+    if np.any(events.of("grant")):
+        return events.lease_events > 0
+    return lease_server_struck(run, violation)
 
 
 def _put_in_force(writes: Writes, wrong: int, violation: Violation | None) -> int:

@@ -62,7 +62,7 @@ def headline(facts: Facts) -> str:
         after = duration(writer.at_s - newer.at_s)
         how = f"{newer.name} had put it in force" if newer.name != writer.name else "it had put that in force itself"
         if newer.kind == "restart":
-            how = "a restart of the store had brought it back"
+            how = "the store had come back with it"
         return (
             f"{writer.name} wrote plan {violation.version} over the newer plan {violation.over} at {place}, "
             f"{back} back, {after} after {how}; {_until(facts, 'behind')}."
@@ -73,8 +73,8 @@ def headline(facts: Facts) -> str:
         before = (
             "" if facts.deleted_at is None else f" {duration(writer.at_s - facts.seconds(facts.deleted_at))} before"
         )
-        verb = "A restart of the store" if writer.kind == "restart" else writer.name
-        how = f"{verb} pointed {place} at plan {violation.version}, which was deleted{before}"
+        verb = "The store came back with" if writer.kind == "restart" else f"{writer.name} pointed"
+        how = f"{verb} {place} at plan {violation.version}, which was deleted{before}"
     return f"{how}: it resolved to nothing; {_until(facts, 'empty')}."
 
 
@@ -192,7 +192,7 @@ def _put_in_force(facts: Facts, writer: Writer, look: Look = Look.CALL, more: st
     endpoint, version, name = facts.violation.endpoint, writer.version, writer.name
     label = f"{endpoint} = {version}"
     if writer.kind == "restart":
-        words = f"the store restarts and has forgotten its last events: {endpoint} is back at {plan(version)}"
+        words = f"the store comes back without its last events: {endpoint} is at {plan(version)} again"
         return Message(writer.at_s, STORE, STORE, label, words, Look.STOP if look is Look.CALL else look)
     if writer.kind == "repair":
         words = f"the operator sets {endpoint} to plan {version}{_age(writer)}"
@@ -250,7 +250,7 @@ def _mending(facts: Facts, at: int) -> Message:
             result = "has what the operator wants"
     label = f"{endpoint} = {version}"
     if restarted:
-        words = f"the store restarts and has forgotten its last events: at plan {version}, {endpoint} {result}"
+        words = f"the store comes back without its last events: at plan {version}, {endpoint} {result}"
         return Message(at_s, STORE, STORE, label, words, Look.STOP)
     name = events.enactors[code] if code >= 0 else OPERATOR
     words = f"{name} writes plan {version}: {endpoint} {result}"

@@ -535,7 +535,7 @@ class TestAnEmptyEndpoint:
         tape.delete(50, 2, 1)
         told = Told(tmp_path, tape)
         assert told.headline.startswith("enactor-2 deleted plan 1 while e1 pointed at it: it resolved to nothing")
-        assert told.order("enactor-1 puts plan 2", "the store restarts", "enactor-2 deletes plan 1")
+        assert told.order("enactor-1 puts plan 2", "the store comes back", "enactor-2 deletes plan 1")
         assert set(told.answers) == {("clean", "skip_active"), ("clean", "quarantine"), ("clean", "referential")}
 
 
@@ -553,10 +553,10 @@ class TestARestartOfTheStore:
         told = Told(tmp_path, tape)
         assert told.headline == (
             "enactor-0 wrote plan 1 over the newer plan 2 at e1, 1 generation back, 5.0 ms after "
-            "a restart of the store had brought it back; it was behind for 20 ms."
+            "the store had come back with it; it was behind for 20 ms."
         )
         assert told.says("the store's server restarts: away for 3.0 ms")
-        assert told.says("the store restarts and has forgotten its last events: e1 is back at plan 2")
+        assert told.says("the store comes back without its last events: e1 is at plan 2 again")
         assert not told.says("store puts")
         assert told.says("the operator sets e1 to plan 3: it is no longer behind plan 2")
 
