@@ -312,12 +312,12 @@ def _show(blocks: Iterable["Block"], out: Path | None) -> None:
     if out is None:
         screen = console()
         for part in as_terminal(blocks):
-            screen.print(part, highlight=False, soft_wrap=isinstance(part, Text))
+            screen.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
         return
     with out.open("w", encoding="utf-8") as file:
         page = Console(file=file, width=PAGE_WIDTH, color_system=None)
         for part in as_terminal(blocks):
-            page.print(part, highlight=False, soft_wrap=isinstance(part, Text))
+            page.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
     print(out)
 
 

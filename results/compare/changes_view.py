@@ -32,7 +32,7 @@ def changes_blocks(found: Changes, *, width: int, most: int, detail: bool) -> It
     yield _overall(found, width)
     if detail:
         yield _table("every figure", list(found.differences), width)
-    yield lines(sentences(advise(found.after.summary), str(found.after.path)))
+    yield lines(sentences(advise(found.after.summary), str(found.after.path)), whole=True)
 
 
 def _missing(found: Changes) -> Iterator[str]:

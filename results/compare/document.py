@@ -31,9 +31,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines one below the other."""
+    """Lines one below the other; a line with a command is left whole, so that it can be copied."""
 
     lines: tuple[Text, ...]
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ GAP = 2
 TONES = {Finding.WORSE: Tone.BAD, Finding.BETTER: Tone.GOOD, Finding.SAME: Tone.PLAIN, Finding.OPEN: Tone.QUIET}
 
 
-def lines(texts: Iterable[str], tone: Tone = Tone.PLAIN) -> Lines:
+def lines(texts: Iterable[str], tone: Tone = Tone.PLAIN, *, whole: bool = False) -> Lines:
     """Lines of one tone."""
-    return Lines(tuple(Text(text, tone) for text in texts))
+    return Lines(tuple(Text(text, tone) for text in texts), whole)
 
 
 def fitted(grid: Grid, width: int, spare: Sequence[tuple[int, ...]]) -> Grid:
@@ -115,8 +116,12 @@ def rate_text(value: float | None, interval: Interval | None) -> str:
     """`0.12 [0.05, 0.22]`, or `0, below 0.03`."""
     if value is None or interval is None:
         return "no races"
-    low, high = interval
-    return f"{digits(value)} [{digits(low)}, {digits(high)}]" if value else f"0 [0, {digits(high)}]"
+    return f"{digits(value)} {interval_text(interval)}" if value else f"0 [0, {digits(interval[1])}]"
+
+
+def interval_text(interval: Interval) -> str:
+    """`[0.05, 0.22]`."""
+    return f"[{digits(interval[0])}, {digits(interval[1])}]"
 
 
 def effect(one: Difference) -> Text:

@@ -9,7 +9,8 @@ from results.theme import FONT
 STYLE = f"""
 .leasebench {{ font: 14px/1.45 {FONT}; color: #222; background: #fff; padding: 1em; overflow-x: auto;
   --good: #0b6e51; --bad: #b04100; --open: #7a5b00; --quiet: #666; --rule: #e6e6e6; }}
-.leasebench table {{ border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums; }}
+.leasebench table {{ font: inherit; color: inherit; border-collapse: collapse; margin: 1em 0;
+  font-variant-numeric: tabular-nums; }}
 .leasebench caption {{ text-align: left; font-weight: bold; padding-bottom: .4em; }}
 .leasebench th, .leasebench td {{ padding: .2em 1.2em .2em 0; text-align: right; vertical-align: bottom;
   white-space: nowrap; border-bottom: 1px solid var(--rule); }}

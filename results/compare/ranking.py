@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import log
+from math import log, nan
 from typing import Any
 
 import pandas as pd
@@ -16,6 +16,7 @@ from results.compare.finding import Difference, by_rate, by_ratio, frame, judged
 from results.compare.pooling import pool
 from results.compare.quantities import HARM, SPEED, Quantity
 from results.compare.resampling import paired_ratio
+from results.compare.safety import rate
 from results.compare.samples import Samples
 from results.run import Run
 from results.statistics import Interval, exact_interval
@@ -74,6 +75,24 @@ class Ranking:
     def frame(self) -> pd.DataFrame:
         """One row a guard, scenario and quantity (see `results.compare.finding.frame`): `reference`, `figure`."""
         return frame((*self.differences, *self.overall), "reference", "figure")
+
+    @cached_property
+    def rates(self) -> pd.DataFrame:
+        """One row a guard, scenario and rate of harm: `value` and its two intervals.
+
+        `exact_low`, `exact_high` by application, `by_trial_low`, `by_trial_high` by drawing trials again (NaN of one
+        trial, or where nothing was seen). `leak_rate` is a share, `stale_per_1000` is of commits.
+        """
+        samples = Samples(self.run)
+        rows = []
+        for cell in self.run.summary["cells"]:
+            for quantity in HARM:
+                found = rate(samples.cell(cell["guard"], cell["scenario"]), quantity)
+                if found is not None:
+                    ends = (*found.exact, *(found.by_trial or (nan, nan)))
+                    rows.append((cell["guard"], cell["scenario"], quantity.name, found.value, *ends))
+        columns = ["guard", "scenario", "quantity", "value", "exact_low", "exact_high", "by_trial_low", "by_trial_high"]
+        return pd.DataFrame(rows, columns=columns)
 
     @cached_property
     def by_place(self) -> dict[tuple[str, str | None, Quantity], Difference]:

@@ -5,9 +5,19 @@ from typing import Any
 
 from leases.verdict import SAFE, Verdict
 from results.advice import advise, sentences
-from results.compare.document import Block, Grid, Text, Tone, effect, figure, fitted, lines, rate_text
+from results.compare.document import Block, Grid, Text, Tone, effect, figure, fitted, interval_text, lines, rate_text
 from results.compare.finding import Difference
-from results.compare.quantities import COST, FIGURES, HARM, PHASE_SIDES, SERVICE, THROUGHPUT, Quantity, latency
+from results.compare.quantities import (
+    COST,
+    FIGURES,
+    LEAK_RATE,
+    PHASE_SIDES,
+    SERVICE,
+    STALE_PER_1000,
+    THROUGHPUT,
+    Quantity,
+    latency,
+)
 from results.compare.ranking import Ranking
 from results.compare.safety import rate
 from results.compare.samples import Sample, Samples
@@ -47,7 +57,7 @@ def ranking_blocks(
         for scenario in run.scenarios:
             if not scenarios or scenario in scenarios:
                 yield from _scenario(ranking, samples, scenario, guards, width)
-    yield lines(sentences(advise(run.summary), str(run.path)))
+    yield lines(sentences(advise(run.summary), str(run.path)), whole=True)
 
 
 def overall_grid(ranking: Ranking, width: int) -> Grid:
@@ -122,21 +132,32 @@ def _scenario(
             (
                 Text(guard),
                 verdict_text(Verdict(cell["verdict"]), surprise=not cell["as_expected"]),
-                *(_rate(own, quantity) for quantity in HARM),
+                *_rate(own, LEAK_RATE),
+                *_rate(own, STALE_PER_1000),
                 *_figure_and_ratio(ranking.by_place.get((guard, scenario, COST)), ranking.reference),
                 *_figure_and_ratio(ranking.by_place.get((guard, scenario, THROUGHPUT)), ranking.reference),
             )
         )
-    headings = ["guard", "verdict", "leak rate\n[95 %]", "stale per\n1,000 [95 %]"]
+    headings = [
+        "guard",
+        "verdict",
+        "leak rate\n[exact 95 %]",
+        "[by trial]",
+        "stale per 1,000\n[exact 95 %]",
+        "[by trial]",
+    ]
     headings += ["cost", "x [95 %]", "commits\nper s", "x [95 %]"]
-    yield fitted(Grid(scenario, tuple(headings), tuple(rows), left=2), width, [(3,), (6, 7)])
+    yield fitted(Grid(scenario, tuple(headings), tuple(rows), left=2), width, [(5,), (3,), (4,), (8, 9)])
     for where in PHASE_SIDES:
         yield from _latencies(ranking, scenario, kept, where, width)
 
 
-def _rate(own: Sample, quantity: Quantity) -> Text:
+def _rate(own: Sample, quantity: Quantity) -> tuple[Text, Text]:
     found = rate(own, quantity)
-    return Text(rate_text(None, None) if found is None else rate_text(found.value, found.exact))
+    if found is None:
+        return Text("no races"), Text("-", Tone.QUIET)
+    by_trial = "-" if found.by_trial is None else interval_text(found.by_trial)
+    return Text(rate_text(found.value, found.exact)), Text(by_trial, Tone.QUIET)
 
 
 def _latencies(

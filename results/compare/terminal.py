@@ -27,12 +27,12 @@ def as_terminal(blocks: Iterable[Block]) -> Iterator[RenderableType]:
         if isinstance(block, Grid):
             yield _table(block)
         else:
-            yield from (_text(text) for text in block.lines)
+            yield from (_text(text, whole=block.whole) for text in block.lines)
         before = block
 
 
-def _text(text: Text) -> RichText:
-    return RichText(text.text, style=STYLES[text.tone])
+def _text(text: Text, *, whole: bool = False) -> RichText:
+    return RichText(text.text, style=STYLES[text.tone], no_wrap=whole or None)
 
 
 def _table(grid: Grid) -> Table:

@@ -115,6 +115,12 @@ class TestRanking:
         row = frame[(frame.guard == "locked") & (frame.scenario == "steady") & (frame.quantity == "leak_rate")]
         assert row.scale.item() == "difference"
 
+    def test_rates_of_harm_have_both_intervals(self, before):
+        rates = rank(before).rates.set_index(["guard", "scenario", "quantity"])
+        row = rates.loc["open", "steady", "stale_per_1000"]
+        assert row.exact_low < row.by_trial_low < row.value < row.by_trial_high < row.exact_high
+        assert np.isnan(rates.loc["safe", "steady", "leak_rate"].by_trial_low)
+
 
 class TestChanges:
     def test_two_runs_of_the_same_thing_show_no_difference(self, before, again):
