@@ -51,7 +51,7 @@ def compare(
     baseline: Annotated[str | None, typer.Option(help="what RUN is compared with; named as RUN is")] = None,
     reference: Annotated[
         str | None,
-        typer.Option(help="of one run: the guard beside which all are put [default: the cheapest that held]"),
+        typer.Option(help="of one run: the guard beside which all are put (default: the cheapest that held)"),
     ] = None,
     guard: Annotated[list[str] | None, typer.Option(help="only this guard (may be repeated)")] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="only this scenario, in full (may be repeated)")] = None,
@@ -60,32 +60,43 @@ def compare(
         list[str] | None, typer.Option(help="a gate, such as 'p99(commit) > 1.2x' (may be repeated)")
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option(min=1.0, max=100.0, help="of two runs: no smaller ratio is a change [default: 1.05]")
+        float | None, typer.Option(min=1.0, max=100.0, help="of two runs: no smaller ratio is a change (default: 1.05)")
     ] = None,
-    absolute: Annotated[bool, typer.Option(help="of two runs: leave in what all cells drifted by")] = False,
-    strict: Annotated[bool, typer.Option(help="exit 1 for any verdict that was not expected")] = False,
+    absolute: Annotated[
+        bool, typer.Option("--absolute", help="of two runs: leave in what all cells drifted by")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="exit 1 for any verdict that was not expected")] = False,
     false_positives: Annotated[
         int | None,
         typer.Option(min=1, max=100_000, help="of one run: compare halves of its trials so often, count the claims"),
     ] = None,
     kind: Annotated[As, typer.Option("--format", help="how it is written")] = As.TABLE,
-    out: Annotated[Path | None, typer.Option(help="a file [default: standard output]")] = None,
+    out: Annotated[Path | None, typer.Option(help="a file (default: standard output)")] = None,
 ) -> None:
-    """Rank the guards of RUN, or say what changed from RUN to OTHER (from the baseline to RUN).
+    """Rank the guards of RUN, or say what changed from RUN to OTHER.
 
-    Intervals are 95 %, latencies' by drawing whole trials again; all tests of one comparison are corrected together
-    (Holm). Between two runs, what all cells drifted by is told and taken out, unless --absolute.
+    With --baseline: what changed from the baseline to RUN. Intervals are
+    95 %; those of latencies come from drawing whole trials again. All tests
+    of one comparison are corrected together (Holm). Between two runs, what
+    all cells drifted by is told and taken out, unless --absolute.
 
-    Gates: metric[(guard, scenario, phase)] OP number[us|ms|s|x]; x is a multiple of the baseline, or of the reference
-    guard. Metrics: leak_rate, stale_per_1000, throughput, cost, p50 to p99.99 of a phase (commit, acquire,
-    plan.response), counts (stale_overwrites, dangling, wedged, stuck, double_holds, exclusion_violations, lost_commits)
-    and unproven, failed, unexpected. A gate fails where it is true of the whole interval of the figure, and is open
-    where it is true of the figure only: then more trials tell.
+    Gates: metric(guard, scenario, phase) OP number, the brackets if wanted,
+    OP one of > >= < <=, the number with us, ms, s, or x: a multiple of the
+    baseline, or of the reference guard. Metrics: leak_rate, stale_per_1000,
+    throughput, cost; p50 to p99.99 of a phase (commit, acquire, plan, or
+    plan.response: from when it was due); counts: stale_overwrites, dangling,
+    wedged, stuck, double_holds, exclusion_violations, lost_commits; and
+    unproven, failed, unexpected. A gate fails where it is true of the whole
+    interval of a figure, and is open where it is true of the figure only:
+    then more trials tell.
 
-    Exit codes, the first that applies: 2 bad usage, or something of a run could not be read (the rest is compared);
-    5 a cell of the later run failed; 1 a verdict is unexpected that was not in the baseline (with --strict: any, also
-    of one run); 3 a figure is worse than the baseline's, or a gate fails; 4 a gate is open, nothing could be told of
-    any latency, or all cells drifted together by more than 1.25x; 0.
+    Exit codes, the first that applies:
+    2 bad usage, or something can't be read (the rest is compared);
+    5 a cell of the later run failed;
+    1 a verdict is unexpected and was not in the baseline (--strict: any);
+    3 a figure is worse than the baseline's, or a gate fails;
+    4 a gate is open, no latency has an interval, or all cells drifted
+    together by more than 1.25x; else 0.
     """
     from leases.definitions import DefinitionError
     from results.compare.locate import find_run
