@@ -1,5 +1,7 @@
 """Who held a lease, who was stopped, who wrote: the lanes of the enactors around the first violation."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,6 +12,8 @@ import pandas as pd
 from leases.verdict import Verdict
 from results.charts import Scope, Spec, Subject, defined, filled
 from results.closeup import Closeup, closeup, named, nearest, subtitle
+from results.events import Ints
+from results.explain.strikes import victims
 from results.holds import NEVER, holds_of
 from results.journal import Kind
 from results.theme import VERDICT_COLOURS
@@ -38,16 +42,20 @@ class LeaseTimeline:
         found = closeup(subject, BEFORE_S, AFTER_S)
         if found is None:
             return None
-        writes = _writes(found)
-        if not writes:
+        at = _write_positions(found)
+        if not len(at):
             return None
+        if len(at) == MOST:
+            found = replace(found, begin=int(at[0]), end=int(at[-1]))  # beyond them nothing would be seen
+        writes = _writes(found, at)
         lanes = ["planner", *found.events.enactors]
         begin_s, end_s = found.span_s
         trial = _journal(found, begin_s, end_s)
         holds, stops = (_holds(found, trial), _stops(found, trial)) if trial is not None else ([], [])
+        stops = _nearest(found, [*stops, *_stops_from_outside(found, subject)])
         title = f"Leases and writes: {subject.guard} under {subject.scenario}, trial {subject.trial}"
         held = "bar: lease held (dark: another had it already); " if holds else ""
-        below = subtitle(found, f"{held}box: stopped; marks: writes")
+        below = subtitle(found, f"{held}box: stopped or cut off; marks: writes")
         rows = {"holds": holds, "stops": stops, "writes": writes, "plans": _plans(found)}
         made = filled(_definition(), f"{title}\n{below}", **rows, lanes=[{"lane": lane} for lane in lanes])
         return {**made, "height": LANE * len(lanes)}
@@ -97,20 +105,43 @@ def _stops(found: Closeup, trial: Trial) -> list[dict[str, Any]]:
         what = STOPS[Kind(int(row["kind"]))]
         lane = found.events.enactors[enactor]
         rows.append({"lane": lane, "what": what, "from_s": max(from_s, begin_s), "to_s": min(to_s, end_s)})
-    return _nearest(found, rows)
+    return rows
+
+
+def _stops_from_outside(found: Closeup, subject: Subject) -> Iterator[dict[str, Any]]:
+    """Stops and cuts that the harness did to enactors, all at once."""
+    begin_s, end_s = found.span_s
+    for fault in found.moments.faults:
+        if not isinstance(fault.get("start_ns"), int):
+            continue
+        what, names = victims(subject.run, subject.scenario or "", fault, found.events.enactors)
+        from_s, to_s = (
+            float(found.moments.seconds(fault[name] or fault["start_ns"])) for name in ("start_ns", "end_ns")
+        )
+        if to_s >= begin_s and from_s <= end_s:
+            span = {"from_s": max(from_s, begin_s), "to_s": min(to_s, end_s)}
+            yield from ({"lane": name, "what": what, **span} for name in names)
 
 
 def _nearest(found: Closeup, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The MOST spans that are nearest to the violation, whoever's they are."""
+    """The MOST spans that are nearest to the violation, whoever's they are; lost leases before all others."""
     at_s = float(found.seconds(np.array([found.at]))[0])
-    return sorted(rows, key=lambda row: max(row["from_s"] - at_s, at_s - row["to_s"], 0.0))[:MOST]
+
+    def distance(row: dict[str, Any]) -> tuple[bool, float]:
+        return not row.get("lost"), max(row["from_s"] - at_s, at_s - row["to_s"], 0.0)
+
+    return sorted(rows, key=distance)[:MOST]
 
 
-def _writes(found: Closeup) -> list[dict[str, Any]]:
+def _write_positions(found: Closeup) -> Ints:
     events = found.events
     window = np.arange(found.begin, found.end + 1)
     mask = events.of("commit", "reject", "watch_conflict")[window]
-    at = nearest(window[mask & (events.endpoint[window] >= 0) & (events.enactor[window] >= 0)], found.at, MOST)
+    return nearest(window[mask & (events.endpoint[window] >= 0) & (events.enactor[window] >= 0)], found.at, MOST)
+
+
+def _writes(found: Closeup, at: Ints) -> list[dict[str, Any]]:
+    events = found.events
     frame = pd.DataFrame(
         {
             "lane": [named(events.enactors, code) for code in events.enactor[at]],

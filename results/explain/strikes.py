@@ -43,11 +43,22 @@ class Strike:
 
 def lease_server_struck(run: Run, violation: Violation) -> bool:
     """Whether a fault of the scenario hits the lease server, which is then one of its own."""
-    return any("enactors" not in table and table.get("server", "lease") == "lease" for table in _tables(run, violation))
+    tables = _tables(run, violation.scenario)
+    return any("enactors" not in table and table.get("server", "lease") == "lease" for table in tables)
 
 
-def _tables(run: Run, violation: Violation) -> list[dict[str, Any]]:
-    scenario: dict[str, Any] = next((one for one in run.suite["scenarios"] if one["name"] == violation.scenario), {})
+def victims(run: Run, scenario: str, fault: dict[str, Any], enactors: tuple[str, ...]) -> tuple[str, list[str]]:
+    """What the harness did to enactors by a row of `faults.json`, and to which; to none where it was no such fault."""
+    tables, number = _tables(run, scenario), fault.get("number")
+    table = tables[number] if isinstance(number, int) and number < len(tables) else {}
+    what = CUT_OFF if fault["fault"] == "network" else "stopped (SIGSTOP)"
+    if fault.get("process") != "harness":
+        return what, []
+    return what, [enactors[one] for one in table.get("enactors", ()) if one < len(enactors)]
+
+
+def _tables(run: Run, name: str) -> list[dict[str, Any]]:
+    scenario: dict[str, Any] = next((one for one in run.suite["scenarios"] if one["name"] == name), {})
     tables: list[dict[str, Any]] = scenario.get("faults", [])
     return tables
 
@@ -58,7 +69,7 @@ def strikes(
     """What was in force between two instants, and struck one of these processes or a server."""
     if reader.trial is None:
         return
-    tables = _tables(run, violation)
+    tables = _tables(run, violation.scenario)
     concerned = [name for name in dict.fromkeys(names) if name in reader.events.enactors]
     for fault in moments.faults:
         if not isinstance(fault.get("start_ns"), int):
@@ -69,7 +80,9 @@ def strikes(
         from_s = reader.seconds(fault["start_ns"])
         to_s = reader.seconds(fault.get("end_ns") or fault["start_ns"])
         if (to_s >= begin_s or fault["fault"] == "skew") and from_s <= end_s and cell in ("", violation.cell):
-            yield from _told(fault, table, process, concerned, (max(from_s, begin_s), from_s, to_s), reader)
+            what, struck = victims(run, violation.scenario, fault, reader.events.enactors)
+            yield from (Stop(name, what, from_s, to_s) for name in struck if name in concerned)
+            yield from _told(fault, table, process, concerned, (max(from_s, begin_s), from_s, to_s))
 
 
 def _told(
@@ -78,8 +91,7 @@ def _told(
     process: str,
     concerned: list[str],
     when: tuple[float, float, float],
-    reader: Reader,
-) -> Iterator[Strike | Stop]:
+) -> Iterator[Strike]:
     shown_s, from_s, to_s = when
     kind, mode = str(fault["fault"]), str(table.get("mode", ""))
     name = process.removesuffix("-proxy").partition("+")[0]
@@ -90,13 +102,7 @@ def _told(
     elif process.endswith("-proxy") and name in concerned:
         words = PROXIED.get(mode, "the fault network strikes {name}").format(name=name)
         yield Strike(kind, name, "store", words, from_s, to_s)
-    elif process == "harness" and "enactors" in table:
-        enactors = reader.events.enactors
-        for victim in (enactors[one] for one in table["enactors"] if one < len(enactors)):
-            if victim in concerned:
-                what = CUT_OFF if kind == "network" else "stopped (SIGSTOP)"
-                yield Stop(victim, what, from_s, to_s)
-    elif process == "harness" and kind not in INSIDE:
+    elif process == "harness" and "enactors" not in table and kind not in INSIDE:
         server = "store" if table.get("server") == "store" else "lease"
         words = f"{SERVERS[server]} {SUFFERED.get(kind, f'suffers the fault {kind}')}"
         yield Strike(kind, None, server, words, from_s, from_s if kind in INSTANT else to_s)

@@ -374,6 +374,36 @@ class TestCloseUp:
             ("enactor-1", "commit", 2), ("enactor-0", "stale commit", 1), ("enactor-2", "commit", 3),
         ]  # fmt: skip
 
+    def test_what_the_harness_did_to_enactors_is_a_box_in_their_lanes(self, tmp_path):
+        tape = Tape(faults=[{"kind": "network", "mode": "partition", "enactors": [0, 2]}])
+        for version in (1, 2):
+            tape.publish(version, version)
+        tape.strike(3, 9, "network")
+        tape.strike(3, 9, "network", "c0.enactor-1-proxy")
+        tape.commit(5, 1, 2)
+        tape.commit(10, 0, 1)
+        subject = Subject(load(write_run(tmp_path, tape)), "steady", "some_guard", trial=1)
+        stops = data(CHARTS["lease_timeline"].draw(subject))["stops"]
+        assert {(row["lane"], row["what"], row["from_s"], row["to_s"]) for row in stops} == {
+            (lane, "cut off from its servers", 0.003, 0.009) for lane in ("enactor-0", "enactor-2")
+        }
+
+    def test_a_lost_lease_is_shown_before_any_other(self, tmp_path):
+        tape = Tape({"decide": INSIDE, "exclude": LEASE})
+        for version in (1, 2):
+            tape.publish(version, version)
+        lost = tape.acquire(5, 0, fence=1)
+        other = tape.acquire(10, 1, fence=2)
+        tape.release(12, lost)
+        for number in range(150):
+            tape.release(15 + number, tape.acquire(14.5 + number, 2, endpoint=0))
+        tape.commit(170, 1, 2, other)
+        tape.commit(171, 0, 1, lost)
+        subject = Subject(load(write_run(tmp_path, tape)), "steady", "some_guard", trial=1)
+        holds = data(CHARTS["lease_timeline"].draw(subject))["holds"]
+        assert len(holds) == 90
+        assert {row["lane"] for row in holds if row["lost"]} == {"enactor-0"}
+
     def test_of_a_busy_trial_the_violation_is_in_the_picture(self, tmp_path):
         tape = Tape()
         for version in (1, 2):
@@ -386,6 +416,7 @@ class TestCloseUp:
         subject = Subject(load(write_run(tmp_path, tape)), "steady", "some_guard", trial=1)
         versions = data(CHARTS["versions_over_time"].draw(subject))["rows"]
         writes = data(CHARTS["lease_timeline"].draw(subject))["writes"]
+        assert len(writes) == 90
         (stale,) = (row for row in versions if row["what"] == "stale")
         assert (stale["at_s"], stale["to_s"]) == (0.21, 0.211)
         assert [row["at_s"] for row in writes if row["write"] == "stale commit"] == [0.21]
