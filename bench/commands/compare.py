@@ -96,7 +96,7 @@ def compare(
     1 a verdict is unexpected and was not in the baseline (--strict: any);
     3 a figure is worse than the baseline's, or a gate fails;
     4 a gate is open, no latency has an interval, or all cells drifted
-    together by more than 1.25x; else 0.
+    together by more than 1.25x (p99 and beyond: 2x); else 0.
     """
     from leases.definitions import DefinitionError
     from results.compare.locate import find_run

@@ -58,6 +58,7 @@ THROUGHPUT = Quantity("throughput")
 LEAK_RATE = Quantity("leak_rate")
 STALE_PER_1000 = Quantity("stale_per_1000")
 FIGURES = ("p50", "p99", "p99.9")
+TAILS = FIGURES[1:]
 PHASE_SIDES = (("commit", SERVICE), ("acquire", SERVICE), ("plan", SERVICE), ("plan", RESPONSE))
 LATENCIES = tuple(latency(phase, figure, side) for phase, side in PHASE_SIDES for figure in FIGURES)
 SPEED = (COST, *LATENCIES, THROUGHPUT)

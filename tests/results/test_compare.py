@@ -9,7 +9,7 @@ from compared import GUARDS, SCENARIOS, Kind, write_run
 from leases.definitions import DefinitionError
 from results.compare.changes import changes
 from results.compare.circumstances import differing, order_of_trials
-from results.compare.drift import LOUD, MIN_CELLS, Drift, beyond, estimate_drift
+from results.compare.drift import LOUD, LOUD_TAIL, MIN_CELLS, Drift, beyond, estimate_drift
 from results.compare.false_positives import LEAST_TRIALS, false_positives
 from results.compare.finding import Finding
 from results.compare.locate import find_run
@@ -264,6 +264,11 @@ class TestDrift:
         assert Drift(P50, np.log(LOUD) + 0.1, 0.01, 1.0, 20).loud
         assert Drift(P50, -np.log(LOUD) - 0.1, 0.01, 1.0, 20).loud
         assert not Drift(P50, np.log(LOUD) + 0.1, 0.1, 1.0, 20).loud
+
+    def test_a_tail_may_drift_further(self):
+        tail = latency("commit", "p99")
+        assert not Drift(tail, np.log(LOUD) + 0.1, 0.01, 1.0, 20).loud
+        assert Drift(tail, np.log(LOUD_TAIL) + 0.1, 0.01, 1.0, 20).loud
 
 
 class TestPooling:
