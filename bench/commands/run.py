@@ -67,7 +67,8 @@ def run(
     show(screen, summary, directory)
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=1) + "\n")
-    screen.print(f"[dim]figures: {escape(str(directory / 'summary.json'))}   page: leasebench report {escape(str(directory))}[/]")
+    figures, page = escape(str(directory / "summary.json")), escape(str(directory))
+    screen.print(f"[dim]figures: {figures}   page: leasebench report {page}[/]")
     raise typer.Exit(exit_code(summary))
 
 
