@@ -31,13 +31,13 @@ class As(StrEnum):
 
 def explain(
     run: RunDirectory,
-    violation: Annotated[int | None, typer.Option(min=1, help="its number in the run [default: the first]")] = None,
+    violation: Annotated[int | None, typer.Option(min=1, help="its number in the run (default: the first)")] = None,
     guard: Annotated[str | None, typer.Option(help="the first under this guard")] = None,
     scenario: Annotated[str | None, typer.Option(help="the first under this scenario")] = None,
     trial: Annotated[int | None, typer.Option(min=1, help="the first in this trial")] = None,
     kind: Annotated[As, typer.Option("--format", help="text, a Mermaid diagram, or an SVG picture")] = As.TEXT,
     list_: Annotated[bool, typer.Option("--list", help=f"list the violations instead, at most {MOST_LISTED}")] = False,
-    out: Annotated[Path | None, typer.Option(help="a file [default: standard output]")] = None,
+    out: Annotated[Path | None, typer.Option(help="a file (default: standard output)")] = None,
 ) -> None:
     """Tell one violation of RUN: what happened, who held what, and which choice of the guard would have stopped it."""
     from leases.definitions import DefinitionError, nearest

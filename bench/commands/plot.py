@@ -31,8 +31,8 @@ def plot(
     scenario: Annotated[list[str] | None, typer.Option(help="only this scenario (may be repeated)")] = None,
     trial: Annotated[int | None, typer.Option(min=1, help="for charts of one trial: its number")] = None,
     theme: Annotated[Ground, typer.Option(help="light or dark ground")] = Ground.LIGHT,
-    kind: Annotated[list[Picture] | None, typer.Option("--format", help="png or svg [default: both]")] = None,
-    out: Annotated[Path | None, typer.Option(help="where to [default: RUN/plots]")] = None,
+    kind: Annotated[list[Picture] | None, typer.Option("--format", help="png or svg (default: both)")] = None,
+    out: Annotated[Path | None, typer.Option(help="where to (default: RUN/plots)")] = None,
 ) -> None:
     """Draw the pictures of RUN: those of the whole run and of its scenarios, or the charts that are named.
 

@@ -11,7 +11,7 @@ from bench.terminal import EXIT_USAGE, complain, console
 
 
 def report(
-    run: RunDirectory, out: Annotated[Path | None, typer.Option(help="where to [default: RUN/report.html]")] = None
+    run: RunDirectory, out: Annotated[Path | None, typer.Option(help="where to (default: RUN/report.html)")] = None
 ) -> None:
     """Write one HTML file about RUN that opens without server and network."""
     from results.advice import advise, sentences

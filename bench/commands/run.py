@@ -29,7 +29,7 @@ def run(
     duration: Annotated[float | None, typer.Option(min=0.1, max=86_400, help="seconds of load a trial")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="what order, load and faults are drawn from")] = None,
     server: Annotated[str, typer.Option(help="embedded, system, or a URL")] = "embedded",
-    out: Annotated[Path | None, typer.Option(help="the run directory [default: runs/<suite>-<time>]")] = None,
+    out: Annotated[Path | None, typer.Option(help="the run directory (default: runs/<suite>-<time>)")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let enactors race under each guard and scenario of SUITE, and say who won."""

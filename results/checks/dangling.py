@@ -85,7 +85,7 @@ def _empty_us(events: Events, writes: Writes, gone_at: Ints) -> Samples:
 
 
 def _begun(events: Events, writes: Writes, gone_at: Ints) -> Ints:
-    """Which of an endpoint's writes begin a spell without a plan; `gone_at` is when what each pointed at was deleted."""
+    """Which of an endpoint's writes begin a spell without a plan; `gone_at`: when what each pointed at was deleted."""
     until = np.append(writes.since[1:], len(events))
     gone = np.flatnonzero(gone_at < until)
     fresh = gone_at[gone] > writes.since[gone]
