@@ -372,7 +372,10 @@ def freshness(events, endpoints):
 
 
 def convergence(events, endpoints, settle_s):
-    """Stuck, and the milliseconds from the last publication until every endpoint had come to stay."""
+    """Stuck, and the milliseconds from the last publication until every endpoint had come to stay.
+
+    From the last restart that took anything back, where that came later.
+    """
     gone = forgotten(events)
     published = [at for at, one in enumerate(events) if one["kind"] == "publish" and at not in gone]
     if not published:
@@ -386,5 +389,9 @@ def convergence(events, endpoints, settle_s):
             came.setdefault(name, at)
     if set(came) != set(endpoints):
         return 1, []
-    took = elapsed(events, published[-1], max(published[-1], *came.values()))
+    since = published[-1]
+    for at, one in enumerate(events):
+        if one["kind"] == "restart" and since < at and one["previous"] < at:
+            since = at
+    took = elapsed(events, since, max(since, *came.values()))
     return int(took is not None and took > settle_s * 1e6), known([took], 1e3)

@@ -723,6 +723,16 @@ class TestFreshnessAndConvergence:
         found = convergence(trial_of([*dicts, publish(5 * MS, 2)]))
         assert (found.counts["stuck"], samples(found, "convergence_ms")) == (0, [0])
 
+    def test_the_time_to_settle_begins_anew_where_a_restart_makes_an_older_plan_the_last_one(self):
+        walked = [publish(0, 1), *(commit(1, 1, 0, name) for name in ENDPOINTS), publish(SECOND, 2)]
+        dicts = [*walked, restart(9 * SECOND, 3)]  # to before the last of the walk's commits
+        found = convergence(trial_of([*dicts, commit(9 * SECOND + 7 * MS, 1, 0, ENDPOINTS[2])]))
+        assert (found.counts["stuck"], samples(found, "convergence_ms")) == (0, [7])
+        late = convergence(trial_of([*dicts, commit(99 * SECOND, 1, 0, ENDPOINTS[2])]))
+        assert late.counts["stuck"] == 1
+        nothing_lost = [*walked[:-1], restart(9 * SECOND, 4)]
+        assert samples(convergence(trial_of(nothing_lost)), "convergence_ms") == [1 / MS]
+
     def test_an_endpoint_that_a_restart_took_back_is_stuck(self):
         dicts = [publish(0, 1), *(commit(1, 1, 0, name) for name in ENDPOINTS), restart(3, 3)]
         assert convergence(trial_of(dicts)).counts["stuck"] == 1
