@@ -1,8 +1,9 @@
 """The way from a primary to its replica: a stretch on which bytes are in flight for a while, and can be lost.
 
 The replica connects here over loopback, the link connects to the primary's unix socket. What the replica says goes
-through at once. What the primary says is held back by the lag, from the replica's first acknowledgement on: its
-initial synchronisation is over then.
+through at once. What the primary says is held back by the lag, from the replica's first acknowledgement on: it has
+loaded its snapshot then. The primary goes on from that snapshot at an acknowledgement that it is ready for, and the
+replica's next one comes a second later: so the link repeats the first one until the primary speaks.
 """
 
 import select
@@ -13,10 +14,15 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
+from bench.servers.recorder import ACK
+
 MOST_IN_FLIGHT = 64 << 20
 """Bytes; beyond it the primary is not read any more until some have arrived."""
 RECEIVE_BYTES = 65_536
 IDLE_S = 0.05
+ASK_EVERY_S = 0.01
+ASK_FOR_S = 2.0
+"""After that the replica's own acknowledgements will have done."""
 SEND_WITHIN_S = 5.0
 JOIN_WITHIN_S = 5.0
 CONNECT_WITHIN_S = 1.0
@@ -47,6 +53,15 @@ class Link:
         with self._lock:
             self._target = None
             self._hang_up()
+
+    def in_step(self, lacks: int) -> bool:
+        """Whether what the replica lacks of the primary's stream, `lacks` bytes, is younger than the lag.
+
+        It is so from when the replica lacks nothing for the first time, or what the primary had kept for it until it
+        had loaded its snapshot has arrived.
+        """
+        with self._lock:
+            return self._crossing is not None and self._crossing.in_step(lacks)
 
     def close(self) -> None:
         """Drop everything and end the thread."""
@@ -103,7 +118,10 @@ class _Crossing:
             self._primary.close()
             raise
         self._lag_s = lag_s
-        self._synchronised = False
+        self._loaded_at: float | None = None
+        self._first_due: float | None = None
+        """When what the primary said first after that is to arrive."""
+        self._in_step = False
         self._flying: deque[tuple[float, bytes]] = deque()
         self._bytes = 0
 
@@ -111,24 +129,44 @@ class _Crossing:
         return [self._replica, self._primary] if self._bytes < MOST_IN_FLIGHT else [self._replica]
 
     def next_due(self, at_most_s: float) -> float:
+        if self._asks():
+            return min(at_most_s, ASK_EVERY_S)
         if not self._flying:
             return at_most_s
         return min(at_most_s, max(0.0, self._flying[0][0] - time.monotonic()))
+
+    def in_step(self, lacks: int) -> bool:
+        first = self._first_due
+        arrived = first is not None and (not self._flying or self._flying[0][0] > first)
+        self._in_step = self._in_step or arrived or lacks <= 0
+        return self._in_step
 
     def move(self, ready: list[socket.socket]) -> None:
         """Take what came, deliver what is due. Raises OSError when one side has ended."""
         if self._replica in ready:
             said = _receive(self._replica)
-            self._synchronised = self._synchronised or b"ACK" in said
+            if self._loaded_at is None and b"ACK" in said:
+                self._loaded_at = time.monotonic()
             self._primary.sendall(said)
         if self._primary in ready:
             said = _receive(self._primary)
-            self._flying.append((time.monotonic() + (self._lag_s if self._synchronised else 0.0), said))
+            loaded = self._loaded_at is not None
+            due = time.monotonic() + (self._lag_s if loaded else 0.0)
+            if loaded and self._first_due is None:
+                self._first_due = due
+            self._flying.append((due, said))
             self._bytes += len(said)
+        elif self._asks():
+            self._primary.sendall(ACK)
         while self._flying and self._flying[0][0] <= time.monotonic():
             _, said = self._flying.popleft()
             self._bytes -= len(said)
             self._replica.sendall(said)
+
+    def _asks(self) -> bool:
+        """Whether the primary has still to be asked to go on."""
+        loaded_at = self._loaded_at
+        return loaded_at is not None and self._first_due is None and time.monotonic() < loaded_at + ASK_FOR_S
 
     def close(self) -> None:
         self._replica.close()

@@ -239,8 +239,10 @@ class Node:
         self._replica = self._launch({"replicaof": f"127.0.0.1 {self._link.port}"})
 
     def _await_replica(self, within_s: float) -> bool:
-        """Tell whether the replica is synchronised, at the latest after `within_s`."""
-        return self._replica is not None and self._replica.follows(within_s)
+        """Tell whether the replica is ready, at the latest after `within_s`: it lacks only what is in flight."""
+        if self._replica is None or self._link is None or self._charge is None or not self._replica.follows(within_s):
+            return False
+        return self._link.in_step(self._charge.offset() - self._replica.replica_offset())
 
     def _close(self) -> None:
         for unit in (self._charge, self._replica, self._spare):

@@ -18,6 +18,9 @@ from enactors.store.wire import ReplyUnknown, ServerDown, ServerError, Wire
 SYNCHRONISED_WITHIN_S = 10.0
 """The bound; it takes about 0.1 s."""
 DEATH_WITHIN_S = 1.0
+REPLICATION_TIMEOUT_S = 2_000_000
+"""Long, for it goes by the wall clock, which may step. No more: a replica that reads a snapshot waits for so many
+milliseconds as fit an int of C, and beyond that not at all, so that what has not come yet looks like the end."""
 TIMEOUT_S = 2.0
 POLL_S = 0.002
 ANY_CELL = Keys("*", "*", "*")
@@ -56,7 +59,7 @@ class Unit:
             "io-threads": "1",
             "hz": "100",
             "repl-diskless-sync-delay": "0",
-            "repl-timeout": "2147483647",  # by the wall clock, which may step
+            "repl-timeout": str(REPLICATION_TIMEOUT_S),
             "repl-diskless-load": "swapdb",
             "auto-aof-rewrite-percentage": "0",
             "appendfsync": "everysec",
@@ -115,6 +118,10 @@ class Unit:
     def offset(self) -> int:
         """How far its stream for replicas goes."""
         return int(self._replication()["master_repl_offset"])
+
+    def replica_offset(self) -> int:
+        """How far it has come in the stream of the one that it is the replica of."""
+        return int(self._replication()["slave_repl_offset"])
 
     def follows(self, within_s: float) -> bool:
         """Whether it is the synchronised replica of somebody, at the latest after `within_s`."""

@@ -194,6 +194,17 @@ def test_a_failover_loses_what_was_still_on_its_way_to_the_replica(keys):
         assert events(node, keys)[-1].previous == 7
 
 
+def test_a_replica_synchronises_at_its_first_attempt_however_much_there_is_to_load(keys):
+    with Node(NodeWish(replica_lag_ms=0)) as node:
+        client(node, keys).wire.call("SET", "large", "x" * 20_000_000)
+        until(lambda: node._replica.wire.call("STRLEN", "large") == 20_000_000)
+        for _ in range(3):
+            node.fail_over().end()
+            until(lambda: node._await_replica(0))
+            log = (node._replica.folder / "log").read_text()
+            assert log.count("sync started") == 1
+
+
 def test_a_failover_does_not_happen_before_the_replica_is_ready(keys):
     with Node(NodeWish(replica_lag_ms=0)) as node:
         client(node, keys).publish(1, 1)
@@ -401,15 +412,15 @@ def test_the_markers_say_what_is_left_whatever_mix_of_faults_hits(keys):
                 if random.random() < 0.2:
                     node.restart(Lose.EVERYTHING).end()
         lines = node.history_lines(keys)
-        before: list[list[int]] = []
-        live: list[int] = []
+        before, live = [], None  # the last live event, and what was live before it
         for seq, event in enumerate(map(parse_event, lines)):
             before.append(live)
-            if event.kind != "restart":
-                live = [*live, seq]
-            elif event.previous < seq:
-                live = before[event.previous]
-        assert [lines[seq] for seq in live] == survivors(node, keys)
+            live = (seq, live) if event.kind != "restart" else before[event.previous]
+        left = []
+        while live is not None:
+            left.append(lines[live[0]])
+            live = live[1]
+        assert left[::-1] == survivors(node, keys)
         assert len(set(lines)) == len(lines), "none twice"
 
 
