@@ -47,7 +47,7 @@ class Unproven:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`best` is the cheapest guard that held under all of its `held` scenarios, None if there is none.
+    """`best` is the cheapest guard that none of its `held` scenarios harmed, None if there is none.
 
     Costs are microseconds an endpoint under the scenario `priced_in`. `failed` are the guards that did not hold: the
     cheaper ones, cheapest first; without a best, all.
@@ -59,6 +59,15 @@ class Advice:
     held: int
     failed: tuple[Failure, ...]
     unproven: tuple[Unproven, ...]
+
+    @property
+    def where(self) -> str:
+        """Where the best guard held, in words: a scenario that is unproven is none in which it was seen to hold."""
+        missing = len(self.unproven)
+        if missing:
+            rest = "is" if missing == 1 else "are"
+            return f"{self.held - missing} of {self.held} scenarios ({missing} {rest} unproven)"
+        return "its scenario" if self.held == 1 else f"all {self.held} scenarios"
 
 
 def guard_cost_us(cell: Cell) -> float | None:
@@ -136,9 +145,8 @@ def sentences(advice: Advice, run: str) -> Iterator[str]:
     if advice.best is None:
         yield "Advice: no guard of this run held everywhere."
     else:
-        everywhere = "its scenario" if advice.held == 1 else f"all {advice.held} scenarios"
         price = f"at {advice.cost_us:,.0f} us per endpoint (in {advice.priced_in})"
-        yield f"Advice: {advice.best} is the cheapest guard that held, in {everywhere}, {price}."
+        yield f"Advice: {advice.best} is the cheapest guard that held, in {advice.where}, {price}."
     for failure in advice.failed:
         cost = "never committed" if failure.cost_us is None else f"{failure.cost_us:,.0f} us"
         where = _places(failure.scenarios)
@@ -148,7 +156,7 @@ def sentences(advice: Advice, run: str) -> Iterator[str]:
     if advice.best and not advice.failed:
         yield "  None is cheaper."
     for left in advice.unproven[:SHOWN]:
-        races = f"{left.raced} raced applications, {left.missing} more are needed"
+        races = f"{left.raced} raced applications, {left.missing} more {'is' if left.missing == 1 else 'are'} needed"
         yield f"  Unproven for {left.guard} under {left.scenario} ({races}): {left.command}"
     if len(advice.unproven) > SHOWN:
         yield f"  Unproven for {advice.best} under {len(advice.unproven) - SHOWN} more: " + _places(

@@ -101,8 +101,7 @@ def _ranking(run: Run) -> dict[str, Any] | None:
     ]
     columns = [{"title": title, "about": None, "number": at >= left} for at, title in enumerate(grid.headings)]
     meant = [line for line in legend(ranking, trials) if not line.startswith("coloured")]
-    said = " ".join(f"{line[0].upper()}{line[1:]}." for line in meant)
-    about = f"x: beside {ranking.reference} ({ranking.why}). {said}"
+    about = " ".join(f"{line}." for line in (f"x: beside {ranking.reference} ({ranking.why})", *meant))
     return {"about": about, "columns": columns, "rows": rows}
 
 
@@ -169,8 +168,7 @@ def _answer(advice: Advice) -> dict[str, Any]:
     if advice.best is None:
         short = full = "No guard of this run held everywhere."
     else:
-        where = "its scenario" if advice.held == 1 else f"all {advice.held} scenarios"
-        short = f"{advice.best} is the cheapest guard that held in {where}."
+        short = f"{advice.best} is the cheapest guard that held in {advice.where}."
         full = f"{short} It costs {advice.cost_us:,.0f} us at each endpoint (in {advice.priced_in})."
         if not advice.failed:
             full += " None is cheaper."

@@ -87,7 +87,9 @@ def test_what_is_unproven_stands_with_the_command_that_would_prove_it():
     words = shlex.split(one.command)
     assert words[:3] == ["leasebench", "run", "tiny"], "its name, where that is all that is known"
     assert words[-2:] == ["--trials", "8"]  # 59 of 10 a trial, and a fifth more: 7.08
-    assert one.command in said(summary(cell("tight"), left))[-1]
+    lines = said(summary(cell("tight"), left))
+    assert "held, in 1 of 2 scenarios (1 is unproven), at" in lines[0]
+    assert one.command in lines[-1]
 
 
 def test_the_command_names_the_suite_as_the_user_did_and_fits_a_shell():
