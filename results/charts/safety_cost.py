@@ -68,7 +68,7 @@ def _panels(places: Sequence[Place], calm: str | None, limit: str | None, what: 
     ]
     title = (
         f"Safety against cost: leak rate, {what}\n"
-        "bar: 95 % interval; of what never leaked the one-sided bound, by raced applications. Low is safe; "
+        "bar: 95 % interval; of what never leaked the one-sided bound over all its races together. Low is safe; "
         "left (latency) and right (throughput) are cheap."
     )
     return alt.hconcat(*panels, spacing=36).properties(title=heading(title)).resolve_scale(color="shared")
