@@ -18,6 +18,8 @@ PHASES = ("commit", "acquire", "plan")
 """Those that tell guards apart."""
 BY_DEFAULT = (Scope.RUN, Scope.SCENARIO, Scope.PHASE)
 """Pictures of single guards and trials are drawn when asked for: a large suite would have thousands."""
+MOST_SCENARIOS = 8
+"""Of a run with more, those of its scenarios are drawn when asked for too: `full` has 250, which takes minutes."""
 PPI = 150
 
 
@@ -72,7 +74,9 @@ def _subjects(run: Run, wanted: Wanted) -> Iterator[tuple[Chart, Subject]]:
     if wanted.trial is not None and wanted.trial not in run.folders:
         raise DefinitionError(f"{run.path}: has no trial {wanted.trial}: there is {min(run.folders, default=0)} to "
                               f"{max(run.folders, default=0)}")  # fmt: skip
-    charts = [known[name] for name in wanted.charts] or [one for one in known.values() if one.scope in BY_DEFAULT]
+    many = len(run.scenarios) > MOST_SCENARIOS and not wanted.scenarios
+    scopes = (Scope.RUN,) if many else BY_DEFAULT
+    charts = [known[name] for name in wanted.charts] or [one for one in known.values() if one.scope in scopes]
     for chart in charts:
         yield from ((chart, subject) for subject in _of(chart, run, wanted))
 

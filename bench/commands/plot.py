@@ -36,6 +36,7 @@ def plot(
 ) -> None:
     """Draw the pictures of RUN: those of the whole run and of its scenarios, or the charts that are named.
 
+    Of a run with many scenarios, those of a scenario are drawn when it is named with --scenario, or its chart.
     Charts of one guard or one trial are drawn when named with --chart: of a trial, that of the first violation.
     """
     from results.plot import Wanted

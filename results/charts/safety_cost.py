@@ -11,7 +11,6 @@ from leases.verdict import Verdict
 from results.advice import calm_scenario
 from results.charts import DURATION, Scope, Spec, Subject, defined, heading, inline, padded, ticks
 from results.labels import Box, place_labels
-from results.statistics import upper_bound_of_zero
 from results.theme import VERDICT_COLOURS, VERDICT_SHAPES
 
 WIDTH, HEIGHT = 470, 370
@@ -68,7 +67,7 @@ def _panels(places: Sequence[Place], calm: str | None, limit: str | None, what: 
     ]
     title = (
         f"Safety against cost: leak rate, {what}\n"
-        "bar: 95 % interval; of what never leaked the one-sided bound over all its races together. Low is safe; "
+        "bar: 95 % interval there; of what never leaked, the bound where it saw fewest races. Low is safe; "
         "left (latency) and right (throughput) are cheap."
     )
     return alt.hconcat(*panels, spacing=36).properties(title=heading(title)).resolve_scale(color="shared")
@@ -77,16 +76,17 @@ def _panels(places: Sequence[Place], calm: str | None, limit: str | None, what: 
 def _place(guard: str, cells: Sequence[dict[str, Any]], calm: str | None, limit: str | None) -> Place | None:
     own = [cell for cell in cells if cell["guard"] == guard]
     by_scenario = {cell["scenario"]: cell for cell in own}
-    raced = sum(cell["raced_applications"] for cell in own)
+    raced = [cell for cell in own if cell["raced_applications"]]
     if not raced:
         return None
     worst = min(own, key=lambda cell: Verdict(cell["verdict"]).rank)
     leaking = [cell for cell in own if cell["stale_overwrites"]]
-    at = max(leaking, key=lambda cell: (cell["leak_rate"], cell["raced_applications"]), default=None)
-    if at is None:
-        leak, low, high = 0.0, 0.0, upper_bound_of_zero(raced) or 1.0
-    else:
+    if leaking:
+        at = max(leaking, key=lambda cell: (cell["leak_rate"], cell["raced_applications"]))
         leak, (low, high) = at["leak_rate"], at["leak_rate_ci"]
+    else:
+        at = max(raced, key=lambda cell: cell["leak_rate_bound"])
+        leak, low, high = 0.0, 0.0, at["leak_rate_bound"]
     calm_cell, limit_cell = by_scenario.get(calm or ""), by_scenario.get(limit or "")
     return Place(
         guard,
@@ -94,8 +94,8 @@ def _place(guard: str, cells: Sequence[dict[str, Any]], calm: str | None, limit:
         leak,
         low,
         high,
-        "no scenario" if at is None else at["scenario"],
-        raced if at is None else at["raced_applications"],
+        at["scenario"],
+        at["raced_applications"],
         calm_cell["latency_us"]["plan"]["service"]["p99"] if calm_cell else None,
         limit_cell["throughput"] if limit_cell else None,
     )
@@ -158,7 +158,7 @@ def _panel(places: Sequence[Place], by: str, title: str, label_expr: str) -> Any
         alt.Tooltip("leak:Q", title="leak rate", format=".3~g"),
         alt.Tooltip("low:Q", title="from", format=".3~g"),
         alt.Tooltip("high:Q", title="to", format=".3~g"),
-        alt.Tooltip("where:N", title="leaks most under"),
+        alt.Tooltip("where:N", title="worst under"),
         alt.Tooltip("raced:Q", title="raced applications"),
         alt.Tooltip("cost:Q", title="cost", format=",.0f"),
     ]

@@ -29,6 +29,8 @@ OVERALL: dict[str, Quantity] = {
     "commits/s": THROUGHPUT,
 }
 MOST_NAMED = 6
+MOST_CHARS = 14
+"""Of a scenario's name in a heading."""
 
 
 def ranking_blocks(
@@ -62,7 +64,13 @@ def ranking_blocks(
 
 def overall_grid(ranking: Ranking, width: int) -> Grid:
     """Every guard over all of its scenarios, best first; what does not fit `width` columns is left out."""
-    headings = ["guard", "worst", "clean in", "leak rate\n[95 %]", "cost\nus"]
+    headings = [
+        "guard",
+        "worst",
+        "clean in",
+        "leak rate\n[95 %]",
+        f"cost us in\n{(ranking.priced_in or '')[:MOST_CHARS]}",
+    ]
     headings += [f"{name}\nx [95 %]" for name in OVERALL]
     rows = []
     for one in ranking.standings:

@@ -205,9 +205,10 @@ class TestSafetyCost:
         rows = {row["guard"]: row for row in data(CHARTS["safety_cost"].draw(Subject(run))["hconcat"][0])["inline 0"]}
         worst = max(run.cell("txt_lock", scenario)["leak_rate"] for scenario in run.scenarios)
         assert rows["txt_lock"]["leak"] == pytest.approx(worst, rel=1e-3)
-        assert rows["monotonic"]["raced"] == sum(
-            run.cell("monotonic", one)["raced_applications"] for one in run.scenarios
-        )
+        bounds = {run.cell("monotonic", one)["leak_rate_bound"]: one for one in run.scenarios}
+        widest = max(bound for bound in bounds if bound is not None)
+        assert rows["monotonic"]["high"] == pytest.approx(widest, rel=1e-3)
+        assert rows["monotonic"]["where"] == bounds[widest]
 
 
 class TestFirstStale:
