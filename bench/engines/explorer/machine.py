@@ -5,6 +5,8 @@ and on its own local state only, a move of the planner or the environment on the
 once and found again by those numbers, in whatever states it is possible.
 """
 
+from collections.abc import Iterator
+
 from bench.engines.explorer.acting import Act, Blocked, Stage
 from bench.engines.explorer.interned import Interned
 from bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice, Local, Move, Sent
@@ -20,21 +22,25 @@ from enactors.operations import (
     Commit,
     Done,
     Operation,
+    Program,
     Publish,
     Sleep,
     StartRenewal,
     StopRenewal,
     TakeExpired,
 )
-from enactors.plan import CELL_LEASE
+from enactors.operator import repair, resolve_to_nothing, roll_back
+from enactors.plan import CELL_LEASE, Cell
 from enactors.planner import PlannerState, publish_next
 from enactors.store.memory_store import MemoryStore
 from leases.guard import FENCE_RULES, Guard
 from leases.guard import Scope as LeaseScope
 from leases.renewal import keep_alive
 
-PLANNER = -2
-"""The planner's number among the clients; enactors count from 0."""
+PLANNER, OPERATOR = -2, -3
+"""Their numbers among the clients; enactors count from 0."""
+MIN_PLANS = 2
+"""To roll back from one to another."""
 FIRST_MESSAGE = 100
 """The slots of messages begin here; those of leases that a program holds are smaller."""
 UNLIMITED = -1
@@ -43,6 +49,11 @@ MAX_REFUSALS = 3
 WORLD_BITS, LOCAL_BITS = 24, 18
 """How many worlds and local states can be told apart; both far beyond what 4 GB can search."""
 NO_FLAWS: frozenset[Property] = frozenset()
+
+
+def _mend(cell: Cell) -> Program[None]:
+    """What an operator does first."""
+    yield from repair((yield from resolve_to_nothing(cell.endpoints)))
 
 
 class Machine:
@@ -74,6 +85,14 @@ class Machine:
                 0, (), (), endpoints, (), (), (), self._planner_root, scope.crashes, scope.messages, grants,
             )
         )  # fmt: skip
+
+    def moves(self, world: int, locals_: tuple[int, ...]) -> Iterator[tuple[Move, int, tuple[int, ...]]]:
+        """Every move from a state, with the state after it."""
+        for move in self.planner_moves(world) + self.expiries(world):
+            yield move, move.world, locals_
+        for client, local in enumerate(locals_):
+            for move in self.enactor_moves(client, world, local):
+                yield move, move.world, (*locals_[:client], move.local, *locals_[client + 1 :])
 
     def enactor_moves(self, client: int, world: int, local: int) -> list[Move]:
         """All moves of enactor `client`; that of its program is the first, unless it waits."""
@@ -131,6 +150,28 @@ class Machine:
             if isinstance(asks, Publish) and act is not None and isinstance(act.heard, Done):
                 return world
         raise AssertionError(f"the planner was refused {MAX_REFUSALS} times in a row")
+
+    def rolled_back(self, world: int) -> int | None:
+        """The world once an operator repaired what resolves to nothing and published an old plan's content anew.
+
+        None if that can't be done. Where fewer than two plans were published there is nothing to go back to, and the
+        operator does what the planner would: a further plan.
+        """
+        at = self.worlds[world]
+        if at.newest < MIN_PLANS:
+            return self.further(world)
+        published = False
+        for program in (_mend(self.scope.cell), roll_back()):
+            heard = None
+            try:
+                while True:
+                    asks = program.send(heard)
+                    act = self.stage.act(at, OPERATOR, asks, 0)
+                    at, heard = act.world, act.heard
+                    published = isinstance(asks, Publish) and isinstance(heard, Done)
+            except StopIteration:
+                pass
+        return self.worlds.number(at) if published else None
 
     def _planner_step(self, world: int) -> Move:
         at = self.worlds[world]
