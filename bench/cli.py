@@ -4,6 +4,7 @@ import typer
 
 from bench.commands.check import check
 from bench.commands.doctor import doctor
+from bench.commands.explore import explore
 from bench.commands.list import list_
 from bench.commands.plot import plot
 from bench.commands.run import run
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("check")(check)
+app.command("explore")(explore)
 app.command("plot")(plot)
 app.command("list")(list_)
 app.command("doctor")(doctor)

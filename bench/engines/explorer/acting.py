@@ -7,7 +7,6 @@ from bench.engines.explorer.properties import Property
 from bench.engines.explorer.world import (
     BY_RECORD,
     BY_SERVER,
-    ORPHAN,
     OVER,
     OWN,
     Held,
@@ -20,7 +19,6 @@ from bench.engines.explorer.world import (
 from enactors.operations import (
     AcquireLease,
     AwaitPlan,
-    Belief,
     Commit,
     DeletePlan,
     Done,
@@ -111,9 +109,7 @@ class Stage:
             commit = replace(commit, lease=handle(own.resource, slot, commit.lease.ttl_ms))
         # The connection broke, or the reply would have come: what it watched goes with the message.
         watches = [each._replace(slot=slot) if (each.client, each.slot) == (client, OWN) else each for each in watches]
-        sent = world._replace(
-            book=tuple(sorted(book)), watches=tuple(sorted(watches)), messages=world.messages - 1
-        )
+        sent = world._replace(book=tuple(sorted(book)), watches=tuple(sorted(watches)), messages=world.messages - 1)
         return sent, commit
 
 
@@ -284,8 +280,8 @@ class _Acting:
 
 
 def _token(fence: int) -> str:
-    return "orphan" if fence == ORPHAN else f"grant-{fence}"
+    return f"grant {fence}"
 
 
 def _fence(token: str) -> int:
-    return ORPHAN if token == "orphan" else int(token.partition("-")[2])
+    return int(token.partition(" ")[2])

@@ -280,4 +280,3 @@ class Machine:
         act = Act(at._replace(crashes=at.crashes - 1), None, NO_FLAWS)
         choice = Choice(f"enactor-{client}", CRASH)
         return [self._move(choice, client, root._replace(sent=me.sent), act, connection=False)]
-

@@ -26,7 +26,7 @@ class Outlook:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._alone: dict[tuple[int, int, int], bool] = {}
+        self._alone: dict[tuple[Property, int, int, int], bool] = {}
         self._targets: dict[tuple[Property, int], int | None] = {}
 
     def first_failing(self, graph: Graph, asked: Property) -> int | None:
@@ -41,7 +41,7 @@ class Outlook:
                 continue
             world, locals_ = layout.unpack(state)
             target = self._target(asked, world)
-            if target is not None and self._manages(0, target, locals_[0]):
+            if target is not None and self._manages(asked, 0, target, locals_[0]):
                 good.add(state & part)
             elif self.fails(asked, (world, locals_)):
                 return place
@@ -53,9 +53,9 @@ class Outlook:
         target = self._target(asked, world)
         if target is None:
             return True
-        if any(self._manages(client, target, local) for client, local in enumerate(locals_)):
+        if any(self._manages(asked, client, target, local) for client, local in enumerate(locals_)):
             return False
-        return not self._reached(self._search((target, locals_)))
+        return not self._reached(asked, self._search((target, locals_)))
 
     def _target(self, asked: Property, world: int) -> int | None:
         key = (asked, world)
@@ -67,21 +67,19 @@ class Outlook:
             self._targets[key] = further(world)
         return self._targets[key]
 
-    def _manages(self, client: int, world: int, local: int) -> bool:
+    def _manages(self, asked: Property, client: int, world: int, local: int) -> bool:
         """Whether an enactor that goes on alone gets all endpoints to the newest plan."""
-        way: list[tuple[int, int, int]] = []
-        met: set[tuple[int, int, int]] = set()
+        way: dict[tuple[Property, int, int, int], None] = {}
         answer = False
         for _ in range(MAX_ALONE):
-            key = (client, world, local)
+            key = (asked, client, world, local)
             if key in self._alone:
                 answer = self._alone[key]
                 break
-            if key in met:
+            if key in way:
                 break
-            met.add(key)
-            way.append(key)
-            if self._at_newest(world):
+            way[key] = None
+            if self._in_force(asked, world):
                 answer = True
                 break
             move = self._machine.step(client, world, local)
@@ -112,12 +110,18 @@ class Outlook:
             met.update(new)
             waiting.extend(new)
 
-    def _reached(self, states: Iterator[State]) -> bool:
+    def _reached(self, asked: Property, states: Iterator[State]) -> bool:
         return any(
-            self._at_newest(world) or any(self._manages(client, world, local) for client, local in enumerate(locals_))
+            self._in_force(asked, world)
+            or any(self._manages(asked, client, world, local) for client, local in enumerate(locals_))
             for world, locals_ in states
         )
 
-    def _at_newest(self, world: int) -> bool:
+    def _in_force(self, asked: Property, world: int) -> bool:
+        """Whether every endpoint is at the newest plan; an operator sees to one that resolves to nothing."""
         at = self._machine.worlds[world]
-        return all(seen.version == at.newest for seen in at.endpoints)
+        mended = asked is Property.ROLLBACK
+        return all(
+            seen.version == at.newest or (mended and seen.version and not at.exists(seen.version))
+            for seen in at.endpoints
+        )

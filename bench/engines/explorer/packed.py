@@ -6,6 +6,7 @@ looked up by these two parts of its int, and a transition is one `&`, one look-u
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bench.engines.explorer.machine import Machine
 from bench.engines.explorer.moves import Move
@@ -67,8 +68,6 @@ class Outgrown(Exception):
     """A part has become too narrow; what was packed so far has to be packed anew."""
 
 
-
-
 class Moves(dict[int, tuple[int, ...]]):
     """What the moves of one mover add to a state, by the part of the state that they depend on."""
 
@@ -90,13 +89,9 @@ class Packed:
     def __init__(self, machine: Machine, layout: Layout) -> None:
         self.machine, self.layout = machine, layout
         self.broken: list[Property] = []
-        self.shared = Moves(self._shared)
-        """The planner's and the environment's, by the world."""
-        self.own = [
-            (Moves(lambda part, client=client: self._own(client, part)), layout.part(client))  # type: ignore[misc]
-            for client in range(layout.enactors)
-        ]
-        """Of each enactor its moves, and the bits that they depend on."""
+        self.movers = [(Moves(self._shared), layout.world_mask)]
+        """Moves, and the bits that they depend on: the planner's and the environment's, then each enactor's."""
+        self.movers += [(Moves(partial(self._own, client)), layout.part(client)) for client in range(layout.enactors)]
         self.start = layout.pack(machine.start, machine.roots)
         self._swapped: dict[tuple[int, tuple[int, ...]], int] = {}
         self.canonical = self._canonical_of()

@@ -57,7 +57,7 @@ class Programs:
         self.positions: list[Position] = []
         self._roles: list[Role] = []
         self._numbers: dict[Hashable, int] = {}
-        self._after: dict[tuple[int, Any], tuple[int, tuple[Operation, ...]]] = {}
+        self._after: dict[tuple[int, type, Any], tuple[int, tuple[Operation, ...]]] = {}
 
     def add(self, role: Role, carried: Any) -> tuple[int, tuple[Operation, ...]]:
         """Begin a program. Returns where it stands at its first step, and what it did quietly before."""
@@ -100,9 +100,7 @@ class Programs:
                 asks = next(program)
         raise AssertionError(f"a program did {MAX_QUIET} quiet operations in a row, last {asks}")
 
-    def _number(
-        self, role: int, carried: Any, heard: tuple[Any, ...], asks: Operation, program: Program[Any]
-    ) -> int:
+    def _number(self, role: int, carried: Any, heard: tuple[Any, ...], asks: Operation, program: Program[Any]) -> int:
         standing = Standing(program)
         leases = {each for each in (getattr(asks, "lease", None),) if each is not None} | standing.leases
         if standing.opaque:

@@ -9,19 +9,16 @@ from enactors.plan import Cell, endpoint_names
 from leases.definitions import Definition
 from leases.guard import Guard
 
-DEFAULT_TRIES = 3
-"""Of one application at one endpoint. Every further try repeats what a refusal before it led to."""
-
 
 class Scope(Definition):
     """What is explored; the defaults finish for every preset.
 
-    `plans` is how many the planner publishes, `tries` how often an application tries one endpoint (the enactors' own
-    default is larger), `grants` how many leases are granted at most (None: as many as there can be, compared by rank).
-    With `expiry` any lease may expire at any time after its grant, without its owner noticing. `crashes` and `messages`
-    are how often a process dies and starts again, and how many commits are sent whose reply is lost and that arrive
-    later, if at all. With `rollback` the cell keeps a rollback record. With `give_up` an enactor may stop waiting for
-    a lease. `symmetry` merges states that differ by which of several equal enactors does what.
+    `plans` is how many the planner publishes, `tries` how often an application tries one endpoint, `grants` how many
+    leases are granted at most (None: as many as there can be, compared by rank). With `expiry` any lease may expire at
+    any time after its grant, without its owner noticing. `crashes` and `messages` are how often a process dies and
+    starts again, and how many commits are sent whose reply is lost and that arrive later, if at all. With `rollback`
+    the cell keeps a rollback record. With `give_up` an enactor may stop waiting for a lease. `symmetry` merges states
+    that differ by which of several equal enactors does what.
     """
 
     enactors: int = Field(default=2, ge=1, le=4)
@@ -29,7 +26,7 @@ class Scope(Definition):
     endpoints: int = Field(default=1, ge=1, le=4)
     clean_age: int = Field(default=2, ge=1, le=12)
     purge_age: int = Field(default=1, ge=1, le=12)
-    tries: int = Field(default=DEFAULT_TRIES, ge=1, le=MAX_TRIES)
+    tries: int = Field(default=MAX_TRIES, ge=1, le=MAX_TRIES)
     grants: int | None = Field(default=None, ge=1, le=100)
     expiry: bool = True
     crashes: int = Field(default=0, ge=0, le=4)

@@ -13,8 +13,8 @@ from bench.engines.explorer.machine import Machine
 from bench.engines.explorer.packed import Layout, Outgrown, Packed
 from bench.engines.explorer.properties import Property
 
-LOOK_EVERY = 1 << 14
-"""States between two looks at how much memory is in use."""
+LOOK_EVERY = 1 << 12
+"""States that are searched from between two looks at how much memory is in use."""
 MAX_STATES = (1 << 32) - 1
 """Parents are kept as 32-bit numbers."""
 
@@ -25,6 +25,13 @@ class Limits:
 
     memory_bytes: int = 4 << 30
     states: int = MAX_STATES
+
+    def exceeded(self, states: int) -> str | None:
+        """Why to give up at so many states; None if there is room for more."""
+        used = psutil.Process().memory_info().rss
+        if states <= self.states and used <= self.memory_bytes:
+            return None
+        return f"gave up at {states:,} states and {used / (1 << 30):.2f} GB"
 
 
 @dataclass
@@ -41,6 +48,13 @@ class Graph:
     transitions: int = 0
     broken: dict[Property, int] = field(default_factory=dict)
     gave_up: str | None = None
+
+    def note(self, place: int) -> bool:
+        """Note which properties were found to be broken by a step from the state at `place`."""
+        for each in self.packed.broken:
+            self.broken.setdefault(each, place)
+        self.packed.broken.clear()
+        return True
 
     def way_to(self, place: int) -> list[int]:
         """The states from the start to `place`."""
@@ -73,23 +87,14 @@ def search(machine: Machine, limits: Limits, until: Property | None = None) -> G
 def _go_on(graph: Graph, place: int, limits: Limits, until: Property | None) -> None:
     """Search on from the state at `place`. This is the hot loop: it makes no object but the states."""
     packed, states, parents = graph.packed, graph.states, graph.parents
-    shared, world_mask, own, canonical = packed.shared, packed.layout.world_mask, packed.own, packed.canonical
-    broken, seen = packed.broken, set(states)
+    movers, canonical, broken = packed.movers, packed.canonical, packed.broken
+    seen = set(states)
     add, append, append_parent = seen.add, states.append, parents.append
-    process = psutil.Process()
-    transitions, counted, count, look_at = 0, 0, len(states), 0
+    transitions, counted, look_at = 0, 0, 0
     try:
-        while place < count:
+        while place < len(states):
             state, counted = states[place], transitions
-            sums = shared[state & world_mask]
-            transitions += len(sums)
-            for each in sums:
-                after = canonical(state + each)
-                if after not in seen:
-                    add(after)
-                    append(after)
-                    append_parent(place)
-            for moves, part in own:
+            for moves, part in movers:
                 sums = moves[state & part]
                 transitions += len(sums)
                 for each in sums:
@@ -98,19 +103,14 @@ def _go_on(graph: Graph, place: int, limits: Limits, until: Property | None) -> 
                         add(after)
                         append(after)
                         append_parent(place)
-            if broken:
-                for each in broken:
-                    graph.broken.setdefault(each, place)
-                broken.clear()
-                if until in graph.broken:
-                    graph.gave_up = f"stopped where {until} was broken"
-                    return
+            if broken and graph.note(place) and until in graph.broken:
+                graph.gave_up = f"stopped where {until} was broken"
+                return
             place += 1
-            count = len(states)
-            if count > look_at:
-                look_at = count + LOOK_EVERY
-                if process.memory_info().rss > limits.memory_bytes or count > limits.states:
-                    graph.gave_up = f"gave up at {count:,} states, {process.memory_info().rss / 1e9:.1f} GB"
+            if place > look_at:
+                look_at = place + LOOK_EVERY
+                graph.gave_up = limits.exceeded(len(states))
+                if graph.gave_up:
                     return
     except Outgrown:
         transitions = counted  # what this state leads to is counted when it is looked at again

@@ -26,7 +26,7 @@ from leases.lease import Lease
 
 MAX_DEPTH = 50
 """Of values inside values; programs carry flat ones."""
-ITERATORS = (type(iter(range(0))), type(iter(())), type(iter([])))
+ITERATORS: tuple[type, ...] = (type(iter(range(0))), type(iter(())), type(iter([])))
 PLAIN = (int, float, str, bytes, type(None))
 
 
@@ -66,21 +66,22 @@ class Standing:
         held = tuple(self._value(each, 0) for each in referents)
         return Opaque(code), frame.f_lasti, tuple(sorted(frame.f_locals)), held
 
-    def _value(self, it: Any, depth: int) -> Hashable:  # noqa: C901, PLR0911  (one case a kind of value)
+    def _value(self, it: Any, depth: int) -> Hashable:  # noqa: PLR0911  (one case a kind of value)
         assert depth < MAX_DEPTH, "a program carries values that are nested too deeply"
-        kind = type(it)
+        kind: type = type(it)
         if kind is bool or isinstance(it, Enum):
             return kind.__name__, it.name if isinstance(it, Enum) else it
-        if kind in PLAIN or kind is range:
-            return it
-        if kind is Lease:
+        if isinstance(it, Lease):
             self.leases.add(it)
             return it
+        if kind in PLAIN or kind is range:
+            plain: Hashable = it
+            return plain
         if kind is tuple:
             return ("tuple", *(self._value(each, depth + 1) for each in it))
         if isinstance(it, (FunctionType, BuiltinFunctionType, CodeType, type, BaseModel)):
             return Opaque(it)  # none of these changes, and programs share them
-        if is_dataclass(it) and kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        if is_dataclass(it) and getattr(kind, "__dataclass_params__").frozen:  # noqa: B009
             return (kind.__name__, *(self._value(getattr(it, each.name), depth + 1) for each in fields(it)))
         return self._mutable(it, depth)
 

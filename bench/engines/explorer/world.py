@@ -68,7 +68,7 @@ class Watch(NamedTuple):
 
 
 class World(NamedTuple):
-    """Everything shared. `planner` is the planner's position; the last three are what is left of the scope's budgets."""
+    """Everything shared. `planner` is the planner's position, the last three what is left of the scope's budgets."""
 
     newest: int
     live: tuple[int, ...]
@@ -122,9 +122,7 @@ class Ranks(NamedTuple):
         standing = {(lease.resource, lease.fence) for lease in world.leases}
         if not self.fenced:
             return world._replace(
-                leases=tuple(
-                    lease._replace(fence=STANDS if lease[:2] in named else ORPHAN) for lease in world.leases
-                ),
+                leases=tuple(lease._replace(fence=STANDS if lease[:2] in named else ORPHAN) for lease in world.leases),
                 book=tuple(
                     sorted(
                         held._replace(fence=STANDS if (held.resource, held.fence) in standing else LOST)
@@ -137,9 +135,7 @@ class Ranks(NamedTuple):
             values.setdefault(domain, set()).add(at.fence)
         for resource, fence in named:
             values.setdefault(resource, set()).add(fence)
-        rank = {
-            (domain, fence): number for domain, seen in values.items() for number, fence in enumerate(sorted(seen))
-        }
+        rank = {(domain, fence): number for domain, seen in values.items() for number, fence in enumerate(sorted(seen))}
         return world._replace(
             endpoints=tuple(
                 Seen(at.version, rank[domain, at.fence])
