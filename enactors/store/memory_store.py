@@ -186,6 +186,16 @@ class MemoryStore:
         stands = self._shared.holder(lease.resource) == lease.token
         return Done() if stands else Refused(Reason.LEASE_LOST)
 
+    def expire(self, resource: str) -> bool:
+        shared = self._shared
+        token = shared.holder(resource)
+        if token is None:
+            return False
+        del shared.leases[resource]
+        shared.expiries_ms.pop(resource, None)
+        self._event("expire", lease=resource, token=token, fence=shared.fences.get(resource))
+        return True
+
     def history(self) -> Iterator[Event]:
         return iter(self._shared.history)
 
