@@ -15,7 +15,7 @@ from bench.engines.processes import MAX_LIVES, ProcessFailed, ending
 from bench.engines.processes import Report as Seen
 from bench.engines.schedule.heldwire import HeldWire
 from bench.engines.spec import ProcessSpec, Role
-from enactors.operations import Operation
+from enactors.operations import Operation, StartRenewal, StopRenewal
 from results.journal import Live, State
 
 READY_WITHIN_S = 20.0
@@ -35,6 +35,8 @@ class Cast:
         self._specs, self._seen, self._wires = specs, seen, wires
         self._members: dict[str, Member] = {}
         self._asks: dict[str, Operation | None] = {}
+        self._renewing: set[str] = set()
+        """The renewers whose enactors let them begin, and neither stopped them nor saw them end."""
         self._context: Any = None
 
     def __enter__(self) -> Self:
@@ -65,16 +67,17 @@ class Cast:
         if not actor.endswith(RENEWER_SUFFIX):
             return self._asks[actor]
         self._catch_up(actor)
-        if self._asks.get(actor) is None:
-            # Its enactor has let it begin; its thread may not have come to the gate yet.
-            self._asks[actor] = self._heard(actor).asks
-        return self._asks[actor]
+        if actor in self._renewing and self._asks.get(actor) is None:
+            self._take_in(actor, self._heard(actor))  # its thread may not have come to its gate yet
+        return self._asks.get(actor)
 
     def let(self, actor: str, skew_ms: float = 0.0) -> Report:
         """Let a program do what it asks for, and wait until it asks again. Raises ProcessFailed."""
         self._tell(actor, Order("step", skew_ms))
         report = self._heard(actor)
-        self._asks[actor] = report.asks
+        self._take_in(actor, report)
+        if report.asks is None:
+            self._renewing.discard(actor)
         return report
 
     def crash(self, actor: str) -> Report:
@@ -88,6 +91,7 @@ class Cast:
             raise ProcessFailed(f"{actor} was to die, and lived on for {HEARD_WITHIN_S:.0f} s")
         member.end()
         self._asks.pop(actor + RENEWER_SUFFIX, None)
+        self._renewing.discard(actor + RENEWER_SUFFIX)
         member = self._members[actor] = self._born(replace(member.spec, life=member.spec.life + 1))
         self._await_ready(member)
         return self._begin(actor, self._seen.start_ns)
@@ -129,8 +133,17 @@ class Cast:
     def _begin(self, actor: str, start_ns: int) -> Report:
         self._members[actor].control.send(("start", start_ns))
         report = self._heard(actor)
-        self._asks[actor] = report.asks
+        self._take_in(actor, report)
         return report
+
+    def _take_in(self, actor: str, report: Report) -> None:
+        """Note what a program asks for by now, and whether it let its renewer begin or end."""
+        self._asks[actor] = report.asks
+        for operation in report.quiet:
+            if isinstance(operation, StartRenewal):
+                self._renewing.add(actor + RENEWER_SUFFIX)
+            elif isinstance(operation, StopRenewal):
+                self._renewing.discard(actor + RENEWER_SUFFIX)
 
     def _line(self, actor: str) -> tuple[Member, Any]:
         member = self._members[actor.removesuffix(RENEWER_SUFFIX)]
@@ -147,7 +160,7 @@ class Cast:
         """Take in what a renewer has said since: what its enactor made it say is here before that one asks again."""
         _, line = self._line(actor)
         while line.poll(0):
-            self._asks[actor] = line.recv().asks
+            self._take_in(actor, line.recv())
 
     def _heard(self, actor: str) -> Report:
         """Wait for what a program says, and move the wires meanwhile. Raises ProcessFailed."""

@@ -7,7 +7,7 @@ from time import perf_counter_ns
 
 from bench.engines.explorer.properties import Property
 from bench.engines.explorer.trace import Trace
-from bench.engines.processes import Report
+from bench.engines.processes import ProcessFailed, Report
 from bench.engines.schedule.cast import Cast
 from bench.engines.schedule.forcing import Deed, Forcing
 from bench.engines.schedule.heldwire import HeldWire
@@ -17,11 +17,14 @@ from bench.records import CellRecords
 from bench.stage import Stage
 from bench.trial import Watch, specs
 from bench.trialplan import TrialPlan
+from enactors.operations import Done, Publish
 from enactors.store.redis_store import RedisStore
 from results.history import HistoryWriter
 
 FREE_S = 1.5
 """How long the processes go on by themselves after the last step: a hundred applications of each."""
+MAX_REFUSALS = 3
+"""Of one planner in a row: a restarted one is refused once."""
 
 
 class Performance:
@@ -69,8 +72,11 @@ class Performance:
     def _publish_further(self, cast: Cast, store: RedisStore) -> None:
         """Where the property asks whether one further plan can come into force: publish it."""
         if self._trace.property is Property.CONVERGES:
-            cast.let("planner")
-        elif self._trace.property is Property.ROLLBACK:
+            for _ in range(MAX_REFUSALS):
+                if isinstance(cast.asks("planner"), Publish) and isinstance(cast.let("planner").heard, Done):
+                    return
+            raise ProcessFailed(f"the planner was refused {MAX_REFUSALS} times in a row")
+        if self._trace.property is Property.ROLLBACK:
             operate(store, self._trace.scope.cell)
 
 

@@ -27,7 +27,6 @@ TIMEOUT_MS = 10_000.0
 """Of every reply: none is lost but where the trace says so."""
 SETTLE_S = 10.0
 """What the run's figures call in time; counted from the last publication, which may be many steps before the end."""
-TROUBLES = frozenset({"expire", "crash", "send"})
 NO_COLOUR = "#000000"
 
 
@@ -122,7 +121,6 @@ class ScheduledTrials:
 def _scenario(trace: Trace, before: Sequence[Schedule]) -> Scenario:
     """The scenario of a trace: called as its property, with a number where that is another one or the guard has it."""
     scope = trace.scope
-    troubled = any(step.action in TROUBLES for step in trace.steps)
     load = Load(
         enactors=scope.enactors,
         endpoints=scope.endpoints,
@@ -138,7 +136,7 @@ def _scenario(trace: Trace, before: Sequence[Schedule]) -> Scenario:
             about=f"the order of steps that a trace gives, which breaks {trace.property}",
             guards=[trace.guard],
             load=load,
-            trouble="timing" if troubled else "none",
+            trouble="timing",
             ttl_ms=TTL_MS,
         )
         same = [each for each in before if each.scenario.name == scenario.name]
