@@ -151,9 +151,9 @@ class PlainExplorer:
     def shortest(self, *, merge: bool, depth: int | None = None) -> tuple[dict[Property, int], list[Node]]:
         """The fewest counted steps that break each property, up to `depth` of them; and all states that were met.
 
-        Without `merge` a state that is reached in two ways is two states.
+        Without `merge` a state that is reached in two ways is two states; what does not count is then done at once.
         """
-        start = self.start()
+        start = self.start() if merge else self._settled(self.start())
         found: dict[Property, int] = {}
         met, nodes, waiting = {start.key()}, [start], deque([start])
         while waiting:
@@ -164,7 +164,9 @@ class PlainExplorer:
                     continue
                 for flaw in after.flaws:
                     found[flaw] = min(found.get(flaw, after.node.steps), after.node.steps)
-                if merge:
+                if not merge:
+                    after = After(self._settled(after.node), counts=True)
+                else:
                     key = after.node.key()
                     if key in met:
                         continue
@@ -173,6 +175,12 @@ class PlainExplorer:
                 # Steps that don't count are done first, so that states come in the order of what counts.
                 (waiting.append if after.counts else waiting.appendleft)(after.node)
         return found, nodes
+
+    def _settled(self, node: Node) -> Node:
+        while quiet := next((after for after in self.after(node) if not after.counts), None):
+            quiet.node.steps = node.steps
+            node = quiet.node
+        return node
 
     def stuck(self, node: Node) -> bool:
         """Whether no order of steps brings all endpoints to one further plan."""
