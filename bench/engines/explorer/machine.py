@@ -151,6 +151,10 @@ class Machine:
                 return world
         raise AssertionError(f"the planner was refused {MAX_REFUSALS} times in a row")
 
+    def unbounded(self, world: int) -> int:
+        """The same world with nothing more that goes wrong, and as many grants as are asked for."""
+        return self.worlds.number(self.worlds[world]._replace(crashes=0, messages=0, grants=UNLIMITED))
+
     def rolled_back(self, world: int) -> int | None:
         """The world once an operator repaired what resolves to nothing and published an old plan's content anew.
 

@@ -64,7 +64,9 @@ class Outlook:
             further: Callable[[int], int | None] = (
                 machine.further if asked is Property.CONVERGES else machine.rolled_back
             )
-            self._targets[key] = further(world)
+            after = further(world)
+            # To come to a plan nobody has to crash or lose a reply, and no bound of the scope is in the way.
+            self._targets[key] = None if after is None else machine.unbounded(after)
         return self._targets[key]
 
     def _manages(self, asked: Property, client: int, world: int, local: int) -> bool:
