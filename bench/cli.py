@@ -3,10 +3,14 @@
 import typer
 
 from bench.commands.check import check
+from bench.commands.compare import compare
 from bench.commands.doctor import doctor
+from bench.commands.explain import explain
 from bench.commands.explore import explore
+from bench.commands.export import export
 from bench.commands.list import list_
 from bench.commands.plot import plot
+from bench.commands.report import report
 from bench.commands.run import run
 from bench.terminal import EXIT_FAILED, EXIT_USAGE, fail
 
@@ -18,8 +22,12 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("check")(check)
+app.command("compare")(compare)
+app.command("explain")(explain)
 app.command("explore")(explore)
 app.command("plot")(plot)
+app.command("report")(report)
+app.command("export")(export)
 app.command("list")(list_)
 app.command("doctor")(doctor)
 

@@ -25,7 +25,7 @@ class Act:
 
 
 class Conductor:
-    """The faults of one trial, seen from outside. Each injection is journalled as it is healed."""
+    """The faults of one trial, seen from outside. Each injection is journalled as it is healed, or fails to be."""
 
     def __init__(
         self,
@@ -75,8 +75,11 @@ class Conductor:
         injection, act.injection = act.injection, None
         asked_s = act.window[1] - act.window[0] if act.window else 0.0
         act.window = next(act.windows, None)
-        hit = injection.heal()
-        end_ns = perf_counter_ns()
-        self._journal.begin(Kind.FAULT, act.began_ns, 0, act.number, 0, 0, NO_ENDPOINT)
-        lasted_ns, came = end_ns - act.began_ns, Outcome.DONE if hit else Outcome.NOTHING
-        self._journal.end(end_ns, lasted_ns, int(asked_s * 1e6), 0, came, 0)
+        hit = False
+        try:
+            hit = injection.heal()
+        finally:
+            end_ns = perf_counter_ns()
+            self._journal.begin(Kind.FAULT, act.began_ns, 0, act.number, 0, 0, NO_ENDPOINT)
+            lasted_ns, came = end_ns - act.began_ns, Outcome.DONE if hit else Outcome.NOTHING
+            self._journal.end(end_ns, lasted_ns, int(asked_s * 1e6), 0, came, 0)

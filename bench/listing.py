@@ -25,7 +25,7 @@ def rows(what: str) -> Iterator[tuple[str, str]]:
             ended = (path.parent / "summary.json").exists()
             yield str(path.parent), "ended" if ended else "not ended"
     else:
-        package = {"faults": "bench.faults", "managers": "leases.managers"}[what]
+        package = {"faults": "bench.faults", "managers": "leases.managers", "charts": "results.charts"}[what]
         for name, plugin in plugins(package).items():
             missing = plugin.available() if hasattr(plugin, "available") else None
             yield name, plugin.about + (f" (not available: {missing})" if missing else "")

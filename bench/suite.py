@@ -136,9 +136,14 @@ class Skipped(Definition):
 
 
 class Suite(Definition):
-    """Guards x scenarios x trials, with every name resolved; each scenario names the guards that are run under it."""
+    """Guards x scenarios x trials, with every name resolved; each scenario names the guards that are run under it.
+
+    `asked_for` are the words that the command `run` was given for it: its name or path as it was typed, and what was
+    said over it that a command for a part of it has to repeat.
+    """
 
     name: str = Field(pattern=NAME_PATTERN)
+    asked_for: list[str] = Field(min_length=1)
     about: str
     guards: list[Guard]
     scenarios: list[Scenario]
@@ -153,7 +158,7 @@ def load_suite(name: str) -> Suite:
     """Resolve a suite's name, a scenario's name or a TOML path. Raises DefinitionError."""
     if name.endswith(".toml"):
         path = Path(name)
-        return _resolve(path.stem, read_toml(path), str(path))
+        return _resolve(path.stem, read_toml(path), str(path), asked_for=name)
     suites, scenarios = suite_files(), scenario_files()
     if name in suites:
         return _resolve(name, read_toml(suites[name]), suites[name].name)
@@ -204,6 +209,7 @@ def narrow(
         changes["trials"] = trials
     if duration_s is not None:
         changes["duration_s"] = duration_s
+        changes["asked_for"] = [*suite.asked_for, "--duration", f"{duration_s:g}"]
     narrowed = _fitted(suite.model_copy(update=changes), chosen, known, suite.name)
     before = [
         skip
@@ -213,7 +219,7 @@ def narrow(
     return narrowed.model_copy(update={"skipped": [*before, *(s for s in narrowed.skipped if s not in before)]})
 
 
-def _resolve(name: str, table: dict[str, Any], place: str) -> Suite:
+def _resolve(name: str, table: dict[str, Any], place: str, asked_for: str = "") -> Suite:
     parsed = validate(SuiteFile, table, place)
     guards = presets() | parse_guards(parsed.guard, place)
     own = {
@@ -229,7 +235,8 @@ def _resolve(name: str, table: dict[str, Any], place: str) -> Suite:
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
     rest = parsed.model_dump(include={"about", "trials", "duration_s", "min_races", "settle_s"})
     try:
-        suite = validate(Suite, {"name": name, "guards": [], "scenarios": [], **rest}, place)
+        known_as = {"name": name, "asked_for": [asked_for or name]}
+        suite = validate(Suite, {**known_as, "guards": [], "scenarios": [], **rest}, place)
     except DefinitionError as error:
         raise DefinitionError(f"{error} (a suite's name is its file's)") from error
     return _fitted(suite, chosen, guards, place)

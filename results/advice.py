@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
+from shlex import join
 from typing import Any
 
 from leases.verdict import SAFE, Verdict
@@ -98,19 +99,23 @@ def advise(summary: dict[str, Any]) -> Advice:
         priced_in=calm,
         held=len(by_guard[best]) if best else 0,
         failed=tuple(_failure(guard, by_guard[guard], costs[guard], numbers) for guard in worse),
-        unproven=tuple(unproven(summary["suite"], by_guard[best])) if best else (),
+        unproven=tuple(unproven(summary, by_guard[best])) if best else (),
     )
 
 
-def unproven(suite: str, cells: Sequence[Cell]) -> Iterator[Unproven]:
-    """What is still open among `cells`, and how many trials it takes at the rate of races that was seen."""
+def unproven(summary: dict[str, Any], cells: Sequence[Cell]) -> Iterator[Unproven]:
+    """What is still open among `cells`, and how many trials it takes at the rate of races that was seen.
+
+    The suite is named as it was in the run's own command: by its path, where it has one.
+    """
+    suite = summary.get("asked_for", [summary["suite"]])
     for cell in cells:
         if cell["verdict"] != Verdict.UNPROVEN:
             continue
         raced, missing = cell["raced_applications"], cell["races_missing"]
         trials = min(MOST_TRIALS, ceil(cell["trials"] * ((raced + missing) / raced * 1.2 if raced else 10)))
-        place = f"--guard {cell['guard']} --scenario {cell['scenario']}"
-        command = f"leasebench run {suite} {place} --trials {trials}"
+        where = ["--guard", cell["guard"], "--scenario", cell["scenario"]]
+        command = join(["leasebench", "run", *suite, *where, "--trials", str(trials)])
         yield Unproven(cell["guard"], cell["scenario"], raced, missing, command)
 
 

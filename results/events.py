@@ -26,7 +26,10 @@ KINDS = (
     "repair",
     "restart",
 )
-"""`repair` is an operator's step. `restart`: the node came back, and its events from `previous` (a seq) on are gone."""
+"""`repair` is an operator's step. `restart`: the node is back where it was just before its event `previous` (a seq).
+
+What happened since then is gone, and what it had forgotten since then, at a restart before, is there again.
+"""
 POSITION_BITS = 40
 
 
@@ -112,10 +115,8 @@ class Events:
         repaired = np.any(self.of("repair"))
         parts = self._by_endpoint(np.flatnonzero(self.of("commit", "repair"))) if repaired else self.commits_by_endpoint
         writes = [Writes(at, self.version[at]) for at in parts]
-        gone = np.zeros(len(self) if len(self.restarts) else 0, dtype=bool)
         for restart in self.restarts:
-            gone[self.previous[restart] : restart] = True
-            writes = [_fall_back(own, restart, gone) for own in writes]
+            writes = [_fall_back(own, restart, self.previous[restart]) for own in writes]
         return writes
 
     @cached_property
@@ -126,10 +127,16 @@ class Events:
 
     @cached_property
     def gone(self) -> Mask:
-        """Which events the store forgot when it restarted."""
+        """Which events the store has forgotten, as far as it stood in the end."""
+        return self.gone_by(len(self))
+
+    def gone_by(self, position: int) -> Mask:
+        """Which events the store had forgotten just before `position`."""
         gone = np.zeros(len(self), dtype=bool)
-        for restart in self.restarts:
-            gone[self.previous[restart] : restart] = True
+        while number := int(np.searchsorted(self.restarts, position)):
+            restart = self.restarts[number - 1]
+            position = min(max(int(self.previous[restart]), 0), int(restart))
+            gone[position:restart] = True
         return gone
 
     @cached_property
@@ -165,11 +172,10 @@ class Events:
         return [keys[low:high] for low, high in pairwise(bounds)]
 
 
-def _fall_back(writes: Writes, restart: int, gone: Mask) -> Writes:
-    """Add what a restart did to an endpoint: it is back at its last write that is not gone, now or since before."""
-    here = int(np.searchsorted(writes.since, restart))
-    survivors = np.flatnonzero(~gone[writes.since[:here]])
-    version = writes.version[survivors[-1]] if len(survivors) else 0
+def _fall_back(writes: Writes, restart: int, back_to: int) -> Writes:
+    """Add what a restart did to an endpoint: what was in force just before the event `back_to` is so again."""
+    here, then = np.searchsorted(writes.since, [restart, back_to]).tolist()
+    version = writes.version[then - 1] if then else 0
     if version == (writes.version[here - 1] if here else 0):
         return writes
     return Writes(np.insert(writes.since, here, restart), np.insert(writes.version, here, version))

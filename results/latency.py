@@ -8,6 +8,7 @@ our files. The lines are written here because the Python library's writer drops 
 `output_start_time`.
 """
 
+import math
 import re
 import sys
 import zlib
@@ -93,15 +94,26 @@ def merge(histograms: Iterable[HdrHistogram]) -> HdrHistogram:
 def figures(hist: HdrHistogram) -> dict[str, float | int | None]:
     """`p50`, `p90`, `p99`, `p99.9`, `p99.99` and `max` in microseconds (None if empty), and the count `n`.
 
-    The library's `get_value_at_percentile` and `get_max_value` say the same, with a loop in Python.
+    A value is the upper end of its bucket, as HdrHistogram has it.
     """
     if not hist.total_count:
         return {**dict.fromkeys((*PERCENTILES, "max")), "n": 0}
-    targets = [hist.get_target_count_at_percentile(percentile) for percentile in PERCENTILES.values()]
+    targets = [rank(percentile, int(hist.total_count)) for percentile in PERCENTILES.values()]
     at = np.searchsorted(np.cumsum(_counters(hist)), np.array(targets, np.uint64))
     values = [hist.get_highest_equivalent_value(hist.get_value_from_index(int(index))) for index in at]
     in_us = [round(value / 1000, 3) for value in (*values, hist.get_max_value())]
     return {**dict(zip((*PERCENTILES, "max"), in_us, strict=True)), "n": int(hist.total_count)}
+
+
+def rank(percentile: float, total: int) -> int:
+    """Which of `total` values in rising order, counted from 1, stands at `percentile` (0 to 100).
+
+    The first one that has at least so many percent of all at or below it: `AbstractHistogram.getValueAtPercentile` of
+    HdrHistogram 2.2 and its ports in JavaScript and C. The Python library still rounds to the nearest, as HdrHistogram
+    did before, and may so say less than what its own percentile distribution lists.
+    """
+    # One ulp less, so that 99.9 % of 1,000 is not the 1,000th for 999.0000000000001.
+    return max(math.ceil(math.nextafter(percentile, 0) * total / 100), 1)
 
 
 def buckets(hist: HdrHistogram) -> Buckets:
@@ -113,6 +125,12 @@ def buckets(hist: HdrHistogram) -> Buckets:
     shift = bucket + hist.unit_magnitude
     low = np.where(index < half, index, (index & (half - 1)) + half) << shift
     return Buckets(low, low + (1 << shift) - 1, counters[index].astype(np.int64))
+
+
+def bucket_counts() -> tuple[int, int]:
+    """How many buckets our histograms have, and how many sub-buckets are in each."""
+    hist = _empty()
+    return hist.bucket_count, hist.sub_bucket_count
 
 
 def tag(guard: str, scenario: str, phase: str, side: str) -> str:
@@ -140,7 +158,7 @@ def write_hlog(path: Path, histograms: Mapping[str, HdrHistogram], start_s: floa
     `start_s` and `end_s` are seconds since the epoch. Timestamps in the log are seconds since `start_s`,
     an interval's maximum is in milliseconds, as HdrHistogram's own writers have it.
     """
-    date = datetime.fromtimestamp(start_s, UTC).isoformat(timespec="milliseconds")
+    date = datetime.fromtimestamp(round(start_s, 3), UTC).isoformat(timespec="milliseconds")
     lines = [
         "#[Histogram log format version 1.3]",
         f"#[BaseTime: {start_s:.3f} (seconds since epoch)]",

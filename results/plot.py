@@ -1,100 +1,117 @@
-"""Draw a run's latencies: every chart, for each scenario and each phase that tells guards apart."""
+"""Draw a run's charts into files, PNG and SVG."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-from hdrh.histogram import HdrHistogram
+import vl_convert
 
+from leases.definitions import DefinitionError, nearest
 from leases.registry import plugins
-from results.charts import MAX_GUARDS, Chart
-from results.latency import buckets, figures, merge, read_hlog, untag
+from results.charts import Chart, Scope, Subject
+from results.history import BadRunDirectory
+from results.run import Run
+from results.telling import telling_trial
+from results.theme import Mode, theme
 
-DRAWN = ("commit", "acquire", "plan")
-SUBJECTS = {
-    "commit": "Commit of one endpoint",
-    "acquire": "Acquiring the lease",
-    "plan": "Application of a whole plan",
-}
-SIDE = "service"
-FORMATS = ("png", "svg")
+PHASES = ("commit", "acquire", "plan")
+"""Those that tell guards apart."""
+BY_DEFAULT = (Scope.RUN, Scope.SCENARIO, Scope.PHASE)
+"""Pictures of single guards and trials are drawn when asked for: a large suite would have thousands."""
 PPI = 150
 
 
-def plot(run: Path, out: Path | None = None) -> list[Path]:
-    """Draw every chart of `run` into the directory `out` (`run/plots` by default); return the files written.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be drawn; an empty choice is every one. Without `charts`, those of the scopes BY_DEFAULT."""
 
-    Trials of one guard are merged. A phase without data is left out: a guard without lease acquires none.
-    Raises ValueError, naming the directory or the file, if `run` has no latency log or a broken one.
+    charts: Sequence[str] = ()
+    guards: Sequence[str] = ()
+    scenarios: Sequence[str] = ()
+    trial: int | None = None
+
+
+def plot(run: Run, out: Path, wanted: Wanted, mode: Mode, formats: Sequence[str]) -> Iterator[Path]:
+    """Draw what is wanted into the directory `out`, as `png` or `svg` or both, and name each file as it is written.
+
+    Raises DefinitionError for a name that there is not. What has no data is left out: a guard without lease acquires
+    none. What is damaged is told and left out. A chart of a trial shows `wanted.trial`, else the trial of the cell's
+    first violation.
     """
-    pictures = out or run / "plots"
-    merged = _merged(run)
-    everyone = sorted({guard for histograms in merged.values() for guard in histograms})
-    pictures.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-    for scenario, phase in sorted(merged, key=lambda key: (key[0], DRAWN.index(key[1]))):
-        histograms = merged[scenario, phase]
-        fastest = sorted(histograms, key=lambda guard: (figures(histograms[guard])["p50"], guard))
-        frame = bucket_frame({guard: histograms[guard] for guard in fastest[:MAX_GUARDS]})
-        frame["guard"] = pd.Categorical(frame["guard"], categories=everyone)
-        title = _title(scenario, phase, histograms)
-        for chart in plugins("results.charts").values():
-            written += _save(chart, frame, title, pictures / f"{chart.name}-{scenario}-{phase}")
-    return written
+    subjects = list(_subjects(run, wanted))
+    out.mkdir(parents=True, exist_ok=True)
+    for chart, subject in subjects:
+        try:
+            drawn = chart.draw(subject)
+        except BadRunDirectory as error:
+            run.tell(str(error))
+            continue
+        if drawn is None:
+            continue
+        shown = {**drawn, "config": theme(mode)}
+        stem = "-".join(str(part) for part in (chart.name, *_place(chart, subject)) if part is not None)
+        for kind in formats:
+            path = out / f"{stem}{'' if mode == 'light' else '-dark'}.{kind}"
+            if kind == "png":
+                path.write_bytes(vl_convert.vegalite_to_png(shown, ppi=PPI))
+            else:
+                path.write_text(vl_convert.vegalite_to_svg(shown), encoding="utf-8")
+            yield path
 
 
-def bucket_frame(histograms: dict[str, HdrHistogram]) -> pd.DataFrame:
-    """Build what a chart is drawn from (see `results.charts`): each guard's buckets, guards in this order."""
-    parts = []
-    for guard, hist in histograms.items():
-        held = buckets(hist)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "guard": guard,
-                    "low_us": held.low_ns / 1000,
-                    "high_us": held.high_ns / 1000,
-                    "count": held.counts,
-                    "percentile": np.cumsum(held.counts) / hist.total_count * 100,
-                }
-            )
+def _subjects(run: Run, wanted: Wanted) -> Iterator[tuple[Chart, Subject]]:
+    known: dict[str, Chart] = plugins("results.charts")
+    for kind, names, there in (
+        ("chart", wanted.charts, known),
+        ("guard", wanted.guards, run.guards),
+        ("scenario", wanted.scenarios, run.scenarios),
+    ):
+        for name in names:
+            if name not in there:
+                raise DefinitionError(nearest(kind, name, there))
+    if wanted.trial is not None and wanted.trial not in run.folders:
+        raise DefinitionError(f"{run.path}: has no trial {wanted.trial}: there is {min(run.folders, default=0)} to "
+                              f"{max(run.folders, default=0)}")  # fmt: skip
+    charts = [known[name] for name in wanted.charts] or [one for one in known.values() if one.scope in BY_DEFAULT]
+    for chart in charts:
+        yield from ((chart, subject) for subject in _of(chart, run, wanted))
+
+
+def _of(chart: Chart, run: Run, wanted: Wanted) -> Iterator[Subject]:
+    scenarios = [name for name in run.scenarios if not wanted.scenarios or name in wanted.scenarios]
+    guards = [name for name in run.guards if not wanted.guards or name in wanted.guards]
+    only = guards[0] if len(wanted.guards) == 1 else None
+    if chart.scope is Scope.RUN:
+        yield Subject(run)
+    elif chart.scope is Scope.SCENARIO:
+        yield from (Subject(run, scenario) for scenario in scenarios)
+    elif chart.scope is Scope.PHASE:
+        yield from (Subject(run, scenario, only, phase) for scenario in scenarios for phase in PHASES)
+    elif chart.scope is Scope.CELL:
+        yield from (
+            Subject(run, scenario, guard) for scenario in scenarios for guard in guards if run.cell(guard, scenario)
         )
-    return pd.concat(parts, ignore_index=True)
+    else:
+        yield from _trials(run, wanted, guards, scenarios)
 
 
-def _merged(run: Path) -> dict[tuple[str, str], dict[str, HdrHistogram]]:
-    """Collect, per scenario and drawn phase, each guard's histogram over all trials."""
-    logs = sorted((run / "trials").glob("*/latency.hlog"))
-    if not logs:
-        raise ValueError(f"{run}: no trial of this run has a latency.hlog: is it a run directory?")
-    merged: dict[tuple[str, str], dict[str, HdrHistogram]] = {}
-    for log in logs:
-        for text, hist in read_hlog(log).items():
-            try:
-                of = untag(text)
-            except ValueError as error:
-                raise ValueError(f"{log}: {error}") from error
-            if of.side != SIDE or of.phase not in DRAWN or not hist.total_count:
-                continue
-            guards = merged.setdefault((of.scenario, of.phase), {})
-            # Merged at once, for a histogram is a quarter of a megabyte and a run may have thousands.
-            guards[of.guard] = merge([guards[of.guard], hist] if of.guard in guards else [hist])
-    return merged
+def _trials(run: Run, wanted: Wanted, guards: Sequence[str], scenarios: Sequence[str]) -> Iterator[Subject]:
+    if wanted.trial is not None:
+        row = next((row for row in run.summary["trials"] if row["number"] == wanted.trial), None)
+        if row is not None:
+            yield Subject(run, row["scenario"], row["guard"], trial=wanted.trial)
+        return
+    for scenario in scenarios:
+        for guard in guards:
+            number = telling_trial(run, guard, scenario)
+            if number is not None:
+                yield Subject(run, scenario, guard, trial=number)
 
 
-def _title(scenario: str, phase: str, histograms: dict[str, HdrHistogram]) -> str:
-    counts = sorted(hist.total_count for hist in histograms.values())
-    many = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
-    shown = "" if len(counts) <= MAX_GUARDS else f"; the {MAX_GUARDS} fastest of {len(counts)} guards by median"
-    return (
-        f"{SUBJECTS[phase]}: latency in scenario {scenario}\n"
-        f"{SIDE} time, all trials merged, {many} operations a guard, fastest median first{shown}"
-    )
-
-
-def _save(chart: Chart, frame: pd.DataFrame, title: str, stem: Path) -> list[Path]:
-    drawn = chart.draw(frame, title)
-    files = [stem.with_name(f"{stem.name}.{kind}") for kind in FORMATS]
-    for file in files:
-        drawn.save(str(file), ppi=PPI)
-    return files
+def _place(chart: Chart, subject: Subject) -> Iterator[str | None]:
+    """What a file's name says beside the chart's."""
+    if chart.scope is not Scope.RUN:
+        yield subject.scenario
+    yield subject.guard
+    yield subject.phase
+    yield None if subject.trial is None else f"{subject.trial:04d}"

@@ -19,7 +19,7 @@ def remarks(summary: dict[str, Any]) -> Iterator[str]:
         if not cell["as_expected"] and not cell["failures"]:
             yield f"! {_place(cell)} is {cell['verdict']}, expected {' or '.join(cell['expected'])}"
     yield from map(sentence, summary["controls"])
-    left = list(unproven(summary["suite"], cells))
+    left = list(unproven(summary, cells))
     for one in left[:MOST_OPEN]:
         races = f"{one.raced} raced applications, {one.missing} more are needed"
         yield f"unproven: {one.guard} under {one.scenario} saw {races}: {one.command}"

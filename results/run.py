@@ -1,6 +1,7 @@
 """A run directory in memory: what a notebook, a comparison, a chart and the report all begin with."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from results.encoded import read_buckets
 from results.history import SCHEMA, BadRunDirectory, read_journal
-from results.latency import Buckets, buckets, read_hlog, untag
+from results.latency import Buckets
+from results.moment import Moments
 from results.summary import read_suite, read_summary, summarise, trial_folders
 from results.trial import Trial, read_facts, read_object, read_trials
 
@@ -32,19 +35,21 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """`summary.json`; derived anew from the trials where it is missing, broken or of before a trial had a row."""
         if not (self.path / "summary.json").exists():
-            self._tell(f"{self.path}: no summary.json, the run did not end: only trials that ended are counted")
+            self.tell(f"{self.path}: no summary.json, the run did not end: only trials that ended are counted")
         else:
             try:
                 summary = read_summary(self.path)
             except BadRunDirectory as error:
-                self._tell(str(error))
+                self.tell(str(error))
             else:
-                if "trials" in summary:
+                if all(_is_table(summary.get(name)) for name in ("cells", "trials")):
                     return summary
+                if "trials" in summary:
+                    self.tell(f"{self.path / 'summary.json'}: holds no lists of cells and trials: derived anew")
         found: list[str] = []
         derived = summarise(self.path, found)
         for problem in found:
-            self._tell(problem)
+            self.tell(problem)
         return derived
 
     @property
@@ -90,7 +95,7 @@ class Run:
         try:
             return read_facts(self._folder(number))
         except BadRunDirectory as error:
-            self._tell(str(error))
+            self.tell(str(error))
             return None
 
     def trial(self, number: int) -> list[Trial]:
@@ -102,8 +107,23 @@ class Run:
             folder = self._folder(number)
             return read_trials(folder) if read_facts(folder)["history"] else []
         except BadRunDirectory as error:
-            self._tell(str(error))
+            self.tell(str(error))
             return []
+
+    def moments(self, number: int) -> Moments | None:
+        """Open a trial for a close look; None, and a problem told, if it can't be. The last one opened stays open."""
+        if number not in self._open:
+            self._open.clear()
+            try:
+                self._open[number] = Moments(self._folder(number))
+            except BadRunDirectory as error:
+                self.tell(str(error))
+                return None
+        return self._open[number]
+
+    @cached_property
+    def _open(self) -> dict[int, Moments]:
+        return {}
 
     def latencies(self, number: int) -> dict[tuple[str, str], Buckets]:
         """One trial's histograms by (phase, side); none, and a problem told, if `latency.hlog` can't be read."""
@@ -116,18 +136,69 @@ class Run:
         return {}
 
     def _read_latencies(self, number: int) -> dict[tuple[str, str], Buckets]:
+        from results.buckets import merge_buckets  # which is about runs
+
         try:
             path = self._folder(number) / "latency.hlog"
             if not path.exists():
                 return {}
-            found = {}
-            for text, histogram in read_hlog(path).items():
-                tag = untag(text)
-                found[tag.phase, tag.side] = buckets(histogram)
+            found: dict[tuple[str, str], Buckets] = {}
+            for tag, held in read_buckets(path):
+                key = tag.phase, tag.side
+                found[key] = merge_buckets([found[key], held]) if key in found else held
         except (BadRunDirectory, ValueError) as error:
-            self._tell(str(error))
+            self.tell(str(error))
             return {}
         return found
+
+    def check(self) -> list[str]:
+        """Every place at which `summary.json` is not what the trials say, as `key: written != derived`."""
+        from results.check import differences
+
+        return differences(self.summary, summarise(self.path))
+
+    def rank(self, reference: str | None = None) -> Any:
+        """Rank the guards: see `results.compare.ranking.rank`; the figures stand in its `frame`."""
+        from results.compare.ranking import rank
+
+        return rank(self, reference)
+
+    def violations(self, guard: str | None = None, scenario: str | None = None) -> pd.DataFrame:
+        """One row a violation: the fields of `results.violations.Violation`. Reads the trials that have any."""
+        from results.violations import Violation, matching
+
+        return pd.DataFrame(list(matching(self, guard, scenario)), columns=[one.name for one in fields(Violation)])
+
+    def explain(self, number: int) -> str | None:
+        """Tell the violation of that number, in words and with its diagram; None if there is none."""
+        from results.explain import explain
+        from results.explain.text import as_text
+        from results.violations import violation
+
+        found = violation(self, number)
+        told = explain(self, found) if found is not None else None
+        return None if told is None else as_text(told)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of a run: its verdicts."""
+        from results.glance import as_html
+
+        return as_html(self)
+
+    def chart(self, name: str, **where: Any) -> Any:
+        """Draw one chart as an Altair object on light ground, for a notebook; None where there is nothing to show.
+
+        `where` are the fields of `results.charts.Subject` that the chart's scope needs: `scenario`, `guard`, `phase`,
+        `trial`. Raises KeyError for a chart that there is not.
+        """
+        import altair as alt
+
+        from leases.registry import plugins
+        from results.charts import Subject
+        from results.theme import theme
+
+        drawn = plugins("results.charts")[name].draw(Subject(self, **where))
+        return None if drawn is None else alt.Chart.from_dict({**drawn, "config": theme("light")})
 
     @cached_property
     def cells(self) -> pd.DataFrame:
@@ -186,7 +257,7 @@ class Run:
             try:
                 frame = read(folder / name)
             except BadRunDirectory as error:
-                self._tell(str(error))
+                self.tell(str(error))
                 continue
             frame.insert(0, "trial", number)
             parts.append(frame)
@@ -198,8 +269,10 @@ class Run:
         except KeyError:
             raise BadRunDirectory(f"{self.path}: has no trial {number}") from None
 
-    def _tell(self, problem: str) -> None:
-        if problem not in self.problems:
+    def tell(self, problem: str) -> None:
+        """Note what could not be read: one line a file, however often and in how many ways it is come upon."""
+        file = problem.partition(": ")[0]
+        if not any(known.partition(": ")[0] == file for known in self.problems):
             self.problems.append(problem)
 
 
@@ -214,6 +287,10 @@ def load(path: Path | str) -> Run:
     except BadRunDirectory as error:
         problems.append(str(error))
     return Run(where, suite, manifest, problems)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(row, dict) for row in value)
 
 
 def _manifest(path: Path) -> dict[str, Any]:

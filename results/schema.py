@@ -154,6 +154,10 @@ class Summary(BaseModel):
 
     schema_: Literal[1] = Field(alias="schema")
     suite: str
+    asked_for: list[str] = Field(
+        default=[],
+        description="the words that `leasebench run` was given for the suite: its name or path; may be missing",
+    )
     complete: bool
     cells: list[CellSummary]
     trials: list[TrialSummary]

@@ -1,13 +1,22 @@
-"""Intervals and distributions, each with the source of its formula."""
+"""Intervals, tests and distributions, each with the source of its formula.
+
+`scipy.stats` says the same of most; importing it takes longer than a whole comparison may.
+"""
+
+from collections.abc import Sequence
+from math import hypot, inf, sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv
+from scipy.special import betaincinv, gammaln, stdtr, stdtrit
 
 CONFIDENCE = 0.95
+Interval = tuple[float, float]
+SAME_CHANCE = 1 + 1e-7
+"""Tables whose chances differ by rounding only count as equally likely, as R and scipy have it."""
 
 
-def exact_interval(successes: float, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+def exact_interval(successes: float, trials: int, confidence: float = CONFIDENCE) -> Interval | None:
     """The Clopper-Pearson interval of a rate (Biometrika 26, 1934); None without trials.
 
     `successes` need not be whole: a rate over clustered events is rescaled to the number of its clusters.
@@ -36,3 +45,85 @@ def spread(values: npt.NDArray[np.float64]) -> dict[str, float | int | None]:
         "max": round(float(values.max()), 3),
         "n": len(values),
     }
+
+
+def student_quantile(df: float, confidence: float = CONFIDENCE) -> float:
+    """So many standard errors to each side hold `confidence` of Student's t with `df` degrees of freedom."""
+    return float(stdtrit(df, (1 + confidence) / 2))
+
+
+def student_p(t: float, df: float) -> float:
+    """The two-sided p of Student's t."""
+    return float(2 * stdtr(df, -abs(t)))
+
+
+def welch_df(variances: Sequence[float], dfs: Sequence[float]) -> float:
+    """Degrees of freedom of a sum of independent variances: Satterthwaite, Biometrics Bulletin 2, 1946."""
+    total = sum(variances)
+    parts = sum(variance**2 / df for variance, df in zip(variances, dfs, strict=True))
+    return total**2 / parts if parts else min(dfs)
+
+
+def welch_p(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float | None:
+    """The two-sided p of Welch's t test (Biometrika 34, 1947); None where it cannot be had.
+
+    It needs two values a side at least, and some variance.
+    """
+    if min(len(one), len(other)) < 2:
+        return None
+    variances = [float(values.var(ddof=1)) / len(values) for values in (one, other)]
+    if not sum(variances):
+        return None
+    df = welch_df(variances, [len(one) - 1, len(other) - 1])
+    return student_p(float(one.mean() - other.mean()) / sqrt(sum(variances)), df)
+
+
+def fisher_p(seen: int, of: int, other_seen: int, other_of: int) -> float:
+    """The two-sided p of Fisher's exact test (J. Royal Statistical Society 85, 1922) of two counts of events.
+
+    All tables with the same margins that are no likelier than the one that was seen.
+    """
+    total, events = of + other_of, seen + other_seen
+    at = np.arange(max(0, events - other_of), min(of, events) + 1)
+    logs = _log_choose(of, at) + _log_choose(other_of, events - at) - _log_choose(total, np.array(events))
+    chances = np.exp(logs)
+    return float(min(1.0, chances[chances <= chances[seen - at[0]] * SAME_CHANCE].sum()))
+
+
+def _log_choose(of: int, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    logs: npt.NDArray[np.float64] = gammaln(of + 1) - gammaln(chosen + 1) - gammaln(of - chosen + 1)
+    return logs
+
+
+def difference_interval(rate: float, interval: Interval, other_rate: float, other: Interval) -> Interval:
+    """The interval of `other_rate - rate` from those of the two: Newcombe, Statistics in Medicine 17, 1998 (method 10).
+
+    Zou and Donner call it MOVER (the same journal, 27, 2008). With exact intervals it errs on the wide side.
+    """
+    seen = other_rate - rate
+    return (
+        seen - hypot(other_rate - other[0], interval[1] - rate),
+        seen + hypot(other[1] - other_rate, rate - interval[0]),
+    )
+
+
+def ratio_interval(interval: Interval, other: Interval) -> Interval:
+    """The interval of the ratio of two rates, the other's over the first's, from an interval of each.
+
+    It holds at least `1 - a - b` where they hold `1 - a` and `1 - b` (Bonferroni), also at zero: no log is taken.
+    """
+    low = other[0] / interval[1] if interval[1] else 0.0
+    return low, other[1] / interval[0] if interval[0] else inf
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p values: below a level, they are claims of which any is false with that chance at most.
+
+    Holm, Scandinavian Journal of Statistics 6, 1979; whatever the dependence between the tests.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return [float(one) for one in adjusted]

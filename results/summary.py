@@ -137,6 +137,7 @@ def summarise(run: Path, problems: list[str] | None = None) -> dict[str, Any]:
     return {
         "schema": SCHEMA_VERSION,
         "suite": suite["name"],
+        **({"asked_for": suite["asked_for"]} if "asked_for" in suite else {}),
         "complete": len(rows) == len(cells) * suite["trials"],
         "cells": summaries,
         "trials": rows,

@@ -21,7 +21,7 @@ def show(screen: Console, summary: dict[str, Any], run: Path) -> None:
         screen.print(table)
     screen.print()
     for line in (*stories(summary), *remarks(summary)):
-        screen.print(line, markup=False, highlight=False)
+        screen.print(line, markup=False, highlight=False, soft_wrap=True)
     if summary["cells"]:
         for line in sentences(advise(summary), str(run)):
             screen.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -17,6 +17,7 @@ class Listing(StrEnum):
     FAULTS = "faults"
     SUITES = "suites"
     MANAGERS = "managers"
+    CHARTS = "charts"
     RUNS = "runs"
 
 

@@ -1,25 +1,52 @@
 """`leasebench plot`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bench.commands.arguments import RunDirectory
+from bench.terminal import EXIT_USAGE, complain
+
+
+class Ground(StrEnum):
+    """What a picture stands on."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Picture(StrEnum):
+    """Kinds of files."""
+
+    PNG = "png"
+    SVG = "svg"
 
 
 def plot(
-    run: RunDirectory, out: Annotated[Path | None, typer.Option(help="where to [default: RUN/plots]")] = None
+    run: RunDirectory,
+    chart: Annotated[list[str] | None, typer.Option(help="only this chart: leasebench list charts")] = None,
+    guard: Annotated[list[str] | None, typer.Option(help="only this guard (may be repeated)")] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="only this scenario (may be repeated)")] = None,
+    trial: Annotated[int | None, typer.Option(min=1, help="for charts of one trial: its number")] = None,
+    theme: Annotated[Ground, typer.Option(help="light or dark ground")] = Ground.LIGHT,
+    kind: Annotated[list[Picture] | None, typer.Option("--format", help="png or svg (default: both)")] = None,
+    out: Annotated[Path | None, typer.Option(help="where to (default: RUN/plots)")] = None,
 ) -> None:
-    """Draw latency histograms and percentile curves of RUN, as PNG and SVG."""
-    from results.history import BadRunDirectory
-    from results.plot import plot as draw
-    from results.summary import read_suite
+    """Draw the pictures of RUN: those of the whole run and of its scenarios, or the charts that are named.
 
-    read_suite(run)
-    try:
-        written = draw(run, out)
-    except ValueError as error:
-        raise BadRunDirectory(str(error)) from error
-    for path in written:
+    Charts of one guard or one trial are drawn when named with --chart: of a trial, that of the first violation.
+    """
+    from results.plot import Wanted
+    from results.plot import plot as draw
+    from results.run import load
+
+    loaded = load(run)
+    wanted = Wanted(chart or (), guard or (), scenario or (), trial)
+    formats = [one.value for one in (kind or list(Picture))]
+    for path in draw(loaded, out or run / "plots", wanted, theme.value, formats):
         print(path)
+    complain(loaded.problems)
+    if loaded.problems:
+        raise typer.Exit(EXIT_USAGE)

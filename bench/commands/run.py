@@ -26,7 +26,7 @@ DEFAULT_SUITE = "quick"
 
 def run(
     suite: Annotated[
-        str | None, typer.Argument(help="a suite's or scenario's name, or a TOML file [default: quick]")
+        str | None, typer.Argument(help="a suite's or scenario's name, or a TOML file (default: quick)")
     ] = None,
     guard: Annotated[list[str] | None, typer.Option(help="only this guard (may be repeated)")] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="only this scenario (may be repeated)")] = None,
@@ -34,7 +34,7 @@ def run(
     duration: Annotated[float | None, typer.Option(min=0.1, max=86_400, help="seconds of load a trial")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="what order, load and faults are drawn from")] = None,
     server: Annotated[str, typer.Option(help="embedded, system, or a URL")] = "embedded",
-    out: Annotated[Path | None, typer.Option(help="the run directory [default: runs/<suite>-<time>]")] = None,
+    out: Annotated[Path | None, typer.Option(help="the run directory (default: runs/<suite>-<time>)")] = None,
     schedule: Annotated[
         Path | None, typer.Option(help="instead of SUITE: force this trace of explore, or each of a directory")
     ] = None,
@@ -80,7 +80,8 @@ def run(
     show(screen, summary, directory)
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=1) + "\n")
-    screen.print(f"[dim]figures: {escape(str(directory / 'summary.json'))}   pictures: leasebench plot {directory}[/]")
+    figures, page = escape(str(directory / "summary.json")), escape(str(directory))
+    screen.print(f"[dim]figures: {figures}   page: leasebench report {page}[/]")
     raise typer.Exit(exit_code(summary))
 
 

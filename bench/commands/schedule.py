@@ -52,7 +52,7 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     forkserver()
     screen = console(stderr=as_json)
     schedules = read_schedules(place)
-    suite = suite_of(schedules)
+    suite = suite_of(schedules, place)
     directory = out or default_directory(suite.name)
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)

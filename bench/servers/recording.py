@@ -1,12 +1,15 @@
 """The history that outlives its server: every event that a server executed, also those that it lost afterwards.
 
 Per history stream it keeps all lines in order, and beside them which of them the server of today still holds (its
-*live* events). A server that lost events lost the last ones: what survives is a prefix. That is checked here, not
-assumed, and where the loss begins is written down in a marker, an event line of kind `restart`.
+*live* events). A server that comes back is where it was at some instant before, and nowhere else. Mostly it lost its
+last events, so what survives is a prefix of the live ones. But a replica that a flush had not reached, once promoted,
+brings back what was flushed, and is without what came after. Which instant it was is found by what the server holds,
+not assumed, and written down in a marker, an event line of kind `restart`.
 """
 
 from array import array
 from dataclasses import dataclass, field
+from itertools import chain
 
 from bench.servers import ServerUnusable
 from enactors.store.events import LINE_FIELDS
@@ -23,26 +26,55 @@ SUFFIX = HISTORIES.rpartition("*}")[2].encode()
 
 @dataclass(slots=True)
 class Stream:
-    """The events of one history key. `ids` are the stream ids of the live ones, `seqs` their positions in `lines`."""
+    """The events of one history key, markers among them. `live` are the positions of those that the server holds."""
 
     lines: list[bytes] = field(default_factory=list)
     ids: list[bytes] = field(default_factory=list)
-    seqs: "array[int]" = field(default_factory=lambda: array("q"))
+    """The stream id of each line; of a marker `b""`."""
+    live: "array[int]" = field(default_factory=lambda: array("q"))
+    _markers: list[tuple[int, int]] = field(default_factory=list)
+    """The position of each, and the one that the server went back to: where it was just before that line."""
 
     def append(self, identity: bytes, line: bytes) -> None:
         """Note an event that the server executed."""
+        self.live.append(len(self.lines))
+        self._write(identity, line)
+
+    def state(self, count: int, identity: bytes, line: bytes) -> "array[int] | None":
+        """The live events of a server that holds `count` of them, the last of which is this; None if it never did."""
+        if count <= len(self.live) and self._is(self.live[count - 1], identity, line):
+            return self.live[:count]
+        for position in reversed(range(len(self.lines))):
+            if self._is(position, identity, line) and len(past := self._before(position + 1)) == count:
+                return past
+        return None
+
+    def go_back(self, state: "array[int]", time: tuple[int, int], reason: str) -> int:
+        """Append the marker: of all events those of `state` are live now. Returns how many are gone that were live."""
+        kept = _in_common(self.live, state)
+        gone = len(self.live) - kept
+        first_gone = self.live[kept] if gone else len(self.lines)
+        back_to = first_gone if kept == len(state) else state[-1] + 1
+        self._markers.append((len(self.lines), back_to))
+        self._write(b"", marker(time, back_to, reason))
+        self.live = state
+        return gone
+
+    def _write(self, identity: bytes, line: bytes) -> None:
         self.ids.append(identity)
-        self.seqs.append(len(self.lines))
         self.lines.append(line)
 
-    def lose_after(self, kept: int, time: tuple[int, int], reason: str) -> int:
-        """Append the marker: only the first `kept` live events are left. Returns how many are gone."""
-        gone = len(self.ids) - kept
-        first = self.seqs[kept] if gone else len(self.lines)
-        self.lines.append(marker(time, first, reason))
-        del self.ids[kept:]
-        del self.seqs[kept:]
-        return gone
+    def _is(self, position: int, identity: bytes, line: bytes) -> bool:
+        return self.ids[position] == identity and self.lines[position] == line
+
+    def _before(self, position: int) -> "array[int]":
+        """The events that were live just before the line at `position`: of each span between two markers a part."""
+        spans = []
+        for at, back_to in reversed(self._markers):
+            if at < position:
+                spans.append(range(at + 1, position))
+                position = back_to
+        return array("q", chain.from_iterable([range(position), *reversed(spans)]))
 
 
 class Recording:
@@ -66,32 +98,33 @@ class Recording:
 
     def flushed(self, time: tuple[int, int]) -> int:
         """Everything was deleted. Returns how many live events are gone."""
-        return sum(stream.lose_after(0, time, "flushed") for stream in self._streams.values())
+        return sum(stream.go_back(array("q"), time, "flushed") for stream in self._streams.values())
 
     def survived(self, wire: Wire, time: tuple[int, int], reason: str) -> int:
         """Compare with what the server behind `wire` still holds, before any client is let in.
 
         Events that it holds and that were never recorded (it died in between) are noted first. Returns how many
-        live events are gone. Raises ServerUnusable if what it holds is no prefix of what was executed.
+        live events are gone. Raises ServerUnusable if what it holds is not what was live at any instant before.
         """
         for key in wire.call("KEYS", HISTORIES):
             self._streams.setdefault(key, Stream())
         return sum(
-            stream.lose_after(self._kept(wire, key, stream), time, reason) for key, stream in self._streams.items()
+            stream.go_back(self._state(wire, key, stream), time, reason) for key, stream in self._streams.items()
         )
 
-    def _kept(self, wire: Wire, key: bytes, stream: Stream) -> int:
-        """How many events the server still holds, counted after what we had not seen was noted."""
-        if not wire.call("XLEN", key):
-            return 0
-        last: bytes = wire.call("XREVRANGE", key, "+", "-", "COUNT", 1)[0][0]
-        seen = len(stream.ids)
-        if not seen or _order(last) > _order(stream.ids[-1]):
-            self._note_unseen(wire, key, stream.ids[-1] if seen else None)
-        kept = int(wire.call("XLEN", key))
-        if kept > len(stream.ids) or stream.ids[kept - 1] != last:
-            raise ServerUnusable(f"{key.decode()}: what survived is no prefix of what was executed")
-        return kept
+    def _state(self, wire: Wire, key: bytes, stream: Stream) -> "array[int]":
+        """The events that the server still holds, found after what we had not seen was noted."""
+        count = int(wire.call("XLEN", key))
+        if not count:
+            return array("q")
+        ((identity, fields),) = wire.call("XREVRANGE", key, "+", "-", "COUNT", 1)
+        state = stream.state(count, identity, fields[1])
+        if state is None:
+            self._note_unseen(wire, key, stream.ids[stream.live[-1]] if stream.live else None)
+            state = stream.state(count, identity, fields[1])
+        if state is None:
+            raise ServerUnusable(f"{key.decode()}: what survived is not what was executed up to any instant before")
+        return state
 
     def _note_unseen(self, wire: Wire, key: bytes, after: bytes | None) -> None:
         start = b"-" if after is None else b"(" + after
@@ -101,15 +134,18 @@ class Recording:
             start = b"(" + entries[-1][0]
 
 
-def marker(time: tuple[int, int], previous: int, reason: str) -> bytes:
-    """The line that stands where a server came back; its events from position `previous` on are gone.
+def marker(time: tuple[int, int], back_to: int, reason: str) -> bytes:
+    """The line that stands where a server came back: it is where it was just before its event at `back_to`.
 
-    `time` is the server's TIME.
+    What happened since then is gone; what it had forgotten since then is there again. `time` is the server's TIME.
     """
-    said = {"t_s": time[0], "t_us": time[1], "kind": "restart", "previous": previous, "reason": reason}
+    said = {"t_s": time[0], "t_us": time[1], "kind": "restart", "previous": back_to, "reason": reason}
     return ",".join(str(said.get(name, "")) for name in LINE_FIELDS).encode()
 
 
-def _order(identity: bytes) -> tuple[int, int]:
-    milliseconds, sequence = identity.split(b"-")
-    return int(milliseconds), int(sequence)
+def _in_common(one: "array[int]", other: "array[int]") -> int:
+    """How many positions two ascending lists begin with that are the same."""
+    shorter = min(len(one), len(other))
+    if one[:shorter] == other[:shorter]:
+        return shorter
+    return next(at for at in range(shorter) if one[at] != other[at])

@@ -1,27 +1,31 @@
 """Charts: one small module each, which exports `PLUGIN`, a `Chart`.
 
-All are drawn from one frame: a row a recorded histogram bucket, with `guard`, the bucket's bounds `low_us`
-and `high_us`, its `count`, and `percentile`, the share in percent (0..100] of the guard's operations that
-took `high_us` or less. Guards are drawn in the order in which the frame has them.
+A chart says what it is about (its scope) and draws a Subject. It names no ink: `results.theme` gives the same
+definition its colours on light and dark ground, for the page and for files. Names of guards and scenarios are data, and
+never part of an expression.
 """
 
-from math import floor, log10
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import floor, isfinite, log10
+from typing import TYPE_CHECKING, Any, Protocol
 
 import altair as alt
 import numpy as np
 import pandas as pd
-from altair.typing import ChartType
+from altair.utils.schemapi import debug_mode
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
-"""Okabe and Ito, Color Universal Design (2008), without their yellow: too faint for a thin line on white."""
-DASHES = ([1, 0], [6, 3], [2, 2])
-MAX_GUARDS = len(COLOURS) * len(DASHES)
-"""More lines than these would share a colour and a dash pattern."""
+if TYPE_CHECKING:
+    from results.run import Run
 
+Spec = dict[str, Any]
+"""Vega-Lite as JSON, without a config."""
+Rows = Iterable[Mapping[Any, Any]] | pd.DataFrame
 MIN_TICKS = 4
-INK, GREY, RULE = "#222222", "#666666", "#e6e6e6"
-_FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
+DIGITS = 4
+"""Significant digits of the numbers in a picture; times (`..._s`) are given to a tenth of a millisecond instead."""
+TIME_DIGITS = 4
 DURATION = (
     "datum.value >= 1e6 ? format(datum.value / 1e6, '~g') + ' s' : "
     "datum.value >= 1e3 ? format(datum.value / 1e3, '~g') + ' ms' : format(datum.value, '~g') + ' µs'"
@@ -29,8 +33,33 @@ DURATION = (
 """A Vega expression: an axis value in microseconds, in the unit that suits it."""
 
 
+class Scope(StrEnum):
+    """What a chart is about; each narrower one needs more of a Subject."""
+
+    RUN = "run"
+    SCENARIO = "scenario"
+    PHASE = "phase"
+    CELL = "cell"
+    TRIAL = "trial"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a picture is about.
+
+    `scenario` is given for every scope but RUN, `phase` for PHASE, `guard` for CELL and TRIAL, `trial` (a number) for
+    TRIAL. A chart of a wider scope may narrow itself to what is given beyond that.
+    """
+
+    run: "Run"
+    scenario: str | None = None
+    guard: str | None = None
+    phase: str | None = None
+    trial: int | None = None
+
+
 class Chart(Protocol):
-    """One way to draw latencies."""
+    """One way to look at a run."""
 
     @property
     def name(self) -> str:
@@ -40,8 +69,54 @@ class Chart(Protocol):
     def about(self) -> str:
         """One line."""
 
-    def draw(self, frame: pd.DataFrame, title: str) -> ChartType:
-        """Draw `frame`, at most MAX_GUARDS guards. The title's further lines, if any, are set smaller."""
+    @property
+    def scope(self) -> Scope:
+        """What a Subject must name."""
+
+    def draw(self, subject: Subject) -> Spec | None:
+        """Draw; None where there is nothing to show."""
+
+
+def defined(definition: Callable[[], Any]) -> Spec:
+    """Build an Altair definition into a spec.
+
+    The library checks every part of a chart as it is made, which takes most of the time; the tests check them whole.
+    """
+    with debug_mode(False):
+        made: Spec = definition().to_dict(validate=False)
+    # The library's default theme; whoever shows the chart adds ours.
+    made.pop("config", None)
+    return made
+
+
+def filled(definition: Spec, title: str, **rows: Rows) -> Spec:
+    """A definition over named data with its title and its rows: the definition of a chart of trials is built once."""
+    first, *others = title.splitlines() or [""]
+    named = {"text": first, "subtitle": others, "anchor": "start", "frame": "group", "offset": 14}
+    return {**definition, "title": named, "datasets": {name: plain(part) for name, part in rows.items()}}
+
+
+def inline(rows: Rows) -> Any:
+    """Rows as a chart carries them, in a tuple: the library hands that on, and would copy a list for every layer."""
+    return alt.Data(values=tuple(plain(rows)))  # type: ignore[no-untyped-call]
+
+
+def plain(rows: Rows) -> list[dict[str, Any]]:
+    """Rows as plain values: floats to DIGITS significant digits or TIME_DIGITS decimals, NaN as null."""
+    records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    return [{str(name): _plain(value, str(name)) for name, value in row.items()} for row in records]
+
+
+def _plain(value: Any, name: str) -> Any:
+    if isinstance(value, (bool, str)) or value is None:
+        return value
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        if not isfinite(value):
+            return None
+        return round(float(value), TIME_DIGITS) if name.endswith("_s") else float(f"{value:.{DIGITS}g}")
+    return str(value)
 
 
 def duration(value_us: float) -> str:
@@ -49,20 +124,6 @@ def duration(value_us: float) -> str:
     unit, size = next((pair for pair in (("s", 1e6), ("ms", 1e3)) if value_us >= pair[1]), ("µs", 1.0))
     value = value_us / size
     return f"{value:.{max(0, 2 - floor(log10(max(value, 1))))}f} {unit}"
-
-
-def guards_of(frame: pd.DataFrame) -> tuple[list[str], dict[str, int]]:
-    """List the guards in the frame's order, and give each the number that its colour and dashes go by.
-
-    With `guard` as a categorical, numbers follow its categories: a guard then looks the same in all charts of
-    a run, also where others are missing.
-    """
-    guards = [str(guard) for guard in frame["guard"].unique()]
-    known = frame["guard"].dtype
-    everyone = list(known.categories) if isinstance(known, pd.CategoricalDtype) else sorted(guards)
-    if len(everyone) > MAX_GUARDS:
-        everyone = sorted(guards)
-    return guards, {guard: number for number, guard in enumerate(everyone) if guard in guards}
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -91,41 +152,3 @@ def heading(title: str) -> alt.TitleParams:
     """Set the first line as title, the others below it."""
     first, *others = title.splitlines() or [""]
     return alt.TitleParams(first, subtitle=others, anchor="start", frame="group", offset=14)
-
-
-def styled(chart: ChartType) -> ChartType:
-    """White ground, quiet axes, one font."""
-    in_style: ChartType = (
-        chart.configure(background="white", font=_FONT, padding=16)
-        .configure_view(stroke=None)
-        .configure_title(
-            fontSize=16,
-            fontWeight="bold",
-            color=INK,
-            subtitleFontSize=12,
-            subtitleColor=GREY,
-            subtitlePadding=5,
-            subtitleLineHeight=16,
-        )
-        .configure_axis(
-            gridColor=RULE,
-            domainColor=GREY,
-            tickColor=GREY,
-            labelColor=INK,
-            titleColor=INK,
-            labelFontSize=11,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            titlePadding=10,
-        )
-        .configure_legend(
-            labelFontSize=12,
-            labelColor=INK,
-            titleColor=GREY,
-            titleFontSize=11,
-            titleFontWeight="normal",
-            labelLimit=280,
-            rowPadding=4,
-        )
-    )
-    return in_style

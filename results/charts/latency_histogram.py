@@ -1,13 +1,16 @@
 """How a guard's latencies are spread: a row a guard, logarithmic bins, one axis for all."""
 
 from math import ceil, floor, log10
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
-from altair.typing import ChartType
 
-from results.charts import COLOURS, DURATION, GREY, INK, duration, guards_of, heading, styled, ticks
+from results.buckets import bucket_frame, figures_us, pooled
+from results.charts import DURATION, Scope, Spec, Subject, defined, duration, heading, inline, ticks
+from results.latency import Buckets, rank
+from results.theme import MAX_GUARDS
 
 MAX_BINS = 96
 BINS_PER_DECADE = (40, 20, 10, 5)
@@ -15,7 +18,17 @@ MARKED = (50.0, 99.0, 99.9)
 WIDTH, ROW_HEIGHT, STRIP = 560, 44, 3
 COLUMN_WIDTH = 74
 KEY = "bar: share of the guard's operations in a bin; strip below: the bin holds at least one"
-HEADER = alt.Header(labelAngle=0, labelAlign="left", labelFontSize=12, labelColor=INK, labelLimit=280, labelPadding=8)
+HEADER = alt.Header(labelAngle=0, labelAlign="left", labelFontSize=12, labelLimit=280, labelPadding=8)
+SUBJECTS = {
+    "discover": "Finding a new plan",
+    "acquire": "Acquiring the lease",
+    "check": "Check of one endpoint",
+    "commit": "Commit of one endpoint",
+    "release": "Releasing the lease",
+    "clean": "Clean-up of old plans",
+    "plan": "Application of a whole plan",
+}
+SIDE = "service"
 
 
 class LatencyHistogram:
@@ -23,17 +36,50 @@ class LatencyHistogram:
 
     name = "latency_histogram"
     about = "share of operations per latency bin, one row a guard"
+    scope = Scope.PHASE
 
-    def draw(self, frame: pd.DataFrame, title: str) -> ChartType:
+    def draw(self, subject: Subject) -> Spec | None:
         """One facet row a guard: bars of its bins, with the marked percentiles written beside them."""
-        guards, _ = guards_of(frame)
-        frame = frame.assign(guard=frame["guard"].astype(str))
-        bins, domain = _binned(frame)
-        data = pd.concat([bins, _marks(frame)], ignore_index=True)
-        rows = alt.Row("guard:N", sort=guards, title=None, header=HEADER)
-        layers = [*_bars(domain), *_columns()]
-        chart = alt.layer(*layers, data=data).properties(width=WIDTH, height=ROW_HEIGHT)
-        return styled(chart.facet(row=rows, spacing=14).properties(title=heading(f"{title}\n{KEY}")))
+        histograms, left_out = phase_histograms(subject)
+        if not histograms:
+            return None
+        frame, title = bucket_frame(histograms), phase_title(subject, histograms, left_out)
+        return defined(lambda: draw_rows(frame, title))
+
+
+def phase_histograms(subject: Subject) -> tuple[dict[str, Buckets], int]:
+    """Each guard's service times of a subject's phase, fastest median first; and how many guards are left out."""
+    assert subject.scenario is not None
+    assert subject.phase is not None
+    held = pooled(subject.run, subject.scenario, subject.phase, SIDE)
+    if subject.guard is not None:
+        held = {guard: one for guard, one in held.items() if guard == subject.guard}
+    fastest = sorted(held, key=lambda guard: (figures_us(held[guard])["p50"], guard))
+    return {guard: held[guard] for guard in fastest[:MAX_GUARDS]}, max(0, len(fastest) - MAX_GUARDS)
+
+
+def phase_title(subject: Subject, histograms: dict[str, Buckets], left_out: int) -> str:
+    """What is seen, and of how many operations."""
+    counts = sorted(int(held.counts.sum()) for held in histograms.values())
+    many = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
+    everyone = len(histograms) + left_out
+    shown = f"; the {len(histograms)} fastest of {everyone} guards by median" if left_out else ""
+    what = SUBJECTS.get(subject.phase or "", subject.phase)
+    return (
+        f"{what}: latency in scenario {subject.scenario}\n"
+        f"{SIDE} time, all trials merged, {many} operations a guard, fastest median first{shown}"
+    )
+
+
+def draw_rows(frame: pd.DataFrame, title: str) -> Any:
+    """Draw a bucket frame (see `results.buckets.bucket_frame`), guards in its order."""
+    guards = list(dict.fromkeys(frame["guard"]))
+    bins, domain = _binned(frame)
+    data = inline([*bins.to_dict("records"), *_marks(frame).to_dict("records")])
+    rows = alt.Row("guard:N", sort=guards, title=None, header=HEADER)
+    layers = [*_bars(domain), *_columns()]
+    chart = alt.layer(*layers, data=data).properties(width=WIDTH, height=ROW_HEIGHT)
+    return chart.facet(row=rows, spacing=14).properties(title=heading(f"{title}\n{KEY}"))
 
 
 def _bars(domain: list[float]) -> list[alt.Chart]:
@@ -41,7 +87,12 @@ def _bars(domain: list[float]) -> list[alt.Chart]:
     axis = alt.Axis(values=ticks(*domain), labelExpr=DURATION, title="latency (log scale)", offset=STRIP + 2)
     base = (
         alt.Chart()
-        .transform_filter("isValid(datum.share)")
+        .transform_filter("isValid(datum.of)")
+        .transform_calculate(
+            share="datum.count / datum.of",
+            low_us="pow(10, datum.bin / datum.per_decade)",
+            high_us="pow(10, (datum.bin + 1) / datum.per_decade)",
+        )
         .encode(
             x=alt.X("low_us:Q", scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis),
             x2="high_us:Q",
@@ -55,22 +106,24 @@ def _bars(domain: list[float]) -> list[alt.Chart]:
         )
     )
     shares = alt.Axis(format="~%", tickCount=2, domain=False, ticks=False, title=None)
-    bars = base.mark_rect(color=COLOURS[0]).encode(
+    bars = base.mark_rect(style="first", strokeWidth=0).encode(
         y=alt.Y("share:Q", axis=shares, scale=alt.Scale(domainMin=0)), y2=alt.datum(0)
     )
-    strip = base.mark_rect(color=COLOURS[4]).encode(y=alt.value(ROW_HEIGHT + 1), y2=alt.value(ROW_HEIGHT + 1 + STRIP))
+    strip = base.mark_rect(style="strip").encode(y=alt.value(ROW_HEIGHT + 1), y2=alt.value(ROW_HEIGHT + 1 + STRIP))
     return [bars, strip]
 
 
 def _columns() -> list[alt.Chart]:
-    """Write each marked percentile in a column of its own, right of the bars."""
+    """Write each marked percentile in a column of its own, right of the bars, under its name: a row may stand alone."""
     columns = []
     for number, percentile in enumerate(MARKED, 1):
         only = alt.Chart().transform_filter(f"datum.marked == {percentile}")
         x = WIDTH + number * COLUMN_WIDTH
-        value = only.mark_text(align="right", fontSize=11, color=INK, x=x, y=ROW_HEIGHT / 2)
-        label = only.mark_text(align="right", fontSize=11, color=GREY, x=x, y=ROW_HEIGHT / 2 - 20)
-        columns += [value.encode(text="value:N"), label.encode(text="label:N")]
+        value = only.mark_text(style="value", align="right", fontSize=11, x=x, y=ROW_HEIGHT / 2)
+        label = only.mark_text(
+            style="note", align="right", fontSize=10, x=x, y=ROW_HEIGHT / 2 - 14, text=f"p{percentile:g}"
+        )
+        columns += [value.encode(text="value:N"), label]
     return columns
 
 
@@ -82,26 +135,20 @@ def _binned(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[float]]:
     middle = np.sqrt(frame["low_us"] * frame["high_us"])
     number = np.floor(np.log10(middle) * per_decade).astype(int)
     counts = frame["count"].groupby([frame["guard"], number.rename("bin")]).sum().reset_index()
-    bins = counts.assign(
-        share=counts["count"] / counts.groupby("guard")["count"].transform("sum"),
-        low_us=10 ** (counts["bin"] / per_decade),
-        high_us=10 ** ((counts["bin"] + 1) / per_decade),
-    )
+    bins = counts.assign(of=counts.groupby("guard")["count"].transform("sum"), per_decade=per_decade)
     low, high = int(bins["bin"].min()), int(bins["bin"].max()) + 1
-    return bins.drop(columns="bin"), [10 ** (low / per_decade), 10 ** (high / per_decade)]
+    return bins, [10 ** (low / per_decade), 10 ** (high / per_decade)]
 
 
 def _marks(frame: pd.DataFrame) -> pd.DataFrame:
-    """Write out each guard's marked percentiles; their names stand over the first row only."""
+    """Write out each guard's marked percentiles."""
     rows: list[dict[str, object]] = []
     for guard, part in frame.groupby("guard", sort=False):
         seen = part["count"].cumsum()
         for percentile in MARKED:
-            # The nearest rank as HdrHistogram rounds it, so that these are the figures of the summary.
-            target = max(int(percentile * int(part["count"].sum()) / 100 + 0.5), 1)
+            target = rank(percentile, int(part["count"].sum()))
             value = duration(float(part.loc[seen >= target, "high_us"].iloc[0]))
-            label = f"p{percentile:g}" if len(rows) < len(MARKED) else ""
-            rows.append({"guard": guard, "marked": percentile, "value": value, "label": label})
+            rows.append({"guard": guard, "marked": percentile, "value": value})
     return pd.DataFrame(rows)
 
 

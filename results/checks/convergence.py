@@ -10,7 +10,8 @@ def convergence(trial: Trial) -> Findings:
     """`stuck` is 1 if an endpoint does not end at the last plan or a newer one, or reached it later than `settle_s`.
 
     `convergence_ms` runs from the last publication to the commit or repair after which every endpoint stayed there.
-    A plan that the store forgot when it restarted is not the last one, though who had seen it may still apply it.
+    A plan that the store forgot when it restarted is not the last one, though who had seen it may still apply it; the
+    one that is the last one for that reason is so since that restart.
     """
     events = trial.events
     published = events.published
@@ -20,14 +21,16 @@ def convergence(trial: Trial) -> Findings:
         return Findings({"stuck": 0}, {"convergence_ms": np.array([])})
     last_plan = published[-1]
     version = events.version[last_plan]
+    took_back = events.restarts[(events.restarts > last_plan) & (events.previous[events.restarts] < events.restarts)]
+    since = max([last_plan, *took_back[-1:]])
     arrivals = []
     for writes in events.writes_by_endpoint:
         behind = np.flatnonzero(writes.version < version)
         arrived = behind[-1] + 1 if len(behind) else 0
         if arrived >= len(writes.since):
             return Findings({"stuck": 1}, {"convergence_ms": np.array([])})
-        arrivals.append(max(writes.since[arrived], last_plan))
-    took = events.elapsed_us(np.array([last_plan]), np.array([max(arrivals)]))
+        arrivals.append(max(writes.since[arrived], since))
+    took = events.elapsed_us(np.array([since]), np.array([max(arrivals)]))
     late = bool(np.any(took > trial.facts["settle_s"] * 1e6))
     return Findings({"stuck": int(late)}, {"convergence_ms": took[~np.isnan(took)] / 1e3})
 

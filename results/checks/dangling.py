@@ -22,7 +22,7 @@ def dangling(trial: Trial) -> Findings:
     the repair, or to the end of the trial. `repairs` counts the operator's steps.
     """
     events = trial.events
-    gone_at = _gone_at(events)
+    gone_at = gone_positions(events)
     refused = _refused(events)
     empty, wedged = [], []
     for number, writes in enumerate(events.writes_by_endpoint):
@@ -42,7 +42,20 @@ def dangling(trial: Trial) -> Findings:
     )
 
 
-def _gone_at(events: Events) -> Ints:
+def spells_without_plan(events: Events) -> list[Ints]:
+    """Per endpoint the positions from which on it pointed at a deleted plan, one each time (see `dangling`)."""
+    gone_at = gone_positions(events)
+    if not len(gone_at):
+        return [np.array([], dtype=np.int64) for _ in events.endpoints]
+    found = []
+    for writes in events.writes_by_endpoint:
+        own = gone_at[writes.version]
+        begun = _begun(events, writes, own)
+        found.append(np.maximum(own, writes.since)[begun])
+    return found
+
+
+def gone_positions(events: Events) -> Ints:
     """Per version the position of its deletion, or one after the end; nothing at all where nothing was deleted."""
     deletions: Mask = events.of("delete")
     if len(events.restarts):
@@ -63,16 +76,21 @@ def _refused(events: Events) -> Ints:
 
 def _empty_us(events: Events, writes: Writes, gone_at: Ints) -> Samples:
     """How long the endpoint was empty, each time; `gone_at` is when what each write pointed at was deleted."""
-    until = np.append(writes.since[1:], len(events))
-    gone = np.flatnonzero(gone_at < until)
-    if not len(gone):
+    begun = _begun(events, writes, gone_at)
+    if not len(begun):
         return np.array([])
-    fresh = gone_at[gone] > writes.since[gone]
-    after_empty = np.isin(gone - 1, gone)
-    begun = gone[fresh | ~after_empty]
     there = np.flatnonzero(gone_at > writes.since)
     ends = np.append(writes.since[there], events.last)[np.searchsorted(there, begun, side="right")]
     return events.elapsed_us(np.maximum(gone_at, writes.since)[begun], ends)
+
+
+def _begun(events: Events, writes: Writes, gone_at: Ints) -> Ints:
+    """Which of an endpoint's writes begin a spell without a plan; `gone_at`: when what each pointed at was deleted."""
+    until = np.append(writes.since[1:], len(events))
+    gone = np.flatnonzero(gone_at < until)
+    fresh = gone_at[gone] > writes.since[gone]
+    after_empty = np.isin(gone - 1, gone)
+    return gone[fresh | ~after_empty]
 
 
 def _wedged_us(events: Events, writes: Writes, refused: Ints) -> Samples:

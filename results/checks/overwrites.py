@@ -31,7 +31,7 @@ def overwrites(trial: Trial) -> Findings:
         if not len(fell):
             continue
         stale = fell[events.kind[since[fell]] == COMMIT]
-        below = version < _peak(version, np.flatnonzero(repair[since]))
+        below = version < peak_since_repair(version, np.flatnonzero(repair[since]))
         later_below = np.flatnonzero(below[1:] & (version[1:] >= version[:-1])) + 1
         stale_count += len(stale)
         below_count += int(np.count_nonzero(events.kind[since[later_below]] == COMMIT))
@@ -52,7 +52,17 @@ def overwrites(trial: Trial) -> Findings:
     )
 
 
-def _peak(version: Ints, repairs: Ints) -> Ints:
+def stale_positions(events: Events) -> list[Ints]:
+    """Per endpoint the positions of its stale overwrites."""
+    found = []
+    for writes in events.writes_by_endpoint:
+        fell = np.flatnonzero(writes.version[1:] < writes.version[:-1]) + 1
+        since = writes.since[fell]
+        found.append(since[events.kind[since] == COMMIT])
+    return found
+
+
+def peak_since_repair(version: Ints, repairs: Ints) -> Ints:
     """The highest version that was in force at each write since the last of the `repairs`, or ever."""
     bounds = [0, *repairs, len(version)]
     return np.concatenate([np.maximum.accumulate(version[low:high]) for low, high in pairwise(bounds)])

@@ -87,12 +87,15 @@ def test_what_is_in_force_at_the_end_is_healed_once_and_nothing_begins_after(con
     assert [what for what, _ in LOG] == ["inject", "heal"]
 
 
-def test_one_that_fails_to_heal_does_not_keep_the_others_ill(conduct):
+def test_one_that_fails_to_heal_does_not_keep_the_others_ill_and_is_told_of(conduct, tmp_path):
     conductor = conduct(Noted(times=[(1.0, 9.0)], breaks=True), None, Noted(times=[(2.0, 9.0)]))
     conductor.attend(3.0)
     with pytest.raises(OSError, match="can't be healed"):
         conductor.heal_all()
     assert ("heal", (2.0, 9.0)) in LOG
+    records = read_raw_journal(tmp_path / "harness.journal")
+    assert list(records["attempt"]) == [0, 2]
+    assert list(records["outcome"]) == [Outcome.NOTHING, Outcome.DONE]
 
 
 def test_each_injection_is_journalled_with_its_number_and_whether_it_hit(conduct, tmp_path):

@@ -45,6 +45,13 @@ def test_a_run_says_beforehand_how_long_it_takes_and_ends_with_advice(place):
     assert "r/summary.json" in last
 
 
+def test_a_summary_keeps_the_words_that_name_the_suite_to_the_command(place):
+    assert (read(place / "r/summary.json")["suite"], read(place / "r/summary.json")["asked_for"]) == (
+        "tiny",
+        ["tiny.toml"],
+    )
+
+
 def test_the_files_of_a_run_are_those_that_are_promised(place):
     run = place / "r"
     assert names(run) == {"manifest.json", "suite.toml", "summary.json", "summary.schema.json", "trials"}

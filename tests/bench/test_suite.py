@@ -139,6 +139,15 @@ def test_guards_and_scenarios_of_the_suites_own_are_found_beside_the_presets(tmp
     assert (narrowed.trials, narrowed.duration_s) == (4, 0.5)
 
 
+def test_a_suite_knows_the_words_that_it_was_asked_for_with(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.toml").write_text(suite_text("monotonic"))
+    assert load_suite("./tiny.toml").asked_for == ["./tiny.toml"]
+    assert (load_suite("quick").asked_for, load_suite("steady").asked_for) == (["quick"], ["steady"])
+    narrowed = narrow(load_suite("./tiny.toml"), guards=["monotonic"], trials=4, duration_s=60)
+    assert narrowed.asked_for == ["./tiny.toml", "--duration", "60"], "what the rate of races depends on is repeated"
+
+
 def loaded(tmp_path: Path, text: str):
     path = tmp_path / "tiny.toml"
     path.write_text(text)

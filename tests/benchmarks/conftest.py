@@ -1,21 +1,56 @@
-"""What the benchmarks share: a server on a core of its own choice, and a store on the same."""
+"""What the benchmarks share: a server on a core of its own choice, a store on the same, and an enactor's worker.
 
+    pytest tests/benchmarks --benchmark-enable -n 0 --benchmark-autosave
+    pytest tests/benchmarks --benchmark-enable -n 0 --benchmark-compare
+    pytest tests/benchmarks --benchmark-enable -n 0 --benchmark-compare=0001 --benchmark-compare-fail=median:20%
+
+The first keeps the results in `.benchmarks/<system>/<number>_<commit>_<time>.json`, the second sets the last ones that
+were kept beside those of now, the third fails where a median grew by more than a fifth since number 0001; `-k` chooses
+among the tests, `--benchmark-columns=median,iqr,ops` what the table shows. A file says on what it was measured
+(`machine_info`), and pytest-benchmark warns of a comparison between machines: server and leasebench's own version
+belong to it, and so do the cores. Without --benchmark-enable each runs once, and tests that what is timed works.
+"""
+
+import importlib.util
 import os
 import secrets
+import subprocess
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
 
+import multiprocess
 import pytest
 
+from bench.engines.spec import ProcessSpec, Role
+from bench.engines.worker import Worker
 from bench.servers.local import LocalServer, embedded_binary
+from bench.suite import Load, WorkTime
 from enactors.plan import Cell, endpoint_names
 from enactors.store.keys import Keys
 from enactors.store.redis_store import RedisStore
 from enactors.store.wire import Wire
 
+ENDPOINTS = 8
+NO_WORK = Load(work=WorkTime(median_ms=0))
+"""What an enactor builds between check and write is not what is measured."""
+
+
+def cores():
+    """The cores on which this process may run; None where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def pytest_benchmark_update_machine_info(config, machine_info):
+    """Add what else a result depends on."""
+    said = subprocess.run([embedded_binary(), "--version"], capture_output=True, text=True, check=True)
+    machine_info["leasebench"] = {"version": version("leasebench"), "server": said.stdout.strip(), "affinity": cores()}
+
 
 @pytest.fixture(scope="session")
 def pinned_server():
     """An embedded server; it and the benchmark share one core, as the first enactor of a run does."""
-    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    before = cores()
     with LocalServer("embedded", embedded_binary()) as server:
         if before:
             core = {min(before)}
@@ -29,8 +64,41 @@ def pinned_server():
 @pytest.fixture
 def store(pinned_server):
     wire = Wire(pinned_server.url)
-    fresh = RedisStore(wire, Keys("bench", secrets.token_hex(4), "c"), Cell("c", endpoint_names(8)), "a")
+    fresh = RedisStore(wire, Keys("bench", secrets.token_hex(4), "c"), Cell("c", endpoint_names(ENDPOINTS)), "a")
     fresh.load_scripts()
     yield fresh
     fresh.remove_all()
     wire.close()
+
+
+@pytest.fixture
+def enactor_under(store, pinned_server, tmp_path):
+    """Make the worker of an enactor under a guard, as a trial has it: every operation timed, journalled, counted.
+
+    It works in the cell of `store`, of which it may be given fewer endpoints.
+    """
+    with ExitStack() as stack:
+
+        def make(guard, endpoints=ENDPOINTS):
+            spec = ProcessSpec(
+                role=Role.ENACTOR, name="enactor-0", url=pinned_server.url, lease_url=pinned_server.url,
+                keys=store.keys, cell=Cell("c", endpoint_names(endpoints)), guard=guard, ttl_ms=guard.ttl_ms,
+                load=NO_WORK, strikes=(), seed=1, folder=tmp_path, cpus=(),
+            )  # fmt: skip
+            control, theirs = multiprocess.Pipe()
+            worker = Worker(spec, theirs)
+            for one in (theirs, control, worker):
+                stack.callback(one.close)
+            return worker
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def large_run():
+    """What writes run directories of any size directly: it stands with the tests of what reads them."""
+    path = Path(__file__).parent.parent / "results" / "large_run.py"
+    spec = importlib.util.spec_from_file_location("large_run", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.write_large_run

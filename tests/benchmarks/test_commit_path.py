@@ -4,32 +4,12 @@ import itertools
 import socket
 
 import hiredis
-import multiprocess
 import pytest
 
-from bench.engines.spec import ProcessSpec, Role
-from bench.engines.worker import Worker
-from bench.suite import Load
 from enactors.operations import Commit, CommitRule, Done
 from leases.guard import presets
 
 ROUNDS = {"rounds": 20, "iterations": 500, "warmup_rounds": 2}
-
-
-@pytest.fixture
-def worker(store, pinned_server, tmp_path):
-    """An enactor's worker as a trial has it: every operation timed, journalled and counted."""
-    spec = ProcessSpec(
-        role=Role.ENACTOR, name="enactor-0", url=pinned_server.url, lease_url=pinned_server.url, keys=store.keys,
-        cell=store._cell, guard=presets()["monotonic"], ttl_ms=100, load=Load(), strikes=(), seed=1, folder=tmp_path,
-        cpus=(),
-    )  # fmt: skip
-    control, theirs = multiprocess.Pipe()
-    enactor = Worker(spec, theirs)
-    yield enactor
-    enactor.close()
-    control.close()
-    theirs.close()
 
 
 def endless_commits():
@@ -39,8 +19,8 @@ def endless_commits():
 
 
 @pytest.mark.benchmark(group="monotonic commit")
-def test_a_commit_of_an_enactor_process(benchmark, worker):
-    program = endless_commits()
+def test_a_commit_of_an_enactor_process(benchmark, enactor_under):
+    worker, program = enactor_under(presets()["monotonic"]), endless_commits()
     step = [next(program)]
 
     def commit():

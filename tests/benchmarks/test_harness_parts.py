@@ -1,4 +1,4 @@
-"""The harness's own parts: journal, checks, histograms."""
+"""The harness's own parts: journal, checks, histograms, and a run directory read back."""
 
 import itertools
 import tracemalloc
@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from leases.registry import plugins
+from results import load
 from results.events import KINDS, Events
 from results.journal import RECORD_BYTES, Journal, Kind, Outcome
-from results.latency import histogram, merge
+from results.latency import PHASES, figures, histogram, merge, read_hlog, tag, write_hlog
+from results.summary import summarise
 from results.trial import Trial
 
 EVENTS = 5_000_000
@@ -105,3 +107,61 @@ def test_filling_and_merging_histograms(benchmark):
     values = np.random.default_rng(1).lognormal(11, 0.5, 100_000).astype(np.int64)
     merged = benchmark(lambda: merge([histogram(values), histogram(values)]))
     assert merged.get_total_count() == 200_000
+
+
+def logged():
+    """What a busy trial's log holds: a histogram of every phase."""
+    rng = np.random.default_rng(1)
+    values = rng.lognormal(11, 0.5, (len(PHASES), 100_000)).astype(np.int64)
+    return {tag("a", "b", phase, "service"): histogram(own) for phase, own in zip(PHASES, values, strict=True)}
+
+
+@pytest.mark.benchmark(group="histograms")
+def test_the_figures_of_a_histogram(benchmark):
+    merged = merge(logged().values())
+    assert benchmark(figures, merged)["n"] == len(PHASES) * 100_000
+
+
+@pytest.mark.benchmark(group="histogram logs")
+def test_writing_a_histogram_log(benchmark, tmp_path):
+    path, held = tmp_path / "latency.hlog", logged()
+    benchmark(write_hlog, path, held, 1.7e9, 1.7e9 + 5)
+    assert read_hlog(path).keys() == held.keys()
+
+
+@pytest.mark.benchmark(group="histogram logs")
+def test_reading_a_histogram_log(benchmark, tmp_path):
+    path, held = tmp_path / "latency.hlog", logged()
+    write_hlog(path, held, 1.7e9, 1.7e9 + 5)
+    read = benchmark(read_hlog, path)
+    assert [figures(one) for one in read.values()] == [figures(one) for one in held.values()]
+
+
+@pytest.fixture
+def run(benchmark, large_run, tmp_path):
+    """A run directory of two trials; of two million events where it is timed."""
+    path = tmp_path / "run"
+    large_run(path, ("loose", "tight"), 1_000_000 if benchmark.enabled else 5_000)
+    return path
+
+
+@pytest.mark.benchmark(group="run directory")
+def test_deriving_the_summary_of_a_run(benchmark, run):
+    summary = benchmark.pedantic(summarise, (run,), rounds=3)
+    loose, tight = summary["cells"]
+    assert (loose["verdict"], tight["stale_overwrites"]) == ("stale", 0)
+    assert loose["commits"] == tight["commits"] > 0
+    if benchmark.stats:
+        events = sum(cell["attempts"] for cell in summary["cells"])
+        benchmark.extra_info["million_commits_per_s"] = round(events / benchmark.stats.stats.median / 1e6, 2)
+
+
+@pytest.mark.benchmark(group="run directory")
+def test_loading_a_run_with_its_summary_and_latencies(benchmark, run):
+    def read():
+        loaded = load(run)
+        return loaded.summary, [loaded.latencies(number) for number in loaded.folders]
+
+    summary, latencies = benchmark.pedantic(read, rounds=20)
+    assert len(summary["trials"]) == 2
+    assert all(held["commit", "service"].counts.sum() for held in latencies)

@@ -67,3 +67,10 @@ def test_fencing_suffers_when_a_lease_server_forgets_and_a_version_check_does_no
     without_lease = {name for name, guard in PRESETS.items() if guard.exclude is None}
     assert not suffering & {"monotonic", "monotonic_safe_clean", "compare_and_set", "optimistic_watch"}
     assert {"fenced_at_write", "fence_registered"} <= suffering - without_lease
+
+
+def test_a_store_that_forgets_may_leave_endpoints_behind_whatever_the_guard():
+    alike = {name for name, guard in PRESETS.items() if Verdict.STUCK in guard.expected("store_restart", "store")}
+    always_stale = {name for name, guard in PRESETS.items() if guard.expect["default"] == [Verdict.STALE]}
+    assert alike == set(PRESETS) - always_stale
+    assert Verdict.DANGLING not in PRESETS["monotonic_safe_clean"].expected("store_restart", "store")

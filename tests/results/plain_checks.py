@@ -23,27 +23,33 @@ def known(values, per=1):
 
 def writes(events):
     """Every time an endpoint came to point elsewhere, or there again: (position, kind, endpoint, before, version)."""
-    points, surviving, made = {}, [], []
+    points, made, before = {}, [], []
     for at, one in enumerate(events):
+        before.append(points)
         if one["kind"] in ("commit", "repair"):
             made.append((at, one["kind"], one["endpoint"], one["previous"], one["version"]))
-            points[one["endpoint"]] = one["version"]
-            surviving.append((at, one["endpoint"], one["version"]))
+            points = points | {one["endpoint"]: one["version"]}
         elif one["kind"] == "restart":
-            surviving = [write for write in surviving if write[0] < one["previous"]]
-            back = dict.fromkeys(points, 0) | {name: version for _, name, version in surviving}
-            made += [(at, "restart", name, old, back[name]) for name, old in points.items() if old != back[name]]
+            back = dict.fromkeys(points, 0) | before[one["previous"]] if one["previous"] < at else points
+            made += [
+                (at, "restart", name, points.get(name, 0), new)
+                for name, new in back.items()
+                if points.get(name, 0) != new
+            ]
             points = back
     return made
 
 
 def forgotten(events):
-    """The positions of the events that a restart took back."""
-    gone = set()
+    """The positions of the events that are not there in the end."""
+    there, before = set(), []
     for at, one in enumerate(events):
-        if one["kind"] == "restart":
-            gone |= set(range(one["previous"], at))
-    return gone
+        before.append(there)
+        if one["kind"] != "restart":
+            there = there | {at}
+        elif one["previous"] < at:
+            there = before[one["previous"]]
+    return {at for at, one in enumerate(events) if one["kind"] != "restart"} - there
 
 
 def overwrites(events):
@@ -366,7 +372,10 @@ def freshness(events, endpoints):
 
 
 def convergence(events, endpoints, settle_s):
-    """Stuck, and the milliseconds from the last publication until every endpoint had come to stay."""
+    """Stuck, and the milliseconds from the last publication until every endpoint had come to stay.
+
+    From the last restart that took anything back, where that came later.
+    """
     gone = forgotten(events)
     published = [at for at, one in enumerate(events) if one["kind"] == "publish" and at not in gone]
     if not published:
@@ -380,5 +389,9 @@ def convergence(events, endpoints, settle_s):
             came.setdefault(name, at)
     if set(came) != set(endpoints):
         return 1, []
-    took = elapsed(events, published[-1], max(published[-1], *came.values()))
+    since = published[-1]
+    for at, one in enumerate(events):
+        if one["kind"] == "restart" and since < at and one["previous"] < at:
+            since = at
+    took = elapsed(events, since, max(since, *came.values()))
     return int(took is not None and took > settle_s * 1e6), known([took], 1e3)

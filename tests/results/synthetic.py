@@ -112,12 +112,14 @@ class Store:
         self.now, self.events, self.newest, self.seen = 1_000_000, [], 0, 0
         self.at = dict.fromkeys(ENDPOINTS, 0)
         self.plans, self.grants, self.attempts = set(), {}, 0
-        self.kept = []
+        self.kept, self.before = [], []
         self.fenced = fenced
 
     def add(self, kind, **fields):
         self.attempts += 1
-        self.kept.append(len(self.events))
+        self.before.append(self.kept)
+        if kind != "restart":
+            self.kept = [*self.kept, len(self.events)]
         self.events.append(event(kind, self.now, attempt=self.attempts, **fields))
 
     def publish(self):
@@ -126,13 +128,11 @@ class Store:
         self.plans.add(self.newest)
         self.add("publish", version=self.newest, previous=self.newest - 1, enactor="planner")
 
-    def restart(self, forgets):
-        """Come back without the last `forgets` of the events that are still there."""
-        here = len(self.events)
-        first_gone = here if forgets == 0 or not self.kept else self.kept[-min(forgets, len(self.kept))]
-        self.kept = [at for at in self.kept if at < first_gone]
+    def restart(self, back_to):
+        """Come back as it was just before the event at `back_to`."""
+        kept = [*self.before, self.kept][back_to]
         self.at, self.plans, self.newest = dict.fromkeys(ENDPOINTS, 0), set(), 0
-        for one in (self.events[at] for at in self.kept):
+        for one in (self.events[at] for at in kept):
             if one["kind"] in ("commit", "repair"):
                 self.at[one["endpoint"]] = one["version"]
             elif one["kind"] == "publish":
@@ -140,7 +140,8 @@ class Store:
                 self.plans.add(one["version"])
             elif one["kind"] == "delete":
                 self.plans.discard(one["version"])
-        self.add("restart", previous=first_gone)
+        self.add("restart", previous=back_to)
+        self.kept = kept
 
     def _on_endpoint(self, kind, enactor, endpoint, version, **more):
         name = ENDPOINTS[endpoint]
@@ -200,7 +201,7 @@ class Store:
 
 REFUSALS = ("not_newer", "fence_too_low", "no_rollback_plan", "read_fence_too_low", "watch_conflict")
 STEPS = {"publish": 3, "commit": 8, "refuse": 5, "delete": 2, "grant": 3, "renew": 1, "release": 2, "expire": 1}
-STEPS |= {"repair": 1, "restart": 0.3, "foreign": 0.5}
+STEPS |= {"repair": 1, "restart": 0.4, "foreign": 0.5}
 sizes = st.integers(0, 60)
 seeds = st.integers(0, 2**32)
 
@@ -208,6 +209,15 @@ seeds = st.integers(0, 2**32)
 def wait_us(chance):
     """Mostly short, now and then long, now and then a step back."""
     return chance.choice((0, 1, 7, 20, 20, 50, 50, 50, 100, 100, 500_000, -30, -1000))
+
+
+def instant(store, chance):
+    """Where a restart takes it: without its last events, as mostly, or to any instant before."""
+    here = len(store.events)
+    if chance.random() < 0.3:
+        return chance.randint(0, here)
+    forgets = min(chance.choice((0, 0, 1, 3, 10)), len(store.kept))
+    return store.kept[-forgets] if forgets else here
 
 
 def step(store, chance):
@@ -224,7 +234,7 @@ def step(store, chance):
     elif what == "foreign":
         store.foreign_release(enactor, chance.randrange(len(ENDPOINTS) + 1))
     elif what == "restart":
-        store.restart(chance.choice((0, 0, 1, 3, 10)))
+        store.restart(instant(store, chance))
     elif version > 0 and what == "repair":
         store.repair(endpoint, version)
     elif version > 0 and what == "commit":

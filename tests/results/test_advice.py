@@ -85,9 +85,17 @@ def test_what_is_unproven_stands_with_the_command_that_would_prove_it():
     (one,) = advice.unproven
     assert (one.guard, one.scenario, one.raced, one.missing) == ("tight", "slow", 20, 39)
     words = shlex.split(one.command)
-    assert words[:3] == ["leasebench", "run", "tiny"]
+    assert words[:3] == ["leasebench", "run", "tiny"], "its name, where that is all that is known"
     assert words[-2:] == ["--trials", "8"]  # 59 of 10 a trial, and a fifth more: 7.08
     assert one.command in said(summary(cell("tight"), left))[-1]
+
+
+def test_the_command_names_the_suite_as_the_user_did_and_fits_a_shell():
+    left = cell("tight", "slow", "unproven", raced_applications=20, races_missing=39, trials=2)
+    typed = ["./my suites/tiny.toml", "--duration", "60"]
+    (one,) = advise(summary(cell("tight"), left) | {"asked_for": typed}).unproven
+    assert one.command.startswith("leasebench run './my suites/tiny.toml' --duration 60 --guard tight")
+    assert shlex.split(one.command)[2:5] == typed
 
 
 def test_many_unproven_scenarios_do_not_fill_the_screen():

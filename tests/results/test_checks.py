@@ -723,6 +723,16 @@ class TestFreshnessAndConvergence:
         found = convergence(trial_of([*dicts, publish(5 * MS, 2)]))
         assert (found.counts["stuck"], samples(found, "convergence_ms")) == (0, [0])
 
+    def test_the_time_to_settle_begins_anew_where_a_restart_makes_an_older_plan_the_last_one(self):
+        walked = [publish(0, 1), *(commit(1, 1, 0, name) for name in ENDPOINTS), publish(SECOND, 2)]
+        dicts = [*walked, restart(9 * SECOND, 3)]  # to before the last of the walk's commits
+        found = convergence(trial_of([*dicts, commit(9 * SECOND + 7 * MS, 1, 0, ENDPOINTS[2])]))
+        assert (found.counts["stuck"], samples(found, "convergence_ms")) == (0, [7])
+        late = convergence(trial_of([*dicts, commit(99 * SECOND, 1, 0, ENDPOINTS[2])]))
+        assert late.counts["stuck"] == 1
+        nothing_lost = [*walked[:-1], restart(9 * SECOND, 4)]
+        assert samples(convergence(trial_of(nothing_lost)), "convergence_ms") == [1 / MS]
+
     def test_an_endpoint_that_a_restart_took_back_is_stuck(self):
         dicts = [publish(0, 1), *(commit(1, 1, 0, name) for name in ENDPOINTS), restart(3, 3)]
         assert convergence(trial_of(dicts)).counts["stuck"] == 1
@@ -803,8 +813,13 @@ class TestAssumptions:
         assert broken_assumptions(trial_of(later)) == []
 
     def test_what_one_restart_took_the_next_does_not_bring_back(self):
-        dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 1), commit(3, 1, 0), restart(4, 2)]
+        dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 1), commit(3, 1, 0), restart(4, 3)]
         assert broken_assumptions(trial_of([*dicts, commit(5, 1, 0)])) == []
+
+    def test_unless_it_goes_back_to_before_the_one_that_took_it(self):
+        dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 1), commit(3, 1, 0), restart(4, 2)]
+        assert broken_assumptions(trial_of([*dicts, commit(5, 1, 1)])) == []
+        assert len(broken_assumptions(trial_of([*dicts, commit(5, 1, 0)]))) == 1
 
     def test_a_restart_that_loses_nothing_changes_nothing(self):
         dicts = [publish(0, 1), commit(1, 1, 0), restart(2, 2), commit(3, 1, 1)]
@@ -846,6 +861,12 @@ class TestLoss:
 
     def test_two_restarts_take_one_commit_once(self):
         assert self.lost([*self.dicts, restart(3, 2), restart(4, 2)], self.told(1), self.told(2)) == 1
+
+    def test_a_commit_that_came_back_is_not_lost(self):
+        dicts = [*self.dicts, restart(3, 1), restart(4, 2)]
+        assert self.lost(dicts[:-1], self.told(1), self.told(2)) == 2
+        assert self.lost(dicts, self.told(1), self.told(2)) == 1
+        assert trial_of(dicts).events.gone.tolist() == [False, False, True, True, False]
 
     def test_without_a_restart_of_the_store_nothing_is_lost(self):
         assert self.lost(self.dicts, self.told(9)) == 0

@@ -1,10 +1,12 @@
+import math
 from datetime import UTC, datetime
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from results.latency import (
@@ -17,6 +19,7 @@ from results.latency import (
     figures,
     histogram,
     merge,
+    rank,
     read_hlog,
     tag,
     untag,
@@ -75,12 +78,25 @@ def test_histograms_of_other_bounds_are_not_merged():
         merge([HdrHistogram(1, 1000, 3)])
 
 
-@settings(max_examples=25, deadline=None)
 @given(latencies.filter(bool))
-def test_figures_are_the_librarys(values):
-    hist = one_by_one(values)
-    expected = {name: round(hist.get_value_at_percentile(p) / 1000, 3) for name, p in PERCENTILES.items()}
+def test_figures_are_the_smallest_values_with_so_many_percent_at_or_below_them(values):
+    hist, rising = histogram(array(values)), sorted(values)
+    ranks = {name: math.ceil(Fraction(str(p)) * len(values) / 100) for name, p in PERCENTILES.items()}
+    at = {name: hist.get_highest_equivalent_value(rising[place - 1]) for name, place in ranks.items()}
+    expected = {name: round(value / 1000, 3) for name, value in at.items()}
     assert figures(hist) == {**expected, "max": round(hist.get_max_value() / 1000, 3), "n": len(values)}
+
+
+@given(st.sampled_from([0.0, *PERCENTILES.values(), 100.0]), st.integers(1, 10**9))
+@example(99.9, 1000)
+@example(99.99, 10_000)
+def test_a_rank_is_exact_although_it_is_reckoned_in_floats(percentile, total):
+    assert rank(percentile, total) == max(math.ceil(Fraction(str(percentile)) * total / 100), 1)
+
+
+def test_a_percentile_is_rounded_up_not_to_the_nearest():
+    assert rank(90, 7) == 7
+    assert rank(99.9, 1700) == 1699
 
 
 def test_figures_of_nothing_are_none():
@@ -140,6 +156,12 @@ def test_a_log_is_hdrhistograms_own_format(tmp_path):
     assert start == f"#[StartTime: {START_S:.3f} (seconds since epoch), 2025-10-20T06:48:00.000+00:00]"
     assert legend.startswith('"StartTimestamp"')
     assert line == f"Tag={ONE},0.000,2.500,{hist.get_max_value() / 1e6:.3f},{hist.encode().decode()}"
+
+
+def test_the_start_is_dated_to_the_same_millisecond_in_seconds_and_in_words(tmp_path):
+    path = tmp_path / "latency.hlog"
+    write_hlog(path, {}, START_S + 0.0479, START_S + 1)
+    assert f"{START_S + 0.048:.3f} (seconds since epoch), 2025-10-20T06:48:00.048+00:00]" in path.read_text()
 
 
 def test_the_librarys_reader_reads_a_log(tmp_path):

@@ -1,44 +1,25 @@
+import shutil
 import struct
 import xml.etree.ElementTree as ET
 
 import numpy as np
-import pandas as pd
 import pytest
+import vl_convert
 
+from leases.definitions import DefinitionError
 from leases.registry import plugins
-from results.charts import MAX_GUARDS, duration, guards_of, ticks
-from results.latency import figures, histogram, tag, write_hlog
-from results.plot import bucket_frame, plot
+from results import load
+from results.buckets import bucket_frame
+from results.charts import Scope
+from results.charts.latency_histogram import draw_rows
+from results.charts.percentile_curve import draw_curve
+from results.latency import buckets, figures, histogram
+from results.plot import BY_DEFAULT, PHASES, Wanted, plot
+from results.telling import telling_trial
+from results.theme import COLOURS, MAX_GUARDS, theme
 
-GUARDS = ("none", "fenced", "redis-lock")
 CHARTS = plugins("results.charts")
-
-
-def sample(seed, median_ns=80_000, size=400):
-    return histogram(np.random.default_rng(seed).lognormal(np.log(median_ns), 0.3, size).astype(np.int64))
-
-
-def trial(run, number, guard, scenario, phases):
-    folder = run / "trials" / f"{number:03d}-{guard}-{scenario}"
-    folder.mkdir(parents=True)
-    histograms = {tag(guard, scenario, phase, "service"): hist for phase, hist in phases.items()}
-    write_hlog(folder / "latency.hlog", histograms, 1_700_000_000.0, 1_700_000_005.0)
-
-
-@pytest.fixture
-def run(tmp_path):
-    for number, guard in enumerate(GUARDS):
-        phases = {"commit": sample(number), "check": sample(number)}
-        if guard != "none":
-            phases["acquire"] = sample(number, 150_000)
-        trial(tmp_path, number, guard, "steady", phases)
-        trial(tmp_path, number + 10, guard, "steady", {"commit": sample(number + 10)})
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def frame():
-    return bucket_frame({"slow": sample(1, 900_000), "fast": sample(2), "middling": sample(3, 200_000)})
+CURVE = Wanted(charts=["percentile_curve"], scenarios=["stopped"])
 
 
 def png_size(path):
@@ -47,133 +28,147 @@ def png_size(path):
     return struct.unpack(">II", head[16:24])
 
 
-def test_every_chart_of_every_measured_phase_is_written(run):
-    written = plot(run)
-    names = {
-        f"{chart}-steady-{phase}.{kind}"
-        for chart in ("latency_histogram", "percentile_curve")
-        for phase in ("commit", "acquire")
-        for kind in ("png", "svg")
-    }
-    assert {path.name for path in written} == names
-    assert {path.parent for path in written} == {run / "plots"}
-    for path in written:
-        assert path.stat().st_size > 5_000
-        if path.suffix == ".png":
-            assert min(png_size(path)) > 300
-        else:
-            text = "".join(ET.fromstring(path.read_text()).itertext())
-            assert "fenced" in text
-            assert ("none" in text) == ("commit" in path.name)
+def texts(path):
+    return "".join(ET.fromstring(path.read_text()).itertext())
 
 
-def test_trials_are_merged_and_the_title_says_how_many_operations(run):
-    svg = (path for path in plot(run) if path.name == "percentile_curve-steady-commit.svg")
-    assert "800 operations a guard" in next(svg).read_text()
+@pytest.fixture(scope="module")
+def written(harmed_run, tmp_path_factory):
+    """All that is drawn when nothing is named."""
+    out = tmp_path_factory.mktemp("plots")
+    run = load(harmed_run)
+    paths = list(plot(run, out, Wanted(), "light", ["svg"]))
+    assert run.problems == []
+    return paths
 
 
-def test_pictures_go_where_asked(run, tmp_path):
-    out = tmp_path / "elsewhere" / "pictures"
-    assert {path.parent for path in plot(run, out)} == {out}
-    assert not (run / "plots").exists()
+class TestWithoutChoice:
+    def test_pictures_of_the_run_its_scenarios_and_phases_are_drawn(self, written):
+        wide = {name for name, chart in CHARTS.items() if chart.scope in BY_DEFAULT}
+        names = {path.stem for path in written}
+        assert {"verdict_heatmap", "safety_cost", "first_stale-stopped", "percentile_curve-two_cells-plan"} <= names
+        assert {next(chart for chart in CHARTS if name.startswith(chart)) for name in names} == wide
+
+    def test_each_is_well_formed_and_says_what_it_shows(self, written):
+        for path in written:
+            assert path.suffix == ".svg"
+            assert "monotonic" in texts(path) or "acquire" in path.stem
+
+    def test_guards_without_a_lease_are_not_in_the_picture_of_its_acquisition(self, written):
+        (path,) = (path for path in written if path.stem == "latency_histogram-stopped-acquire")
+        assert "txt_lock" in texts(path)
+        assert "monotonic" not in texts(path)
 
 
-def test_a_directory_without_logs_is_named(tmp_path):
-    with pytest.raises(ValueError, match=str(tmp_path)):
-        plot(tmp_path)
+class TestAChoice:
+    def draw(self, harmed_run, out, wanted, mode="light", formats=("svg",)):
+        run = load(harmed_run)
+        paths = list(plot(run, out, wanted, mode, formats))
+        assert run.problems == []
+        return paths
+
+    def test_of_a_chart_and_a_scenario_draws_those_in_both_formats(self, harmed_run, tmp_path):
+        paths = self.draw(harmed_run, tmp_path / "deep" / "er", CURVE, formats=["png", "svg"])
+        assert {path.name for path in paths} == {
+            f"percentile_curve-stopped-{phase}.{kind}" for phase in PHASES for kind in ("png", "svg")
+        }
+        assert {path.parent for path in paths} == {tmp_path / "deep" / "er"}
+        for path in paths:
+            if path.suffix == ".png":
+                assert min(png_size(path)) > 300
+
+    def test_on_dark_ground_says_so_in_its_name_and_has_other_inks(self, harmed_run, tmp_path):
+        wanted = Wanted(charts=["percentile_curve"], scenarios=["stopped"])
+        (path, *_) = self.draw(harmed_run, tmp_path, wanted, "dark")
+        assert path.name == "percentile_curve-stopped-commit-dark.svg"
+        text = path.read_text().lower()
+        assert COLOURS["dark"][0] in text
+        assert COLOURS["light"][0] not in text
+
+    @pytest.mark.parametrize("name", [name for name, chart in CHARTS.items() if chart.scope is Scope.TRIAL])
+    def test_of_a_trial_shows_that_of_the_first_violation(self, harmed_run, tmp_path, name):
+        (path,) = self.draw(harmed_run, tmp_path, Wanted([name], ["txt_lock"], ["stopped"]))
+        number = telling_trial(load(harmed_run), "txt_lock", "stopped")
+        assert path.name == f"{name}-stopped-txt_lock-{number:04d}.svg"
+        assert f"trial {number}" in texts(path)
+
+    def test_of_a_trial_by_its_number_needs_no_guard(self, harmed_run, tmp_path):
+        (path,) = self.draw(harmed_run, tmp_path, Wanted(["throughput_over_time"], trial=1))
+        assert path.name.endswith("-0001.svg")
+
+    def test_of_one_guard_shows_it_alone(self, harmed_run, tmp_path):
+        paths = self.draw(harmed_run, tmp_path, Wanted(["latency_histogram"], ["monotonic"], ["stopped"]))
+        assert [path.name for path in paths] == [
+            f"latency_histogram-stopped-monotonic-{phase}.svg" for phase in PHASES if phase != "acquire"
+        ]
+
+    @pytest.mark.parametrize(("wanted", "said"), [
+        (Wanted(charts=["percentil_curve"]), "percentile_curve"), (Wanted(guards=["monotone"]), "monotonic"),
+        (Wanted(scenarios=["stoped"]), "stopped"), (Wanted(charts=["fairness"], trial=99), "has no trial 99"),
+    ])  # fmt: skip
+    def test_of_what_there_is_not_says_what_there_is(self, harmed_run, tmp_path, wanted, said):
+        with pytest.raises(DefinitionError, match=said):
+            list(plot(load(harmed_run), tmp_path / "none", wanted, "light", ["svg"]))
+        assert not (tmp_path / "none").exists()
 
 
-def test_a_log_with_a_foreign_tag_is_named(run):
-    log = run / "trials" / "000-none-steady" / "latency.hlog"
-    log.write_text(log.read_text().replace("Tag=none.", "Tag="))
-    with pytest.raises(ValueError, match=r"000-none-steady/latency\.hlog: .* not a tag"):
-        plot(run)
+class TestDamage:
+    @pytest.fixture
+    def place(self, harmed_run, tmp_path):
+        return shutil.copytree(harmed_run, tmp_path / "run")
+
+    def test_a_damaged_journal_is_told_and_the_other_pictures_are_drawn(self, place):
+        (journal,) = place.glob("trials/*-txt_lock-stopped/journal.parquet")
+        journal.write_bytes(journal.read_bytes()[:500])
+        run = load(place)
+        wanted = Wanted(["throughput_over_time"], scenarios=["stopped"])
+        drawn = [path.name for path in plot(run, place / "plots", wanted, "light", ["svg"])]
+        assert len(drawn) == 2
+        assert not any("txt_lock" in name for name in drawn)
+        (problem,) = run.problems
+        assert problem.startswith(f"{journal}: cannot be read")
+
+    def test_a_log_with_a_foreign_tag_is_named_and_its_trial_left_out(self, place):
+        (log,) = place.glob("trials/*-txt_lock-stopped/latency.hlog")
+        log.write_text(log.read_text().replace("Tag=txt_lock.", "Tag="))
+        run = load(place)
+        (path, *_) = plot(run, place / "plots", CURVE, "light", ["svg"])
+        assert "txt_lock" not in texts(path)
+        assert "not a tag" in run.problems[0]
 
 
-def test_more_guards_than_can_be_told_apart_are_cut_and_the_title_says_so(tmp_path):
-    for number in range(MAX_GUARDS + 1):
-        trial(tmp_path, number, f"guard-{number}", "steady", {"commit": sample(number, 10_000 * (number + 1))})
-    (svg,) = (path for path in plot(tmp_path) if path.name == "percentile_curve-steady-commit.svg")
-    text = svg.read_text()
-    assert f"the {MAX_GUARDS} fastest of {MAX_GUARDS + 1} guards" in text
-    assert f"guard-{MAX_GUARDS - 1}<" in text
-    assert f"guard-{MAX_GUARDS}<" not in text
+def sample(seed, median_ns=80_000, size=400):
+    return histogram(np.random.default_rng(seed).lognormal(np.log(median_ns), 0.3, size).astype(np.int64))
 
 
-def test_the_frame_counts_up_to_a_hundred_percent(frame):
-    assert list(frame.columns) == ["guard", "low_us", "high_us", "count", "percentile"]
-    for _, part in frame.groupby("guard"):
-        assert part["count"].sum() == 400
-        assert part["percentile"].is_monotonic_increasing
-        assert part["percentile"].iloc[-1] == 100
-        assert (part["low_us"] <= part["high_us"]).all()
+def frame_of(**histograms):
+    return bucket_frame({name: buckets(hist) for name, hist in histograms.items()})
 
 
-def test_the_histogram_shows_each_guards_shares_on_one_logarithmic_axis(frame):
-    spec = CHARTS["latency_histogram"].draw(frame, "Title\nbelow").to_dict()
-    bars = spec["spec"]["layer"][0]["encoding"]
-    assert spec["facet"]["row"]["field"] == "guard"
-    assert spec["facet"]["row"]["sort"] == ["slow", "fast", "middling"]
-    assert (bars["x"]["field"], bars["x2"]["field"], bars["y"]["field"]) == ("low_us", "high_us", "share")
-    assert bars["x"]["scale"]["type"] == "log"
-    assert spec["title"]["text"] == "Title"
-    assert spec["title"]["subtitle"][0] == "below"
-    (data,) = spec["datasets"].values()
-    shares = pd.DataFrame(data).groupby("guard")["share"].sum()
-    assert shares.to_numpy() == pytest.approx([1, 1, 1])
+class TestManyGuards:
+    def test_no_two_share_colour_and_dashes(self):
+        many = frame_of(**{f"guard_{number:02d}": sample(number, size=20) for number in range(MAX_GUARDS)})
+        spec = draw_curve(many, list(dict.fromkeys(many["guard"])), "Title").to_dict()
+        dashes = [str(dash) for dash in spec["encoding"]["strokeDash"]["scale"]["range"]]
+        colours = theme("light")["range"]["category"]
+        looks = [(colours[number % len(colours)], dash) for number, dash in enumerate(dashes)]
+        assert len(set(looks)) == MAX_GUARDS
 
+    def test_one_keeps_its_look_where_others_are_missing(self):
+        everyone = ["slow", "fast", "middling"]
+        some = draw_curve(frame_of(middling=sample(3), slow=sample(1)), everyone, "Title").to_dict()["encoding"]
+        assert some["color"]["scale"]["domain"] == everyone
+        assert some["color"]["legend"]["values"] == ["middling", "slow"]
 
-def test_the_histogram_writes_the_figures_of_the_summary():
-    hist = sample(5, size=1600)
-    spec = CHARTS["latency_histogram"].draw(bucket_frame({"fenced": hist}), "Title").to_dict()
-    (data,) = spec["datasets"].values()
-    written = {row["marked"]: row["value"] for row in data if row["marked"]}
-    expected = figures(hist)
-    assert written == {p: duration(expected[f"p{p:g}"]) for p in (50.0, 99.0, 99.9)}
+    def test_rows_stand_in_the_order_given_on_one_logarithmic_axis(self):
+        frame = frame_of(slow=sample(1, 900_000), fast=sample(2))
+        spec = draw_rows(frame, "Title\nbelow").to_dict()
+        assert spec["facet"]["row"]["sort"] == ["slow", "fast"]
+        assert spec["spec"]["layer"][0]["encoding"]["x"]["scale"]["type"] == "log"
+        assert (spec["title"]["text"], spec["title"]["subtitle"][0]) == ("Title", "below")
 
-
-def test_the_curve_spreads_the_nines(frame):
-    spec = CHARTS["percentile_curve"].draw(frame, "Title").to_dict()
-    encoding = spec["encoding"]
-    assert (encoding["x"]["field"], encoding["y"]["field"]) == ("rarity", "high_us")
-    assert encoding["x"]["scale"]["type"] == encoding["y"]["scale"]["type"] == "log"
-    assert encoding["x"]["axis"]["values"] == [2, 10, 100]
-    for channel in ("color", "strokeDash"):
-        assert encoding[channel]["field"] == "guard"
-        assert encoding[channel]["scale"]["domain"] == ["slow", "fast", "middling"]
-    (data,) = spec["datasets"].values()
-    assert max(row["rarity"] for row in data) == pytest.approx(400)
-
-
-def test_a_guard_looks_the_same_where_others_are_missing(frame):
-    everyone = frame.assign(guard=pd.Categorical(frame["guard"]))
-    some = everyone[everyone["guard"] != "fast"]
-    assert guards_of(everyone)[1] == {"fast": 0, "middling": 1, "slow": 2}
-    assert guards_of(some)[1] == {"middling": 1, "slow": 2}
-
-
-def test_no_two_guards_share_colour_and_dashes():
-    many = {f"guard-{number:02d}": sample(number, size=20) for number in range(MAX_GUARDS)}
-    encoding = CHARTS["percentile_curve"].draw(bucket_frame(many), "Title").to_dict()["encoding"]
-    looks = zip(encoding["color"]["scale"]["range"], map(str, encoding["strokeDash"]["scale"]["range"]), strict=True)
-    assert len(set(looks)) == MAX_GUARDS
-
-
-def test_one_operation_is_enough_to_draw():
-    frame = bucket_frame({"fenced": histogram(np.array([1]))})
-    for chart in CHARTS.values():
-        assert chart.draw(frame, "Title").to_dict()
-
-
-@pytest.mark.parametrize(("low", "high"), [(30, 5_000), (100, 114), (90, 700_000), (0.001, 0.002), (1, 3.6e9)])
-def test_an_axis_has_a_few_round_values_within_it(low, high):
-    values = ticks(low, high)
-    assert 4 <= len(values) <= 15
-    assert all(low <= value <= high for value in values)
-
-
-@pytest.mark.parametrize(
-    ("value_us", "text"), [(0.001, "0.00 µs"), (87.34, "87.3 µs"), (1_240, "1.24 ms"), (604_000, "604 ms")]
-)
-def test_durations_are_written_in_the_unit_that_suits_them(value_us, text):
-    assert duration(value_us) == text
+    def test_one_operation_is_enough_to_draw(self):
+        frame = frame_of(fenced=histogram(np.array([1])))
+        assert figures(histogram(np.array([1])))["n"] == 1
+        for made in (draw_rows(frame, "Title"), draw_curve(frame, ["fenced"], "Title")):
+            assert "<svg" in vl_convert.vegalite_to_svg({**made.to_dict(), "config": theme("light")})

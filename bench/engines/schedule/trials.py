@@ -59,8 +59,8 @@ def read_schedules(place: Path) -> list[Schedule]:
     return schedules
 
 
-def suite_of(schedules: Sequence[Schedule]) -> Suite:
-    """The suite whose trials are these schedules, each once.
+def suite_of(schedules: Sequence[Schedule], place: Path) -> Suite:
+    """The suite whose trials are these schedules, read from `place`, each once.
 
     Whatever verdict a trial comes to is expected: what is asked is whether it shows what its trace says.
     """
@@ -72,6 +72,7 @@ def suite_of(schedules: Sequence[Schedule]) -> Suite:
     scenarios = {each.scenario.name: each.scenario for each in schedules}
     return Suite(
         name="schedule",
+        asked_for=["--schedule", str(place)],
         about="traces of the explorer, forced on real processes",
         guards=list(guards.values()),
         scenarios=[each.model_copy(update={"guards": under[name]}) for name, each in scenarios.items()],

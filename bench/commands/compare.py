@@ -1,0 +1,339 @@
+"""`leasebench compare`."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import track
+
+from bench.terminal import (
+    EXIT_FAILED,
+    EXIT_INCONCLUSIVE,
+    EXIT_UNEXPECTED,
+    EXIT_USAGE,
+    EXIT_WORSE,
+    complain,
+    console,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from results.compare.changes import Changes
+    from results.compare.document import Block
+    from results.compare.judging import Judgement
+    from results.run import Run
+
+MOST_ON_SCREEN, MOST_ON_PAGE = 20, 10
+PAGE_WIDTH = 160
+"""Of Markdown and HTML: as wide as all columns need."""
+
+
+class As(StrEnum):
+    """How a comparison is written."""
+
+    TABLE = "table"
+    MD = "md"
+    CSV = "csv"
+    JSON = "json"
+    HTML = "html"
+
+
+def compare(
+    run: Annotated[str, typer.Argument(help="a run directory, its name in runs/, or a suite: its newest run")],
+    other: Annotated[
+        str | None, typer.Argument(help="a second run: what changed from the first to it", show_default=False)
+    ] = None,
+    baseline: Annotated[str | None, typer.Option(help="what RUN is compared with; named as RUN is")] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(help="of one run: the guard beside which all are put (default: the cheapest that held)"),
+    ] = None,
+    guard: Annotated[list[str] | None, typer.Option(help="only this guard (may be repeated)")] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="only this scenario, in full (may be repeated)")] = None,
+    every: Annotated[bool, typer.Option("--all", help="every figure of every scenario")] = False,
+    fail_on: Annotated[
+        list[str] | None, typer.Option(help="a gate, such as 'p99(commit) > 1.2x' (may be repeated)")
+    ] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(min=1.0, max=100.0, help="of two runs: no smaller ratio is a change (default: 1.05)")
+    ] = None,
+    absolute: Annotated[
+        bool, typer.Option("--absolute", help="of two runs: leave in what all cells drifted by")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="exit 1 for any verdict that was not expected")] = False,
+    false_positives: Annotated[
+        int | None,
+        typer.Option(min=1, max=100_000, help="of one run: compare halves of its trials so often, count the claims"),
+    ] = None,
+    kind: Annotated[As, typer.Option("--format", help="how it is written")] = As.TABLE,
+    out: Annotated[Path | None, typer.Option(help="a file (default: standard output)")] = None,
+) -> None:
+    """Rank the guards of RUN, or say what changed from RUN to OTHER.
+
+    With --baseline: what changed from the baseline to RUN. Intervals are
+    95 %; those of latencies come from drawing whole trials again. All tests
+    of one comparison are corrected together (Holm). Between two runs, what
+    all cells drifted by is told and taken out, unless --absolute.
+
+    Gates: metric(guard, scenario, phase) OP number, the brackets if wanted,
+    OP one of > >= < <=, the number with us, ms, s, or x: a multiple of the
+    baseline, or of the reference guard. Metrics: leak_rate, stale_per_1000,
+    throughput, cost; p50 to p99.99 of a phase (commit, acquire, plan, or
+    plan.response: from when it was due); counts: stale_overwrites, dangling,
+    wedged, stuck, double_holds, exclusion_violations, lost_commits; and
+    unproven, failed, unexpected. A gate fails where it is true of the whole
+    interval of a figure, and is open where it is true of the figure only:
+    then more trials tell.
+
+    Exit codes, the first that applies:
+    2 bad usage, or something can't be read (the rest is compared);
+    5 a cell of the later run failed;
+    1 a verdict is unexpected and was not in the baseline (--strict: any);
+    3 a figure is worse than the baseline's, or a gate fails;
+    4 a gate is open, no latency has an interval, or all cells drifted
+    together by more than 1.25x (p99 and beyond: 2x); else 0.
+    """
+    from leases.definitions import DefinitionError
+    from results.compare.locate import find_run
+    from results.run import load
+
+    if other is not None and baseline is not None:
+        raise DefinitionError("give a second run or --baseline, not both")
+    later = find_run(run if other is None else other)
+    earlier = find_run(run) if other is not None else None if baseline is None else find_run(baseline, later)
+    runs = [load(path) for path in (earlier, later) if path is not None]
+    _check_names(runs[-1], guard or (), scenario or ())
+    if false_positives is not None:
+        if earlier is not None:
+            raise DefinitionError("--false-positives is about one run")
+        code = _false_positives(runs[0], false_positives, kind, out)
+    elif earlier is None:
+        for name, given in (("--absolute", absolute), ("--tolerance", tolerance is not None)):
+            if given:
+                raise DefinitionError(f"{name} is about two runs")
+        code = _rank(runs[0], reference, guard or (), scenario or (), fail_on or (), every, strict, kind, out)
+    else:
+        if reference is not None:
+            raise DefinitionError("--reference is about one run; two are compared guard by guard")
+        code = _changes(runs, guard or (), scenario or (), fail_on or (), tolerance, absolute, every, strict, kind, out)
+    problems = [problem for one in runs for problem in one.problems]
+    complain(problems)
+    raise typer.Exit(EXIT_USAGE if problems else code)
+
+
+def _check_names(run: "Run", guards: Sequence[str], scenarios: Sequence[str]) -> None:
+    from leases.definitions import DefinitionError, nearest
+
+    for what, names, known in (("guard", guards, run.guards), ("scenario", scenarios, run.scenarios)):
+        for name in names:
+            if name not in known:
+                raise DefinitionError(f"{run.path}: {nearest(what, name, known)}")
+
+
+def _rank(
+    run: "Run",
+    reference: str | None,
+    guards: Sequence[str],
+    scenarios: Sequence[str],
+    gates: Sequence[str],
+    every: bool,
+    strict: bool,
+    kind: As,
+    out: Path | None,
+) -> int:
+    from results.compare.gates import parse
+    from results.compare.gates_view import gates_blocks
+    from results.compare.judging import Other, judge
+    from results.compare.ranking import rank
+    from results.compare.ranking_view import ranking_blocks
+    from results.compare.samples import Samples
+
+    samples = Samples(run)
+    asked = [parse(text, run.guards, run.scenarios) for text in gates]
+    ranking = rank(run, reference, samples)
+    judged = [judge(gate, run, samples, Other(ranking, None, samples)) for gate in asked]
+    detail = every or bool(guards or scenarios)
+    said = ranking_blocks(ranking, samples, width=_width(kind), detail=detail, guards=guards, scenarios=scenarios)
+    code, why = outcome([run], None, judged, strict=strict)
+    blocks = _in_order(kind, list(said), [*gates_blocks(judged), *_ending(code, why)])
+    _write(kind, out, blocks, ranking.frame, {"reference": ranking.reference, "tests": ranking.tests}, judged, code)
+    return code
+
+
+def _changes(
+    runs: Sequence["Run"],
+    guards: Sequence[str],
+    scenarios: Sequence[str],
+    gates: Sequence[str],
+    tolerance: float | None,
+    absolute: bool,
+    every: bool,
+    strict: bool,
+    kind: As,
+    out: Path | None,
+) -> int:
+    from results.compare.changes import TOLERANCE, changes
+    from results.compare.changes_view import changes_blocks
+    from results.compare.gates import parse
+    from results.compare.gates_view import gates_blocks
+    from results.compare.judging import Other, judge
+    from results.compare.samples import Samples
+
+    before, after = runs
+    olds, news = Samples(before), Samples(after)
+    asked = [parse(text, after.guards, after.scenarios) for text in gates]
+    found = changes(
+        before,
+        after,
+        guards=guards,
+        scenarios=scenarios,
+        tolerance=tolerance or TOLERANCE,
+        absolute=absolute,
+        samples=(olds, news),
+    )
+    judged = [judge(gate, after, news, Other(None, found, olds)) for gate in asked]
+    most = MOST_ON_SCREEN if kind is As.TABLE else MOST_ON_PAGE
+    said = changes_blocks(found, width=_width(kind), most=most, detail=every)
+    code, why = outcome(runs, found, judged, strict=strict)
+    blocks = _in_order(kind, list(said), [*gates_blocks(judged), *_ending(code, why)])
+    about = {
+        "before": str(before.path),
+        "after": str(after.path),
+        "tests": found.tests,
+        "tolerance": found.tolerance,
+        "warnings": list(found.warnings),
+        "drift": {one.quantity.name: one.ratio for one in found.drifts.values()},
+        "verdicts": [
+            {"guard": one.guard, "scenario": one.scenario, "before": one.before, "after": one.after}
+            for one in found.verdicts
+        ],
+    }
+    _write(kind, out, blocks, found.frame, about, judged, code)
+    return code
+
+
+def _false_positives(run: "Run", comparisons: int, kind: As, out: Path | None) -> int:
+    from dataclasses import asdict
+
+    import pandas as pd
+
+    from results.compare.false_positives import false_positives
+    from results.compare.gates_view import false_positives_blocks
+
+    screen = console(stderr=True)
+    with_bar = track(range(comparisons), "comparisons", console=screen, transient=True, disable=not screen.is_terminal)
+    found = false_positives(run, with_bar)
+    rows = [{"quantity": name, "tests": n, "claims": claims} for name, (n, claims) in found.by_quantity.items()]
+    _write(kind, out, [*false_positives_blocks(found)], pd.DataFrame(rows), asdict(found), [], 0)
+    return 0
+
+
+def outcome(
+    runs: Sequence["Run"], found: "Changes | None", judged: Sequence["Judgement"], *, strict: bool = False
+) -> tuple[int, str]:
+    """The exit code and why: the first that applies, but for what can't be read; see `compare`."""
+    from results.compare.finding import Finding
+    from results.compare.judging import Outcome
+    from results.compare.quantities import HARM
+
+    cells = runs[-1].summary["cells"]
+    failed = sum(cell["verdict"] == "failed" for cell in cells)
+    unexpected = sum(not cell["as_expected"] for cell in cells) if strict else 0
+    failing = sum(one.outcome is Outcome.FAILS for one in judged)
+    open_ = sum(one.outcome is Outcome.OPEN for one in judged)
+    surprised = worse = 0
+    silent = loud = False
+    if found is not None:
+        surprised = sum(one.surprise and one.after != "unproven" for one in found.verdicts)
+        worse = len(found.found(Finding.WORSE))
+        silent = all(one.finding is Finding.OPEN for one in found.every if one.quantity not in HARM)
+        loud = bool(found.loud)
+    told = (
+        (failed, EXIT_FAILED, f"{_so_many(failed, 'cell')} of {runs[-1].path} failed"),
+        (surprised, EXIT_UNEXPECTED, f"{_so_many(surprised, 'unexpected verdict')}, not so in the baseline"),
+        (unexpected, EXIT_UNEXPECTED, f"{_so_many(unexpected, 'verdict')} not among those expected (--strict)"),
+        (failing, EXIT_WORSE, f"{_so_many(failing, 'gate')} failed"),
+        (worse, EXIT_WORSE, f"{_so_many(worse, 'figure')} worse than the baseline's"),
+        (open_, EXIT_INCONCLUSIVE, f"{_so_many(open_, 'gate')} open: more trials tell"),
+        (loud, EXIT_INCONCLUSIVE, "all cells drifted together: machine and change can't be told apart"),
+        (silent, EXIT_INCONCLUSIVE, "no latency has an interval: --trials 5 gives one"),
+    )
+    return next(((code, why) for applies, code, why in told if applies), (0, ""))
+
+
+def _so_many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _in_order(kind: As, said: list["Block"], answer: list["Block"]) -> list["Block"]:
+    """The answer to the gates where the eye falls first: at the end of a screen, below the head of a page."""
+    return [*said, *answer] if kind is As.TABLE else [*said[:1], *reversed(answer), *said[1:]]
+
+
+def _ending(code: int, why: str) -> "Iterator[Block]":
+    from results.compare.document import Tone, lines
+
+    if code:
+        yield lines([f"exit {code}: {why}"], Tone.BAD)
+
+
+def _width(kind: As) -> int:
+    return console().width if kind is As.TABLE else PAGE_WIDTH
+
+
+def _write(
+    kind: As,
+    out: Path | None,
+    blocks: Iterable["Block"],
+    frame: "pd.DataFrame",
+    about: dict[str, Any],
+    judged: Sequence["Judgement"],
+    code: int,
+) -> None:
+    from results.compare.html import as_html
+    from results.compare.markdown import as_markdown
+
+    if kind is As.TABLE:
+        _show(blocks, out)
+        return
+    text = {
+        As.MD: lambda: as_markdown(blocks),
+        As.HTML: lambda: as_html(blocks),
+        As.CSV: lambda: frame.to_csv(index=False),
+        As.JSON: lambda: _json(frame, about, judged, code),
+    }[kind]()
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, encoding="utf-8")
+        print(out)
+
+
+def _show(blocks: Iterable["Block"], out: Path | None) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from results.compare.terminal import as_terminal
+
+    if out is None:
+        screen = console()
+        for part in as_terminal(blocks):
+            screen.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
+        return
+    with out.open("w", encoding="utf-8") as file:
+        page = Console(file=file, width=PAGE_WIDTH, color_system=None)
+        for part in as_terminal(blocks):
+            page.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
+    print(out)
+
+
+def _json(frame: "pd.DataFrame", about: dict[str, Any], judged: Sequence["Judgement"], code: int) -> str:
+    from results.compare.data import gate_data, records
+
+    whole = {**about, "gates": [gate_data(one) for one in judged], "exit_code": code, "rows": records(frame)}
+    return json.dumps(whole, indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,107 @@
+"""`leasebench explain`."""
+
+import shutil
+import sys
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.commands.arguments import RunDirectory
+from bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, fail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from results.violations import Violation
+
+MOST_LISTED = 50
+MOST_WIDTH = 120
+
+
+class As(StrEnum):
+    """How a story is told."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+def explain(
+    run: RunDirectory,
+    violation: Annotated[int | None, typer.Option(min=1, help="its number in the run (default: the first)")] = None,
+    guard: Annotated[str | None, typer.Option(help="the first under this guard")] = None,
+    scenario: Annotated[str | None, typer.Option(help="the first under this scenario")] = None,
+    trial: Annotated[int | None, typer.Option(min=1, help="the first in this trial")] = None,
+    kind: Annotated[As, typer.Option("--format", help="text, a Mermaid diagram, or an SVG picture")] = As.TEXT,
+    list_: Annotated[bool, typer.Option("--list", help=f"list the violations instead, at most {MOST_LISTED}")] = False,
+    out: Annotated[Path | None, typer.Option(help="a file (default: standard output)")] = None,
+) -> None:
+    """Tell one violation of RUN: what happened, who held what, and which choice of the guard would have stopped it."""
+    from leases.definitions import DefinitionError, nearest
+    from results import violations as found
+    from results.explain import explain as explained
+    from results.explain.mermaid import as_mermaid
+    from results.explain.svg import as_svg
+    from results.explain.text import as_text
+    from results.run import load
+
+    loaded = load(run)
+    for what, name, there in (("guard", guard, loaded.guards), ("scenario", scenario, loaded.scenarios)):
+        if name is not None and name not in there:
+            raise DefinitionError(nearest(what, name, there))
+    if trial is not None and trial not in loaded.folders:
+        fail(f"{run}: has no trial {trial}: there is {min(loaded.folders, default=0)} to "
+             f"{max(loaded.folders, default=0)}", EXIT_USAGE)  # fmt: skip
+    own = found.numbers(loaded)
+    total = max((one.stop - 1 for one in own.values()), default=0)
+    if list_:
+        _list(found.matching(loaded, guard, scenario, trial))
+    elif violation is not None and violation > total:
+        fail(
+            f"{run}: has no violation {violation}: there is 1 to {total}" if total else f"{run}: has no violation",
+            EXIT_USAGE,
+        )
+    else:
+        asked = found.violation(loaded, violation) if violation else None
+        one = asked or (None if violation else next(found.matching(loaded, guard, scenario, trial), None))
+        told = None if one is None else explained(loaded, one)
+        if told is not None and one is not None:
+            width = min(shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns, MOST_WIDTH)
+            text = {
+                As.TEXT: lambda: as_text(told, width),
+                As.MERMAID: lambda: as_mermaid(told),
+                As.SVG: lambda: as_svg(told),
+            }
+            _say(text[kind](), out)
+            if kind is As.TEXT:
+                place = f"{one.guard} under {one.scenario}, trial {one.trial}"
+                following = (
+                    f"; the next: leasebench explain {run} --violation {one.number + 1}" if one.number < total else ""
+                )
+                print(f"\nViolation {one.number} of {total} ({place}){following}")
+        elif not loaded.problems:
+            print("No violation was seen there.")
+    complain(loaded.problems)
+    if loaded.problems:
+        raise typer.Exit(EXIT_USAGE)
+
+
+def _say(text: str, out: Path | None) -> None:
+    if out is None:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    else:
+        out.write_text(text, encoding="utf-8")
+        print(out)
+
+
+def _list(listed: "Iterator[Violation]") -> None:
+    for one in islice(listed, MOST_LISTED):
+        at = "?" if one.t_s is None else f"{one.t_s:.3f} s"
+        what = f"plan {one.version} over {one.over}" if one.over else f"plan {one.version} is gone"
+        head = f"{one.number:>7}  trial {one.trial:>4}  {at:>10}  {one.kind.value:8}"
+        print(f"{head}  {one.endpoint}  {what}  {one.guard} under {one.scenario}")
+    if next(listed, None) is not None:
+        print("and more: narrow them down with --guard, --scenario or --trial")

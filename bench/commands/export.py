@@ -1,0 +1,52 @@
+"""`leasebench export`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands.arguments import RunDirectory
+from bench.terminal import EXIT_USAGE, complain
+
+
+class Format(StrEnum):
+    """What an export consists of."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    HGRM = "hgrm"
+
+
+class Rows(StrEnum):
+    """The tables of a run."""
+
+    CELLS = "cells"
+    TRIALS = "trials"
+    LATENCY = "latency"
+    HISTORY = "history"
+    JOURNAL = "journal"
+
+
+def export(
+    run: RunDirectory,
+    kind: Annotated[
+        list[Format] | None,
+        typer.Option("--format", help="csv, parquet, or hgrm: HdrHistogram's percentiles (may be repeated)"),
+    ] = None,
+    table: Annotated[list[Rows] | None, typer.Option(help="of csv and parquet: only this table (default: all)")] = None,
+    out: Annotated[Path | None, typer.Option(help="where to (default: RUN/export)")] = None,
+) -> None:
+    """Write RUN as tables (--format csv, the default, or parquet) or its histograms as percentiles (hgrm)."""
+    from results.export import export as write
+    from results.run import load
+    from results.tables import TABLES
+
+    loaded = load(run)
+    formats = [one.value for one in dict.fromkeys(kind or [Format.CSV])]
+    tables = [one.value for one in dict.fromkeys(table or ())] or TABLES
+    for path in write(loaded, out or run / "export", formats, tables):
+        print(path)
+    complain(loaded.problems)
+    if loaded.problems:
+        raise typer.Exit(EXIT_USAGE)

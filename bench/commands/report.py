@@ -1,0 +1,33 @@
+"""`leasebench report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench.commands.arguments import RunDirectory
+from bench.terminal import EXIT_USAGE, complain, console
+
+
+def report(
+    run: RunDirectory, out: Annotated[Path | None, typer.Option(help="where to (default: RUN/report.html)")] = None
+) -> None:
+    """Write one HTML file about RUN that opens without server and network."""
+    from results.advice import advise, sentences
+    from results.report.write import write_report
+    from results.run import load
+
+    loaded = load(run)
+    file = out or run / "report.html"
+    screen = console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as display:
+        task = display.add_task("scenarios")
+        write_report(loaded, file, lambda done, of: display.update(task, completed=done, total=of))
+    print(file)
+    for line in sentences(advise(loaded.summary), str(run)):
+        print(line)
+    complain(loaded.problems)
+    if loaded.problems:
+        raise typer.Exit(EXIT_USAGE)

@@ -1,0 +1,68 @@
+"""Histograms of a run as frames: what charts of latencies are drawn from, and what an export holds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from results.latency import PERCENTILES, Buckets, rank
+from results.run import Run
+
+
+def pooled(run: Run, scenario: str, phase: str, side: str) -> dict[str, Buckets]:
+    """Each guard's histogram under one scenario, all trials merged, in the suite's order; without empty ones."""
+    found = {}
+    for guard in run.guards:
+        parts = [run.latencies(row["number"]).get((phase, side)) for row in run.trials_of(guard, scenario)]
+        merged = merge_buckets([part for part in parts if part is not None])
+        if len(merged.counts):
+            found[guard] = merged
+    return found
+
+
+def merge_buckets(parts: list[Buckets]) -> Buckets:
+    """Add up histograms bucket by bucket; lossless, since all have the same buckets."""
+    if not parts:
+        none = np.array([], dtype=np.int64)
+        return Buckets(none, none, none)
+    low_ns, first, place = np.unique(
+        np.concatenate([part.low_ns for part in parts]), return_index=True, return_inverse=True
+    )
+    high_ns = np.concatenate([part.high_ns for part in parts])[first]
+    weights = np.concatenate([part.counts for part in parts])
+    counts = np.zeros(len(low_ns), dtype=np.int64)
+    np.add.at(counts, place, weights)
+    return Buckets(low_ns, high_ns, counts)
+
+
+def quantile_us(held: Buckets, percentile: float) -> float:
+    """The value at a percentile as HdrHistogram has it: the upper end of the bucket of its rank."""
+    target = rank(percentile, int(held.counts.sum()))
+    return float(held.high_ns[np.searchsorted(np.cumsum(held.counts), target)]) / 1000
+
+
+def figures_us(held: Buckets) -> dict[str, float]:
+    """`p50` to `p99.99` of a histogram that is not empty, microseconds."""
+    return {name: quantile_us(held, percentile) for name, percentile in PERCENTILES.items()}
+
+
+def bucket_frame(histograms: Mapping[str, Buckets]) -> pd.DataFrame:
+    """One row a bucket: `guard`, `low_us`, `high_us`, `count`, `percentile`; guards in the order given.
+
+    `percentile` is the share in percent (0..100] of the guard's operations that took `high_us` or less.
+    """
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "guard": guard,
+                    "low_us": held.low_ns / 1000,
+                    "high_us": held.high_ns / 1000,
+                    "count": held.counts,
+                    "percentile": np.cumsum(held.counts) / held.counts.sum() * 100,
+                }
+            )
+            for guard, held in histograms.items()
+        ],
+        ignore_index=True,
+    )

@@ -1,0 +1,70 @@
+"""How the work was shared between the enactors of a cell."""
+
+from collections import Counter
+from functools import cache
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from results.charts import Scope, Spec, Subject, defined, filled
+
+WIDTH, STEP = 460, 20
+
+
+class Fairness:
+    """Shares of the completed applications, with Jain's index (Jain, Chiu and Hawe, DEC-TR-301, 1984)."""
+
+    name = "fairness"
+    about = "share of completed applications per enactor, with Jain's index"
+    scope = Scope.CELL
+
+    def draw(self, subject: Subject) -> Spec | None:
+        """Rows `enactor`, `share`, `applications`, over all trials; None where nothing was completed."""
+        assert subject.guard is not None
+        assert subject.scenario is not None
+        completed: Counter[str] = Counter()
+        for row in subject.run.trials_of(subject.guard, subject.scenario):
+            completed.update(row["applications_by_enactor"])
+        total = completed.total()
+        if not total:
+            return None
+        rows = [{"enactor": name, "share": count / total, "applications": count} for name, count in completed.items()]
+        title = f"Fairness between enactors: {subject.guard} under {subject.scenario}"
+        index = jain(np.array(list(completed.values())))
+        scale = f"1: all alike, {1 / len(rows):.2f}: one has all"
+        below = f"{total:,} completed applications; Jain's index {index:.3f} ({scale})"
+        made = filled(_definition(), f"{title}\n{below}", enactors=rows, fair=[{"share": 1 / len(rows)}])
+        return {**made, "height": STEP * len(rows)}
+
+
+def jain(amounts: np.ndarray) -> float:
+    """Jain's index: (sum x)^2 / (n sum x^2), from 1/n to 1."""
+    squares = len(amounts) * float(np.sum(amounts.astype(np.float64) ** 2))
+    return float(np.sum(amounts)) ** 2 / squares if squares else 1.0
+
+
+@cache
+def _definition() -> Spec:
+    return defined(_bars)
+
+
+def _bars() -> Any:
+    bars = (
+        alt.Chart(alt.NamedData(name="enactors"))
+        .mark_bar(style="first", strokeWidth=0, height=12)
+        .encode(
+            x=alt.X(
+                "share:Q",
+                title="share of completed applications (line: all alike)",
+                axis=alt.Axis(format="~%", tickCount=5),
+            ),
+            y=alt.Y("enactor:N", title=None, sort=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
+            tooltip=["enactor:N", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("applications:Q", format=",")],
+        )
+    )
+    fair = alt.Chart(alt.NamedData(name="fair")).mark_rule(style="outline", strokeDash=[4, 3]).encode(x="share:Q")
+    return (bars + fair).properties(width=WIDTH)
+
+
+PLUGIN = Fairness()

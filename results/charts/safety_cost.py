@@ -1,0 +1,200 @@
+"""Safety against cost: the one picture to choose a guard by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log10, sqrt
+from typing import Any, Literal
+
+import altair as alt
+
+from leases.verdict import Verdict
+from results.advice import calm_scenario
+from results.charts import DURATION, Scope, Spec, Subject, defined, heading, inline, padded, ticks
+from results.labels import Box, place_labels
+from results.statistics import upper_bound_of_zero
+from results.theme import VERDICT_COLOURS, VERDICT_SHAPES
+
+WIDTH, HEIGHT = 470, 370
+TOP, BOTTOM = 66, 296
+"""Where a leak rate of 1 and of 0 lie: names need room beyond both."""
+LIMIT = "saturation"
+"""Throughput is read there where a run has it: elsewhere the load, not the guard, sets it."""
+SIDES: tuple[tuple[Literal["left", "right"], str], ...] = (("left", "datum.left"), ("right", "!datum.left"))
+LEAKS = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A guard in the picture: its worst leak rate with its interval, and what it costs."""
+
+    guard: str
+    verdict: Verdict
+    leak: float
+    low: float
+    high: float
+    where: str
+    raced: int
+    cost_us: float | None
+    throughput: float | None
+
+
+class SafetyCost:
+    """Leak rate up, cost to the right; the square root spreads the small rates, which are the ones that matter."""
+
+    name = "safety_cost"
+    about = "leak rate with its interval against latency and throughput: choose by this"
+    scope = Scope.RUN
+
+    def draw(self, subject: Subject) -> Spec | None:
+        """Two panels side by side. With a scenario: that one only; else the worst of all."""
+        run = subject.run
+        every = run.summary["cells"]
+        cells = [cell for cell in every if subject.scenario in (None, cell["scenario"])]
+        calm = subject.scenario or calm_scenario(cells)
+        limit = LIMIT if subject.scenario is None and LIMIT in run.scenarios else calm
+        places = [place for guard in run.guards if (place := _place(guard, cells, calm, limit)) is not None]
+        what = f"in scenario {subject.scenario}" if subject.scenario else "worst of all scenarios"
+        return defined(lambda: _panels(places, calm, limit, what)) if any(place.cost_us for place in places) else None
+
+
+def _panels(places: Sequence[Place], calm: str | None, limit: str | None, what: str) -> Any:
+    panels = [
+        panel
+        for panel in (
+            _panel(places, "cost_us", f"p99 of a whole application in {calm} (log scale)", DURATION),
+            _panel(places, "throughput", f"commits per second in {limit} (log scale)", "format(datum.value, '~s')"),
+        )
+        if panel is not None
+    ]
+    title = (
+        f"Safety against cost: leak rate, {what}\n"
+        "bar: 95 % interval; of what never leaked the one-sided bound, by raced applications. Low is safe; "
+        "left (latency) and right (throughput) are cheap."
+    )
+    return alt.hconcat(*panels, spacing=36).properties(title=heading(title)).resolve_scale(color="shared")
+
+
+def _place(guard: str, cells: Sequence[dict[str, Any]], calm: str | None, limit: str | None) -> Place | None:
+    own = [cell for cell in cells if cell["guard"] == guard]
+    by_scenario = {cell["scenario"]: cell for cell in own}
+    raced = sum(cell["raced_applications"] for cell in own)
+    if not raced:
+        return None
+    worst = min(own, key=lambda cell: Verdict(cell["verdict"]).rank)
+    leaking = [cell for cell in own if cell["stale_overwrites"]]
+    at = max(leaking, key=lambda cell: (cell["leak_rate"], cell["raced_applications"]), default=None)
+    if at is None:
+        leak, low, high = 0.0, 0.0, upper_bound_of_zero(raced) or 1.0
+    else:
+        leak, (low, high) = at["leak_rate"], at["leak_rate_ci"]
+    calm_cell, limit_cell = by_scenario.get(calm or ""), by_scenario.get(limit or "")
+    return Place(
+        guard,
+        Verdict(worst["verdict"]),
+        leak,
+        low,
+        high,
+        "no scenario" if at is None else at["scenario"],
+        raced if at is None else at["raced_applications"],
+        calm_cell["latency_us"]["plan"]["service"]["p99"] if calm_cell else None,
+        limit_cell["throughput"] if limit_cell else None,
+    )
+
+
+def _panel(places: Sequence[Place], by: str, title: str, label_expr: str) -> Any:
+    shown = [place for place in places if getattr(place, by)]
+    if not shown:
+        return None
+    costs = [float(getattr(place, by)) for place in shown]
+    low, high = padded(min(costs), max(costs))
+    if high / low < 2:
+        low, high = low / 1.5, high * 1.5
+    xs = [WIDTH * log10(cost / low) / log10(high / low) for cost in costs]
+    labels = place_labels(
+        [(x, _y(place.leak)) for x, place in zip(xs, shown, strict=True)],
+        [place.guard for place in shown],
+        Box(0, 4, WIDTH, HEIGHT - 4),
+        [Box(x - 3, _y(place.high), x + 3, _y(place.low)) for x, place in zip(xs, shown, strict=True)],
+    )
+    rows = [
+        {
+            "guard": place.guard,
+            "verdict": place.verdict.value,
+            "leak": place.leak,
+            "low": place.low,
+            "high": place.high,
+            "cost": cost,
+            "where": place.where,
+            "raced": place.raced,
+            "x": x,
+            "lx": label.x,
+            "ly": label.y,
+            "left": label.align == "left",
+            "led": label.led,
+        }
+        for place, cost, x, label in zip(shown, costs, xs, labels, strict=True)
+    ]
+    present = [verdict for verdict in Verdict if any(place.verdict is verdict for place in places)]
+    domain = [verdict.value for verdict in present]
+    x = alt.X(
+        "cost:Q",
+        title=title,
+        scale=alt.Scale(type="log", domain=[low, high], nice=False),
+        axis=alt.Axis(values=ticks(low, high), labelExpr=label_expr, grid=False),
+    )
+    leak_axis = alt.Axis(values=LEAKS, format="~%", domain=False)
+    leak_scale = alt.Scale(type="sqrt", domain=[0, 1], range=[BOTTOM, TOP], nice=False)
+    y = alt.Y("leak:Q", title="leak rate: stale overwrites / races", scale=leak_scale, axis=leak_axis)
+    legend = alt.Legend(title="worst verdict", orient="bottom", columns=len(domain), symbolOpacity=1)
+    colour = alt.Color(
+        "verdict:N", scale=alt.Scale(domain=domain, range=[VERDICT_COLOURS[one] for one in present]), legend=legend
+    )
+    shape = alt.Shape(
+        "verdict:N", scale=alt.Scale(domain=domain, range=[VERDICT_SHAPES[one] for one in present]), legend=legend
+    )
+    tooltip = [
+        "guard:N",
+        "verdict:N",
+        alt.Tooltip("leak:Q", title="leak rate", format=".3~g"),
+        alt.Tooltip("low:Q", title="from", format=".3~g"),
+        alt.Tooltip("high:Q", title="to", format=".3~g"),
+        alt.Tooltip("where:N", title="leaks most under"),
+        alt.Tooltip("raced:Q", title="raced applications"),
+        alt.Tooltip("cost:Q", title="cost", format=",.0f"),
+    ]
+    base = alt.Chart()
+    pixel = alt.Scale(domain=[0, WIDTH], range=[0, WIDTH], nice=False)
+    down = alt.Scale(domain=[0, HEIGHT], range=[0, HEIGHT], nice=False)
+    leaders = (
+        base.mark_rule(style="quiet", strokeWidth=0.7)
+        .transform_filter("datum.led")
+        .transform_calculate(py=f"{BOTTOM} - sqrt(datum.leak) * {BOTTOM - TOP}")
+        .encode(
+            x=alt.X("x:Q", scale=pixel, axis=None),
+            x2="lx:Q",
+            y=alt.Y("py:Q", scale=down, axis=None),
+            y2="ly:Q",
+        )
+    )
+    bars = base.mark_rule(strokeWidth=2.4, opacity=0.55).encode(
+        x=x, y=alt.Y("low:Q", scale=leak_scale), y2="high:Q", color=colour
+    )
+    points = base.mark_point(filled=True, size=95, opacity=1).encode(
+        x=x, y=y, color=colour, shape=shape, tooltip=tooltip
+    )
+    texts = [
+        base.mark_text(style="value", align=align, baseline="middle", fontSize=11)
+        .transform_filter(condition)
+        .encode(x=alt.X("lx:Q", scale=pixel, axis=None), y=alt.Y("ly:Q", scale=down, axis=None), text="guard:N")
+        for align, condition in SIDES
+    ]
+    plot = alt.layer(bars, points, data=inline(rows)).properties(width=WIDTH, height=HEIGHT)
+    names = alt.layer(leaders, *texts, data=inline(rows))
+    return alt.layer(plot, names).resolve_scale(x="independent", y="independent").properties(width=WIDTH, height=HEIGHT)
+
+
+def _y(leak: float) -> float:
+    return BOTTOM - sqrt(leak) * (BOTTOM - TOP)
+
+
+PLUGIN = SafetyCost()

@@ -1,0 +1,97 @@
+"""Service time against response time: what a late load hides from whoever counts from the start of the operation."""
+
+from functools import cache
+from math import log10
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from results.buckets import bucket_frame, pooled
+from results.charts import DURATION, Scope, Spec, Subject, defined, filled, padded, ticks
+from results.charts.percentile_curve import curves
+from results.latency import SIDES
+
+WIDTH, HEIGHT = 520, 220
+POINTS = 25
+PHASES = {"discover": "a plan is found", "plan": "a plan is in force"}
+"""Where something was due; elsewhere there is no response time."""
+
+
+class ServiceResponse:
+    """Both sides of finding a plan and of applying one whole, at every percentile."""
+
+    name = "service_response"
+    about = "service time against response time of one guard (coordinated omission)"
+    scope = Scope.CELL
+
+    def draw(self, subject: Subject) -> Spec | None:
+        """One line a phase and side; None where no response time was recorded."""
+        assert subject.guard is not None
+        assert subject.scenario is not None
+        held = {
+            (phase, side): found[subject.guard]
+            for phase in PHASES
+            for side in SIDES
+            if subject.guard in (found := pooled(subject.run, subject.scenario, phase, side))
+        }
+        if not any(side == "response" for _, side in held):
+            return None
+        parts = [
+            curves(bucket_frame({subject.guard: one}), POINTS).assign(what=PHASES[phase], side=side)
+            for (phase, side), one in held.items()
+        ]
+        frame = pd.concat(parts, ignore_index=True)
+        low, high = padded(float(frame["high_us"].min()), float(frame["high_us"].max()))
+        tail = max(float(frame["rarity"].max()), 10.0)
+        title = f"Service against response time: {subject.guard} under {subject.scenario}"
+        below = "service: from the start of the operation; response: from the moment that the plan was due"
+        made = filled(_definition(), f"{title}\n{below}", curves=frame[["what", "side", "high_us", "rarity"]])
+        made["encoding"] = {**made["encoding"], "x": {**made["encoding"]["x"]}, "y": {**made["encoding"]["y"]}}
+        x, y = made["encoding"]["x"], made["encoding"]["y"]
+        x["scale"] = {**x["scale"], "domain": [1, tail]}
+        x["axis"] = {**x["axis"], "values": [2.0, *(10.0**nines for nines in range(1, int(log10(tail)) + 1))]}
+        y["scale"] = {**y["scale"], "domain": [low, high]}
+        y["axis"] = {**y["axis"], "values": ticks(low, high)}
+        return made
+
+
+@cache
+def _definition() -> Spec:
+    return defined(_lines)
+
+
+def _lines() -> Any:
+    return (
+        alt.Chart(alt.NamedData(name="curves"))
+        .mark_line(interpolate="step-before", strokeWidth=1.8)
+        .transform_calculate(percentile="100 * (1 - 1 / datum.rarity)")
+        .encode(
+            x=alt.X(
+                "rarity:Q",
+                title="percentile",
+                scale=alt.Scale(type="log", nice=False),
+                axis=alt.Axis(labelExpr="format(1 - 1 / datum.value, '.10~%')"),
+            ),
+            y=alt.Y(
+                "high_us:Q",
+                title="latency (log scale)",
+                scale=alt.Scale(type="log", nice=False),
+                axis=alt.Axis(labelExpr=DURATION),
+            ),
+            color=alt.Color("what:N", title=None, scale=alt.Scale(domain=list(PHASES.values()))),
+            strokeDash=alt.StrokeDash(
+                "side:N", title=None, scale=alt.Scale(domain=list(SIDES), range=[[1, 0], [5, 3]])
+            ),
+            tooltip=[
+                "what:N",
+                "side:N",
+                alt.Tooltip("percentile:Q", title="percentile (%)", format=".6~g"),
+                alt.Tooltip("high_us:Q", title="µs", format=",.4~g"),
+            ],
+        )
+        .properties(width=WIDTH, height=HEIGHT)
+    )
+
+
+PLUGIN = ServiceResponse()

@@ -1,0 +1,113 @@
+"""Every guard under every scenario, with its verdict: where to look first."""
+
+from typing import Any
+from urllib.parse import quote
+
+import altair as alt
+
+from leases.verdict import Verdict
+from results.charts import Scope, Spec, Subject, defined, heading, inline
+from results.run import Run
+from results.theme import VERDICT_COLOURS
+
+WIDTH, HEIGHT = 36, 19
+LETTERS = {
+    Verdict.FAILED: "F",
+    Verdict.STALE: "S",
+    Verdict.DANGLING: "D",
+    Verdict.WEDGED: "W",
+    Verdict.STUCK: "K",
+    Verdict.UNPROVEN: "?",
+    Verdict.CLEAN: "",
+}
+"""So that the map reads without colour; clean is left blank, what has a letter wants a look."""
+DARK_INK = (Verdict.UNPROVEN, Verdict.DANGLING, Verdict.STUCK)
+
+
+class VerdictHeatmap:
+    """Scenarios down, guards across; an outline marks a verdict that was not expected."""
+
+    name = "verdict_heatmap"
+    about = "guard x scenario with verdicts"
+    scope = Scope.RUN
+
+    def draw(self, subject: Subject) -> Spec | None:
+        """A mark a cell, which links to the cell's place in the report."""
+        return defined(lambda: _map(subject.run)) if subject.run.summary["cells"] else None
+
+
+def _map(run: Run) -> Any:
+    cells = run.summary["cells"]
+    guards, scenarios = run.guards, run.scenarios
+    rows = [_row(cell) for cell in cells]
+    present = [verdict for verdict in Verdict if any(cell["verdict"] == verdict for cell in cells)]
+    known = [_named(verdict) for verdict in present]
+    colours = [VERDICT_COLOURS[verdict] for verdict in present]
+    base = alt.Chart().encode(
+        x=alt.X(
+            "guard:N",
+            sort=guards,
+            title=None,
+            axis=alt.Axis(orient="top", labelAngle=-50, labelLimit=220, domain=False),
+        ),
+        y=alt.Y("scenario:N", sort=scenarios, title=None, axis=alt.Axis(labelLimit=260, domain=False, ticks=False)),
+    )
+    tooltip = [
+        "guard:N",
+        "scenario:N",
+        "verdict:N",
+        "expected:N",
+        alt.Tooltip("stale:Q", title="stale overwrites"),
+        "races:Q",
+        alt.Tooltip("raced:Q", title="raced applications"),
+    ]
+    tiles = base.mark_rect(cornerRadius=2).encode(
+        color=alt.Color(
+            "label:N",
+            scale=alt.Scale(domain=known, range=colours),
+            legend=alt.Legend(title=None, orient="bottom", columns=len(known), symbolType="square"),
+        ),
+        href="href:N",
+        tooltip=tooltip,
+    )
+    surprises = (
+        base.mark_rect(filled=False, strokeWidth=2.2, style="outline", cornerRadius=2)
+        .transform_filter("!datum.as_expected")
+        .encode(tooltip=tooltip, href="href:N")
+    )
+    letters = base.mark_text(fontSize=11, fontWeight="bold", baseline="middle").encode(
+        text="letter:N", color=alt.Color("ink:N", scale=None), href="href:N", tooltip=tooltip
+    )
+    unexpected = sum(not row["as_expected"] for row in rows)
+    said = "none was unexpected" if not unexpected else f"{unexpected} outlined: not expected"
+    title = f"Verdicts of suite {run.summary['suite']}\n{len(cells)} cells, worst of all trials; {said}"
+    layers = alt.layer(tiles, surprises, letters, data=inline(rows))
+    return layers.properties(width=alt.Step(WIDTH), height=alt.Step(HEIGHT), title=heading(title)).resolve_scale(
+        color="independent"
+    )
+
+
+def _named(verdict: Verdict) -> str:
+    letter = LETTERS[verdict]
+    return f"{verdict.value} ({letter})" if letter else verdict.value
+
+
+def _row(cell: dict[str, Any]) -> dict[str, Any]:
+    verdict = Verdict(cell["verdict"])
+    return {
+        "guard": cell["guard"],
+        "scenario": cell["scenario"],
+        "verdict": verdict.value,
+        "label": _named(verdict),
+        "letter": LETTERS[verdict],
+        "ink": "#1d2329" if verdict in DARK_INK else "#ffffff",
+        "expected": " or ".join(cell["expected"]),
+        "as_expected": cell["as_expected"],
+        "stale": cell["stale_overwrites"],
+        "races": cell["races"],
+        "raced": cell["raced_applications"],
+        "href": f"#cell-{quote(cell['guard'], safe='')}.{quote(cell['scenario'], safe='')}",
+    }
+
+
+PLUGIN = VerdictHeatmap()

@@ -1,0 +1,140 @@
+"""What changed between two runs, in words and tables: verdicts, the strongest changes, then each guard over all."""
+
+from collections.abc import Iterator
+
+from leases.verdict import Verdict
+from results.advice import advise, sentences
+from results.compare.changes import Changes
+from results.compare.document import TONES, Block, Grid, Lines, Text, Tone, effect, figure, fitted, lines, multiple
+from results.compare.drift import MIN_CELLS
+from results.compare.finding import Difference, Finding
+from results.compare.quantities import LEAK_RATE
+from results.compare.ranking_view import OVERALL, verdict_text
+
+MOST_NAMED = 6
+SMALL_DRIFT = 1.02
+"""A smaller one is not told by itself."""
+NOT_INTERLEAVED = (
+    "two runs are never interleaved: a drift of the machine between them can't be told from a change of all"
+)
+
+
+def changes_blocks(found: Changes, *, width: int, most: int, detail: bool) -> Iterator[Block]:
+    """Everything that is said of two runs; `most` changes at most, with `detail` every figure of every cell."""
+    head = f"{found.before.path} -> {found.after.path}: {found.cells} cells in both"
+    yield lines([head], Tone.STRONG)
+    said = [*(f"warning: {text}" for text in found.warnings), *_missing(found)]
+    if said:
+        yield lines(said, Tone.OPEN)
+    yield Lines(tuple(_drift(found)))
+    yield from _verdicts(found)
+    yield from _findings(found, most, width)
+    yield _overall(found, width)
+    if detail:
+        yield _table("every figure", list(found.differences), width)
+    yield lines(sentences(advise(found.after.summary), str(found.after.path)), whole=True)
+
+
+def _missing(found: Changes) -> Iterator[str]:
+    for run, places in (("the first", found.only_before), ("the second", found.only_after)):
+        if places:
+            names = ", ".join(f"{guard} under {scenario}" for guard, scenario in places[:MOST_NAMED])
+            more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
+            yield f"only in {run} run: {names}{more}"
+
+
+def _drift(found: Changes) -> Iterator[Text]:
+    yield Text(NOT_INTERLEAVED, Tone.QUIET)
+    if found.absolute:
+        yield Text("with --absolute nothing is taken out: what all cells share counts as a change", Tone.OPEN)
+        return
+    if not found.drifts:
+        few = f"fewer than {MIN_CELLS} cells: a drift of the machine can't be taken out, and may be what is claimed"
+        yield Text(f"{few} (--tolerance)", Tone.OPEN)
+        return
+    told = [one for one in found.drifts.values() if max(one.ratio, 1 / one.ratio) >= SMALL_DRIFT]
+    small = f"within {SMALL_DRIFT:g}x"
+    parts = [", ".join(f"{one.quantity.name} {multiple(one.ratio)}" for one in told)] if told else []
+    parts += [small if not told else f"the others {small}"] if len(told) < len(found.drifts) else []
+    yield Text(f"drift of all cells, taken out of every ratio (--absolute leaves it in): {', '.join(parts)}")
+    for one in found.loud:
+        yield Text(
+            f"LOUD: all cells together are at {multiple(one.ratio)} in {one.quantity.name}: machine or change? "
+            f"Repeat both runs in turns; --absolute counts it as a change",
+            Tone.BAD,
+        )
+
+
+def _verdicts(found: Changes) -> Iterator[Block]:
+    if not found.verdicts:
+        yield lines(["verdicts: none has changed"])
+        return
+    rows = tuple(
+        (
+            Text(one.guard),
+            Text(one.scenario),
+            verdict_text(one.before),
+            verdict_text(one.after, surprise=one.surprise),
+            Text("not expected" if one.surprise else "", Tone.BAD),
+        )
+        for one in sorted(found.verdicts, key=lambda one: (not one.surprise, Verdict(one.after).rank))
+    )
+    yield Grid("verdicts that changed", ("guard", "scenario", "was", "is", ""), rows, left=5)
+
+
+def _findings(found: Changes, most: int, width: int) -> Iterator[Block]:
+    counts = {finding: len(found.found(finding)) for finding in Finding}
+    told = ", ".join(f"{count:,} {finding.value}" for finding, count in counts.items())
+    yield lines([f"figures: {told}"], Tone.BAD if counts[Finding.WORSE] else Tone.STRONG)
+    yield lines(_rules(found), Tone.QUIET)
+    claimed = [*found.found(Finding.WORSE), *found.found(Finding.BETTER)]
+    if claimed:
+        more = f" (the first {most} of {len(claimed)})" if len(claimed) > most else ""
+        yield _table(f"changes{more}", claimed[:most], width)
+
+
+def _rules(found: Changes) -> Iterator[str]:
+    yield f"claims: Holm's correction for {found.tests:,} tests; ratios only beyond {found.tolerance:g}x (--tolerance)"
+    yield "can't tell: too few trials or operations, or an interval from below half to above twice"
+    trials = [cell["trials"] for run in (found.before, found.after) for cell in run.summary["cells"]]
+    if min(trials, default=0) < 2:
+        yield "one trial each: no interval on latencies of a cell, only over a guard's scenarios; --trials 5 gives one"
+
+
+def _table(title: str, differences: list[Difference], width: int) -> Grid:
+    rows = tuple(
+        (
+            Text(one.finding.value, TONES[one.finding]),
+            Text(one.guard),
+            Text(one.scenario or "all"),
+            Text(one.quantity.name),
+            Text(figure(one.before, one.quantity.unit)),
+            Text(figure(one.after, one.quantity.unit)),
+            effect(one),
+            Text("-" if one.p_holm is None else "<0.001" if one.p_holm < 0.001 else f"{one.p_holm:.3f}"),
+        )
+        for one in differences
+    )
+    headings = ("", "guard", "scenario", "figure", "was", "is", "change [95 %]", "p, Holm")
+    return fitted(Grid(title, headings, rows, left=4), width, [(7,), (4, 5)])
+
+
+def _overall(found: Changes, width: int) -> Grid:
+    rows = []
+    for guard in dict.fromkeys(one.guard for one in found.differences):
+        leaks = [one for one in found.differences if one.guard == guard and one.quantity == LEAK_RATE]
+        seen = [one for one in leaks if one.before is not None and one.after is not None]
+        worst = max(seen, key=lambda one: abs(one.effect or 0), default=None)
+        row = [Text(guard), Text("no races", Tone.QUIET) if worst is None else _leak(worst)]
+        for quantity in OVERALL.values():
+            one = found.by_place.get((guard, None, quantity))
+            row.append(Text("-", Tone.QUIET) if one is None else effect(one))
+        rows.append(tuple(row))
+    headings = ("guard", "leak rate,\nlargest change", *(f"{name}\nx [95 %]" for name in OVERALL))
+    return fitted(Grid("each guard over its scenarios", headings, tuple(rows)), width, [(3,), (5,), (4,)])
+
+
+def _leak(one: Difference) -> Text:
+    assert one.before is not None
+    assert one.after is not None
+    return Text(f"{one.before:.2f} -> {one.after:.2f}", TONES[one.finding])

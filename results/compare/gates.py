@@ -1,0 +1,125 @@
+"""What a gate can say: `metric[(guard, scenario, phase)] OP number[unit]`, as in `p99(commit, monotonic) > 1.2x`.
+
+A gate says what must not be: it fails where it is true, and is asked of every cell that it names. Metrics:
+
+- counts of a cell: the names in COUNTS, and `unproven`, `failed`, `unexpected` (1 for a cell with that verdict);
+- `leak_rate`, `stale_per_1000`, `throughput` (commits per second), `cost` (of a guard at one endpoint);
+- `p50`, `p90`, `p99`, `p99.9`, `p99.99` with a phase: `commit`, or `plan.response` for the time from when it was due.
+
+Numbers of `cost` and latencies are in microseconds, or have a unit (`us`, `ms`, `s`). `x` is relative: to the baseline
+of two runs, to the reference guard of one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from leases.definitions import DefinitionError, nearest
+from results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
+from results.latency import PERCENTILES, PHASES, SIDES
+
+COUNTS = (
+    "stale_overwrites",
+    "below_peak",
+    "dangling",
+    "wedged",
+    "stuck",
+    "double_holds",
+    "exclusion_violations",
+    "fencing_violations",
+    "lost_commits",
+    "races",
+    "commits",
+)
+VERDICTS = ("unproven", "failed", "unexpected")
+FIGURES = {"leak_rate": LEAK_RATE, "stale_per_1000": STALE_PER_1000, "throughput": THROUGHPUT, "cost": COST}
+METRICS = (*COUNTS, *VERDICTS, *FIGURES, *PERCENTILES)
+UNITS = {"": 1.0, "us": 1.0, "ms": 1e3, "s": 1e6}
+MOST_GATES = 100
+MOST_CHARS = 200
+
+_GATE = re.compile(
+    r"(?P<metric>[a-z0-9_.]+)\s*(\((?P<arguments>[^()]*)\))?\s*(?P<op>>=|<=|>|<)\s*"
+    r"(?P<number>[0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)\s*(?P<unit>x|us|ms|s)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate. `quantity` is None for a count, `guard` and `scenario` for all of them; latencies in microseconds."""
+
+    text: str
+    metric: str
+    quantity: Quantity | None
+    guard: str | None
+    scenario: str | None
+    op: str
+    limit: float
+    relative: bool
+
+    def beyond(self, value: float) -> bool:
+        """Whether the gate is true of a value."""
+        return {
+            ">": value > self.limit,
+            ">=": value >= self.limit,
+            "<": value < self.limit,
+            "<=": value <= self.limit,
+        }[self.op]
+
+    def established(self, low: float, high: float) -> bool:
+        """Whether it is true of a whole interval."""
+        return self.beyond(low if self.op.startswith(">") else high)
+
+
+def parse(text: str, guards: Sequence[str], scenarios: Sequence[str]) -> Gate:
+    """Read one gate; `guards` and `scenarios` are those of the run. Raises DefinitionError with the way out."""
+    found = _GATE.fullmatch(text.strip()[:MOST_CHARS])
+    if not found:
+        example = "expected metric(guard, scenario, phase) OP number, such as 'p99(commit) > 1.2x'"
+        raise DefinitionError(f"--fail-on {text!r}: {example}, with OP one of > >= < <=")
+    metric, unit = found["metric"], found["unit"] or ""
+    if metric not in METRICS:
+        raise DefinitionError(f"--fail-on {text!r}: {nearest('metric', metric, METRICS)}")
+    phase, guard, scenario = _arguments(text, found["arguments"], guards, scenarios)
+    quantity = _quantity(text, metric, phase)
+    relative = unit == "x"
+    if relative and quantity is None:
+        raise DefinitionError(f"--fail-on {text!r}: {metric} is a count: give a number without x")
+    timed = quantity is not None and quantity.unit == "us"
+    if unit and not relative and not timed:
+        raise DefinitionError(f"--fail-on {text!r}: {metric} is no time: give a number without {unit}")
+    limit = float(found["number"]) * (UNITS[unit] if timed and not relative else 1.0)
+    return Gate(text.strip(), metric, quantity, guard, scenario, found["op"], limit, relative)
+
+
+def _arguments(
+    text: str, arguments: str | None, guards: Sequence[str], scenarios: Sequence[str]
+) -> tuple[str, str | None, str | None]:
+    """Which argument is what; a phase comes before a guard, a guard before a scenario of the same name."""
+    phase, guard, scenario = "", None, None
+    for name in (part.strip() for part in (arguments or "").split(",") if part.strip()):
+        if name.partition(".")[0] in PHASES and not phase:
+            phase = name
+        elif name in guards and guard is None:
+            guard = name
+        elif name in scenarios and scenario is None:
+            scenario = name
+        elif name in (*guards, *scenarios, *PHASES):
+            raise DefinitionError(f"--fail-on {text!r}: one guard, one scenario and one phase at most")
+        else:
+            known = [*guards, *scenarios, *PHASES]
+            raise DefinitionError(f"--fail-on {text!r}: {nearest('guard, scenario or phase', name, known)}")
+    return phase, guard, scenario
+
+
+def _quantity(text: str, metric: str, phase: str) -> Quantity | None:
+    if metric not in PERCENTILES:
+        if phase:
+            raise DefinitionError(f"--fail-on {text!r}: {metric} has no phase")
+        return FIGURES.get(metric)
+    if not phase:
+        raise DefinitionError(f"--fail-on {text!r}: {metric} needs a phase: {metric}({', '.join(PHASES)})")
+    name, _, side = phase.partition(".")
+    if side and side not in SIDES:
+        raise DefinitionError(f"--fail-on {text!r}: {nearest('side', side, SIDES)}")
+    return latency(name, metric, side or SIDES[0])

@@ -1,0 +1,44 @@
+"""Which run directory a name means."""
+
+from pathlib import Path
+
+from leases.definitions import DefinitionError, nearest
+from results.history import BadRunDirectory
+from results.summary import read_suite
+from results.trial import read_object
+
+RUNS = Path("runs")
+MOST_RUNS = 10_000
+"""Of a directory with more, the last ones by name are looked at."""
+
+
+def find_run(name: str, other_than: Path | None = None, runs: Path = RUNS) -> Path:
+    """A run directory by its path, by its name in `runs`, or by its suite's name: the newest other run of that suite.
+
+    Raises DefinitionError with the nearest names.
+    """
+    for path in (Path(name), runs / name):
+        if path.is_dir():
+            return path
+    found = [path.parent for path in sorted(runs.glob("*/suite.toml"))[-MOST_RUNS:]]
+    others = [path for path in found if other_than is None or path.resolve() != other_than.resolve()]
+    of_suite = [path for path in others if (path / "summary.json").exists() and _suite(path) == name]
+    if of_suite:
+        return max(of_suite, key=lambda path: (_began(path), path.name))
+    known = [path.name for path in others]
+    near = nearest("run", name, known) if known else f"unknown run {name!r}: there is none in {runs}"
+    raise DefinitionError(f"{near}; a run is named by its path, its name in {runs}, or its suite's name")
+
+
+def _suite(path: Path) -> str:
+    try:
+        return str(read_suite(path)["name"])
+    except BadRunDirectory:
+        return ""
+
+
+def _began(path: Path) -> str:
+    try:
+        return str(read_object(path / "manifest.json").get("began", ""))
+    except BadRunDirectory:
+        return ""

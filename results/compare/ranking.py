@@ -1,0 +1,204 @@
+"""Which guard of one run is better: what held and what it costs, each beside a reference guard."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import log, nan
+from typing import Any
+
+import pandas as pd
+
+from leases.definitions import DefinitionError, nearest
+from leases.verdict import SAFE, Verdict
+from results.advice import advise, calm_scenario, guard_cost_us
+from results.compare.circumstances import order_of_trials
+from results.compare.finding import Difference, by_rate, by_ratio, frame, judged, too_few
+from results.compare.pooling import pool
+from results.compare.quantities import HARM, SPEED, Quantity
+from results.compare.resampling import paired_ratio
+from results.compare.safety import rate
+from results.compare.samples import Samples
+from results.run import Run
+from results.statistics import Interval, exact_interval
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One guard over all of its scenarios.
+
+    `verdict` is its worst, `surprises` the number of scenarios in which it was not among those expected. The leak rate
+    is that of applications (`leaky` of `raced`, all scenarios together) with its exact interval, None without races.
+    `cost_us` is the cost at one endpoint in the scenario in which guards are priced.
+    """
+
+    guard: str
+    verdict: Verdict
+    surprises: int
+    scenarios: int
+    clean: int
+    unproven: int
+    leaky: int
+    raced: int
+    leak_rate: float | None
+    interval: Interval | None
+    cost_us: float | None
+
+    @property
+    def held(self) -> bool:
+        """Never harmed, and clean in one scenario at least."""
+        return self.verdict in SAFE and self.clean > 0
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The guards of a run, best first.
+
+    `differences` are the figures of each guard in each scenario beside the reference guard's there, `overall` those
+    over all scenarios; all are corrected together. `priced_in` is the scenario of the costs.
+    """
+
+    run: Run
+    reference: str
+    why: str
+    priced_in: str | None
+    standings: tuple[Standing, ...]
+    differences: tuple[Difference, ...]
+    overall: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def tests(self) -> int:
+        """How many tests were corrected for."""
+        return sum(one.p is not None for one in (*self.differences, *self.overall))
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row a guard, scenario and quantity (see `results.compare.finding.frame`): `reference`, `figure`."""
+        return frame((*self.differences, *self.overall), "reference", "figure")
+
+    @cached_property
+    def rates(self) -> pd.DataFrame:
+        """One row a guard, scenario and rate of harm: `value` and its two intervals.
+
+        `exact_low`, `exact_high` by application, `by_trial_low`, `by_trial_high` by drawing trials again (NaN of one
+        trial, or where nothing was seen). `leak_rate` is a share, `stale_per_1000` is of commits.
+        """
+        samples = Samples(self.run)
+        rows = []
+        for cell in self.run.summary["cells"]:
+            for quantity in HARM:
+                found = rate(samples.cell(cell["guard"], cell["scenario"]), quantity)
+                if found is not None:
+                    ends = (*found.exact, *(found.by_trial or (nan, nan)))
+                    rows.append((cell["guard"], cell["scenario"], quantity.name, found.value, *ends))
+        columns = ["guard", "scenario", "quantity", "value", "exact_low", "exact_high", "by_trial_low", "by_trial_high"]
+        return pd.DataFrame(rows, columns=columns)
+
+    @cached_property
+    def by_place(self) -> dict[tuple[str, str | None, Quantity], Difference]:
+        """Each difference by guard, scenario (None: over all) and quantity."""
+        every = (*self.differences, *self.overall)
+        return {(one.guard, one.scenario, one.quantity): one for one in every}
+
+
+def rank(run: Run, reference: str | None = None, samples: Samples | None = None) -> Ranking:
+    """Rank the guards of a run; without a reference, beside the cheapest that held, else the first.
+
+    Raises DefinitionError for a reference that the run does not have.
+    """
+    if reference is not None and reference not in run.guards:
+        raise DefinitionError(f"{run.path}: {nearest('guard', reference, run.guards)}")
+    chosen, why = _reference(run, reference)
+    held = samples or Samples(run)
+    every = [*_cells(run, chosen, held), *_overall(run, chosen, held)]
+    found = judged(every)
+    order = order_of_trials(run)
+    return Ranking(
+        run,
+        chosen,
+        why,
+        calm_scenario(run.summary["cells"]),
+        tuple(sorted(standings(run), key=_best_first)),
+        tuple(one for one in found if one.scenario is not None),
+        tuple(one for one in found if one.scenario is None),
+        (order,) if order else (),
+    )
+
+
+def standings(run: Run) -> Iterator[Standing]:
+    """How each guard of a run stands, in the suite's order."""
+    calm = calm_scenario(run.summary["cells"])
+    for guard in run.guards:
+        own = [cell for cell in run.summary["cells"] if cell["guard"] == guard]
+        verdicts = [Verdict(cell["verdict"]) for cell in own]
+        leaky = sum(cell["leaky_applications"] for cell in own)
+        raced = sum(cell["raced_applications"] for cell in own)
+        yield Standing(
+            guard,
+            min(verdicts, key=lambda one: one.rank),
+            sum(not cell["as_expected"] for cell in own),
+            len(own),
+            verdicts.count(Verdict.CLEAN),
+            verdicts.count(Verdict.UNPROVEN),
+            leaky,
+            raced,
+            leaky / raced if raced else None,
+            exact_interval(leaky, raced),
+            guard_cost_us(_priced(own, calm)),
+        )
+
+
+def _reference(run: Run, asked: str | None) -> tuple[str, str]:
+    if asked is not None:
+        return asked, "as asked"
+    best = advise(run.summary).best
+    if best is not None:
+        return best, "the cheapest that held"
+    if not run.guards:
+        raise DefinitionError(f"{run.path}: no trial of it has ended: there is nothing to compare")
+    return run.guards[0], "the first, as none held"
+
+
+def _priced(own: list[dict[str, Any]], calm: str | None) -> dict[str, Any]:
+    return next((cell for cell in own if cell["scenario"] == calm), own[0])
+
+
+def _best_first(one: Standing) -> tuple[Any, ...]:
+    cost = one.cost_us if one.cost_us is not None else float("inf")
+    return (not one.held, -one.verdict.rank, cost) if not one.held else (False, 0, cost)
+
+
+def _cells(run: Run, reference: str, samples: Samples) -> Iterator[Difference]:
+    for cell in run.summary["cells"]:
+        guard, scenario = cell["guard"], cell["scenario"]
+        own, other = samples.cell(guard, scenario), samples.cell(reference, scenario)
+        for quantity in SPEED:
+            if not own.operations(quantity):
+                continue
+            figures = other.figure(quantity), own.figure(quantity)
+            note = "the reference" if guard == reference else too_few(other, own, quantity)
+            found = None if note else paired_ratio(other, own, quantity)
+            if own.operations(quantity) < quantity.operations_needed:
+                figures = figures[0], None
+            elif note and guard != reference:
+                figures, note = (None, figures[1]), f"{reference} has {note}"
+            yield by_ratio((guard, scenario), quantity, figures, found, note=note)
+        yield from (by_rate(other, own, quantity) for quantity in HARM if guard != reference)
+
+
+def _overall(run: Run, reference: str, samples: Samples) -> Iterator[Difference]:
+    for guard in run.guards:
+        for quantity in SPEED if guard != reference else ():
+            logs, ratios = [], []
+            for scenario in run.scenarios:
+                own, other = samples.cell(guard, scenario), samples.cell(reference, scenario)
+                if too_few(other, own, quantity):
+                    continue
+                was, now = other.figure(quantity), own.figure(quantity)
+                if was and now:
+                    logs.append(log(now / was))
+                    ratios.append(paired_ratio(other, own, quantity))
+            pooled = pool(logs, ratios)
+            if pooled is not None:
+                note = f"over {pooled.scenarios} scenarios, interval by {pooled.by}"
+                yield by_ratio((guard, None), quantity, (None, None), pooled.found, note=note)

@@ -1,0 +1,123 @@
+"""Differences of rates of harm: exact by application, and by trial.
+
+The unit of an exact test is the application with at least one race: events of one application hang together. Events of
+one trial hang together too (one seed, one minute of the machine), so where both sides have two trials or more, Welch's
+t over the trials' own rates is asked as well, and the larger p is the one that counts.
+"""
+
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+
+from results.compare.quantities import LEAK_RATE, Quantity
+from results.compare.resampling import resamples
+from results.compare.samples import RATES, Sample
+from results.statistics import (
+    CONFIDENCE,
+    Interval,
+    difference_interval,
+    exact_interval,
+    fisher_p,
+    ratio_interval,
+    student_quantile,
+    welch_p,
+)
+
+UNITS = {LEAK_RATE.kind: ("leaky_applications", "raced_applications")}
+"""Which applications are counted, of which; of commits: the leaky ones, of all that there were."""
+ALL_UNITS = ("leaky_applications", "applications")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rate with its exact interval by application, and, of two trials or more, with the one by trial.
+
+    The interval by trial is the bootstrap's standard error with Student's t, cut off at zero; None where nothing was
+    seen, since what never happened does not vary.
+    """
+
+    value: float
+    exact: Interval
+    by_trial: Interval | None
+
+    @property
+    def either(self) -> Interval:
+        """From the lower of the two to the higher."""
+        ends = (self.exact, self.by_trial or self.exact)
+        return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def rate(sample: Sample, quantity: Quantity, confidence: float = CONFIDENCE) -> Rate | None:
+    """The leak rate or stale overwrites per 1,000 commits of a cell; None without races or commits."""
+    value = sample.figure(quantity)
+    units = _units(sample, quantity)[1]
+    if value is None or not units:
+        return None
+    scale = RATES[quantity][2]
+    exact = exact_interval(value / scale * units, units, confidence)
+    assert exact is not None
+    return Rate(value, (exact[0] * scale, exact[1] * scale), _by_trial(sample, quantity, value, confidence))
+
+
+def rate_difference(before: Sample, after: Sample, quantity: Quantity) -> tuple[float, Interval] | None:
+    """How much higher the rate of `after` is, with its 95 % interval; None where a side has no rate.
+
+    As for the test, the wider counts: a side's interval reaches as far as the exact one or the one by trial does.
+    """
+    one, other = rate(before, quantity), rate(after, quantity)
+    if one is None or other is None:
+        return None
+    return other.value - one.value, difference_interval(one.value, one.either, other.value, other.either)
+
+
+def rate_ratio(
+    before: Sample, after: Sample, quantity: Quantity, confidence: float = CONFIDENCE
+) -> tuple[float, Interval] | None:
+    """How many times the rate of `before` that of `after` is, with its interval; None without rates, or of 0/0."""
+    half = (1 + confidence) / 2
+    one, other = rate(before, quantity, half), rate(after, quantity, half)
+    if one is None or other is None or not (one.value or other.value):
+        return None
+    ratio = other.value / one.value if one.value else float("inf")
+    return ratio, ratio_interval(one.exact, other.exact)
+
+
+def difference_p(before: Sample, after: Sample, quantity: Quantity) -> float:
+    """The chance of a difference at least as large if there is none: the larger of Fisher's and Welch's.
+
+    1 where the rate went one way by events and the other by applications: then nothing can be claimed.
+    """
+    (seen, of), (now_seen, now_of) = _units(before, quantity), _units(after, quantity)
+    by_application = now_seen * of - seen * now_of
+    by_event = (after.figure(quantity) or 0.0) - (before.figure(quantity) or 0.0)
+    if by_application * by_event < 0:
+        return 1.0
+    exact = fisher_p(seen, of, now_seen, now_of)
+    by_trial = welch_p(_rates(before, quantity), _rates(after, quantity))
+    return exact if by_trial is None else max(exact, by_trial)
+
+
+def _units(sample: Sample, quantity: Quantity) -> tuple[int, int]:
+    leaky, of = UNITS.get(quantity.kind, ALL_UNITS)
+    seen, total = int(sample.counts[leaky].sum()), int(sample.counts[of].sum())
+    return min(seen, total), total
+
+
+def _rates(sample: Sample, quantity: Quantity) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    part, whole, scale = RATES[quantity]
+    there = sample.counts[whole] > 0
+    return scale * sample.counts[part][there] / sample.counts[whole][there]
+
+
+def _by_trial(sample: Sample, quantity: Quantity, value: float, confidence: float) -> Interval | None:
+    if sample.trials < 2 or not value:
+        return None
+    weights, chances = resamples(sample.trials)
+    drawn = sample.figures(quantity, weights)
+    there = ~np.isnan(drawn)
+    share = chances[there] / chances[there].sum()
+    variance = float(share @ (drawn[there] - share @ drawn[there]) ** 2) * sample.trials / (sample.trials - 1)
+    assert not isnan(variance)
+    reach = student_quantile(sample.trials - 1, confidence) * variance**0.5
+    return max(0.0, value - reach), value + reach

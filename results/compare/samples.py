@@ -1,0 +1,182 @@
+"""The trials of one cell as a comparison needs them: a trial is what is drawn again, whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from results.advice import COST_PHASES
+from results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
+from results.latency import PERCENTILES, Buckets
+from results.run import Run
+
+Floats = NDArray[np.float64]
+COUNTS = ("commits", "load_s", "stale_overwrites", "races", "leaky_applications", "raced_applications", "applications")
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """One latency of several trials on shared buckets.
+
+    `high_us` is the upper end of each bucket, `reached` (buckets x trials) how many operations of a trial lie at it or
+    below.
+    """
+
+    high_us: Floats
+    reached: Floats
+
+    @property
+    def operations(self) -> int:
+        return int(self.reached[-1].sum())
+
+    def quantiles(self, percentile: float, weights: Floats) -> Floats:
+        """The value at a percentile of the trials merged with `weights` (resamples x trials), one a resample.
+
+        By halving: the merged histogram of a resample is looked at in a dozen places only. NaN where it is empty.
+        """
+        totals = weights @ self.reached[-1]
+        targets = np.maximum(np.ceil(np.nextafter(percentile, 0) * totals / 100), 1)
+        if len(weights) == 1:
+            at = np.searchsorted(self.reached @ weights[0], targets) if totals[0] else np.zeros(1, np.intp)
+            return np.where(totals > 0, self.high_us[at], np.nan)
+        low = np.zeros(len(weights), np.intp)
+        high = np.full(len(weights), len(self.high_us) - 1)
+        while (low < high).any():
+            middle = (low + high) // 2
+            enough = np.einsum("bn,bn->b", weights, self.reached[middle]) >= targets
+            high = np.where(enough, middle, high)
+            low = np.where(enough, low, middle + 1)
+        return np.where(totals > 0, self.high_us[np.minimum(low, len(self.high_us) - 1)], np.nan)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One guard under one scenario in one run: its trials that left a history, in the order in which they ran.
+
+    `rounds` says in which round of the run each stood, `counts` has the arrays of COUNTS, one value a trial.
+    """
+
+    guard: str
+    scenario: str
+    rounds: tuple[int, ...]
+    counts: dict[str, Floats]
+    histograms: dict[tuple[str, str], Histograms]
+
+    @property
+    def trials(self) -> int:
+        return len(self.rounds)
+
+    def operations(self, quantity: Quantity) -> int:
+        """How many operations a quantity rests on, all trials together."""
+        if quantity.kind == "latency":
+            held = self.histograms.get((quantity.phase, quantity.side))
+            return held.operations if held else 0
+        return int(self.counts["commits"].sum())
+
+    def beyond(self, quantity: Quantity, value: float) -> Floats | None:
+        """How many operations of each trial lie at a latency's `value` or beyond; None of another quantity."""
+        if quantity.kind != "latency":
+            return None
+        held = self.histograms[quantity.phase, quantity.side]
+        at = int(np.searchsorted(held.high_us, value))
+        below = held.reached[at - 1] if at else 0.0
+        return np.asarray(held.reached[-1] - below)
+
+    def figures(self, quantity: Quantity, weights: Floats) -> Floats:
+        """The figure of the trials taken with `weights` (resamples x trials), one a resample; NaN for none."""
+        if quantity == COST:
+            medians = [self.figures(latency(phase, "p50"), weights) for phase in COST_PHASES]
+            cost: Floats = np.nansum(medians, axis=0)
+            return np.where(np.isnan(medians[COST_PHASES.index("commit")]), np.nan, cost)
+        if quantity.kind == "latency":
+            held = self.histograms.get((quantity.phase, quantity.side))
+            if held is None:
+                return np.full(len(weights), np.nan)
+            return held.quantiles(PERCENTILES[quantity.figure], weights)
+        part, whole, scale = RATES[quantity]
+        below = weights @ self.counts[whole]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(below > 0, scale * (weights @ self.counts[part]) / below, np.nan)
+
+    def figure(self, quantity: Quantity) -> float | None:
+        """The figure of all trials together; None where there is none."""
+        value = float(self.figures(quantity, np.ones((1, self.trials)))[0]) if self.trials else np.nan
+        return None if np.isnan(value) else value
+
+    def having(self, quantity: Quantity) -> "Sample":
+        """The trials that have operations of a latency's phase: one without any has no quantile to draw."""
+        held = self.histograms.get((quantity.phase, quantity.side))
+        if held is None or held.reached[-1].all():
+            return self
+        return self.only(np.flatnonzero(held.reached[-1]).tolist())
+
+    def only(self, kept: Sequence[int]) -> "Sample":
+        """The same cell with some of its trials, by their place."""
+        places = list(kept)
+        return Sample(
+            self.guard,
+            self.scenario,
+            tuple(self.rounds[at] for at in places),
+            {name: values[places] for name, values in self.counts.items()},
+            {key: Histograms(held.high_us, held.reached[:, places]) for key, held in self.histograms.items()},
+        )
+
+
+RATES = {
+    THROUGHPUT: ("commits", "load_s", 1.0),
+    LEAK_RATE: ("stale_overwrites", "races", 1.0),
+    STALE_PER_1000: ("stale_overwrites", "commits", 1000.0),
+}
+"""Which count is divided by which, and what is made of it."""
+
+
+class Samples:
+    """The samples of a run, each read when it is first asked for."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._read: dict[tuple[str, str], Sample] = {}
+
+    def cell(self, guard: str, scenario: str) -> Sample:
+        """One cell; without trials where it was not run, or where nothing of it can be read."""
+        if (guard, scenario) not in self._read:
+            self._read[guard, scenario] = self._sample(guard, scenario)
+        return self._read[guard, scenario]
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in sorted(self.run.summary["trials"], key=lambda row: int(row["number"])):
+            found.setdefault((row["guard"], row["scenario"]), []).append(row)
+        return found
+
+    def _sample(self, guard: str, scenario: str) -> Sample:
+        rows = [row for row in self._rows.get((guard, scenario), ()) if row.get("commits") is not None]
+        a_round = max(len(self._rows), 1)
+        parts = [self.run.latencies(row["number"]) for row in rows]
+        if any(parts):
+            # One whose histograms can't be read counts whole or not at all.
+            rows, parts = [row for row, part in zip(rows, parts, strict=True) if part], [part for part in parts if part]
+        keys = dict.fromkeys(key for part in parts for key in part)
+        return Sample(
+            guard,
+            scenario,
+            tuple((row["number"] - 1) // a_round for row in rows),
+            {name: np.array([row.get(name) or 0 for row in rows], np.float64) for name in COUNTS},
+            {key: histograms([part.get(key) for part in parts]) for key in keys},
+        )
+
+
+def histograms(parts: Sequence[Buckets | None]) -> Histograms:
+    """Put the histograms of trials on shared buckets; None is a trial without operations."""
+    held = [part for part in parts if part is not None]
+    high_ns, place = np.unique(np.concatenate([part.high_ns for part in held]), return_inverse=True)
+    counts = np.zeros((len(high_ns), len(parts)))
+    trial = np.repeat(
+        [number for number, part in enumerate(parts) if part is not None], [len(part.counts) for part in held]
+    )
+    counts[place, trial] = np.concatenate([part.counts for part in held])
+    return Histograms(high_ns / 1000, np.cumsum(counts, axis=0))

@@ -1,0 +1,104 @@
+"""Which axis of the guard would have stopped a violation: each rule held against what was recorded of its two writes.
+
+This says what follows for these writes, with everything before them as it happened. Under another rule much before
+would have gone otherwise too; what a guard is worth over a whole run is for its verdict to say. Where the records do
+not decide, the answer is that it can't be told.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from results.explain import commit_rules
+from results.explain.commit_rules import Answer, Held
+from results.explain.facts import Facts
+from results.explain.longer_lease import longer_lease
+from results.explain.words import count, duration, plan
+from results.explain.writer import Writer
+from results.violations import Kind
+
+__all__ = ["Answer", "Cure", "cures", "sentence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """One choice on one axis, and what it would have done."""
+
+    axis: str
+    choice: str
+    answer: Answer
+    why: str
+
+
+def cures(facts: Facts) -> list[Cure]:
+    """Every choice that can be held against the facts, those that would have stopped it first."""
+    found: list[Cure] = []
+    if facts.newer is not None and facts.writer.kind == "commit":
+        rules = commit_rules.rules(facts, facts.writer, facts.newer)
+        found += [Cure("commit", choice, *held) for choice, held in rules]
+        found.append(Cure("decide", *_decide(facts, facts.writer, facts.newer)))
+        found.append(_exclude(facts, facts.writer, facts.newer))
+    if facts.violation.kind is Kind.DANGLING:
+        found += [Cure("clean", choice, *held) for choice, held in _clean(facts)]
+    order = list(Answer)
+    return sorted(found, key=lambda cure: order.index(cure.answer))
+
+
+def sentence(found: list[Cure]) -> str:
+    """Which axes would have stopped it, in one sentence."""
+    by_axis: dict[str, list[str]] = {}
+    for cure in found:
+        if cure.answer is Answer.YES:
+            by_axis.setdefault(cure.axis, []).append(cure.choice)
+    if not by_axis:
+        return "Nothing that was recorded says which choice would have stopped it."
+    parts = [f"{axis} ({' or '.join(choices)})" for axis, choices in by_axis.items()]
+    return f"What would have stopped it: {'; '.join(parts)}."
+
+
+def _decide(facts: Facts, writer: Writer, newer: Writer) -> tuple[str, Answer, str]:
+    """A check at the endpoint, as late as a guard can make it: inside the lease, if there was one."""
+    choice = "check inside" if writer.hold else "check per_endpoint"
+    done = facts.guard.get("decide", {}).get("check")
+    checked, version = writer.checked, writer.version
+    if done in ("per_endpoint", "inside") and (done == "inside" or writer.hold is None):
+        if checked is None or checked.seen >= version:
+            return choice, Answer.UNKNOWN, "what its check saw is not recorded"
+        gap = duration(writer.at_s - checked.end_s)
+        why = f"it did check, and saw {plan(checked.seen)}: plan {newer.version} came in the {gap} until the write"
+        return choice, Answer.NO, why
+    there = facts.shown_to(writer)
+    if there is None:
+        return choice, Answer.UNKNOWN, f"what {writer.name} would have seen there is not recorded, or too close to call"
+    where = "with its lease" if writer.hold else "with this endpoint"
+    when = f"{plan(there)} was in force when {writer.name} began {where}"
+    if there > version:
+        return choice, Answer.YES, f"{when}: it would have seen that"
+    return choice, Answer.NO, when
+
+
+def _exclude(facts: Facts, writer: Writer, newer: Writer) -> Cure:
+    if facts.guard.get("exclude") is None:
+        why = "there was none, so who would have waited for whom is not recorded"
+        return Cure("exclude", "a lease with the check inside", Answer.UNKNOWN, why)
+    return Cure("exclude", "a longer time to live", *longer_lease(facts, writer, newer))
+
+
+def _clean(facts: Facts) -> Iterator[tuple[str, Held]]:
+    """Rules for whoever deletes plans, and for a commit of one that is gone."""
+    version, endpoint = facts.violation.version, facts.violation.endpoint
+    if facts.deleted_at is None:
+        return
+    if facts.active > 0:
+        why = f"{count(facts.active, 'endpoint')} pointed at plan {version} when it was deleted"
+        yield "skip_active", Held(Answer.YES, why)
+    else:
+        yield "skip_active", Held(Answer.NO, f"no endpoint pointed at plan {version} when it was deleted")
+    if facts.deleted_at > facts.writer.at:
+        yield "quarantine", Held(Answer.YES, f"plan {version} would have gone on resolving at {endpoint}")
+        yield "referential", Held(Answer.NO, f"plan {version} was there when it was put in force")
+    elif facts.writer.kind == "commit":
+        before = duration(facts.writer.at_s - facts.seconds(facts.deleted_at))
+        why = f"plan {version} was deleted {before} before it was applied: the store would have refused it"
+        yield "referential", Held(Answer.YES, why)
+        why = f"plan {version} would have been in quarantine, and none is applied from there"
+        yield "quarantine", Held(Answer.YES, why)

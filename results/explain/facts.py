@@ -1,0 +1,204 @@
+"""What is known of one violation: the rows of history and journal that led to it, before anything is said of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import inf, isnan
+from typing import Any, TypeVar
+
+import numpy as np
+
+from results.checks.dangling import gone_positions
+from results.events import KINDS, Events, Ints, Mask, Writes
+from results.explain.reader import Reader, Stop
+from results.explain.strikes import Strike, lease_server_struck, strikes
+from results.explain.writer import Writer, who, writer_of
+from results.run import Run
+from results.violations import Kind as What
+from results.violations import Violation
+
+COMMIT, REPAIR = KINDS.index("commit"), KINDS.index("repair")
+MOST = 5
+"""Stops of one writer, and faults, that are told: the longest."""
+Timed = TypeVar("Timed", Stop, Strike)
+BEFORE_S = 0.05
+"""How long before the first of the story a fault may have ended to be told."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A violation with its writers.
+
+    `writer` put in force what is wrong: the stale version, or the plan that is gone. `newer` put the overwritten
+    version in force (None where nothing newer was overwritten), `rewritten` says that others wrote it again.
+    `before_newer` was in force before. `deleted_at` is the deletion of the plan, `cleaner` who deleted it.
+    `leases_apart`: the lease server is not the store's.
+    `mended_at` is the write that ended the harm (None: nothing did), `refusals` the commits refused in between.
+    """
+
+    violation: Violation
+    guard: dict[str, Any]
+    cells: int
+    events: Events
+    reader: Reader
+    writes: Writes
+    writer: Writer
+    newer: Writer | None
+    rewritten: bool
+    before_newer: int
+    deleted_at: int | None
+    cleaner: str | None
+    active: int
+    leases_apart: bool
+    mended_at: int | None
+    refusals: Ints
+    strikes: tuple[Strike, ...]
+
+    def seconds(self, at: int) -> float:
+        """When an event happened, on the Reader's axis; NaN where the clock stepped back in between."""
+        return self.reader.at(at)
+
+    def shown_to(self, writer: Writer) -> int | None:
+        """The version that a check at the endpoint showed, or would have shown; None if that can't be told.
+
+        Two versions that it may have been are one answer if both are newer than the writer's plan: the older of them.
+        """
+        if writer.looked_s is None:
+            return None
+        first, last = (self._in_force_at(when_s) for when_s in writer.looked_s)
+        if first is None or last is None or (first > writer.version) != (last > writer.version):
+            return None
+        return min(first, last)
+
+    def _in_force_at(self, when_s: float) -> int | None:
+        """The version that the endpoint had at an instant; None if a write was so near that it can't be told."""
+        near = self._near
+        times = self.events.elapsed_us(np.full(len(near), self.reader.zero), near) / 1e6
+        if np.any(np.isnan(times)) or np.any(np.abs(times - when_s) < CLOSE_S):
+            return None
+        here = int(np.searchsorted(times, when_s, side="right"))
+        if not here:
+            return int(self.writes.before[self._first]) if when_s < self.writer.at_s else None
+        return int(self.writes.version[self._first + here - 1])
+
+    @property
+    def _first(self) -> int:
+        """The first of the writes that are looked at, at most NEAR before the harm."""
+        return max(int(np.searchsorted(self.writes.since, self.writer.at)) - NEAR, 0)
+
+    @property
+    def _near(self) -> Ints:
+        return self.writes.since[self._first : int(np.searchsorted(self.writes.since, self.writer.at))]
+
+
+CLOSE_S = 0.0005
+"""Two clocks are compared: what lies nearer to each other has no known order."""
+NEAR = 2_000
+"""Writes of the endpoint before the harm among which it is looked for what was in force."""
+
+
+def gather(run: Run, violation: Violation) -> Facts | None:
+    """Collect the facts; None, and a problem told, if the trial can't be read any more. Raises BadRunDirectory."""
+    moments = run.moments(violation.trial)
+    if moments is None:
+        return None
+    events = moments.events(violation.cell)
+    endpoint = events.endpoints.index(violation.endpoint)
+    writes = events.writes_by_endpoint[endpoint]
+    wrong = _put_in_force(writes, int(np.searchsorted(writes.since, violation.position, side="right")) - 1, violation)
+    guard = next((one for one in run.suite["guards"] if one["name"] == violation.guard), {"name": violation.guard})
+    ttl_ms = float((moments.facts.get("lease") or {}).get("ttl_ms") or 0)
+    reader = Reader(run, moments, violation.cell, events, violation.position)
+    writer = writer_of(reader, endpoint, int(writes.since[wrong]), guard, ttl_ms)
+    newer, first = None, wrong
+    if wrong and int(writes.before[wrong]) > int(writes.version[wrong]):
+        first = _put_in_force(writes, wrong - 1, None)
+        newer = writer_of(reader, endpoint, int(writes.since[first]), guard, ttl_ms)
+    deleted_at = _deleted_at(events, violation) if violation.kind is What.DANGLING else None
+    mended = _mended(events, writes, wrong, violation)
+    until = events.last + 1 if mended is None else mended
+    since_s = writer.picked.begin_s if writer.picked else writer.at_s
+    names = [name for one in (writer, newer) if one for name in (one.name, one.hold.taken_by if one.hold else None)]
+    end_s = reader.at(violation.position)
+    struck = list(strikes(run, violation, moments, reader, filter(None, names), since_s - BEFORE_S, end_s))
+    return Facts(
+        violation=violation,
+        guard=guard,
+        cells=len(moments.cells),
+        events=events,
+        reader=reader,
+        writes=writes,
+        writer=_stopped_from_outside(writer, struck),
+        newer=None if newer is None else _stopped_from_outside(newer, struck),
+        rewritten=newer is not None and first != wrong - 1,
+        before_newer=int(writes.before[first]),
+        deleted_at=deleted_at,
+        cleaner=None if deleted_at is None else who(events, deleted_at),
+        active=-1 if deleted_at is None else int(events.active_endpoints[deleted_at]),
+        leases_apart=_apart(run, violation, events),
+        mended_at=mended,
+        refusals=_refusals(events, endpoint, violation.position + 1, until),
+        strikes=tuple(_longest(one for one in struck if isinstance(one, Strike))),
+    )
+
+
+def _apart(run: Run, violation: Violation, events: Events) -> bool:
+    """Whether leases and endpoints are on two servers; of a library's lock, which leaves no event, by the faults."""
+    if np.any(events.of("grant")):
+        return events.lease_events > 0
+    return lease_server_struck(run, violation)
+
+
+def _put_in_force(writes: Writes, wrong: int, violation: Violation | None) -> int:
+    """The write that put in force what stands there: not one that wrote the same again.
+
+    But what points the endpoint at a plan that is gone already is the harm itself.
+    """
+    if violation is not None and int(writes.since[wrong]) == violation.position:
+        return wrong
+    while wrong and int(writes.version[wrong - 1]) == int(writes.version[wrong]):
+        wrong -= 1
+    return wrong
+
+
+def _stopped_from_outside(writer: Writer, struck: Iterable[Strike | Stop]) -> Writer:
+    """A writer with the stops that the harness did to it, until its write; the longest of all."""
+    since_s = writer.picked.begin_s if writer.picked else writer.at_s
+    more = [one for one in struck if isinstance(one, Stop) and one.name == writer.name]
+    more = [one for one in more if one.begin_s < writer.at_s and not one.end_s <= since_s]
+    return replace(writer, stops=tuple(_longest([*writer.stops, *more])))
+
+
+def _longest(found: Iterable[Timed]) -> list[Timed]:
+    ranked = sorted(found, key=lambda one: -(inf if isnan(one.end_s) else one.end_s - one.begin_s))
+    return sorted(ranked[:MOST], key=lambda one: one.begin_s)
+
+
+def _deleted_at(events: Events, violation: Violation) -> int | None:
+    deletions: Mask = events.of("delete") & (events.version == violation.version)
+    if len(events.restarts):
+        deletions &= ~events.gone
+    gone = np.flatnonzero(deletions)
+    before = gone[gone <= violation.position]
+    return int(before[-1]) if len(before) else None
+
+
+def _mended(events: Events, writes: Writes, wrong: int, violation: Violation) -> int | None:
+    """The position of the write that ended the harm.
+
+    Stale: one as new as what was overwritten, or an operator's. Dangling: one of a plan that is there.
+    """
+    version, since = writes.version, writes.since
+    later = np.arange(wrong + 1, len(version))
+    later = later[since[later] > violation.position]
+    if violation.kind is What.STALE:
+        good = later[(version[later] >= violation.over) | (events.kind[since[later]] == REPAIR)]
+    else:
+        good = later[gone_positions(events)[version[later]] > since[later]]
+    return int(since[good[0]]) if len(good) else None
+
+
+def _refusals(events: Events, endpoint: int, begin: int, end: int) -> Ints:
+    """The commits and repairs that were refused at an endpoint between two positions."""
+    part = slice(begin, end)
+    mask = events.of("reject", "watch_conflict")[part] & (events.endpoint[part] == endpoint)
+    return begin + np.flatnonzero(mask)

@@ -1,0 +1,139 @@
+"""The journal of a trial around one event, on the store's clock: what one process did, and when."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from results.events import Events, Ints, Mask
+from results.history import BadRunDirectory
+from results.journal import Kind, Outcome
+from results.moment import Moments
+from results.run import Run
+from results.trial import Trial
+
+BEFORE_NS, AFTER_NS = 10_000_000_000, 1_000_000_000
+"""How much of the journal around the violation is looked at; what is further away is not told."""
+STOPS = {Kind.PAUSE: "stopped (SIGSTOP)", Kind.DELAY: "held up", Kind.KILL: "killed (SIGKILL)"}
+RENEWER = "-renewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation as its process saw it; times are seconds on the axis of the Reader."""
+
+    begin_s: float
+    end_s: float
+    outcome: Outcome
+    seen: int
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Something that stood still: whose process, what was done to it, from when to when; `renewer`: its renewer alone.
+
+    `end_s` is NaN where the end was never written.
+    """
+
+    name: str
+    what: str
+    begin_s: float
+    end_s: float
+    renewer: bool = False
+
+
+class Reader:
+    """Places events and journal rows on one axis: seconds of the store's clock since the event `zero`.
+
+    `zero` is the trial's first event; where the store's clock stepped back before the violation, the first after that.
+    `trial` is the journal around the violation; None, and a problem told, where it can't be read or placed.
+    """
+
+    def __init__(self, run: Run, moments: Moments, cell: str, events: Events, at: int) -> None:
+        self.events = events
+        self.zero = int(np.flatnonzero(events.epoch == events.epoch[at])[0])
+        self.trial: Trial | None = None
+        self._zero_ns = 0.0
+        try:
+            offset_ns = moments.offset_ns(cell)
+            if offset_ns is not None:
+                at_ns = int(events.t_us[at]) * 1000 + offset_ns
+                self.trial = moments.trial(cell, at_ns - BEFORE_NS, at_ns + AFTER_NS)
+                self._zero_ns = float(int(events.t_us[self.zero]) * 1000 + offset_ns)
+        except BadRunDirectory as error:
+            run.tell(str(error))
+
+    def at(self, position: int) -> float:
+        """When an event of the store's server happened; NaN where the clock stepped back in between."""
+        elapsed_us = self.events.elapsed_us(np.array([self.zero]), np.array([position]))
+        return float(elapsed_us[0]) / 1e6
+
+    def seconds(self, host_ns: Any) -> Any:
+        """Instants of the host's clock."""
+        return (host_ns - self._zero_ns) / 1e9
+
+    def rows(self, enactor: int, kind: Kind, **where: int) -> Ints:
+        """The journal rows of a kind by one enactor (also by its renewer), by their beginning."""
+        if self.trial is None:
+            return np.array([], dtype=np.int64)
+        return self._found((self.trial.process_enactor == enactor) & self.trial.rows(kind), where)
+
+    def rows_of_others(self, enactor: int, kind: Kind, **where: int) -> Ints:
+        """The same of all other enactors."""
+        if self.trial is None:
+            return np.array([], dtype=np.int64)
+        others = (self.trial.process_enactor != enactor) & (self.trial.process_enactor >= 0)
+        return self._found(others & self.trial.rows(kind), where)
+
+    def _found(self, mask: Mask, where: dict[str, int]) -> Ints:
+        assert self.trial is not None
+        journal = self.trial.journal
+        for name, value in where.items():
+            mask &= journal[name].to_numpy() == value
+        found = np.flatnonzero(mask)
+        return found[np.argsort(journal["start_ns"].to_numpy()[found], kind="stable")]
+
+    def call(self, row: int) -> Call:
+        """One journal row; one whose end was never written ends as it begins."""
+        assert self.trial is not None
+        one = self.trial.journal.iloc[row]
+        return Call(
+            self.seconds(int(one["start_ns"])),
+            self.seconds(max(int(one["end_ns"]), int(one["start_ns"]))),
+            Outcome(int(one["outcome"])),
+            int(one["seen"]),
+            int(one["fence"]),
+        )
+
+    def last(self, rows: Ints, before_s: float, *outcomes: Outcome) -> Call | None:
+        """The last of these calls that began before an instant, with one of these outcomes (all, if none is named)."""
+        for row in rows[::-1].tolist():
+            call = self.call(row)
+            if call.begin_s < before_s and (not outcomes or call.outcome in outcomes):
+                return call
+        return None
+
+    def ended_before(self, enactor: int, before_s: float) -> float | None:
+        """When the last operation of one enactor's worker that had ended before an instant did so."""
+        if self.trial is None:
+            return None
+        journal = self.trial.journal
+        kinds = [int(kind) for kind in (*STOPS, Kind.FAULT, Kind.PLAN, Kind.RENEW)]
+        own = (self.trial.process_enactor == enactor) & ~journal["kind"].isin(kinds).to_numpy()
+        ends = self.seconds(journal["end_ns"].to_numpy()[own & (journal["end_ns"].to_numpy() > 0)])
+        before = ends[ends <= before_s]
+        return float(before.max()) if len(before) else None
+
+    def stops(self, enactor: int, name: str, begin_s: float, end_s: float) -> list[Stop]:
+        """How one enactor, or its renewer, stood still between two instants, as its own journal says."""
+        found = []
+        for kind, what in STOPS.items():
+            for row in self.rows(enactor, kind).tolist():
+                assert self.trial is not None
+                one, call = self.trial.journal.iloc[row], self.call(row)
+                until_s = call.end_s if int(one["end_ns"]) else float("nan")
+                if not until_s <= begin_s and call.begin_s < end_s:
+                    renewer = str(one["process"]).endswith(RENEWER)
+                    found.append(Stop(name, what, call.begin_s, until_s, renewer))
+        return found

@@ -1,0 +1,84 @@
+"""What the report says of its method, of the machine, and of the settings of a run."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from results.run import Run
+
+METHOD = (
+    """Every commit, refusal, deletion, grant and release was appended to a history by the same atomic script that did
+    it, with the store's own time and a sequence number. All figures on this page follow from that history and, where a
+    figure is about what a client saw or felt, from the journals of the processes; leasebench check derives them.""",
+    """A race is the application of a plan to an endpoint that held a newer version by the time of its outcome. Events
+    of one application hang together, so intervals count applications: the leak rate has its exact (Clopper-Pearson)
+    95 % interval; where nothing leaked it has the one-sided bound 1 - 0.05^(1/n). Clean needs enough raced
+    applications; with fewer a guard is unproven.""",
+    """Service time counts from the start of an operation, response time from the moment at which the load was due (no
+    coordinated omission). Histograms of trials are merged as HdrHistograms; percentiles are never averaged.""",
+    """A lag or a spell that spans a step of the server's clock is left out. A fault is shaded where it was in force.
+    What would have stopped a violation is said of that one write, with everything before it as it happened.""",
+)
+
+
+def settings(run: Run) -> Iterator[dict[str, Any]]:
+    """Groups of facts: a title and rows of name and value."""
+    manifest, suite = run.manifest, run.suite
+    yield _group(
+        "Run",
+        {
+            "directory": run.name,
+            "began": manifest.get("began"),
+            "seed": manifest.get("seed"),
+            "trials per cell": suite.get("trials"),
+            "load per trial": f"{suite['duration_s']:g} s, up to three times as long until enough races were seen"
+            if "duration_s" in suite
+            else None,
+            "raced applications for clean": suite.get("min_races"),
+            "settling": f"{suite['settle_s']:g} s" if "settle_s" in suite else None,
+        },
+    )
+    machine = dict(manifest.get("machine", {}))
+    if "memory_bytes" in machine:
+        machine["memory"] = f"{machine.pop('memory_bytes') / 2**30:.0f} GiB"
+    if "clock_resolution_ns" in machine:
+        machine["clock resolution"] = f"{machine.pop('clock_resolution_ns'):g} ns"
+    yield _group("Machine", machine)
+    yield _group("Server", manifest.get("server", {}))
+    yield _group("Cores", {name: _cores(value) for name, value in manifest.get("affinity", {}).items()})
+    yield _group("Versions", manifest.get("versions", {}))
+
+
+def verdicts(run: Run) -> str:
+    """How many cells have which verdict."""
+    counted = Counter(cell["verdict"] for cell in run.summary["cells"])
+    return ", ".join(f"{count} {verdict}" for verdict, count in counted.most_common())
+
+
+def axes(guard: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """A guard's four choices in words, from its table in the resolved suite."""
+    decide = guard.get("decide", {})
+    yield "decide", f"pick {decide.get('pick', 'before')}, check {decide.get('check', '?')}"
+    exclude = guard.get("exclude")
+    if exclude:
+        renewal = exclude.get("renewal", "none")
+        renewed = "" if renewal == "none" else f", {renewal}"
+        yield (
+            "exclude",
+            f"{exclude.get('manager')} per {exclude.get('scope', 'endpoint')}, {exclude.get('ttl_ms')} ms{renewed}",
+        )
+    else:
+        yield "exclude", "none"
+    yield "commit", str(guard.get("commit", "?"))
+    clean = guard.get("clean", {})
+    yield "clean", str(clean.get("rule", "by_age")) + (", referential" if clean.get("referential") else "")
+
+
+def _group(title: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "rows": [(name, str(value)) for name, value in values.items() if value is not None]}
+
+
+def _cores(value: Any) -> str | None:
+    if value is None:
+        return None
+    return ", ".join(str(core) for core in value)

@@ -1,0 +1,108 @@
+"""How pictures look: one set of colours on light and dark ground, for the page and for files.
+
+Colours are those of Okabe and Ito (Color Universal Design, 2008), which people who confuse colours tell apart; on
+dark ground lighter ones of the same order. Nothing is told by colour alone: lines have dashes, verdicts a shape or a
+letter.
+"""
+
+from typing import Any, Literal
+
+from leases.verdict import Verdict
+
+Mode = Literal["light", "dark"]
+COLOURS: dict[Mode, tuple[str, ...]] = {
+    "light": ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"),
+    "dark": ("#56b4e9", "#e8743b", "#2fc49a", "#e29fc4", "#9ad4f5", "#f0b429", "#f2f2f2"),
+}
+"""Without their yellow: too faint for a thin line on white."""
+DASHES = ([1, 0], [6, 3], [2, 2])
+MAX_GUARDS = len(COLOURS["light"]) * len(DASHES)
+"""More lines than these would share a colour and a dash pattern."""
+VERDICT_COLOURS = {
+    Verdict.FAILED: "#7f0d2b",
+    Verdict.STALE: "#d55e00",
+    Verdict.DANGLING: "#cc79a7",
+    Verdict.WEDGED: "#8c4a2f",
+    Verdict.STUCK: "#e69f00",
+    Verdict.UNPROVEN: "#9aa4ae",
+    Verdict.CLEAN: "#0b8f6a",
+}
+"""The same on both grounds: a filled mark carries its own ink. Their lightness differs: print keeps them apart."""
+VERDICT_SHAPES = {
+    Verdict.FAILED: "cross",
+    Verdict.STALE: "triangle-up",
+    Verdict.DANGLING: "triangle-down",
+    Verdict.WEDGED: "arrow",
+    Verdict.STUCK: "diamond",
+    Verdict.UNPROVEN: "square",
+    Verdict.CLEAN: "circle",
+}
+FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
+_GROUND = {"light": "#ffffff", "dark": "#14181d"}
+_INK = {"light": "#222222", "dark": "#e6e9ec"}
+_GREY = {"light": "#666666", "dark": "#9aa5b0"}
+_RULE = {"light": "#e6e6e6", "dark": "#2c343d"}
+
+
+def dark_inks() -> dict[str, str]:
+    """For each ink on light ground the one in its place on dark ground: it recolours a picture that was drawn once."""
+    pairs = [*zip(COLOURS["light"], COLOURS["dark"], strict=True)]
+    pairs += [(kind["light"], kind["dark"]) for kind in (_GROUND, _INK, _GREY, _RULE)]
+    return dict(pairs)
+
+
+def theme(mode: Mode) -> dict[str, Any]:
+    """The Vega-Lite config that a chart is shown with; the charts themselves name no ink."""
+    ink, grey, rule, colours = _INK[mode], _GREY[mode], _RULE[mode], COLOURS[mode]
+    return {
+        "background": _GROUND[mode],
+        "font": FONT,
+        "padding": 16,
+        "view": {"stroke": None},
+        "range": {"category": list(colours)},
+        "mark": {"color": colours[0]},
+        "text": {"color": ink, "font": FONT, "fontSize": 11},
+        "rule": {"color": grey},
+        "style": {
+            "value": {"color": ink},
+            "note": {"color": grey},
+            "outline": {"color": ink},
+            "quiet": {"color": grey},
+            "faint": {"color": rule},
+            "first": {"color": colours[0]},
+            "second": {"color": colours[1]},
+            "third": {"color": colours[2]},
+            "strip": {"color": colours[4]},
+        },
+        "title": {
+            "fontSize": 16,
+            "fontWeight": "bold",
+            "color": ink,
+            "subtitleFontSize": 12,
+            "subtitleColor": grey,
+            "subtitlePadding": 5,
+            "subtitleLineHeight": 16,
+        },
+        "axis": {
+            "gridColor": rule,
+            "domainColor": grey,
+            "tickColor": grey,
+            "labelColor": ink,
+            "titleColor": ink,
+            "labelFontSize": 11,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "titlePadding": 10,
+        },
+        "header": {"labelColor": ink, "titleColor": ink, "labelFontSize": 12},
+        "legend": {
+            "labelFontSize": 12,
+            "labelColor": ink,
+            "titleColor": grey,
+            "titleFontSize": 11,
+            "titleFontWeight": "normal",
+            "symbolStrokeColor": ink,
+            "labelLimit": 280,
+            "rowPadding": 4,
+        },
+    }

@@ -1,0 +1,735 @@
+"""An explanation says what the records bear out, and nothing else: trials made by hand, in which the truth is known."""
+
+import itertools
+import json
+import time
+import xml.etree.ElementTree as ET
+
+import pytest
+from large_run import write_large_run
+from synthetic import ENACTORS
+from tape import INSIDE, LEASE, Tape, write_run
+
+from results import load
+from results.explain import explain
+from results.explain.cure import Answer
+from results.explain.mermaid import as_mermaid
+from results.explain.svg import as_svg
+from results.explain.text import as_text
+from results.explain.words import count, duration
+from results.journal import Kind, Outcome
+from results.violations import matching
+
+YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
+LOCK = {"decide": INSIDE, "exclude": LEASE}
+ONCE = {"decide": {"check": "once"}, "exclude": LEASE}
+
+
+class Told:
+    """The explanation of one violation of a trial, the first if none is named."""
+
+    def __init__(self, path, *tapes, kind=None):
+        self.run = load(write_run(path, *tapes))
+        found = [one for one in matching(self.run) if kind in (None, one.kind.value)]
+        self.explanation = explain(self.run, found[0])
+        assert self.run.problems == []
+        assert self.explanation is not None
+        self.headline = self.explanation.headline
+        self.words = [message.words for message in self.explanation.messages]
+        self.answers = {(cure.axis, cure.choice): cure.answer for cure in self.explanation.cures}
+        self.why = {cure.choice: cure.why for cure in self.explanation.cures}
+
+    def answer(self, choice):
+        return next(answer for (_, name), answer in self.answers.items() if name == choice)
+
+    def says(self, part):
+        return any(part in words for words in self.words)
+
+    def order(self, *parts):
+        places = [next(at for at, words in enumerate(self.words) if part in words) for part in parts]
+        return places == sorted(places)
+
+
+def two_plans(tape, newer=2):
+    tape.publish(0, 1)
+    tape.pick(1, 0, 1)
+    tape.publish(10, newer)
+    tape.pick(11, 1, newer)
+
+
+def paused_owner(**more):
+    """enactor-0 checks inside its lease, is stopped past its end, and writes plan 1 over the plan 2 of enactor-1."""
+    tape = Tape(LOCK, **more)
+    two_plans(tape)
+    grant = tape.acquire(20, 0, fence=1)
+    tape.check(21, 0, seen=0)
+    tape.stop(22, 250, "enactor-0")
+    other = tape.acquire(130, 1, fence=2, asked_ms=60)
+    tape.check(131, 1, seen=0)
+    tape.commit(135, 1, 2, other)
+    tape.release(136, other)
+    tape.commit(260, 0, 1, grant, sent_ms=251)
+    tape.commit(300, 2, 2)
+    return tape
+
+
+class TestAnOwnerThatIsStoppedPastItsLease:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def told(cls, tmp_path_factory):
+        return Told(tmp_path_factory.mktemp("paused"), paused_owner())
+
+    def test_is_told_from_the_publication_to_the_write_that_caught_up(self, told):
+        assert told.words == [
+            "the planner publishes plan 1",
+            "enactor-0 picks plan 1, 1.1 ms old",
+            "the planner publishes plan 2",
+            "enactor-1 picks plan 2, 1.1 ms old",
+            "enactor-0 gets the lease on e1, good for 100 ms, fencing number 1",
+            "enactor-0 checks e1 inside its lease and sees no plan",
+            "enactor-0 is stopped (SIGSTOP) for 228 ms",
+            "the lease of enactor-0 runs out; nobody tells it",
+            "the lease of enactor-0 goes to enactor-1, while enactor-0 believes to hold it",
+            "enactor-1 gets the lease on e1 after waiting 70 ms, good for 100 ms, fencing number 2",
+            "enactor-1 checks e1 inside its lease and sees no plan",
+            "enactor-1 puts plan 2 (125 ms old) in force at e1",
+            "enactor-0 writes plan 1 (260 ms old) over plan 2, 1 generation back",
+            "enactor-2 writes plan 2: e1 is no longer behind plan 2",
+        ]
+
+    def test_has_a_headline_with_its_figures(self, told):
+        assert told.headline == (
+            "enactor-0 wrote plan 1 over the newer plan 2 at e1, 1 generation back, 125 ms after enactor-1 had put it "
+            "in force; it was behind for 40 ms."
+        )
+
+    @pytest.mark.parametrize(("choice", "answer"), [
+        ("monotonic", YES), ("compare_and_set", YES), ("owner_checked", YES), ("fenced", YES),
+        ("fence_registered", YES), ("check inside", NO), ("a longer time to live", YES),
+    ])  # fmt: skip
+    def test_would_have_been_stopped_by_the_store_and_not_by_another_check(self, told, choice, answer):
+        assert told.answer(choice) is answer
+
+    def test_names_the_axes_in_one_sentence(self, told):
+        assert told.explanation.verdict == (
+            "What would have stopped it: commit (monotonic or compare_and_set or owner_checked or fenced or "
+            "fence_registered); exclude (a longer time to live)."
+        )
+
+    def test_says_how_long_the_lease_would_have_had_to_live(self, told):
+        assert "lived for 240 ms (given: 100 ms)" in told.why["a longer time to live"]
+
+
+class TestARightfulLeaseAfterStarvation:
+    """enactor-0 checked once, waited for the lock, and writes its old plan as the rightful owner."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def told(cls, tmp_path_factory):
+        tape = Tape(ONCE)
+        two_plans(tape)
+        tape.check(2, 0, seen=0)
+        tape.check(12, 1, seen=0)
+        other = tape.acquire(20, 1, fence=1)
+        tape.work(21, 24, 1)
+        tape.commit(25, 1, 2, other)
+        tape.release(26, other)
+        grant = tape.acquire(40, 0, fence=2, asked_ms=3)
+        tape.work(41, 44, 0)
+        tape.commit(45, 0, 1, grant)
+        tape.release(46, grant)
+        return Told(tmp_path_factory.mktemp("starved"), tape)
+
+    def test_would_not_have_been_stopped_by_its_lease_in_any_way(self, told):
+        assert told.answer("owner_checked") is NO
+        assert told.answer("fenced") is NO
+        assert told.answer("a longer time to live") is NO
+        assert told.why["owner_checked"] == "enactor-0 held the lease rightfully, for another 95 ms"
+        assert "nobody else held it" in told.why["a longer time to live"]
+
+    def test_would_have_been_stopped_by_a_look_inside_the_lease(self, told):
+        assert told.answer("check inside") is YES
+        assert told.answer("fence_registered") is YES
+        assert (
+            told.why["check inside"]
+            == "plan 2 was in force when enactor-0 began with its lease: it would have seen that"
+        )
+
+    def test_says_that_the_check_was_made_before_the_lease(self, told):
+        assert told.says("enactor-0 checks e1 before it has the lease and sees no plan")
+        assert told.says("after waiting 37 ms")
+
+    def test_is_not_mended(self, told):
+        assert told.headline.endswith("it was still behind when the trial ended.")
+
+
+class TestANewerPlanThanTheOneThatWasOverwritten:
+    """Plan 2 was in force when enactor-0 got its lease; plan 3, which it overwrote, came after that."""
+
+    def test_counts_too_where_a_check_would_have_been_made(self, tmp_path):
+        tape = Tape(ONCE)
+        two_plans(tape)
+        tape.publish(12, 3)
+        tape.commit(20, 1, 2)
+        grant = tape.acquire(30, 0, fence=1)
+        tape.work(31, 50, 0)
+        tape.commit(40, 2, 3)
+        tape.commit(51, 0, 1, grant)
+        told = Told(tmp_path, tape)
+        assert told.answer("check inside") is YES
+        assert told.why["check inside"].startswith("plan 2 was in force")
+
+    def test_but_one_that_came_after_the_look_does_not(self, tmp_path):
+        tape = Tape({"decide": {"check": "once"}})
+        two_plans(tape)
+        tape.check(2, 0, seen=0)
+        tape.work(10, 60, 0)
+        tape.commit(40, 1, 2)
+        tape.commit(61, 0, 1)
+        told = Told(tmp_path, tape)
+        assert told.answer("check per_endpoint") is NO
+        assert told.why["check per_endpoint"] == "no plan was in force when enactor-0 began with this endpoint"
+        assert told.says("enactor-0 works for 50 ms on the records of e1")
+
+    def test_nor_is_anything_said_where_it_came_as_the_writer_began(self, tmp_path):
+        tape = Tape({"decide": {"check": "once"}})
+        two_plans(tape)
+        tape.check(2, 0, seen=0)
+        tape.commit(30, 1, 2)
+        tape.work(30.1, 60, 0)
+        tape.commit(61, 0, 1)
+        assert Told(tmp_path, tape).answer("check per_endpoint") is UNKNOWN
+
+
+class TestALeaseThatWasLostByTheNewerWriter:
+    """enactor-1 wakes with plan 2 between the check and the write of its successor enactor-0."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def told(cls, tmp_path_factory):
+        tape = Tape(LOCK)
+        two_plans(tape)
+        other = tape.acquire(20, 1, fence=1)
+        tape.check(21, 1, seen=0)
+        tape.stop(22, 139, "enactor-1")
+        grant = tape.acquire(130, 0, fence=2, asked_ms=100)
+        tape.check(131, 0, seen=0)
+        tape.stop(132, 148, "enactor-0", Kind.DELAY)
+        tape.commit(140, 1, 2, other)
+        tape.work(148, 150, 0)
+        tape.commit(151, 0, 1, grant)
+        tape.commit(200, 2, 2)
+        return Told(tmp_path_factory.mktemp("woken"), tape)
+
+    def test_is_no_fault_of_the_stale_writer(self, told):
+        assert told.answer("fenced") is NO
+        assert told.answer("check inside") is NO
+        assert "had taken" not in told.why["owner_checked"]
+
+    def test_would_have_been_refused_by_a_store_that_knows_the_owner_or_the_highest_number(self, told):
+        assert told.answer("owner_checked") is YES
+        assert told.answer("fence_registered") is YES
+        assert "the lease of enactor-1 had gone to enactor-0" in told.why["owner_checked"]
+        assert "would have registered 2 before enactor-1 wrote plan 2 with 1" in told.why["fence_registered"]
+
+    def test_and_would_have_lasted_with_a_longer_life(self, told):
+        assert told.answer("a longer time to live") is YES
+        assert (
+            "had the lease of enactor-1, lost before it wrote plan 2, lived for 120 ms"
+            in told.why["a longer time to live"]
+        )
+
+    def test_who_held_it_up_is_told(self, told):
+        assert told.order(
+            "enactor-1 is stopped", "enactor-0 gets the lease", "enactor-1 puts plan 2", "enactor-0 writes"
+        )
+
+    def test_nothing_follows_where_the_newer_plan_was_written_again(self, tmp_path):
+        tape = Tape(LOCK)
+        two_plans(tape)
+        other = tape.acquire(20, 1, fence=1)
+        grant = tape.acquire(130, 0, fence=2)
+        tape.check(131, 0, seen=0)
+        tape.commit(140, 1, 2, other)
+        tape.commit(145, 2, 2)
+        tape.commit(151, 0, 1, grant)
+        told = Told(tmp_path, tape)
+        assert told.answer("owner_checked") is UNKNOWN
+        assert told.answer("fence_registered") is UNKNOWN
+        assert "11 ms after enactor-1 had put it in force" in told.headline
+
+
+class TestALateWrite:
+    """The commit is on its way while its sender gives it up, gives its lease back and picks a newer plan."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def told(cls, tmp_path_factory):
+        tape = Tape(LOCK, [{"kind": "network", "mode": "late_write", "enactors": [0]}])
+        two_plans(tape)
+        grant = tape.acquire(20, 0, fence=1)
+        tape.check(21, 0, seen=0)
+        tape.release(75, grant)
+        other = tape.acquire(80, 1, fence=2)
+        tape.check(81, 1, seen=0)
+        tape.commit(85, 1, 2, other)
+        tape.release(86, other)
+        tape.commit(90, 0, 1, grant, sent_ms=22, ended_ms=72, outcome=Outcome.UNKNOWN)
+        tape.strike(22, 90, "network", "c0.enactor-0-proxy")
+        tape.strike(22, 90, "network", "c1.enactor-0-proxy")
+        return Told(tmp_path_factory.mktemp("late"), tape)
+
+    def test_is_told_as_one(self, told):
+        assert told.order(
+            "begins its commit of plan 1, which the store executes 68 ms later",
+            "gives up waiting for an answer; its commit of plan 1 is still on its way",
+            "enactor-0 gives its lease back",
+            "enactor-1 puts plan 2",
+            "enactor-0 writes plan 1",
+        )
+
+    def test_no_lease_lives_long_enough_that_is_given_back(self, told):
+        assert told.answer("a longer time to live") is NO
+        assert told.why["a longer time to live"] == "enactor-0 had given its lease back itself, 15 ms before"
+        assert not told.says("runs out")
+        assert not told.says("goes to")
+
+    def test_the_owner_is_none_any_more(self, told):
+        assert told.answer("owner_checked") is YES
+        assert told.why["owner_checked"] == "the lease of enactor-0 had been given back 15 ms before the write"
+
+    def test_the_network_is_told_once_and_that_of_another_cell_not(self, told):
+        assert [words for words in told.words if "network" in words] == [
+            "the network holds a commit of enactor-0 back for 68 ms"
+        ]
+
+
+def test_a_client_that_sends_its_write_again_is_told(tmp_path):
+    tape = Tape({"decide": {"check": "per_endpoint"}}, [{"kind": "network", "mode": "lost_reply", "enactors": [0]}])
+    two_plans(tape)
+    tape.check(2, 0, seen=0)
+    first = tape.commit(5, 0, 1, sent_ms=4, ended_ms=200)
+    tape.check(20, 1, seen=1)
+    tape.commit(25, 1, 2)
+    tape.commit(190, 0, 1, again=first)
+    for ms in (210, 220, 230):
+        tape.commit(ms, 1, 2, endpoint=0)
+    told = Told(tmp_path, tape)
+    assert told.order("the store executes the commit of plan 1 by enactor-0 a first time", "enactor-1 puts plan 2",
+                      "enactor-0 sends it again and writes plan 1")  # fmt: skip
+    assert not told.says("begins its commit")
+    assert told.answer("compare_and_set") is YES
+
+
+class TestALeaseServerOfItsOwn:
+    """Its clock is another one, and it forgets the lease of enactor-0, which has 60 ms to live yet."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def told(cls, tmp_path_factory):
+        tape = Tape(LOCK, [{"kind": "restart", "server": "lease"}], lease_apart=True)
+        two_plans(tape)
+        tape.lease_clock_us = 3_000_000
+        grant = tape.acquire(20, 0, fence=7)
+        tape.check(21, 0, seen=0)
+        tape.strike(30, 40, "restart")
+        tape.lease_clock_us = 5_000_000
+        other = tape.acquire(60, 1, fence=1)
+        tape.check(61, 1, seen=0)
+        tape.commit(65, 1, 2, other)
+        tape.commit(70, 0, 1, grant)
+        tape.lease_clock_us = 0
+        return Told(tmp_path_factory.mktemp("apart"), tape)
+
+    def test_is_placed_by_the_journal(self, told):
+        at = {message.words: message.at_s for message in told.explanation.messages}
+        (goes,) = (words for words in at if "goes to" in words)
+        assert at[goes] == pytest.approx(0.0601, abs=1e-6)
+        assert goes == "the lease of enactor-0 goes to enactor-1 before its time, while enactor-0 believes to hold it"
+        assert not told.says("runs out")
+
+    def test_cannot_be_asked_by_the_store(self, told):
+        assert told.answer("owner_checked") is UNKNOWN
+
+    def test_forgets_a_lease_however_long_it_is_to_live(self, told):
+        assert told.answer("a longer time to live") is NO
+        assert "before its time was over" in told.why["a longer time to live"]
+
+    def test_hands_out_old_numbers_again(self, told):
+        assert told.answer("fenced") is NO
+        assert told.says("the lease server restarts: away for 10 ms")
+
+    def test_a_fence_that_stops_the_old_plan_by_older_numbers_stops_the_new_one_too(self, tmp_path):
+        tape = Tape(LOCK, lease_apart=True)
+        two_plans(tape)
+        before = tape.acquire(3, 2, fence=24)
+        tape.commit(4, 2, 1, before)
+        grant = tape.acquire(20, 0, fence=6)
+        other = tape.acquire(60, 1, fence=1)
+        tape.commit(65, 1, 2, other)
+        tape.commit(70, 0, 1, grant)
+        told = Told(tmp_path, tape)
+        assert told.answer("fenced") is YES
+        assert told.why["fenced"].endswith("it would have refused plan 2 too, which came with 1")
+
+
+class TestRenewals:
+    def renewed(self, stalled):
+        tape = Tape(LOCK | {"exclude": LEASE | {"renewal": "watchdog"}})
+        two_plans(tape)
+        grant = tape.acquire(20, 0, fence=1)
+        tape.check(21, 0, seen=0)
+        tape.renew(50, grant)
+        if stalled:
+            tape.stop(80, 300, "enactor-0-renewer", Kind.DELAY)
+        other = tape.acquire(160, 1, fence=2, asked_ms=30)
+        if not stalled:
+            tape.renew(165, grant, Outcome.REFUSED)
+        tape.check(161, 1, seen=0)
+        tape.commit(170, 1, 2, other)
+        tape.work(22, 180, 0)
+        tape.commit(190, 0, 1, grant)
+        return tape
+
+    def test_a_lease_lives_from_the_last_one(self, tmp_path):
+        told = Told(tmp_path, self.renewed(stalled=True))
+        at = {message.words: message.at_s for message in told.explanation.messages}
+        assert at["the lease of enactor-0 is renewed for the last time, for 100 ms more"] == pytest.approx(0.05)
+        assert at["the lease of enactor-0 runs out; nobody tells it"] == pytest.approx(0.15)
+        assert told.answer("a longer time to live") is YES
+
+    def test_that_stand_still_are_not_taken_for_their_worker(self, tmp_path):
+        told = Told(tmp_path, self.renewed(stalled=True))
+        assert told.says("the renewer of enactor-0 is held up for 220 ms")
+        assert "enactor-0 is held up for 220 ms" not in told.words
+
+    def test_that_are_refused_tell_the_owner(self, tmp_path):
+        told = Told(tmp_path, self.renewed(stalled=False))
+        assert told.order("goes to enactor-1", "enactor-0 is told that its lease is lost", "enactor-0 writes plan 1")
+
+
+class TestALibrarysLock:
+    """It leaves no event: what is told of it comes from the journals."""
+
+    def taken(self, at_ms):
+        tape = Tape(LOCK | {"exclude": LEASE | {"manager": "redis_py"}}, audited=False)
+        two_plans(tape)
+        grant = tape.acquire(20, 0)
+        tape.check(21, 0, seen=0)
+        other = tape.acquire(at_ms, 1, asked_ms=at_ms - 5)
+        tape.check(at_ms + 1, 1, seen=0)
+        tape.commit(at_ms + 5, 1, 2, other)
+        tape.commit(at_ms + 20, 0, 1, grant)
+        return tape
+
+    def test_was_not_kept_where_another_got_it(self, tmp_path):
+        told = Told(tmp_path, self.taken(125))
+        assert told.says("enactor-0 gets the lease on e1")
+        assert told.says("the lease of enactor-0 goes to enactor-1, while enactor-0 believes to hold it")
+        assert told.answer("a longer time to live") is YES
+        assert told.answer("fenced") is UNKNOWN
+
+    def test_was_lost_before_its_time_where_that_was_not_over(self, tmp_path):
+        assert Told(tmp_path, self.taken(60)).answer("a longer time to live") is NO
+
+    def test_whose_owner_gave_it_back_was_not_taken(self, tmp_path):
+        tape = Tape(LOCK | {"exclude": LEASE | {"manager": "redis_py"}}, audited=False)
+        two_plans(tape)
+        grant = tape.acquire(20, 0)
+        tape.release(30, grant)
+        other = tape.acquire(40, 1)
+        tape.commit(45, 1, 2, other)
+        tape.commit(60, 0, 1, grant, sent_ms=25, ended_ms=29, outcome=Outcome.UNKNOWN)
+        told = Told(tmp_path, tape)
+        assert not told.says("goes to")
+        assert told.answer("a longer time to live") is NO
+
+
+def test_a_lease_by_its_owners_clock_is_said_to_be_one(tmp_path):
+    tape = Tape(LOCK | {"exclude": LEASE | {"manager": "expiry_record"}}, [{"kind": "skew", "enactors": [1]}])
+    tape.strike(0, 0, "skew", "c0.enactor-1", asked_ms=200.0)
+    two_plans(tape)
+    grant = tape.acquire(20, 0, fence=1)
+    tape.check(21, 0, seen=0)
+    other = tape.acquire(50, 1, fence=2, ttl_ms=300)
+    tape.check(51, 1, seen=0)
+    tape.commit(55, 1, 2, other)
+    tape.commit(200, 0, 1, grant)
+    told = Told(tmp_path, tape)
+    assert told.says("good for 300 ms by its own clock")
+    assert told.says("the clock of enactor-1 is 200 ms ahead")
+    assert told.answer("a longer time to live") is UNKNOWN
+    assert told.answer("owner_checked") is YES
+
+
+def test_a_record_that_nobody_took_over_is_still_its_owners_whatever_the_time(tmp_path):
+    tape = Tape(LOCK | {"exclude": LEASE | {"manager": "expiry_record"}})
+    two_plans(tape)
+    grant = tape.acquire(20, 0, fence=1)
+    tape.check(21, 0, seen=0)
+    tape.commit(150, 1, 2)
+    tape.commit(200, 0, 1, grant)
+    assert Told(tmp_path, tape).answer("owner_checked") is NO
+
+
+class TestAnEmptyEndpoint:
+    def stale_and_deleted(self):
+        tape = Tape()
+        two_plans(tape)
+        tape.commit(20, 1, 2)
+        tape.commit(30, 0, 1)
+        tape.commit(31, 0, 1)
+        tape.delete(40, 2, 1)
+        tape.refuse(50, 1, 2, "no_rollback_plan")
+        tape.refuse(51, 1, 2, "not_newer")
+        tape.repair(90, 2)
+        return tape
+
+    def test_by_a_deletion_of_the_plan_in_force_is_told_from_the_write_that_put_it_there(self, tmp_path):
+        told = Told(tmp_path, self.stale_and_deleted(), kind="dangling")
+        assert (
+            told.headline
+            == "enactor-2 deleted plan 1 while e1 pointed at it: it resolved to nothing; it was empty for 50 ms."
+        )
+        assert told.order("enactor-0 writes plan 1 (30 ms old) over plan 2", "enactor-2 deletes plan 1 while 1",
+                          "the store refuses plan 2 of enactor-1 at e1: no_rollback_plan, the first of 2 refusals",
+                          "the operator sets e1 to plan 2: it resolves again")  # fmt: skip
+        assert told.answer("monotonic") is YES
+        assert told.answer("skip_active") is YES
+        assert told.answer("quarantine") is YES
+        assert told.answer("referential") is NO
+
+    def test_by_the_commit_of_a_deleted_plan(self, tmp_path):
+        tape = Tape()
+        two_plans(tape)
+        tape.delete(20, 2, 1)
+        tape.commit(30, 0, 1)
+        told = Told(tmp_path, tape)
+        assert told.headline == (
+            "enactor-0 pointed e1 at plan 1, which was deleted 10 ms before: it resolved to nothing; "
+            "it was still empty when the trial ended."
+        )
+        assert told.answer("referential") is YES
+        assert told.answer("quarantine") is YES
+        assert told.answer("skip_active") is NO
+        assert ("commit", "monotonic") not in told.answers
+
+    def test_whose_plan_was_in_force_elsewhere_when_it_was_deleted(self, tmp_path):
+        tape = Tape()
+        two_plans(tape)
+        tape.commit(15, 0, 1, endpoint=2)
+        tape.delete(20, 2, 1)
+        tape.commit(30, 0, 1)
+        run = load(write_run(tmp_path, tape))
+        second = list(matching(run))[1]
+        assert second.endpoint == "e1"
+        answers = {cure.choice: cure.answer for cure in explain(run, second).cures}
+        assert answers["skip_active"] is YES
+
+    def test_by_a_restart_that_brings_a_plan_back_which_is_deleted_then(self, tmp_path):
+        tape = Tape(faults=[{"kind": "restart", "server": "store"}])
+        two_plans(tape)
+        tape.commit(20, 0, 1)
+        tape.commit(30, 1, 2)
+        tape.restart(40, 1, e1=1)
+        tape.delete(50, 2, 1)
+        told = Told(tmp_path, tape)
+        assert told.headline.startswith("enactor-2 deleted plan 1 while e1 pointed at it: it resolved to nothing")
+        assert told.order("enactor-1 puts plan 2", "the store comes back", "enactor-2 deletes plan 1")
+        assert set(told.answers) == {("clean", "skip_active"), ("clean", "quarantine"), ("clean", "referential")}
+
+
+class TestARestartOfTheStore:
+    def test_takes_endpoints_back_and_is_no_writer(self, tmp_path):
+        tape = Tape(faults=[{"kind": "restart", "server": "store"}])
+        for version in (1, 2, 3):
+            tape.publish(version, version)
+        tape.commit(20, 1, 2)
+        tape.commit(30, 1, 3)
+        tape.strike(31, 34, "restart")
+        tape.restart(35, 1, e1=2)
+        tape.commit(40, 0, 1)
+        tape.repair(60, 3)
+        told = Told(tmp_path, tape)
+        assert told.headline == (
+            "enactor-0 wrote plan 1 over the newer plan 2 at e1, 1 generation back, 5.0 ms after "
+            "the store had come back with it; it was behind for 20 ms."
+        )
+        assert told.says("the store's server restarts: away for 3.0 ms")
+        assert told.says("the store comes back without its last events: e1 is at plan 2 again")
+        assert not told.says("store puts")
+        assert told.says("the operator sets e1 to plan 3: it is no longer behind plan 2")
+
+
+class TestStopsFromOutside:
+    def test_are_those_of_the_victims_and_of_no_other(self, tmp_path):
+        tape = Tape({"decide": {"check": "per_endpoint"}}, [{"kind": "pause", "per_s": 4.0, "enactors": [0, 2]}])
+        two_plans(tape)
+        tape.check(2, 0, seen=0)
+        tape.strike(3, 55, "pause")
+        tape.commit(30, 1, 2)
+        tape.commit(60, 0, 1)
+        told = Told(tmp_path, tape)
+        assert [words for words in told.words if "stopped" in words] == ["enactor-0 is stopped (SIGSTOP) for 52 ms"]
+
+    def test_a_partition_cuts_off_whom_it_names(self, tmp_path):
+        tape = Tape(faults=[{"kind": "network", "mode": "partition", "enactors": [0]}])
+        two_plans(tape)
+        tape.strike(3, 55, "network")
+        tape.commit(30, 1, 2)
+        tape.commit(60, 0, 1)
+        assert Told(tmp_path, tape).says("enactor-0 is cut off from its servers for 52 ms")
+
+
+class TestWhatIsNotKnown:
+    def test_a_check_without_an_answer_saw_nothing(self, tmp_path):
+        tape = Tape({"decide": {"check": "per_endpoint"}})
+        two_plans(tape)
+        tape.check(2, 0, seen=0, outcome=Outcome.UNKNOWN)
+        tape.commit(30, 1, 2)
+        tape.commit(60, 0, 1)
+        told = Told(tmp_path, tape)
+        assert not told.says("sees no plan")
+        assert told.answer("check per_endpoint") is UNKNOWN
+
+    def test_a_check_of_an_earlier_application_is_not_taken_for_this_one(self, tmp_path):
+        tape = Tape()
+        tape.check(0.5, 0, seen=0)
+        two_plans(tape)
+        tape.commit(30, 1, 2)
+        tape.commit(60, 0, 1)
+        assert not Told(tmp_path, tape).says("checks e1")
+
+    def test_without_a_journal_the_history_is_told_and_the_file_named(self, tmp_path):
+        run = write_run(tmp_path, paused_owner())
+        (journal,) = run.glob("trials/*/journal.parquet")
+        journal.write_bytes(journal.read_bytes()[:100])
+        loaded = load(run)
+        told = explain(loaded, next(matching(loaded)))
+        assert "enactor-0 writes plan 1 (260 ms old) over plan 2, 1 generation back" in [
+            one.words for one in told.messages
+        ]
+        assert {cure.choice: cure.answer for cure in told.cures}["a longer time to live"] is UNKNOWN
+        (problem,) = loaded.problems
+        assert str(journal) in problem
+
+    def test_across_a_step_back_of_the_stores_clock_no_time_is_told(self, tmp_path):
+        tape = Tape()
+        two_plans(tape)
+        tape.commit(20, 1, 2)
+        tape.commit(-500, 0, 1)
+        tape.commit(-400, 1, 2)
+        told = Told(tmp_path, tape)
+        assert "an unknown time after enactor-1 had put it in force" in told.headline
+        assert told.words[0] == "enactor-0 writes plan 1 over plan 2, 1 generation back"
+        assert told.explanation.messages[0].at_s == 0
+
+
+def test_each_of_several_cells_has_its_own_story(tmp_path):
+    quiet, loud = Tape(cell="c0"), Tape(cell="c1")
+    for tape in (quiet, loud):
+        two_plans(tape)
+    quiet.commit(30, 0, 2)
+    loud.check(2, 0, seen=0)
+    loud.commit(30, 1, 2)
+    loud.commit(60, 0, 1)
+    told = Told(tmp_path, quiet, loud)
+    assert "at e1 of cell c1" in told.headline
+    assert told.says("enactor-0 checks e1 and sees no plan")
+
+
+def test_a_rollback_by_an_operator_is_published_by_it(tmp_path):
+    tape = Tape()
+    tape.publish(0, 1)
+    tape.pick(1, 0, 1)
+    tape.publish(10, 2, "rollback_to_1")
+    tape.commit(30, 1, 2)
+    tape.commit(60, 0, 1)
+    assert Told(tmp_path, tape).says("an operator publishes plan 2 with the content of plan 1")
+
+
+class TestHowItIsShown:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def explanation(cls, tmp_path_factory):
+        return Told(tmp_path_factory.mktemp("shown"), paused_owner()).explanation
+
+    @pytest.mark.parametrize("width", [80, 100, 140])
+    def test_text_keeps_its_width_and_has_every_sentence(self, explanation, width):
+        text = as_text(explanation, width)
+        assert max(map(len, text.splitlines())) <= width
+        flat = " ".join(text.split())
+        assert all(message.words in flat for message in explanation.messages)
+
+    def test_svg_is_well_formed_and_has_every_label(self, explanation):
+        texts = [one.text for one in ET.fromstring(as_svg(explanation)).iter("{http://www.w3.org/2000/svg}text")]
+        for message in explanation.messages:
+            assert any(text.rstrip("…") and message.label.startswith(text.rstrip("…")) for text in texts), message.label
+        assert set(explanation.lanes) <= set(texts)
+
+    def test_mermaid_has_a_line_a_message(self, explanation):
+        lines = as_mermaid(explanation).splitlines()
+        assert lines[0] == "sequenceDiagram"
+        assert len(lines) == 1 + len(explanation.lanes) + len(explanation.messages)
+        assert sum("-x" in line for line in lines) == 1
+
+    def test_every_message_has_its_lanes(self, explanation):
+        lanes = set(explanation.lanes)
+        assert {lane for one in explanation.messages for lane in (one.source, one.target)} <= lanes
+        assert len(lanes) == len(explanation.lanes)
+
+    def test_hostile_names_stay_text(self, tmp_path):
+        hostile = ('<script>alert("1")</script>', "e;end%%\n#x")
+        path = write_run(tmp_path, paused_owner())
+        (trial,) = path.glob("trials/*/trial.json")
+        facts = json.loads(trial.read_text())
+        facts["endpoints"][1] = hostile[0]
+        history = next(path.glob("trials/*/history.parquet"))
+        _rename(history, "endpoint", {"e1": hostile[0]})
+        _rename(history, "lease", {"e1": hostile[0]})
+        trial.write_text(json.dumps(facts))
+        run = load(path)
+        told = explain(run, next(matching(run)))
+        assert hostile[0] in told.headline
+        assert "<script" not in as_svg(told)
+        ET.fromstring(as_svg(told))
+        mermaid = as_mermaid(told)
+        assert "<" not in mermaid.replace("->>", "").replace("-->>", "")
+        assert "#60;script#62;" in mermaid
+
+
+def _rename(path, column, names):
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    table = pa.parquet.read_table(path)
+    texts = [names.get(one, one) for one in table[column].to_pylist()]
+    changed = pa.array(texts, pa.string()).dictionary_encode()
+    at = table.column_names.index(column)
+    pa.parquet.write_table(
+        table.set_column(at, table.schema.field(at), [changed.cast(table.schema.field(at).type)]), path
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.00004, "0.0 ms"), (0.0099, "9.9 ms"), (0.00996, "10 ms"), (0.9994, "999 ms"), (0.9996, "1.00 s"),
+     (60, "60.00 s"), (float("nan"), "an unknown time")],
+)  # fmt: skip
+def test_durations_are_told_in_the_unit_that_suits_them(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_what_is_one_is_not_told_in_the_plural():
+    assert (count(1, "generation"), count(2, "generation")) == ("1 generation", "2 generations")
+
+
+def test_a_violation_among_more_than_a_hundred_thousand_operations_is_explained_within_two_seconds(tmp_path):
+    write_large_run(tmp_path / "run", ("loose", "tight"), 150_000)
+    begin = time.perf_counter()
+    run = load(tmp_path / "run")
+    last = next(itertools.islice(matching(run), 200, None))
+    told = explain(run, last)
+    assert time.perf_counter() - begin < 2
+    assert told.headline.startswith((*ENACTORS, "enactor-3"))
+    assert run.problems == []

@@ -1,0 +1,90 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results import load
+from results.journal import Kind, Outcome
+from results.overtime import BINS, COLUMNS, LEVELS_PER_DECADE, LOWEST_NS, over_time
+
+STEP = 10 ** (1 / LEVELS_PER_DECADE)
+BEGIN_NS, END_NS = 1_000_000_000, 1_000_000_000 + BINS * 10_000_000
+
+rows = st.tuples(
+    st.sampled_from([Kind.COMMIT, Kind.COMMIT, Kind.COMMIT, Kind.CHECK, Kind.RENEW]),
+    st.sampled_from(list(Outcome)),
+    st.integers(BEGIN_NS - 20_000_000, END_NS + 20_000_000),
+    st.integers(1, 200_000_000_000) | st.integers(LOWEST_NS, 3_000_000),
+    st.integers(0, 5),
+    st.integers(0, 5),
+)
+
+
+class Journal:
+    """What `over_time` asks of a trial: its facts, and its journal in pieces."""
+
+    def __init__(self, made, piece):
+        self.facts = {"start_ns": BEGIN_NS, "end_ns": END_NS}
+        self.made, self.piece = made, piece
+
+    def batches(self, columns):
+        frame = pd.DataFrame(self.made, columns=COLUMNS).astype(np.int64)[columns]
+        for low in range(0, max(len(frame), 1), self.piece):
+            yield frame.iloc[low : low + self.piece]
+
+
+def plain_bins(made):
+    """The answered commits of each bin, one after the other: (outcome, stale, service_ns)."""
+    bins = [[] for _ in range(BINS)]
+    for kind, outcome, end_ns, service_ns, version, seen in made:
+        if kind is Kind.COMMIT and outcome in (Outcome.DONE, Outcome.REFUSED):
+            at = int((end_ns - BEGIN_NS) / (END_NS - BEGIN_NS) * BINS)
+            bins[min(max(at, 0), BINS - 1)].append((outcome, seen > version, service_ns))
+    return bins
+
+
+@given(st.lists(rows, max_size=60), st.integers(1, 20))
+def test_bins_hold_what_a_plain_count_finds(made, piece):
+    found = over_time(Journal(made, piece))
+    for number, held in enumerate(plain_bins(made)):
+        done = [stale for outcome, stale, _ in held if outcome is Outcome.DONE]
+        assert found.commits[number] == len(done)
+        assert found.stale[number] == sum(done)
+        assert found.refused[number] == len(held) - len(done)
+
+
+@given(st.lists(rows, max_size=60), st.integers(1, 20))
+def test_quantiles_are_at_most_a_step_above_the_nearest_rank_and_never_above_the_longest(made, piece):
+    found = over_time(Journal(made, piece))
+    for number, held in enumerate(plain_bins(made)):
+        times = sorted(service_ns / 1000 for _, _, service_ns in held)
+        for share, seen in ((0.5, found.p50_us[number]), (0.99, found.p99_us[number])):
+            if not times:
+                assert np.isnan(seen)
+                continue
+            exact = times[max(int(np.ceil(share * len(times))), 1) - 1]
+            assert seen <= times[-1]
+            if exact < 1e8:  # 100 s: the highest level
+                assert exact * (1 - 1e-9) <= seen <= max(exact, LOWEST_NS / 1000) * STEP * (1 + 1e-9)
+        assert (np.isnan(found.max_us[number]) and not times) or found.max_us[number] == times[-1]
+
+
+@pytest.mark.parametrize(
+    "facts", [{}, {"start_ns": 5}, {"start_ns": None, "end_ns": None}, {"start_ns": 5, "end_ns": 5}]
+)
+def test_a_load_that_never_began_has_no_bins(facts):
+    journal = Journal([], 1)
+    journal.facts = facts
+    assert over_time(journal) is None
+
+
+def test_a_real_trial_has_the_counts_of_its_history(harmed_run):
+    run = load(harmed_run)
+    for row in run.summary["trials"]:
+        found, facts = over_time(run.moments(row["number"])), run.facts(row["number"])
+        assert row["unknown"] == 0
+        assert found.commits.sum() == row["commits"]
+        assert found.stale.sum() == row["stale_overwrites"]
+        assert found.from_s[0] == 0
+        assert found.bin_s * BINS == pytest.approx((facts["end_ns"] - facts["start_ns"]) / 1e9)

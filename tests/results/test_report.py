@@ -1,0 +1,200 @@
+"""The report in a real browser: it opens without server, network and errors, and shows what the run directory says."""
+
+import csv
+import json
+import re
+import shutil
+from base64 import b64decode
+from gzip import decompress
+
+import numpy as np
+import pytest
+from large_run import write_large_run
+
+import results
+from results.report.figures import COLUMNS
+from results.report.packing import in_script, packed
+from results.report.write import write_report
+from results.violations import numbers
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+HOSTILE = "<script>window.stolen=1</script>"
+PATIENCE_MS = 20_000
+
+
+def written(tmp_path_factory, name, guards, events=6_000):
+    place = tmp_path_factory.mktemp("report") / name
+    write_large_run(place, guards, events)
+    run = results.load(place)
+    write_report(run, place / "report.html")
+    assert run.problems == []
+    return place
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A run of a guard that goes stale and one that does not, with its report."""
+    return written(tmp_path_factory, "plain", ("loose", "tight"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as engine:
+        chromium = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Open a report without network, at a width; what the page complains of must be nothing."""
+    complaints, contexts = [], []
+
+    def open_page(file, *, width=1300, scheme="light", at=""):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{file.as_uri()}{at}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def report_of(place):
+    return place / "report.html"
+
+
+class TestInABrowser:
+    @pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (1300, "dark"), (390, "light")])
+    def test_it_opens_and_draws_its_first_pictures(self, opened, place, width, scheme):
+        page = opened(report_of(place), width=width, scheme=scheme)
+        page.wait_for_selector("#verdicts .chart svg.marks")
+        page.evaluate("location.hash = '#choice'")
+        page.wait_for_selector("#choice .chart svg.marks")
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert "tight" in page.inner_text("#verdicts .chart")
+
+    def test_a_cell_unpacks_its_story_its_pictures_and_its_violations(self, opened, place):
+        page = opened(report_of(place), at="#cell-loose.steady")
+        cell = page.locator("[id='cell-loose.steady']")
+        cell.locator(".story li").first.wait_for()
+        assert "wrote plan" in cell.inner_text()
+        assert cell.locator(".diagram svg").count() == 1
+        cell.locator("[data-name^=versions_over_time]").scroll_into_view_if_needed()
+        cell.locator("[data-name^=versions_over_time] svg.marks").wait_for()
+        summary = json.loads((place / "summary.json").read_text())["cells"][0]
+        assert f"Violations ({summary['stale_overwrites']})" in cell.inner_text()
+
+    def test_every_violation_that_is_listed_has_a_link_of_its_own(self, opened, place):
+        page = opened(report_of(place), at="#violation-3")
+        row = page.locator("#violation-3")
+        row.wait_for()
+        assert "target" in row.get_attribute("class")
+        assert page.locator("details.cell[open]").count() == 1
+        page.locator("#violation-5 a").click()
+        page.wait_for_function("document.querySelector('#violation-5').classList.contains('target')")
+
+    def test_filters_leave_what_was_asked_for(self, opened, place):
+        page = opened(report_of(place))
+        page.select_option("#f-guard", "tight")
+        assert page.locator("section.guard:visible").count() == 1
+        assert page.inner_text("#f-count") == "1 of 2 cells"
+        page.click("#f-clear")
+        assert page.inner_text("#f-count") == "2 of 2 cells"
+        page.select_option("#f-verdict", "stale")
+        assert page.locator("details.cell:visible").get_attribute("data-guard") == "loose"
+
+    def test_figures_are_saved_as_csv_as_the_summary_has_them(self, opened, place, tmp_path):
+        page = opened(report_of(place))
+        with page.expect_download() as saved:
+            page.click(".csv-all")
+        saved.value.save_as(tmp_path / "figures.csv")
+        with (tmp_path / "figures.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        cells = json.loads((place / "summary.json").read_text())["cells"]
+        assert [row["guard"] for row in rows] == [cell["guard"] for cell in cells]
+        for row, cell in zip(rows, cells, strict=True):
+            assert int(row["stale"]) == cell["stale_overwrites"]
+            assert float(row["commits per s"]) == cell["throughput"]
+
+    def test_a_scenario_shows_its_guards_side_by_side(self, opened, place):
+        page = opened(report_of(place), at="#scenario-steady")
+        part = page.locator("#scenario-steady")
+        part.locator("[data-name^=percentile_curve] svg.marks").first.wait_for()
+        part.locator("[data-name^=first_stale] svg.marks").wait_for()
+
+    def test_the_theme_can_be_changed(self, opened, place):
+        page = opened(report_of(place))
+        page.wait_for_selector("#verdicts .chart svg.marks")
+        page.click("#theme")
+        page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+        page.wait_for_selector("#verdicts .chart svg.marks")
+
+    def test_hostile_names_are_shown_as_text(self, opened, tmp_path_factory):
+        place = written(tmp_path_factory, "hostile", (HOSTILE, "a\"b'c{{7*7}}"), events=3_000)
+        page = opened(report_of(place))
+        page.wait_for_selector("#verdicts .chart svg.marks")
+        assert page.evaluate("window.stolen") is None
+        assert HOSTILE in page.inner_text("#guards")
+        assert "a\"b'c{{7*7}}" in page.inner_text("#guards")
+        page.evaluate("document.querySelector('details.cell').open = true")
+        page.locator("details.cell .story li").first.wait_for()
+        page.evaluate("document.querySelector('details.scenario').open = true")
+        page.wait_for_selector("details.scenario .body :not(.wait)")
+        assert page.evaluate("window.stolen") is None
+
+
+class TestTheFile:
+    def test_it_needs_nothing_from_elsewhere(self, place):
+        text = re.sub(r"<script.*?</script>", "", report_of(place).read_text(), flags=re.DOTALL)
+        assert not re.search(r"<(script|img|link|iframe)[^>]+(src|href)=", text)
+        assert "default-src 'none'" in text
+
+    def test_its_packs_are_gzipped_json(self, place):
+        text = report_of(place).read_text()
+        (pack,) = re.findall(r'id="pack-\d+">([^<]*)<', text)
+        content = json.loads(decompress(b64decode(pack)))
+        assert set(content["cells"]) == {"loose", "tight"}
+        assert content["cells"]["tight"]["violations"] == []
+        first = content["cells"]["loose"]["violations"][0]
+        assert first[0] == numbers(results.load(place))[1].start
+
+    def test_a_script_element_cannot_be_ended_from_inside(self):
+        assert "</script" not in in_script({"name": "</script><b>"})
+        assert json.loads(in_script({"name": "</script>\u2028"})) == {"name": "</script>\u2028"}
+        assert json.loads(decompress(b64decode(packed([1, "x"])))) == [1, "x"]
+
+    def test_not_a_number_is_no_json(self):
+        with pytest.raises(ValueError, match="JSON"):
+            packed(np.nan)
+
+    def test_every_column_has_a_figure_of_every_cell(self, place):
+        for cell in json.loads((place / "summary.json").read_text())["cells"]:
+            for column in COLUMNS:
+                text, _ = column.show(cell)
+                assert text
+
+    def test_what_is_damaged_is_left_out_and_told(self, tmp_path):
+        write_large_run(tmp_path / "r", ("loose", "tight"), 3_000)
+        history = next((tmp_path / "r").glob("trials/0001*/history.parquet"))
+        history.write_bytes(history.read_bytes()[:500])
+        run = results.load(tmp_path / "r")
+        write_report(run, tmp_path / "report.html")
+        assert [str(history) in problem for problem in run.problems] == [True]
+        assert str(history) in (tmp_path / "report.html").read_text()
