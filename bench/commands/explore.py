@@ -193,7 +193,9 @@ def _exit_code(screen: Console, guards: "list[Guard]", explorations: "list[Explo
     pairs = list(zip(guards, explorations, strict=True))
     surprises = [each for guard, each in pairs if surprising(guard, each)]
     for each in surprises:
-        screen.print(f"{each.guard}: {verdict(each)}, which it does not expect of itself", markup=False, highlight=False)
+        screen.print(
+            f"{each.guard}: {verdict(each)}, which it does not expect of itself", markup=False, highlight=False
+        )
     if surprises:
         return EXIT_UNEXPECTED
     return EXIT_INCONCLUSIVE if Verdict.UNPROVEN in map(verdict, explorations) else 0
