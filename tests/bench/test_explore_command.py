@@ -49,6 +49,7 @@ def test_traces_are_written_and_replayed(tmp_path):
     [
         (("monotonic",), 0, "holds"),
         (("redis_py_lock", "monotonic"), 0, "redis_py_lock: not explorable: a third-party lock"),
+        (("redis_py_lock",), 4, "redis_py_lock: not explorable: a third-party lock"),
         (("redis_lock", "--max-states", 100), 4, "not exhaustive: gave up at"),
         (("monotonic", "--walk", 20, "--seed", 3), 4, "20 random walks (seed 3) prove nothing"),
         (("mine.toml",), 1, "spin_repaired: stale, which it does not expect of itself"),

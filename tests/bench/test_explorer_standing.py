@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from bench.engines.explorer.standing import Standing
+import pytest
+from exploring import GUARDS
+
+from bench.engines.explorer.exploration import explore
+from bench.engines.explorer.machine import Machine
+from bench.engines.explorer.scope import Scope
+from bench.engines.explorer.search import Limits, search
+from bench.engines.explorer.standing import Standing, readable
 from enactors.enactor import Enactor, EnactorState
 from enactors.operations import Done, Reason, Refused
 from enactors.plan import Cell
@@ -54,6 +61,10 @@ def unbound(first: bool) -> Any:
         other = 1
     yield "ask"
     return (one, other)
+
+
+def closing_over(bound: int) -> Any:
+    yield [each for each in range(9) if each < bound]
 
 
 def apply(*heard: Any) -> Standing:
@@ -117,6 +128,12 @@ def test_the_leases_that_a_program_can_still_name_are_known():
     assert apply(*PICKED, LEASE, None, Refused(Reason.NOT_OWNER, 1), Done()).leases == set()
 
 
+def test_a_variable_that_an_inner_function_sees_too_is_looked_into():
+    assert not standing(closing_over(5)).opaque
+    assert standing(closing_over(5)).value == standing(closing_over(5)).value
+    assert standing(closing_over(5)).value != standing(closing_over(6)).value
+
+
 def test_a_lease_inside_a_value_is_known():
     assert standing(collecting(), (1, [LEASE])).leases == {LEASE}
 
@@ -130,3 +147,27 @@ def test_what_cannot_be_looked_into_is_equal_to_itself_alone():
     assert standing(collecting(), odd).opaque
     assert standing(collecting(), odd).value == standing(collecting(), odd).value
     assert standing(collecting(), odd).value != standing(collecting(), Odd()).value
+
+
+def test_where_frames_cannot_be_read_what_was_heard_is_the_position(monkeypatch):
+    assert readable()
+    scope = Scope(plans=2, clean_age=1, tries=2, grants=2)
+    merged = explore(TXT_LOCK, scope)
+    monkeypatch.setattr("bench.engines.explorer.programs.readable", lambda: False)
+    apart = explore(TXT_LOCK, scope)
+    assert apart.states > merged.states
+    assert {asked: (answer.holds, answer.steps) for asked, answer in apart.verdicts.items()} == {
+        asked: (answer.holds, answer.steps) for asked, answer in merged.verdicts.items()
+    }
+
+
+@pytest.mark.parametrize("name", list(GUARDS))
+def test_all_that_the_programs_of_a_guard_refer_to_can_be_looked_into(name):
+    machine = Machine(GUARDS[name], Scope(plans=3, clean_age=1, tries=2))
+    search(machine, Limits())
+    for position in machine.programs.positions:
+        program = machine.programs.role(position.role)(position.carried)
+        next(program)
+        for each in position.heard:
+            program.send(each)
+        assert not Standing(program).opaque
