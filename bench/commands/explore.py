@@ -74,7 +74,8 @@ def explore(
 ) -> None:
     """Try every order of steps of the programs under each GUARD, within a scope: prove it, or show how it breaks.
 
-    Exit codes: 0; 1 a guard breaks in a way that it does not expect of itself; 2 bad usage; 4 not searched to the end.
+    Exit codes: 0; 1 a guard breaks in a way that it does not expect of itself; 2 bad usage; 4 something was not
+    searched to its end.
     """
     from bench.engines.explorer.exploration import explore as explore_one
     from bench.engines.explorer.parallel import cores
@@ -198,4 +199,5 @@ def _exit_code(screen: Console, guards: "list[Guard]", explorations: "list[Explo
         )
     if surprises:
         return EXIT_UNEXPECTED
-    return EXIT_INCONCLUSIVE if Verdict.UNPROVEN in map(verdict, explorations) else 0
+    proven = explorations and Verdict.UNPROVEN not in map(verdict, explorations)
+    return 0 if proven else EXIT_INCONCLUSIVE

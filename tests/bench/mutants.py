@@ -21,7 +21,7 @@ def without_rule(*rules: CommitRule) -> type[MemoryStore]:
 
 
 class ReadsBehindTheFence(MemoryStore):
-    def register_fence(self, step: RegisterFence, attempt: int) -> Any:
+    def register_fence(self, step: RegisterFence, attempt: int) -> Any:  # noqa: ARG002
         at = self._shared.at(step.endpoint)
         at.fence_seen = step.lease.fence
         return at.version
@@ -68,5 +68,3 @@ class PublishesOldVersions(MemoryStore):
         self._shared.newest_ever = min(newest, version - 1)
         outcome = super().publish(version, attempt, content)
         return Done(newest) if isinstance(outcome, Done) else outcome
-
-

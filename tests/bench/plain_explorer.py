@@ -14,6 +14,7 @@ from bench.engines.explorer.properties import Property
 from bench.engines.explorer.scope import Scope
 from enactors.enactor import EnactorState
 from enactors.operations import (
+    UNKNOWN,
     AcquireLease,
     AwaitDue,
     AwaitPlan,
@@ -35,7 +36,6 @@ from enactors.operations import (
     StartRenewal,
     StopRenewal,
     TakeExpired,
-    UNKNOWN,
     Withdraw,
     Work,
 )
@@ -98,7 +98,9 @@ class Node:
             cell.newest_ever,
             frozenset(cell.live),
             frozenset(cell.quarantined),
-            tuple((name, at.version, at.rollback, at.writes, at.fence_seen) for name, at in sorted(cell.endpoints.items())),
+            tuple(
+                (name, at.version, at.rollback, at.writes, at.fence_seen) for name, at in sorted(cell.endpoints.items())
+            ),
             tuple((name, grant.token) for name, grant in sorted(cell.leases.items())),
             tuple(sorted(cell.expiries_ms.items())),
             tuple(sorted(cell.fences.items())),
@@ -159,21 +161,21 @@ class PlainExplorer:
         while waiting:
             node = waiting.popleft()
             for after in self.after(node):
-                after.node.steps = node.steps + after.counts
-                if depth is not None and after.node.steps > depth:
+                new = after.node
+                new.steps = node.steps + after.counts
+                if depth is not None and new.steps > depth:
                     continue
                 for flaw in after.flaws:
-                    found[flaw] = min(found.get(flaw, after.node.steps), after.node.steps)
+                    found[flaw] = min(found.get(flaw, new.steps), new.steps)
                 if not merge:
-                    after = After(self._settled(after.node), counts=True)
+                    new = self._settled(new)
+                elif new.key() in met:
+                    continue
                 else:
-                    key = after.node.key()
-                    if key in met:
-                        continue
-                    met.add(key)
-                nodes.append(after.node)
+                    met.add(new.key())
+                nodes.append(new)
                 # Steps that don't count are done first, so that states come in the order of what counts.
-                (waiting.append if after.counts else waiting.appendleft)(after.node)
+                (waiting.append if after.counts else waiting.appendleft)(new)
         return found, nodes
 
     def _settled(self, node: Node) -> Node:
@@ -244,7 +246,7 @@ class PlainExplorer:
             new.messages -= 1
             yield After(new, counts=True)
 
-    def _do(self, node: Node, number: int, asks: Operation, watched: tuple[tuple[str, int], ...]) -> Any:
+    def _do(self, node: Node, number: int, asks: Operation, watched: tuple[tuple[str, int], ...]) -> Any:  # noqa: C901, PLR0912  (one case an operation)
         after = After(node.copy(), counts=True)
         cell = after.node.cell
         store = self.store(cell, f"enactor-{number}")
@@ -285,7 +287,7 @@ class PlainExplorer:
         self._judge(after, node, number, asks, heard)
         return heard, after, tuple(store.watched.items())
 
-    def _judge(self, after: After, before: Node, number: int, asks: Operation, heard: Any) -> None:
+    def _judge(self, after: After, before: Node, number: int, asks: Operation, heard: Any) -> None:  # noqa: C901  (one case a property)
         node, cell, flaws = after.node, after.node.cell, after.flaws
         (event, *_) = [*cell.history, None]
         cell.history.clear()

@@ -67,9 +67,10 @@ def explore(
     machine = Machine(guard, scope, store)
     graph = search(machine, limits or Limits(), only)
     places: dict[Property, int | None] = dict(graph.broken)
+    outlook = Outlook(machine)
     for each in OF_A_STATE:
         if each not in places and only in (None, each):
-            places[each] = Outlook(machine).first_failing(graph, each)
+            places[each] = outlook.first_failing(graph, each)
     verdicts = {each: _verdict(graph, each, places, store) for each in Property if only in (None, each)}
     return Exploration(
         guard.name,

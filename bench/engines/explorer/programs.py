@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.engines.explorer.standing import Standing
+from bench.engines.explorer.standing import Standing, readable
 from enactors.operations import (
     AwaitDue,
     Finish,
@@ -64,6 +64,10 @@ class Programs:
         self._roles.append(role)
         return self._stand(len(self._roles) - 1, carried, (), None)
 
+    def role(self, number: int) -> Role:
+        """The program of that number, in the order in which they were added."""
+        return self._roles[number]
+
     def after(self, position: int, result: Any) -> tuple[int, tuple[Operation, ...]]:
         """Where the program stands after `result`, and what it did quietly on the way."""
         # Results of different types can be equal (1 and True), so the type belongs to the key.
@@ -102,11 +106,13 @@ class Programs:
 
     def _number(self, role: int, carried: Any, heard: tuple[Any, ...], asks: Operation, program: Program[Any]) -> int:
         standing = Standing(program)
+        apart = [(type(each), each) for each in heard]
+        stands: Hashable = standing.value if readable() else tuple(apart)
         leases = {each for each in (getattr(asks, "lease", None),) if each is not None} | standing.leases
-        if standing.opaque:
+        if standing.opaque or not readable():
             # A lease may be where we can't look.
             leases |= {each for each in heard if isinstance(each, Lease)}
-        key = (role, carried, asks, standing.value)
+        key = (role, carried, asks, stands)
         known = self._numbers.get(key)
         if known is None:
             known = self._numbers[key] = len(self.positions)

@@ -14,7 +14,7 @@ from bench.engines.explorer.packed import Layout, Outgrown, Packed
 from bench.engines.explorer.properties import Property
 
 LOOK_EVERY = 1 << 12
-"""States that are searched from between two looks at how much memory is in use."""
+"""New states between two looks at how much memory is in use."""
 MAX_STATES = (1 << 32) - 1
 """Parents are kept as 32-bit numbers."""
 
@@ -90,7 +90,7 @@ def _go_on(graph: Graph, place: int, limits: Limits, until: Property | None) -> 
     movers, canonical, broken = packed.movers, packed.canonical, packed.broken
     seen = set(states)
     add, append, append_parent = seen.add, states.append, parents.append
-    transitions, counted, look_at = 0, 0, 0
+    transitions, counted, look_at = 0, 0, min(LOOK_EVERY, limits.states)
     try:
         while place < len(states):
             state, counted = states[place], transitions
@@ -107,8 +107,8 @@ def _go_on(graph: Graph, place: int, limits: Limits, until: Property | None) -> 
                 graph.gave_up = f"stopped where {until} was broken"
                 return
             place += 1
-            if place > look_at:
-                look_at = place + LOOK_EVERY
+            if len(states) > look_at:
+                look_at = min(len(states) + LOOK_EVERY, limits.states)
                 graph.gave_up = limits.exceeded(len(states))
                 if graph.gave_up:
                     return

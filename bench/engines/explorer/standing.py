@@ -11,13 +11,18 @@ The stack (it holds the iterators of loops) is seen through `gc.get_referents`, 
 frame refers to, in order, but leaves out variables that are not bound; so the names of the bound ones belong to the
 value too. What this file does not know how to read stands for itself alone (`Opaque`): two programs that refer to
 different such objects are never merged, which costs states and not soundness.
+
+This is how CPython keeps a suspended generator, and an interpreter may do it otherwise: `readable` looks whether loops
+that stand apart look apart here. Where they don't, a program's position is what it heard, and nothing else is merged.
 """
 
 import gc
-from collections.abc import Generator, Hashable, Iterator
+from collections.abc import Generator, Hashable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, GeneratorType
+from functools import cache
+from types import BuiltinFunctionType, CellType, CodeType, FrameType, FunctionType, GeneratorType
 from typing import Any
 
 from pydantic import BaseModel
@@ -93,10 +98,28 @@ class Standing:
         self._kept.append(it)
         if isinstance(it, GeneratorType):
             return "generator", self._generator(it)
-        if type(it) in (list, set, dict) or isinstance(it, ITERATORS):
+        if isinstance(it, (list, set, dict, CellType, *ITERATORS)):
             return (type(it).__name__, *(self._value(each, depth + 1) for each in _inside(it)))
         self.opaque = self.opaque or not _shared(it)
         return Opaque(it)
+
+
+@cache
+def readable() -> bool:
+    """Whether this interpreter shows all that a suspended generator refers to."""
+
+    def asking(places: Iterable[int]) -> Generator[int, None, None]:
+        for _ in places:
+            yield from iter((0, 0))
+
+    for places in ((7, 7), [7, 7], range(2)):
+        program, seen = asking(places), set()
+        for _ in range(4):  # each place is asked about twice: four suspensions that differ by iterators alone
+            next(program)
+            seen.add(Standing(program).value)
+        if len(seen) < 4:
+            return False
+    return True
 
 
 def _inside(it: Any) -> Iterator[Any]:
@@ -107,6 +130,9 @@ def _inside(it: Any) -> Iterator[Any]:
         yield from sorted(it)
     elif isinstance(it, list):
         yield from it
+    elif isinstance(it, CellType):
+        with suppress(ValueError):  # one that is not bound yet is empty
+            yield it.cell_contents
     else:
         # An iterator says what it goes through and how far it is, or that it is at its end.
         yield from it.__reduce__()[1:]
