@@ -6,6 +6,7 @@ from bench.commands.check import check
 from bench.commands.compare import compare
 from bench.commands.doctor import doctor
 from bench.commands.explain import explain
+from bench.commands.explore import explore
 from bench.commands.export import export
 from bench.commands.list import list_
 from bench.commands.plot import plot
@@ -23,6 +24,7 @@ app.command("run")(run)
 app.command("check")(check)
 app.command("compare")(compare)
 app.command("explain")(explain)
+app.command("explore")(explore)
 app.command("plot")(plot)
 app.command("report")(report)
 app.command("export")(export)

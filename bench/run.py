@@ -13,9 +13,9 @@ import tomli_w
 from bench.engines.processes import Figures
 from bench.manifest import describe
 from bench.rundir import write_json
-from bench.servers import open_server
+from bench.servers import Server, open_server
 from bench.suite import MAX_STRETCH, Suite, cells
-from bench.trial import run_trial
+from bench.trial import Watch, run_trial
 from bench.trialplan import TrialPlan
 from results.schema import json_schema
 from results.summary import summarise
@@ -66,7 +66,17 @@ def plan_trials(suite: Suite, seed: int) -> list[TrialPlan]:
     return plans
 
 
-def run_suite(suite: Suite, seed: int, server_choice: str, out: Path, listener: Listener) -> dict[str, Any]:
+class RunOne(Protocol):
+    """Runs one trial into its folder and returns its facts, as `run_trial` does."""
+
+    def __call__(self, plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch) -> dict[str, Any]:
+        """Run it. Raises KeyboardInterrupt only."""
+        ...
+
+
+def run_suite(
+    suite: Suite, seed: int, server_choice: str, out: Path, listener: Listener, run_one: RunOne = run_trial
+) -> dict[str, Any]:
     """Run all trials into the new directory `out` and return the summary.
 
     Raises FileExistsError if `out` is there, ServerUnusable if there is no server to begin with. On
@@ -83,7 +93,7 @@ def run_suite(suite: Suite, seed: int, server_choice: str, out: Path, listener: 
         try:
             for plan in plans:
                 listener.begin(plan, len(plans))
-                facts = run_trial(plan, server, run, out / "trials" / plan.folder_name, listener.watch)
+                facts = run_one(plan, server, run, out / "trials" / plan.folder_name, listener.watch)
                 listener.end(plan, facts)
         finally:
             summary = summarise(out)

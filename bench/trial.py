@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from bench.conductor import Conductor
 from bench.engines.placement import place
@@ -27,8 +27,29 @@ from results.journal import Journal
 Watch = Callable[[float, Figures], None]
 
 
-def run_trial(plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch) -> dict[str, Any]:
+class Perform(Protocol):
+    """What happens in a trial between its servers' start and the reading of its history."""
+
+    def __call__(
+        self,
+        plan: TrialPlan,
+        stage: Stage,
+        cells: list[CellRecords],
+        folder: Path,
+        report: Report,
+        watch: Watch,
+        history: HistoryWriter,
+    ) -> None:
+        """Perform it. Raises ProcessFailed and what servers raise."""
+        ...
+
+
+def run_trial(
+    plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch, perform: Perform | None = None
+) -> dict[str, Any]:
     """Run a trial into `folder` and return its facts, which also stand in `trial.json`.
+
+    It is a race, unless something else is to be performed.
 
     A process that dies, a server that goes away or a full disk makes the trial `failed`, with the reason; what was
     recorded is kept. Raises KeyboardInterrupt only.
@@ -44,7 +65,7 @@ def run_trial(plan: TrialPlan, server: Server, run: str, folder: Path, watch: Wa
             cells = [_open(stage, cell, keys) for cell, keys in zip(plan.cells, stage.keys, strict=True)]
             with HistoryWriter(folder / "history.parquet") as history:
                 try:
-                    _race(plan, stage, cells, folder, report, watch, history)
+                    (perform or _race)(plan, stage, cells, folder, report, watch, history)
                 finally:
                     finish_records(folder, cells, history, facts)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
@@ -129,7 +150,7 @@ def _race(
     journal = Journal(folder / "harness.journal")
     conductor = Conductor(plan.strikes, stage, plan.seed, journal)
     onlooker = Onlooker(conductor, stage, Drainer(cells, history, journal), watch)
-    crew = Crew(_specs(plan, stage, folder), report)
+    crew = Crew(specs(plan, stage, folder), report)
     stage.crowd = crew
     try:
         with crew:
@@ -142,7 +163,8 @@ def _race(
         stage.end_traffic()
 
 
-def _specs(plan: TrialPlan, stage: Stage, folder: Path) -> list[ProcessSpec]:
+def specs(plan: TrialPlan, stage: Stage, folder: Path) -> list[ProcessSpec]:
+    """What the processes of a trial are told: planners, enactors and operators, cell by cell."""
     load, rng = plan.scenario.load, Random(plan.seed)
     placement = place(load.enactors * load.cells)
     guard = plan.guard.with_ttl(plan.ttl_ms)
@@ -169,15 +191,15 @@ def _specs(plan: TrialPlan, stage: Stage, folder: Path) -> list[ProcessSpec]:
             enactor=enactor,
         )
 
-    specs = []
+    crew = []
     for place_, (cell, keys) in enumerate(zip(plan.cells, stage.keys, strict=True)):
-        specs.append(spec(cell, keys, Role.PLANNER, "planner", placement.planner))
+        crew.append(spec(cell, keys, Role.PLANNER, "planner", placement.planner))
         for number, name in enumerate(plan.enactors):
             cpus = placement.enactors[place_ * load.enactors + number]
-            specs.append(spec(cell, keys, Role.ENACTOR, name, cpus, number))
+            crew.append(spec(cell, keys, Role.ENACTOR, name, cpus, number))
         if load.operator is not None:
-            specs.append(spec(cell, keys, Role.OPERATOR, "operator", placement.planner))
-    return specs
+            crew.append(spec(cell, keys, Role.OPERATOR, "operator", placement.planner))
+    return crew
 
 
 def _facts_before(plan: TrialPlan) -> dict[str, Any]:

@@ -62,12 +62,14 @@ class At(Enum):
 class Enactor:
     """One enactor: its cell, its guard, and the endpoint at which it begins its walk.
 
-    Enactors begin at different endpoints, so that equally fast ones do not walk in step.
+    Enactors begin at different endpoints, so that equally fast ones do not walk in step. `tries` is how often one
+    application tries one endpoint before it leaves it.
     """
 
     cell: Cell
     guard: Guard
     first: int = 0
+    tries: int = MAX_TRIES
 
     def next_activity(self, state: EnactorState) -> Program[EnactorState]:
         """Return what an enactor with this state does next."""
@@ -150,7 +152,7 @@ def _apply_endpoint(enactor: Enactor, endpoint: str, version: int, seen: int | N
     guard = enactor.guard
     if guard.decide.check is Check.ONCE and (yield from _newer_is_there(endpoint, version, seen)):
         return At.NEWER
-    for _ in range(MAX_TRIES):
+    for _ in range(enactor.tries):
         if guard.decide.check is Check.PER_ENDPOINT:
             seen = yield ReadEndpoint(endpoint, watch=guard.commit is CommitRule.WATCH)
             if not isinstance(seen, int):

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from bench.commands.arguments import AsJson
+from bench.commands.schedule import force
 from bench.terminal import (
     EXIT_FAILED,
     EXIT_INCONCLUSIVE,
@@ -20,9 +21,13 @@ from bench.terminal import (
     fail,
 )
 
+DEFAULT_SUITE = "quick"
+
 
 def run(
-    suite: Annotated[str, typer.Argument(help="a suite's or scenario's name, or a TOML file")] = "quick",
+    suite: Annotated[
+        str | None, typer.Argument(help="a suite's or scenario's name, or a TOML file (default: quick)")
+    ] = None,
     guard: Annotated[list[str] | None, typer.Option(help="only this guard (may be repeated)")] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="only this scenario (may be repeated)")] = None,
     trials: Annotated[int | None, typer.Option(min=1, max=10_000, help="trials of each cell")] = None,
@@ -30,9 +35,16 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="what order, load and faults are drawn from")] = None,
     server: Annotated[str, typer.Option(help="embedded, system, or a URL")] = "embedded",
     out: Annotated[Path | None, typer.Option(help="the run directory (default: runs/<suite>-<time>)")] = None,
+    schedule: Annotated[
+        Path | None, typer.Option(help="instead of SUITE: force this trace of explore, or each of a directory")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
+    if schedule is not None:
+        if (suite, guard, scenario, trials, duration) != (None,) * 5:
+            fail("--schedule runs traces alone: leave out SUITE, --guard, --scenario, --trials, --duration", EXIT_USAGE)
+        force(schedule, server, out, seed, as_json=as_json)
     from bench.engines.forkserver import forkserver
     from bench.progress import LiveDisplay, PlainLines
     from bench.run import count_trials, expected_seconds, run_suite
@@ -41,7 +53,8 @@ def run(
 
     forkserver()
     screen = console(stderr=as_json)
-    chosen = narrow(load_suite(suite), guards=guard, scenarios=scenario, trials=trials, duration_s=duration)
+    found = load_suite(suite or DEFAULT_SUITE)
+    chosen = narrow(found, guards=guard, scenarios=scenario, trials=trials, duration_s=duration)
     drawn = secrets.randbelow(2**32) if seed is None else seed
     directory = out or default_directory(chosen.name)
     if directory.exists():

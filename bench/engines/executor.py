@@ -11,6 +11,8 @@ from random import Random
 from time import perf_counter_ns, sleep
 from typing import Any, NoReturn, TypeVar
 
+from bench.engines.explorer.programs import QUIET
+from bench.engines.gate import Gate
 from bench.engines.spec import ProcessSpec, Role
 from bench.faults import Action, Boundary, Delay, Kill, Pause, Thread, Victim
 from enactors.operations import (
@@ -65,8 +67,9 @@ class Line:
 class Executor:
     """Drives programs: times and journals each operation, and sends its result back."""
 
-    def __init__(self, spec: ProcessSpec, thread: Thread, line: Line) -> None:
+    def __init__(self, spec: ProcessSpec, thread: Thread, line: Line, gate: Gate | None = None) -> None:
         self.spec = spec
+        self.gate = gate
         self._thread, self._line = thread, line
         timeout_s, retries = spec.load.timeout_ms / 1000, spec.load.client_retries
         self.wire = Wire(spec.url, timeout_s, retries)
@@ -102,7 +105,9 @@ class Executor:
             return carried
 
     def execute(self, step: Operation) -> Any:
-        """Execute one operation, with what the faults do before and after it."""
+        """Execute one operation, with what the faults do before and after it, or when a schedule says so."""
+        if self.held:
+            return self._execute_when_let(step)
         if not self._boundaries:
             return self._execute(step)
         self._strike("before", step)
@@ -110,9 +115,30 @@ class Executor:
         self._strike("after", step)
         return result
 
+    @property
+    def held(self) -> bool:
+        """Whether a schedule decides when an operation is done; it then looks once for what it would wait for."""
+        return self.gate is not None and not self.gate.is_open
+
     def calm(self) -> None:
         """From now on no fault strikes here."""
         self._boundaries = []
+
+    def _execute_when_let(self, step: Operation) -> Any:
+        """Execute one operation when the schedule lets it; None if it was withdrawn before. Raises ScheduleOver."""
+        gate = self.gate
+        assert gate is not None
+        if type(step) in QUIET:
+            return gate.pass_quietly(step, self._execute)
+        order = gate.ask(step)
+        if order is None:
+            return None
+        if order.action == "crash":
+            self._die(0, Kill(None), perf_counter_ns())
+        self._skew_ms = order.skew_ms
+        result = self._execute(step)
+        gate.hear(result)
+        return result
 
     def _execute(self, step: Operation) -> Any:
         """Time and journal one operation: the one place through which every one of them passes."""

@@ -15,12 +15,17 @@ ENDED_WITHIN_S = 5.0
 class Member:
     """One process of the crew."""
 
-    def __init__(self, context: Any, spec: ProcessSpec) -> None:
+    def __init__(self, context: Any, spec: ProcessSpec, gates: int = 0) -> None:
         self.spec = spec
         self.control, theirs = context.Pipe()
-        self.process = context.Process(target=main, args=(spec, theirs), name=spec.name, daemon=True)
+        pairs = [context.Pipe() for _ in range(gates)]
+        self.gates = [ours for ours, _ in pairs]
+        """The lines to its gates, where a schedule decides when its operations are done."""
+        lines = [line for _, line in pairs]
+        self.process = context.Process(target=main, args=(spec, theirs, lines), name=spec.name, daemon=True)
         self.process.start()
-        theirs.close()
+        for line in (theirs, *lines):
+            line.close()
         reaper().watch_process(self.process.pid)
         self.handle = psutil.Process(self.process.pid)
         self.view: LiveView | None = None
@@ -36,6 +41,11 @@ class Member:
         self.restart_ms: float | None = None
         self.born_again_at: float | None = None
 
+    def watch(self) -> None:
+        """It is ready: its journal shows from now on what it does."""
+        self.ready = True
+        self.view = LiveView(self.spec.journal())
+
     def show(self, figure: int) -> int:
         return self.view[figure] if self.view and not self.ended else 0
 
@@ -48,6 +58,7 @@ class Member:
             self.process.kill()
         self.process.join(ENDED_WITHIN_S)
         reaper().forget_process(self.process.pid)
-        self.control.close()
+        for line in (self.control, *self.gates):
+            line.close()
         if self.view:
             self.view.close()

@@ -17,7 +17,7 @@ import psutil
 from bench.engines.forkserver import running_forkserver, undisturbed
 from bench.engines.member import Member
 from bench.engines.spec import ProcessSpec, Role
-from results.journal import Live, LiveView, State
+from results.journal import Live, State
 
 READY_WITHIN_S = 20.0
 START_MARGIN_NS = 15_000_000
@@ -217,7 +217,7 @@ class Crew:
             elif member.dies:
                 self._bury(member)
             elif not member.done and not member.control.poll(0):
-                raise ProcessFailed(f"{member.spec.name} {_ending(member.process.exitcode)}")
+                raise ProcessFailed(f"{member.spec.name} {ending(member.process.exitcode)}")
         self._continue_those_due()
         self._bear_those_due()
 
@@ -230,8 +230,7 @@ class Crew:
                 return
             raise _died(member) from None
         if news[0] == "ready":
-            member.ready = True
-            member.view = LiveView(member.spec.journal())
+            member.watch()
             process = {"name": member.spec.process, "life": member.spec.life, "pid": news[1], "affinity": news[2]}
             self.report.processes.append(process)
             for order in self._told[member.spec.role]:
@@ -325,10 +324,11 @@ def _add(total: Figures, member: Member) -> None:
 
 def _died(member: Member) -> ProcessFailed:
     member.process.join(STOP_GRACE_S)
-    return ProcessFailed(f"{member.spec.name} {_ending(member.process.exitcode)}")
+    return ProcessFailed(f"{member.spec.name} {ending(member.process.exitcode)}")
 
 
-def _ending(code: int | None) -> str:
+def ending(code: int | None) -> str:
+    """How a process ended, as a part of a sentence."""
     if code is not None and code < 0:
         return f"was killed by signal {-code}"
     return f"ended by itself with exit code {code}"

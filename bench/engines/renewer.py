@@ -2,8 +2,10 @@
 
 import threading
 from queue import SimpleQueue
+from typing import Any
 
 from bench.engines.executor import Executor, Line
+from bench.engines.gate import Gate
 from bench.engines.spec import ProcessSpec
 from bench.faults import Thread
 from enactors.operations import Operation, Sleep
@@ -17,9 +19,10 @@ RENEWER_ATTEMPTS = 1 << 40
 class Renewer(Executor):
     """The second program of an enactor: a thread, a connection and a journal of its own."""
 
-    def __init__(self, spec: ProcessSpec, line: Line) -> None:
+    def __init__(self, spec: ProcessSpec, line: Line, gate_line: Any = None) -> None:
         self._stop = threading.Event()
-        super().__init__(spec, Thread.RENEWER, line)
+        gate = None if gate_line is None else Gate(gate_line, withdrawn=self._stop.is_set)
+        super().__init__(spec, Thread.RENEWER, line, gate)
         self._attempt += RENEWER_ATTEMPTS
         self._told: set[int] = set()
         self._error: Exception | None = None
@@ -38,7 +41,7 @@ class Renewer(Executor):
 
     def stop(self, lease: Lease) -> None:
         """End the renewal and wait until none is in flight (bounded by the socket's time-out)."""
-        self._stop.set()
+        self._withdraw()
         self._idle.wait()
         if self._error is not None:
             raise self._error
@@ -50,10 +53,15 @@ class Renewer(Executor):
 
     def close(self) -> None:
         """End the thread."""
-        self._stop.set()
+        self._withdraw()
         self._work.put(None)
         self._runner.join()
         super().close()
+
+    def _withdraw(self) -> None:
+        self._stop.set()
+        if self.gate is not None:
+            self.gate.wake()
 
     def _hold(self, ms: float) -> None:
         """A thread that is held up does not hold up its worker: it ends when the renewal is to end."""
@@ -76,4 +84,6 @@ class Renewer(Executor):
             except Exception as error:  # noqa: BLE001  (the enactor raises it at its next StopRenewal)
                 self._error = error
             finally:
+                if self.gate is not None:
+                    self.gate.rest()
                 self._idle.set()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.faults import Strike
 from bench.suite import Load
+from enactors.enactor import MAX_TRIES
 from enactors.plan import Cell
 from enactors.store.keys import Keys
 from leases.guard import Guard
@@ -42,6 +43,8 @@ class ProcessSpec:
     outages: bool = False
     """Whether a server may be away for a while: what it would have answered is then unknown."""
     enactor: int = 0
+    tries: int = MAX_TRIES
+    """How often an application tries one endpoint."""
     life: int = 0
     """How many processes had this one's place before it, and were killed."""
 

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import log
@@ -12,6 +12,7 @@ from time import perf_counter_ns, sleep, time
 from typing import Any
 
 from bench.engines.executor import Executor, Line
+from bench.engines.gate import Gate, ScheduleOver
 from bench.engines.renewer import Renewer
 from bench.engines.spec import ProcessSpec, Role
 from bench.engines.tether import die_with_parent
@@ -56,19 +57,23 @@ STOP_CHECK_MS = 20
 SPIN_NS = 500_000
 
 
-def main(spec: ProcessSpec, control: Any) -> None:
-    """Be one process of a trial: get ready, wait for the agreed instant, drive the program until told to stop."""
+def main(spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
+    """Be one process of a trial: get ready, wait for the agreed instant, drive the program until told to stop.
+
+    With `gates` (the lines of its worker and of its renewer), a schedule decides when each operation is done.
+    """
     die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         if spec.cpus and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, spec.cpus)
-        worker = Worker(spec, control)
+        worker = Worker(spec, control, gates)
         control.send(("ready", os.getpid(), affinity()))
         order = control.recv()
         if order[0] == "start":
             wait_until(order[1])
-            worker.work(order[1])
+            with suppress(ScheduleOver):
+                worker.work(order[1])
         worker.close()
         control.send(("done",))
     except (EOFError, BrokenPipeError):
@@ -107,9 +112,10 @@ def due_times(arrivals: Arrivals, rng: Random) -> Iterator[int]:
 class Worker(Executor):
     """Runs the planner or an enactor."""
 
-    def __init__(self, spec: ProcessSpec, control: Any) -> None:
+    def __init__(self, spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
         line = Line(control)
-        super().__init__(spec, Thread.WORKER, line)
+        own, renewers = gates or (None, None)
+        super().__init__(spec, Thread.WORKER, line, None if own is None else Gate(own))
         self._control = control
         self._rng = Random(spec.seed + spec.life)
         self._start_ns = 0
@@ -118,7 +124,7 @@ class Worker(Executor):
         self._raced_version = self._checks = 0
         self._live = dict.fromkeys((Live.COMMITS, Live.STALE, Live.RACED_APPLICATIONS), 0)
         self._stopping = self._calm = False
-        self._renewer = Renewer(spec, line) if spec.role is Role.ENACTOR and spec.guard.renewed else None
+        self._renewer = Renewer(spec, line, renewers) if spec.role is Role.ENACTOR and spec.guard.renewed else None
         self.steps |= {
             AwaitPlan: (Kind.DISCOVER, self._await_plan),
             AcquireLease: (Kind.ACQUIRE, self._acquire),
@@ -166,7 +172,7 @@ class Worker(Executor):
 
     def _enact(self) -> None:
         count, enactors = len(self.spec.cell.endpoints), self.spec.load.enactors
-        enactor = Enactor(self.spec.cell, self.spec.guard, self.spec.enactor * count // enactors)
+        enactor = Enactor(self.spec.cell, self.spec.guard, self.spec.enactor * count // enactors, self.spec.tries)
         state = EnactorState()
         while not self._told_to_stop():
             state = self.drive(enactor.next_activity(state))
@@ -218,7 +224,7 @@ class Worker(Executor):
             newest = self.store.newest()
             if newest > step.newer_than:
                 break
-            if self._told_to_stop():
+            if self.held or self._told_to_stop():
                 return None
             if not idle:
                 self.journal.show(Live.STATE, State.IDLE)
@@ -256,7 +262,7 @@ class Worker(Executor):
             lease = grant()
             if lease is not None:
                 return lease
-            if perf_counter_ns() >= deadline or self._told_to_stop():
+            if self.held or perf_counter_ns() >= deadline or self._told_to_stop():
                 return None
             sleep(pause_ms * self._rng.uniform(0.5, 1.0) / 1000)
             pause_ms = min(pause_ms * 2, wait.poll_max_ms)

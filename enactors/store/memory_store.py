@@ -21,12 +21,15 @@ from leases.lease import Lease
 
 
 class MemoryStore:
-    """The client `client` of a MemoryCell. See `Store` for what its methods promise."""
+    """The client `client` of a MemoryCell. See `Store` for what its methods promise.
+
+    `watched` is what its connection watches: an endpoint, and how often it had been written by then.
+    """
 
     def __init__(self, shared: MemoryCell, client: str) -> None:
         self._shared = shared
         self._client = client
-        self._watched: dict[str, int] = {}
+        self.watched: dict[str, int] = {}
 
     def publish(self, version: int, attempt: int, content: int | None = None) -> Outcome:
         shared, newest = self._shared, self._shared.newest_ever
@@ -54,7 +57,7 @@ class MemoryStore:
     def read(self, endpoint: str, *, watch: bool = False) -> int:
         at = self._shared.at(endpoint)
         if watch:
-            self._watched = {endpoint: at.writes}
+            self.watched = {endpoint: at.writes}
         return at.version
 
     def resolve(self, endpoint: str) -> Outcome:
@@ -183,6 +186,16 @@ class MemoryStore:
         stands = self._shared.holder(lease.resource) == lease.token
         return Done() if stands else Refused(Reason.LEASE_LOST)
 
+    def expire(self, resource: str) -> bool:
+        shared = self._shared
+        token = shared.holder(resource)
+        if token is None:
+            return False
+        del shared.leases[resource]
+        shared.expiries_ms.pop(resource, None)
+        self._event("expire", lease=resource, token=token, fence=shared.fences.get(resource))
+        return True
+
     def history(self) -> Iterator[Event]:
         return iter(self._shared.history)
 
@@ -200,7 +213,7 @@ class MemoryStore:
         lease = step.lease
         match step.rule:
             case CommitRule.WATCH:
-                watched, self._watched = self._watched, {}
+                watched, self.watched = self.watched, {}
                 written = any(self._shared.at(name).writes != writes for name, writes in watched.items())
                 breach, reason = written, Reason.WATCH_CONFLICT
             case CommitRule.OWNER_CHECKED:

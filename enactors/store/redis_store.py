@@ -45,6 +45,7 @@ OTHER_SCRIPTS = (
     "renew",
     "release",
     "release_unchecked",
+    "expire",
 )
 
 
@@ -71,7 +72,7 @@ class RedisStore:
         if content is not None:
             names.append(keys.plan(content))
             arguments.append(content)
-        return _outcome(self.wire.run(Prepared(script("publish"), names, arguments, 0)))
+        return outcome_of(self.wire.run(Prepared(script("publish"), names, arguments, 0)))
 
     def newest(self) -> int:
         reply = self.wire.call("ZREVRANGE", self.keys.plans, 0, 0)
@@ -104,14 +105,14 @@ class RedisStore:
         return int(version) if version else 0
 
     def resolve(self, endpoint: str) -> Outcome:
-        keys = self.keys
-        return _outcome(self.wire.run(Prepared(script("resolve"), (keys.endpoint(endpoint),), (keys.plan(0)[:-1],), 0)))
+        names, arguments = (self.keys.endpoint(endpoint),), (self.keys.plan(0)[:-1],)
+        return outcome_of(self.wire.run(Prepared(script("resolve"), names, arguments, 0)))
 
     def repair(self, step: Repair, attempt: int) -> Outcome:
         keys = self.keys
         names = (keys.endpoint(step.endpoint), keys.history, keys.refs, keys.plan(step.version))
         arguments = (step.endpoint, self._client, step.version, attempt, int(self._cell.rollback))
-        return _outcome(self.wire.run(Prepared(script("repair"), names, arguments, 0)))
+        return outcome_of(self.wire.run(Prepared(script("repair"), names, arguments, 0)))
 
     def register_fence(self, step: RegisterFence, attempt: int) -> int | Refused:
         keys, lease = self.keys, step.lease
@@ -126,7 +127,7 @@ class RedisStore:
             lease.token,
             lease.fence,
         )
-        outcome = _outcome(self.wire.run(Prepared(script("register_fence"), names, arguments, 0)))
+        outcome = outcome_of(self.wire.run(Prepared(script("register_fence"), names, arguments, 0)))
         return outcome if isinstance(outcome, Refused) else outcome.previous
 
     def commit(self, step: Commit, attempt: int) -> Outcome:
@@ -146,13 +147,13 @@ class RedisStore:
         )
         if step.rule is CommitRule.WATCH:
             return self._commit_watched(step, attempt, prepared, arguments)
-        return _outcome(self.wire.run(prepared, *arguments))
+        return outcome_of(self.wire.run(prepared, *arguments))
 
     def delete(self, step: DeletePlan, attempt: int) -> Outcome:
         keys = self.keys
         names = (keys.plans, keys.plan(step.version), keys.quarantined, keys.refs, keys.history)
         arguments = (step.version, self._client, attempt, step.rule.value)
-        return _outcome(self.wire.run(Prepared(script("delete"), names, arguments, 0)))
+        return outcome_of(self.wire.run(Prepared(script("delete"), names, arguments, 0)))
 
     def grant(self, resource: str, ttl_ms: int, token: str, attempt: int) -> Lease | None:
         keys = self.keys
@@ -179,6 +180,11 @@ class RedisStore:
     def validate(self, lease: Lease) -> Outcome:
         stands = self.wire.call("GET", self.keys.lease(lease.resource)) == lease.token.encode()
         return Done() if stands else Refused(Reason.LEASE_LOST)
+
+    def expire(self, resource: str) -> bool:
+        keys = self.keys
+        names = (keys.lease(resource), keys.expiry(resource), keys.fence(resource), keys.history)
+        return bool(self.wire.run(Prepared(script("expire"), names, (resource, self._client), 0)))
 
     def history(self) -> Iterator[Event]:
         return map(parse_event, self.history_lines())
@@ -252,16 +258,16 @@ class RedisStore:
         if watched_on in (None, self.wire.broken):
             reply = self.wire.transaction(prepared, *arguments)
             if reply is not None:
-                return _outcome(reply)
+                return outcome_of(reply)
         names = (self.keys.endpoint(step.endpoint), self.keys.history)
         deferred = (step.endpoint, self._client, step.version, attempt)
-        return _outcome(self.wire.run(Prepared(script("watch_conflict"), names, deferred, 0)))
+        return outcome_of(self.wire.run(Prepared(script("watch_conflict"), names, deferred, 0)))
 
     def _on_lease(self, name: str, lease: Lease, attempt: int, *more: int) -> Outcome:
         names = (self.keys.lease(lease.resource), self.keys.history)
         fence = "" if lease.fence is None else lease.fence
         arguments = (lease.resource, self._client, attempt, lease.token, fence, *more)
-        return _outcome(self.wire.run(Prepared(script(name), names, arguments, 0)))
+        return outcome_of(self.wire.run(Prepared(script(name), names, arguments, 0)))
 
 
 def load_scripts(wire: Wire) -> None:
@@ -270,8 +276,8 @@ def load_scripts(wire: Wire) -> None:
         wire.load(script(name))
 
 
-def _outcome(reply: Any) -> Done | Refused:
-    """A number is the version before; a text is `reason:version before`."""
+def outcome_of(reply: Any) -> Done | Refused:
+    """Read a script's reply: a number is the version before; a text is `reason:version before`."""
     if isinstance(reply, int):
         return Done(reply)
     reason, _, previous = reply.decode().partition(":")

@@ -79,6 +79,10 @@ class Store(Protocol):
         """Look whether a lease still stands. Writes nothing."""
         ...
 
+    def expire(self, resource: str) -> bool:
+        """Let a lease run out before its time; False if nobody holds it. For schedules, not for guards."""
+        ...
+
     def history(self) -> Iterator[Event]:
         """All events of the cell, in the order in which they happened."""
         ...

@@ -25,15 +25,15 @@ def holds(trial: Trial) -> Findings:
     doubled = int(np.count_nonzero(holds_of(trial).doubled))
     if not trial.facts["lease"]["audited"]:
         return Findings({"double_holds": doubled, "exclusion_violations": None})
-    violations = _violations(trial)
-    first_s = trial.events.seconds_until(min(violations, default=None))
+    found = violations(trial)
+    first_s = trial.events.seconds_until(min(found, default=None))
     return Findings(
-        {"double_holds": doubled, "exclusion_violations": len(violations)},
+        {"double_holds": doubled, "exclusion_violations": len(found)},
         {"first_exclusion_violation_s": first_s},
     )
 
 
-def _violations(trial: Trial) -> list[int]:
+def violations(trial: Trial) -> list[int]:
     """The positions of the violating grants, in store order: what was given back does not stand, whatever a clock says.
 
     Most leases are granted, renewed and given back by one owner after the other. Where every event follows so from

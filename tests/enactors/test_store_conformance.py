@@ -748,3 +748,27 @@ class TestHistory:
         times = [event.t_us for event in a.history()]
         assert times == sorted(times)
         assert times[0] > 1_600_000_000_000_000
+
+
+class TestExpiryByForce:
+    def test_ends_a_lease_and_says_whose_it_was(self, a, b):
+        lease = grant(a)
+        assert b.expire("e0")
+        assert history(a)[-1] == Event(0, "expire", enactor="b", lease="e0", token="t", fence=lease.fence)
+        assert a.validate(lease) == Refused(Reason.LEASE_LOST)
+        assert b.grant("e0", LONG_MS, "u", 9).fence == lease.fence + 1
+
+    def test_its_owner_hears_of_it_as_if_its_time_were_over(self, a, b):
+        lease = grant(a)
+        b.expire("e0")
+        assert a.renew(lease, 7) == Refused(Reason.LEASE_LOST)
+        assert a.commit(Commit("e0", 1, CommitRule.OWNER_CHECKED, lease), 8) == Refused(Reason.NOT_OWNER)
+
+    def test_ends_a_record_that_its_owner_dates(self, a, b):
+        a.grant_by_clock("e0", LONG_MS, "t", 1, 1_000)
+        assert b.expire("e0")
+        assert b.grant_by_clock("e0", LONG_MS, "u", 2, 1_001).fence == 2
+
+    def test_of_a_lease_that_nobody_holds_does_nothing(self, a):
+        assert not a.expire("e0")
+        assert history(a) == []

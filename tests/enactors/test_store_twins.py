@@ -46,6 +46,7 @@ CALLS = st.one_of(
     st.tuples(st.just("delete"), VERSIONS, st.sampled_from(DeleteRule)),
     st.tuples(st.just("grant"), RESOURCES),
     st.tuples(st.just("grant_by_clock"), RESOURCES, st.sampled_from(CLOCKS_MS)),
+    st.tuples(st.just("expire"), RESOURCES),
     st.tuples(st.sampled_from(("renew", "release", "release_unchecked", "validate")), WHICH),
 )
 STORIES = st.lists(st.tuples(CLIENTS, CALLS), min_size=5, max_size=60)
@@ -90,6 +91,8 @@ class Teller:
                 lease = store.grant_by_clock(resource, LONG_MS, f"{client}{attempt}", attempt, now_ms)
                 self._leases += [lease] if lease else []
                 return lease
+            case "expire", [resource]:
+                return store.expire(resource)
             case "validate", [which]:
                 lease = self._lease(which)
                 return lease and store.validate(lease)

@@ -1,0 +1,203 @@
+"""`leasebench explore`."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from bench.engines.explorer.properties import Property
+from bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE, console, fail
+
+if TYPE_CHECKING:
+    from bench.engines.explorer.exploration import Exploration
+    from bench.engines.explorer.trace import Trace
+    from leases.guard import Guard
+
+GIGABYTE = 1 << 30
+SCOPE = "The scope"
+
+
+def explore(
+    guards: Annotated[
+        list[str] | None, typer.Argument(help="presets, all, or a suite's TOML file: its own guards and those it names")
+    ] = None,
+    enactors: Annotated[int, typer.Option(min=1, max=4, rich_help_panel=SCOPE)] = 2,
+    plans: Annotated[int, typer.Option(min=1, max=12, help="published", rich_help_panel=SCOPE)] = 5,
+    endpoints: Annotated[int, typer.Option(min=1, max=4, rich_help_panel=SCOPE)] = 1,
+    clean_age: Annotated[
+        int, typer.Option(min=1, max=12, help="generations that a clean-up leaves", rich_help_panel=SCOPE)
+    ] = 2,
+    purge_age: Annotated[int, typer.Option(min=1, max=12, help="generations in quarantine", rich_help_panel=SCOPE)] = 1,
+    tries: Annotated[
+        int, typer.Option(min=1, max=8, help="of an application at an endpoint", rich_help_panel=SCOPE)
+    ] = 8,
+    grants: Annotated[
+        int | None, typer.Option(min=1, max=100, help="at most [default: any number]", rich_help_panel=SCOPE)
+    ] = None,
+    expiry: Annotated[bool, typer.Option(help="a lease may expire at any time", rich_help_panel=SCOPE)] = True,
+    crash: Annotated[bool, typer.Option(help="processes may die and start again", rich_help_panel=SCOPE)] = False,
+    crashes: Annotated[int, typer.Option(min=1, max=4, help="at most, with --crash", rich_help_panel=SCOPE)] = 1,
+    in_flight: Annotated[
+        bool, typer.Option(help="the reply to a commit may be lost, and the commit arrive later", rich_help_panel=SCOPE)
+    ] = False,
+    messages: Annotated[
+        int, typer.Option(min=1, max=4, help="so many commits at most, with --in-flight", rich_help_panel=SCOPE)
+    ] = 1,
+    rollback: Annotated[bool, typer.Option(help="the cell keeps a rollback record", rich_help_panel=SCOPE)] = True,
+    give_up: Annotated[
+        bool | None,
+        typer.Option(
+            help="stop waiting for a lease [default: where there are several endpoints]", rich_help_panel=SCOPE
+        ),
+    ] = None,
+    symmetry: Annotated[bool, typer.Option(help="merge equal enactors", rich_help_panel=SCOPE)] = True,
+    only: Annotated[
+        Property | None, typer.Option("--property", help="only this one, and stop where it is broken")
+    ] = None,
+    walk: Annotated[
+        int | None, typer.Option(min=1, max=10_000_000, help="this many random walks instead; no proof")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="what the walks are drawn from")] = 0,
+    memory: Annotated[float, typer.Option(min=0.1, max=1_000, help="gigabytes, all processes together")] = 4.0,
+    max_states: Annotated[int, typer.Option(min=1, max=4_000_000_000, help="of one guard")] = 4_000_000_000,
+    jobs: Annotated[int | None, typer.Option(min=1, max=64, help="guards at once [default: the cores]")] = None,
+    trace: Annotated[Path | None, typer.Option(help="write each shortest trace into this directory")] = None,
+    replay: Annotated[Path | None, typer.Option(help="go through this trace again, and show it")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print JSON to standard output, and nothing else there")
+    ] = False,
+) -> None:
+    """Try every order of steps of the programs under each GUARD, within a scope: prove it, or show how it breaks.
+
+    Exit codes: 0; 1 a guard breaks in a way that it does not expect of itself; 2 bad usage; 4 something was not
+    searched to its end.
+    """
+    from bench.engines.explorer.exploration import explore as explore_one
+    from bench.engines.explorer.parallel import cores
+    from bench.engines.explorer.report import as_json as in_json
+    from bench.engines.explorer.report import scope_in_words
+    from bench.engines.explorer.scope import Scope
+    from bench.engines.explorer.search import Limits
+    from bench.engines.explorer.walk import walk as walk_one
+
+    screen = console(stderr=as_json)
+    if replay is not None:
+        _replay(screen, replay)
+        return
+    if not guards:
+        fail("which guard? name presets, a suite's TOML file, or all (leasebench list guards)", EXIT_USAGE)
+        return
+    scope = Scope(
+        enactors=enactors, plans=plans, endpoints=endpoints, clean_age=clean_age, purge_age=purge_age, tries=tries,
+        grants=grants, expiry=expiry, crashes=crashes if crash else 0, messages=messages if in_flight else 0,
+        rollback=rollback, give_up=give_up, symmetry=symmetry,
+    )  # fmt: skip
+    chosen = _explorable(screen, guards)
+    screen.print(f"scope: {scope_in_words(scope)}", markup=False, highlight=False, soft_wrap=True)
+    at_once = max(1, min(len(chosen), jobs or cores()))
+    limits = Limits(int(memory * GIGABYTE / at_once), max_states)
+    work: list[Callable[[], Exploration]] = [
+        partial(explore_one, each, scope, limits, only)
+        if walk is None
+        else partial(walk_one, each, scope, walk, seed, only)
+        for each in chosen
+    ]
+    explorations = _explored(work, at_once)
+    _show(screen, explorations, only)
+    if trace is not None:
+        _write(screen, trace, explorations)
+    if as_json:
+        sys.stdout.write(json.dumps({"guards": [in_json(each, only) for each in explorations]}, indent=1) + "\n")
+    raise typer.Exit(_exit_code(screen, chosen, explorations))
+
+
+def _explorable(screen: Console, names: list[str]) -> "list[Guard]":
+    from bench.engines.explorer.chosen import choose
+    from bench.engines.explorer.exploration import opaque
+
+    guards = choose(names)
+    for each in guards:
+        if reason := opaque(each):
+            screen.print(f"{each.name}: {reason}", markup=False, highlight=False)
+    return [each for each in guards if opaque(each) is None]
+
+
+def _explored(work: "list[Callable[[], Exploration]]", at_once: int) -> "list[Exploration]":
+    from bench.engines.explorer.parallel import ChildFailed, side_by_side
+
+    found: dict[int, Exploration] = {}
+    try:
+        found |= side_by_side(work, at_once)
+    except KeyboardInterrupt:
+        fail("interrupted", EXIT_INTERRUPTED)
+    except ChildFailed as error:
+        fail(str(error), EXIT_FAILED)
+    return [found[number] for number in range(len(work))]
+
+
+def _show(screen: Console, explorations: "list[Exploration]", only: Property | None) -> None:
+    """Print the table, why a search gave up, and of a single guard its shortest trace."""
+    from bench.engines.explorer.report import table, worst
+
+    if explorations:
+        screen.print(table(explorations, only))
+    for each in explorations:
+        if each.gave_up:
+            screen.print(f"{each.guard}: not exhaustive: {each.gave_up}", markup=False, highlight=False)
+    if len(explorations) == 1:
+        broken = worst(explorations[0])
+        if broken is not None:
+            _draw(screen, broken)
+
+
+def _draw(screen: Console, trace: "Trace") -> None:
+    from bench.engines.explorer.diagram import sequence_diagram, trace_table
+
+    screen.print()
+    screen.print(trace_table(trace))
+    screen.print()
+    screen.print(sequence_diagram(trace), markup=False, highlight=False, no_wrap=True, overflow="ignore", crop=False)
+
+
+def _write(screen: Console, directory: Path, explorations: "list[Exploration]") -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for each in explorations:
+        for asked, answer in each.verdicts.items():
+            if answer.trace is not None:
+                path = directory / f"{each.guard}-{asked}.json"
+                path.write_text(answer.trace.written(), encoding="utf-8")
+                screen.print(str(path), markup=False, highlight=False, soft_wrap=True)
+
+
+def _replay(screen: Console, path: Path) -> None:
+    from bench.engines.explorer.replay import replay
+    from bench.engines.explorer.trace import read_trace
+
+    trace = read_trace(path)
+    steps = replay(trace, str(path))
+    _draw(screen, trace)
+    screen.print()
+    said = f"{path}: {len(steps)} steps replayed, each as recorded; the last one breaks {trace.property}"
+    screen.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+def _exit_code(screen: Console, guards: "list[Guard]", explorations: "list[Exploration]") -> int:
+    """The first that applies: 1 an unexpected harm, 4 not searched to the end, else 0."""
+    from bench.engines.explorer.report import surprising, verdict
+    from leases.verdict import Verdict
+
+    pairs = list(zip(guards, explorations, strict=True))
+    surprises = [each for guard, each in pairs if surprising(guard, each)]
+    for each in surprises:
+        screen.print(
+            f"{each.guard}: {verdict(each)}, which it does not expect of itself", markup=False, highlight=False
+        )
+    if surprises:
+        return EXIT_UNEXPECTED
+    proven = explorations and Verdict.UNPROVEN not in map(verdict, explorations)
+    return 0 if proven else EXIT_INCONCLUSIVE

@@ -1,0 +1,70 @@
+"""`leasebench run --schedule`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, console, fail
+
+if TYPE_CHECKING:
+    from bench.engines.processes import Figures
+    from bench.trialplan import TrialPlan
+
+
+class Lines:
+    """One line a trace (`bench.run.Listener`): what the history shows, or what came otherwise."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self.failed = 0
+
+    def begin(self, plan: "TrialPlan", of: int) -> None:
+        """Say nothing: a trace takes a moment."""
+
+    def watch(self, elapsed_s: float, figures: "Figures") -> None:
+        """Say nothing."""
+
+    def end(self, plan: "TrialPlan", facts: dict[str, Any]) -> None:  # noqa: ARG002  (a Listener)
+        """Say what became of a trace."""
+        told = facts.get("schedule", {})
+        if facts["status"] == "ok":
+            what = f"{told['taken']} steps as recorded; the history shows {told['property']}: {told['shows']}"
+        else:
+            self.failed += 1
+            what = f"failed: {facts['reason']}"
+        self._screen.print(f"{told.get('trace', '')}: {what}", markup=False, highlight=False, soft_wrap=True)
+
+
+def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_json: bool) -> NoReturn:
+    """Force the trace at `place`, or each of those in that directory, on real processes and a real store, and exit.
+
+    Exit codes: 0 every step came as recorded and the history shows the violation; 2 no trace; 5 it came otherwise.
+    """
+    from bench.engines.forkserver import forkserver
+    from bench.engines.schedule.trials import ScheduledTrials, read_schedules, suite_of
+    from bench.run import run_suite
+    from bench.rundir import default_directory
+
+    forkserver()
+    screen = console(stderr=as_json)
+    schedules = read_schedules(place)
+    suite = suite_of(schedules, place)
+    directory = out or default_directory(suite.name)
+    if directory.exists():
+        fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
+    lines = Lines(screen)
+    try:
+        summary = run_suite(suite, seed or 0, server, directory, lines, ScheduledTrials(schedules))
+    except KeyboardInterrupt:
+        fail(f"interrupted; what was recorded: leasebench check {directory}", EXIT_INTERRUPTED)
+    if as_json:
+        sys.stdout.write(json.dumps(summary, indent=1) + "\n")
+    shown = len(schedules) - lines.failed
+    screen.print(
+        f"{shown} of {len(schedules)} traces forced and shown, into {directory}", markup=False, highlight=False
+    )
+    raise typer.Exit(EXIT_FAILED if lines.failed else 0)

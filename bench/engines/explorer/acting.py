@@ -1,0 +1,287 @@
+"""One operation on one world: thaw the cell, let the store in memory do it, freeze what it left behind."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from bench.engines.explorer.properties import Property
+from bench.engines.explorer.world import (
+    BY_RECORD,
+    BY_SERVER,
+    OVER,
+    OWN,
+    Held,
+    Ranks,
+    Seen,
+    Standing,
+    Watch,
+    World,
+)
+from enactors.operations import (
+    AcquireLease,
+    AwaitPlan,
+    Commit,
+    DeletePlan,
+    Done,
+    ListPlans,
+    Operation,
+    Publish,
+    ReadEndpoint,
+    Reason,
+    Refused,
+    RegisterFence,
+    ReleaseLease,
+    ReleaseUnchecked,
+    RenewLease,
+    Repair,
+    Resolve,
+    TakeExpired,
+    ValidateLease,
+)
+from enactors.plan import Cell
+from enactors.store.memory_cell import Endpoint, Grant, MemoryCell
+from enactors.store.memory_store import MemoryStore
+from leases.lease import Lease
+
+WRITES = 1
+"""How often a thawed endpoint was written; a connection whose watched endpoint was written since saw one less."""
+TOLD = (Reason.LEASE_LOST, Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)
+"""Refusals that tell an owner that its lease is lost."""
+NO_FLAWS: frozenset[Property] = frozenset()
+
+
+class Blocked(Exception):
+    """The operation waits for something that is not there yet."""
+
+
+class Act(NamedTuple):
+    """What one operation did: the world after it, what was heard, and which properties this step broke."""
+
+    world: World
+    heard: Any
+    flaws: frozenset[Property]
+
+
+def handle(resource: str, slot: int, ttl_ms: int) -> Lease:
+    """A lease as programs are given it here: named by its owner's slot, not by a token that nobody had before.
+
+    Programs hand a lease on and never look into it, so they do the same whatever it is named.
+    """
+    return Lease(resource, f"own-{slot}", slot, slot, ttl_ms)
+
+
+class Stage:
+    """Does operations on worlds of one cell."""
+
+    def __init__(self, cell: Cell, ranks: Ranks, store: type[MemoryStore]) -> None:
+        self._cell, self._ranks, self._store = cell, ranks, store
+
+    def act(self, world: World, client: int, operation: Operation, slot: int, connection: int = OWN) -> Act:
+        """Do one operation of a client. A lease that it is granted gets the name `slot`. Raises Blocked."""
+        return _Acting(self._cell, self._ranks, self._store, world, client, connection).act(operation, slot)
+
+    def expire(self, world: World, resource: str) -> World:
+        """Let a lease run out; of a record that its owner dates: let it look over to whoever looks."""
+        (lease,) = (each for each in world.leases if each.resource == resource)
+        others = tuple(each for each in world.leases if each.resource != resource)
+        if lease.expires == BY_RECORD:
+            return world._replace(leases=tuple(sorted((*others, lease._replace(expires=OVER)))))
+        book = tuple(
+            each._replace(unexpired=False) if (each.resource, each.fence) == lease[:2] else each for each in world.book
+        )
+        return self._ranks.settle(world._replace(leases=others, book=book))
+
+    def forget(self, world: World, client: int, slots: frozenset[int], *, connection: bool = True) -> World:
+        """The world once `client` can name the leases of `slots` only; without `connection`, its own is closed."""
+        book = tuple(each for each in world.book if each.client != client or each.slot in slots)
+        watches = world.watches
+        if not connection:
+            watches = tuple(each for each in watches if (each.client, each.slot) != (client, OWN))
+        if len(book) == len(world.book):
+            return world if watches == world.watches else world._replace(watches=watches)
+        return self._ranks.settle(world._replace(book=book, watches=watches))
+
+    def send(self, world: World, client: int, commit: Commit, slot: int) -> tuple[World, Commit]:
+        """Put a commit on its way under a name of its own: its sender may go on and forget the lease it names."""
+        book, watches = list(world.book), list(world.watches)
+        if commit.lease is not None:
+            own = next(each for each in book if (each.client, each.slot) == (client, commit.lease.grant))
+            book.append(own._replace(slot=slot, holding=False, unexpired=False))
+            commit = replace(commit, lease=handle(own.resource, slot, commit.lease.ttl_ms))
+        # The connection broke, or the reply would have come: what it watched goes with the message.
+        watches = [each._replace(slot=slot) if (each.client, each.slot) == (client, OWN) else each for each in watches]
+        sent = world._replace(book=tuple(sorted(book)), watches=tuple(sorted(watches)), messages=world.messages - 1)
+        return sent, commit
+
+
+class _Acting:
+    """One operation, under way."""
+
+    def __init__(
+        self, cell: Cell, ranks: Ranks, store: type[MemoryStore], world: World, client: int, connection: int
+    ) -> None:
+        self._ranks, self._world, self._client, self._connection = ranks, world, client, connection
+        self._book = {(each.client, each.slot): each for each in world.book}
+        self._flaws: set[Property] = set()
+        self._grants = world.grants
+        self._cell = thawed = MemoryCell(cell, newest_ever=world.newest, live=set(world.live))
+        self._now_ms = thawed.now_us // 1000
+        thawed.quarantined = set(world.quarantined)
+        thawed.endpoints = {
+            name: Endpoint(at.version, 0, WRITES, at.fence)
+            for name, at in zip(cell.endpoints, world.endpoints, strict=True)
+        }
+        for lease in world.leases:
+            thawed.leases[lease.resource] = Grant(_token(lease.fence), None)
+            if lease.expires != BY_SERVER:
+                thawed.expiries_ms[lease.resource] = self._now_ms + (lease.expires == BY_RECORD)
+        self._store = store(thawed, f"client-{client}")
+        self._store.watched = {
+            each.endpoint: WRITES - each.changed
+            for each in world.watches
+            if (each.client, each.slot) == (client, connection)
+        }
+
+    def act(self, operation: Operation, slot: int) -> Act:
+        """Do it."""
+        heard = self._do(operation, slot)
+        lease: Lease | None = getattr(operation, "lease", None)
+        if lease is not None:
+            self._note(operation, lease, heard)
+        world = self._frozen()
+        if world.dangles and not self._world.dangles:
+            self._flaws.add(Property.DANGLING)
+        return Act(world, heard, frozenset(self._flaws) if self._flaws else NO_FLAWS)
+
+    def _do(self, operation: Operation, slot: int) -> Any:  # noqa: C901, PLR0911, PLR0912  (one case an operation)
+        store, world = self._store, self._world
+        match operation:
+            case AwaitPlan(newer_than):
+                newest = store.newest()
+                if newest <= newer_than:
+                    raise Blocked
+                return newest
+            case ReadEndpoint(endpoint, watch):
+                return store.read(endpoint, watch=watch)
+            case RegisterFence(lease=lease):
+                return store.register_fence(replace(operation, lease=self._named(lease)), 0)
+            case Commit():
+                return self._commit(operation)
+            case AcquireLease(resource, ttl_ms):
+                self._counter(resource)
+                return self._granted(store.grant(resource, ttl_ms, f"new-{slot}", 0), slot)
+            case TakeExpired(resource, ttl_ms):
+                self._counter(resource)
+                return self._granted(store.grant_by_clock(resource, ttl_ms, f"new-{slot}", 0, self._now_ms), slot)
+            case RenewLease(lease):
+                return store.renew(self._named(lease), 0)
+            case ReleaseLease(lease):
+                return store.release(self._named(lease), 0)
+            case ReleaseUnchecked(lease):
+                return store.release_unchecked(self._named(lease), 0)
+            case ValidateLease(lease):
+                return store.validate(self._named(lease))
+            case ListPlans():
+                return store.plans()
+            case DeletePlan():
+                return store.delete(operation, 0)
+            case Publish(version, content):
+                return store.publish(version, 0, content)
+            case Resolve(endpoint):
+                return store.resolve(endpoint)
+            case Repair():
+                return store.repair(operation, 0)
+        raise AssertionError(f"{operation} has no meaning here ({world})")
+
+    def _commit(self, step: Commit) -> Any:
+        asked = step if step.lease is None else replace(step, lease=self._named(step.lease))
+        heard = self._store.commit(asked, 0)
+        if isinstance(heard, Done):
+            if heard.previous > step.version:
+                self._flaws.add(Property.STALE_OVERWRITE)
+            record = self._cell.at(step.endpoint).rollback
+            if record and not self._cell.exists(record):
+                self._flaws.add(Property.ROLLBACK)
+        elif isinstance(heard, Refused) and heard.reason is Reason.NO_ROLLBACK_PLAN:
+            self._flaws.add(Property.WEDGED)
+        return heard
+
+    def _counter(self, resource: str) -> None:
+        if self._world.grants == 0:
+            raise Blocked
+        self._cell.fences[resource] = self._ranks.highest(self._world, resource)
+
+    def _granted(self, lease: Lease | None, slot: int) -> Lease:
+        if lease is None or lease.fence is None:
+            raise Blocked
+        self._grants -= self._grants > 0
+        self._cell.leases[lease.resource].token = _token(lease.fence)
+        others = [each for each in self._book.values() if each.resource == lease.resource]
+        if any(each.holding and each.client != self._client for each in others):
+            self._flaws.add(Property.DOUBLE_HOLD)
+        if any(each.unexpired for each in others):
+            self._flaws.add(Property.EXCLUSION)
+        self._book[self._client, slot] = Held(self._client, slot, lease.resource, lease.fence, True, True)
+        return handle(lease.resource, slot, lease.ttl_ms)
+
+    def _note(self, operation: Operation, lease: Lease, heard: Any) -> None:
+        """Keep the book: who still holds its lease, and whose grant stands by the server's account."""
+        key = (self._client, lease.grant)
+        held = self._book[key]
+        if isinstance(operation, (ReleaseLease, ReleaseUnchecked)):
+            held = held._replace(holding=False, unexpired=False)
+        elif isinstance(heard, Refused) and heard.reason in TOLD:
+            held = held._replace(holding=False)
+        elif isinstance(operation, RenewLease) and isinstance(heard, Done) and not held.unexpired:
+            held = held._replace(unexpired=True)
+            if any(each.unexpired for each in self._book.values() if each.resource == held.resource):
+                self._flaws.add(Property.EXCLUSION)
+        self._book[key] = held
+
+    def _named(self, lease: Lease) -> Lease:
+        """The lease as the store knows it."""
+        fence = self._book[self._client, lease.grant].fence
+        return Lease(lease.resource, _token(fence), fence, 0, lease.ttl_ms)
+
+    def _frozen(self) -> World:
+        cell, world = self._cell, self._world
+        leases = []
+        for resource, grant in sorted(cell.leases.items()):
+            expires = BY_SERVER
+            if resource in cell.expiries_ms:
+                expires = BY_RECORD if cell.expiries_ms[resource] > self._now_ms else OVER
+            leases.append(Standing(resource, _fence(grant.token), expires))
+        frozen = World(
+            cell.newest_ever,
+            tuple(sorted(cell.live)),
+            tuple(sorted(cell.quarantined)),
+            tuple(Seen(at.version, at.fence_seen) for at in map(cell.at, cell.cell.endpoints)),
+            tuple(leases),
+            tuple(sorted(self._book.values())),
+            self._watches(),
+            world.planner,
+            world.crashes,
+            world.messages,
+            self._grants,
+        )
+        return self._ranks.settle(frozen)
+
+    def _watches(self) -> tuple[Watch, ...]:
+        own = (self._client, self._connection)
+        watches = [
+            each._replace(changed=each.changed or self._cell.at(each.endpoint).writes > WRITES)
+            for each in self._world.watches
+            if (each.client, each.slot) != own
+        ]
+        watches += [
+            Watch(*own, endpoint, self._cell.at(endpoint).writes != writes)
+            for endpoint, writes in self._store.watched.items()
+        ]
+        return tuple(sorted(watches))
+
+
+def _token(fence: int) -> str:
+    return f"grant {fence}"
+
+
+def _fence(token: str) -> int:
+    return int(token.partition(" ")[2])

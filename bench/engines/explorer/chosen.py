@@ -1,0 +1,40 @@
+"""Which guards are explored: presets by name, all of them, or those of a suite's file."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.suite import ALL, SuiteFile
+from leases.definitions import DefinitionError, nearest, read_toml, validate
+from leases.guard import Guard, parse_guards, presets
+
+
+def choose(names: Iterable[str]) -> list[Guard]:
+    """The guards that are meant, each once. Raises DefinitionError."""
+    known = presets()
+    found: dict[str, Guard] = {}
+    for name in names:
+        if name.endswith(".toml"):
+            found |= _of_file(Path(name), known)
+        elif name == ALL:
+            found |= known
+        elif name in known:
+            found[name] = known[name]
+        else:
+            raise DefinitionError(nearest("guard", name, [*known, ALL]) + " (or a suite's .toml file)")
+    return list(found.values())
+
+
+def _of_file(path: Path, known: dict[str, Guard]) -> dict[str, Guard]:
+    """The guards that a suite names and those that it defines; a file for exploring alone needs no scenarios."""
+    suite = validate(SuiteFile, {"scenarios": ALL, **read_toml(path)}, str(path))
+    own = parse_guards(suite.guard, str(path))
+    every = known | own
+    found = {}
+    for name in list(every) if suite.guards == [ALL] else suite.guards or []:
+        if name not in every:
+            raise DefinitionError(f"{path}: guards: {nearest('guard', name, every)}")
+        found[name] = every[name]
+    found |= own
+    if not found:
+        raise DefinitionError(f"{path}: names no guards: add guards = [...] or a table [guard.my_guard]")
+    return found

@@ -1,0 +1,286 @@
+"""Every move of every process from one state: the explorer's transition relation, one part of a state at a time.
+
+A state is a world and one local state for each enactor, all of them numbers. A move of an enactor depends on the world
+and on its own local state only, a move of the planner or the environment on the world alone; so each is worked out
+once and found again by those numbers, in whatever states it is possible.
+"""
+
+from collections.abc import Iterator
+
+from bench.engines.explorer.acting import Act, Blocked, Stage
+from bench.engines.explorer.interned import Interned
+from bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice, Local, Move, Sent
+from bench.engines.explorer.programs import Programs
+from bench.engines.explorer.properties import Property
+from bench.engines.explorer.scope import Scope
+from bench.engines.explorer.world import OVER, OWN, Ranks, Seen, World
+from enactors.enactor import EnactorState
+from enactors.operations import (
+    UNKNOWN,
+    AcquireLease,
+    Belief,
+    Commit,
+    Done,
+    Operation,
+    Program,
+    Publish,
+    Sleep,
+    StartRenewal,
+    StopRenewal,
+    TakeExpired,
+)
+from enactors.operator import repair, resolve_to_nothing, roll_back
+from enactors.plan import CELL_LEASE, Cell
+from enactors.planner import PlannerState, publish_next
+from enactors.store.memory_store import MemoryStore
+from leases.guard import FENCE_RULES, Guard
+from leases.guard import Scope as LeaseScope
+from leases.renewal import keep_alive
+
+PLANNER, OPERATOR = -2, -3
+"""Their numbers among the clients; enactors count from 0."""
+MIN_PLANS = 2
+"""To roll back from one to another."""
+FIRST_MESSAGE = 100
+"""The slots of messages begin here; those of leases that a program holds are smaller."""
+UNLIMITED = -1
+MAX_REFUSALS = 3
+"""Of one planner in a row: a restarted one is refused once."""
+WORLD_BITS, LOCAL_BITS = 24, 18
+"""How many worlds and local states can be told apart; both far beyond what 4 GB can search."""
+NO_FLAWS: frozenset[Property] = frozenset()
+
+
+def _mend(cell: Cell) -> Program[None]:
+    """What an operator does first."""
+    yield from repair((yield from resolve_to_nothing(cell.endpoints)))
+
+
+class Machine:
+    """The moves of one guard in one scope, over one store."""
+
+    def __init__(self, guard: Guard, scope: Scope, store: type[MemoryStore] = MemoryStore) -> None:
+        self.guard, self.scope = guard, scope
+        cell = scope.cell
+        whole = guard.exclude is not None and guard.exclude.scope is LeaseScope.CELL
+        domains = tuple(CELL_LEASE if whole else name for name in cell.endpoints)
+        self.stage = Stage(cell, Ranks(domains, guard.commit in FENCE_RULES), store)
+        self.programs = Programs()
+        self.worlds: Interned[World] = Interned(1 << WORLD_BITS)
+        self.locals: Interned[Local] = Interned(1 << LOCAL_BITS)
+        self._acts: dict[tuple[int, int, int, Operation, int], Act | None] = {}
+        self._planner_root, _ = self.programs.add(publish_next, PlannerState())
+        roots: dict[int, int] = {}
+        firsts = [scope.first(number) for number in range(scope.enactors)]
+        for number, first in enumerate(firsts):
+            if first not in roots:
+                position, _ = self.programs.add(scope.enactor(guard, number).next_activity, EnactorState())
+                roots[first] = self.locals.number(Local(position))
+        self.roots = tuple(roots[first] for first in firsts)
+        """Where each enactor begins; those that begin their walk at the same endpoint are the same program."""
+        endpoints = tuple(Seen(0, 0) for _ in cell.endpoints)
+        grants = UNLIMITED if scope.grants is None else scope.grants
+        self.start = self.worlds.number(
+            World(
+                0, (), (), endpoints, (), (), (), self._planner_root, scope.crashes, scope.messages, grants,
+            )
+        )  # fmt: skip
+
+    def moves(self, world: int, locals_: tuple[int, ...]) -> Iterator[tuple[Move, int, tuple[int, ...]]]:
+        """Every move from a state, with the state after it."""
+        for move in self.planner_moves(world) + self.expiries(world):
+            yield move, move.world, locals_
+        for client, local in enumerate(locals_):
+            for move in self.enactor_moves(client, world, local):
+                yield move, move.world, (*locals_[:client], move.local, *locals_[client + 1 :])
+
+    def enactor_moves(self, client: int, world: int, local: int) -> list[Move]:
+        """All moves of enactor `client`; that of its program is the first, unless it waits."""
+        step = self.step(client, world, local)
+        moves = [] if step is None else [step]
+        moves += self._other_ends(client, world, local, waits=step is None)
+        moves += self._renewal(client, world, local)
+        moves += self._arrivals(client, world, local)
+        moves += self._crash(client, world, local)
+        return moves
+
+    def step(self, client: int, world: int, local: int) -> Move | None:
+        """The program's own step; None while it waits."""
+        me = self.locals[local]
+        asks = self.programs.positions[me.position].asks
+        act: Act | None
+        if isinstance(asks, Belief):
+            act = Act(self.worlds[world], not me.told, NO_FLAWS)
+        else:
+            act = self._act(world, client, asks, self._free_slot(me))
+        return None if act is None else self._heard(Choice(f"enactor-{client}", STEP), client, me, act)
+
+    def planner_moves(self, world: int) -> list[Move]:
+        """The planner publishes while the scope lets it; where processes may crash, it may too."""
+        at = self.worlds[world]
+        moves = [self._planner_step(world)] if at.newest < self.scope.plans else []
+        if at.crashes and at.planner != self._planner_root:
+            crashed = at._replace(planner=self._planner_root, crashes=at.crashes - 1)
+            moves.append(Move(Choice("planner", CRASH), self.worlds.number(crashed), 0, NO_FLAWS))
+        return moves
+
+    def expiries(self, world: int) -> list[Move]:
+        """Every lease that stands may run out, where the scope lets time pass."""
+        at = self.worlds[world]
+        if not self.scope.expiry:
+            return []
+        return [
+            Move(
+                Choice("environment", EXPIRE, lease.resource),
+                self.worlds.number(self.stage.expire(at, lease.resource)),
+                0,
+                NO_FLAWS,
+            )
+            for lease in at.leases
+            if lease.expires != OVER
+        ]
+
+    def further(self, world: int) -> int:
+        """The world once the planner published one further plan, whatever the scope's number of plans."""
+        for _ in range(MAX_REFUSALS):
+            before = self.worlds[world]
+            asks = self.programs.positions[before.planner].asks
+            act = self._act(world, PLANNER, asks, 0)
+            world = self._planner_step(world).world
+            if isinstance(asks, Publish) and act is not None and isinstance(act.heard, Done):
+                return world
+        raise AssertionError(f"the planner was refused {MAX_REFUSALS} times in a row")
+
+    def unbounded(self, world: int) -> int:
+        """The same world with nothing more that goes wrong, and as many grants as are asked for."""
+        return self.worlds.number(self.worlds[world]._replace(crashes=0, messages=0, grants=UNLIMITED))
+
+    def rolled_back(self, world: int) -> int | None:
+        """The world once an operator repaired what resolves to nothing and published an old plan's content anew.
+
+        None if that can't be done. Where fewer than two plans were published there is nothing to go back to, and the
+        operator does what the planner would: a further plan.
+        """
+        at = self.worlds[world]
+        if at.newest < MIN_PLANS:
+            return self.further(world)
+        published = False
+        for program in (_mend(self.scope.cell), roll_back()):
+            heard = None
+            try:
+                while True:
+                    asks = program.send(heard)
+                    act = self.stage.act(at, OPERATOR, asks, 0)
+                    at, heard = act.world, act.heard
+                    published = isinstance(asks, Publish) and isinstance(heard, Done)
+            except StopIteration:
+                pass
+        return self.worlds.number(at) if published else None
+
+    def _planner_step(self, world: int) -> Move:
+        at = self.worlds[world]
+        act = self._act(world, PLANNER, self.programs.positions[at.planner].asks, 0)
+        assert act is not None, "a planner waits for nothing but its time"
+        planner, _ = self.programs.after(at.planner, act.heard)
+        after = self.worlds.number(act.world._replace(planner=planner))
+        return Move(Choice("planner", STEP), after, 0, act.flaws)
+
+    def _act(self, world: int, client: int, operation: Operation, slot: int, connection: int = OWN) -> Act | None:
+        key = (world, client, connection, operation, slot)
+        if key not in self._acts:
+            try:
+                self._acts[key] = self.stage.act(self.worlds[world], client, operation, slot, connection)
+            except Blocked:
+                self._acts[key] = None
+        return self._acts[key]
+
+    def _heard(self, choice: Choice, client: int, me: Local, act: Act) -> Move:
+        """The program hears; what it then does quietly may begin or end a renewal."""
+        position, quiet = self.programs.after(me.position, act.heard)
+        me = me._replace(position=position)
+        for operation in quiet:
+            if isinstance(operation, StartRenewal):
+                me = me._replace(renewing=operation.lease, told=False)
+            elif isinstance(operation, StopRenewal):
+                me = me._replace(renewing=None, told=False)
+        return self._move(choice, client, me, act)
+
+    def _move(self, choice: Choice, client: int, me: Local, act: Act, *, connection: bool = True) -> Move:
+        """Where a move leads: the world forgets the leases that their owner forgot."""
+        after = self.stage.forget(act.world, client, self._slots(me), connection=connection)
+        return Move(choice, self.worlds.number(after), self.locals.number(me), act.flaws)
+
+    def _slots(self, me: Local) -> frozenset[int]:
+        """The names of the leases that an enactor and its messages can still name."""
+        named = {lease.grant for lease in self.programs.positions[me.position].leases}
+        named |= {sent.slot for sent in me.sent}
+        return frozenset(named if me.renewing is None else named | {me.renewing.grant})
+
+    def _free_slot(self, me: Local) -> int:
+        taken = self._slots(me)
+        return next(slot for slot in range(FIRST_MESSAGE) if slot not in taken)
+
+    def _other_ends(self, client: int, world: int, local: int, *, waits: bool) -> list[Move]:
+        """How else the program's operation can end: with a reply that never comes, or with a wait that is over.
+
+        A commit that is sent and done, but answered late, is a step at the time when it is done: until then its sender
+        waits. So there is a message in flight only where the sender went on without the answer.
+        """
+        me, at = self.locals[local], self.worlds[world]
+        asks = self.programs.positions[me.position].asks
+        name = f"enactor-{client}"
+        if isinstance(asks, Commit) and at.messages:
+            taken = {sent.slot for sent in me.sent}
+            slot = next(each for each in range(FIRST_MESSAGE, 2 * FIRST_MESSAGE) if each not in taken)
+            after, commit = self.stage.send(at, client, asks, slot)
+            sender = me._replace(sent=tuple(sorted((*me.sent, Sent(slot, commit)), key=lambda sent: sent.slot)))
+            return [self._heard(Choice(name, SEND), client, sender, Act(after, UNKNOWN, NO_FLAWS))]
+        if waits and self.scope.give_up and isinstance(asks, (AcquireLease, TakeExpired)):
+            return [self._heard(Choice(name, GIVE_UP), client, me, Act(at, None, NO_FLAWS))]
+        return []
+
+    def _renewal(self, client: int, world: int, local: int) -> list[Move]:
+        """The renewer's next renewal, unless nothing comes of it.
+
+        Time does not pass in a world, so a renewal that is done changes nothing there; and the renewer then asks for
+        the same again, only one turn nearer to its bound, which is days away. Such a move leads back to its own state.
+        """
+        me = self.locals[local]
+        if me.renewing is None or me.told:
+            return []
+        program = keep_alive(self.guard.manager, me.renewing)
+        asks = next(program)
+        while isinstance(asks, Sleep):
+            asks = next(program)
+        act = self._act(world, client, asks, 0)
+        assert act is not None, "a renewal waits for nothing"
+        try:
+            again = program.send(act.heard)
+            while isinstance(again, Sleep):
+                again = next(program)
+            assert again == asks, "a renewer that goes on asks for the same again"
+        except StopIteration as end:
+            me = me._replace(told=end.value is False)
+        move = self._move(Choice(f"enactor-{client}-renewer", STEP), client, me, act)
+        return [] if (move.world, move.local) == (world, local) else [move]
+
+    def _arrivals(self, client: int, world: int, local: int) -> list[Move]:
+        me = self.locals[local]
+        moves = []
+        for sent in me.sent:
+            act = self._act(world, client, sent.commit, 0, sent.slot)
+            assert act is not None, "a commit waits for nothing"
+            rest = me._replace(sent=tuple(each for each in me.sent if each != sent))
+            choice = Choice(f"enactor-{client}", ARRIVE, str(sent.slot - FIRST_MESSAGE))
+            moves.append(self._move(choice, client, rest, act))
+        return moves
+
+    def _crash(self, client: int, world: int, local: int) -> list[Move]:
+        """Die and start again; one that never does so again is one that makes no further move."""
+        me, at = self.locals[local], self.worlds[world]
+        root = self.locals[self.roots[client]]
+        if not at.crashes or me._replace(sent=()) == root:
+            return []
+        act = Act(at._replace(crashes=at.crashes - 1), None, NO_FLAWS)
+        choice = Choice(f"enactor-{client}", CRASH)
+        return [self._move(choice, client, root._replace(sent=me.sent), act, connection=False)]

@@ -1,0 +1,120 @@
+"""The programs of one exploration: where each can stand, what it asks for there, and where an answer takes it.
+
+A position is a program's carried value and the results that it heard in its present activity, or rather how its
+generator stands after them (`bench.engines.explorer.standing`). Each is found once, by sending the generator the
+results of one way there, and then remembered: no prefix of a program is run a second time.
+
+Operations that touch nothing shared are done at once, with the step before them. That loses no order that matters:
+what they hear does not depend on when they are done, and nobody else can see that they were done; so they can be moved
+to right after the step before them in any run, and the run ends the same.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from bench.engines.explorer.standing import Standing, readable
+from enactors.operations import (
+    AwaitDue,
+    Finish,
+    Operation,
+    Program,
+    Sleep,
+    StartRenewal,
+    StopRenewal,
+    Withdraw,
+    Work,
+)
+from leases.lease import Lease
+
+QUIET = {Work: None, Withdraw: None, Finish: None, Sleep: None, StartRenewal: None, StopRenewal: None, AwaitDue: True}
+"""Operations that touch nothing shared, and what they hear.
+
+A renewal that begins or ends belongs to its enactor alone: the renewer may take any time before its first step, and
+one that comes after the last step of its owner that hears of it (`Belief`) changes nothing.
+"""
+MAX_QUIET = 10_000
+"""Quiet operations and activities in a row; a program that asks for nothing else will never come to an end."""
+Role = Callable[[Any], Program[Any]]
+"""Given what a program carries, its next activity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where one program stands: what it asks for, which leases it can still name, and one way to get there."""
+
+    role: int
+    carried: Any
+    heard: tuple[Any, ...]
+    asks: Operation
+    leases: frozenset[Lease]
+
+
+class Programs:
+    """All positions that were met so far, numbered from 0, and the answers that lead from one to another."""
+
+    def __init__(self) -> None:
+        self.positions: list[Position] = []
+        self._roles: list[Role] = []
+        self._numbers: dict[Hashable, int] = {}
+        self._after: dict[tuple[int, type, Any], tuple[int, tuple[Operation, ...]]] = {}
+
+    def add(self, role: Role, carried: Any) -> tuple[int, tuple[Operation, ...]]:
+        """Begin a program. Returns where it stands at its first step, and what it did quietly before."""
+        self._roles.append(role)
+        return self._stand(len(self._roles) - 1, carried, (), None)
+
+    def role(self, number: int) -> Role:
+        """The program of that number, in the order in which they were added."""
+        return self._roles[number]
+
+    def after(self, position: int, result: Any) -> tuple[int, tuple[Operation, ...]]:
+        """Where the program stands after `result`, and what it did quietly on the way."""
+        # Results of different types can be equal (1 and True), so the type belongs to the key.
+        key = (position, type(result), result)
+        known = self._after.get(key)
+        if known is None:
+            at = self.positions[position]
+            known = self._after[key] = self._stand(at.role, at.carried, at.heard, (result,))
+        return known
+
+    def _stand(
+        self, number: int, carried: Any, heard: tuple[Any, ...], told: tuple[Any] | None
+    ) -> tuple[int, tuple[Operation, ...]]:
+        """Bring a program to where it heard `heard`, tell it `told`, and let it do what is quiet."""
+        role = self._roles[number]
+        program = role(carried)
+        asks = next(program)
+        for result in heard:
+            asks = program.send(result)
+        quiet: list[Operation] = []
+        pending = list(told) if told else []
+        for _ in range(MAX_QUIET):
+            if not pending:
+                if type(asks) not in QUIET:
+                    return self._number(number, carried, heard, asks, program), tuple(quiet)
+                quiet.append(asks)
+                pending.append(QUIET[type(asks)])
+            result = pending.pop()
+            try:
+                asks = program.send(result)
+                heard = (*heard, result)
+            except StopIteration as end:
+                carried, heard, program = end.value, (), role(end.value)
+                asks = next(program)
+        raise AssertionError(f"a program did {MAX_QUIET} quiet operations in a row, last {asks}")
+
+    def _number(self, role: int, carried: Any, heard: tuple[Any, ...], asks: Operation, program: Program[Any]) -> int:
+        standing = Standing(program)
+        apart = [(type(each), each) for each in heard]
+        stands: Hashable = standing.value if readable() else tuple(apart)
+        leases = {each for each in (getattr(asks, "lease", None),) if each is not None} | standing.leases
+        if standing.opaque or not readable():
+            # A lease may be where we can't look.
+            leases |= {each for each in heard if isinstance(each, Lease)}
+        key = (role, carried, asks, stands)
+        known = self._numbers.get(key)
+        if known is None:
+            known = self._numbers[key] = len(self.positions)
+            self.positions.append(Position(role, carried, heard, asks, frozenset(leases)))
+        return known

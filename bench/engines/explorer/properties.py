@@ -1,0 +1,35 @@
+"""What an exploration asks of a guard. Each property holds in every order of steps, or a shortest trace breaks it."""
+
+from enum import StrEnum
+
+
+class Property(StrEnum):
+    """The properties, as `--json` names them.
+
+    - `stale_overwrite`: no commit puts an older version over a newer one.
+    - `dangling`: no endpoint points at a deleted plan.
+    - `wedged`: no commit is refused for want of a plan to roll back to. Such a refusal is for good: the endpoint points
+      at a plan that is gone, versions only grow, so no plan comes back, and every later commit there meets the same
+      refusal until an operator repairs it. Says something only where the cell keeps a rollback record.
+    - `double_hold`: no enactor is granted a lease that another still holds: it was granted it before, and has neither
+      begun to release it nor been told that it is lost.
+    - `converges`: from every reachable state, once one further plan has been published, all endpoints can come to it.
+    - `rollback`: from every reachable state an operator who repairs what resolves to nothing can publish the content
+      of an old plan as the newest one, and all endpoints can come to it; and a rollback record that a commit writes
+      names a plan that exists then.
+    - `exclusion`: the lease server never grants or prolongs a lease while another grant of it stands: neither expired
+      by the server's own account nor given back by its owner. Of a record that expires by its owner's clock the
+      server can say nothing, so there a takeover breaks it.
+    """
+
+    STALE_OVERWRITE = "stale_overwrite"
+    DANGLING = "dangling"
+    WEDGED = "wedged"
+    DOUBLE_HOLD = "double_hold"
+    CONVERGES = "converges"
+    ROLLBACK = "rollback"
+    EXCLUSION = "exclusion"
+
+
+OF_A_STATE = (Property.CONVERGES, Property.ROLLBACK)
+"""Properties that a state breaks, by what can't be reached from it; the others are broken by a step."""

@@ -1,0 +1,109 @@
+"""What explorations came to: a table, JSON, one word a guard, and whether that was expected."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.table import Table
+
+from bench.engines.explorer.exploration import Exploration
+from bench.engines.explorer.exploration import Verdict as Answer
+from bench.engines.explorer.properties import Property
+from bench.engines.explorer.scope import Scope
+from bench.engines.explorer.trace import Trace
+from leases.guard import Guard
+from leases.verdict import SAFE, Verdict
+
+HARM = {
+    Property.STALE_OVERWRITE: Verdict.STALE,
+    Property.DANGLING: Verdict.DANGLING,
+    Property.WEDGED: Verdict.WEDGED,
+    Property.CONVERGES: Verdict.STUCK,
+}
+"""What a broken property is called as the verdict of a run; the others stand beside the verdict, as they do there."""
+PUBLISHED = tuple(each for each in Property if each is not Property.EXCLUSION)
+"""The properties in JSON, unless one is asked for by name."""
+NOT_OF_TIMING = frozenset({"lease_server", "store", "none", "default"})
+
+
+def verdict(found: Exploration) -> Verdict:
+    """The worst that can happen; `unproven` where the search did not get to its end without finding harm."""
+    harms = [harm for each, harm in HARM.items() if each in found.verdicts and found.verdicts[each].holds is False]
+    if harms:
+        return min(harms, key=lambda harm: harm.rank)
+    open_questions = any(answer.holds is None and not answer.says_nothing for answer in found.verdicts.values())
+    return Verdict.UNPROVEN if open_questions else Verdict.CLEAN
+
+
+def worst(found: Exploration) -> Trace | None:
+    """The trace that breaks the worst of what is broken, in the order of the properties."""
+    return next((answer.trace for answer in found.verdicts.values() if answer.trace is not None), None)
+
+
+def surprising(guard: Guard, found: Exploration) -> bool:
+    """Whether a guard breaks that is not expected to, or breaks worse: who goes stale may leave records empty too.
+
+    What counts is what the guard says may be seen in some scenario without trouble or, where the scope has any, with
+    bad timing. The explorer's lease server and store never fail: what is expected where they do says nothing here.
+    """
+    came, scope = verdict(found), found.scope
+    calm = not (scope.expiry or scope.crashes or scope.messages)
+    keys = ["none"] if calm else ["timing", *(key for key in guard.expect if key not in NOT_OF_TIMING)]
+    harms = [each.rank for key in (*keys, "default") for each in guard.expect.get(key, []) if each not in SAFE]
+    return came not in SAFE and came.rank < min(harms, default=len(Verdict))
+
+
+def as_json(found: Exploration, asked: Property | None) -> dict[str, Any]:
+    """One guard, as `--json` prints it."""
+    return {
+        "guard": found.guard,
+        "scope": found.scope.printed(),
+        "states": found.states,
+        "transitions": found.transitions,
+        "seconds": round(found.seconds, 3),
+        "exhaustive": found.exhaustive,
+        "properties": {
+            str(each): {"holds": answer.holds, "shortest_trace": answer.steps}
+            for each, answer in found.verdicts.items()
+            if each in PUBLISHED or each is asked
+        },
+    }
+
+
+def table(explorations: Iterable[Exploration], asked: Property | None) -> Table:
+    """A row a guard, a column a property: whether it holds, or the steps of the shortest trace that breaks it."""
+    shown = [each for each in Property if asked in (None, each)]
+    drawn = Table(box=None, pad_edge=False)
+    drawn.add_column("guard", no_wrap=True)
+    for name in ("states", "transitions", "s"):
+        drawn.add_column(name, justify="right", no_wrap=True)
+    for each in shown:
+        drawn.add_column(str(each).replace("_", " "), justify="right")
+    for found in explorations:
+        drawn.add_row(
+            found.guard,
+            f"{found.states:,}",
+            f"{found.transitions:,}",
+            f"{found.seconds:.1f}",
+            *(_cell(found.verdicts[each]) for each in shown),
+        )
+    return drawn
+
+
+def _cell(answer: Answer) -> str:
+    if answer.holds is None:
+        return "-" if answer.says_nothing else "?"
+    return "holds" if answer.holds else f"{answer.steps} steps"
+
+
+def scope_in_words(scope: Scope) -> str:
+    """The scope in a line."""
+    parts = [
+        f"{scope.enactors} enactors, {scope.plans} plans, {scope.endpoints} endpoint{'s' * (scope.endpoints > 1)}",
+        f"clean-up age {scope.clean_age} (purge {scope.purge_age} later), {scope.tries} tries",
+        "any number of grants" if scope.grants is None else f"at most {scope.grants} grants",
+        "leases may expire" if scope.expiry else "leases never expire",
+        f"at most {scope.crashes} crashes" if scope.crashes else "no crash",
+        f"at most {scope.messages} commits in flight" if scope.messages else "none in flight",
+        "with a rollback record" if scope.rollback else "no rollback record",
+    ]
+    return ", ".join(parts)

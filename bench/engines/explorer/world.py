@@ -1,0 +1,153 @@
+"""What all processes share, as a value: the store's state and what of the scope's budgets is left.
+
+A `MemoryCell` has more in it than anything can tell apart. What is left out, and why two cells that differ only there
+are one world:
+
+- its history and clock: no operation reads them (deadlines are not used here: an expiry is a step of its own);
+- of each endpoint the rollback record and how often it was written: programs never read the first; of the second WATCH
+  asks only whether there was a write since, which `watches` says;
+- of rollbacks the version that first held their content: an enactor applies versions;
+- tokens and fencing numbers. Both grow without end, but are only compared: a token with the one that holds the lease
+  (and there is one token for each fencing number of a resource, so equal tokens are equal numbers), a fencing number
+  with others of the same resource. Only the numbers that something can still name matter: leases of which a program or
+  a message still has a reference (`book`), and the highest one seen at an endpoint. They are replaced by their rank
+  among those; the next grant gets a number above all of them, as it did before. Where the guard's commit compares no
+  fencing numbers it is enough to know whether a lease is the one that stands;
+- a lease that stands and that nobody can name any more is an `ORPHAN`: its token differs from every one that is asked.
+"""
+
+from typing import NamedTuple
+
+ORPHAN = -1
+"""The fencing number of a lease that stands without anybody who could name it."""
+STANDS, LOST = 1, 0
+"""Fencing numbers where only their identity matters."""
+BY_SERVER, BY_RECORD, OVER = 0, 1, 2
+"""By whose account a lease expires: the server's, a record's that is still good, or a record's that looks over."""
+OWN = -1
+"""The slot of a client's own connection, among those of its messages in flight."""
+
+
+class Seen(NamedTuple):
+    """One endpoint: the version in force, and the highest fencing number seen there."""
+
+    version: int
+    fence: int
+
+
+class Standing(NamedTuple):
+    """A lease that stands, as the server has it."""
+
+    resource: str
+    fence: int
+    expires: int
+
+
+class Held(NamedTuple):
+    """A lease that somebody can still name: `slot` is its owner's name for it.
+
+    `holding`: its owner neither released it nor was told that it is lost. `unexpired`: by the server's account it
+    neither expired nor was given back by its owner; the same as standing, unless the store makes a mistake.
+    """
+
+    client: int
+    slot: int
+    resource: str
+    fence: int
+    holding: bool
+    unexpired: bool
+
+
+class Watch(NamedTuple):
+    """What a connection watches, and whether that was written since."""
+
+    client: int
+    slot: int
+    endpoint: str
+    changed: bool
+
+
+class World(NamedTuple):
+    """Everything shared. `planner` is the planner's position, the last three what is left of the scope's budgets."""
+
+    newest: int
+    live: tuple[int, ...]
+    quarantined: tuple[int, ...]
+    endpoints: tuple[Seen, ...]
+    leases: tuple[Standing, ...]
+    book: tuple[Held, ...]
+    watches: tuple[Watch, ...]
+    planner: int
+    crashes: int
+    messages: int
+    grants: int
+
+    def exists(self, version: int) -> bool:
+        """Whether plan `version` still resolves."""
+        return version in self.live or version in self.quarantined
+
+    @property
+    def dangles(self) -> bool:
+        """Whether an endpoint points at a deleted plan."""
+        return any(at.version and not self.exists(at.version) for at in self.endpoints)
+
+    def permuted(self, order: tuple[int, ...]) -> "World":
+        """The same world with its clients renamed: client `order[i]` becomes client `i`.
+
+        Sound as a symmetry only between clients that run the same program from the same start: the store treats all
+        clients alike, so any run of the one world is a run of the other with the names changed.
+        """
+        if not self.book and not self.watches:
+            return self
+        name = {client: number for number, client in enumerate(order)}
+        return self._replace(
+            book=tuple(sorted(each._replace(client=name[each.client]) for each in self.book)),
+            watches=tuple(sorted(each._replace(client=name[each.client]) for each in self.watches)),
+        )
+
+
+class Ranks(NamedTuple):
+    """How fencing numbers are compared in a cell: `domains` names the resource whose numbers an endpoint has seen."""
+
+    domains: tuple[str, ...]
+    fenced: bool
+
+    def settle(self, world: World) -> World:
+        """The world with its fencing numbers replaced by ranks (see above)."""
+        if not world.leases and not world.book:
+            if not any(at.fence for at in world.endpoints):
+                return world
+            return world._replace(endpoints=tuple(Seen(at.version, 0) for at in world.endpoints))
+        named = {(held.resource, held.fence) for held in world.book}
+        standing = {(lease.resource, lease.fence) for lease in world.leases}
+        if not self.fenced:
+            return world._replace(
+                leases=tuple(lease._replace(fence=STANDS if lease[:2] in named else ORPHAN) for lease in world.leases),
+                book=tuple(
+                    sorted(
+                        held._replace(fence=STANDS if (held.resource, held.fence) in standing else LOST)
+                        for held in world.book
+                    )
+                ),
+            )
+        values: dict[str, set[int]] = {}
+        for domain, at in zip(self.domains, world.endpoints, strict=True):
+            values.setdefault(domain, set()).add(at.fence)
+        for resource, fence in named:
+            values.setdefault(resource, set()).add(fence)
+        rank = {(domain, fence): number for domain, seen in values.items() for number, fence in enumerate(sorted(seen))}
+        return world._replace(
+            endpoints=tuple(
+                Seen(at.version, rank[domain, at.fence])
+                for domain, at in zip(self.domains, world.endpoints, strict=True)
+            ),
+            leases=tuple(
+                lease._replace(fence=rank[lease[:2]] if lease[:2] in named else ORPHAN) for lease in world.leases
+            ),
+            book=tuple(sorted(held._replace(fence=rank[held.resource, held.fence]) for held in world.book)),
+        )
+
+    def highest(self, world: World, resource: str) -> int:
+        """The highest fencing number of `resource` that anything can name; the next grant's is above it."""
+        seen = [at.fence for domain, at in zip(self.domains, world.endpoints, strict=True) if domain == resource]
+        return max((*seen, *(held.fence for held in world.book if held.resource == resource)), default=0)

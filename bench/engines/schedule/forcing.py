@@ -1,0 +1,195 @@
+"""Take the steps of a trace with real processes and a real store, and hold every one of them against the trace."""
+
+from dataclasses import dataclass, field
+from time import perf_counter_ns, time
+from typing import Any, NoReturn
+
+from bench.engines.explorer.spelling import asked_in_words, heard_in_words, spelled
+from bench.engines.explorer.trace import Step, Trace
+from bench.engines.gate import Report
+from bench.engines.processes import ProcessFailed
+from bench.engines.schedule.cast import Cast
+from bench.engines.schedule.heldwire import Held, HeldWire
+from bench.engines.schedule.likeness import Likeness
+from enactors.operations import Operation, Reason, Refused, TakeExpired
+from enactors.plan import CELL_LEASE
+from enactors.store.redis_store import RedisStore, outcome_of
+from leases.lease import Lease
+
+CLOCK_MARGIN_MS = 1_000.0
+"""How far a taker's clock is set past the end of a record that its clock is to find expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was done to a process or a lease from outside, as a fault is told."""
+
+    fault: str
+    process: str
+    start_ns: int
+    end_ns: int
+    asked_ms: float = 0.0
+
+
+class Differs(ProcessFailed):
+    """What happens is not what the trace says."""
+
+
+@dataclass
+class Forcing:
+    """One trace, under way. `store` is the harness's own view of the cell."""
+
+    trace: Trace
+    cast: Cast
+    store: RedisStore
+    wires: dict[str, HeldWire]
+    deeds: list[Deed] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._likeness = Likeness()
+        self._in_flight: dict[tuple[str, int], tuple[Held, str]] = {}
+        self._over: dict[str, bytes] = {}
+        """Records that look expired to who would take them: by resource, the token of the one that is meant."""
+        self._granted: dict[str, set[bytes]] = {}
+        """By process, the tokens of the leases that it was granted in its present life."""
+        self._orphaned: set[bytes] = set()
+
+    def take(self, step: Step) -> None:
+        """Let one step happen. Raises Differs, with the step's number, if it can't or comes out otherwise."""
+        act = {
+            "step": self._step,
+            "give_up": self._step,
+            "send": self._send,
+            "arrive": self._arrive,
+            "crash": self._crash,
+            "expire": self._expire,
+        }
+        act[step.action](step)
+        in_force = {name: self.store.read(name) for name in self.trace.scope.cell.endpoints}
+        if in_force != step.in_force:
+            self._disagrees(step, f"in force {step.in_force}", f"in force {in_force}")
+        plans = self.store.plans()
+        standing = sorted((*plans.applicable, *plans.quarantined))
+        if standing != step.plans:
+            self._disagrees(step, f"plans {step.plans}", f"plans {standing}")
+
+    def release_orphans(self) -> None:
+        """End the leases whose owners were killed, as their time to live would."""
+        for resource in (*self.trace.scope.cell.endpoints, CELL_LEASE):
+            if self.store.wire.call("GET", self.store.keys.lease(resource)) in self._orphaned:
+                start = perf_counter_ns()
+                self.store.expire(resource)
+                self.deeds.append(Deed("expiry", "", start, perf_counter_ns()))
+
+    def close(self) -> None:
+        """Let go of what is still in flight: it never arrives."""
+        for held, _ in self._in_flight.values():
+            held.server.close()
+
+    def _step(self, step: Step) -> None:
+        asks = self._asked(step)
+        skew_ms = self._skew_ms(asks) if isinstance(asks, TakeExpired) else 0.0
+        start = perf_counter_ns()
+        report = self.cast.let(step.actor, skew_ms)
+        if skew_ms:
+            self.deeds.append(Deed("skew", step.actor, start, perf_counter_ns(), skew_ms))
+        if isinstance(report.heard, Lease):
+            self._granted.setdefault(step.actor, set()).add(report.heard.token.encode())
+        self._compare(step, report)
+
+    def _send(self, step: Step) -> None:
+        """The commit leaves, and stays on the wire; its sender loses the connection and goes on without a reply."""
+        self._asked(step)
+        wire = self.wires[step.actor]
+        wire.hold_next()
+        start = perf_counter_ns()
+        report = self.cast.let(step.actor)
+        try:
+            held = wire.caught()
+        except LookupError as error:
+            raise Differs(f"step {step.step}: {step.actor}: {error}") from error
+        self._compare(step, report)
+        slot = next(each for each in range(len(self._in_flight) + 1) if (step.actor, each) not in self._in_flight)
+        endpoint = "" if step.operation is None else step.operation["endpoint"]
+        self._in_flight[step.actor, slot] = (held, endpoint)
+        self.deeds.append(Deed("network", step.actor, start, perf_counter_ns()))
+
+    def _arrive(self, step: Step) -> None:
+        slot = (step.actor, int(step.what)) if step.what.isdigit() else None
+        if slot is None or slot not in self._in_flight:
+            raise Differs(f"step {step.step}: {step.actor} has no commit {step.what!r} in flight")
+        held, endpoint = self._in_flight.pop(slot)
+        try:
+            reply = held.arrive()
+        except OSError as error:
+            raise Differs(f"step {step.step}: the commit in flight got no answer: {error}") from error
+        if isinstance(reply, list):
+            reply = reply[0]
+        # An aborted EXEC says nothing; that it was refused is known here, and its sender never learns it.
+        outcome = Refused(Reason.WATCH_CONFLICT, self.store.read(endpoint)) if reply is None else outcome_of(reply)
+        self._compare_result(step, outcome)
+
+    def _crash(self, step: Step) -> None:
+        if step.actor not in self.cast.actors:
+            raise Differs(f"step {step.step}: there is no {step.actor} in this scope")
+        start = perf_counter_ns()
+        report = self.cast.crash(step.actor)
+        self.deeds.append(Deed("crash", step.actor, start, perf_counter_ns()))
+        self._orphaned |= self._granted.pop(step.actor, set())
+        self._compare_quiet(step, report)
+
+    def _expire(self, step: Step) -> None:
+        """End a lease on the server; one whose record its owner dates only looks over, to whoever would take it."""
+        resource, keys, wire = step.what, self.store.keys, self.store.wire
+        start = perf_counter_ns()
+        token = wire.call("GET", keys.lease(resource))
+        if token is None:
+            raise Differs(f"step {step.step}: nobody holds the lease {resource!r} that is to expire")
+        if wire.call("EXISTS", keys.expiry(resource)):
+            self._over[resource] = token
+        else:
+            self.store.expire(resource)
+        self.deeds.append(Deed("expiry", "", start, perf_counter_ns()))
+
+    def _asked(self, step: Step) -> Operation:
+        """What the step's actor asks for. Raises Differs if that is not what the step does."""
+        if step.actor.removesuffix("-renewer") not in self.cast.actors:
+            raise Differs(f"step {step.step}: there is no {step.actor} in this scope")
+        asks = self.cast.asks(step.actor)
+        if asks is None or not self._likeness.same(step.operation, spelled(asks)):
+            recorded = asked_in_words(step.operation) or "nothing"
+            real = "nothing" if asks is None else asked_in_words(spelled(asks))
+            raise Differs(f"step {step.step}: the trace lets {step.actor} do {recorded}, and it asks for {real}")
+        return asks
+
+    def _skew_ms(self, asks: TakeExpired) -> float:
+        """How far ahead the taker's clock has to be: past the record, if it is one that is to look over."""
+        keys, wire = self.store.keys, self.store.wire
+        over = self._over.get(asks.resource)
+        if over is None or wire.call("GET", keys.lease(asks.resource)) != over:
+            return 0.0
+        return float(wire.call("GET", keys.expiry(asks.resource))) - time() * 1000 + CLOCK_MARGIN_MS
+
+    def _compare(self, step: Step, report: Report) -> None:
+        self._compare_result(step, report.heard)
+        self._compare_quiet(step, report)
+
+    def _compare_result(self, step: Step, heard: Any) -> None:
+        real = spelled(heard)
+        if not self._likeness.same(step.result, real):
+            self._disagrees(step, heard_in_words(step.result), heard_in_words(real))
+
+    def _compare_quiet(self, step: Step, report: Report) -> None:
+        if step.actor.endswith("-renewer"):
+            return
+        quiet = [spelled(each) for each in report.quiet]
+        if not self._likeness.same(step.quiet, quiet):
+            recorded, real = (", ".join(map(asked_in_words, each)) or "nothing" for each in (step.quiet, quiet))
+            raise Differs(f"step {step.step}: the trace lets {step.actor} then do {recorded}, and it did {real}")
+
+    @staticmethod
+    def _disagrees(step: Step, expected: str, heard: str) -> NoReturn:
+        raise Differs(
+            f"the store disagrees with its twin in memory at step {step.step}: {step.actor} "
+            f"{asked_in_words(step.operation) or step.action}: expected {expected}, heard {heard}"
+        )

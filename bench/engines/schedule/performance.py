@@ -1,0 +1,85 @@
+"""One trace, performed: the crew at its gates, every step of the trace, and a while of freedom at the end."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter_ns
+
+from bench.engines.explorer.properties import Property
+from bench.engines.explorer.trace import Trace
+from bench.engines.processes import ProcessFailed, Report
+from bench.engines.schedule.cast import Cast
+from bench.engines.schedule.forcing import Deed, Forcing
+from bench.engines.schedule.heldwire import HeldWire
+from bench.engines.schedule.operating import operate
+from bench.engines.spec import ProcessSpec
+from bench.records import CellRecords
+from bench.stage import Stage
+from bench.trial import Watch, specs
+from bench.trialplan import TrialPlan
+from enactors.operations import Done, Publish
+from enactors.store.redis_store import RedisStore
+from results.history import HistoryWriter
+
+FREE_S = 1.5
+"""How long the processes go on by themselves after the last step: a hundred applications of each."""
+MAX_REFUSALS = 3
+"""Of one planner in a row: a restarted one is refused once."""
+
+
+class Performance:
+    """Takes a trace's steps (`bench.trial.Perform`), and keeps what came of it."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self.deeds: list[Deed] = []
+        self.taken = 0
+        """How many steps came as recorded."""
+        self.last_seq = -1
+        """The place in the history of the last event that the trace made."""
+
+    def __call__(
+        self,
+        plan: TrialPlan,
+        stage: Stage,
+        cells: list[CellRecords],
+        folder: Path,
+        report: Report,
+        watch: Watch,  # noqa: ARG002  (a Perform)
+        history: HistoryWriter,  # noqa: ARG002
+    ) -> None:
+        """Take every step, then let the processes go on by themselves for a while, and end them."""
+        trace, store = self._trace, cells[0].store
+        with ExitStack() as stack:
+            senders = {step.actor for step in trace.steps if step.action == "send"}
+            told = specs(plan, stage, folder)
+            wires = {spec.name: stack.enter_context(HeldWire(spec.url)) for spec in told if spec.name in senders}
+            told = [_led(replace(spec, tries=trace.scope.tries), wires.get(spec.name)) for spec in told]
+            cast = stack.enter_context(Cast(told, report, wires))
+            forcing = Forcing(trace, cast, store, wires, self.deeds)
+            stack.callback(forcing.close)
+            for step in trace.steps:
+                forcing.take(step)
+                self.taken += 1
+            self.last_seq = store.events_waiting() - 1
+            self._publish_further(cast, store)
+            report.load_end_ns = perf_counter_ns()
+            forcing.release_orphans()
+            cast.set_free(max(store.plans().applicable, default=0), FREE_S)
+            cast.stop()
+            report.end_ns = perf_counter_ns()
+
+    def _publish_further(self, cast: Cast, store: RedisStore) -> None:
+        """Where the property asks whether one further plan can come into force: publish it."""
+        if self._trace.property is Property.CONVERGES:
+            for _ in range(MAX_REFUSALS):
+                if isinstance(cast.asks("planner"), Publish) and isinstance(cast.let("planner").heard, Done):
+                    return
+            raise ProcessFailed(f"the planner was refused {MAX_REFUSALS} times in a row")
+        if self._trace.property is Property.ROLLBACK:
+            operate(store, self._trace.scope.cell)
+
+
+def _led(spec: ProcessSpec, wire: HeldWire | None) -> ProcessSpec:
+    """Lead a process over its wire, if it has one."""
+    return spec if wire is None else replace(spec, url=wire.url, lease_url=wire.url)

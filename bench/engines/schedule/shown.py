@@ -1,0 +1,114 @@
+"""Whether the history of a forced trial shows what its trace says: the named violation, at the trace's last event."""
+
+from typing import Any
+
+import numpy as np
+
+from bench.engines.explorer.properties import OF_A_STATE, Property
+from bench.engines.explorer.trace import Trace
+from results.checks.holds import violations
+from results.events import KINDS, Events
+from results.holds import holds_of
+from results.tally import tally
+from results.trial import Trial
+
+METRIC = {
+    Property.STALE_OVERWRITE: "stale_overwrites",
+    Property.DANGLING: "dangling",
+    Property.WEDGED: "wedged",
+    Property.DOUBLE_HOLD: "double_holds",
+    Property.CONVERGES: "stuck",
+    Property.ROLLBACK: "stuck",
+    Property.EXCLUSION: "exclusion_violations",
+}
+"""The figure of a run that counts what breaks a property."""
+
+
+def shown(trial: Trial, trace: Trace, last: int) -> str | None:
+    """Say what the history shows at seq `last`, the trace's last event; None if it shows no violation of its property.
+
+    A property of a state is broken by what can't happen any more: there `last` is where the trace ended, and the rest
+    of the history has to show that it did not happen.
+    """
+    events = trial.events
+    counted = tally(trial).counts.get(METRIC[trace.property]) or 0
+    if not counted or not 0 <= last < len(events):
+        return None
+    if trace.property in OF_A_STATE:
+        return f"after seq {last} the endpoints never come to plan {int(events.version[events.published[-1]])}"
+    said = _SHOWS[trace.property](trial, last)
+    if said is None or not _is_the_actors(events, last, trace):
+        return None
+    return f"seq {last}: {said}"
+
+
+def _stale_overwrite(trial: Trial, at: int) -> str | None:
+    events = trial.events
+    if _kind(events, at) != "commit" or not events.version[at] < events.previous[at]:
+        return None
+    over = f"over plan {events.previous[at]} at {_where(events, at)}"
+    return f"{_who(events, at)} writes plan {events.version[at]} {over}"
+
+
+def _dangling(trial: Trial, at: int) -> str | None:
+    events = trial.events
+    if _kind(events, at) == "delete" and events.active_endpoints[at] > 0:
+        return f"{_who(events, at)} deletes plan {events.version[at]}, which is in force"
+    deleted = events.of("delete")[:at] & (events.version[:at] == events.version[at])
+    if _kind(events, at) == "commit" and np.any(deleted):
+        return f"{_who(events, at)} writes plan {events.version[at]}, which was deleted, at {_where(events, at)}"
+    return None
+
+
+def _wedged(trial: Trial, at: int) -> str | None:
+    events = trial.events
+    if _kind(events, at) != "reject" or _name(events.reasons, events.reason[at]) != "no_rollback_plan":
+        return None
+    return f"plan {events.version[at]} of {_who(events, at)} is refused, as there is none to roll back to"
+
+
+def _double_hold(trial: Trial, at: int) -> str | None:
+    """By the owners' own account: the hold that begins with this grant began while another one's went on."""
+    events, held = trial.events, holds_of(trial)
+    if _kind(events, at) != "grant":
+        return None
+    mine = held.doubled & (held.fence == events.fence[at]) & (held.lease == events.lease[at])
+    return f"{_who(events, at)} is granted a lease that another one holds" if np.any(mine) else None
+
+
+def _exclusion(trial: Trial, at: int) -> str | None:
+    """By the lease server's account."""
+    events = trial.events
+    if at not in violations(trial):
+        return None
+    return f"{_who(events, at)} is granted a lease while another grant of it stands"
+
+
+_SHOWS: dict[Property, Any] = {
+    Property.STALE_OVERWRITE: _stale_overwrite,
+    Property.DANGLING: _dangling,
+    Property.WEDGED: _wedged,
+    Property.DOUBLE_HOLD: _double_hold,
+    Property.EXCLUSION: _exclusion,
+}
+
+
+def _is_the_actors(events: Events, at: int, trace: Trace) -> bool:
+    """Whether the event is of the one who takes the trace's last step."""
+    return _who(events, at) == trace.steps[-1].actor.removesuffix("-renewer")
+
+
+def _kind(events: Events, at: int) -> str:
+    return KINDS[events.kind[at]]
+
+
+def _who(events: Events, at: int) -> str:
+    return _name(events.enactors, events.enactor[at])
+
+
+def _where(events: Events, at: int) -> str:
+    return _name(events.endpoints, events.endpoint[at])
+
+
+def _name(names: tuple[str, ...], code: Any) -> str:
+    return names[code] if code >= 0 else "somebody"

@@ -1,0 +1,163 @@
+"""Traces as the trials of a run: what each is called there, how it is judged, and what is kept of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.engines.explorer.trace import Trace, read_trace
+from bench.engines.schedule.forcing import Deed
+from bench.engines.schedule.performance import FREE_S, Performance
+from bench.engines.schedule.shown import shown
+from bench.rundir import write_json
+from bench.servers import Server
+from bench.suite import PROVEN_RACES, Load, Scenario, Suite, WorkTime
+from bench.trial import Watch, run_trial
+from bench.trialplan import TrialPlan
+from leases.definitions import DefinitionError
+from leases.guard import Guard
+from leases.registry import plugins
+from leases.verdict import Verdict
+from results.trial import read_trials
+
+MAX_TRACES = 10_000
+TTL_MS = 600_000
+"""Of every lease: nothing expires by itself."""
+TIMEOUT_MS = 10_000.0
+"""Of every reply: none is lost but where the trace says so."""
+SETTLE_S = 10.0
+"""What the run's figures call in time; counted from the last publication, which may be many steps before the end."""
+NO_COLOUR = "#000000"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One trace that is to be forced, where it stands, and its guard and scenario in the run."""
+
+    path: Path
+    trace: Trace
+    guard: Guard
+    scenario: Scenario
+
+
+def read_schedules(place: Path) -> list[Schedule]:
+    """Read a trace, or every trace of a directory. Raises DefinitionError."""
+    paths = sorted(place.glob("*.json")) if place.is_dir() else [place]
+    if not paths:
+        raise DefinitionError(f"{place}: holds no trace: write some with leasebench explore GUARD --trace {place}")
+    if len(paths) > MAX_TRACES:
+        raise DefinitionError(f"{place}: holds more than {MAX_TRACES} files: force them in parts")
+    schedules: list[Schedule] = []
+    for path in paths:
+        trace = read_trace(path)
+        if not trace.steps:
+            raise DefinitionError(f"{path}: has no steps: write one with leasebench explore --trace DIR")
+        guard = trace.parsed_guard(str(path))
+        if any(each.guard.name == guard.name and each.guard != guard for each in schedules):
+            raise DefinitionError(f"{path}: guard {guard.name!r} is another one in the traces before it: rename it")
+        schedules.append(Schedule(path, trace, guard, _scenario(trace, schedules)))
+    return schedules
+
+
+def suite_of(schedules: Sequence[Schedule], place: Path) -> Suite:
+    """The suite whose trials are these schedules, read from `place`, each once.
+
+    Whatever verdict a trial comes to is expected: what is asked is whether it shows what its trace says.
+    """
+    anything = [verdict for verdict in Verdict if verdict is not Verdict.FAILED]
+    guards = {each.guard.name: each.guard.model_copy(update={"expect": {"default": anything}}) for each in schedules}
+    under: dict[str, list[str]] = {}
+    for each in schedules:
+        under.setdefault(each.scenario.name, []).append(each.guard.name)
+    scenarios = {each.scenario.name: each.scenario for each in schedules}
+    return Suite(
+        name="schedule",
+        asked_for=["--schedule", str(place)],
+        about="traces of the explorer, forced on real processes",
+        guards=list(guards.values()),
+        scenarios=[each.model_copy(update={"guards": under[name]}) for name, each in scenarios.items()],
+        trials=1,
+        duration_s=FREE_S,
+        min_races=PROVEN_RACES,
+        settle_s=SETTLE_S,
+    )
+
+
+class ScheduledTrials:
+    """Runs each trial of the suite that `schedules` make (`bench.run.RunOne`)."""
+
+    def __init__(self, schedules: Sequence[Schedule]) -> None:
+        self._schedules = {(each.guard.name, each.scenario.name): each for each in schedules}
+
+    def __call__(self, plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch) -> dict[str, Any]:
+        """Force one trace, and judge it. Returns the trial's facts, which also stand in its folder.
+
+        `schedule` among them says which trace it was, how many of its steps came as recorded, and what the history
+        shows at which seq. A trial that came out otherwise is failed.
+        """
+        schedule = self._schedules[plan.guard.name, plan.scenario.name]
+        performance = Performance(schedule.trace)
+        facts = run_trial(plan, server, run, folder, watch, performance)
+        told: dict[str, Any] = {
+            "trace": schedule.path.name,
+            "property": str(schedule.trace.property),
+            "steps": len(schedule.trace.steps),
+            "taken": performance.taken,
+            "seq": performance.last_seq,
+            "shows": None,
+        }
+        if facts["status"] == "ok":
+            (trial,) = read_trials(folder)
+            told["shows"] = shown(trial, schedule.trace, performance.last_seq)
+            if told["shows"] is None:
+                missing = f"{schedule.trace.property} at seq {performance.last_seq}, where the trace ends"
+                facts |= {"status": "failed", "reason": f"every step came as recorded, the history shows no {missing}"}
+        facts["schedule"] = told
+        write_json(folder / "faults.json", [_row(number, deed) for number, deed in enumerate(performance.deeds)])
+        write_json(folder / "trial.json", facts)
+        (folder / "schedule.json").write_text(schedule.trace.written(), encoding="utf-8")
+        return facts
+
+
+def _scenario(trace: Trace, before: Sequence[Schedule]) -> Scenario:
+    """The scenario of a trace: called as its property, with a number where that is another one or the guard has it."""
+    scope = trace.scope
+    load = Load(
+        enactors=scope.enactors,
+        endpoints=scope.endpoints,
+        work=WorkTime(median_ms=0.0),
+        clean_age=scope.clean_age,
+        purge_age=scope.purge_age,
+        rollback=scope.rollback,
+        timeout_ms=TIMEOUT_MS,
+    )
+    for number in range(1, MAX_TRACES + 1):
+        scenario = Scenario(
+            name=str(trace.property) if number == 1 else f"{trace.property}-{number}",
+            about=f"the order of steps that a trace gives, which breaks {trace.property}",
+            guards=[trace.guard],
+            load=load,
+            trouble="timing",
+            ttl_ms=TTL_MS,
+        )
+        same = [each for each in before if each.scenario.name == scenario.name]
+        taken = any(each.guard.name == trace.guard for each in same)
+        if not taken and all(each.scenario.model_copy(update={"guards": [trace.guard]}) == scenario for each in same):
+            return scenario
+    raise AssertionError("more numbers than traces were taken")
+
+
+def _row(number: int, deed: Deed) -> dict[str, Any]:
+    """What was done from outside, as a row of `faults.json`."""
+    known = plugins("bench.faults").get(deed.fault)
+    return {
+        "fault": deed.fault,
+        "number": number,
+        "colour": NO_COLOUR if known is None else known.colour,
+        "process": deed.process,
+        "start_ns": deed.start_ns,
+        "end_ns": deed.end_ns,
+        "asked_ms": deed.asked_ms,
+        "lasted_ms": round((deed.end_ns - deed.start_ns) / 1e6, 3),
+        "hit": True,
+    }

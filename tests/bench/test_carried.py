@@ -1,0 +1,54 @@
+"""What was explored of a run's guards is carried by the run, and read back beside what was measured."""
+
+import tomli_w
+
+from bench.engines.explorer.carried import carry, guards_of
+from bench.engines.explorer.exploration import explore, opaque
+from bench.engines.explorer.scope import Scope
+from bench.suite import load_suite
+from results.explored import contradictions, read_explored
+from results.summary import read_suite
+
+SMALL = Scope(plans=2, clean_age=1)
+
+
+def run_of(path, name):
+    """A run directory, as far as the explorer reads it."""
+    suite = load_suite(name).model_dump(mode="json", exclude_none=True)
+    (path / "suite.toml").write_text(tomli_w.dumps(suite))
+    return path
+
+
+def test_the_guards_of_a_run_are_explored_into_it_and_found_there(tmp_path):
+    run = run_of(tmp_path, "quick")
+    guards = [guard for guard in guards_of(run) if guard.name in ("monotonic", "last_writer_wins")]
+    path = carry(run, guards, [explore(guard, SMALL) for guard in guards])
+    assert path == run / "explored.json"
+    found = {each.guard: each for each in read_explored(run).guards}
+    assert found["monotonic"].excludes("stale_overwrite")
+    assert not found["last_writer_wins"].excludes("stale_overwrite")
+    assert found["last_writer_wins"].properties["stale_overwrite"].shortest_trace == 8
+
+
+def test_every_guard_of_a_run_can_be_read_back_from_its_suite(tmp_path):
+    run = run_of(tmp_path, "full")
+    guards = guards_of(run)
+    assert len(guards) > 10
+    assert [guard.name for guard in guards if opaque(guard)] == ["redis_py_lock"]
+
+
+def test_another_scope_is_added_and_the_same_one_replaced(tmp_path):
+    run = run_of(tmp_path, "quick")
+    guards = [guard for guard in guards_of(run) if guard.name == "monotonic"]
+    for scope in (SMALL, SMALL.model_copy(update={"messages": 1}), SMALL):
+        carry(run, guards, [explore(guard, scope) for guard in guards])
+    assert [each.scope.messages for each in read_explored(run).guards] == [1, 0]
+
+
+def test_a_stale_overwrite_that_can_not_be_is_found_in_what_was_carried(tmp_path):
+    run = run_of(tmp_path, "quick")
+    guards = [guard for guard in guards_of(run) if guard.name == "monotonic"]
+    carry(run, guards, [explore(guard, SMALL) for guard in guards])
+    cell = {"guard": "monotonic", "scenario": "steady", "stale_overwrites": 1, "failures": [], "unknown": 0}
+    (found,) = contradictions({"cells": [cell]}, read_suite(run), read_explored(run))
+    assert "monotonic under steady: 1 stale_overwrites measured" in str(found)

@@ -1,0 +1,47 @@
+"""Every safety check of the store is needed by somebody: without it the explorer breaks a guard that relies on it."""
+
+import pytest
+from exploring import GUARDS
+from mutants import (
+    AppliesDeletedPlans,
+    DeletesActivePlans,
+    GrantsTwice,
+    KeepsNoRollbackPlan,
+    PublishesOldVersions,
+    ReadsBehindTheFence,
+    ReleasesForAnybody,
+    RenewsForAnybody,
+    without_rule,
+)
+
+from bench.engines.explorer.exploration import explore
+from bench.engines.explorer.properties import Property
+from bench.engines.explorer.scope import Scope
+from enactors.operations import CommitRule
+
+SMALL = {"plans": 3, "clean_age": 1, "tries": 2}
+RELIES = [
+    (without_rule(CommitRule.MONOTONIC), "monotonic", Property.STALE_OVERWRITE, {}),
+    (without_rule(CommitRule.COMPARE_AND_SET), "compare_and_set", Property.STALE_OVERWRITE, {}),
+    (without_rule(CommitRule.WATCH), "optimistic_watch", Property.STALE_OVERWRITE, {}),
+    (without_rule(CommitRule.OWNER_CHECKED), "owner_checked_inside", Property.STALE_OVERWRITE, {}),
+    (without_rule(CommitRule.FENCE_REGISTERED), "fence_registered", Property.STALE_OVERWRITE, {}),
+    (without_rule(CommitRule.FENCED), "fenced_at_write", Property.STALE_OVERWRITE, {"enactors": 1, "messages": 1}),
+    (ReadsBehindTheFence, "fence_registered", Property.STALE_OVERWRITE, {}),
+    (AppliesDeletedPlans, "stale_but_resolving", Property.DANGLING, {}),
+    (DeletesActivePlans, "stale_but_resolving", Property.DANGLING, {}),
+    (ReleasesForAnybody, "redis_lock", Property.EXCLUSION, {}),
+    (RenewsForAnybody, "redis_lock_renewed", Property.EXCLUSION, {}),
+    (GrantsTwice, "redis_lock", Property.DOUBLE_HOLD, {"expiry": False}),
+    (KeepsNoRollbackPlan, "txt_lock", Property.ROLLBACK, {}),
+    (PublishesOldVersions, "monotonic", Property.CONVERGES, {"crashes": 1}),
+]
+
+
+@pytest.mark.parametrize(
+    ("store", "name", "asked", "more"), RELIES, ids=[f"{store.__name__}-{name}" for store, name, _, _ in RELIES]
+)
+def test_a_check_that_is_taken_out_of_the_store_is_missed(store, name, asked, more):
+    scope = Scope(**SMALL, **more)
+    assert explore(GUARDS[name], scope, only=asked).verdicts[asked].holds is True
+    assert explore(GUARDS[name], scope, only=asked, store=store).verdicts[asked].holds is False

@@ -1,0 +1,173 @@
+"""Where a measurement and an exploration exclude each other, one of the two is wrong, and that is said."""
+
+import json
+
+import pytest
+
+from results.explored import FILE, Explored, contradictions, missing, read_explored
+from results.history import BadRunDirectory
+
+MONOTONIC = {
+    "name": "mine",
+    "about": "mine",
+    "decide": {"pick": "before", "check": "never"},
+    "commit": "monotonic",
+    "clean": {"rule": "by_age", "referential": False},
+}
+LOCK = {
+    **MONOTONIC,
+    "decide": {"pick": "inside", "check": "inside"},
+    "exclude": {"manager": "redis", "scope": "endpoint", "ttl_ms": 100, "renewal": "none", "on_loss": "retry"},
+    "commit": "fence_registered",
+}
+HOLDS = {"holds": True, "shortest_trace": None}
+
+
+def explored(guard=MONOTONIC, properties=("stale_overwrite", "dangling", "wedged"), exhaustive=True, **scope):
+    """What `explored.json` holds of one guard: the properties hold in the default scope, with changes."""
+    sizes = {"enactors": 2, "plans": 5, "endpoints": 1, "expiry": True, "crashes": 0, "messages": 0, "rollback": False}
+    return {
+        "guard": guard["name"],
+        "table": {name: value for name, value in guard.items() if name != "name"},
+        "scope": sizes | scope,
+        "states": 4440,
+        "transitions": 9644,
+        "seconds": 0.3,
+        "exhaustive": exhaustive,
+        "properties": dict.fromkeys(properties, HOLDS),
+    }
+
+
+def met(*found, guard=MONOTONIC, scenario=None, **cell):
+    """The contradictions between what was explored and one cell in which a stale overwrite was measured."""
+    counts = {"stale_overwrites": 3, "dangling": 0, "wedged": 0, "unknown": 0, "failures": [], "faults": {}}
+    row = {"guard": "mine", "scenario": "calm", **counts, **cell}
+    suite = {"guards": [guard], "scenarios": [{"name": "calm", "trouble": "none", "load": {}, **(scenario or {})}]}
+    return contradictions({"cells": [row]}, suite, Explored.model_validate({"schema": 1, "guards": list(found)}))
+
+
+def test_a_measured_stale_overwrite_contradicts_an_exploration_that_excludes_it():
+    (found,) = met(explored())
+    assert str(found) == (
+        "mine under calm: 3 stale_overwrites measured, and none is possible by exploration (4,440 states; "
+        "2 enactors, 5 plans, at most 1 endpoint, leases may expire, no crash, no commit in flight): "
+        "one of the two is wrong"
+    )
+
+
+@pytest.mark.parametrize(("figure", "name"), [("dangling", "dangling"), ("wedged", "wedged")])
+def test_so_does_an_endpoint_that_became_empty_and_a_cell_that_was_wedged(figure, name):
+    (found,) = met(explored(), **{"stale_overwrites": 0, figure: 2})
+    assert (found.property, found.seen) == (name, 2)
+
+
+def test_what_was_not_measured_contradicts_nothing():
+    assert met(explored(), stale_overwrites=0) == []
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        explored(properties=["dangling"]),
+        explored(exhaustive=False),
+        {**explored(), "properties": {"stale_overwrite": {"holds": False, "shortest_trace": 8}}},
+        {**explored(), "properties": {"stale_overwrite": {"holds": None, "shortest_trace": None}}},
+        {**explored(), "guard": "another"},
+        explored({**MONOTONIC, "commit": "unconditional"}),
+        explored({**MONOTONIC, "clean": {"rule": "skip_active", "referential": False}}),
+    ],
+)
+def test_what_was_not_proved_of_this_guard_is_not_contradicted(found):
+    assert met(found) == []
+
+
+def test_a_guard_that_differs_in_times_and_words_alone_is_the_same_one():
+    other = {**LOCK, "about": "other words", "exclude": {**LOCK["exclude"], "ttl_ms": 600_000}}
+    assert len(met(explored(LOCK), guard=other)) == 1
+
+
+def test_a_lease_may_have_expired_in_any_scenario():
+    assert met(explored(LOCK, expiry=False), guard=LOCK) == []
+    assert len(met(explored(expiry=False))) == 1, "a guard without a lease has none that expires"
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        {"trouble": "lease_server"},
+        {"trouble": "store"},
+        {"faults": [{"kind": "flush"}]},
+        {"faults": [{"kind": "a_fault_of_another_package"}]},
+        {"faults": [{"kind": "crash", "enactors": [0]}]},
+        {"faults": [{"kind": "network", "mode": "late_write"}]},
+        {"load": {"client_retries": 3}},
+        {"load": {"operator": {"look_ms": 20.0}}},
+    ],
+)
+def test_what_the_exploration_did_not_have_may_be_the_reason(scenario):
+    assert met(explored(), scenario=scenario) == []
+
+
+def test_a_reply_that_did_not_come_may_be_the_reason():
+    assert met(explored(), unknown=1) == []
+    assert len(met(explored(messages=1), unknown=1)) == 1
+
+
+def test_what_the_exploration_had_is_no_excuse():
+    faults = [{"kind": "crash"}, {"kind": "pause"}, {"kind": "network", "mode": "delay", "on": "commit"}]
+    assert len(met(explored(crashes=1, messages=1), scenario={"trouble": "timing", "faults": faults})) == 1
+
+
+def test_a_network_that_touches_more_than_commits_was_not_explored():
+    scenario = {"trouble": "timing", "faults": [{"kind": "network", "mode": "partition"}]}
+    assert met(explored(crashes=1, messages=1), scenario=scenario) == []
+
+
+def test_a_rollback_record_forbids_commits_where_plans_in_force_can_be_deleted():
+    can_dangle = explored(properties=["stale_overwrite"], rollback=True)
+    assert met(can_dangle) == []
+    assert len(met(can_dangle, scenario={"load": {"rollback": True}})) == 1
+    assert len(met(explored(rollback=True))) == 1, "nothing dangles: it never forbids anything"
+
+
+def test_one_scope_that_has_it_all_is_enough():
+    found = met(explored(), explored(crashes=1), scenario={"faults": [{"kind": "crash"}]})
+    assert [each.explored.scope.crashes for each in found] == [1]
+
+
+def test_a_history_that_can_not_be_trusted_contradicts_nothing():
+    assert met(explored(), failures=["trial 1: endpoint e000 changed outside the history"]) == []
+
+
+def test_a_run_that_was_not_explored_is_contradicted_by_nothing(tmp_path):
+    assert read_explored(tmp_path) is None
+    assert contradictions({"cells": [{}]}, {"guards": [], "scenarios": []}, None) == []
+
+
+def test_what_was_missing_is_told_in_phrases():
+    found = Explored.model_validate({"schema": 1, "guards": [explored(LOCK, expiry=False)]}).guards[0]
+    scenario = {"trouble": "store", "faults": [{"kind": "restart"}, {"kind": "crash"}], "load": {"client_retries": 1}}
+    assert list(missing(found, LOCK, scenario, {"unknown": 2})) == [
+        "a scenario whose trouble is store",
+        "the fault restart",
+        "clients that repeat their requests",
+        "leases that may expire",
+        "a crash",
+        "a commit in flight",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("not json", "cannot be read"),
+        ("[]", "holds no JSON object"),
+        ('{"schema": 2, "guards": []}', "schema: input should be 1"),
+        ('{"schema": 1}', "guards: field required"),
+        (json.dumps({"schema": 1, "guards": [{**explored(), "scope": {}}]}), r"guards\.0\.scope\.enactors"),
+    ],
+)
+def test_a_bad_file_is_named(tmp_path, content, says):
+    (tmp_path / FILE).write_text(content)
+    with pytest.raises(BadRunDirectory, match=rf"explored\.json: {says}"):
+        read_explored(tmp_path)
