@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from results.encoded import read_buckets
+from results.explored import Contradiction, Explored, contradictions, read_explored
 from results.history import SCHEMA, BadRunDirectory, read_journal
 from results.latency import Buckets
 from results.moment import Moments
@@ -109,6 +110,19 @@ class Run:
         except BadRunDirectory as error:
             self.tell(str(error))
             return []
+
+    @cached_property
+    def explored(self) -> Explored | None:
+        """What `explored.json` says of the guards; None where there is none, or none that can be read."""
+        try:
+            return read_explored(self.path)
+        except BadRunDirectory as error:
+            self.tell(str(error))
+            return None
+
+    def contradictions(self) -> list[Contradiction]:
+        """Violations that were measured and that exploring excludes: one of the two is wrong."""
+        return contradictions(self.summary, self.suite, self.explored)
 
     def moments(self, number: int) -> Moments | None:
         """Open a trial for a close look; None, and a problem told, if it can't be. The last one opened stays open."""

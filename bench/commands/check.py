@@ -3,15 +3,22 @@
 import json
 import sys
 
+import typer
+
 from bench.commands.arguments import AsJson, RunDirectory
-from bench.terminal import EXIT_USAGE, console, fail
+from bench.terminal import EXIT_UNEXPECTED, EXIT_USAGE, complain, console, fail
 
 
 def check(run: RunDirectory, as_json: AsJson = False) -> None:
-    """Derive every figure of RUN anew from its history, and compare with its summary.json."""
+    """Derive every figure of RUN anew from its history, and compare with its summary.json.
+
+    Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or the figures
+    are not what the history says.
+    """
     from bench.commands.figures import show
     from results.check import differences, unfinished
-    from results.summary import read_summary, summarise
+    from results.explored import contradictions, read_explored
+    from results.summary import read_suite, read_summary, summarise
 
     screen = console(stderr=as_json)
     derived = summarise(run)
@@ -31,3 +38,7 @@ def check(run: RunDirectory, as_json: AsJson = False) -> None:
             EXIT_USAGE,
         )
     screen.print(f"{run}: every figure of summary.json follows from the history", highlight=False)
+    found = contradictions(derived, read_suite(run), read_explored(run))
+    complain(map(str, found))
+    if found:
+        raise typer.Exit(EXIT_UNEXPECTED)

@@ -67,6 +67,9 @@ def explore(
     max_states: Annotated[int, typer.Option(min=1, max=4_000_000_000, help="of one guard")] = 4_000_000_000,
     jobs: Annotated[int | None, typer.Option(min=1, max=64, help="guards at once [default: the cores]")] = None,
     trace: Annotated[Path | None, typer.Option(help="write each shortest trace into this directory")] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="explore the guards of this run directory, and leave there what was found")
+    ] = None,
     replay: Annotated[Path | None, typer.Option(help="go through this trace again, and show it")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="print JSON to standard output, and nothing else there")
@@ -77,6 +80,7 @@ def explore(
     Exit codes: 0; 1 a guard breaks in a way that it does not expect of itself; 2 bad usage; 4 something was not
     searched to its end.
     """
+    from bench.engines.explorer.carried import carry
     from bench.engines.explorer.exploration import explore as explore_one
     from bench.engines.explorer.parallel import cores
     from bench.engines.explorer.report import as_json as in_json
@@ -89,7 +93,7 @@ def explore(
     if replay is not None:
         _replay(screen, replay)
         return
-    if not guards:
+    if not guards and into is None:
         fail("which guard? name presets, a suite's TOML file, or all (leasebench list guards)", EXIT_USAGE)
         return
     scope = Scope(
@@ -97,7 +101,7 @@ def explore(
         grants=grants, expiry=expiry, crashes=crashes if crash else 0, messages=messages if in_flight else 0,
         rollback=rollback, give_up=give_up, symmetry=symmetry,
     )  # fmt: skip
-    chosen = _explorable(screen, guards)
+    chosen = _explorable(screen, _meant(guards or [], into))
     screen.print(f"scope: {scope_in_words(scope)}", markup=False, highlight=False, soft_wrap=True)
     at_once = max(1, min(len(chosen), jobs or cores()))
     limits = Limits(int(memory * GIGABYTE / at_once), max_states)
@@ -111,16 +115,31 @@ def explore(
     _show(screen, explorations, only)
     if trace is not None:
         _write(screen, trace, explorations)
+    if into is not None:
+        screen.print(f"explored: {carry(into, chosen, explorations)}", markup=False, highlight=False)
     if as_json:
         sys.stdout.write(json.dumps({"guards": [in_json(each, only) for each in explorations]}, indent=1) + "\n")
     raise typer.Exit(_exit_code(screen, chosen, explorations))
 
 
-def _explorable(screen: Console, names: list[str]) -> "list[Guard]":
+def _meant(names: list[str], into: Path | None) -> "list[Guard]":
+    """The guards by their names; of a run directory, those that it has, or the named ones among them."""
+    from bench.engines.explorer.carried import guards_of
     from bench.engines.explorer.chosen import choose
+    from leases.definitions import DefinitionError, nearest
+
+    if into is None:
+        return choose(names)
+    own = {guard.name: guard for guard in guards_of(into)}
+    for name in names:
+        if name not in own:
+            raise DefinitionError(f"{into}: {nearest('guard', name, own)}")
+    return [own[name] for name in names or own]
+
+
+def _explorable(screen: Console, guards: "list[Guard]") -> "list[Guard]":
     from bench.engines.explorer.exploration import opaque
 
-    guards = choose(names)
     for each in guards:
         if reason := opaque(each):
             screen.print(f"{each.name}: {reason}", markup=False, highlight=False)

@@ -7,13 +7,17 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.commands.arguments import RunDirectory
-from bench.terminal import EXIT_USAGE, complain, console
+from bench.terminal import EXIT_UNEXPECTED, EXIT_USAGE, complain, console
 
 
 def report(
     run: RunDirectory, out: Annotated[Path | None, typer.Option(help="where to (default: RUN/report.html)")] = None
 ) -> None:
-    """Write one HTML file about RUN that opens without server and network."""
+    """Write one HTML file about RUN that opens without server and network.
+
+    Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or something of
+    the run could not be read.
+    """
     from results.advice import advise, sentences
     from results.report.write import write_report
     from results.run import load
@@ -28,6 +32,8 @@ def report(
     print(file)
     for line in sentences(advise(loaded.summary), str(run)):
         print(line)
-    complain(loaded.problems)
+    complain([*loaded.problems, *map(str, loaded.contradictions())])
     if loaded.problems:
         raise typer.Exit(EXIT_USAGE)
+    if loaded.contradictions():
+        raise typer.Exit(EXIT_UNEXPECTED)

@@ -1,5 +1,6 @@
 """Every guard under every scenario, with its verdict: where to look first."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,8 @@ LETTERS = {
     Verdict.CLEAN: "",
 }
 """So that the map reads without colour; clean is left blank, what has a letter wants a look."""
+EXPLORED = {"stale_overwrite": (Verdict.STALE, "explored: stale"), "dangling": (Verdict.DANGLING, "explored: empty")}
+"""The second layer: what exploring says of a property, in a row below the scenarios. No name has a colon."""
 DARK_INK = (Verdict.UNPROVEN, Verdict.DANGLING, Verdict.STUCK)
 
 
@@ -39,8 +42,10 @@ class VerdictHeatmap:
 def _map(run: Run) -> Any:
     cells = run.summary["cells"]
     guards, scenarios = run.guards, run.scenarios
-    rows = [_row(cell) for cell in cells]
-    present = [verdict for verdict in Verdict if any(cell["verdict"] == verdict for cell in cells)]
+    second = list(_explored_rows(run))
+    rows = [*map(_row, cells), *second]
+    scenarios = [*scenarios, *dict.fromkeys(row["scenario"] for row in second)]
+    present = [verdict for verdict in Verdict if any(row["verdict"] == verdict for row in rows)]
     known = [_named(verdict) for verdict in present]
     colours = [VERDICT_COLOURS[verdict] for verdict in present]
     base = alt.Chart().encode(
@@ -81,10 +86,48 @@ def _map(run: Run) -> Any:
     unexpected = sum(not row["as_expected"] for row in rows)
     said = "none was unexpected" if not unexpected else f"{unexpected} outlined: not expected"
     title = f"Verdicts of suite {run.summary['suite']}\n{len(cells)} cells, worst of all trials; {said}"
+    if second:
+        title += "\nexplored, every order of steps: a number is the shortest trace that breaks it; blank: none in scope"
     layers = alt.layer(tiles, surprises, letters, data=inline(rows))
     return layers.properties(width=alt.Step(WIDTH), height=alt.Step(HEIGHT), title=heading(title)).resolve_scale(
         color="independent"
     )
+
+
+def _explored_rows(run: Run) -> Iterator[dict[str, Any]]:
+    """What was explored of the run's guards, in the last scope that each was explored in."""
+    if run.explored is None:
+        return
+    for guard in run.suite["guards"]:
+        found = run.explored.of(guard)
+        if not found:
+            continue
+        last = found[-1]
+        for name, (harm, title) in EXPLORED.items():
+            answer = last.properties.get(name)
+            if answer is None:
+                continue
+            holds = answer.holds if last.exhaustive or answer.holds is False else None
+            verdict = Verdict.CLEAN if holds else Verdict.UNPROVEN if holds is None else harm
+            steps = "" if answer.shortest_trace is None else str(answer.shortest_trace)
+            yield {
+                "guard": guard["name"],
+                "scenario": title,
+                "verdict": verdict.value,
+                "label": _named(verdict),
+                "letter": LETTERS[verdict] if holds is None else steps,
+                "ink": _ink(verdict),
+                "expected": f"{last.scope.words}; {last.states:,} states",
+                "as_expected": True,
+                "stale": None,
+                "races": None,
+                "raced": None,
+                "href": f"#guard-{quote(guard['name'], safe='')}",
+            }
+
+
+def _ink(verdict: Verdict) -> str:
+    return "#1d2329" if verdict in DARK_INK else "#ffffff"
 
 
 def _named(verdict: Verdict) -> str:
@@ -100,7 +143,7 @@ def _row(cell: dict[str, Any]) -> dict[str, Any]:
         "verdict": verdict.value,
         "label": _named(verdict),
         "letter": LETTERS[verdict],
-        "ink": "#1d2329" if verdict in DARK_INK else "#ffffff",
+        "ink": _ink(verdict),
         "expected": " or ".join(cell["expected"]),
         "as_expected": cell["as_expected"],
         "stale": cell["stale_overwrites"],

@@ -58,7 +58,7 @@ def render(run: Run, packs: Sequence[str]) -> str:
             "seed": run.manifest.get("seed"),
             "verdicts": verdicts(run),
         },
-        problems=run.problems,
+        problems=[*run.problems, *map(str, run.contradictions())],
         guards=guards,
         scenarios=_scenarios(run),
         verdicts=[verdict.value for verdict in Verdict],

@@ -3,9 +3,14 @@
 import json
 
 import pytest
+from large_run import write_large_run
 
+import results
+from leases.registry import plugins
+from results.charts import Subject
 from results.explored import FILE, Explored, contradictions, missing, read_explored
 from results.history import BadRunDirectory
+from results.report.write import write_report
 
 MONOTONIC = {
     "name": "mine",
@@ -171,3 +176,52 @@ def test_a_bad_file_is_named(tmp_path, content, says):
     (tmp_path / FILE).write_text(content)
     with pytest.raises(BadRunDirectory, match=rf"explored\.json: {says}"):
         read_explored(tmp_path)
+
+
+class TestARunThatCarriesIt:
+    """The second layer of the heat map, and the loud word where the two exclude each other."""
+
+    @pytest.fixture
+    def place(self, tmp_path):
+        write_large_run(tmp_path / "r", ("loose", "tight"), 4_000)
+        return tmp_path / "r"
+
+    def carry(self, place, answers, guard="loose"):
+        (table,) = (one for one in results.load(place).suite["guards"] if one["name"] == guard)
+        entry = explored(table) | {"properties": answers}
+        (place / FILE).write_text(json.dumps({"schema": 1, "guards": [entry]}))
+        return results.load(place)
+
+    def second_layer(self, run):
+        spec = plugins("results.charts")["verdict_heatmap"].draw(Subject(run))
+        rows = next(iter(spec["datasets"].values())) if "datasets" in spec else spec["data"]["values"]
+        return {(row["guard"], row["scenario"]): row for row in rows if row["scenario"].startswith("explored")}
+
+    def test_the_heat_map_has_no_second_layer_without_it(self, place):
+        assert self.second_layer(results.load(place)) == {}
+
+    def test_the_heat_map_shows_what_can_happen_and_in_how_many_steps(self, place):
+        answers = {"stale_overwrite": {"holds": False, "shortest_trace": 10}, "dangling": HOLDS}
+        rows = self.second_layer(self.carry(place, answers))
+        assert rows["loose", "explored: stale"]["verdict"] == "stale"
+        assert rows["loose", "explored: stale"]["letter"] == "10"
+        assert rows["loose", "explored: empty"]["verdict"] == "clean"
+
+    def test_what_was_measured_and_can_not_happen_is_said_by_run_and_report(self, place):
+        run = self.carry(place, {"stale_overwrite": HOLDS, "dangling": HOLDS})
+        (found,) = run.contradictions()
+        assert "loose under steady" in str(found)
+        write_report(run, place / "report.html")
+        assert "one of the two is wrong" in (place / "report.html").read_text()
+
+    def test_what_was_found_possible_contradicts_nothing(self, place):
+        run = self.carry(place, {"stale_overwrite": {"holds": False, "shortest_trace": 10}})
+        assert run.contradictions() == []
+
+    def test_a_broken_file_is_told_and_the_rest_is_read(self, place):
+        (place / FILE).write_text("{")
+        run = results.load(place)
+        assert run.explored is None
+        assert run.contradictions() == []
+        (problem,) = run.problems
+        assert problem.startswith(str(place / FILE))
