@@ -212,9 +212,10 @@ class Machine:
 
     def _slots(self, me: Local) -> frozenset[int]:
         """The names of the leases that an enactor and its messages can still name."""
-        named = {lease.grant for lease in self.programs.positions[me.position].leases}
-        named |= {sent.slot for sent in me.sent}
-        return frozenset(named if me.renewing is None else named | {me.renewing.grant})
+        named = self.programs.positions[me.position].slots
+        if me.renewing is not None:
+            named |= {me.renewing.grant}
+        return named | {sent.slot for sent in me.sent} if me.sent else named
 
     def _free_slot(self, me: Local) -> int:
         taken = self._slots(me)

@@ -41,13 +41,13 @@ Role = Callable[[Any], Program[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where one program stands: what it asks for, which leases it can still name, and one way to get there."""
+    """Where one program stands: what it asks for, the slots of the leases that it can still name, and one way there."""
 
     role: int
     carried: Any
     heard: tuple[Any, ...]
     asks: Operation
-    leases: frozenset[Lease]
+    slots: frozenset[int]
 
 
 class Programs:
@@ -116,5 +116,5 @@ class Programs:
         known = self._numbers.get(key)
         if known is None:
             known = self._numbers[key] = len(self.positions)
-            self.positions.append(Position(role, carried, heard, asks, frozenset(leases)))
+            self.positions.append(Position(role, carried, heard, asks, frozenset(each.grant for each in leases)))
         return known

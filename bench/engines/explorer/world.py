@@ -119,33 +119,38 @@ class Ranks(NamedTuple):
                 return world
             return world._replace(endpoints=tuple(Seen(at.version, 0) for at in world.endpoints))
         named = {(held.resource, held.fence) for held in world.book}
-        standing = {(lease.resource, lease.fence) for lease in world.leases}
-        if not self.fenced:
-            return world._replace(
-                leases=tuple(lease._replace(fence=STANDS if lease[:2] in named else ORPHAN) for lease in world.leases),
-                book=tuple(
-                    sorted(
-                        held._replace(fence=STANDS if (held.resource, held.fence) in standing else LOST)
-                        for held in world.book
-                    )
-                ),
+        rank = self._ranks(world, named) if self.fenced else self._standing(world, named)
+        endpoints = world.endpoints
+        if self.fenced:
+            endpoints = tuple(
+                Seen(version, rank[domain, fence])
+                for domain, (version, fence) in zip(self.domains, endpoints, strict=True)
             )
+        leases = tuple(
+            Standing(resource, rank[resource, fence] if (resource, fence) in named else ORPHAN, expires)
+            for resource, fence, expires in world.leases
+        )
+        book = [
+            Held(client, slot, resource, rank[resource, fence], holding, unexpired)
+            for client, slot, resource, fence, holding, unexpired in world.book
+        ]
+        book.sort()
+        return world._replace(endpoints=endpoints, leases=leases, book=tuple(book))
+
+    def _ranks(self, world: World, named: set[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The rank of each number among those of its resource that anything can name."""
         values: dict[str, set[int]] = {}
         for domain, at in zip(self.domains, world.endpoints, strict=True):
             values.setdefault(domain, set()).add(at.fence)
         for resource, fence in named:
             values.setdefault(resource, set()).add(fence)
-        rank = {(domain, fence): number for domain, seen in values.items() for number, fence in enumerate(sorted(seen))}
-        return world._replace(
-            endpoints=tuple(
-                Seen(at.version, rank[domain, at.fence])
-                for domain, at in zip(self.domains, world.endpoints, strict=True)
-            ),
-            leases=tuple(
-                lease._replace(fence=rank[lease[:2]] if lease[:2] in named else ORPHAN) for lease in world.leases
-            ),
-            book=tuple(sorted(held._replace(fence=rank[held.resource, held.fence]) for held in world.book)),
-        )
+        return {(domain, fence): number for domain, seen in values.items() for number, fence in enumerate(sorted(seen))}
+
+    @staticmethod
+    def _standing(world: World, named: set[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Which of the numbers that anything can name is the one that stands."""
+        standing = {lease[:2] for lease in world.leases}
+        return {each: STANDS if each in standing else LOST for each in named}
 
     def highest(self, world: World, resource: str) -> int:
         """The highest fencing number of `resource` that anything can name; the next grant's is above it."""
