@@ -106,8 +106,9 @@ class Executor:
 
     def execute(self, step: Operation) -> Any:
         """Execute one operation, with what the faults do before and after it, or when a schedule says so."""
-        if self.held:
-            return self._execute_when_let(step)
+        gate = self.gate
+        if gate is not None and not gate.is_open:
+            return self._execute_when_let(gate, step)
         if not self._boundaries:
             return self._execute(step)
         self._strike("before", step)
@@ -124,10 +125,8 @@ class Executor:
         """From now on no fault strikes here."""
         self._boundaries = []
 
-    def _execute_when_let(self, step: Operation) -> Any:
+    def _execute_when_let(self, gate: Gate, step: Operation) -> Any:
         """Execute one operation when the schedule lets it; None if it was withdrawn before. Raises ScheduleOver."""
-        gate = self.gate
-        assert gate is not None
         if type(step) in QUIET:
             return gate.pass_quietly(step, self._execute)
         order = gate.ask(step)

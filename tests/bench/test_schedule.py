@@ -1,7 +1,9 @@
 """A trace is forced on real processes: every step comes as recorded, and the history shows what it says."""
 
 import json
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 from random import Random
 
@@ -20,7 +22,7 @@ from bench.engines.schedule.likeness import Likeness
 from bench.engines.schedule.trials import ScheduledTrials, read_schedules, suite_of
 from bench.run import plan_trials
 from bench.servers.external import ExternalServer
-from enactors.operations import Commit, Done
+from enactors.operations import Done
 from enactors.store.memory_store import MemoryStore
 from leases.definitions import DefinitionError
 from leases.guard import parse_guards, presets
@@ -125,7 +127,7 @@ def test_a_renewal_is_a_step_of_its_own_and_tells_its_owner_that_the_lease_is_lo
     assert trace.steps[8].result == {"kind": "Refused", "reason": "lease_lost", "previous": 0}
     assert trace.steps[-1].operation["kind"] == "Belief"
     assert trace.steps[-1].result is False
-    facts, folder = force(trace)
+    facts, _ = force(trace)
     assert facts["schedule"]["taken"] == len(choices), facts["reason"]
 
 
@@ -192,10 +194,21 @@ def test_the_store_answers_as_its_twin_in_memory_in_any_order_of_steps(force, gu
     assert facts["schedule"]["taken"] == len(choices), facts["reason"]
 
 
+def test_an_operator_who_repairs_and_rolls_back_is_part_of_what_is_asked_of_a_rollback(force):
+    trace = shortest("one_time_check", Property.WEDGED)
+    facts, folder = force(trace.model_copy(update={"property": Property.ROLLBACK}))
+    assert facts["reason"].startswith("every step came as recorded, the history shows no rollback at seq")
+    seen = events(folder)
+    assert seen.of("repair").sum() == 1
+    rolled_back = seen.reason[seen.published[-1]]
+    assert seen.reasons[rolled_back] == "rollback_to_2"
+    assert seen.version[seen.of("commit")][-1] == seen.version[seen.published[-1]], "and everybody came to it"
+
+
 class LetsAnythingPass(MemoryStore):
     """A twin that forgot what `monotonic` compares."""
 
-    def _rule_breach(self, step: Commit, at: object) -> None:
+    def _rule_breach(self, *_: object) -> None:
         return None
 
 
@@ -303,10 +316,10 @@ class TestTheCommand:
         )
 
     def test_nothing_is_left_of_one_that_was_killed(self, tmp_path):
-        temporary = tmp_path / "tmp"
-        temporary.mkdir()
-        send = Choice("enactor-0", SEND)
-        choices = [P, E0, E0, send, E1, E1, P, Choice("enactor-0", ARRIVE, "0"), E0]
+        temporary = Path(tempfile.mkdtemp(prefix="lbt"))  # the path of a socket has to be short
+        # With a wire to hold a commit on, and a cell that is wedged, so that it takes a while to end.
+        send, arrive = Choice("enactor-0", SEND), Choice("enactor-0", ARRIVE, "0")
+        choices = [P, E0, E0, send, P, P, E1, E1, E1, E1, E1, arrive]
         path = saved(by_hand("last_writer_wins", Property.CONVERGES, choices, messages=1), tmp_path / "trace.json")
         started = Started("run", "--schedule", path, "--out", "forced", cwd=tmp_path, temporary=temporary)
         try:
@@ -317,6 +330,7 @@ class TestTheCommand:
             assert started.left() == []
         finally:
             started.clear()
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 class TestReading:
