@@ -75,7 +75,7 @@ def test_exit_codes(tmp_path, arguments, code, said):
 def test_nothing_is_left_when_it_is_ended(tmp_path, number):
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    large = ("--enactors", 3, "--plans", 6)
+    large = ("--enactors", 3, "--plans", 6, "--jobs", 2)
     command = Started("explore", "txt_lock", "redis_lock_renewed", *large, cwd=tmp_path, temporary=temporary)
     try:
         crew = until(lambda: command.crew(2), "both explore")
@@ -91,7 +91,7 @@ def test_nothing_is_left_when_it_is_ended(tmp_path, number):
 def test_a_killed_search_is_told_with_the_way_out(tmp_path):
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    large = ("--enactors", 3, "--plans", 6)
+    large = ("--enactors", 3, "--plans", 6, "--jobs", 2)
     command = Started("explore", "txt_lock", "redis_lock_renewed", *large, cwd=tmp_path, temporary=temporary)
     try:
         crew = until(lambda: command.crew(2), "both explore")

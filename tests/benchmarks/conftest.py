@@ -48,17 +48,25 @@ def pytest_benchmark_update_machine_info(config, machine_info):
 
 
 @pytest.fixture(scope="session")
-def pinned_server():
-    """An embedded server; it and the benchmark share one core, as the first enactor of a run does."""
+def server():
+    """An embedded server of the benchmarks' own."""
+    with LocalServer("embedded", embedded_binary()) as started:
+        yield started
+
+
+@pytest.fixture
+def pinned_server(server):
+    """That server, which shares one core with the benchmark, as with the first enactor of a run.
+
+    Only as long as the benchmark lasts: the same process may run tests that count its cores next.
+    """
     before = cores()
-    with LocalServer("embedded", embedded_binary()) as server:
-        if before:
-            core = {min(before)}
-            os.sched_setaffinity(0, core)
-            os.sched_setaffinity(server.pid, core)
-        yield server
-        if before:
-            os.sched_setaffinity(0, before)
+    if before:
+        os.sched_setaffinity(0, {min(before)})
+        os.sched_setaffinity(server.pid, {min(before)})
+    yield server
+    if before:
+        os.sched_setaffinity(0, before)
 
 
 @pytest.fixture
