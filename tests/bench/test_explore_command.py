@@ -20,6 +20,12 @@ expect = { default = ["stale"] }
 SMALL = ("--plans", 3, "--clean-age", 1, "--tries", 2)
 
 
+@pytest.fixture
+def temporary(tmp_path_factory):
+    """A directory with a short name: the path of a socket in it must not be longer than 107 characters."""
+    return tmp_path_factory.mktemp("t")
+
+
 def test_a_suites_own_guards_and_those_it_names_are_explored(tmp_path):
     (tmp_path / "mine.toml").write_text(SUITE)
     ended = leasebench("explore", "mine.toml", *SMALL, "--json", cwd=tmp_path)
@@ -72,9 +78,7 @@ def test_exit_codes(tmp_path, arguments, code, said):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_nothing_is_left_when_it_is_ended(tmp_path, number):
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
+def test_nothing_is_left_when_it_is_ended(tmp_path, temporary, number):
     large = ("--enactors", 3, "--plans", 6, "--jobs", 2)
     command = Started("explore", "txt_lock", "redis_lock_renewed", *large, cwd=tmp_path, temporary=temporary)
     try:
@@ -88,9 +92,7 @@ def test_nothing_is_left_when_it_is_ended(tmp_path, number):
         command.clear()
 
 
-def test_a_killed_search_is_told_with_the_way_out(tmp_path):
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
+def test_a_killed_search_is_told_with_the_way_out(tmp_path, temporary):
     large = ("--enactors", 3, "--plans", 6, "--jobs", 2)
     command = Started("explore", "txt_lock", "redis_lock_renewed", *large, cwd=tmp_path, temporary=temporary)
     try:
