@@ -93,7 +93,7 @@ class TestThePublicSpinModel:
     `compare_and_set` does, it would hold.
     """
 
-    def test_its_remaining_stale_overwrite_is_found_plan_4_over_plan_5(self):
+    def test_its_remaining_stale_overwrite_is_found(self):
         found = explore(GUARDS["skip_active_alone"], Scope())
         trace = found.verdicts[STALE].trace
         assert trace is not None
