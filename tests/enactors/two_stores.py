@@ -6,30 +6,15 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from enactors.operations import (
-    AcquireLease,
     AwaitDue,
-    AwaitPlan,
     Belief,
-    Commit,
-    DeletePlan,
     Done,
     Finish,
-    ListPlans,
     Operation,
     Program,
-    Publish,
-    ReadEndpoint,
-    RegisterFence,
-    ReleaseLease,
-    ReleaseUnchecked,
-    RenewLease,
-    Repair,
-    Resolve,
     Sleep,
     StartRenewal,
     StopRenewal,
-    TakeExpired,
-    ValidateLease,
     Withdraw,
     Work,
 )
@@ -38,6 +23,7 @@ from enactors.store.events import Event
 from enactors.store.keys import Keys
 from enactors.store.memory_cell import MemoryCell
 from enactors.store.memory_store import MemoryStore
+from enactors.store.performing import perform
 from enactors.store.redis_store import RedisStore
 from enactors.store.store import Store
 from enactors.store.wire import Wire
@@ -163,46 +149,10 @@ class Actor:
             self._pending = None
             return end.value
 
-    def perform(self, operation: Operation) -> Any:  # noqa: C901, PLR0911, PLR0912  (one case an operation)
-        store = self._store
+    def perform(self, operation: Operation) -> Any:
         self._steps += 1
-        step = self._steps
-        match operation:
-            case AwaitDue():
-                return True
-            case Publish(version, content):
-                return store.publish(version, step, content)
-            case AwaitPlan(newer_than):
-                newest = store.newest()
-                return newest if newest > newer_than else None
-            case ReadEndpoint(endpoint, watch):
-                return store.read(endpoint, watch=watch)
-            case Resolve(endpoint):
-                return store.resolve(endpoint)
-            case Repair():
-                return store.repair(operation, step)
-            case RegisterFence():
-                return store.register_fence(operation, step)
-            case Commit():
-                return store.commit(operation, step)
-            case ListPlans():
-                return store.plans()
-            case DeletePlan():
-                return store.delete(operation, step)
-            case AcquireLease(resource, ttl_ms):
-                return store.grant(resource, ttl_ms, f"{self._name}-{step}", step)
-            case TakeExpired(resource, ttl_ms):
-                return store.grant_by_clock(resource, ttl_ms, f"{self._name}-{step}", step, self._clock_ms())
-            case RenewLease(lease):
-                return store.renew(lease, step)
-            case ReleaseLease(lease):
-                return store.release(lease, step)
-            case ReleaseUnchecked(lease):
-                return store.release_unchecked(lease, step)
-            case ValidateLease(lease):
-                return store.validate(lease)
-            case Belief():
-                return True
-            case Work() | Withdraw() | Finish() | StartRenewal() | StopRenewal() | Sleep():
-                return None
-        raise AssertionError(f"no test needs {operation}")
+        if isinstance(operation, (AwaitDue, Belief)):
+            return True
+        if isinstance(operation, (Work, Withdraw, Finish, StartRenewal, StopRenewal, Sleep)):
+            return None
+        return perform(self._store, operation, self._steps, f"{self._name}-{self._steps}", self._clock_ms())

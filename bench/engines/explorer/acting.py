@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from bench.engines.explorer.properties import Property
+from bench.engines.explorer.properties import Property, broken_by_commit
 from bench.engines.explorer.world import (
     BY_RECORD,
     BY_SERVER,
@@ -18,28 +18,20 @@ from bench.engines.explorer.world import (
 )
 from enactors.operations import (
     AcquireLease,
-    AwaitPlan,
     Commit,
-    DeletePlan,
     Done,
-    ListPlans,
     Operation,
-    Publish,
-    ReadEndpoint,
     Reason,
     Refused,
-    RegisterFence,
     ReleaseLease,
     ReleaseUnchecked,
     RenewLease,
-    Repair,
-    Resolve,
     TakeExpired,
-    ValidateLease,
 )
 from enactors.plan import Cell
 from enactors.store.memory_cell import Endpoint, Grant, MemoryCell
 from enactors.store.memory_store import MemoryStore
+from enactors.store.performing import perform
 from leases.lease import Lease
 
 WRITES = 1
@@ -152,58 +144,23 @@ class _Acting:
             self._flaws.add(Property.DANGLING)
         return Act(world, heard, frozenset(self._flaws) if self._flaws else NO_FLAWS)
 
-    def _do(self, operation: Operation, slot: int) -> Any:  # noqa: C901, PLR0911, PLR0912  (one case an operation)
-        store, world = self._store, self._world
-        match operation:
-            case AwaitPlan(newer_than):
-                newest = store.newest()
-                if newest <= newer_than:
-                    raise Blocked
-                return newest
-            case ReadEndpoint(endpoint, watch):
-                return store.read(endpoint, watch=watch)
-            case RegisterFence(lease=lease):
-                return store.register_fence(replace(operation, lease=self._named(lease)), 0)
-            case Commit():
-                return self._commit(operation)
-            case AcquireLease(resource, ttl_ms):
-                self._counter(resource)
-                return self._granted(store.grant(resource, ttl_ms, f"new-{slot}", 0), slot)
-            case TakeExpired(resource, ttl_ms):
-                self._counter(resource)
-                return self._granted(store.grant_by_clock(resource, ttl_ms, f"new-{slot}", 0, self._now_ms), slot)
-            case RenewLease(lease):
-                return store.renew(self._named(lease), 0)
-            case ReleaseLease(lease):
-                return store.release(self._named(lease), 0)
-            case ReleaseUnchecked(lease):
-                return store.release_unchecked(self._named(lease), 0)
-            case ValidateLease(lease):
-                return store.validate(self._named(lease))
-            case ListPlans():
-                return store.plans()
-            case DeletePlan():
-                return store.delete(operation, 0)
-            case Publish(version, content):
-                return store.publish(version, 0, content)
-            case Resolve(endpoint):
-                return store.resolve(endpoint)
-            case Repair():
-                return store.repair(operation, 0)
-        raise AssertionError(f"{operation} has no meaning here ({world})")
-
-    def _commit(self, step: Commit) -> Any:
-        asked = step if step.lease is None else replace(step, lease=self._named(step.lease))
-        heard = self._store.commit(asked, 0)
-        if isinstance(heard, Done):
-            if heard.previous > step.version:
-                self._flaws.add(Property.STALE_OVERWRITE)
-            record = self._cell.at(step.endpoint).rollback
-            if record and not self._cell.exists(record):
-                self._flaws.add(Property.ROLLBACK)
-        elif isinstance(heard, Refused) and heard.reason is Reason.NO_ROLLBACK_PLAN:
-            self._flaws.add(Property.WEDGED)
+    def _do(self, operation: Operation, slot: int) -> Any:
+        if isinstance(operation, (AcquireLease, TakeExpired)):
+            self._counter(operation.resource)
+        heard = perform(self._store, self._as_the_store_knows(operation), 0, f"new-{slot}", self._now_ms)
+        if isinstance(operation, (AcquireLease, TakeExpired)):
+            return self._granted(heard, slot)
+        if heard is None:
+            raise Blocked
+        if isinstance(operation, Commit):
+            self._flaws |= broken_by_commit(operation, heard, self._cell)
         return heard
+
+    def _as_the_store_knows(self, operation: Any) -> Operation:
+        """The operation with the lease that it names, if any, by the token and number that the store has."""
+        lease: Lease | None = getattr(operation, "lease", None)
+        asked: Operation = operation if lease is None else replace(operation, lease=self._named(lease))
+        return asked
 
     def _counter(self, resource: str) -> None:
         if self._world.grants == 0:

@@ -1,6 +1,10 @@
 """What an exploration asks of a guard. Each property holds in every order of steps, or a shortest trace breaks it."""
 
 from enum import StrEnum
+from typing import Any
+
+from enactors.operations import Commit, Done, Reason, Refused
+from enactors.store.memory_cell import MemoryCell
 
 
 class Property(StrEnum):
@@ -33,3 +37,17 @@ class Property(StrEnum):
 
 OF_A_STATE = (Property.CONVERGES, Property.ROLLBACK)
 """Properties that a state breaks, by what can't be reached from it; the others are broken by a step."""
+
+
+def broken_by_commit(asked: Commit, heard: Any, cell: MemoryCell) -> set[Property]:
+    """Which properties a commit breaks, by what was heard and what it left in the cell."""
+    if isinstance(heard, Refused) and heard.reason is Reason.NO_ROLLBACK_PLAN:
+        return {Property.WEDGED}
+    broken: set[Property] = set()
+    if isinstance(heard, Done):
+        if heard.previous > asked.version:
+            broken.add(Property.STALE_OVERWRITE)
+        record = cell.at(asked.endpoint).rollback
+        if record and not cell.exists(record):
+            broken.add(Property.ROLLBACK)
+    return broken

@@ -11,7 +11,7 @@ from typing import Any
 from bench.engines.explorer.acting import TOLD
 from bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
 from bench.engines.explorer.programs import QUIET
-from bench.engines.explorer.properties import Property
+from bench.engines.explorer.properties import Property, broken_by_commit
 from bench.engines.explorer.scope import Scope
 from bench.engines.explorer.spelling import spelled
 from bench.engines.explorer.trace import Step
@@ -22,15 +22,9 @@ from enactors.operations import (
     AwaitPlan,
     Belief,
     Commit,
-    DeletePlan,
     Done,
-    ListPlans,
     Operation,
-    Publish,
-    ReadEndpoint,
-    Reason,
     Refused,
-    RegisterFence,
     ReleaseLease,
     ReleaseUnchecked,
     RenewLease,
@@ -38,11 +32,11 @@ from enactors.operations import (
     StartRenewal,
     StopRenewal,
     TakeExpired,
-    ValidateLease,
 )
 from enactors.planner import PlannerState, publish_next
 from enactors.store.memory_cell import MemoryCell
 from enactors.store.memory_store import MemoryStore
+from enactors.store.performing import perform
 from leases.guard import Guard
 from leases.lease import Lease
 from leases.renewal import keep_alive
@@ -124,7 +118,7 @@ class Reenactment:
     """All actors of one guard and scope, and the cell that they share."""
 
     def __init__(self, guard: Guard, scope: Scope, store: type[MemoryStore] = MemoryStore) -> None:
-        self._guard, self._scope = guard, scope
+        self._guard = guard
         self._cell = MemoryCell(scope.cell)
         self._steps = 0
         self._holds: dict[tuple[str, str], str] = {}
@@ -215,55 +209,29 @@ class Reenactment:
         owner.renewed(result)
         return asks, result, [], broken
 
-    def _do(self, owner: Actor, asks: Operation, store: MemoryStore, broken: set[Property]) -> Any:  # noqa: C901, PLR0911, PLR0912  (one case an operation)
+    def _do(self, owner: Actor, asks: Operation, store: MemoryStore, broken: set[Property]) -> Any:
         owner.attempts += 1
-        attempt, token = owner.attempts, f"{owner.name}-{owner.attempts}"
+        if isinstance(asks, Belief):
+            return not owner.told
+        if isinstance(asks, (ReleaseLease, ReleaseUnchecked)):
+            self._holds.pop((asks.lease.resource, owner.name), None)
+            self._granted.get(asks.lease.resource, set()).discard(asks.lease.token)
+        token, now_ms = f"{owner.name}-{owner.attempts}", self._cell.now_us // 1000
+        try:
+            heard = perform(store, asks, owner.attempts, token, now_ms)
+        except NotImplementedError as error:
+            raise Impossible(str(error)) from error
         match asks:
-            case AwaitPlan(newer_than):
-                if store.newest() <= newer_than:
-                    raise Impossible(f"{owner.name} waits for a plan newer than {newer_than}")
-                return store.newest()
-            case ReadEndpoint(endpoint, watch):
-                return store.read(endpoint, watch=watch)
-            case RegisterFence():
-                return self._told(owner, asks.lease, store.register_fence(asks, attempt))
-            case Commit():
-                return self._committed(owner, asks, store.commit(asks, attempt), broken)
-            case AcquireLease(resource, ttl_ms):
-                return self._got(owner, store.grant(resource, ttl_ms, token, attempt), broken)
-            case TakeExpired(resource, ttl_ms):
-                now_ms = self._cell.now_us // 1000
-                return self._got(owner, store.grant_by_clock(resource, ttl_ms, token, attempt, now_ms), broken)
+            case AwaitPlan(newer_than) if heard is None:
+                raise Impossible(f"{owner.name} waits for a plan newer than {newer_than}")
+            case AcquireLease() | TakeExpired():
+                return self._got(owner, heard, broken)
             case RenewLease(lease):
-                return self._prolonged(owner, lease, store.renew(lease, attempt), broken)
-            case ReleaseLease(lease) | ReleaseUnchecked(lease):
-                self._holds.pop((lease.resource, owner.name), None)
-                self._granted.get(lease.resource, set()).discard(lease.token)
-                if isinstance(asks, ReleaseLease):
-                    return store.release(lease, attempt)
-                return store.release_unchecked(lease, attempt)
-            case ValidateLease(lease):
-                return self._told(owner, lease, store.validate(lease))
-            case Belief():
-                return not owner.told
-            case ListPlans():
-                return store.plans()
-            case DeletePlan():
-                return store.delete(asks, attempt)
-            case Publish(version, content):
-                return store.publish(version, attempt, content)
-        raise Impossible(f"no step does {asks}")
-
-    def _committed(self, owner: Actor, asks: Commit, result: Any, broken: set[Property]) -> Any:
-        if isinstance(result, Done):
-            if result.previous > asks.version:
-                broken.add(Property.STALE_OVERWRITE)
-            record = self._cell.at(asks.endpoint).rollback
-            if record and not self._cell.exists(record):
-                broken.add(Property.ROLLBACK)
-        elif isinstance(result, Refused) and result.reason is Reason.NO_ROLLBACK_PLAN:
-            broken.add(Property.WEDGED)
-        return self._told(owner, asks.lease, result)
+                self._prolonged(lease, heard, broken)
+            case Commit():
+                broken |= broken_by_commit(asks, heard, self._cell)
+        self._note_loss(owner, getattr(asks, "lease", None), heard)
+        return heard
 
     def _got(self, owner: Actor, lease: Lease | None, broken: set[Property]) -> Lease:
         if lease is None:
@@ -277,20 +245,19 @@ class Reenactment:
         self._holds[lease.resource, owner.name] = lease.token
         return lease
 
-    def _prolonged(self, owner: Actor, lease: Lease, result: Any, broken: set[Property]) -> Any:
+    def _prolonged(self, lease: Lease, result: Any, broken: set[Property]) -> None:
         granted = self._granted.setdefault(lease.resource, set())
         if isinstance(result, Done):
             if granted - {lease.token}:
                 broken.add(Property.EXCLUSION)
             granted.add(lease.token)
-        return self._told(owner, lease, result)
 
-    def _told(self, owner: Actor, lease: Lease | None, result: Any) -> Any:
+    def _note_loss(self, owner: Actor, lease: Lease | None, result: Any) -> None:
+        """Who is told that its lease is lost does not hold it any more."""
         if lease is not None and isinstance(result, Refused) and result.reason in TOLD:
             key = (lease.resource, owner.name)
             if self._holds.get(key) == lease.token:
                 del self._holds[key]
-        return result
 
     def _expire(self, resource: str) -> None:
         if self._cell.holder(resource) is None:

@@ -2,10 +2,14 @@
 
 from typing import Any
 
-from enactors.operations import ListPlans, Operation, Program, Publish, Repair, Resolve
+from enactors.operations import Program
 from enactors.operator import repair, resolve_to_nothing, roll_back
 from enactors.plan import Cell
+from enactors.store.performing import perform
 from enactors.store.redis_store import RedisStore
+
+NO_TOKEN = ""
+"""An operator takes no lease."""
 
 
 def operate(store: RedisStore, cell: Cell) -> None:
@@ -20,21 +24,8 @@ def operate(store: RedisStore, cell: Cell) -> None:
             except StopIteration:
                 break
             attempt += 1
-            heard = _do(operator, step, attempt)
+            heard = perform(operator, step, attempt, NO_TOKEN, 0)
 
 
 def _mend(cell: Cell) -> Program[None]:
     yield from repair((yield from resolve_to_nothing(cell.endpoints)))
-
-
-def _do(store: RedisStore, step: Operation, attempt: int) -> Any:
-    match step:
-        case Resolve(endpoint):
-            return store.resolve(endpoint)
-        case Repair():
-            return store.repair(step, attempt)
-        case ListPlans():
-            return store.plans()
-        case Publish(version, content):
-            return store.publish(version, attempt, content)
-    raise AssertionError(f"an operator does not ask for {step}")
