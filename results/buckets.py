@@ -9,10 +9,13 @@ from results.latency import PERCENTILES, Buckets, rank
 from results.run import Run
 
 
-def pooled(run: Run, scenario: str, phase: str, side: str) -> dict[str, Buckets]:
-    """Each guard's histogram under one scenario, all trials merged, in the suite's order; without empty ones."""
+def pooled(run: Run, scenario: str, phase: str, side: str, only: str | None = None) -> dict[str, Buckets]:
+    """Each guard's histogram under one scenario, all trials merged, in the suite's order; without empty ones.
+
+    With `only`, that of this guard alone.
+    """
     found = {}
-    for guard in run.guards:
+    for guard in run.guards if only is None else (only,):
         parts = [run.latencies(row["number"]).get((phase, side)) for row in run.trials_of(guard, scenario)]
         merged = merge_buckets([part for part in parts if part is not None])
         if len(merged.counts):

@@ -16,6 +16,7 @@ import pyarrow.parquet
 from results.alignment import host_ns_of_server
 from results.events import Events, Mask
 from results.history import BadRunDirectory, read_events, read_journal
+from results.overtime import OverTime, over_time
 from results.summary import read_faults
 from results.trial import Trial, read_facts
 
@@ -43,6 +44,11 @@ class Moments:
     def faults(self) -> list[dict[str, Any]]:
         """What `faults.json` says."""
         return read_faults(self.folder)
+
+    @cached_property
+    def over_time(self) -> OverTime | None:
+        """Its commits over time (see `results.overtime`): read once for all the pictures that show them."""
+        return over_time(self)
 
     def events(self, cell: str) -> Events:
         """The history of one cell; that of the cell asked last stays in memory."""

@@ -1,13 +1,16 @@
 """How latency and throughput went over the time of a trial: its journal in bins, read in pieces of bounded size."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from results.journal import Kind, Outcome
-from results.moment import Moments
+
+if TYPE_CHECKING:
+    from results.moment import Moments
 
 BINS = 48
 LEVELS_PER_DECADE = 40
@@ -34,7 +37,7 @@ class OverTime:
     max_us: npt.NDArray[np.float64]
 
 
-def over_time(moments: Moments) -> OverTime | None:
+def over_time(moments: "Moments") -> OverTime | None:
     """Bin the commits of a trial by their end; None where its load never began."""
     begin, end = moments.facts.get("start_ns") or 0, moments.facts.get("end_ns") or 0
     if end <= begin:

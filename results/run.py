@@ -79,7 +79,14 @@ class Run:
 
     def trials_of(self, guard: str, scenario: str) -> list[dict[str, Any]]:
         """The rows of `summary["trials"]` of one cell, in the order in which they ran."""
-        return [row for row in self.summary["trials"] if (row["guard"], row["scenario"]) == (guard, scenario)]
+        return list(self._trials_by_place.get((guard, scenario), ()))
+
+    @cached_property
+    def _trials_by_place(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in self.summary["trials"]:
+            found.setdefault((row["guard"], row["scenario"]), []).append(row)
+        return found
 
     @cached_property
     def folders(self) -> dict[int, Path]:

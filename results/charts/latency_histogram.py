@@ -51,9 +51,7 @@ def phase_histograms(subject: Subject) -> tuple[dict[str, Buckets], int]:
     """Each guard's service times of a subject's phase, fastest median first; and how many guards are left out."""
     assert subject.scenario is not None
     assert subject.phase is not None
-    held = pooled(subject.run, subject.scenario, subject.phase, SIDE)
-    if subject.guard is not None:
-        held = {guard: one for guard, one in held.items() if guard == subject.guard}
+    held = pooled(subject.run, subject.scenario, subject.phase, SIDE, subject.guard)
     fastest = sorted(held, key=lambda guard: (figures_us(held[guard])["p50"], guard))
     return {guard: held[guard] for guard in fastest[:MAX_GUARDS]}, max(0, len(fastest) - MAX_GUARDS)
 

@@ -7,7 +7,6 @@ import altair as alt
 import numpy as np
 
 from results.charts import DURATION, Scope, Spec, Subject, defined, filled
-from results.overtime import over_time
 from results.shades import shade_layer, shades
 
 WIDTH, HEIGHT = 700, 180
@@ -24,7 +23,7 @@ class LatencyOverTime:
         """Lines over named data `bins`; None for a trial without answered commits."""
         assert subject.trial is not None
         moments = subject.run.moments(subject.trial)
-        found = over_time(moments) if moments else None
+        found = moments.over_time if moments else None
         if moments is None or found is None or not np.any(found.max_us > 0):
             return None
         rows = [

@@ -33,7 +33,7 @@ class ServiceResponse:
             (phase, side): found[subject.guard]
             for phase in PHASES
             for side in SIDES
-            if subject.guard in (found := pooled(subject.run, subject.scenario, phase, side))
+            if (found := pooled(subject.run, subject.scenario, phase, side, subject.guard))
         }
         if not any(side == "response" for _, side in held):
             return None

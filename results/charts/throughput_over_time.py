@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from leases.verdict import Verdict
 from results.charts import Scope, Spec, Subject, defined, filled
-from results.overtime import OverTime, over_time
+from results.overtime import OverTime
 from results.shades import shade_layer, shades
 from results.theme import VERDICT_COLOURS
 
@@ -31,7 +31,7 @@ class ThroughputOverTime:
         """Bars over named data `bins`; None for a trial in which nothing was committed or refused."""
         assert subject.trial is not None
         moments = subject.run.moments(subject.trial)
-        found = over_time(moments) if moments else None
+        found = moments.over_time if moments else None
         if moments is None or found is None or not (found.commits.sum() + found.refused.sum()):
             return None
         rows = [
