@@ -7,6 +7,7 @@ from shlex import join
 from typing import Any
 
 from leases.verdict import SAFE, Verdict
+from results.numbering import numbers
 
 COST_PHASES = ("acquire", "check", "commit", "release")
 BASIC = "steady"
@@ -14,8 +15,6 @@ BASIC = "steady"
 MOST_TRIALS = 10_000
 SHOWN = 3
 """So many scenarios are named in a sentence; of more, it is said how many there are."""
-VIOLATIONS = ("stale_overwrites", "dangling")
-"""What counts as a violation with a number of its own (see `results.violations`)."""
 Cell = dict[str, Any]
 
 
@@ -101,13 +100,13 @@ def advise(summary: dict[str, Any]) -> Advice:
     held = [guard for guard in cheapest_first if costs[guard] is not None and _held(by_guard[guard])]
     best = held[0] if held else None
     worse = cheapest_first[: cheapest_first.index(best)] if best else cheapest_first
-    numbers = first_violations(summary)
+    first = first_violations(summary)
     return Advice(
         best=best,
         cost_us=costs[best] if best else None,
         priced_in=calm,
         held=len(by_guard[best]) if best else 0,
-        failed=tuple(_failure(guard, by_guard[guard], costs[guard], numbers) for guard in worse),
+        failed=tuple(_failure(guard, by_guard[guard], costs[guard], first) for guard in worse),
         unproven=tuple(unproven(summary, by_guard[best])) if best else (),
     )
 
@@ -130,14 +129,12 @@ def unproven(summary: dict[str, Any], cells: Sequence[Cell]) -> Iterator[Unprove
 
 def first_violations(summary: dict[str, Any]) -> dict[tuple[str, str], int]:
     """Per guard and scenario the running number of the first violation, of those that have one."""
-    numbers: dict[tuple[str, str], int] = {}
-    before = 0
+    numbered = numbers(summary)
+    first: dict[tuple[str, str], int] = {}
     for row in summary["trials"]:
-        count = sum(row.get(name) or 0 for name in VIOLATIONS)
-        if count:
-            numbers.setdefault((row["guard"], row["scenario"]), before + 1)
-        before += count
-    return numbers
+        if own := numbered[row["number"]]:
+            first.setdefault((row["guard"], row["scenario"]), own.start)
+    return first
 
 
 def sentences(advice: Advice, run: str) -> Iterator[str]:
@@ -169,12 +166,12 @@ def _held(group: Sequence[Cell]) -> bool:
     return verdicts <= SAFE and Verdict.CLEAN in verdicts
 
 
-def _failure(guard: str, group: Sequence[Cell], cost_us: float | None, numbers: dict[tuple[str, str], int]) -> Failure:
+def _failure(guard: str, group: Sequence[Cell], cost_us: float | None, first: dict[tuple[str, str], int]) -> Failure:
     worst = min((Verdict(cell["verdict"]) for cell in group), key=lambda verdict: verdict.rank)
     where = tuple(cell["scenario"] for cell in group if cell["verdict"] == worst)
     about_one = worst in (Verdict.STALE, Verdict.DANGLING, Verdict.WEDGED)
-    first = min((numbers[guard, scenario] for scenario in where if (guard, scenario) in numbers), default=None)
-    return Failure(guard, cost_us, worst, where, len(group), first if about_one else None)
+    earliest = min((first[guard, scenario] for scenario in where if (guard, scenario) in first), default=None)
+    return Failure(guard, cost_us, worst, where, len(group), earliest if about_one else None)
 
 
 def _places(scenarios: tuple[str, ...]) -> str:

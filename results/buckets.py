@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from results.latency import PERCENTILES, Buckets, rank
+from results.latency import PERCENTILES, Buckets, merge_buckets, rank
 from results.run import Run
 
 
@@ -21,21 +21,6 @@ def pooled(run: Run, scenario: str, phase: str, side: str, only: str | None = No
         if len(merged.counts):
             found[guard] = merged
     return found
-
-
-def merge_buckets(parts: list[Buckets]) -> Buckets:
-    """Add up histograms bucket by bucket; lossless, since all have the same buckets."""
-    if not parts:
-        none = np.array([], dtype=np.int64)
-        return Buckets(none, none, none)
-    low_ns, first, place = np.unique(
-        np.concatenate([part.low_ns for part in parts]), return_index=True, return_inverse=True
-    )
-    high_ns = np.concatenate([part.high_ns for part in parts])[first]
-    weights = np.concatenate([part.counts for part in parts])
-    counts = np.zeros(len(low_ns), dtype=np.int64)
-    np.add.at(counts, place, weights)
-    return Buckets(low_ns, high_ns, counts)
 
 
 def quantile_us(held: Buckets, percentile: float) -> float:

@@ -6,7 +6,6 @@ length, then deflated: a header of 40 bytes and ZigZag LEB128 numbers, where a n
 """
 
 import binascii
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from results.latency import (
+    HALF,
     HIGHEST_NS,
     LOWEST_NS,
-    MAX_LINE_CHARS,
     SIGNIFICANT_DIGITS,
+    SUB_BUCKETS_LOG2,
     Buckets,
     Tag,
+    bucket_bounds,
+    intervals,
     untag,
 )
 
@@ -30,32 +32,16 @@ WORD_BITS = 0xF0
 """The part of a cookie that says how wide a counter is; V2 has no use for it."""
 OUTER, HEADER = struct.Struct(">II"), struct.Struct(">IIIIQQd")
 MAX_NUMBER_BYTES = 9
-SUB_BUCKETS_LOG2 = (2 * 10**SIGNIFICANT_DIGITS - 1).bit_length()
-HALF = 1 << (SUB_BUCKETS_LOG2 - 1)
 COUNTERS = (HIGHEST_NS.bit_length() - SUB_BUCKETS_LOG2 + 2) * HALF
 MAX_PAYLOAD_BYTES = HEADER.size + MAX_NUMBER_BYTES * COUNTERS
 
-_INTERVAL = re.compile(r"Tag=([^,]+),[0-9.]+,[0-9.]+,[0-9.]+,([A-Za-z0-9+/]+=*)")
-
 
 def read_buckets(path: Path) -> Iterator[tuple[Tag, Buckets]]:
-    """The histograms of a log (see `results.latency.read_hlog`), an interval each, as the file has them.
+    """The histograms of a log (see `results.latency.intervals`), an interval each, as the file has them.
 
     Raises ValueError, with the file and the line, for a line that is neither comment, legend nor interval.
     """
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_CHARS), ""), 1):
-            text = line.rstrip("\r\n")
-            if not text or text.startswith(("#", '"')):
-                continue
-            found = _INTERVAL.fullmatch(text)
-            if not found:
-                what = "not a line of a histogram log: expected Tag=name,start,length,max,payload"
-                raise ValueError(f"{path}:{number}: {what}")
-            try:
-                yield untag(found[1]), decode(found[2])
-            except (ValueError, struct.error, zlib.error) as error:
-                raise ValueError(f"{path}:{number}: the histogram {found[1]} cannot be decoded ({error})") from error
+    return intervals(path, lambda tag, payload: (untag(tag), decode(payload)))
 
 
 def decode(payload: str) -> Buckets:
@@ -77,7 +63,7 @@ def decode(payload: str) -> Buckets:
     if len(after) and not 0 < after[-1] <= COUNTERS:
         raise ValueError("it holds more counters than there are")
     held = numbers > 0
-    return _buckets(after[held] - 1, numbers[held])
+    return bucket_bounds(after[held] - 1, numbers[held])
 
 
 def _numbers(encoded: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -92,10 +78,3 @@ def _numbers(encoded: NDArray[np.uint8]) -> NDArray[np.int64]:
     bits = (encoded & np.uint8(0x7F)).astype(np.int64) << (7 * place)
     whole = np.add.reduceat(bits, first)
     return (whole >> 1) ^ -(whole & 1)
-
-
-def _buckets(index: NDArray[np.int64], counts: NDArray[np.int64]) -> Buckets:
-    """The bounds of counters by their index, as `results.latency.buckets` has them."""
-    shift = np.maximum((index >> (SUB_BUCKETS_LOG2 - 1)) - 1, 0)
-    low = np.where(index < HALF, index, (index & (HALF - 1)) + HALF) << shift
-    return Buckets(low, low + (1 << shift) - 1, counts)

@@ -14,10 +14,9 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from leases.definitions import DefinitionError
-from results.buckets import merge_buckets
 from results.hgrm import percentile_distribution
 from results.journal import REASON_NUMBERS, Kind, Outcome
-from results.latency import Buckets
+from results.latency import Buckets, merge_buckets
 from results.run import Run
 from results.tables import TABLES, table
 

@@ -10,12 +10,13 @@ our files. The lines are written here because the Python library's writer drops 
 
 import math
 import re
+import struct
 import sys
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 from hdrh.codec import HdrCookieException, HdrLengthException
@@ -25,6 +26,9 @@ from numpy.typing import NDArray
 LOWEST_NS = 1
 HIGHEST_NS = 3_600_000_000_000
 SIGNIFICANT_DIGITS = 3
+SUB_BUCKETS_LOG2 = (2 * 10**SIGNIFICANT_DIGITS - 1).bit_length()
+HALF = 1 << (SUB_BUCKETS_LOG2 - 1)
+"""Half of a bucket's sub-buckets: the first of them are finer than any bucket, the others twice as wide each time."""
 MAX_LINE_CHARS = 4_000_000
 """Of a log. The fullest histogram, every counter used, is well below it."""
 
@@ -32,6 +36,19 @@ PHASES = ("discover", "acquire", "check", "commit", "release", "clean", "plan")
 SIDES = ("service", "response")
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "p99.99": 99.99}
 
+Decoded = TypeVar("Decoded")
+DAMAGED = (
+    ArithmeticError,
+    AssertionError,
+    HdrCookieException,
+    HdrLengthException,
+    LookupError,
+    MemoryError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What decoders raise over a text that is no histogram."""
 _NAME = re.compile(r"[a-z0-9_-]{1,40}")
 _LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
 _NS_PER_MS = 1e6
@@ -120,11 +137,29 @@ def buckets(hist: HdrHistogram) -> Buckets:
     """Take out what `hist` holds, bucket by bucket, in nanoseconds."""
     counters = _counters(hist)
     index = np.flatnonzero(counters)
-    half = hist.sub_bucket_half_count
-    bucket = np.maximum((index >> hist.sub_bucket_half_count_magnitude) - 1, 0)
-    shift = bucket + hist.unit_magnitude
-    low = np.where(index < half, index, (index & (half - 1)) + half) << shift
-    return Buckets(low, low + (1 << shift) - 1, counters[index].astype(np.int64))
+    return bucket_bounds(index, counters[index].astype(np.int64))
+
+
+def bucket_bounds(index: NDArray[np.int64], counts: NDArray[np.int64]) -> Buckets:
+    """The buckets that our histograms' counters of these numbers stand for, with their counts."""
+    shift = np.maximum((index >> (SUB_BUCKETS_LOG2 - 1)) - 1, 0)
+    low = np.where(index < HALF, index, (index & (HALF - 1)) + HALF) << shift
+    return Buckets(low, low + (1 << shift) - 1, counts)
+
+
+def merge_buckets(parts: list[Buckets]) -> Buckets:
+    """Add up histograms bucket by bucket; lossless, since all have the same buckets."""
+    if not parts:
+        none = np.array([], dtype=np.int64)
+        return Buckets(none, none, none)
+    low_ns, first, place = np.unique(
+        np.concatenate([part.low_ns for part in parts]), return_index=True, return_inverse=True
+    )
+    high_ns = np.concatenate([part.high_ns for part in parts])[first]
+    weights = np.concatenate([part.counts for part in parts])
+    counts = np.zeros(len(low_ns), dtype=np.int64)
+    np.add.at(counts, place, weights)
+    return Buckets(low_ns, high_ns, counts)
 
 
 def bucket_counts() -> tuple[int, int]:
@@ -180,36 +215,31 @@ def read_hlog(path: Path) -> dict[str, HdrHistogram]:
     Raises ValueError, with the file and the line, for a line that is neither comment, legend nor interval.
     """
     found: dict[str, HdrHistogram] = {}
+    for name, hist in intervals(path, lambda tag, payload: (tag, merge([HdrHistogram.decode(payload)]))):
+        found[name] = merge([found[name], hist] if name in found else [hist])
+    return found
+
+
+def intervals(path: Path, decode: Callable[[str, str], Decoded]) -> Iterator[Decoded]:
+    """What `decode` makes of each interval of a log, in its order, given the tag and the histogram's text.
+
+    Raises ValueError, with the file and the line, for a line that is neither comment, legend nor interval, and for a
+    histogram that can't be decoded.
+    """
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_CHARS), ""), 1):
             text = line.rstrip("\r\n")
             if not text or text.startswith(("#", '"')):
                 continue
+            match = _INTERVAL.fullmatch(text)
+            if not match:
+                what = "not a line of a histogram log: expected Tag=name,start,length,max,payload"
+                raise ValueError(f"{path}:{number}: {what}")
             try:
-                name, hist = _interval(text)
-                found[name] = merge([found[name], hist] if name in found else [hist])
-            except ValueError as error:
-                raise ValueError(f"{path}:{number}: {error}") from error
-    return found
-
-
-def _interval(text: str) -> tuple[str, HdrHistogram]:
-    match = _INTERVAL.fullmatch(text)
-    if not match:
-        raise ValueError("not a line of a histogram log: expected Tag=name,start,length,max,payload")
-    try:
-        return match["tag"], HdrHistogram.decode(match["payload"])
-    except (
-        ArithmeticError,
-        AssertionError,
-        HdrCookieException,
-        HdrLengthException,
-        LookupError,
-        MemoryError,
-        ValueError,
-        zlib.error,
-    ) as error:
-        raise ValueError(f"the histogram {match['tag']} cannot be decoded ({error!r})") from error
+                yield decode(match["tag"], match["payload"])
+            except DAMAGED as error:
+                what = f"the histogram {match['tag']} cannot be decoded ({error!r})"
+                raise ValueError(f"{path}:{number}: {what}") from error
 
 
 def _empty() -> HdrHistogram:

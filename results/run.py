@@ -13,7 +13,7 @@ import pyarrow.parquet
 from results.encoded import read_buckets
 from results.explored import Contradiction, Explored, contradictions, read_explored
 from results.history import SCHEMA, BadRunDirectory, read_journal
-from results.latency import Buckets
+from results.latency import Buckets, merge_buckets
 from results.moment import Moments
 from results.summary import read_suite, read_summary, summarise, trial_folders
 from results.trial import Trial, read_facts, read_object, read_trials
@@ -157,8 +157,6 @@ class Run:
         return {}
 
     def _read_latencies(self, number: int) -> dict[tuple[str, str], Buckets]:
-        from results.buckets import merge_buckets  # which is about runs
-
         try:
             path = self._folder(number) / "latency.hlog"
             if not path.exists():
@@ -251,24 +249,26 @@ class Run:
 
         `trial`, `guard`, `scenario`, `phase`, `side`, `low_us` and `high_us` (both inside), `count`.
         """
-        parts = [
-            pd.DataFrame(
-                {
-                    "trial": row["number"],
-                    "guard": row["guard"],
-                    "scenario": row["scenario"],
-                    "phase": phase,
-                    "side": side,
-                    "low_us": held.low_ns / 1000,
-                    "high_us": held.high_ns / 1000,
-                    "count": held.counts,
-                }
-            )
-            for row in self.summary["trials"]
-            for (phase, side), held in self.latencies(row["number"]).items()
-        ]
         columns = ["trial", "guard", "scenario", "phase", "side", "low_us", "high_us", "count"]
+        parts = list(self.latency_pieces())
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+    def latency_pieces(self) -> Iterator[pd.DataFrame]:
+        """The rows of `latency`, a histogram at a time."""
+        for row in self.summary["trials"]:
+            for (phase, side), held in self.latencies(row["number"]).items():
+                yield pd.DataFrame(
+                    {
+                        "trial": row["number"],
+                        "guard": row["guard"],
+                        "scenario": row["scenario"],
+                        "phase": phase,
+                        "side": side,
+                        "low_us": held.low_ns / 1000,
+                        "high_us": held.high_ns / 1000,
+                        "count": held.counts,
+                    }
+                )
 
     def _every(self, name: str, read: Any) -> pd.DataFrame:
         parts = []

@@ -10,6 +10,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from results.checks.dangling import gone_positions
 from results.events import KINDS, Events, Ints, Writes
 from results.trial import Trial
 
@@ -95,7 +96,9 @@ def lines(chapters: list[Chapter]) -> list[str]:
 
 
 def _first_empty(events: Events) -> Incident | None:
-    deleted_at = _deleted_at(events)
+    deleted_at = gone_positions(events)
+    if not len(deleted_at):
+        return None
     first: Incident | None = None
     for number, writes in enumerate(events.writes_by_endpoint):
         gone = deleted_at[writes.version]
@@ -120,17 +123,6 @@ def _first_stale(events: Events) -> Incident | None:
             caught_up = np.flatnonzero(writes.version >= writes.before[harm])
             first = Incident(number, writes, harm, _next(caught_up, harm))
     return first
-
-
-def _deleted_at(events: Events) -> Ints:
-    """Per version the position of its deletion, or one after the end; a deletion that a restart undid is none."""
-    deletions = events.of("delete")
-    if len(events.restarts):
-        deletions &= ~events.gone
-    positions = np.flatnonzero(deletions)
-    deleted_at = np.full(int(events.version.max(initial=0)) + 1, len(events), dtype=np.int64)
-    deleted_at[events.version[positions]] = positions
-    return deleted_at
 
 
 def _next(indices: Ints, after: int) -> int | None:

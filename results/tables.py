@@ -63,7 +63,8 @@ def table(run: Run, name: str) -> Table:
         whole = _flat(run.cells if name == "cells" else run.trials)
         return Table(whole.schema, iter([whole]))
     if name == "latency":
-        return Table(_LATENCY, _latency(run))
+        pieces = (pa.Table.from_pandas(piece, _LATENCY, preserve_index=False) for piece in run.latency_pieces())
+        return Table(_LATENCY, pieces)
     own = _HISTORY if name == "history" else _JOURNAL
     return Table(pa.schema([_TRIAL, *own]), _rows(run, f"{name}.parquet", own))
 
@@ -83,22 +84,6 @@ def _flat(frame: pd.DataFrame) -> pa.Table:
         else:
             columns[text] = pa.array(values, pa.string(), from_pandas=True)
     return pa.table(columns)
-
-
-def _latency(run: Run) -> Iterator[pa.Table]:
-    for row in run.summary["trials"]:
-        for (phase, side), held in run.latencies(row["number"]).items():
-            columns = {
-                "trial": row["number"],
-                "guard": row["guard"],
-                "scenario": row["scenario"],
-                "phase": phase,
-                "side": side,
-                "low_us": held.low_ns / 1000,
-                "high_us": held.high_ns / 1000,
-                "count": held.counts,
-            }
-            yield pa.Table.from_pandas(pd.DataFrame(columns), _LATENCY, preserve_index=False)
 
 
 def _rows(run: Run, file: str, schema: pa.Schema) -> Iterator[pa.Table]:

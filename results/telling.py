@@ -1,12 +1,12 @@
 """Which trial of a cell is looked at closely, where one has to stand for all."""
 
+from results.numbering import violations_of
 from results.run import Run
-from results.violations import COUNTED
 
 
 def telling_trial(run: Run, guard: str, scenario: str) -> int | None:
     """The number of the trial of the first violation, else of the first that ended well, else of the first."""
     rows = run.trials_of(guard, scenario)
-    harmed = [row for row in rows if sum(row.get(name) or 0 for name in COUNTED)]
+    harmed = [row for row in rows if violations_of(row)]
     ended = [row for row in rows if row["status"] == "ok"]
     return next((row["number"] for row in (*harmed, *ended, *rows)), None)

@@ -16,10 +16,8 @@ from results.checks.dangling import spells_without_plan
 from results.checks.overwrites import stale_positions
 from results.events import Events, Ints
 from results.history import BadRunDirectory
+from results.numbering import numbers, violations_of
 from results.run import Run
-
-COUNTED = ("stale_overwrites", "dangling")
-"""The counts of a trial that its violations add up to."""
 
 
 class Kind(StrEnum):
@@ -52,19 +50,9 @@ class Violation:
     over: int
 
 
-def numbers(run: Run) -> dict[int, range]:
-    """The running numbers of the violations of each trial, by its number."""
-    found, next_one = {}, 1
-    for row in run.summary["trials"]:
-        count = sum(row.get(name) or 0 for name in COUNTED)
-        found[row["number"]] = range(next_one, next_one + count)
-        next_one += count
-    return found
-
-
 def violation(run: Run, number: int) -> Violation | None:
     """The violation of that number; None if there is none, or if its trial can't be read any more."""
-    for trial, own in numbers(run).items():
+    for trial, own in numbers(run.summary).items():
         if number in own:
             row = next(row for row in run.summary["trials"] if row["number"] == trial)
             return next(islice(_of_trial(run, row, own.start), number - own.start, None), None)
@@ -75,18 +63,13 @@ def matching(
     run: Run, guard: str | None = None, scenario: str | None = None, trial: int | None = None
 ) -> Iterator[Violation]:
     """The violations of a run in order, of these trials only; trials without any are not read."""
-    numbered = numbers(run)
+    numbered = numbers(run.summary)
     for row in run.summary["trials"]:
         wanted = (
             guard in (None, row["guard"]) and scenario in (None, row["scenario"]) and trial in (None, row["number"])
         )
-        if wanted and any(row.get(name) for name in COUNTED):
+        if wanted and violations_of(row):
             yield from _of_trial(run, row, numbered[row["number"]].start)
-
-
-def of_trial(run: Run, row: dict[str, Any]) -> Iterator[Violation]:
-    """The violations of the trial of one row of the summary; none, and a problem told, if it can't be read."""
-    yield from _of_trial(run, row, numbers(run)[row["number"]].start)
 
 
 def _of_trial(run: Run, row: dict[str, Any], number: int) -> Iterator[Violation]:

@@ -46,6 +46,7 @@ def explain(
     from results.explain.mermaid import as_mermaid
     from results.explain.svg import as_svg
     from results.explain.text import as_text
+    from results.numbering import numbers
     from results.run import load
 
     loaded = load(run)
@@ -55,7 +56,7 @@ def explain(
     if trial is not None and trial not in loaded.folders:
         fail(f"{run}: has no trial {trial}: there is {min(loaded.folders, default=0)} to "
              f"{max(loaded.folders, default=0)}", EXIT_USAGE)  # fmt: skip
-    own = found.numbers(loaded)
+    own = numbers(loaded.summary)
     total = max((one.stop - 1 for one in own.values()), default=0)
     if list_:
         _list(found.matching(loaded, guard, scenario, trial))

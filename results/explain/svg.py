@@ -5,6 +5,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from results.explain import Explanation
 from results.explain.telling import Look, Message
+from results.explain.words import cut
 from results.theme import FONT, Mode, theme
 
 TIME_PX, LANE_PX, HEAD_PX, STEP_PX, PAD_PX = 74, 150, 40, 34, 14
@@ -36,7 +37,7 @@ def _lanes(place: dict[str, float], height: int, config: dict[str, object]) -> I
     ink, faint = _colour(config, "value"), _colour(config, "faint")
     for lane, x in place.items():
         yield f'<line x1="{x}" y1="{HEAD_PX - 8}" x2="{x}" y2="{height - 8}" stroke="{faint}" stroke-width="1.5"/>'
-        yield _text(x, HEAD_PX - 16, _cut(lane, CHARS), ink, anchor="middle", weight="bold")
+        yield _text(x, HEAD_PX - 16, cut(lane, CHARS), ink, anchor="middle", weight="bold")
 
 
 def _row(row: int, message: Message, place: dict[str, float], config: dict[str, object]) -> Iterator[str]:
@@ -61,7 +62,7 @@ def _row(row: int, message: Message, place: dict[str, float], config: dict[str, 
     yield f'<line x1="{begin}" y1="{y}" x2="{tip - head}" y2="{y}" stroke="{colour}" stroke-width="{thick}"{dash}/>'
     yield f'<path d="M{tip} {y} l{-head} -4 v8 z" fill="{colour}"/>'
     chars = int(CHARS * abs(end - begin) / LANE_PX)
-    yield _halo((begin + end) / 2, y - 5, _cut(message.label, chars), colour, config, anchor="middle")
+    yield _halo((begin + end) / 2, y - 5, cut(message.label, chars), colour, config, anchor="middle")
 
 
 def _halo(x: float, y: float, text: str, colour: str, config: dict[str, object], *, anchor: str) -> str:
@@ -80,7 +81,3 @@ def _colour(config: dict[str, object], style: str) -> str:
     styles = config["style"]
     assert isinstance(styles, dict)
     return str(styles[style]["color"])
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 1, 1)] + "…"

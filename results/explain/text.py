@@ -5,6 +5,7 @@ from textwrap import wrap
 
 from results.explain import Explanation
 from results.explain.telling import Look, Message
+from results.explain.words import cut
 
 TIME_WIDTH = 11
 LEAST_LANE = 11
@@ -43,7 +44,7 @@ def diagram(explanation: Explanation, width: int = 100) -> Iterator[str]:
     pitch = max(LEAST_LANE, min(MOST_LANE, (width - TIME_WIDTH - 2) // max(len(lanes), 1)))
     place = {lane: TIME_WIDTH + 2 + pitch // 2 + number * pitch for number, lane in enumerate(lanes)}
     whole = TIME_WIDTH + 2 + pitch * len(lanes)
-    yield _written(" " * whole, ((place[lane], _cut(lane, pitch - 1)) for lane in lanes)).rstrip()
+    yield _written(" " * whole, ((place[lane], cut(lane, pitch - 1)) for lane in lanes)).rstrip()
     bars = _written(" " * whole, ((at, "│") for at in place.values()))
     before = None
     for message in explanation.messages:
@@ -61,13 +62,13 @@ def _arrow(message: Message, place: dict[str, int], bars: str, time: str) -> Ite
         mark = "▓" if message.look is Look.STOP else "·"
         label, start = f"{mark} {message.label}", begin
         if begin + len(label) > len(bars):
-            label = _cut(f"{message.label} {mark}", begin + 1 - TIME_WIDTH)
+            label = cut(f"{message.label} {mark}", begin + 1 - TIME_WIDTH)
             start = begin + 1 - len(label)
         line = bars[:start] + label + bars[start + len(label) :]
         yield (time.ljust(TIME_WIDTH) + line[TIME_WIDTH:]).rstrip()
         return
     low, high = min(begin, end), max(begin, end)
-    label = _cut(message.label, high - low - 3)
+    label = cut(message.label, high - low - 3)
     yield _labelled(bars, time, low, high, label)
     stroke = {Look.REPLY: "┄", Look.HARM: "━"}.get(message.look, "─")
     shaft = stroke * (high - low - 1)
@@ -88,10 +89,6 @@ def _written(line: str, parts: Iterator[tuple[int, str]]) -> str:
         begin = max(at - len(text) // 2, 0)
         line = line[:begin] + text + line[begin + len(text) :]
     return line
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 1, 1)] + "…"
 
 
 def _table(explanation: Explanation, width: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Times, counts and plans in words."""
+"""Times, counts and plans in words, and words where room is short."""
 
 from math import isnan
 
@@ -15,6 +15,11 @@ def duration(seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """`1 generation`, `2 generations`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most `width` characters."""
+    return text if len(text) <= width else text[: max(width - 1, 1)] + "…"
 
 
 def plan(version: int) -> str:

@@ -8,9 +8,10 @@ from results.charts import Chart, Scope, Spec, Subject
 from results.explain import Explanation, explain
 from results.explain.svg import as_svg
 from results.history import BadRunDirectory
+from results.numbering import violations_of
 from results.run import Run
 from results.telling import telling_trial
-from results.violations import COUNTED, Violation, matching
+from results.violations import Violation, matching
 
 CLOSEUPS = frozenset({"versions_over_time", "lease_timeline"})
 """Pictures of what is around a violation: a cell without one does without."""
@@ -34,7 +35,7 @@ def _cell_charts(run: Run, guard: str, scenario: str) -> dict[str, Any]:
     """The pictures of a cell and of its telling trial; that trial is open for all of them, and for the story."""
     found = {}
     trial = telling_trial(run, guard, scenario)
-    harmed = any(row.get(name) for row in run.trials_of(guard, scenario) for name in COUNTED)
+    harmed = any(map(violations_of, run.trials_of(guard, scenario)))
     for chart in _charts(Scope.TRIAL, Scope.CELL):
         if (chart.scope is Scope.TRIAL and trial is None) or (chart.name in CLOSEUPS and not harmed):
             continue

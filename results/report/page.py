@@ -19,6 +19,7 @@ from results.advice import Advice, Failure, advise
 from results.charts import Subject
 from results.compare.ranking import rank
 from results.compare.ranking_view import legend, overall_grid
+from results.numbering import numbers
 from results.remarks import remarks
 from results.report.content import VIOLATION_COLUMNS
 from results.report.facts import METHOD, axes, settings, verdicts
@@ -26,7 +27,6 @@ from results.report.figures import COLUMNS, gist
 from results.report.packing import in_script
 from results.run import Run
 from results.theme import dark_inks, theme
-from results.violations import numbers
 
 HERE = Path(__file__).parent
 RUN_CHARTS = ("verdict_heatmap", "safety_cost")
@@ -197,7 +197,7 @@ def _data(run: Run) -> dict[str, Any]:
     """What the page's script begins with."""
     known = plugins("results.charts")
     charts = {name: known[name].draw(Subject(run)) for name in RUN_CHARTS}
-    own = numbers(run)
+    own = numbers(run.summary)
     cells = []
     for scenario in run.scenarios:
         for guard in run.guards:

@@ -119,10 +119,10 @@ def test_guards_are_priced_where_nothing_disturbs_them():
 @pytest.mark.parametrize(("verdict", "linked"), [("stale", True), ("dangling", True), ("stuck", False)])
 def test_a_failure_that_is_about_a_violation_is_linked_to_its_first(verdict, linked):
     trials = [
-        {"guard": "other", "scenario": "steady", "stale_overwrites": 5, "dangling": 2},
-        {"guard": "g", "scenario": "paused"},
-        {"guard": "g", "scenario": "steady", "stale_overwrites": 1, "dangling": 0},
-        {"guard": "g", "scenario": "steady", "stale_overwrites": 1, "dangling": 0},
+        {"number": 1, "guard": "other", "scenario": "steady", "stale_overwrites": 5, "dangling": 2},
+        {"number": 2, "guard": "g", "scenario": "paused"},
+        {"number": 3, "guard": "g", "scenario": "steady", "stale_overwrites": 1, "dangling": 0},
+        {"number": 4, "guard": "g", "scenario": "steady", "stale_overwrites": 1, "dangling": 0},
     ]
     made = summary(cell("g", verdict=verdict), trials=trials)
     assert first_violations(made) == {("other", "steady"): 1, ("g", "steady"): 8}

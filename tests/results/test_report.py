@@ -12,10 +12,10 @@ import pytest
 from large_run import write_large_run
 
 import results
+from results.numbering import numbers
 from results.report.figures import COLUMNS
 from results.report.packing import in_script, packed
 from results.report.write import write_report
-from results.violations import numbers
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
@@ -173,7 +173,7 @@ class TestTheFile:
         assert set(content["cells"]) == {"loose", "tight"}
         assert content["cells"]["tight"]["violations"] == []
         first = content["cells"]["loose"]["violations"][0]
-        assert first[0] == numbers(results.load(place))[1].start
+        assert first[0] == numbers(results.load(place).summary)[1].start
 
     def test_a_script_element_cannot_be_ended_from_inside(self):
         assert "</script" not in in_script({"name": "</script><b>"})

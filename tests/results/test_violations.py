@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from synthetic import ENDPOINTS, trials
 from tape import Tape, write_run
 
-from results import load, violations
+from results import load
 from results.checks.dangling import dangling
 from results.checks.overwrites import overwrites
-from results.violations import Kind, found_in, in_force, matching, numbers, of_trial, violation, writes_between
+from results.numbering import COUNTED, numbers
+from results.violations import Kind, found_in, in_force, matching, violation, writes_between
 
 
 class TestOfAnyHistory:
@@ -94,7 +95,7 @@ def place(original, tmp_path):
 class TestNumbers:
     def test_run_on_through_trials_and_cells(self, original):
         run = load(original)
-        assert numbers(run) == {1: range(1, 9), 2: range(9, 9), 3: range(9, 13)}
+        assert numbers(run.summary) == {1: range(1, 9), 2: range(9, 9), 3: range(9, 13)}
         every = list(matching(run))
         assert [one.number for one in every] == list(range(1, 13))
         assert [one.trial for one in every] == [1] * 8 + [3] * 4
@@ -150,8 +151,8 @@ class TestMatching:
 
     def test_reads_the_row_it_is_given(self, original):
         run = load(original)
-        assert [one.number for one in of_trial(run, run.summary["trials"][2])] == [9, 10, 11, 12]
+        assert [one.number for one in matching(run, trial=run.summary["trials"][2]["number"])] == [9, 10, 11, 12]
 
 
 def test_what_is_counted_are_the_counts_of_the_two_checks():
-    assert set(violations.COUNTED) == {"stale_overwrites", "dangling"}
+    assert set(COUNTED) == {"stale_overwrites", "dangling"}
