@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from bench.faults import Strike, parse_faults
 from enactors.plan import NAME_PATTERN
-from leases.definitions import Definition, DefinitionError, nearest, read_toml, validate
+from leases.definitions import Definition, DefinitionError, named, nearest, read_toml, validate
 from leases.guard import Guard, parse_guards, presets
 from leases.registry import plugins
 
@@ -181,9 +181,8 @@ def scenario_files() -> dict[str, Path]:
 def read_scenario(name: str) -> Scenario:
     """Read a scenario of ours. Raises DefinitionError with the nearest names."""
     files = scenario_files()
-    if name not in files:
-        raise DefinitionError(nearest("scenario", name, files))
-    return validate(Scenario, {**read_toml(files[name]), "name": name}, files[name].name)
+    path = named("scenario", name, files)
+    return validate(Scenario, {**read_toml(path), "name": name}, path.name)
 
 
 def narrow(
@@ -200,9 +199,9 @@ def narrow(
     if scenarios:
         ours = {scenario.name: scenario for scenario in suite.scenarios}
         every = {name: read_scenario(name) for name in scenario_files()} | ours
-        chosen = [_named("scenario", name, every) for name in dict.fromkeys(scenarios)]
+        chosen = [named("scenario", name, every) for name in dict.fromkeys(scenarios)]
     if guards:
-        names = [_named("guard", name, known).name for name in dict.fromkeys(guards)]
+        names = [named("guard", name, known).name for name in dict.fromkeys(guards)]
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
     changes: dict[str, Any] = {}
     if trials is not None:
@@ -228,10 +227,10 @@ def _resolve(name: str, table: dict[str, Any], place: str, asked_for: str = "") 
     }
     known = {ours: read_scenario(ours) for ours in scenario_files()} | own
     wanted = list(known) if parsed.scenarios == [ALL] else parsed.scenarios
-    chosen = [_named("scenario", each, known, f"{place}: scenarios: ") for each in wanted]
+    chosen = [named("scenario", each, known, f"{place}: scenarios: ") for each in wanted]
     if parsed.guards is not None:
         every = list(guards) if parsed.guards == [ALL] else parsed.guards
-        names = [_named("guard", guard, guards, f"{place}: guards: ").name for guard in every]
+        names = [named("guard", guard, guards, f"{place}: guards: ").name for guard in every]
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
     rest = parsed.model_dump(include={"about", "trials", "duration_s", "min_races", "settle_s"})
     try:
@@ -249,7 +248,7 @@ def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], pl
     for scenario in scenarios:
         can = []
         for name in scenario.guards:
-            guard = _named("guard", name, known, f"{place}: scenario.{scenario.name}.guards: ")
+            guard = named("guard", name, known, f"{place}: scenario.{scenario.name}.guards: ")
             reason = scenario.refuses(guard)
             if reason is None:
                 can.append(name)
@@ -268,12 +267,6 @@ def _table(body: Any, place: str, name: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise DefinitionError(f"{place}: scenario.{name}: must be a table, as in [scenario.{name}]")
     return {"guards": ["monotonic"], **body, "name": name}
-
-
-def _named(kind: str, name: str, known: dict[str, Any], place: str = "") -> Any:
-    if name not in known:
-        raise DefinitionError(place + nearest(kind, name, known))
-    return known[name]
 
 
 def cells(suite: Suite) -> Iterator[tuple[Guard, Scenario]]:

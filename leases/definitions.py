@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 MAX_DEFINITION_BYTES = 1_000_000
 Model = TypeVar("Model", bound=BaseModel)
+Value = TypeVar("Value")
 
 
 class DefinitionError(ValueError):
@@ -54,6 +55,19 @@ def nearest(kind: str, name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, names, n=3, cutoff=0.5)
     offer = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names)}"
     return f"unknown {kind} {name!r}: {offer}"
+
+
+def must_be_known(kind: str, names: Iterable[str], known: Collection[str], place: str = "") -> None:
+    """Raise DefinitionError, which begins with `place`, for the first of `names` that is none of the known ones."""
+    for name in names:
+        if name not in known:
+            raise DefinitionError(place + nearest(kind, name, known))
+
+
+def named(kind: str, name: str, known: Mapping[str, Value], place: str = "") -> Value:
+    """What is known by `name`. Raises DefinitionError, which begins with `place`."""
+    must_be_known(kind, [name], known, place)
+    return known[name]
 
 
 def dotted(*parts: str) -> str:

@@ -28,7 +28,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from leases.definitions import DefinitionError, nearest
+from leases.definitions import DefinitionError, must_be_known
 from results.run import Run, load
 
 KEY = "leasebench"
@@ -70,9 +70,8 @@ def attach(benchmark: Benchmark, run: Run | Path | str, guard: str, scenario: st
     could not be read is warned of.
     """
     loaded = run if isinstance(run, Run) else load(run)
-    for what, name, there in (("guard", guard, loaded.guards), ("scenario", scenario, loaded.scenarios)):
-        if name not in there:
-            raise DefinitionError(f"{loaded.path}: {nearest(what, name, there)}")
+    must_be_known("guard", [guard], loaded.guards, f"{loaded.path}: ")
+    must_be_known("scenario", [scenario], loaded.scenarios, f"{loaded.path}: ")
     cell = loaded.cell(guard, scenario)
     if cell is None:
         raise DefinitionError(f"{loaded.path}: {guard} was not run under {scenario}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import vl_convert
 
-from leases.definitions import DefinitionError, nearest
+from leases.definitions import DefinitionError, must_be_known
 from leases.registry import plugins
 from results.charts import Chart, Scope, Subject
 from results.history import BadRunDirectory
@@ -68,9 +68,7 @@ def _subjects(run: Run, wanted: Wanted) -> Iterator[tuple[Chart, Subject]]:
         ("guard", wanted.guards, run.guards),
         ("scenario", wanted.scenarios, run.scenarios),
     ):
-        for name in names:
-            if name not in there:
-                raise DefinitionError(nearest(kind, name, there))
+        must_be_known(kind, names, there)
     if wanted.trial is not None and wanted.trial not in run.folders:
         raise DefinitionError(f"{run.path}: has no trial {wanted.trial}: there is {min(run.folders, default=0)} to "
                               f"{max(run.folders, default=0)}")  # fmt: skip

@@ -98,7 +98,7 @@ def compare(
     4 a gate is open, no latency has an interval, or all cells drifted
     together by more than 1.25x (p99 and beyond: 2x); else 0.
     """
-    from leases.definitions import DefinitionError
+    from leases.definitions import DefinitionError, must_be_known
     from results.compare.locate import find_run
     from results.run import load
 
@@ -107,7 +107,8 @@ def compare(
     later = find_run(run if other is None else other)
     earlier = find_run(run) if other is not None else None if baseline is None else find_run(baseline, later)
     runs = [load(path) for path in (earlier, later) if path is not None]
-    _check_names(runs[-1], guard or (), scenario or ())
+    must_be_known("guard", guard or (), runs[-1].guards, f"{runs[-1].path}: ")
+    must_be_known("scenario", scenario or (), runs[-1].scenarios, f"{runs[-1].path}: ")
     if false_positives is not None:
         if earlier is not None:
             raise DefinitionError("--false-positives is about one run")
@@ -124,15 +125,6 @@ def compare(
     problems = [problem for one in runs for problem in one.problems]
     complain(problems)
     raise typer.Exit(EXIT_USAGE if problems else code)
-
-
-def _check_names(run: "Run", guards: Sequence[str], scenarios: Sequence[str]) -> None:
-    from leases.definitions import DefinitionError, nearest
-
-    for what, names, known in (("guard", guards, run.guards), ("scenario", scenarios, run.scenarios)):
-        for name in names:
-            if name not in known:
-                raise DefinitionError(f"{run.path}: {nearest(what, name, known)}")
 
 
 def _rank(

@@ -40,7 +40,7 @@ def explain(
     out: Annotated[Path | None, typer.Option(help="a file (default: standard output)")] = None,
 ) -> None:
     """Tell one violation of RUN: what happened, who held what, and which choice of the guard would have stopped it."""
-    from leases.definitions import DefinitionError, nearest
+    from leases.definitions import must_be_known
     from results import violations as found
     from results.explain import explain as explained
     from results.explain.mermaid import as_mermaid
@@ -50,9 +50,8 @@ def explain(
     from results.run import load
 
     loaded = load(run)
-    for what, name, there in (("guard", guard, loaded.guards), ("scenario", scenario, loaded.scenarios)):
-        if name is not None and name not in there:
-            raise DefinitionError(nearest(what, name, there))
+    must_be_known("guard", [] if guard is None else [guard], loaded.guards)
+    must_be_known("scenario", [] if scenario is None else [scenario], loaded.scenarios)
     if trial is not None and trial not in loaded.folders:
         fail(f"{run}: has no trial {trial}: there is {min(loaded.folders, default=0)} to "
              f"{max(loaded.folders, default=0)}", EXIT_USAGE)  # fmt: skip

@@ -126,15 +126,12 @@ def _meant(names: list[str], into: Path | None) -> "list[Guard]":
     """The guards by their names; of a run directory, those that it has, or the named ones among them."""
     from bench.engines.explorer.carried import guards_of
     from bench.engines.explorer.chosen import choose
-    from leases.definitions import DefinitionError, nearest
+    from leases.definitions import named
 
     if into is None:
         return choose(names)
     own = {guard.name: guard for guard in guards_of(into)}
-    for name in names:
-        if name not in own:
-            raise DefinitionError(f"{into}: {nearest('guard', name, own)}")
-    return [own[name] for name in names or own]
+    return [named("guard", name, own, f"{into}: ") for name in names or own]
 
 
 def _explorable(screen: Console, guards: "list[Guard]") -> "list[Guard]":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from leases.definitions import DefinitionError, nearest
+from leases.definitions import DefinitionError, must_be_known
 from leases.verdict import SAFE, Verdict
 from results.advice import advise, calm_scenario, guard_cost_us
 from results.compare.circumstances import order_of_trials
@@ -106,8 +106,8 @@ def rank(run: Run, reference: str | None = None, samples: Samples | None = None)
 
     Raises DefinitionError for a reference that the run does not have.
     """
-    if reference is not None and reference not in run.guards:
-        raise DefinitionError(f"{run.path}: {nearest('guard', reference, run.guards)}")
+    if reference is not None:
+        must_be_known("guard", [reference], run.guards, f"{run.path}: ")
     chosen, why = _reference(run, reference)
     held = samples or Samples(run)
     every = [*_cells(run, chosen, held), *_overall(run, chosen, held)]

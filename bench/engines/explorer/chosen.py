@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.suite import ALL, SuiteFile
-from leases.definitions import DefinitionError, nearest, read_toml, validate
+from leases.definitions import DefinitionError, named, nearest, read_toml, validate
 from leases.guard import Guard, parse_guards, presets
 
 
@@ -31,9 +31,7 @@ def _of_file(path: Path, known: dict[str, Guard]) -> dict[str, Guard]:
     every = known | own
     found = {}
     for name in list(every) if suite.guards == [ALL] else suite.guards or []:
-        if name not in every:
-            raise DefinitionError(f"{path}: guards: {nearest('guard', name, every)}")
-        found[name] = every[name]
+        found[name] = named("guard", name, every, f"{path}: guards: ")
     found |= own
     if not found:
         raise DefinitionError(f"{path}: names no guards: add guards = [...] or a table [guard.my_guard]")
