@@ -4,9 +4,10 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from bench.conductor import Conductor
 from bench.engines.placement import place
@@ -27,21 +28,21 @@ from results.journal import Journal
 Watch = Callable[[float, Figures], None]
 
 
-class Perform(Protocol):
-    """What happens in a trial between its servers' start and the reading of its history."""
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is there between the start of a trial's servers and the reading of its history."""
 
-    def __call__(
-        self,
-        plan: TrialPlan,
-        stage: Stage,
-        cells: list[CellRecords],
-        folder: Path,
-        report: Report,
-        watch: Watch,
-        history: HistoryWriter,
-    ) -> None:
-        """Perform it. Raises ProcessFailed and what servers raise."""
-        ...
+    plan: TrialPlan
+    stage: Stage
+    cells: list[CellRecords]
+    folder: Path
+    report: Report
+    watch: Watch
+    history: HistoryWriter
+
+
+Perform = Callable[[Scene], None]
+"""What happens in a scene. Raises ProcessFailed and what servers raise."""
 
 
 def run_trial(
@@ -65,7 +66,7 @@ def run_trial(
             cells = [_open(stage, cell, keys) for cell, keys in zip(plan.cells, stage.keys, strict=True)]
             with HistoryWriter(folder / "history.parquet") as history:
                 try:
-                    (perform or _race)(plan, stage, cells, folder, report, watch, history)
+                    (perform or _race)(Scene(plan, stage, cells, folder, report, watch, history))
                 finally:
                     finish_records(folder, cells, history, facts)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
@@ -138,19 +139,12 @@ class Onlooker:
         self._stage.calm()
 
 
-def _race(
-    plan: TrialPlan,
-    stage: Stage,
-    cells: list[CellRecords],
-    folder: Path,
-    report: Report,
-    watch: Watch,
-    history: HistoryWriter,
-) -> None:
+def _race(scene: Scene) -> None:
+    plan, stage, folder = scene.plan, scene.stage, scene.folder
     journal = Journal(folder / "harness.journal")
     conductor = Conductor(plan.strikes, stage, plan.seed, journal)
-    onlooker = Onlooker(conductor, stage, Drainer(cells, history, journal), watch)
-    crew = Crew(specs(plan, stage, folder), report)
+    onlooker = Onlooker(conductor, stage, Drainer(scene.cells, scene.history, journal), scene.watch)
+    crew = Crew(specs(plan, stage, folder), scene.report)
     stage.crowd = crew
     try:
         with crew:

@@ -49,10 +49,6 @@ class FalsePositives:
     def corrected_rate(self) -> float:
         return self.corrected / self.tests
 
-    @property
-    def family_rate(self) -> float:
-        return self.families / self.comparisons
-
 
 def false_positives(run: Run, comparisons: Iterable[object], samples: Samples | None = None) -> FalsePositives:
     """Halve the trials of each cell at random and compare the halves, once for each of `comparisons`; always the same.

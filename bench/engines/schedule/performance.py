@@ -2,24 +2,19 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter_ns
 
 from bench.engines.explorer.properties import Property
 from bench.engines.explorer.trace import Trace
-from bench.engines.processes import ProcessFailed, Report
+from bench.engines.processes import ProcessFailed
 from bench.engines.schedule.cast import Cast
 from bench.engines.schedule.forcing import Deed, Forcing
 from bench.engines.schedule.heldwire import HeldWire
 from bench.engines.schedule.operating import operate
 from bench.engines.spec import ProcessSpec
-from bench.records import CellRecords
-from bench.stage import Stage
-from bench.trial import Watch, specs
-from bench.trialplan import TrialPlan
+from bench.trial import Scene, specs
 from enactors.operations import Done, Publish
 from enactors.store.redis_store import RedisStore
-from results.history import HistoryWriter
 
 FREE_S = 1.5
 """How long the processes go on by themselves after the last step: a hundred applications of each."""
@@ -38,21 +33,12 @@ class Performance:
         self.last_seq = -1
         """The place in the history of the last event that the trace made."""
 
-    def __call__(
-        self,
-        plan: TrialPlan,
-        stage: Stage,
-        cells: list[CellRecords],
-        folder: Path,
-        report: Report,
-        watch: Watch,  # noqa: ARG002  (a Perform)
-        history: HistoryWriter,  # noqa: ARG002
-    ) -> None:
+    def __call__(self, scene: Scene) -> None:
         """Take every step, then let the processes go on by themselves for a while, and end them."""
-        trace, store = self._trace, cells[0].store
+        trace, store, report = self._trace, scene.cells[0].store, scene.report
         with ExitStack() as stack:
             senders = {step.actor for step in trace.steps if step.action == "send"}
-            told = specs(plan, stage, folder)
+            told = specs(scene.plan, scene.stage, scene.folder)
             wires = {spec.name: stack.enter_context(HeldWire(spec.url)) for spec in told if spec.name in senders}
             told = [_led(replace(spec, tries=trace.scope.tries), wires.get(spec.name)) for spec in told]
             cast = stack.enter_context(Cast(told, report, wires))
