@@ -10,20 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import track
 
-from bench.terminal import (
-    EXIT_FAILED,
-    EXIT_INCONCLUSIVE,
-    EXIT_UNEXPECTED,
-    EXIT_USAGE,
-    EXIT_WORSE,
-    complain,
-    console,
-)
+from bench.commands.exit_code import exit_code
+from bench.terminal import EXIT_USAGE, complain, console
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from results.compare.changes import Changes
     from results.compare.document import Block
     from results.compare.judging import Judgement
     from results.run import Run
@@ -151,7 +143,7 @@ def _rank(
     judged = [judge(gate, run, samples, Other(ranking, None, samples)) for gate in asked]
     detail = every or bool(guards or scenarios)
     said = ranking_blocks(ranking, samples, width=_width(kind), detail=detail, guards=guards, scenarios=scenarios)
-    code, why = outcome([run], None, judged, strict=strict)
+    code, why = exit_code([run], None, judged, strict=strict)
     blocks = _in_order(kind, list(said), [*gates_blocks(judged), *_ending(code, why)])
     _write(kind, out, blocks, ranking.frame, {"reference": ranking.reference, "tests": ranking.tests}, judged, code)
     return code
@@ -191,7 +183,7 @@ def _changes(
     judged = [judge(gate, after, news, Other(None, found, olds)) for gate in asked]
     most = MOST_ON_SCREEN if kind is As.TABLE else MOST_ON_PAGE
     said = changes_blocks(found, width=_width(kind), most=most, detail=every)
-    code, why = outcome(runs, found, judged, strict=strict)
+    code, why = exit_code(runs, found, judged, strict=strict)
     blocks = _in_order(kind, list(said), [*gates_blocks(judged), *_ending(code, why)])
     about = {
         "before": str(before.path),
@@ -223,43 +215,6 @@ def _false_positives(run: "Run", comparisons: int, kind: As, out: Path | None) -
     rows = [{"quantity": name, "tests": n, "claims": claims} for name, (n, claims) in found.by_quantity.items()]
     _write(kind, out, [*false_positives_blocks(found)], pd.DataFrame(rows), asdict(found), [], 0)
     return 0
-
-
-def outcome(
-    runs: Sequence["Run"], found: "Changes | None", judged: Sequence["Judgement"], *, strict: bool = False
-) -> tuple[int, str]:
-    """The exit code and why: the first that applies, but for what can't be read; see `compare`."""
-    from results.compare.finding import Finding
-    from results.compare.judging import Outcome
-    from results.compare.quantities import HARM
-
-    cells = runs[-1].summary["cells"]
-    failed = sum(cell["verdict"] == "failed" for cell in cells)
-    unexpected = sum(not cell["as_expected"] for cell in cells) if strict else 0
-    failing = sum(one.outcome is Outcome.FAILS for one in judged)
-    open_ = sum(one.outcome is Outcome.OPEN for one in judged)
-    surprised = worse = 0
-    silent = loud = False
-    if found is not None:
-        surprised = sum(one.surprise and one.after != "unproven" for one in found.verdicts)
-        worse = len(found.found(Finding.WORSE))
-        silent = all(one.finding is Finding.OPEN for one in found.every if one.quantity not in HARM)
-        loud = bool(found.loud)
-    told = (
-        (failed, EXIT_FAILED, f"{_so_many(failed, 'cell')} of {runs[-1].path} failed"),
-        (surprised, EXIT_UNEXPECTED, f"{_so_many(surprised, 'unexpected verdict')}, not so in the baseline"),
-        (unexpected, EXIT_UNEXPECTED, f"{_so_many(unexpected, 'verdict')} not among those expected (--strict)"),
-        (failing, EXIT_WORSE, f"{_so_many(failing, 'gate')} failed"),
-        (worse, EXIT_WORSE, f"{_so_many(worse, 'figure')} worse than the baseline's"),
-        (open_, EXIT_INCONCLUSIVE, f"{_so_many(open_, 'gate')} open: more trials tell"),
-        (loud, EXIT_INCONCLUSIVE, "all cells drifted together: machine and change can't be told apart"),
-        (silent, EXIT_INCONCLUSIVE, "no latency has an interval: --trials 5 gives one"),
-    )
-    return next(((code, why) for applies, code, why in told if applies), (0, ""))
-
-
-def _so_many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _in_order(kind: As, said: list["Block"], answer: list["Block"]) -> list["Block"]:

@@ -1,0 +1,48 @@
+"""Which exit code a comparison ends with, and why."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_WORSE
+
+if TYPE_CHECKING:
+    from results.compare.changes import Changes
+    from results.compare.judging import Judgement
+    from results.run import Run
+
+
+def exit_code(
+    runs: Sequence["Run"], found: "Changes | None", judged: Sequence["Judgement"], *, strict: bool = False
+) -> tuple[int, str]:
+    """The exit code and why: the first that applies, but for what can't be read; see `compare`."""
+    from results.compare.finding import Finding
+    from results.compare.judging import Outcome
+    from results.compare.quantities import HARM
+
+    cells = runs[-1].summary["cells"]
+    failed = sum(cell["verdict"] == "failed" for cell in cells)
+    unexpected = sum(not cell["as_expected"] for cell in cells) if strict else 0
+    failing = sum(one.outcome is Outcome.FAILS for one in judged)
+    open_ = sum(one.outcome is Outcome.OPEN for one in judged)
+    surprised = worse = 0
+    silent = loud = False
+    if found is not None:
+        surprised = sum(one.surprise and one.after != "unproven" for one in found.verdicts)
+        worse = len(found.found(Finding.WORSE))
+        silent = all(one.finding is Finding.OPEN for one in found.every if one.quantity not in HARM)
+        loud = bool(found.loud)
+    told = (
+        (failed, EXIT_FAILED, f"{_so_many(failed, 'cell')} of {runs[-1].path} failed"),
+        (surprised, EXIT_UNEXPECTED, f"{_so_many(surprised, 'unexpected verdict')}, not so in the baseline"),
+        (unexpected, EXIT_UNEXPECTED, f"{_so_many(unexpected, 'verdict')} not among those expected (--strict)"),
+        (failing, EXIT_WORSE, f"{_so_many(failing, 'gate')} failed"),
+        (worse, EXIT_WORSE, f"{_so_many(worse, 'figure')} worse than the baseline's"),
+        (open_, EXIT_INCONCLUSIVE, f"{_so_many(open_, 'gate')} open: more trials tell"),
+        (loud, EXIT_INCONCLUSIVE, "all cells drifted together: machine and change can't be told apart"),
+        (silent, EXIT_INCONCLUSIVE, "no latency has an interval: --trials 5 gives one"),
+    )
+    return next(((code, why) for applies, code, why in told if applies), (0, ""))
+
+
+def _so_many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
