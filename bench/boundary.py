@@ -5,8 +5,8 @@ from enum import StrEnum
 from random import Random
 from typing import Any
 
-from bench.faults import Thread, Victim
-from enactors.operations import (
+from leasebench.bench.faults import Thread, Victim
+from leasebench.enactors.operations import (
     AcquireLease,
     AwaitPlan,
     CallLibrary,

@@ -2,17 +2,17 @@
 
 import typer
 
-from bench.commands.check import check
-from bench.commands.compare import compare
-from bench.commands.doctor import doctor
-from bench.commands.explain import explain
-from bench.commands.explore import explore
-from bench.commands.export import export
-from bench.commands.list import list_
-from bench.commands.plot import plot
-from bench.commands.report import report
-from bench.commands.run import run
-from bench.terminal import EXIT_FAILED, EXIT_USAGE, fail
+from leasebench.bench.commands.check import check
+from leasebench.bench.commands.compare import compare
+from leasebench.bench.commands.doctor import doctor
+from leasebench.bench.commands.explain import explain
+from leasebench.bench.commands.explore import explore
+from leasebench.bench.commands.export import export
+from leasebench.bench.commands.list import list_
+from leasebench.bench.commands.plot import plot
+from leasebench.bench.commands.report import report
+from leasebench.bench.commands.run import run
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_USAGE, fail
 
 app = typer.Typer(
     add_completion=False,
@@ -34,9 +34,9 @@ app.command("doctor")(doctor)
 
 def main() -> None:
     """Run the command; every expected error is one line on standard error."""
-    from bench.servers import ServerUnusable
-    from leases.definitions import DefinitionError
-    from results.history import BadRunDirectory
+    from leasebench.bench.servers import ServerUnusable
+    from leasebench.definitions import DefinitionError
+    from leasebench.results.history import BadRunDirectory
 
     try:
         app()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from random import Random
 from time import monotonic, perf_counter_ns
 
-from bench.faults import Injection, Strike
-from bench.stage import Stage
-from results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.bench.faults import Injection, Strike
+from leasebench.bench.stage import Stage
+from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
 
 
 @dataclass(slots=True)

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import psutil
 
-from bench.engines.placement import place
-from bench.servers import ServerUnusable, examine, open_server
-from leases.registry import plugins
+from leasebench.bench.engines.placement import place
+from leasebench.bench.servers import ServerUnusable, examine, open_server
+from leasebench.registry import plugins
 
 
 def findings(server: str) -> Iterator[tuple[str, bool | None, str]]:

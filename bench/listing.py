@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.run import expected_seconds
-from bench.suite import load_suite, read_scenario, scenario_files, suite_files
-from leases.guard import presets
-from leases.registry import plugins
+from leasebench.bench.run import expected_seconds
+from leasebench.bench.suite import load_suite, read_scenario, scenario_files, suite_files
+from leasebench.leases.guard import presets
+from leasebench.registry import plugins
 
 
 def rows(what: str) -> Iterator[tuple[str, str]]:
@@ -25,7 +25,11 @@ def rows(what: str) -> Iterator[tuple[str, str]]:
             ended = (path.parent / "summary.json").exists()
             yield str(path.parent), "ended" if ended else "not ended"
     else:
-        package = {"faults": "bench.faults", "managers": "leases.managers", "charts": "results.charts"}[what]
+        package = {
+            "faults": "bench.faults",
+            "managers": "leases.managers",
+            "charts": "results.charts",
+        }[what]
         for name, plugin in plugins(package).items():
             missing = plugin.available() if hasattr(plugin, "available") else None
             yield name, plugin.about + (f" (not available: {missing})" if missing else "")

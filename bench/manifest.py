@@ -9,9 +9,9 @@ from typing import Any
 
 import psutil
 
-from bench.engines.placement import place
-from bench.servers import Server, examine
-from bench.suite import Suite
+from leasebench.bench.engines.placement import place
+from leasebench.bench.servers import Server, examine
+from leasebench.bench.suite import Suite
 
 PACKAGES = (
     "leasebench",

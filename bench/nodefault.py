@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from bench.faults import Strike
-from bench.servers import ServerUnusable
-from bench.servers.local import embedded_binary
-from bench.stage import Stage
-from enactors.operations import CommitRule
+from leasebench.bench.faults import Strike
+from leasebench.bench.servers import ServerUnusable
+from leasebench.bench.servers.local import embedded_binary
+from leasebench.bench.stage import Stage
+from leasebench.enactors.operations import CommitRule
 
 if TYPE_CHECKING:
-    from bench.servers.node import Node, Outage
-    from leases.guard import Guard
+    from leasebench.bench.servers.node import Node, Outage
+    from leasebench.leases.guard import Guard
 
 SPREAD = (0.5, 1.5)
 """Times are drawn between half of their mean and one and a half of it."""

@@ -6,9 +6,9 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench.engines.processes import Figures
-from bench.run import OVERHEAD_S
-from bench.trialplan import TrialPlan
+from leasebench.bench.engines.processes import Figures
+from leasebench.bench.run import OVERHEAD_S
+from leasebench.bench.trialplan import TrialPlan
 
 
 class PlainLines:

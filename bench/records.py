@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.faults import Struck
-from bench.servers.node import Node
-from bench.trialplan import TrialPlan
-from enactors.store.redis_store import RedisStore
-from enactors.store.wire import ServerError
-from leases.registry import plugins
-from results.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
-from results.journal import HEADER_BYTES, Journal, Kind, Outcome
-from results.latency import histogram, tag, write_hlog
-from results.phases import phase_samples
-from results.trial import read_trials
+from leasebench.bench.faults import Struck
+from leasebench.bench.servers.node import Node
+from leasebench.bench.trialplan import TrialPlan
+from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.enactors.store.wire import ServerError
+from leasebench.registry import plugins
+from leasebench.results.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
+from leasebench.results.journal import HEADER_BYTES, Journal, Kind, Outcome
+from leasebench.results.latency import histogram, tag, write_hlog
+from leasebench.results.phases import phase_samples
+from leasebench.results.trial import read_trials
 
 DRAIN_ABOVE = 1_000_000
 READ_BLOCK = 5_000

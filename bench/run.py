@@ -10,15 +10,15 @@ from typing import Any, Protocol
 
 import tomli_w
 
-from bench.engines.processes import Figures
-from bench.manifest import describe
-from bench.rundir import write_json
-from bench.servers import Server, open_server
-from bench.suite import MAX_STRETCH, Suite, cells
-from bench.trial import Watch, run_trial
-from bench.trialplan import TrialPlan
-from results.schema import json_schema
-from results.summary import summarise
+from leasebench.bench.engines.processes import Figures
+from leasebench.bench.manifest import describe
+from leasebench.bench.rundir import write_json
+from leasebench.bench.servers import Server, open_server
+from leasebench.bench.suite import MAX_STRETCH, Suite, cells
+from leasebench.bench.trial import Watch, run_trial
+from leasebench.bench.trialplan import TrialPlan
+from leasebench.results.schema import json_schema
+from leasebench.results.summary import summarise
 
 OVERHEAD_S = 0.5
 """Per trial: starting and ending processes, settling, reading and writing. Only for what is said beforehand."""

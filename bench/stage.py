@@ -7,10 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from bench.proxy.proxy import Proxy, ProxyWish
-from bench.servers import Server
-from bench.servers.node import Node, NodeWish
-from enactors.store.keys import Keys
+from leasebench.bench.proxy.proxy import Proxy, ProxyWish
+from leasebench.bench.servers import Server
+from leasebench.bench.servers.node import Node, NodeWish
+from leasebench.enactors.store.keys import Keys
 
 
 class Crowd(Protocol):

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from bench.faults import Strike, parse_faults
-from enactors.plan import NAME_PATTERN
-from leases.definitions import Definition, DefinitionError, named, nearest, read_toml, validate
-from leases.guard import Guard, parse_guards, presets
-from leases.registry import plugins
+from leasebench.bench.faults import Strike, parse_faults
+from leasebench.definitions import Definition, DefinitionError, named, nearest, read_toml, validate
+from leasebench.enactors.plan import NAME_PATTERN
+from leasebench.leases.guard import Guard, parse_guards, presets
+from leasebench.registry import plugins
 
 HERE = Path(__file__).parent
 PROVEN_RACES = 59

@@ -9,21 +9,21 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bench.conductor import Conductor
-from bench.engines.placement import place
-from bench.engines.processes import Crew, Figures, ProcessFailed, Report
-from bench.engines.spec import ProcessSpec, Role
-from bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
-from bench.rundir import write_json
-from bench.servers import Server, ServerUnusable, without_password
-from bench.stage import Stage
-from bench.trialplan import TrialPlan
-from enactors.plan import Cell
-from enactors.store.keys import Keys
-from enactors.store.redis_store import RedisStore
-from enactors.store.wire import ReplyUnknown, ServerDown, ServerError, Wire
-from results.history import BadRunDirectory, HistoryWriter
-from results.journal import Journal
+from leasebench.bench.conductor import Conductor
+from leasebench.bench.engines.placement import place
+from leasebench.bench.engines.processes import Crew, Figures, ProcessFailed, Report
+from leasebench.bench.engines.spec import ProcessSpec, Role
+from leasebench.bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
+from leasebench.bench.rundir import write_json
+from leasebench.bench.servers import Server, ServerUnusable, without_password
+from leasebench.bench.stage import Stage
+from leasebench.bench.trialplan import TrialPlan
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.enactors.store.wire import ReplyUnknown, ServerDown, ServerError, Wire
+from leasebench.results.history import BadRunDirectory, HistoryWriter
+from leasebench.results.journal import Journal
 
 Watch = Callable[[float, Figures], None]
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from random import Random
 
-from bench.engines.processes import Timing
-from bench.faults import Strike
-from bench.suite import MAX_STRETCH, Scenario, Suite
-from enactors.plan import Cell, endpoint_names
-from leases.guard import Guard
+from leasebench.bench.engines.processes import Timing
+from leasebench.bench.faults import Strike
+from leasebench.bench.suite import MAX_STRETCH, Scenario, Suite
+from leasebench.enactors.plan import Cell, endpoint_names
+from leasebench.leases.guard import Guard
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The cleaner: deletes plans that are many generations older than the one just applied."""
 
-from enactors.operations import (
+from leasebench.enactors.operations import (
     DeletePlan,
     DeleteRule,
     ListPlans,
@@ -8,8 +8,8 @@ from enactors.operations import (
     Program,
     ReadEndpoint,
 )
-from enactors.plan import Cell
-from leases.guard import Clean, CleanRule
+from leasebench.enactors.plan import Cell
+from leasebench.leases.guard import Clean, CleanRule
 
 MAX_DELETIONS = 64
 """Per clean-up; what remains is left for the next one."""

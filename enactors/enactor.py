@@ -6,8 +6,8 @@ Three activities, each a program: `resume` (from the store, not from memory), `a
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from enactors.cleaner import clean_up
-from enactors.operations import (
+from leasebench.enactors.cleaner import clean_up
+from leasebench.enactors.operations import (
     UNKNOWN,
     AwaitPlan,
     Belief,
@@ -27,9 +27,9 @@ from enactors.operations import (
     Withdraw,
     Work,
 )
-from enactors.plan import CELL_LEASE, Cell
-from leases.guard import Check, Exclude, Guard, OnLoss, Pick, Scope
-from leases.lease import Lease
+from leasebench.enactors.plan import CELL_LEASE, Cell
+from leasebench.leases.guard import Check, Exclude, Guard, OnLoss, Pick, Scope
+from leasebench.leases.lease import Lease
 
 MAX_TRIES = 8
 """How often one application tries one endpoint before it leaves it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, TypeVar
 
-from leases.lease import Lease, Wait
+from leasebench.leases.lease import Lease, Wait
 
 Carried = TypeVar("Carried")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from enactors.operations import AwaitDue, Done, ListPlans, Plans, Program, Publish, Refused
+from leasebench.enactors.operations import AwaitDue, Done, ListPlans, Plans, Program, Publish, Refused
 
 
 @dataclass(frozen=True, slots=True)

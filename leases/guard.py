@@ -6,13 +6,13 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from enactors.operations import BROKEN_RULES, CommitRule
-from enactors.plan import NAME_PATTERN
-from leases.definitions import Definition, DefinitionError, dotted, nearest, read_toml, validate
-from leases.lease import Wait
-from leases.manager import LeaseManager, LibraryManager
-from leases.registry import plugins
-from leases.verdict import Verdict
+from leasebench.definitions import Definition, DefinitionError, dotted, nearest, read_toml, validate
+from leasebench.enactors.operations import BROKEN_RULES, CommitRule
+from leasebench.enactors.plan import NAME_PATTERN
+from leasebench.leases.lease import Wait
+from leasebench.leases.manager import LeaseManager, LibraryManager
+from leasebench.registry import plugins
+from leasebench.verdict import Verdict
 
 PRESETS_FILE = Path(__file__).with_name("presets.toml")
 FENCE_RULES = frozenset({CommitRule.FENCED, CommitRule.FENCE_REGISTERED, CommitRule.BROKEN_EQUALITY_FENCE})

@@ -1,8 +1,8 @@
 """The second program of an owner: it keeps a lease alive while the first one works."""
 
-from enactors.operations import Program, Refused, Sleep
-from leases.lease import Lease
-from leases.manager import LeaseManager
+from leasebench.enactors.operations import Program, Refused, Sleep
+from leasebench.leases.lease import Lease
+from leasebench.leases.manager import LeaseManager
 
 MAX_RENEWALS = 1_000_000
 """A bound, not a limit that is meant to be reached: a third of a 50 ms lease, for four hours."""

@@ -6,8 +6,8 @@ from math import ceil
 from shlex import join
 from typing import Any
 
-from leases.verdict import SAFE, Verdict
-from results.numbering import numbers
+from leasebench.results.numbering import numbers
+from leasebench.verdict import SAFE, Verdict
 
 COST_PHASES = ("acquire", "check", "commit", "release")
 BASIC = "steady"

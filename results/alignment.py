@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from results.journal import Kind, Outcome
-from results.trial import Trial
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.trial import Trial
 
 
 def host_ns_of_server(trial: Trial) -> int | None:

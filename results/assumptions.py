@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from results.events import KINDS, Events, Mask
-from results.journal import Kind, Outcome
-from results.trial import Trial
+from leasebench.results.events import KINDS, Events, Mask
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.trial import Trial
 
 RESTART = KINDS.index("restart")
 

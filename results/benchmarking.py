@@ -1,14 +1,10 @@
 """A pytest plugin: how safe a guard was, beside the time of your own pytest-benchmark.
 
-A benchmark that times a commit says what a guard costs, and nothing of what it lets through. In `conftest.py` of the
-root, or with `-p results.benchmarking`:
-
-    pytest_plugins = ["results.benchmarking"]
-
-and in a test, with a run directory that `leasebench run` made:
+A benchmark that times a commit says what a guard costs, and nothing of what it lets through. pytest finds the plugin
+by itself wherever leasebench is installed. In a test, with a run directory that `leasebench run` made:
 
     def test_commit(benchmark):
-        attach(benchmark, "runs/incident-20260101T120000Z", guard="monotonic", scenario="incident")
+        leasebench.attach(benchmark, "runs/incident-20260101T120000Z", guard="monotonic", scenario="incident")
         benchmark(commit)
 
 The figures go into `benchmark.extra_info` and so into every saved JSON; the tables of `pytest --benchmark-only` and
@@ -24,12 +20,12 @@ import math
 import warnings
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from leases.definitions import DefinitionError, must_be_known
-from results.run import Run, load
+if TYPE_CHECKING:  # every pytest session imports this file: only one that attaches something waits for pandas
+    from leasebench.results.run import Run
 
 KEY = "leasebench"
 """Of `extra_info`."""
@@ -63,12 +59,15 @@ class Benchmark(Protocol):
     extra_info: dict[str, Any]
 
 
-def attach(benchmark: Benchmark, run: Run | Path | str, guard: str, scenario: str) -> dict[str, Any]:
+def attach(benchmark: Benchmark, run: "Run | Path | str", guard: str, scenario: str) -> dict[str, Any]:
     """Attach the figures of `guard` under `scenario` to a benchmark, and return them (see FIGURES).
 
     Raises BadRunDirectory for what is none, DefinitionError for a guard or scenario that was not run. What of the run
     could not be read is warned of.
     """
+    from leasebench.definitions import DefinitionError, must_be_known
+    from leasebench.results.run import Run, load
+
     loaded = run if isinstance(run, Run) else load(run)
     must_be_known("guard", [guard], loaded.guards, f"{loaded.path}: ")
     must_be_known("scenario", [scenario], loaded.scenarios, f"{loaded.path}: ")

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from results.latency import PERCENTILES, Buckets, merge_buckets, rank
-from results.run import Run
+from leasebench.results.latency import PERCENTILES, Buckets, merge_buckets, rank
+from leasebench.results.run import Run
 
 
 def pooled(run: Run, scenario: str, phase: str, side: str, only: str | None = None) -> dict[str, Buckets]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from results.history import BadRunDirectory, read_raw_journal
-from results.summary import trial_folders
-from results.trial import read_facts
+from leasebench.results.history import BadRunDirectory, read_raw_journal
+from leasebench.results.summary import trial_folders
+from leasebench.results.trial import read_facts
 
 
 def differences(written: Any, derived: Any, at: str = "") -> list[str]:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from results.charts import Subject
-from results.events import Events, Ints
-from results.history import BadRunDirectory
-from results.moment import Moments
-from results.violations import found_in
+from leasebench.results.charts import Subject
+from leasebench.results.events import Events, Ints
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.moment import Moments
+from leasebench.results.violations import found_in
 
 
 @dataclass(frozen=True)

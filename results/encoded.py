@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from results.latency import (
+from leasebench.results.latency import (
     HALF,
     HIGHEST_NS,
     LOWEST_NS,

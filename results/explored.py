@@ -23,8 +23,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from results.history import BadRunDirectory
-from results.trial import read_object
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.trial import read_object
 
 FILE = "explored.json"
 MEASURED = {"stale_overwrite": "stale_overwrites", "dangling": "dangling", "wedged": "wedged"}

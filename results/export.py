@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from leases.definitions import DefinitionError
-from results.hgrm import percentile_distribution
-from results.journal import REASON_NUMBERS, Kind, Outcome
-from results.latency import Buckets, merge_buckets
-from results.run import Run
-from results.tables import TABLES, table
+from leasebench.definitions import DefinitionError
+from leasebench.results.hgrm import percentile_distribution
+from leasebench.results.journal import REASON_NUMBERS, Kind, Outcome
+from leasebench.results.latency import Buckets, merge_buckets
+from leasebench.results.run import Run
+from leasebench.results.tables import TABLES, table
 
 FORMATS = ("csv", "parquet", "hgrm")
 MARK = "export.json"

@@ -2,10 +2,10 @@
 
 from html import escape
 
-from leases.verdict import Verdict
-from results.advice import advise, sentences
-from results.run import Run
-from results.theme import VERDICT_COLOURS
+from leasebench.results.advice import advise, sentences
+from leasebench.results.run import Run
+from leasebench.results.theme import VERDICT_COLOURS
+from leasebench.verdict import Verdict
 
 MOST_SCENARIOS = 60
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from results.latency import Buckets, bucket_counts
+from leasebench.results.latency import Buckets, bucket_counts
 
 TICKS_PER_HALF_DISTANCE = 5
 MAX_TICKS = TICKS_PER_HALF_DISTANCE * 60

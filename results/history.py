@@ -17,10 +17,10 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
-from enactors.plan import CELL_LEASE
-from enactors.store.events import LINE_FIELDS
-from results.events import KINDS, Codes, Events, Ints
-from results.journal import FIELDS, HEADER_BYTES, MAGIC, Live
+from leasebench.enactors.plan import CELL_LEASE
+from leasebench.enactors.store.events import LINE_FIELDS
+from leasebench.results.events import KINDS, Codes, Events, Ints
+from leasebench.results.journal import FIELDS, HEADER_BYTES, MAGIC, Live
 
 TEXTS = ("kind", "cell", "endpoint", "enactor", "lease", "token", "node", "reason")
 LINE_TEXTS = tuple(field for field in LINE_FIELDS if field in TEXTS)

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from enactors.operations import Reason
-from results.events import Ints, Mask
-from results.journal import REASON_NUMBERS, Kind, Outcome
-from results.trial import Trial
+from leasebench.enactors.operations import Reason
+from leasebench.results.events import Ints, Mask
+from leasebench.results.journal import REASON_NUMBERS, Kind, Outcome
+from leasebench.results.trial import Trial
 
 NEVER = np.iinfo(np.int64).max
 TOLD_BY = [REASON_NUMBERS[reason] for reason in (Reason.LEASE_LOST, Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)]

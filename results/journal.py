@@ -11,7 +11,7 @@ import struct
 from enum import IntEnum
 from pathlib import Path
 
-from enactors.operations import Reason
+from leasebench.enactors.operations import Reason
 
 MAGIC = b"LBJRNL01"
 HEADER_BYTES = 4096

@@ -13,12 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from results.alignment import host_ns_of_server
-from results.events import Events, Mask
-from results.history import BadRunDirectory, read_events, read_journal
-from results.overtime import OverTime, over_time
-from results.summary import read_faults
-from results.trial import Trial, read_facts
+from leasebench.results.alignment import host_ns_of_server
+from leasebench.results.events import Events, Mask
+from leasebench.results.history import BadRunDirectory, read_events, read_journal
+from leasebench.results.overtime import OverTime, over_time
+from leasebench.results.summary import read_faults
+from leasebench.results.trial import Trial, read_facts
 
 WHOLE_ROWS = 300_000
 """A journal of at most so many rows is read at once."""

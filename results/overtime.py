@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from results.journal import Kind, Outcome
+from leasebench.results.journal import Kind, Outcome
 
 if TYPE_CHECKING:
-    from results.moment import Moments
+    from leasebench.results.moment import Moments
 
 BINS = 48
 LEVELS_PER_DECADE = 40

@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
-from results.checks.freshness import in_force
-from results.events import Ints
-from results.journal import Kind, Outcome
-from results.latency import SIDES
-from results.trial import Trial
+from leasebench.results.checks.freshness import in_force
+from leasebench.results.events import Ints
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.latency import SIDES
+from leasebench.results.trial import Trial
 
 KIND_OF_PHASE = {
     "discover": Kind.DISCOVER,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import vl_convert
 
-from leases.definitions import DefinitionError, must_be_known
-from leases.registry import plugins
-from results.charts import Chart, Scope, Subject
-from results.history import BadRunDirectory
-from results.run import Run
-from results.telling import telling_trial
-from results.theme import Mode, theme
+from leasebench.definitions import DefinitionError, must_be_known
+from leasebench.registry import plugins
+from leasebench.results.charts import Chart, Scope, Subject
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.run import Run
+from leasebench.results.telling import telling_trial
+from leasebench.results.theme import Mode, theme
 
 PHASES = ("commit", "acquire", "plan")
 """Those that tell guards apart."""

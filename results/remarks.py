@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from results.advice import unproven
-from results.controls import sentence
+from leasebench.results.advice import unproven
+from leasebench.results.controls import sentence
 
 MOST_OPEN = 8
 """So many unproven cells are told with their command; a large suite has hundreds, which `summary.json` lists."""

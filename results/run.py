@@ -10,13 +10,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from results.encoded import read_buckets
-from results.explored import Contradiction, Explored, contradictions, read_explored
-from results.history import SCHEMA, BadRunDirectory, read_journal
-from results.latency import Buckets, merge_buckets
-from results.moment import Moments
-from results.summary import read_suite, read_summary, summarise, trial_folders
-from results.trial import Trial, read_facts, read_object, read_trials
+from leasebench.results.encoded import read_buckets
+from leasebench.results.explored import Contradiction, Explored, contradictions, read_explored
+from leasebench.results.history import SCHEMA, BadRunDirectory, read_journal
+from leasebench.results.latency import Buckets, merge_buckets
+from leasebench.results.moment import Moments
+from leasebench.results.summary import read_suite, read_summary, summarise, trial_folders
+from leasebench.results.trial import Trial, read_facts, read_object, read_trials
 
 MANIFEST_SCHEMA = 1
 
@@ -172,27 +172,27 @@ class Run:
 
     def check(self) -> list[str]:
         """Every place at which `summary.json` is not what the trials say, as `key: written != derived`."""
-        from results.check import differences
+        from leasebench.results.check import differences
 
         return differences(self.summary, summarise(self.path))
 
     def rank(self, reference: str | None = None) -> Any:
         """Rank the guards: see `results.compare.ranking.rank`; the figures stand in its `frame`."""
-        from results.compare.ranking import rank
+        from leasebench.results.compare.ranking import rank
 
         return rank(self, reference)
 
     def violations(self, guard: str | None = None, scenario: str | None = None) -> pd.DataFrame:
         """One row a violation: the fields of `results.violations.Violation`. Reads the trials that have any."""
-        from results.violations import Violation, matching
+        from leasebench.results.violations import Violation, matching
 
         return pd.DataFrame(list(matching(self, guard, scenario)), columns=[one.name for one in fields(Violation)])
 
     def explain(self, number: int) -> str | None:
         """Tell the violation of that number, in words and with its diagram; None if there is none."""
-        from results.explain import explain
-        from results.explain.text import as_text
-        from results.violations import violation
+        from leasebench.results.explain import explain
+        from leasebench.results.explain.text import as_text
+        from leasebench.results.violations import violation
 
         found = violation(self, number)
         told = explain(self, found) if found is not None else None
@@ -200,7 +200,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """What a notebook shows of a run: its verdicts."""
-        from results.glance import as_html
+        from leasebench.results.glance import as_html
 
         return as_html(self)
 
@@ -212,9 +212,9 @@ class Run:
         """
         import altair as alt
 
-        from leases.registry import plugins
-        from results.charts import Subject
-        from results.theme import theme
+        from leasebench.registry import plugins
+        from leasebench.results.charts import Subject
+        from leasebench.results.theme import theme
 
         drawn = plugins("results.charts")[name].draw(Subject(self, **where))
         return None if drawn is None else alt.Chart.from_dict({**drawn, "config": theme("light")})

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from leases.verdict import Verdict
-from results.controls import ControlResult
+from leasebench.results.controls import ControlResult
+from leasebench.verdict import Verdict
 
 SCHEMA_VERSION = 1
 Interval = tuple[float, float]

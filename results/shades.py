@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from results.moment import Moments
+from leasebench.results.moment import Moments
 
 MOST = 200
 """Shades in one picture; of more only the first are drawn, and it says so."""

@@ -10,9 +10,9 @@ from operator import itemgetter
 
 import numpy as np
 
-from results.checks.dangling import gone_positions
-from results.events import KINDS, Events, Ints, Writes
-from results.trial import Trial
+from leasebench.results.checks.dangling import gone_positions
+from leasebench.results.events import KINDS, Events, Ints, Writes
+from leasebench.results.trial import Trial
 
 UNREPAIRABLE = "no_rollback_plan"
 OTHERS = {"repair": "the operator", "restart": "a restart of the store"}

@@ -10,18 +10,18 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from leases.verdict import Verdict
-from results.assumptions import broken_assumptions
-from results.controls import judge_controls
-from results.history import BadRunDirectory
-from results.latency import PHASES, SIDES, figures, histogram, merge
-from results.phases import phase_samples
-from results.schema import SCHEMA_VERSION, CellSummary, Spread
-from results.statistics import exact_interval, spread, upper_bound_of_zero
-from results.story import story
-from results.tally import Tally, applications_of, tally
-from results.trial import Trial, read_facts, read_object, read_trials
-from results.verdict import judge
+from leasebench.results.assumptions import broken_assumptions
+from leasebench.results.controls import judge_controls
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.latency import PHASES, SIDES, figures, histogram, merge
+from leasebench.results.phases import phase_samples
+from leasebench.results.schema import SCHEMA_VERSION, CellSummary, Spread
+from leasebench.results.statistics import exact_interval, spread, upper_bound_of_zero
+from leasebench.results.story import story
+from leasebench.results.tally import Tally, applications_of, tally
+from leasebench.results.trial import Trial, read_facts, read_object, read_trials
+from leasebench.results.verdict import judge
+from leasebench.verdict import Verdict
 
 NO_COUNTS = ("trials", "races_missing")
 UNKNOWN_TROUBLE = "timing"

@@ -6,9 +6,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from leases.verdict import Verdict
-from results.advice import guard_cost_us
-from results.story import Chapter, lines
+from leasebench.results.advice import guard_cost_us
+from leasebench.results.story import Chapter, lines
+from leasebench.verdict import Verdict
 
 COLOURS = {Verdict.CLEAN: "green", Verdict.UNPROVEN: "yellow"}
 

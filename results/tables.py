@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from results.history import JOURNAL_DTYPE, JOURNAL_FIELDS, SCHEMA
-from results.run import Run
-from results.schema import CellSummary
+from leasebench.results.history import JOURNAL_DTYPE, JOURNAL_FIELDS, SCHEMA
+from leasebench.results.run import Run
+from leasebench.results.schema import CellSummary
 
 TABLES = ("cells", "trials", "latency", "history", "journal")
 PIECE_ROWS = 100_000

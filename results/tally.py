@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from leases.registry import plugins
-from results.checks import Samples
-from results.journal import Kind, Outcome
-from results.trial import Trial
+from leasebench.registry import plugins
+from leasebench.results.checks import Samples
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.trial import Trial
 
 
 @dataclass

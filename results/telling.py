@@ -1,7 +1,7 @@
 """Which trial of a cell is looked at closely, where one has to stand for all."""
 
-from results.numbering import violations_of
-from results.run import Run
+from leasebench.results.numbering import violations_of
+from leasebench.results.run import Run
 
 
 def telling_trial(run: Run, guard: str, scenario: str) -> int | None:

@@ -7,7 +7,7 @@ letter.
 
 from typing import Any, Literal
 
-from leases.verdict import Verdict
+from leasebench.verdict import Verdict
 
 Mode = Literal["light", "dark"]
 COLOURS: dict[Mode, tuple[str, ...]] = {

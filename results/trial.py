@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.events import Events, Ints
-from results.history import BadRunDirectory, read_events, read_journal
-from results.journal import CELL_RESOURCE, Kind, Outcome
+from leasebench.results.events import Events, Ints
+from leasebench.results.history import BadRunDirectory, read_events, read_journal
+from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 
 KEYS = frozenset(
     {

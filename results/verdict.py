@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from leases.verdict import Verdict
+from leasebench.verdict import Verdict
 
 
 def judge(counts: Mapping[str, int | None], *, failed: bool, min_races: int) -> Verdict:

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from results.checks.dangling import spells_without_plan
-from results.checks.overwrites import stale_positions
-from results.events import Events, Ints
-from results.history import BadRunDirectory
-from results.numbering import numbers, violations_of
-from results.run import Run
+from leasebench.results.checks.dangling import spells_without_plan
+from leasebench.results.checks.overwrites import stale_positions
+from leasebench.results.events import Events, Ints
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.numbering import numbers, violations_of
+from leasebench.results.run import Run
 
 
 class Kind(StrEnum):

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from bench.servers.local import LocalServer, embedded_binary
-from enactors.plan import Cell
-from enactors.store.keys import Keys
-from enactors.store.redis_store import RedisStore
-from enactors.store.wire import Wire
+from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.enactors.store.wire import Wire
 
 # The machines are shared: how long one example takes says nothing of the code.
 settings.register_profile("leasebench", deadline=None)

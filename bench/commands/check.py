@@ -5,8 +5,8 @@ import sys
 
 import typer
 
-from bench.commands.arguments import AsJson, RunDirectory
-from bench.terminal import EXIT_UNEXPECTED, EXIT_USAGE, complain, console, fail
+from leasebench.bench.commands.arguments import AsJson, RunDirectory
+from leasebench.bench.terminal import EXIT_UNEXPECTED, EXIT_USAGE, complain, console, fail
 
 
 def check(run: RunDirectory, as_json: AsJson = False) -> None:
@@ -15,10 +15,10 @@ def check(run: RunDirectory, as_json: AsJson = False) -> None:
     Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or the figures
     are not what the history says.
     """
-    from bench.commands.figures import show
-    from results.check import differences, unfinished
-    from results.explored import contradictions, read_explored
-    from results.summary import read_suite, read_summary, summarise
+    from leasebench.bench.commands.figures import show
+    from leasebench.results.check import differences, unfinished
+    from leasebench.results.explored import contradictions, read_explored
+    from leasebench.results.summary import read_suite, read_summary, summarise
 
     screen = console(stderr=as_json)
     derived = summarise(run)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import track
 
-from bench.commands.exit_code import exit_code
-from bench.terminal import EXIT_USAGE, complain, console
+from leasebench.bench.commands.exit_code import exit_code
+from leasebench.bench.terminal import EXIT_USAGE, complain, console
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from results.compare.document import Block
-    from results.compare.judging import Judgement
-    from results.run import Run
+    from leasebench.results.compare.document import Block
+    from leasebench.results.compare.judging import Judgement
+    from leasebench.results.run import Run
 
 MOST_ON_SCREEN, MOST_ON_PAGE = 20, 10
 PAGE_WIDTH = 160
@@ -90,9 +90,9 @@ def compare(
     4 a gate is open, no latency has an interval, or all cells drifted
     together by more than 1.25x (p99 and beyond: 2x); else 0.
     """
-    from leases.definitions import DefinitionError, must_be_known
-    from results.compare.locate import find_run
-    from results.run import load
+    from leasebench.definitions import DefinitionError, must_be_known
+    from leasebench.results.compare.locate import find_run
+    from leasebench.results.run import load
 
     if other is not None and baseline is not None:
         raise DefinitionError("give a second run or --baseline, not both")
@@ -130,12 +130,12 @@ def _rank(
     kind: As,
     out: Path | None,
 ) -> int:
-    from results.compare.gates import parse
-    from results.compare.gates_view import gates_blocks
-    from results.compare.judging import Other, judge
-    from results.compare.ranking import rank
-    from results.compare.ranking_view import ranking_blocks
-    from results.compare.samples import Samples
+    from leasebench.results.compare.gates import parse
+    from leasebench.results.compare.gates_view import gates_blocks
+    from leasebench.results.compare.judging import Other, judge
+    from leasebench.results.compare.ranking import rank
+    from leasebench.results.compare.ranking_view import ranking_blocks
+    from leasebench.results.compare.samples import Samples
 
     samples = Samples(run)
     asked = [parse(text, run.guards, run.scenarios) for text in gates]
@@ -161,12 +161,12 @@ def _changes(
     kind: As,
     out: Path | None,
 ) -> int:
-    from results.compare.changes import TOLERANCE, changes
-    from results.compare.changes_view import changes_blocks
-    from results.compare.gates import parse
-    from results.compare.gates_view import gates_blocks
-    from results.compare.judging import Other, judge
-    from results.compare.samples import Samples
+    from leasebench.results.compare.changes import TOLERANCE, changes
+    from leasebench.results.compare.changes_view import changes_blocks
+    from leasebench.results.compare.gates import parse
+    from leasebench.results.compare.gates_view import gates_blocks
+    from leasebench.results.compare.judging import Other, judge
+    from leasebench.results.compare.samples import Samples
 
     before, after = runs
     olds, news = Samples(before), Samples(after)
@@ -206,8 +206,8 @@ def _false_positives(run: "Run", comparisons: int, kind: As, out: Path | None) -
 
     import pandas as pd
 
-    from results.compare.false_positives import false_positives
-    from results.compare.gates_view import false_positives_blocks
+    from leasebench.results.compare.false_positives import false_positives
+    from leasebench.results.compare.gates_view import false_positives_blocks
 
     screen = console(stderr=True)
     with_bar = track(range(comparisons), "comparisons", console=screen, transient=True, disable=not screen.is_terminal)
@@ -223,7 +223,7 @@ def _in_order(kind: As, said: list["Block"], answer: list["Block"]) -> list["Blo
 
 
 def _ending(code: int, why: str) -> "Iterator[Block]":
-    from results.compare.document import Tone, lines
+    from leasebench.results.compare.document import Tone, lines
 
     if code:
         yield lines([f"exit {code}: {why}"], Tone.BAD)
@@ -242,8 +242,8 @@ def _write(
     judged: Sequence["Judgement"],
     code: int,
 ) -> None:
-    from results.compare.html import as_html
-    from results.compare.markdown import as_markdown
+    from leasebench.results.compare.html import as_html
+    from leasebench.results.compare.markdown import as_markdown
 
     if kind is As.TABLE:
         _show(blocks, out)
@@ -265,7 +265,7 @@ def _show(blocks: Iterable["Block"], out: Path | None) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from results.compare.terminal import as_terminal
+    from leasebench.results.compare.terminal import as_terminal
 
     if out is None:
         screen = console()
@@ -280,7 +280,7 @@ def _show(blocks: Iterable["Block"], out: Path | None) -> None:
 
 
 def _json(frame: "pd.DataFrame", about: dict[str, Any], judged: Sequence["Judgement"], code: int) -> str:
-    from results.compare.data import gate_data, records
+    from leasebench.results.compare.data import gate_data, records
 
     whole = {**about, "gates": [gate_data(one) for one in judged], "exit_code": code, "rows": records(frame)}
     return json.dumps(whole, indent=1, allow_nan=False) + "\n"

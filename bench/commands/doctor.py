@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bench.terminal import EXIT_FAILED, console
+from leasebench.bench.terminal import EXIT_FAILED, console
 
 
 def doctor(server: Annotated[str, typer.Option(help="embedded, system, or a URL")] = "embedded") -> None:
     """Look at what this machine can do: server, cores, clock, faults."""
-    from bench.doctor import findings
+    from leasebench.bench.doctor import findings
 
     screen = console()
     sound = True

@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_WORSE
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_WORSE
 
 if TYPE_CHECKING:
-    from results.compare.changes import Changes
-    from results.compare.judging import Judgement
-    from results.run import Run
+    from leasebench.results.compare.changes import Changes
+    from leasebench.results.compare.judging import Judgement
+    from leasebench.results.run import Run
 
 
 def exit_code(
     runs: Sequence["Run"], found: "Changes | None", judged: Sequence["Judgement"], *, strict: bool = False
 ) -> tuple[int, str]:
     """The exit code and why: the first that applies, but for what can't be read; see `compare`."""
-    from results.compare.finding import Finding
-    from results.compare.judging import Outcome
-    from results.compare.quantities import HARM
+    from leasebench.results.compare.finding import Finding
+    from leasebench.results.compare.judging import Outcome
+    from leasebench.results.compare.quantities import HARM
 
     cells = runs[-1].summary["cells"]
     failed = sum(cell["verdict"] == "failed" for cell in cells)

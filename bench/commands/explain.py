@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands.arguments import RunDirectory
-from bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, fail
+from leasebench.bench.commands.arguments import RunDirectory
+from leasebench.bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from results.violations import Violation
+    from leasebench.results.violations import Violation
 
 MOST_LISTED = 50
 MOST_WIDTH = 120
@@ -40,14 +40,14 @@ def explain(
     out: Annotated[Path | None, typer.Option(help="a file (default: standard output)")] = None,
 ) -> None:
     """Tell one violation of RUN: what happened, who held what, and which choice of the guard would have stopped it."""
-    from leases.definitions import must_be_known
-    from results import violations as found
-    from results.explain import explain as explained
-    from results.explain.mermaid import as_mermaid
-    from results.explain.svg import as_svg
-    from results.explain.text import as_text
-    from results.numbering import numbers
-    from results.run import load
+    from leasebench.definitions import must_be_known
+    from leasebench.results import violations as found
+    from leasebench.results.explain import explain as explained
+    from leasebench.results.explain.mermaid import as_mermaid
+    from leasebench.results.explain.svg import as_svg
+    from leasebench.results.explain.text import as_text
+    from leasebench.results.numbering import numbers
+    from leasebench.results.run import load
 
     loaded = load(run)
     must_be_known("guard", [] if guard is None else [guard], loaded.guards)

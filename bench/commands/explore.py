@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from bench.engines.explorer.properties import Property
-from bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE, console, fail
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.terminal import (
+    EXIT_FAILED,
+    EXIT_INCONCLUSIVE,
+    EXIT_INTERRUPTED,
+    EXIT_UNEXPECTED,
+    EXIT_USAGE,
+    console,
+    fail,
+)
 
 if TYPE_CHECKING:
-    from bench.engines.explorer.exploration import Exploration
-    from bench.engines.explorer.trace import Trace
-    from leases.guard import Guard
+    from leasebench.bench.engines.explorer.exploration import Exploration
+    from leasebench.bench.engines.explorer.trace import Trace
+    from leasebench.leases.guard import Guard
 
 GIGABYTE = 1 << 30
 SCOPE = "The scope"
@@ -80,14 +88,14 @@ def explore(
     Exit codes: 0; 1 a guard breaks in a way that it does not expect of itself; 2 bad usage; 4 something was not
     searched to its end.
     """
-    from bench.engines.explorer.carried import carry
-    from bench.engines.explorer.exploration import explore as explore_one
-    from bench.engines.explorer.parallel import cores
-    from bench.engines.explorer.report import as_json as in_json
-    from bench.engines.explorer.report import scope_in_words
-    from bench.engines.explorer.scope import Scope
-    from bench.engines.explorer.search import Limits
-    from bench.engines.explorer.walk import walk as walk_one
+    from leasebench.bench.engines.explorer.carried import carry
+    from leasebench.bench.engines.explorer.exploration import explore as explore_one
+    from leasebench.bench.engines.explorer.parallel import cores
+    from leasebench.bench.engines.explorer.report import as_json as in_json
+    from leasebench.bench.engines.explorer.report import scope_in_words
+    from leasebench.bench.engines.explorer.scope import Scope
+    from leasebench.bench.engines.explorer.search import Limits
+    from leasebench.bench.engines.explorer.walk import walk as walk_one
 
     screen = console(stderr=as_json)
     if replay is not None:
@@ -124,9 +132,9 @@ def explore(
 
 def _meant(names: list[str], into: Path | None) -> "list[Guard]":
     """The guards by their names; of a run directory, those that it has, or the named ones among them."""
-    from bench.engines.explorer.carried import guards_of
-    from bench.engines.explorer.chosen import choose
-    from leases.definitions import named
+    from leasebench.bench.engines.explorer.carried import guards_of
+    from leasebench.bench.engines.explorer.chosen import choose
+    from leasebench.definitions import named
 
     if into is None:
         return choose(names)
@@ -135,7 +143,7 @@ def _meant(names: list[str], into: Path | None) -> "list[Guard]":
 
 
 def _explorable(screen: Console, guards: "list[Guard]") -> "list[Guard]":
-    from bench.engines.explorer.exploration import opaque
+    from leasebench.bench.engines.explorer.exploration import opaque
 
     for each in guards:
         if reason := opaque(each):
@@ -144,7 +152,7 @@ def _explorable(screen: Console, guards: "list[Guard]") -> "list[Guard]":
 
 
 def _explored(work: "list[Callable[[], Exploration]]", at_once: int) -> "list[Exploration]":
-    from bench.engines.explorer.parallel import ChildFailed, side_by_side
+    from leasebench.bench.engines.explorer.parallel import ChildFailed, side_by_side
 
     found: dict[int, Exploration] = {}
     try:
@@ -158,7 +166,7 @@ def _explored(work: "list[Callable[[], Exploration]]", at_once: int) -> "list[Ex
 
 def _show(screen: Console, explorations: "list[Exploration]", only: Property | None) -> None:
     """Print the table, why a search gave up, and of a single guard its shortest trace."""
-    from bench.engines.explorer.report import table, worst
+    from leasebench.bench.engines.explorer.report import table, worst
 
     if explorations:
         screen.print(table(explorations, only))
@@ -172,7 +180,7 @@ def _show(screen: Console, explorations: "list[Exploration]", only: Property | N
 
 
 def _draw(screen: Console, trace: "Trace") -> None:
-    from bench.engines.explorer.diagram import sequence_diagram, trace_table
+    from leasebench.bench.engines.explorer.diagram import sequence_diagram, trace_table
 
     screen.print()
     screen.print(trace_table(trace))
@@ -191,8 +199,8 @@ def _write(screen: Console, directory: Path, explorations: "list[Exploration]") 
 
 
 def _replay(screen: Console, path: Path) -> None:
-    from bench.engines.explorer.replay import replay
-    from bench.engines.explorer.trace import read_trace
+    from leasebench.bench.engines.explorer.replay import replay
+    from leasebench.bench.engines.explorer.trace import read_trace
 
     trace = read_trace(path)
     steps = replay(trace, str(path))
@@ -204,8 +212,8 @@ def _replay(screen: Console, path: Path) -> None:
 
 def _exit_code(screen: Console, guards: "list[Guard]", explorations: "list[Exploration]") -> int:
     """The first that applies: 1 an unexpected harm, 4 not searched to the end, else 0."""
-    from bench.engines.explorer.report import surprising, verdict
-    from leases.verdict import Verdict
+    from leasebench.bench.engines.explorer.report import surprising, verdict
+    from leasebench.verdict import Verdict
 
     pairs = list(zip(guards, explorations, strict=True))
     surprises = [each for guard, each in pairs if surprising(guard, each)]

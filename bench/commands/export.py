@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bench.commands.arguments import RunDirectory
-from bench.terminal import EXIT_USAGE, complain
+from leasebench.bench.commands.arguments import RunDirectory
+from leasebench.bench.terminal import EXIT_USAGE, complain
 
 
 class Format(StrEnum):
@@ -38,9 +38,9 @@ def export(
     out: Annotated[Path | None, typer.Option(help="where to (default: RUN/export)")] = None,
 ) -> None:
     """Write RUN as tables (--format csv, the default, or parquet) or its histograms as percentiles (hgrm)."""
-    from results.export import export as write
-    from results.run import load
-    from results.tables import TABLES
+    from leasebench.results.export import export as write
+    from leasebench.results.run import load
+    from leasebench.results.tables import TABLES
 
     loaded = load(run)
     formats = [one.value for one in dict.fromkeys(kind or [Format.CSV])]

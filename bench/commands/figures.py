@@ -5,10 +5,10 @@ from typing import Any
 
 from rich.console import Console
 
-from results.advice import advise, sentences
-from results.harm_table import harm_tables
-from results.remarks import remarks
-from results.table import stories, tables
+from leasebench.results.advice import advise, sentences
+from leasebench.results.harm_table import harm_tables
+from leasebench.results.remarks import remarks
+from leasebench.results.table import stories, tables
 
 
 def show(screen: Console, summary: dict[str, Any], run: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bench.terminal import console
+from leasebench.bench.terminal import console
 
 
 class Listing(StrEnum):
@@ -23,7 +23,7 @@ class Listing(StrEnum):
 
 def list_(what: Annotated[Listing, typer.Argument(help="what to list")]) -> None:
     """List what there is."""
-    from bench.listing import rows
+    from leasebench.bench.listing import rows
 
     screen = console()
     for name, about in rows(what.value):

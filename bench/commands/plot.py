@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bench.commands.arguments import RunDirectory
-from bench.terminal import EXIT_USAGE, complain
+from leasebench.bench.commands.arguments import RunDirectory
+from leasebench.bench.terminal import EXIT_USAGE, complain
 
 
 class Ground(StrEnum):
@@ -39,9 +39,9 @@ def plot(
     Of a run with many scenarios, those of a scenario are drawn when it is named with --scenario, or its chart.
     Charts of one guard or one trial are drawn when named with --chart: of a trial, that of the first violation.
     """
-    from results.plot import Wanted
-    from results.plot import plot as draw
-    from results.run import load
+    from leasebench.results.plot import Wanted
+    from leasebench.results.plot import plot as draw
+    from leasebench.results.run import load
 
     loaded = load(run)
     wanted = Wanted(chart or (), guard or (), scenario or (), trial)

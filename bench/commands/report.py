@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench.commands.arguments import RunDirectory
-from bench.terminal import EXIT_UNEXPECTED, EXIT_USAGE, complain, console
+from leasebench.bench.commands.arguments import RunDirectory
+from leasebench.bench.terminal import EXIT_UNEXPECTED, EXIT_USAGE, complain, console
 
 
 def report(
@@ -18,9 +18,9 @@ def report(
     Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or something of
     the run could not be read.
     """
-    from results.advice import advise, sentences
-    from results.report.write import write_report
-    from results.run import load
+    from leasebench.results.advice import advise, sentences
+    from leasebench.results.report.write import write_report
+    from leasebench.results.run import load
 
     loaded = load(run)
     file = out or run / "report.html"

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from bench.commands.arguments import AsJson
-from bench.commands.schedule import force
-from bench.terminal import (
+from leasebench.bench.commands.arguments import AsJson
+from leasebench.bench.commands.schedule import force
+from leasebench.bench.terminal import (
     EXIT_FAILED,
     EXIT_INCONCLUSIVE,
     EXIT_INTERRUPTED,
@@ -45,11 +45,11 @@ def run(
         if (suite, guard, scenario, trials, duration) != (None,) * 5:
             fail("--schedule runs traces alone: leave out SUITE, --guard, --scenario, --trials, --duration", EXIT_USAGE)
         force(schedule, server, out, seed, as_json=as_json)
-    from bench.engines.forkserver import forkserver
-    from bench.progress import LiveDisplay, PlainLines
-    from bench.run import count_trials, expected_seconds, run_suite
-    from bench.rundir import default_directory
-    from bench.suite import load_suite, narrow
+    from leasebench.bench.engines.forkserver import forkserver
+    from leasebench.bench.progress import LiveDisplay, PlainLines
+    from leasebench.bench.run import count_trials, expected_seconds, run_suite
+    from leasebench.bench.rundir import default_directory
+    from leasebench.bench.suite import load_suite, narrow
 
     forkserver()
     screen = console(stderr=as_json)
@@ -75,7 +75,7 @@ def run(
     except KeyboardInterrupt:
         fail(f"interrupted; what was recorded: leasebench check {directory}", EXIT_INTERRUPTED)
         return
-    from bench.commands.figures import show
+    from leasebench.bench.commands.figures import show
 
     show(screen, summary, directory)
     if as_json:

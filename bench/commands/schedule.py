@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from rich.console import Console
 
-from bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, console, fail
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, console, fail
 
 if TYPE_CHECKING:
-    from bench.engines.processes import Figures
-    from bench.trialplan import TrialPlan
+    from leasebench.bench.engines.processes import Figures
+    from leasebench.bench.trialplan import TrialPlan
 
 
 class Lines:
@@ -44,10 +44,10 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
 
     Exit codes: 0 every step came as recorded and the history shows the violation; 2 no trace; 5 it came otherwise.
     """
-    from bench.engines.forkserver import forkserver
-    from bench.engines.schedule.trials import ScheduledTrials, read_schedules, suite_of
-    from bench.run import run_suite
-    from bench.rundir import default_directory
+    from leasebench.bench.engines.forkserver import forkserver
+    from leasebench.bench.engines.schedule.trials import ScheduledTrials, read_schedules, suite_of
+    from leasebench.bench.run import run_suite
+    from leasebench.bench.rundir import default_directory
 
     forkserver()
     screen = console(stderr=as_json)

@@ -11,11 +11,11 @@ from random import Random
 from time import perf_counter_ns, sleep
 from typing import Any, NoReturn, TypeVar
 
-from bench.engines.explorer.programs import QUIET
-from bench.engines.gate import Gate
-from bench.engines.spec import ProcessSpec, Role
-from bench.faults import Action, Boundary, Delay, Kill, Pause, Thread, Victim
-from enactors.operations import (
+from leasebench.bench.engines.explorer.programs import QUIET
+from leasebench.bench.engines.gate import Gate
+from leasebench.bench.engines.spec import ProcessSpec, Role
+from leasebench.bench.faults import Action, Boundary, Delay, Kill, Pause, Thread, Victim
+from leasebench.enactors.operations import (
     UNKNOWN,
     AcquireLease,
     CallLibrary,
@@ -29,13 +29,13 @@ from enactors.operations import (
     RenewLease,
     Sleep,
 )
-from enactors.plan import CELL_LEASE
-from enactors.store.redis_store import RedisStore
-from enactors.store.wire import ReplyUnknown, ServerDown, Wire
-from leases.lease import Lease
-from leases.manager import Library
-from results import journal
-from results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal, Kind
+from leasebench.enactors.plan import CELL_LEASE
+from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.enactors.store.wire import ReplyUnknown, ServerDown, Wire
+from leasebench.leases.lease import Lease
+from leasebench.leases.manager import Library
+from leasebench.results import journal
+from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal, Kind
 
 Carried = TypeVar("Carried")
 Step = tuple[Kind, Callable[[Any, int], Any]]

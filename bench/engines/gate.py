@@ -10,8 +10,8 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from typing import Any, Literal, NamedTuple
 
-from bench.engines.explorer.programs import QUIET
-from enactors.operations import AwaitDue, Operation, Sleep, Work
+from leasebench.bench.engines.explorer.programs import QUIET
+from leasebench.enactors.operations import AwaitDue, Operation, Sleep, Work
 
 TIMELESS = (AwaitDue, Sleep, Work)
 """Quiet operations that only take time: a schedule knows order, and no time."""

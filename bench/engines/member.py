@@ -4,10 +4,10 @@ from typing import Any
 
 import psutil
 
-from bench.engines.spec import ProcessSpec
-from bench.engines.worker import main
-from bench.reaper import reaper
-from results.journal import LiveView
+from leasebench.bench.engines.spec import ProcessSpec
+from leasebench.bench.engines.worker import main
+from leasebench.bench.reaper import reaper
+from leasebench.results.journal import LiveView
 
 ENDED_WITHIN_S = 5.0
 

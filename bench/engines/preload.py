@@ -7,9 +7,9 @@ stopped children for ever.
 import os
 import signal
 
-from bench.engines import worker
-from bench.engines.tether import HARNESS_VARIABLE, die_with_parent
-from bench.proxy import relay
+from leasebench.bench.engines import worker
+from leasebench.bench.engines.tether import HARNESS_VARIABLE, die_with_parent
+from leasebench.bench.proxy import relay
 
 __all__ = ["relay", "worker"]
 

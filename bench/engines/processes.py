@@ -14,10 +14,10 @@ from typing import Any, Protocol, Self
 
 import psutil
 
-from bench.engines.forkserver import running_forkserver, undisturbed
-from bench.engines.member import Member
-from bench.engines.spec import ProcessSpec, Role
-from results.journal import Live, State
+from leasebench.bench.engines.forkserver import running_forkserver, undisturbed
+from leasebench.bench.engines.member import Member
+from leasebench.bench.engines.spec import ProcessSpec, Role
+from leasebench.results.journal import Live, State
 
 READY_WITHIN_S = 20.0
 START_MARGIN_NS = 15_000_000

@@ -4,13 +4,13 @@ import threading
 from queue import SimpleQueue
 from typing import Any
 
-from bench.engines.executor import Executor, Line
-from bench.engines.gate import Gate
-from bench.engines.spec import ProcessSpec
-from bench.faults import Thread
-from enactors.operations import Operation, Sleep
-from leases.lease import Lease
-from leases.renewal import keep_alive
+from leasebench.bench.engines.executor import Executor, Line
+from leasebench.bench.engines.gate import Gate
+from leasebench.bench.engines.spec import ProcessSpec
+from leasebench.bench.faults import Thread
+from leasebench.enactors.operations import Operation, Sleep
+from leasebench.leases.lease import Lease
+from leasebench.leases.renewal import keep_alive
 
 RENEWER_ATTEMPTS = 1 << 40
 """Where a renewer's attempt numbers begin, so that they differ from those of its enactor."""

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from bench.faults import Strike
-from bench.suite import Load
-from enactors.enactor import MAX_TRIES
-from enactors.plan import Cell
-from enactors.store.keys import Keys
-from leases.guard import Guard
+from leasebench.bench.faults import Strike
+from leasebench.bench.suite import Load
+from leasebench.enactors.enactor import MAX_TRIES
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.keys import Keys
+from leasebench.leases.guard import Guard
 
 
 class Role(StrEnum):

@@ -11,15 +11,15 @@ from secrets import token_hex
 from time import perf_counter_ns, sleep, time
 from typing import Any
 
-from bench.engines.executor import Executor, Line
-from bench.engines.gate import Gate, ScheduleOver
-from bench.engines.renewer import Renewer
-from bench.engines.spec import ProcessSpec, Role
-from bench.engines.tether import die_with_parent
-from bench.faults import Thread
-from bench.suite import Arrivals
-from enactors.enactor import Enactor, EnactorState
-from enactors.operations import (
+from leasebench.bench.engines.executor import Executor, Line
+from leasebench.bench.engines.gate import Gate, ScheduleOver
+from leasebench.bench.engines.renewer import Renewer
+from leasebench.bench.engines.spec import ProcessSpec, Role
+from leasebench.bench.engines.tether import die_with_parent
+from leasebench.bench.faults import Thread
+from leasebench.bench.suite import Arrivals
+from leasebench.enactors.enactor import Enactor, EnactorState
+from leasebench.enactors.operations import (
     AcquireLease,
     AwaitDue,
     AwaitPlan,
@@ -46,11 +46,11 @@ from enactors.operations import (
     Withdraw,
     Work,
 )
-from enactors.operator import Operator, OperatorState
-from enactors.planner import PlannerState, publish_next
-from leases.lease import Lease, Wait
-from results.journal import NO_ENDPOINT, Kind, Live, State
-from results.journal import Outcome as Came
+from leasebench.enactors.operator import Operator, OperatorState
+from leasebench.enactors.planner import PlannerState, publish_next
+from leasebench.leases.lease import Lease, Wait
+from leasebench.results.journal import NO_ENDPOINT, Kind, Live, State
+from leasebench.results.journal import Outcome as Came
 
 STOP_CHECK_MS = 20
 """How long a wait goes on before it looks whether the load is over."""

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import Field
 
-from enactors.operations import Operation
-from leases.definitions import Definition, DefinitionError, nearest, validate
-from leases.registry import plugins
+from leasebench.definitions import Definition, DefinitionError, nearest, validate
+from leasebench.enactors.operations import Operation
+from leasebench.registry import plugins
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
-    from leases.guard import Guard
+    from leasebench.bench.stage import Stage
+    from leasebench.leases.guard import Guard
 
 
 @dataclass(frozen=True, slots=True)

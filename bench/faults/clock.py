@@ -5,11 +5,11 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from bench.faults import Injection
-from bench.nodefault import NodeStrike, no_embedded_server
-from bench.servers.fakeclock import LIBRARY, faketime_library
-from bench.servers.node import Node
-from bench.stage import Stage
+from leasebench.bench.faults import Injection
+from leasebench.bench.nodefault import NodeStrike, no_embedded_server
+from leasebench.bench.servers.fakeclock import LIBRARY, faketime_library
+from leasebench.bench.servers.node import Node
+from leasebench.bench.stage import Stage
 
 
 class ClockSettings(NodeStrike):

@@ -5,9 +5,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from bench.boundary import Step, trigger_in
-from bench.faults import Action, Boundary, EnactorStrike, Kill, Victim
-from enactors.operations import Operation
+from leasebench.bench.boundary import Step, trigger_in
+from leasebench.bench.faults import Action, Boundary, EnactorStrike, Kill, Victim
+from leasebench.enactors.operations import Operation
 
 
 class CrashSettings(EnactorStrike):

@@ -4,9 +4,9 @@ from random import Random
 
 from pydantic import Field
 
-from bench.faults import Injection
-from bench.nodefault import Away, DownStrike, no_embedded_server
-from bench.stage import Stage
+from leasebench.bench.faults import Injection
+from leasebench.bench.nodefault import Away, DownStrike, no_embedded_server
+from leasebench.bench.stage import Stage
 
 
 class FailoverSettings(DownStrike):

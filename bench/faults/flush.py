@@ -3,9 +3,9 @@
 from random import Random
 from typing import Literal
 
-from bench.faults import Injection
-from bench.nodefault import NodeStrike, no_embedded_server
-from bench.stage import Stage
+from leasebench.bench.faults import Injection
+from leasebench.bench.nodefault import NodeStrike, no_embedded_server
+from leasebench.bench.stage import Stage
 
 
 class FlushSettings(NodeStrike):

@@ -10,9 +10,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from bench.faults import EnactorStrike, Injection, Struck
-from bench.proxy.proxy import Mode, NetRule, On, Proxy, ProxyWish
-from bench.stage import Stage
+from leasebench.bench.faults import EnactorStrike, Injection, Struck
+from leasebench.bench.proxy.proxy import Mode, NetRule, On, Proxy, ProxyWish
+from leasebench.bench.stage import Stage
 
 DRAWN = (0.75, 1.25)
 """From one cut to the next it is `every_s`, times something between."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bench.boundary import Step, trigger_in
-from bench.faults import Action, Boundary, Delay, EnactorStrike, Injection, Pause, Struck, Victim
-from enactors.operations import Operation
+from leasebench.bench.boundary import Step, trigger_in
+from leasebench.bench.faults import Action, Boundary, Delay, EnactorStrike, Injection, Pause, Struck, Victim
+from leasebench.enactors.operations import Operation
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from leasebench.bench.stage import Stage
 
 
 class Who(StrEnum):

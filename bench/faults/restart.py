@@ -3,10 +3,10 @@
 from random import Random
 from typing import Literal
 
-from bench.faults import Injection
-from bench.nodefault import Away, DownStrike, no_embedded_server
-from bench.servers.node import Lose
-from bench.stage import Stage
+from leasebench.bench.faults import Injection
+from leasebench.bench.nodefault import Away, DownStrike, no_embedded_server
+from leasebench.bench.servers.node import Lose
+from leasebench.bench.stage import Stage
 
 
 class RestartSettings(DownStrike):

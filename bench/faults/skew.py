@@ -4,9 +4,9 @@ from random import Random
 
 from pydantic import Field
 
-from bench.faults import Action, Boundary, EnactorStrike, Skew, Thread, Victim
-from enactors.operations import Operation
-from leases.guard import Guard
+from leasebench.bench.faults import Action, Boundary, EnactorStrike, Skew, Thread, Victim
+from leasebench.enactors.operations import Operation
+from leasebench.leases.guard import Guard
 
 
 class SkewSettings(EnactorStrike):

@@ -7,9 +7,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from bench.boundary import Step, step_of
-from bench.faults import Action, Boundary, Delay, EnactorStrike, Struck, Victim
-from enactors.operations import Operation
+from leasebench.bench.boundary import Step, step_of
+from leasebench.bench.faults import Action, Boundary, Delay, EnactorStrike, Struck, Victim
+from leasebench.enactors.operations import Operation
 
 LONGEST_MS = 60_000.0
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import hiredis
 
-from bench.proxy.modes import Treatment
-from bench.proxy.replies import Replies
-from bench.proxy.rules import Upstream
-from bench.proxy.side import Side
-from bench.proxy.spotting import Request, Spotter
-from bench.proxy.versions import Versions
+from leasebench.bench.proxy.modes import Treatment
+from leasebench.bench.proxy.replies import Replies
+from leasebench.bench.proxy.rules import Upstream
+from leasebench.bench.proxy.side import Side
+from leasebench.bench.proxy.spotting import Request, Spotter
+from leasebench.bench.proxy.versions import Versions
 
 CONNECT_WITHIN_S = 5.0
 LINGER_S = 5.0

@@ -8,8 +8,8 @@ from random import Random
 from time import perf_counter_ns
 from typing import Any, Protocol
 
-from bench.proxy.rules import Mode, NetRule, On
-from bench.proxy.spotting import Commit, Request, was_done
+from leasebench.bench.proxy.rules import Mode, NetRule, On
+from leasebench.bench.proxy.spotting import Commit, Request, was_done
 
 POLL_EVERY_S = 0.001
 """How often a late write looks whether it was overtaken; the event loop rounds up to whole milliseconds."""

@@ -10,12 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bench.engines.forkserver import running_forkserver, undisturbed
-from bench.proxy.relay import RelaySpec, main
-from bench.proxy.rules import Mode, NetRule, On, ProxyWish, detoured, upstream_of
-from bench.reaper import reaper
-from bench.servers import ServerUnusable
-from bench.servers.local import private_directory
+from leasebench.bench.engines.forkserver import running_forkserver, undisturbed
+from leasebench.bench.proxy.relay import RelaySpec, main
+from leasebench.bench.proxy.rules import Mode, NetRule, On, ProxyWish, detoured, upstream_of
+from leasebench.bench.reaper import reaper
+from leasebench.bench.servers import ServerUnusable
+from leasebench.bench.servers.local import private_directory
 
 __all__ = ["Mode", "NetRule", "On", "Proxy", "ProxyWish"]
 

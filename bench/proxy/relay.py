@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.engines.tether import die_with_parent
-from bench.proxy.line import Line, Passage
-from bench.proxy.modes import Note, Treatment, Way, treatments
-from bench.proxy.rules import NetRule, Upstream
-from bench.proxy.side import Side
-from bench.proxy.spotting import Request
-from bench.proxy.versions import Versions
-from results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.bench.engines.tether import die_with_parent
+from leasebench.bench.proxy.line import Line, Passage
+from leasebench.bench.proxy.modes import Note, Treatment, Way, treatments
+from leasebench.bench.proxy.rules import NetRule, Upstream
+from leasebench.bench.proxy.side import Side
+from leasebench.bench.proxy.spotting import Request
+from leasebench.bench.proxy.versions import Versions
+from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import hiredis
 
-from bench.proxy.rules import Upstream
-from bench.proxy.spotting import packed
+from leasebench.bench.proxy.rules import Upstream
+from leasebench.bench.proxy.spotting import packed
 
 ANSWER_WITHIN_S = 1.0
 RECEIVE_BYTES = 65_536

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from enactors.store.wire import ServerDown, Wire
-from leases.definitions import DefinitionError
+from leasebench.definitions import DefinitionError
+from leasebench.enactors.store.wire import ServerDown, Wire
 
 OLDEST_VERSION = (6, 2)
 """XRANGE with an exclusive start, XTRIM MINID."""
@@ -43,7 +43,7 @@ class Server(Protocol):
 
 def open_server(choice: str) -> AbstractContextManager[Server]:
     """Choose by name (`embedded`, `system`) or URL. Raises ServerUnusable, DefinitionError for another word."""
-    from bench.servers import external, local
+    from leasebench.bench.servers import external, local
 
     if choice == "embedded":
         return local.LocalServer("embedded", local.embedded_binary())

@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self
 
-from bench.servers import examine
+from leasebench.bench.servers import examine
 
 
 class ExternalServer:

@@ -14,7 +14,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
-from bench.servers.recorder import ACK
+from leasebench.bench.servers.recorder import ACK
 
 MOST_IN_FLIGHT = 64 << 20
 """Bytes; beyond it the primary is not read any more until some have arrived."""

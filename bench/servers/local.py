@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.engines.tether import arm
-from bench.reaper import reaper
-from bench.servers import ServerUnusable, examine
+from leasebench.bench.engines.tether import arm
+from leasebench.bench.reaper import reaper
+from leasebench.bench.servers import ServerUnusable, examine
 
 READY_WITHIN_S = 10.0
 """The bound; it takes about 0.04 s."""
@@ -112,7 +112,7 @@ def launch(
 
     It dies with the thread that calls this: call from the main thread only. `environment` is added to our own.
     """
-    from bench.engines.forkserver import undisturbed  # the engine knows the servers
+    from leasebench.bench.engines.forkserver import undisturbed  # the engine knows the servers
 
     fixed = {
         "port": "0",

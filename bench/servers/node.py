@@ -10,16 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.servers import ServerUnusable
-from bench.servers.durable import Durable
-from bench.servers.fakeclock import FakeClock
-from bench.servers.link import Link
-from bench.servers.local import private_directory
-from bench.servers.outage import Lose, Loss, NodeWish, Outage
-from bench.servers.recorder import FLUSH_TIME_KEY, Recorder
-from bench.servers.recording import Recording
-from bench.servers.unit import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
-from enactors.store.keys import Keys
+from leasebench.bench.servers import ServerUnusable
+from leasebench.bench.servers.durable import Durable
+from leasebench.bench.servers.fakeclock import FakeClock
+from leasebench.bench.servers.link import Link
+from leasebench.bench.servers.local import private_directory
+from leasebench.bench.servers.outage import Lose, Loss, NodeWish, Outage
+from leasebench.bench.servers.recorder import FLUSH_TIME_KEY, Recorder
+from leasebench.bench.servers.recording import Recording
+from leasebench.bench.servers.unit import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
+from leasebench.enactors.store.keys import Keys
 
 __all__ = ["Lose", "Loss", "Node", "NodeWish", "Outage"]
 CAUGHT_UP_WITHIN_S = 2.0

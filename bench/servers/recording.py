@@ -11,10 +11,10 @@ from array import array
 from dataclasses import dataclass, field
 from itertools import chain
 
-from bench.servers import ServerUnusable
-from enactors.store.events import LINE_FIELDS
-from enactors.store.keys import Keys
-from enactors.store.wire import Wire
+from leasebench.bench.servers import ServerUnusable
+from leasebench.enactors.store.events import LINE_FIELDS
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.wire import Wire
 
 MOST_EVENTS = 2_000_000
 """About 250 MB; more make the trial fail, with this reason."""

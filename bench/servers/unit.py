@@ -9,11 +9,11 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import Self
 
-from bench.servers import ServerUnusable
-from bench.servers.local import READY_WITHIN_S, await_socket, embedded_binary, end, launch
-from enactors.store.keys import Keys
-from enactors.store.redis_store import load_scripts
-from enactors.store.wire import ReplyUnknown, ServerDown, ServerError, Wire
+from leasebench.bench.servers import ServerUnusable
+from leasebench.bench.servers.local import READY_WITHIN_S, await_socket, embedded_binary, end, launch
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.redis_store import load_scripts
+from leasebench.enactors.store.wire import ReplyUnknown, ServerDown, ServerError, Wire
 
 SYNCHRONISED_WITHIN_S = 10.0
 """The bound; it takes about 0.1 s."""

@@ -6,8 +6,8 @@ milliseconds are past its deadline.
 
 from dataclasses import dataclass, field
 
-from enactors.plan import Cell
-from enactors.store.events import Event
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.events import Event
 
 
 @dataclass

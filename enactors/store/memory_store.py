@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from enactors.operations import (
+from leasebench.enactors.operations import (
     Commit,
     CommitRule,
     DeletePlan,
@@ -15,9 +15,9 @@ from enactors.operations import (
     RegisterFence,
     Repair,
 )
-from enactors.store.events import Event
-from enactors.store.memory_cell import Endpoint, Grant, MemoryCell
-from leases.lease import Lease
+from leasebench.enactors.store.events import Event
+from leasebench.enactors.store.memory_cell import Endpoint, Grant, MemoryCell
+from leasebench.leases.lease import Lease
 
 
 class MemoryStore:

@@ -5,7 +5,7 @@ An engine of real processes waits, times and journals each operation; the explor
 
 from typing import Any
 
-from enactors.operations import (
+from leasebench.enactors.operations import (
     AcquireLease,
     AwaitPlan,
     Commit,
@@ -23,7 +23,7 @@ from enactors.operations import (
     TakeExpired,
     ValidateLease,
 )
-from enactors.store.store import Store
+from leasebench.enactors.store.store import Store
 
 
 def perform(store: Store, operation: Operation, attempt: int, token: str, now_ms: int) -> Any:  # noqa: C901, PLR0911, PLR0912  (one case an operation)

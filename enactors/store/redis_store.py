@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from enactors.operations import (
+from leasebench.enactors.operations import (
     Commit,
     CommitRule,
     DeletePlan,
@@ -15,11 +15,11 @@ from enactors.operations import (
     RegisterFence,
     Repair,
 )
-from enactors.plan import MAX_VERSION, Cell
-from enactors.store.events import Event, parse_event
-from enactors.store.keys import Keys
-from enactors.store.wire import Argument, Prepared, Wire, script
-from leases.lease import Lease
+from leasebench.enactors.plan import MAX_VERSION, Cell
+from leasebench.enactors.store.events import Event, parse_event
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.wire import Argument, Prepared, Wire, script
+from leasebench.leases.lease import Lease
 
 HISTORY_BLOCK = 500
 """Events per XRANGE while others work: 10,000 would block the server for 7 ms."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from enactors.operations import Commit, DeletePlan, Outcome, Plans, Refused, RegisterFence, Repair
-from enactors.store.events import Event
-from leases.lease import Lease
+from leasebench.enactors.operations import Commit, DeletePlan, Outcome, Plans, Refused, RegisterFence, Repair
+from leasebench.enactors.store.events import Event
+from leasebench.leases.lease import Lease
 
 
 class Store(Protocol):

@@ -40,7 +40,7 @@ class Script:
     """A Lua script of `enactors/store/lua`, with what stands before it, and the name that EVALSHA wants."""
 
     def __init__(self, name: str) -> None:
-        folder = files("enactors.store").joinpath("lua")
+        folder = files("leasebench.enactors.store").joinpath("lua")
         parts = ["prelude.lua", *(["apply.lua"] if name.startswith("commit_") else []), f"{name}.lua"]
         self.name = name
         self.source = "".join(folder.joinpath(part).read_text(encoding="utf-8") for part in parts).encode()

@@ -4,7 +4,7 @@ Protocol: redis.io, "Distributed Locks with Redis", the single-instance part. Th
 INCR in the script that grants, so its order is the order of the grants.
 """
 
-from enactors.operations import (
+from leasebench.enactors.operations import (
     AcquireLease,
     Outcome,
     Program,
@@ -13,7 +13,7 @@ from enactors.operations import (
     Unknown,
     ValidateLease,
 )
-from leases.lease import Lease, Wait
+from leasebench.leases.lease import Lease, Wait
 
 
 class RedisLease:

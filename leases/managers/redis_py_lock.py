@@ -14,7 +14,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.lock import Lock
 from redis.retry import Retry
 
-from enactors.operations import (
+from leasebench.enactors.operations import (
     AcquireLease,
     CallLibrary,
     Outcome,
@@ -24,8 +24,8 @@ from enactors.operations import (
     Unknown,
     ValidateLease,
 )
-from enactors.store.wire import ReplyUnknown, ServerDown
-from leases.lease import Lease, Wait
+from leasebench.enactors.store.wire import ReplyUnknown, ServerDown
+from leasebench.leases.lease import Lease, Wait
 
 
 class RedisPyLock:

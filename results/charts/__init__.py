@@ -17,7 +17,7 @@ import pandas as pd
 from altair.utils.schemapi import debug_mode
 
 if TYPE_CHECKING:
-    from results.run import Run
+    from leasebench.results.run import Run
 
 Spec = dict[str, Any]
 """Vega-Lite as JSON, without a config."""

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from results.charts import Scope, Spec, Subject, defined, filled
+from leasebench.results.charts import Scope, Spec, Subject, defined, filled
 
 WIDTH, STEP = 560, 20
 

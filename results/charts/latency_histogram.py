@@ -7,10 +7,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from results.buckets import bucket_frame, figures_us, pooled
-from results.charts import DURATION, Scope, Spec, Subject, defined, duration, heading, inline, ticks
-from results.latency import Buckets, rank
-from results.theme import MAX_GUARDS
+from leasebench.results.buckets import bucket_frame, figures_us, pooled
+from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, duration, heading, inline, ticks
+from leasebench.results.latency import Buckets, rank
+from leasebench.results.theme import MAX_GUARDS
 
 MAX_BINS = 96
 BINS_PER_DECADE = (40, 20, 10, 5)

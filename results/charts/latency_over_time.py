@@ -6,8 +6,8 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from results.charts import DURATION, Scope, Spec, Subject, defined, filled
-from results.shades import shade_layer, shades
+from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, filled
+from leasebench.results.shades import shade_layer, shades
 
 WIDTH, HEIGHT = 700, 180
 

@@ -9,15 +9,15 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from leases.verdict import Verdict
-from results.charts import Scope, Spec, Subject, defined, filled
-from results.closeup import Closeup, closeup, named, nearest, subtitle
-from results.events import Ints
-from results.explain.strikes import victims
-from results.holds import NEVER, holds_of
-from results.journal import Kind
-from results.theme import VERDICT_COLOURS
-from results.trial import Trial
+from leasebench.results.charts import Scope, Spec, Subject, defined, filled
+from leasebench.results.closeup import Closeup, closeup, named, nearest, subtitle
+from leasebench.results.events import Ints
+from leasebench.results.explain.strikes import victims
+from leasebench.results.holds import NEVER, holds_of
+from leasebench.results.journal import Kind
+from leasebench.results.theme import VERDICT_COLOURS
+from leasebench.results.trial import Trial
+from leasebench.verdict import Verdict
 
 WIDTH, LANE = 700, 34
 BEFORE_S, AFTER_S = 0.25, 0.2

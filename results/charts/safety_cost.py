@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import altair as alt
 
-from leases.verdict import Verdict
-from results.advice import calm_scenario
-from results.charts import DURATION, Scope, Spec, Subject, defined, heading, inline, padded, ticks
-from results.labels import Box, place_labels
-from results.theme import VERDICT_COLOURS, VERDICT_SHAPES
+from leasebench.results.advice import calm_scenario
+from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, heading, inline, padded, ticks
+from leasebench.results.labels import Box, place_labels
+from leasebench.results.theme import VERDICT_COLOURS, VERDICT_SHAPES
+from leasebench.verdict import Verdict
 
 WIDTH, HEIGHT = 470, 370
 TOP, BOTTOM = 66, 296

@@ -8,11 +8,11 @@ import altair as alt
 import numpy as np
 import numpy.typing as npt
 
-from leases.verdict import Verdict
-from results.charts import Scope, Spec, Subject, defined, filled
-from results.overtime import OverTime
-from results.shades import shade_layer, shades
-from results.theme import VERDICT_COLOURS
+from leasebench.results.charts import Scope, Spec, Subject, defined, filled
+from leasebench.results.overtime import OverTime
+from leasebench.results.shades import shade_layer, shades
+from leasebench.results.theme import VERDICT_COLOURS
+from leasebench.verdict import Verdict
 
 Counts = npt.NDArray[np.int64]
 WIDTH, HEIGHT = 700, 150

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 import altair as alt
 
-from leases.verdict import Verdict
-from results.charts import Scope, Spec, Subject, defined, heading, inline
-from results.run import Run
-from results.theme import VERDICT_COLOURS
+from leasebench.results.charts import Scope, Spec, Subject, defined, heading, inline
+from leasebench.results.run import Run
+from leasebench.results.theme import VERDICT_COLOURS
+from leasebench.verdict import Verdict
 
 WIDTH, HEIGHT = 36, 19
 LETTERS = {

@@ -7,10 +7,10 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from results.charts import Scope, Spec, Subject, defined, filled
-from results.checks.overwrites import peak_since_repair
-from results.closeup import Closeup, closeup, nearest, subtitle
-from results.violations import writes_between
+from leasebench.results.charts import Scope, Spec, Subject, defined, filled
+from leasebench.results.checks.overwrites import peak_since_repair
+from leasebench.results.closeup import Closeup, closeup, nearest, subtitle
+from leasebench.results.violations import writes_between
 
 WIDTH, HEIGHT = 700, 46
 MOST_ENDPOINTS = 3

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from results.trial import Trial
+from leasebench.results.trial import Trial
 
 Samples = npt.NDArray[np.float64]
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from results.checks import Check, Findings, Samples
-from results.events import KINDS, Events, Ints, Mask, Writes
-from results.trial import Trial
+from leasebench.results.checks import Check, Findings, Samples
+from leasebench.results.events import KINDS, Events, Ints, Mask, Writes
+from leasebench.results.trial import Trial
 
 REPAIR = KINDS.index("repair")
 UNREPAIRABLE = "no_rollback_plan"

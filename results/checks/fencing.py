@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from results.checks import Check, Findings
-from results.trial import Trial
+from leasebench.results.checks import Check, Findings
+from leasebench.results.trial import Trial
 
 
 def fencing(trial: Trial) -> Findings:

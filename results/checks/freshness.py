@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from results.checks import Check, Findings
-from results.events import Events, Ints
-from results.trial import Trial
+from leasebench.results.checks import Check, Findings
+from leasebench.results.events import Events, Ints
+from leasebench.results.trial import Trial
 
 
 def freshness(trial: Trial) -> Findings:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from results.checks import Check, Findings
-from results.events import KINDS, Events, Ints, Mask
-from results.holds import holds_of
-from results.trial import Trial
+from leasebench.results.checks import Check, Findings
+from leasebench.results.events import KINDS, Events, Ints, Mask
+from leasebench.results.holds import holds_of
+from leasebench.results.trial import Trial
 
 GRANT, RENEW = KINDS.index("grant"), KINDS.index("renew")
 FOREIGN = "foreign"

@@ -1,8 +1,8 @@
 """Lost commits: what the store acknowledged and had forgotten when it came back."""
 
-from results.assumptions import acknowledged_beyond
-from results.checks import Check, Findings
-from results.trial import Trial
+from leasebench.results.assumptions import acknowledged_beyond
+from leasebench.results.checks import Check, Findings
+from leasebench.results.trial import Trial
 
 
 def loss(trial: Trial) -> Findings:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from results.checks import Check, Findings
-from results.events import Ints, Mask
-from results.holds import NEVER, Holds, holds_of, told_by_lease, told_by_store
-from results.journal import Kind, Outcome
-from results.trial import Trial
+from leasebench.results.checks import Check, Findings
+from leasebench.results.events import Ints, Mask
+from leasebench.results.holds import NEVER, Holds, holds_of, told_by_lease, told_by_store
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.trial import Trial
 
 COUNTS = ("leases_lost", "told_before", "told_at", "told_after", "never_told", "told_wrongly")
 

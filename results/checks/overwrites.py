@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from results.checks import Check, Findings
-from results.events import KINDS, Events, Ints, Mask
-from results.trial import Trial
+from leasebench.results.checks import Check, Findings
+from leasebench.results.events import KINDS, Events, Ints, Mask
+from leasebench.results.trial import Trial
 
 COMMIT = KINDS.index("commit")
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from results.checks import Check, Findings
-from results.events import Ints
-from results.journal import Kind, Outcome
-from results.trial import Trial
+from leasebench.results.checks import Check, Findings
+from leasebench.results.events import Ints
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.trial import Trial
 
 
 def races(trial: Trial) -> Findings:

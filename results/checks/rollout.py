@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from results.checks import Check, Findings
-from results.events import Events, Ints
-from results.trial import Trial
+from leasebench.results.checks import Check, Findings
+from leasebench.results.events import Events, Ints
+from leasebench.results.trial import Trial
 
 CHUNK = 1 << 17
 """Changes that are looked at together: as many as fit a processor's cache with what is made of them."""

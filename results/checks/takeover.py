@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from results.checks import Check, Findings
-from results.holds import NEVER, holds_of
-from results.trial import Trial
+from leasebench.results.checks import Check, Findings
+from leasebench.results.holds import NEVER, holds_of
+from leasebench.results.trial import Trial
 
 
 def takeover(trial: Trial) -> Findings:

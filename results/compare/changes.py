@@ -7,15 +7,15 @@ from math import log
 
 import pandas as pd
 
-from leases.verdict import SAFE, Verdict
-from results.compare.circumstances import differing, order_of_trials
-from results.compare.drift import Drift, beyond, estimate_drift, unknown
-from results.compare.finding import Difference, Finding, by_rate, by_ratio, frame, judged, too_few
-from results.compare.pooling import pool
-from results.compare.quantities import HARM, SPEED, Quantity
-from results.compare.resampling import LogRatio, ratio
-from results.compare.samples import Samples
-from results.run import Run
+from leasebench.results.compare.circumstances import differing, order_of_trials
+from leasebench.results.compare.drift import Drift, beyond, estimate_drift, unknown
+from leasebench.results.compare.finding import Difference, Finding, by_rate, by_ratio, frame, judged, too_few
+from leasebench.results.compare.pooling import pool
+from leasebench.results.compare.quantities import HARM, SPEED, Quantity
+from leasebench.results.compare.resampling import LogRatio, ratio
+from leasebench.results.compare.samples import Samples
+from leasebench.results.run import Run
+from leasebench.verdict import SAFE, Verdict
 
 TOLERANCE = 1.05
 """A smaller change of a latency or of throughput is of no interest: a claim is that the ratio lies beyond."""

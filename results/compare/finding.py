@@ -7,11 +7,11 @@ from math import inf
 
 import pandas as pd
 
-from results.compare.quantities import HARM, Quantity
-from results.compare.resampling import LogRatio
-from results.compare.safety import difference_p, rate_difference
-from results.compare.samples import Sample
-from results.statistics import CONFIDENCE, holm
+from leasebench.results.compare.quantities import HARM, Quantity
+from leasebench.results.compare.resampling import LogRatio
+from leasebench.results.compare.safety import difference_p, rate_difference
+from leasebench.results.compare.samples import Sample
+from leasebench.results.statistics import CONFIDENCE, holm
 
 WIDE = 2.0
 """An interval that holds both half and twice as much says nothing of a ratio."""

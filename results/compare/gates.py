@@ -14,9 +14,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leases.definitions import DefinitionError, nearest
-from results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
-from results.latency import PERCENTILES, PHASES, SIDES
+from leasebench.definitions import DefinitionError, nearest
+from leasebench.results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
+from leasebench.results.latency import PERCENTILES, PHASES, SIDES
 
 COUNTS = (
     "stale_overwrites",

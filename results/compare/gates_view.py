@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from results.compare.changes import TOLERANCE
-from results.compare.document import Block, Grid, Text, Tone, digits, figure, lines, multiple
-from results.compare.false_positives import FalsePositives
-from results.compare.gates import Gate
-from results.compare.judging import Answer, Judgement, Outcome
+from leasebench.results.compare.changes import TOLERANCE
+from leasebench.results.compare.document import Block, Grid, Text, Tone, digits, figure, lines, multiple
+from leasebench.results.compare.false_positives import FalsePositives
+from leasebench.results.compare.gates import Gate
+from leasebench.results.compare.judging import Answer, Judgement, Outcome
 
 MOST_CELLS = 6
 TONES = {Outcome.FAILS: Tone.BAD, Outcome.OPEN: Tone.OPEN, Outcome.HOLDS: Tone.GOOD}

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from results.compare.document import Block, Grid, Text
-from results.theme import FONT
+from leasebench.results.compare.document import Block, Grid, Text
+from leasebench.results.theme import FONT
 
 STYLE = f"""
 .leasebench {{ font: 14px/1.45 {FONT}; color: #222; background: #fff; padding: 1em; overflow-x: auto;

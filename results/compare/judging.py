@@ -20,18 +20,18 @@ from enum import StrEnum
 from math import exp
 from typing import Any
 
-from leases.definitions import DefinitionError
-from results.compare.changes import TOO_FEW_CELLS, Changes
-from results.compare.drift import beyond, unknown
-from results.compare.finding import too_few
-from results.compare.gates import COUNTS, Gate
-from results.compare.quantities import HARM, Quantity
-from results.compare.ranking import Ranking
-from results.compare.resampling import LogRatio, estimate, paired_ratio, ratio
-from results.compare.safety import rate, rate_ratio
-from results.compare.samples import Sample, Samples
-from results.run import Run
-from results.statistics import CONFIDENCE, Interval, student_quantile
+from leasebench.definitions import DefinitionError
+from leasebench.results.compare.changes import TOO_FEW_CELLS, Changes
+from leasebench.results.compare.drift import beyond, unknown
+from leasebench.results.compare.finding import too_few
+from leasebench.results.compare.gates import COUNTS, Gate
+from leasebench.results.compare.quantities import HARM, Quantity
+from leasebench.results.compare.ranking import Ranking
+from leasebench.results.compare.resampling import LogRatio, estimate, paired_ratio, ratio
+from leasebench.results.compare.safety import rate, rate_ratio
+from leasebench.results.compare.samples import Sample, Samples
+from leasebench.results.run import Run
+from leasebench.results.statistics import CONFIDENCE, Interval, student_quantile
 
 Cell = dict[str, Any]
 

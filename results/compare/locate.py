@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from leases.definitions import DefinitionError, nearest
-from results.history import BadRunDirectory
-from results.summary import read_suite
-from results.trial import read_object
+from leasebench.definitions import DefinitionError, nearest
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.summary import read_suite
+from leasebench.results.trial import read_object
 
 RUNS = Path("runs")
 MOST_RUNS = 10_000

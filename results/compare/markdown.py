@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from results.compare.document import Block, Grid, Text, Tone
+from leasebench.results.compare.document import Block, Grid, Text, Tone
 
 MARKS = {Tone.BAD: "**", Tone.STRONG: "**"}
 _SPECIAL = re.compile(r"[\\`*\[<|~]|(?<![a-zA-Z0-9])_|_(?![a-zA-Z0-9])")

@@ -6,8 +6,8 @@ from math import sqrt
 
 import numpy as np
 
-from results.compare.resampling import ROUNDING_SD, LogRatio
-from results.statistics import welch_df
+from leasebench.results.compare.resampling import ROUNDING_SD, LogRatio
+from leasebench.results.statistics import welch_df
 
 MIN_SCENARIOS = 3
 """Of one trial each: with fewer scenarios their spread says nothing."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from results.latency import PERCENTILES, SIDES
+from leasebench.results.latency import PERCENTILES, SIDES
 
 SERVICE, RESPONSE = SIDES
 MIN_BEYOND = 10

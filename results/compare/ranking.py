@@ -8,18 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from leases.definitions import DefinitionError, must_be_known
-from leases.verdict import SAFE, Verdict
-from results.advice import advise, calm_scenario, guard_cost_us
-from results.compare.circumstances import order_of_trials
-from results.compare.finding import Difference, by_rate, by_ratio, frame, judged, too_few
-from results.compare.pooling import pool
-from results.compare.quantities import HARM, SPEED, Quantity
-from results.compare.resampling import paired_ratio
-from results.compare.safety import rate
-from results.compare.samples import Samples
-from results.run import Run
-from results.statistics import Interval, exact_interval
+from leasebench.definitions import DefinitionError, must_be_known
+from leasebench.results.advice import advise, calm_scenario, guard_cost_us
+from leasebench.results.compare.circumstances import order_of_trials
+from leasebench.results.compare.finding import Difference, by_rate, by_ratio, frame, judged, too_few
+from leasebench.results.compare.pooling import pool
+from leasebench.results.compare.quantities import HARM, SPEED, Quantity
+from leasebench.results.compare.resampling import paired_ratio
+from leasebench.results.compare.safety import rate
+from leasebench.results.compare.samples import Samples
+from leasebench.results.run import Run
+from leasebench.results.statistics import Interval, exact_interval
+from leasebench.verdict import SAFE, Verdict
 
 
 @dataclass(frozen=True, slots=True)

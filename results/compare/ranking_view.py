@@ -3,11 +3,21 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from leases.verdict import SAFE, Verdict
-from results.advice import advise, sentences
-from results.compare.document import Block, Grid, Text, Tone, effect, figure, fitted, interval_text, lines, rate_text
-from results.compare.finding import Difference
-from results.compare.quantities import (
+from leasebench.results.advice import advise, sentences
+from leasebench.results.compare.document import (
+    Block,
+    Grid,
+    Text,
+    Tone,
+    effect,
+    figure,
+    fitted,
+    interval_text,
+    lines,
+    rate_text,
+)
+from leasebench.results.compare.finding import Difference
+from leasebench.results.compare.quantities import (
     COST,
     FIGURES,
     LEAK_RATE,
@@ -18,9 +28,10 @@ from results.compare.quantities import (
     Quantity,
     latency,
 )
-from results.compare.ranking import Ranking
-from results.compare.safety import rate
-from results.compare.samples import Sample, Samples
+from leasebench.results.compare.ranking import Ranking
+from leasebench.results.compare.safety import rate
+from leasebench.results.compare.samples import Sample, Samples
+from leasebench.verdict import SAFE, Verdict
 
 OVERALL: dict[str, Quantity] = {
     "cost": COST,

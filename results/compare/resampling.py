@@ -25,9 +25,9 @@ from math import exp, factorial, log, prod, sqrt
 
 import numpy as np
 
-from results.compare.quantities import Quantity
-from results.compare.samples import Floats, Sample
-from results.statistics import CONFIDENCE, Interval, student_p, student_quantile, welch_df
+from leasebench.results.compare.quantities import Quantity
+from leasebench.results.compare.samples import Floats, Sample
+from leasebench.results.statistics import CONFIDENCE, Interval, student_p, student_quantile, welch_df
 
 MOST_LISTED = 6
 """Of so many trials every resample is taken, with its probability (462 of six); of more, DRAWN are drawn."""

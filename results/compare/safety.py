@@ -10,10 +10,10 @@ from math import isnan
 
 import numpy as np
 
-from results.compare.quantities import LEAK_RATE, Quantity
-from results.compare.resampling import resamples
-from results.compare.samples import RATES, Sample
-from results.statistics import (
+from leasebench.results.compare.quantities import LEAK_RATE, Quantity
+from leasebench.results.compare.resampling import resamples
+from leasebench.results.compare.samples import RATES, Sample
+from leasebench.results.statistics import (
     CONFIDENCE,
     Interval,
     difference_interval,

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from results.advice import COST_PHASES
-from results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
-from results.latency import PERCENTILES, Buckets
-from results.run import Run
+from leasebench.results.advice import COST_PHASES
+from leasebench.results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
+from leasebench.results.latency import PERCENTILES, Buckets
+from leasebench.results.run import Run
 
 Floats = NDArray[np.float64]
 COUNTS = ("commits", "load_s", "stale_overwrites", "races", "leaky_applications", "raced_applications", "applications")

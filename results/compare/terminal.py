@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text as RichText
 
-from results.compare.document import Block, Grid, Text, Tone
+from leasebench.results.compare.document import Block, Grid, Text, Tone
 
 STYLES = {
     Tone.PLAIN: "",

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from results.explain.cure import Cure, cures, sentence
-from results.explain.facts import gather
-from results.explain.telling import LEASES, PLANNER, STORE, Look, Message, headline, messages
-from results.run import Run
-from results.violations import Violation
+from leasebench.results.explain.cure import Cure, cures, sentence
+from leasebench.results.explain.facts import gather
+from leasebench.results.explain.telling import LEASES, PLANNER, STORE, Look, Message, headline, messages
+from leasebench.results.run import Run
+from leasebench.results.violations import Violation
 
 __all__ = ["Cure", "Explanation", "Look", "Message", "explain"]
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from results.explain.facts import Facts
-from results.explain.hold import Hold
-from results.explain.words import duration, plan
-from results.explain.writer import Writer
+from leasebench.results.explain.facts import Facts
+from leasebench.results.explain.hold import Hold
+from leasebench.results.explain.words import duration, plan
+from leasebench.results.explain.writer import Writer
 
 
 class Answer(StrEnum):

@@ -8,13 +8,13 @@ not decide, the answer is that it can't be told.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from results.explain import commit_rules
-from results.explain.commit_rules import Answer, Held
-from results.explain.facts import Facts
-from results.explain.longer_lease import longer_lease
-from results.explain.words import count, duration, plan
-from results.explain.writer import Writer
-from results.violations import Kind
+from leasebench.results.explain import commit_rules
+from leasebench.results.explain.commit_rules import Answer, Held
+from leasebench.results.explain.facts import Facts
+from leasebench.results.explain.longer_lease import longer_lease
+from leasebench.results.explain.words import count, duration, plan
+from leasebench.results.explain.writer import Writer
+from leasebench.results.violations import Kind
 
 __all__ = ["Answer", "Cure", "cures", "sentence"]
 

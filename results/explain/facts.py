@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from results.checks.dangling import gone_positions
-from results.events import KINDS, Events, Ints, Mask, Writes
-from results.explain.reader import Reader, Stop
-from results.explain.strikes import Strike, lease_server_struck, strikes
-from results.explain.writer import Writer, who, writer_of
-from results.run import Run
-from results.violations import Kind as What
-from results.violations import Violation
+from leasebench.results.checks.dangling import gone_positions
+from leasebench.results.events import KINDS, Events, Ints, Mask, Writes
+from leasebench.results.explain.reader import Reader, Stop
+from leasebench.results.explain.strikes import Strike, lease_server_struck, strikes
+from leasebench.results.explain.writer import Writer, who, writer_of
+from leasebench.results.run import Run
+from leasebench.results.violations import Kind as What
+from leasebench.results.violations import Violation
 
 COMMIT, REPAIR = KINDS.index("commit"), KINDS.index("repair")
 MOST = 5

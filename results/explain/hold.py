@@ -9,9 +9,9 @@ from math import inf, isnan, nan
 
 import numpy as np
 
-from results.events import KINDS, Events
-from results.explain.reader import Reader
-from results.journal import CELL_RESOURCE, Kind, Outcome
+from leasebench.results.events import KINDS, Events
+from leasebench.results.explain.reader import Reader
+from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 
 OWN_CLOCK = frozenset({"expiry_record"})
 """Lease managers whose leases end by their owners' clocks; the server itself ends none."""

@@ -1,10 +1,10 @@
 """Whether a lease that had lived longer would have kept two writers apart."""
 
-from results.explain.commit_rules import Answer, Held
-from results.explain.facts import Facts
-from results.explain.hold import Hold
-from results.explain.words import duration
-from results.explain.writer import Writer
+from leasebench.results.explain.commit_rules import Answer, Held
+from leasebench.results.explain.facts import Facts
+from leasebench.results.explain.hold import Hold
+from leasebench.results.explain.words import duration
+from leasebench.results.explain.writer import Writer
 
 
 def longer_lease(facts: Facts, writer: Writer, newer: Writer) -> Held:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from results.explain import Explanation
-from results.explain.telling import Look
+from leasebench.results.explain import Explanation
+from leasebench.results.explain.telling import Look
 
 ARROWS = {Look.CALL: "->>", Look.REPLY: "-->>", Look.HARM: "-x"}
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from results.events import Events, Ints, Mask
-from results.history import BadRunDirectory
-from results.journal import Kind, Outcome
-from results.moment import Moments
-from results.run import Run
-from results.trial import Trial
+from leasebench.results.events import Events, Ints, Mask
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.moment import Moments
+from leasebench.results.run import Run
+from leasebench.results.trial import Trial
 
 BEFORE_NS, AFTER_NS = 10_000_000_000, 1_000_000_000
 """How much of the journal around the violation is looked at; what is further away is not told."""

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from results.explain.reader import Reader, Stop
-from results.moment import Moments
-from results.run import Run
-from results.violations import Violation
+from leasebench.results.explain.reader import Reader, Stop
+from leasebench.results.moment import Moments
+from leasebench.results.run import Run
+from leasebench.results.violations import Violation
 
 INSIDE = ("pause", "crash", "slow")
 """Faults that strike inside a process: its own journal tells of them."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
-from results.explain import Explanation
-from results.explain.telling import Look, Message
-from results.explain.words import cut
-from results.theme import FONT, Mode, theme
+from leasebench.results.explain import Explanation
+from leasebench.results.explain.telling import Look, Message
+from leasebench.results.explain.words import cut
+from leasebench.results.theme import FONT, Mode, theme
 
 TIME_PX, LANE_PX, HEAD_PX, STEP_PX, PAD_PX = 74, 150, 40, 34, 14
 CHAR_PX = 6.3

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
 
-from results.explain.facts import Facts
-from results.explain.hold import Hold
-from results.explain.reader import Stop
-from results.explain.words import count, duration, plan
-from results.explain.writer import Writer
-from results.violations import Kind
+from leasebench.results.explain.facts import Facts
+from leasebench.results.explain.hold import Hold
+from leasebench.results.explain.reader import Stop
+from leasebench.results.explain.words import count, duration, plan
+from leasebench.results.explain.writer import Writer
+from leasebench.results.violations import Kind
 
 PLANNER, STORE, LEASES, OPERATOR = "planner", "store", "leases", "operator"
 LONG_S = 0.02

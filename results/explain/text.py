@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from textwrap import wrap
 
-from results.explain import Explanation
-from results.explain.telling import Look, Message
-from results.explain.words import cut
+from leasebench.results.explain import Explanation
+from leasebench.results.explain.telling import Look, Message
+from leasebench.results.explain.words import cut
 
 TIME_WIDTH = 11
 LEAST_LANE = 11

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from results.events import KINDS, Events
-from results.explain.hold import Hold, hold_of
-from results.explain.reader import Call, Reader, Stop
-from results.journal import Kind, Outcome
+from leasebench.results.events import KINDS, Events
+from leasebench.results.explain.hold import Hold, hold_of
+from leasebench.results.explain.reader import Call, Reader, Stop
+from leasebench.results.journal import Kind, Outcome
 
 
 @dataclass(frozen=True)

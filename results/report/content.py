@@ -3,15 +3,15 @@
 from itertools import islice
 from typing import Any
 
-from leases.registry import plugins
-from results.charts import Chart, Scope, Spec, Subject
-from results.explain import Explanation, explain
-from results.explain.svg import as_svg
-from results.history import BadRunDirectory
-from results.numbering import violations_of
-from results.run import Run
-from results.telling import telling_trial
-from results.violations import Violation, matching
+from leasebench.registry import plugins
+from leasebench.results.charts import Chart, Scope, Spec, Subject
+from leasebench.results.explain import Explanation, explain
+from leasebench.results.explain.svg import as_svg
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.numbering import violations_of
+from leasebench.results.run import Run
+from leasebench.results.telling import telling_trial
+from leasebench.results.violations import Violation, matching
 
 CLOSEUPS = frozenset({"versions_over_time", "lease_timeline"})
 """Pictures of what is around a violation: a cell without one does without."""

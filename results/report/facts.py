@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from results.run import Run
+from leasebench.results.run import Run
 
 METHOD = (
     """Every commit, refusal, deletion, grant and release was appended to a history by the same atomic script that did

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from leases.verdict import Verdict
-from results.advice import guard_cost_us
+from leasebench.results.advice import guard_cost_us
+from leasebench.verdict import Verdict
 
 Cell = dict[str, Any]
 Value = float | int | str | None

@@ -13,20 +13,20 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leases.registry import plugins
-from leases.verdict import Verdict
-from results.advice import Advice, Failure, advise
-from results.charts import Subject
-from results.compare.ranking import rank
-from results.compare.ranking_view import legend, overall_grid
-from results.numbering import numbers
-from results.remarks import remarks
-from results.report.content import VIOLATION_COLUMNS
-from results.report.facts import METHOD, axes, settings, verdicts
-from results.report.figures import COLUMNS, gist
-from results.report.packing import in_script
-from results.run import Run
-from results.theme import dark_inks, theme
+from leasebench.registry import plugins
+from leasebench.results.advice import Advice, Failure, advise
+from leasebench.results.charts import Subject
+from leasebench.results.compare.ranking import rank
+from leasebench.results.compare.ranking_view import legend, overall_grid
+from leasebench.results.numbering import numbers
+from leasebench.results.remarks import remarks
+from leasebench.results.report.content import VIOLATION_COLUMNS
+from leasebench.results.report.facts import METHOD, axes, settings, verdicts
+from leasebench.results.report.figures import COLUMNS, gist
+from leasebench.results.report.packing import in_script
+from leasebench.results.run import Run
+from leasebench.results.theme import dark_inks, theme
+from leasebench.verdict import Verdict
 
 HERE = Path(__file__).parent
 RUN_CHARTS = ("verdict_heatmap", "safety_cost")

@@ -7,10 +7,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
-from results.report.content import scenario_content
-from results.report.packing import packed
-from results.report.page import render
-from results.run import Run, load
+from leasebench.results.report.content import scenario_content
+from leasebench.results.report.packing import packed
+from leasebench.results.report.page import render
+from leasebench.results.run import Run, load
 
 WORKERS = 2
 """More processes would need more memory than a laptop spares: each may hold a trial's history."""

@@ -1,7 +1,7 @@
 """What the explorer's tests share: the presets that can be explored, and guards that a suite file would define."""
 
-from bench.engines.explorer.exploration import opaque
-from leases.guard import parse_guards, presets
+from leasebench.bench.engines.explorer.exploration import opaque
+from leasebench.leases.guard import parse_guards, presets
 
 OWN = parse_guards(
     {

@@ -3,10 +3,19 @@
 from dataclasses import replace
 from typing import Any
 
-from enactors.operations import Commit, CommitRule, DeletePlan, DeleteRule, Done, Outcome, Reason, RegisterFence
-from enactors.store.memory_cell import Endpoint
-from enactors.store.memory_store import MemoryStore
-from leases.lease import Lease
+from leasebench.enactors.operations import (
+    Commit,
+    CommitRule,
+    DeletePlan,
+    DeleteRule,
+    Done,
+    Outcome,
+    Reason,
+    RegisterFence,
+)
+from leasebench.enactors.store.memory_cell import Endpoint
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.leases.lease import Lease
 
 
 def without_rule(*rules: CommitRule) -> type[MemoryStore]:

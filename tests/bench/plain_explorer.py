@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.engines.explorer.properties import Property
-from bench.engines.explorer.scope import Scope
-from enactors.enactor import EnactorState
-from enactors.operations import (
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.enactors.enactor import EnactorState
+from leasebench.enactors.operations import (
     UNKNOWN,
     AcquireLease,
     AwaitDue,
@@ -39,12 +39,12 @@ from enactors.operations import (
     Withdraw,
     Work,
 )
-from enactors.planner import PlannerState, publish_next
-from enactors.store.memory_cell import MemoryCell
-from enactors.store.memory_store import MemoryStore
-from leases.guard import Guard
-from leases.lease import Lease
-from leases.renewal import keep_alive
+from leasebench.enactors.planner import PlannerState, publish_next
+from leasebench.enactors.store.memory_cell import MemoryCell
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.leases.guard import Guard
+from leasebench.leases.lease import Lease
+from leasebench.leases.renewal import keep_alive
 
 MAX_RENEWALS = 1
 """That are done, of one lease: the renewer may go on for ever."""

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.boundary import AMONG, STEP_OF, Step, Trigger, step_of
-from bench.faults import Delay, Kill, Pause, Thread, Victim
-from bench.faults.crash import CrashSettings
-from bench.faults.pause import PauseSettings
-from bench.faults.slow import SlowSettings, Spread
-from enactors.operations import (
+from leasebench.bench.boundary import AMONG, STEP_OF, Step, Trigger, step_of
+from leasebench.bench.faults import Delay, Kill, Pause, Thread, Victim
+from leasebench.bench.faults.crash import CrashSettings
+from leasebench.bench.faults.pause import PauseSettings
+from leasebench.bench.faults.slow import SlowSettings, Spread
+from leasebench.definitions import DefinitionError, validate
+from leasebench.enactors.operations import (
     AcquireLease,
     CallLibrary,
     Commit,
@@ -24,8 +25,7 @@ from enactors.operations import (
     RenewLease,
     Work,
 )
-from leases.definitions import DefinitionError, validate
-from leases.lease import Lease, Wait
+from leasebench.leases.lease import Lease, Wait
 
 LEASE = Lease("e0", "token", 1, 1, 100)
 COMMIT = Commit("e0", 1, CommitRule.UNCONDITIONAL)

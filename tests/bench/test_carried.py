@@ -2,12 +2,12 @@
 
 import tomli_w
 
-from bench.engines.explorer.carried import carry, guards_of
-from bench.engines.explorer.exploration import explore, opaque
-from bench.engines.explorer.scope import Scope
-from bench.suite import load_suite
-from results.explored import contradictions, read_explored
-from results.summary import read_suite
+from leasebench.bench.engines.explorer.carried import carry, guards_of
+from leasebench.bench.engines.explorer.exploration import explore, opaque
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.suite import load_suite
+from leasebench.results.explored import contradictions, read_explored
+from leasebench.results.summary import read_suite
 
 SMALL = Scope(plans=2, clean_age=1)
 

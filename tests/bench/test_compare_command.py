@@ -14,7 +14,7 @@ from unittest.mock import patch
 import pytest
 from commands import leasebench
 
-from bench.cli import main
+from leasebench.bench.cli import main
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "results"))
 

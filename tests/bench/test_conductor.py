@@ -5,10 +5,10 @@ from random import Random
 import numpy as np
 import pytest
 
-from bench.conductor import Conductor
-from bench.faults import Strike
-from results.history import read_raw_journal
-from results.journal import Journal, Kind, Outcome
+from leasebench.bench.conductor import Conductor
+from leasebench.bench.faults import Strike
+from leasebench.results.history import read_raw_journal
+from leasebench.results.journal import Journal, Kind, Outcome
 
 
 class Place:

@@ -3,15 +3,15 @@
 import pytest
 from exploring import GUARDS, OWN
 
-from bench.engines.explorer.exploration import Exploration, explore, opaque
-from bench.engines.explorer.machine import Machine
-from bench.engines.explorer.properties import Property
-from bench.engines.explorer.report import as_json, surprising, verdict
-from bench.engines.explorer.scope import Scope
-from bench.engines.explorer.search import Limits, search
-from bench.engines.explorer.walk import walk
-from leases.guard import presets
-from leases.verdict import Verdict
+from leasebench.bench.engines.explorer.exploration import Exploration, explore, opaque
+from leasebench.bench.engines.explorer.machine import Machine
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.report import as_json, surprising, verdict
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.search import Limits, search
+from leasebench.bench.engines.explorer.walk import walk
+from leasebench.leases.guard import presets
+from leasebench.verdict import Verdict
 
 STALE, DANGLING = Property.STALE_OVERWRITE, Property.DANGLING
 SCOPE = Scope(plans=4, clean_age=2, tries=2)
@@ -124,8 +124,8 @@ class TestASearch:
 
     def test_widens_its_states_on_the_way_without_losing_one(self, monkeypatch):
         wide = search(Machine(GUARDS["txt_lock"], SCOPE), Limits())
-        monkeypatch.setattr("bench.engines.explorer.packed.FIRST_BITS", 2)
-        monkeypatch.setattr("bench.engines.explorer.search.Layout.__init__.__defaults__", (2, 2))
+        monkeypatch.setattr("leasebench.bench.engines.explorer.packed.FIRST_BITS", 2)
+        monkeypatch.setattr("leasebench.bench.engines.explorer.search.Layout.__init__.__defaults__", (2, 2))
         narrow = search(Machine(GUARDS["txt_lock"], SCOPE), Limits())
         assert narrow.packed.layout.local_bits > 2
         assert len(narrow.states) == len(wide.states)

@@ -4,11 +4,11 @@ import pytest
 from exploring import GUARDS
 from plain_explorer import PlainExplorer
 
-from bench.engines.explorer.exploration import explore
-from bench.engines.explorer.machine import Machine
-from bench.engines.explorer.properties import OF_A_STATE, Property
-from bench.engines.explorer.scope import Scope
-from bench.engines.explorer.search import Limits, search
+from leasebench.bench.engines.explorer.exploration import explore
+from leasebench.bench.engines.explorer.machine import Machine
+from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.search import Limits, search
 
 TINY = {"plans": 2, "clean_age": 1, "tries": 1, "grants": 2}
 SMALL = {"plans": 2, "clean_age": 1, "tries": 2, "grants": 2}

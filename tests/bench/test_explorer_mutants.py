@@ -14,10 +14,10 @@ from mutants import (
     without_rule,
 )
 
-from bench.engines.explorer.exploration import explore
-from bench.engines.explorer.properties import Property
-from bench.engines.explorer.scope import Scope
-from enactors.operations import CommitRule
+from leasebench.bench.engines.explorer.exploration import explore
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.enactors.operations import CommitRule
 
 SMALL = {"plans": 3, "clean_age": 1, "tries": 2}
 RELIES = [

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 from exploring import GUARDS
 
-from bench.engines.explorer.exploration import explore
-from bench.engines.explorer.machine import Machine
-from bench.engines.explorer.scope import Scope
-from bench.engines.explorer.search import Limits, search
-from bench.engines.explorer.standing import Standing, readable
-from enactors.enactor import Enactor, EnactorState
-from enactors.operations import Done, Reason, Refused
-from enactors.plan import Cell
-from leases.guard import presets
-from leases.lease import Lease
+from leasebench.bench.engines.explorer.exploration import explore
+from leasebench.bench.engines.explorer.machine import Machine
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.search import Limits, search
+from leasebench.bench.engines.explorer.standing import Standing, readable
+from leasebench.enactors.enactor import Enactor, EnactorState
+from leasebench.enactors.operations import Done, Reason, Refused
+from leasebench.enactors.plan import Cell
+from leasebench.leases.guard import presets
+from leasebench.leases.lease import Lease
 
 CELL = Cell("c", ("e0",))
 TXT_LOCK = presets()["txt_lock"]
@@ -153,7 +153,7 @@ def test_where_frames_cannot_be_read_what_was_heard_is_the_position(monkeypatch)
     assert readable()
     scope = Scope(plans=2, clean_age=1, tries=2, grants=2)
     merged = explore(TXT_LOCK, scope)
-    monkeypatch.setattr("bench.engines.explorer.programs.readable", lambda: False)
+    monkeypatch.setattr("leasebench.bench.engines.explorer.programs.readable", lambda: False)
     apart = explore(TXT_LOCK, scope)
     assert apart.states > merged.states
     assert {asked: (answer.holds, answer.steps) for asked, answer in apart.verdicts.items()} == {

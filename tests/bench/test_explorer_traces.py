@@ -6,13 +6,13 @@ import pytest
 from exploring import GUARDS
 from mutants import RenewsForAnybody
 
-from bench.engines.explorer.diagram import sequence_diagram
-from bench.engines.explorer.exploration import explore
-from bench.engines.explorer.properties import OF_A_STATE, Property
-from bench.engines.explorer.replay import replay
-from bench.engines.explorer.scope import Scope
-from bench.engines.explorer.trace import Trace, read_trace
-from leases.definitions import DefinitionError
+from leasebench.bench.engines.explorer.diagram import sequence_diagram
+from leasebench.bench.engines.explorer.exploration import explore
+from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
+from leasebench.bench.engines.explorer.replay import replay
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.trace import Trace, read_trace
+from leasebench.definitions import DefinitionError
 
 SMALL = {"plans": 3, "clean_age": 1, "tries": 2}
 SCOPES = {

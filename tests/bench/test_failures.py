@@ -14,10 +14,10 @@ import psutil
 import pytest
 from commands import Started, leasebench, lives, read, suite_text, trial_facts, until
 
-from bench.run import plan_trials
-from bench.suite import load_suite, narrow
-from results.check import unfinished
-from results.summary import summarise
+from leasebench.bench.run import plan_trials
+from leasebench.bench.suite import load_suite, narrow
+from leasebench.results.check import unfinished
+from leasebench.results.summary import summarise
 
 Start = Callable[..., Started]
 

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from commands import read
 
-from bench.run import plan_trials
-from bench.servers.external import ExternalServer
-from bench.suite import load_suite
-from bench.trial import run_trial
-from results.history import read_journal
-from results.journal import Kind, Outcome
-from results.trial import read_trials
+from leasebench.bench.run import plan_trials
+from leasebench.bench.servers.external import ExternalServer
+from leasebench.bench.suite import load_suite
+from leasebench.bench.trial import run_trial
+from leasebench.results.history import read_journal
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.trial import read_trials
 
 HEAD = """
 guards = ["{guard}"]

@@ -3,10 +3,10 @@
 import pytest
 from commands import leasebench, read, trial_facts
 
-from bench.run import plan_trials
-from bench.servers.fakeclock import faketime_library
-from bench.suite import load_suite
-from enactors.store.wire import Wire
+from leasebench.bench.run import plan_trials
+from leasebench.bench.servers.fakeclock import faketime_library
+from leasebench.bench.suite import load_suite
+from leasebench.enactors.store.wire import Wire
 
 FAULTS = {
     "lease_restart": 'kind = "restart"\nfirst_s = 0.1\nevery_s = 0.2',

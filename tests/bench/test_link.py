@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.servers.link import ASK_EVERY_S, ASK_FOR_S, Link
-from bench.servers.recorder import ACK
+from leasebench.bench.servers.link import ASK_EVERY_S, ASK_FOR_S, Link
+from leasebench.bench.servers.recorder import ACK
 
 LAG_MS = 40.0
 LIMIT_S = 20.0

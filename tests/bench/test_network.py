@@ -6,14 +6,14 @@ from random import Random
 
 import pytest
 
-from bench.faults import Struck, parse_faults
-from bench.faults.network import PLUGIN, NetworkSettings
-from bench.proxy.proxy import Mode, On
-from bench.servers.external import ExternalServer
-from bench.stage import Stage
-from enactors.store.keys import Keys
-from enactors.store.wire import ReplyUnknown, Wire
-from leases.definitions import DefinitionError
+from leasebench.bench.faults import Struck, parse_faults
+from leasebench.bench.faults.network import PLUGIN, NetworkSettings
+from leasebench.bench.proxy.proxy import Mode, On
+from leasebench.bench.servers.external import ExternalServer
+from leasebench.bench.stage import Stage
+from leasebench.definitions import DefinitionError
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.wire import ReplyUnknown, Wire
 
 TTL_MS = 100
 

@@ -16,19 +16,19 @@ import psutil
 import pytest
 from commands import lives
 
-from bench.servers import ServerUnusable
-from bench.servers.fakeclock import faketime_library
-from bench.servers.local import LocalServer, embedded_binary
-from bench.servers.node import Lose, Loss, Node, NodeWish, Outage
-from bench.servers.recorder import Recorder
-from bench.servers.recording import Recording, marker
-from bench.servers.unit import Unit
-from enactors.operations import Commit, CommitRule, Done
-from enactors.plan import Cell
-from enactors.store.events import Event, parse_event
-from enactors.store.keys import Keys
-from enactors.store.redis_store import RedisStore
-from enactors.store.wire import ReplyUnknown, ServerDown, Wire
+from leasebench.bench.servers import ServerUnusable
+from leasebench.bench.servers.fakeclock import faketime_library
+from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.node import Lose, Loss, Node, NodeWish, Outage
+from leasebench.bench.servers.recorder import Recorder
+from leasebench.bench.servers.recording import Recording, marker
+from leasebench.bench.servers.unit import Unit
+from leasebench.enactors.operations import Commit, CommitRule, Done
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.events import Event, parse_event
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.enactors.store.wire import ReplyUnknown, ServerDown, Wire
 
 CELL = Cell("c", ("e0",))
 LONG_MS = 60_000
@@ -482,7 +482,7 @@ def test_a_survivor_that_holds_something_else_is_an_error_not_a_history(keys, su
 
 
 def test_a_recording_that_grew_too_long_is_a_clear_error(keys, monkeypatch):
-    monkeypatch.setattr("bench.servers.recording.MOST_EVENTS", 2)
+    monkeypatch.setattr("leasebench.bench.servers.recording.MOST_EVENTS", 2)
     recording, key = Recording(), keys.history.encode()
     for number in range(3):
         recording.event(key, b"%d-1" % number, b"line")
@@ -532,7 +532,7 @@ def test_a_node_that_fails_to_start_leaves_nothing(monkeypatch):
 
 PARENT = """
 import sys, time
-from bench.servers.node import Lose, Node, NodeWish
+from leasebench.bench.servers.node import Lose, Node, NodeWish
 if __name__ == "__main__":
     with Node(NodeWish(spare=True, append_only=True, replica_lag_ms=5)) as node:
         node.restart(Lose.UNSYNCED).end()

@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 from commands import read, suite_text
 
-from bench import records
-from bench.engines.placement import place
-from bench.engines.tether import HARNESS_VARIABLE
-from bench.run import plan_trials
-from bench.servers.external import ExternalServer
-from bench.suite import Suite, load_suite
-from bench.trial import run_trial
-from results.history import read_journal
-from results.journal import Kind, Outcome
-from results.trial import read_trials
+from leasebench.bench import records
+from leasebench.bench.engines.placement import place
+from leasebench.bench.engines.tether import HARNESS_VARIABLE
+from leasebench.bench.run import plan_trials
+from leasebench.bench.servers.external import ExternalServer
+from leasebench.bench.suite import Suite, load_suite
+from leasebench.bench.trial import run_trial
+from leasebench.results.history import read_journal
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.trial import read_trials
 
 
 def tiny(tmp_path: Path, **settings) -> Suite:

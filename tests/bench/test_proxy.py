@@ -18,16 +18,16 @@ import numpy as np
 import psutil
 import pytest
 
-from bench.proxy.proxy import Mode, NetRule, On, Proxy, ProxyWish
-from bench.proxy.rules import detoured, upstream_of
-from bench.servers import ServerUnusable
-from bench.servers.local import LocalServer, embedded_binary
-from enactors.operations import Commit, CommitRule, Done, Reason, Refused
-from enactors.plan import Cell
-from enactors.store.redis_store import SCRIPT_OF_RULE, RedisStore
-from enactors.store.wire import Prepared, ReplyUnknown, ServerDown, Wire, script
-from leases.lease import Lease
-from results.journal import FIELDS, HEADER_BYTES, Kind, Outcome
+from leasebench.bench.proxy.proxy import Mode, NetRule, On, Proxy, ProxyWish
+from leasebench.bench.proxy.rules import detoured, upstream_of
+from leasebench.bench.servers import ServerUnusable
+from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.enactors.operations import Commit, CommitRule, Done, Reason, Refused
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.redis_store import SCRIPT_OF_RULE, RedisStore
+from leasebench.enactors.store.wire import Prepared, ReplyUnknown, ServerDown, Wire, script
+from leasebench.leases.lease import Lease
+from leasebench.results.journal import FIELDS, HEADER_BYTES, Kind, Outcome
 
 CELL = Cell("c", ("e0", "e1"))
 SHORT_S = 0.15
@@ -549,7 +549,7 @@ class TestAddresses:
 PARENT = """
 import sys, time
 from pathlib import Path
-from bench.proxy.proxy import Proxy, ProxyWish
+from leasebench.bench.proxy.proxy import Proxy, ProxyWish
 if __name__ == "__main__":
     with Proxy(ProxyWish(), sys.argv[1], sys.argv[1], Path(sys.argv[2])) as proxy:
         print(proxy.pid, proxy.store_url.removeprefix("unix://"), flush=True)

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.servers.recording import Stream
-from enactors.store.events import parse_event
+from leasebench.bench.servers.recording import Stream
+from leasebench.enactors.store.events import parse_event
 
 steps = st.lists(st.one_of(st.just("event"), st.floats(0, 1, exclude_max=True)), max_size=60)
 """Events, and comebacks: how far back, as a share of all that was ever written down."""

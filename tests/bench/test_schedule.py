@@ -10,23 +10,23 @@ from random import Random
 import pytest
 from commands import Started, leasebench, read, until
 
-from bench.engines.explorer.exploration import explore
-from bench.engines.explorer.machine import Machine
-from bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, SEND, STEP, Choice
-from bench.engines.explorer.properties import Property
-from bench.engines.explorer.retrace import trace_of
-from bench.engines.explorer.scope import Scope
-from bench.engines.explorer.trace import Trace
-from bench.engines.schedule import performance
-from bench.engines.schedule.likeness import Likeness
-from bench.engines.schedule.trials import ScheduledTrials, read_schedules, suite_of
-from bench.run import plan_trials
-from bench.servers.external import ExternalServer
-from enactors.operations import Done
-from enactors.store.memory_store import MemoryStore
-from leases.definitions import DefinitionError
-from leases.guard import parse_guards, presets
-from results.trial import read_trials
+from leasebench.bench.engines.explorer.exploration import explore
+from leasebench.bench.engines.explorer.machine import Machine
+from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, SEND, STEP, Choice
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.retrace import trace_of
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.trace import Trace
+from leasebench.bench.engines.schedule import performance
+from leasebench.bench.engines.schedule.likeness import Likeness
+from leasebench.bench.engines.schedule.trials import ScheduledTrials, read_schedules, suite_of
+from leasebench.bench.run import plan_trials
+from leasebench.bench.servers.external import ExternalServer
+from leasebench.definitions import DefinitionError
+from leasebench.enactors.operations import Done
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.leases.guard import parse_guards, presets
+from leasebench.results.trial import read_trials
 
 PRESETS = presets()
 SMALL = Scope(plans=3, clean_age=1)

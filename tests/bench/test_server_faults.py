@@ -9,20 +9,20 @@ from random import Random
 
 import pytest
 
-from bench.faults import Strike, parse_faults
-from bench.faults.clock import PLUGIN as CLOCK
-from bench.servers.fakeclock import faketime_library
-from bench.servers.local import LocalServer, embedded_binary
-from bench.servers.outage import NodeWish
-from bench.stage import Stage
-from bench.suite import read_scenario
-from enactors.plan import Cell
-from enactors.store.keys import Keys
-from enactors.store.redis_store import RedisStore
-from enactors.store.wire import ServerDown, Wire
-from leases.definitions import DefinitionError
-from leases.guard import presets
-from leases.registry import plugins
+from leasebench.bench.faults import Strike, parse_faults
+from leasebench.bench.faults.clock import PLUGIN as CLOCK
+from leasebench.bench.servers.fakeclock import faketime_library
+from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.outage import NodeWish
+from leasebench.bench.stage import Stage
+from leasebench.bench.suite import read_scenario
+from leasebench.definitions import DefinitionError
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.enactors.store.wire import ServerDown, Wire
+from leasebench.leases.guard import presets
+from leasebench.registry import plugins
 
 SCENARIOS = (
     "redis_restart",
@@ -142,7 +142,7 @@ def test_every_fault_has_a_colour_of_its_own():
 
 
 def test_the_clock_says_how_to_get_what_it_lacks(monkeypatch):
-    monkeypatch.setattr("bench.servers.fakeclock.PLACES", ("/nowhere",))
+    monkeypatch.setattr("leasebench.bench.servers.fakeclock.PLACES", ("/nowhere",))
     assert "apt-get install libfaketime" in CLOCK.available()
 
 

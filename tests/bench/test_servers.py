@@ -16,10 +16,10 @@ import pytest
 import redis
 from commands import leasebench, lives, read, suite_text
 
-from bench.servers import ServerUnusable, examine, open_server, without_password
-from bench.servers.external import ExternalServer
-from bench.servers.local import LocalServer, embedded_binary
-from leases.definitions import DefinitionError
+from leasebench.bench.servers import ServerUnusable, examine, open_server, without_password
+from leasebench.bench.servers.external import ExternalServer
+from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.definitions import DefinitionError
 
 
 def directory(server: LocalServer) -> Path:
@@ -61,7 +61,7 @@ def test_a_server_that_was_killed_is_revived_with_an_empty_store():
 
 AMID_A_FORK = """
 import os, signal
-from bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.local import LocalServer, embedded_binary
 if __name__ == "__main__":
     os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
     try:
@@ -88,7 +88,7 @@ def test_ctrl_c_while_a_server_is_being_started_is_not_lost(tmp_path):
 
 
 def test_a_server_that_does_not_start_is_one_clear_line_and_leaves_no_directory(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.servers.local._short_temporary_directory", lambda: str(tmp_path))
+    monkeypatch.setattr("leasebench.bench.servers.local._short_temporary_directory", lambda: str(tmp_path))
     with (
         pytest.raises(ServerUnusable, match="/bin/false did not start") as caught,
         LocalServer("own", "/bin/false"),

@@ -9,12 +9,12 @@ from commands import leasebench, suite_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.engines.worker import due_times
-from bench.run import count_trials, plan_trials
-from bench.suite import Arrivals, cells, load_suite, narrow, read_scenario, scenario_files, suite_files
-from leases.definitions import DefinitionError
-from leases.guard import DEFAULT_TTL_MS, presets
-from leases.registry import plugins
+from leasebench.bench.engines.worker import due_times
+from leasebench.bench.run import count_trials, plan_trials
+from leasebench.bench.suite import Arrivals, cells, load_suite, narrow, read_scenario, scenario_files, suite_files
+from leasebench.definitions import DefinitionError
+from leasebench.leases.guard import DEFAULT_TTL_MS, presets
+from leasebench.registry import plugins
 
 GUARD = '[guard.mine]\nabout = "a"\ndecide = { check = "never" }\ncommit = "monotonic"\n'
 SCENARIO = '[scenario.s]\nabout = "a"\n'

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from bench.servers import examine
-from bench.servers.local import LocalServer, system_binary
+from leasebench.bench.servers import examine
+from leasebench.bench.servers.local import LocalServer, system_binary
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("redis-server") or shutil.which("valkey-server")),
@@ -27,7 +27,7 @@ def test_a_run_on_the_server_on_path_ends_as_on_the_embedded_one(tmp_path):
     out = tmp_path / "run"
     words = ("run", "pause_before_commit", "--guard", "last_writer_wins", "--duration", "0.5", "--server", "system")
     ended = subprocess.run(
-        [sys.executable, "-m", "bench", *words, "--out", str(out)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "leasebench", *words, "--out", str(out)], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert json.loads((out / "manifest.json").read_text())["server"]["kind"] == "system"

@@ -22,14 +22,14 @@ from pathlib import Path
 import multiprocess
 import pytest
 
-from bench.engines.spec import ProcessSpec, Role
-from bench.engines.worker import Worker
-from bench.servers.local import LocalServer, embedded_binary
-from bench.suite import Load, WorkTime
-from enactors.plan import Cell, endpoint_names
-from enactors.store.keys import Keys
-from enactors.store.redis_store import RedisStore
-from enactors.store.wire import Wire
+from leasebench.bench.engines.spec import ProcessSpec, Role
+from leasebench.bench.engines.worker import Worker
+from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.suite import Load, WorkTime
+from leasebench.enactors.plan import Cell, endpoint_names
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.enactors.store.wire import Wire
 
 ENDPOINTS = 8
 NO_WORK = Load(work=WorkTime(median_ms=0))

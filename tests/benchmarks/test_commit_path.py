@@ -6,8 +6,8 @@ import socket
 import hiredis
 import pytest
 
-from enactors.operations import Commit, CommitRule, Done
-from leases.guard import presets
+from leasebench.enactors.operations import Commit, CommitRule, Done
+from leasebench.leases.guard import presets
 
 ROUNDS = {"rounds": 20, "iterations": 500, "warmup_rounds": 2}
 

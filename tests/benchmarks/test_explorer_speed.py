@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from bench.engines.explorer.exploration import explore
-from bench.engines.explorer.machine import Machine
-from bench.engines.explorer.scope import Scope
-from bench.engines.explorer.search import Limits, search
-from leases.guard import presets
+from leasebench.bench.engines.explorer.exploration import explore
+from leasebench.bench.engines.explorer.machine import Machine
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.search import Limits, search
+from leasebench.leases.guard import presets
 
 
 @pytest.mark.benchmark(group="explorer")

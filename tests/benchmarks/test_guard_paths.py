@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from enactors.enactor import Enactor, EnactorState
-from enactors.operations import Done
-from enactors.plan import Cell, endpoint_names
-from leases.guard import presets
+from leasebench.enactors.enactor import Enactor, EnactorState
+from leasebench.enactors.operations import Done
+from leasebench.enactors.plan import Cell, endpoint_names
+from leasebench.leases.guard import presets
 
 ROUNDS = {"rounds": 300, "warmup_rounds": 20}
 

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leases.registry import plugins
-from results import load
-from results.events import KINDS, Events
-from results.journal import RECORD_BYTES, Journal, Kind, Outcome
-from results.latency import PHASES, figures, histogram, merge, read_hlog, tag, write_hlog
-from results.summary import summarise
-from results.trial import Trial
+from leasebench import load
+from leasebench.registry import plugins
+from leasebench.results.events import KINDS, Events
+from leasebench.results.journal import RECORD_BYTES, Journal, Kind, Outcome
+from leasebench.results.latency import PHASES, figures, histogram, merge, read_hlog, tag, write_hlog
+from leasebench.results.summary import summarise
+from leasebench.results.trial import Trial
 
 EVENTS = 5_000_000
 ENDPOINTS = tuple(f"e{n:03d}" for n in range(64))

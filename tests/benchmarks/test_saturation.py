@@ -12,7 +12,7 @@ GUARDS = ("last_writer_wins", "monotonic")
 
 
 def leasebench(*words):
-    return subprocess.run([sys.executable, "-m", "bench", *words], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-m", "leasebench", *words], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.benchmark(group="saturation")

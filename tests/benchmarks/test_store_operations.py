@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from enactors.operations import Commit, CommitRule, DeletePlan, DeleteRule, Done, RegisterFence
-from enactors.store.redis_store import SCRIPT_OF_RULE
-from results.history import HistoryWriter, read_events
+from leasebench.enactors.operations import Commit, CommitRule, DeletePlan, DeleteRule, Done, RegisterFence
+from leasebench.enactors.store.redis_store import SCRIPT_OF_RULE
+from leasebench.results.history import HistoryWriter, read_events
 
 ROUNDS = {"rounds": 20, "iterations": 200, "warmup_rounds": 2}
 EVENTS = 20_000

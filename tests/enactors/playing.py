@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from enactors.operations import Operation, Program
+from leasebench.enactors.operations import Operation, Program
 
 
 class Unfinished:

@@ -4,7 +4,7 @@ import pytest
 from playing import UNFINISHED, play
 from two_stores import Actor, MemoryWorld
 
-from enactors.operations import (
+from leasebench.enactors.operations import (
     UNKNOWN,
     Commit,
     CommitRule,
@@ -20,8 +20,8 @@ from enactors.operations import (
     Resolve,
     Sleep,
 )
-from enactors.operator import MAX_TRIES, Operator, OperatorState, roll_back
-from enactors.plan import Cell
+from leasebench.enactors.operator import MAX_TRIES, Operator, OperatorState, roll_back
+from leasebench.enactors.plan import Cell
 
 CELL = Cell("c", ("e0", "e1"), rollback=True)
 WATCHER = Operator(CELL, look_ms=50, react_ms=300)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from playing import UNFINISHED, play
 from two_stores import Actor, MemoryWorld, timeless
 
-from enactors.cleaner import MAX_DELETIONS, clean_up
-from enactors.enactor import MAX_TRIES, Enactor, EnactorState, apply_plan, resume
-from enactors.operations import (
+from leasebench.enactors.cleaner import MAX_DELETIONS, clean_up
+from leasebench.enactors.enactor import MAX_TRIES, Enactor, EnactorState, apply_plan, resume
+from leasebench.enactors.operations import (
     UNKNOWN,
     AcquireLease,
     AwaitDue,
@@ -39,11 +39,11 @@ from enactors.operations import (
     Withdraw,
     Work,
 )
-from enactors.plan import Cell, endpoint_names, valid_name
-from enactors.planner import PlannerState, publish_next
-from leases.guard import Clean, CleanRule, Guard, parse_guards, presets
-from leases.lease import Lease, Wait
-from leases.renewal import keep_alive
+from leasebench.enactors.plan import Cell, endpoint_names, valid_name
+from leasebench.enactors.planner import PlannerState, publish_next
+from leasebench.leases.guard import Clean, CleanRule, Guard, parse_guards, presets
+from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.renewal import keep_alive
 
 ONE = Cell("c", ("e0",), clean_age=2, purge_age=2)
 TWO = Cell("c", ("e0", "e1"), clean_age=2, purge_age=2)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 from two_stores import LONG_MS, MemoryWorld, World, history, redis_world
 
-from enactors.operations import (
+from leasebench.enactors.operations import (
     Commit,
     CommitRule,
     DeletePlan,
@@ -18,10 +18,10 @@ from enactors.operations import (
     RegisterFence,
     Repair,
 )
-from enactors.plan import Cell
-from enactors.store.events import Event
-from enactors.store.store import Store
-from leases.lease import Lease
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.events import Event
+from leasebench.enactors.store.store import Store
+from leasebench.leases.lease import Lease
 
 CELL = Cell("c", ("e0", "e1", "e2"))
 WITH_ROLLBACK = Cell("c", ("e0", "e1", "e2"), rollback=True)

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from two_stores import LONG_MS, MemoryWorld, World, history, redis_world
 
-from enactors.operations import Commit, CommitRule, DeletePlan, DeleteRule, RegisterFence, Repair
-from enactors.plan import Cell
-from enactors.store.keys import Keys
-from leases.lease import Lease
+from leasebench.enactors.operations import Commit, CommitRule, DeletePlan, DeleteRule, RegisterFence, Repair
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.keys import Keys
+from leasebench.leases.lease import Lease
 
 ENDPOINTS = ("e0", "e1", "e2")
 FENCED = (CommitRule.FENCED, CommitRule.FENCE_REGISTERED, CommitRule.BROKEN_EQUALITY_FENCE)

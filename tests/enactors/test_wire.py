@@ -9,12 +9,12 @@ from pathlib import Path
 import hiredis
 import pytest
 
-from enactors.operations import Commit, CommitRule, Done, Reason, Refused
-from enactors.plan import Cell
-from enactors.store.events import Event, parse_event
-from enactors.store.keys import Keys
-from enactors.store.redis_store import RedisStore
-from enactors.store.wire import Prepared, ReplyUnknown, ServerDown, ServerError, Wire, script
+from leasebench.enactors.operations import Commit, CommitRule, Done, Reason, Refused
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.events import Event, parse_event
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.enactors.store.wire import Prepared, ReplyUnknown, ServerDown, ServerError, Wire, script
 
 CELL = Cell("c", ("e0",))
 SHORT_S = 0.2

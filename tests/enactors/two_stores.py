@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from enactors.operations import (
+from leasebench.enactors.operations import (
     AwaitDue,
     Belief,
     Done,
@@ -18,16 +18,16 @@ from enactors.operations import (
     Withdraw,
     Work,
 )
-from enactors.plan import Cell
-from enactors.store.events import Event
-from enactors.store.keys import Keys
-from enactors.store.memory_cell import MemoryCell
-from enactors.store.memory_store import MemoryStore
-from enactors.store.performing import perform
-from enactors.store.redis_store import RedisStore
-from enactors.store.store import Store
-from enactors.store.wire import Wire
-from leases.lease import Lease
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.events import Event
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.memory_cell import MemoryCell
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.performing import perform
+from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.enactors.store.store import Store
+from leasebench.enactors.store.wire import Wire
+from leasebench.leases.lease import Lease
 
 LONG_MS = 600_000
 """A time to live that no test outlives."""

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enactors.operations import CommitRule
-from leases.definitions import DefinitionError
-from leases.guard import Check, Guard, Scope, parse_guards
-from leases.verdict import SAFE, Verdict
+from leasebench.definitions import DefinitionError
+from leasebench.enactors.operations import CommitRule
+from leasebench.leases.guard import Check, Guard, Scope, parse_guards
+from leasebench.verdict import SAFE, Verdict
 
 LOCK = {"manager": "redis"}
 PLAIN: dict[str, Any] = {"about": "A guard.", "decide": {"check": "never"}, "commit": "unconditional"}

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from enactors.operations import (
+from leasebench import registry
+from leasebench.enactors.operations import (
     UNKNOWN,
     AcquireLease,
     CallLibrary,
@@ -20,12 +21,11 @@ from enactors.operations import (
     TakeExpired,
     ValidateLease,
 )
-from enactors.store.keys import Keys
-from enactors.store.wire import ReplyUnknown, ServerDown, Wire
-from leases import registry
-from leases.lease import Lease, Wait
-from leases.manager import LeaseManager, Library, LibraryManager
-from leases.registry import plugins
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.wire import ReplyUnknown, ServerDown, Wire
+from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.manager import LeaseManager, Library, LibraryManager
+from leasebench.registry import plugins
 
 MANAGERS = plugins("leases.managers")
 AT_ONCE = Wait(timeout_ms=1)

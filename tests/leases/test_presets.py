@@ -5,8 +5,8 @@ import tomllib
 
 import pytest
 
-from leases.guard import PRESETS_FILE, Guard, parse_guards, presets
-from leases.verdict import Verdict
+from leasebench.leases.guard import PRESETS_FILE, Guard, parse_guards, presets
+from leasebench.verdict import Verdict
 
 PRESETS = presets()
 SCENARIOS = {path.stem for path in (PRESETS_FILE.parent.parent / "bench" / "scenarios").glob("*.toml")}

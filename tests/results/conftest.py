@@ -32,7 +32,8 @@ def harmed_run(tmp_path_factory):
     place = tmp_path_factory.mktemp("harmed")
     (place / "tiny.toml").write_text(SUITE)
     ended = subprocess.run(
-        [sys.executable, "-m", "bench", "run", str(place / "tiny.toml"), "--seed", "3", "--out", str(place / "run")],
+        [sys.executable, "-m", "leasebench", "run", str(place / "tiny.toml"), "--seed", "3",
+         "--out", str(place / "run")],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (place / "run" / "summary.json").exists(), ended.stderr

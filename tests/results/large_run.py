@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet
 import tomli_w
 
-from enactors.plan import valid_name
-from results.events import KINDS
-from results.history import SCHEMA
-from results.journal import Kind, Outcome
-from results.latency import histogram, tag, write_hlog
-from results.summary import summarise
+from leasebench.enactors.plan import valid_name
+from leasebench.results.events import KINDS
+from leasebench.results.history import SCHEMA
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.latency import histogram, tag, write_hlog
+from leasebench.results.summary import summarise
 
 ENDPOINTS = tuple(f"e{n:03d}" for n in range(8))
 ENACTORS = tuple(f"enactor-{n}" for n in range(4))

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from math import inf
 
-from enactors.operations import Reason
-from results.journal import CELL_RESOURCE, REASON_NUMBERS, Kind, Outcome
+from leasebench.enactors.operations import Reason
+from leasebench.results.journal import CELL_RESOURCE, REASON_NUMBERS, Kind, Outcome
 
 LOSS = {REASON_NUMBERS[reason] for reason in (Reason.LEASE_LOST, Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)}
 

@@ -10,8 +10,8 @@ def make_short_run(out):
     """Run two guards under `steady`, one trial each, into the directory `out`, and return it."""
     guards = [word for guard in GUARDS for word in ("--guard", guard)]
     ended = subprocess.run(
-        [sys.executable, "-m", "bench", "run", "steady", *guards, "--trials", "1", "--duration", "0.4", "--seed", "1",
-         "--out", str(out)],
+        [sys.executable, "-m", "leasebench", "run", "steady", *guards, "--trials", "1", "--duration", "0.4",
+         "--seed", "1", "--out", str(out)],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert ended.returncode in (0, 1, 4), ended.stderr

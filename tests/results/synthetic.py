@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from enactors.store.events import LINE_FIELDS
-from results.events import KINDS, Events
-from results.history import JOURNAL_DTYPE
-from results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Kind, Outcome
-from results.trial import Trial
+from leasebench.enactors.store.events import LINE_FIELDS
+from leasebench.results.events import KINDS, Events
+from leasebench.results.history import JOURNAL_DTYPE
+from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Kind, Outcome
+from leasebench.results.trial import Trial
 
 ENDPOINTS = ("e0", "e1", "e2")
 ENACTORS = ("enactor-0", "enactor-1", "enactor-2")

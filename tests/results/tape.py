@@ -8,12 +8,12 @@ import pyarrow.parquet
 import tomli_w
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, journal_of, line_of, row
 
-from results.history import HistoryWriter
-from results.journal import CELL_RESOURCE, Kind, Outcome
-from results.latency import histogram, tag, write_hlog
-from results.phases import phase_samples
-from results.summary import summarise
-from results.trial import read_trials
+from leasebench.results.history import HistoryWriter
+from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
+from leasebench.results.latency import histogram, tag, write_hlog
+from leasebench.results.phases import phase_samples
+from leasebench.results.summary import summarise
+from leasebench.results.trial import read_trials
 
 HOST_NS = 5_000_000_000
 """What the host's clock shows when the server's shows SERVER_US."""

@@ -4,8 +4,8 @@ import shlex
 
 import pytest
 
-from leases.verdict import Verdict
-from results.advice import SHOWN, advise, calm_scenario, first_violations, guard_cost_us, sentences
+from leasebench.results.advice import SHOWN, advise, calm_scenario, first_violations, guard_cost_us, sentences
+from leasebench.verdict import Verdict
 
 
 def latency(acquire, check, commit, release):

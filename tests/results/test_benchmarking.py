@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from short_run import make_short_run
 
-from leases.definitions import DefinitionError
-from results import load
-from results.benchmarking import FIGURES, KEY, attach, told
+from leasebench import load
+from leasebench.definitions import DefinitionError
+from leasebench.results.benchmarking import FIGURES, KEY, attach, told
 
 BENCHMARK = """\
 import pytest
-from results.benchmarking import attach
+from leasebench import attach
 
 @pytest.mark.parametrize("guard", ["redis_lock", "monotonic"])
 def test_commit(benchmark, guard):
@@ -42,10 +42,9 @@ def original(tmp_path_factory):
 
 @pytest.fixture
 def place(original, tmp_path):
-    """A project with a run directory, a benchmark, and the plugin."""
+    """A project with a run directory and a benchmark: the plugin needs no line of it."""
     shutil.copytree(original, tmp_path / "run")
     (tmp_path / "test_mine.py").write_text(BENCHMARK)
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["results.benchmarking"]\n')
     return tmp_path
 
 

@@ -8,18 +8,18 @@ import pytest
 import vl_convert
 from tape import INSIDE, LEASE, Tape, write_run
 
-from leases.registry import plugins
-from results import load
-from results.charts import Chart, Scope, Subject, duration, padded, plain, ticks
-from results.charts.fairness import jain
-from results.charts.first_stale import kaplan_meier_median
-from results.closeup import nearest
-from results.events import KINDS
-from results.history import BadRunDirectory
-from results.journal import Kind
-from results.plot import PHASES
-from results.telling import telling_trial
-from results.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme
+from leasebench import load
+from leasebench.registry import plugins
+from leasebench.results.charts import Chart, Scope, Subject, duration, padded, plain, ticks
+from leasebench.results.charts.fairness import jain
+from leasebench.results.charts.first_stale import kaplan_meier_median
+from leasebench.results.closeup import nearest
+from leasebench.results.events import KINDS
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.journal import Kind
+from leasebench.results.plot import PHASES
+from leasebench.results.telling import telling_trial
+from leasebench.results.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme
 
 CHARTS: dict[str, Chart] = plugins("results.charts")
 TRIAL_CHARTS = [name for name, chart in CHARTS.items() if chart.scope is Scope.TRIAL]

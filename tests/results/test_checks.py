@@ -3,21 +3,21 @@ import pytest
 from hypothesis import given, settings
 from synthetic import ENDPOINTS, FACTS, event, histories, row, trial_of, trials
 
-from enactors.operations import Reason
-from results.assumptions import broken_assumptions
-from results.checks import rollout as rollout_module
-from results.checks.convergence import convergence
-from results.checks.dangling import dangling
-from results.checks.fencing import fencing
-from results.checks.freshness import freshness
-from results.checks.holds import holds
-from results.checks.loss import loss
-from results.checks.losses import COUNTS, losses
-from results.checks.overwrites import overwrites
-from results.checks.races import races
-from results.checks.rollout import rollout
-from results.checks.takeover import takeover
-from results.journal import CELL_RESOURCE, REASON_NUMBERS, Kind, Outcome
+from leasebench.enactors.operations import Reason
+from leasebench.results.assumptions import broken_assumptions
+from leasebench.results.checks import rollout as rollout_module
+from leasebench.results.checks.convergence import convergence
+from leasebench.results.checks.dangling import dangling
+from leasebench.results.checks.fencing import fencing
+from leasebench.results.checks.freshness import freshness
+from leasebench.results.checks.holds import holds
+from leasebench.results.checks.loss import loss
+from leasebench.results.checks.losses import COUNTS, losses
+from leasebench.results.checks.overwrites import overwrites
+from leasebench.results.checks.races import races
+from leasebench.results.checks.rollout import rollout
+from leasebench.results.checks.takeover import takeover
+from leasebench.results.journal import CELL_RESOURCE, REASON_NUMBERS, Kind, Outcome
 
 MS = 1000
 SECOND = 1_000_000

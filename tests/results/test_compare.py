@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 from compared import GUARDS, SCENARIOS, Kind, write_run
 
-from leases.definitions import DefinitionError
-from results.compare.changes import changes
-from results.compare.circumstances import differing, order_of_trials
-from results.compare.drift import LOUD, LOUD_TAIL, MIN_CELLS, Drift, beyond, estimate_drift
-from results.compare.false_positives import LEAST_TRIALS, false_positives
-from results.compare.finding import Finding
-from results.compare.locate import find_run
-from results.compare.pooling import pool
-from results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, latency
-from results.compare.ranking import rank
-from results.compare.resampling import LogRatio
-from results.compare.safety import rate
-from results.compare.samples import Samples
-from results.history import BadRunDirectory
-from results.run import load
+from leasebench.definitions import DefinitionError
+from leasebench.results.compare.changes import changes
+from leasebench.results.compare.circumstances import differing, order_of_trials
+from leasebench.results.compare.drift import LOUD, LOUD_TAIL, MIN_CELLS, Drift, beyond, estimate_drift
+from leasebench.results.compare.false_positives import LEAST_TRIALS, false_positives
+from leasebench.results.compare.finding import Finding
+from leasebench.results.compare.locate import find_run
+from leasebench.results.compare.pooling import pool
+from leasebench.results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, latency
+from leasebench.results.compare.ranking import rank
+from leasebench.results.compare.resampling import LogRatio
+from leasebench.results.compare.safety import rate
+from leasebench.results.compare.samples import Samples
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.run import load
 
 P50 = latency("commit", "p50")
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from results.compare.quantities import COST, LATENCIES, THROUGHPUT, latency
-from results.compare.resampling import LogRatio, estimate, paired_ratio, ratio, resamples
-from results.compare.samples import COUNTS, Histograms, Sample, histograms
-from results.latency import buckets, figures, histogram, merge
-from results.statistics import student_quantile
+from leasebench.results.compare.quantities import COST, LATENCIES, THROUGHPUT, latency
+from leasebench.results.compare.resampling import LogRatio, estimate, paired_ratio, ratio, resamples
+from leasebench.results.compare.samples import COUNTS, Histograms, Sample, histograms
+from leasebench.results.latency import buckets, figures, histogram, merge
+from leasebench.results.statistics import student_quantile
 
 P50, P99, P999 = LATENCIES[:3]
 COMPARISONS = 1000

@@ -10,15 +10,15 @@ from large_run import write_large_run
 from synthetic import ENACTORS
 from tape import INSIDE, LEASE, Tape, write_run
 
-from results import load
-from results.explain import explain
-from results.explain.cure import Answer
-from results.explain.mermaid import as_mermaid
-from results.explain.svg import as_svg
-from results.explain.text import as_text
-from results.explain.words import count, duration
-from results.journal import Kind, Outcome
-from results.violations import matching
+from leasebench import load
+from leasebench.results.explain import explain
+from leasebench.results.explain.cure import Answer
+from leasebench.results.explain.mermaid import as_mermaid
+from leasebench.results.explain.svg import as_svg
+from leasebench.results.explain.text import as_text
+from leasebench.results.explain.words import count, duration
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.violations import matching
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 LOCK = {"decide": INSIDE, "exclude": LEASE}

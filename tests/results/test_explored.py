@@ -5,12 +5,12 @@ import json
 import pytest
 from large_run import write_large_run
 
-import results
-from leases.registry import plugins
-from results.charts import Subject
-from results.explored import FILE, Explored, contradictions, missing, read_explored
-from results.history import BadRunDirectory
-from results.report.write import write_report
+import leasebench
+from leasebench.registry import plugins
+from leasebench.results.charts import Subject
+from leasebench.results.explored import FILE, Explored, contradictions, missing, read_explored
+from leasebench.results.history import BadRunDirectory
+from leasebench.results.report.write import write_report
 
 MONOTONIC = {
     "name": "mine",
@@ -187,10 +187,10 @@ class TestARunThatCarriesIt:
         return tmp_path / "r"
 
     def carry(self, place, answers, guard="loose"):
-        (table,) = (one for one in results.load(place).suite["guards"] if one["name"] == guard)
+        (table,) = (one for one in leasebench.load(place).suite["guards"] if one["name"] == guard)
         entry = explored(table) | {"properties": answers}
         (place / FILE).write_text(json.dumps({"schema": 1, "guards": [entry]}))
-        return results.load(place)
+        return leasebench.load(place)
 
     def second_layer(self, run):
         spec = plugins("results.charts")["verdict_heatmap"].draw(Subject(run))
@@ -198,7 +198,7 @@ class TestARunThatCarriesIt:
         return {(row["guard"], row["scenario"]): row for row in rows if row["scenario"].startswith("explored")}
 
     def test_the_heat_map_has_no_second_layer_without_it(self, place):
-        assert self.second_layer(results.load(place)) == {}
+        assert self.second_layer(leasebench.load(place)) == {}
 
     def test_the_heat_map_shows_what_can_happen_and_in_how_many_steps(self, place):
         answers = {"stale_overwrite": {"holds": False, "shortest_trace": 10}, "dangling": HOLDS}
@@ -220,7 +220,7 @@ class TestARunThatCarriesIt:
 
     def test_a_broken_file_is_told_and_the_rest_is_read(self, place):
         (place / FILE).write_text("{")
-        run = results.load(place)
+        run = leasebench.load(place)
         assert run.explored is None
         assert run.contradictions() == []
         (problem,) = run.problems

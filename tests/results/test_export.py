@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from short_run import GUARDS, make_short_run
 
-from leases.definitions import DefinitionError
-from results import load, tables
-from results.buckets import pooled, quantile_us
-from results.export import MARK, export, safe_names
-from results.hgrm import percentile_distribution
-from results.latency import PERCENTILES
+from leasebench import load
+from leasebench.definitions import DefinitionError
+from leasebench.results import tables
+from leasebench.results.buckets import pooled, quantile_us
+from leasebench.results.export import MARK, export, safe_names
+from leasebench.results.hgrm import percentile_distribution
+from leasebench.results.latency import PERCENTILES
 
 KINDS = ("csv", "parquet")
 
@@ -167,7 +168,7 @@ def test_a_file_that_could_not_be_finished_is_not_there(original, tmp_path, monk
 
         return tables.Table(tables.table(run, name).schema, pieces())
 
-    monkeypatch.setattr("results.export.table", breaks)
+    monkeypatch.setattr("leasebench.results.export.table", breaks)
     with pytest.raises(OSError, match="full"):
         list(export(load(original), tmp_path, ["parquet"], ["history"]))
     assert [path.name for path in tmp_path.iterdir()] == [MARK]

@@ -8,14 +8,14 @@ from compared import GUARDS, write_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leases.definitions import DefinitionError
-from results.compare.changes import changes
-from results.compare.gates import METRICS, Gate, parse
-from results.compare.judging import Other, Outcome, judge
-from results.compare.quantities import COST, LEAK_RATE, latency
-from results.compare.ranking import rank
-from results.compare.samples import Samples
-from results.run import load
+from leasebench.definitions import DefinitionError
+from leasebench.results.compare.changes import changes
+from leasebench.results.compare.gates import METRICS, Gate, parse
+from leasebench.results.compare.judging import Other, Outcome, judge
+from leasebench.results.compare.quantities import COST, LEAK_RATE, latency
+from leasebench.results.compare.ranking import rank
+from leasebench.results.compare.samples import Samples
+from leasebench.results.run import load
 
 NAMES = (["safe", "locked", "open", "commit-log"], ["steady", "paused"])
 

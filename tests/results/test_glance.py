@@ -5,7 +5,7 @@ import json
 import pytest
 from large_run import write_large_run
 
-import results
+import leasebench
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture
 def run(place):
-    return results.load(place)
+    return leasebench.load(place)
 
 
 def test_a_run_shows_its_verdicts_and_escapes_its_names(run):

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, events_of, histories, line_of
 
-from enactors.store.events import LINE_FIELDS
-from results.history import SCHEMA, BadRunDirectory, HistoryWriter, read_events, read_journal, write_journal
-from results.journal import NO_ENDPOINT, Journal, Kind, Outcome
-from results.trial import read_trials
+from leasebench.enactors.store.events import LINE_FIELDS
+from leasebench.results.history import SCHEMA, BadRunDirectory, HistoryWriter, read_events, read_journal, write_journal
+from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.trial import read_trials
 
 ARRAYS = ("kind", "endpoint", "enactor", "lease", "reason", "t_us", "version", "previous", "attempt")
 MORE_ARRAYS = ("fence", "expires_us", "active_endpoints")

@@ -14,8 +14,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from short_run import GUARDS, make_short_run
 
-from results.hgrm import percentile_distribution
-from results.latency import HIGHEST_NS, PERCENTILES, buckets, figures, histogram, merge, read_hlog, tag, write_hlog
+from leasebench.results.hgrm import percentile_distribution
+from leasebench.results.latency import (
+    HIGHEST_NS,
+    PERCENTILES,
+    buckets,
+    figures,
+    histogram,
+    merge,
+    read_hlog,
+    tag,
+    write_hlog,
+)
 
 READER = Path(__file__).parent / "hdr_js"
 START_S, LASTED_S = 1_760_942_880.25, 2.5

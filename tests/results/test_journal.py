@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from results import journal as writer_side
-from results.history import JOURNAL_DTYPE, BadRunDirectory, read_journal, read_raw_journal, write_journal
-from results.journal import (
+from leasebench.results import journal as writer_side
+from leasebench.results.history import JOURNAL_DTYPE, BadRunDirectory, read_journal, read_raw_journal, write_journal
+from leasebench.results.journal import (
     CHUNK_RECORDS,
     HEADER_BYTES,
     RECORD_BYTES,

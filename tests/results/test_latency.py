@@ -9,7 +9,7 @@ from hdrh.log import HistogramLogReader
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from results.latency import (
+from leasebench.results.latency import (
     HIGHEST_NS,
     LOWEST_NS,
     PERCENTILES,

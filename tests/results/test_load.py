@@ -9,11 +9,11 @@ import pytest
 from short_run import GUARDS, make_short_run
 from tape import Tape, write_run
 
-from results import load
-from results.explain import explain
-from results.history import BadRunDirectory, read_events, read_journal
-from results.latency import read_hlog
-from results.violations import matching
+from leasebench import load
+from leasebench.results.explain import explain
+from leasebench.results.history import BadRunDirectory, read_events, read_journal
+from leasebench.results.latency import read_hlog
+from leasebench.results.violations import matching
 
 
 @pytest.fixture(scope="module")
@@ -221,8 +221,8 @@ class TestMoments:
     def test_a_long_journal_is_read_in_pieces_to_the_same_end(self, original, monkeypatch):
         begin = load(original).facts(1)["start_ns"] + 100_000_000
         once = load(original).moments(1).journal(begin, begin + 50_000_000)
-        monkeypatch.setattr("results.moment.WHOLE_ROWS", 0)
-        monkeypatch.setattr("results.moment.BATCH_ROWS", 100)
+        monkeypatch.setattr("leasebench.results.moment.WHOLE_ROWS", 0)
+        monkeypatch.setattr("leasebench.results.moment.BATCH_ROWS", 100)
         pieces = load(original).moments(1).journal(begin, begin + 50_000_000)
         assert pieces.to_dict("records") == once.to_dict("records")
 

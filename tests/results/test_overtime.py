@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import load
-from results.journal import Kind, Outcome
-from results.overtime import BINS, COLUMNS, LEVELS_PER_DECADE, LOWEST_NS, over_time
+from leasebench import load
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.overtime import BINS, COLUMNS, LEVELS_PER_DECADE, LOWEST_NS, over_time
 
 STEP = 10 ** (1 / LEVELS_PER_DECADE)
 BEGIN_NS, END_NS = 1_000_000_000, 1_000_000_000 + BINS * 10_000_000

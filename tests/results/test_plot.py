@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import vl_convert
 
-from leases.definitions import DefinitionError
-from leases.registry import plugins
-from results import load
-from results.buckets import bucket_frame
-from results.charts import Scope
-from results.charts.latency_histogram import draw_rows
-from results.charts.percentile_curve import draw_curve
-from results.latency import buckets, figures, histogram
-from results.plot import BY_DEFAULT, PHASES, Wanted, plot
-from results.telling import telling_trial
-from results.theme import COLOURS, MAX_GUARDS, theme
+from leasebench import load
+from leasebench.definitions import DefinitionError
+from leasebench.registry import plugins
+from leasebench.results.buckets import bucket_frame
+from leasebench.results.charts import Scope
+from leasebench.results.charts.latency_histogram import draw_rows
+from leasebench.results.charts.percentile_curve import draw_curve
+from leasebench.results.latency import buckets, figures, histogram
+from leasebench.results.plot import BY_DEFAULT, PHASES, Wanted, plot
+from leasebench.results.telling import telling_trial
+from leasebench.results.theme import COLOURS, MAX_GUARDS, theme
 
 CHARTS = plugins("results.charts")
 CURVE = Wanted(charts=["percentile_curve"], scenarios=["stopped"])

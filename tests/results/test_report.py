@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from large_run import write_large_run
 
-import results
-from results.numbering import numbers
-from results.report.figures import COLUMNS
-from results.report.packing import in_script, packed
-from results.report.write import write_report
+import leasebench
+from leasebench.results.numbering import numbers
+from leasebench.results.report.figures import COLUMNS
+from leasebench.results.report.packing import in_script, packed
+from leasebench.results.report.write import write_report
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
@@ -29,7 +29,7 @@ PATIENCE_MS = 20_000
 def written(tmp_path_factory, name, guards, events=6_000):
     place = tmp_path_factory.mktemp("report") / name
     write_large_run(place, guards, events)
-    run = results.load(place)
+    run = leasebench.load(place)
     write_report(run, place / "report.html")
     assert run.problems == []
     return place
@@ -173,7 +173,7 @@ class TestTheFile:
         assert set(content["cells"]) == {"loose", "tight"}
         assert content["cells"]["tight"]["violations"] == []
         first = content["cells"]["loose"]["violations"][0]
-        assert first[0] == numbers(results.load(place).summary)[1].start
+        assert first[0] == numbers(leasebench.load(place).summary)[1].start
 
     def test_a_script_element_cannot_be_ended_from_inside(self):
         assert "</script" not in in_script({"name": "</script><b>"})
@@ -194,7 +194,7 @@ class TestTheFile:
         write_large_run(tmp_path / "r", ("loose", "tight"), 3_000)
         history = next((tmp_path / "r").glob("trials/0001*/history.parquet"))
         history.write_bytes(history.read_bytes()[:500])
-        run = results.load(tmp_path / "r")
+        run = leasebench.load(tmp_path / "r")
         write_report(run, tmp_path / "report.html")
         assert [str(history) in problem for problem in run.problems] == [True]
         assert str(history) in (tmp_path / "report.html").read_text()

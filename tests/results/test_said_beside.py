@@ -5,12 +5,12 @@ import shlex
 import pytest
 from rich.console import Console
 
-from results.advice import MOST_TRIALS
-from results.controls import ControlResult, judge_controls, sentence
-from results.harm_table import ALWAYS_SEEN, COLUMNS, harm_tables
-from results.remarks import MOST_OPEN, remarks
-from results.schema import CellSummary, Spread
-from results.table import stories
+from leasebench.results.advice import MOST_TRIALS
+from leasebench.results.controls import ControlResult, judge_controls, sentence
+from leasebench.results.harm_table import ALWAYS_SEEN, COLUMNS, harm_tables
+from leasebench.results.remarks import MOST_OPEN, remarks
+from leasebench.results.schema import CellSummary, Spread
+from leasebench.results.table import stories
 
 
 def nothing_seen():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from synthetic import event, events_of, trial_of
 
-from results.events import KINDS, Events
-from results.story import Turn, lines, story
-from results.trial import Trial
+from leasebench.results.events import KINDS, Events
+from leasebench.results.story import Turn, lines, story
+from leasebench.results.trial import Trial
 
 MS = 1_000
 NEWER = [

@@ -11,15 +11,15 @@ from rich.console import Console
 from scipy.stats import binomtest
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, line_of
 
-from leases.verdict import SAFE, Verdict
-from results.check import differences, unfinished
-from results.history import BadRunDirectory, HistoryWriter, write_journal
-from results.journal import NO_ENDPOINT, Journal, Kind, Outcome
-from results.schema import CellSummary, json_schema
-from results.statistics import exact_interval, spread, upper_bound_of_zero
-from results.summary import read_summary, summarise
-from results.table import tables
-from results.verdict import judge
+from leasebench.results.check import differences, unfinished
+from leasebench.results.history import BadRunDirectory, HistoryWriter, write_journal
+from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.schema import CellSummary, json_schema
+from leasebench.results.statistics import exact_interval, spread, upper_bound_of_zero
+from leasebench.results.summary import read_summary, summarise
+from leasebench.results.table import tables
+from leasebench.results.verdict import judge
+from leasebench.verdict import SAFE, Verdict
 
 MS = 1000
 SUITE = """\

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from synthetic import ENDPOINTS, trials
 from tape import Tape, write_run
 
-from results import load
-from results.checks.dangling import dangling
-from results.checks.overwrites import overwrites
-from results.numbering import COUNTED, numbers
-from results.violations import Kind, found_in, in_force, matching, violation, writes_between
+from leasebench import load
+from leasebench.results.checks.dangling import dangling
+from leasebench.results.checks.overwrites import overwrites
+from leasebench.results.numbering import COUNTED, numbers
+from leasebench.results.violations import Kind, found_in, in_force, matching, violation, writes_between
 
 
 class TestOfAnyHistory:

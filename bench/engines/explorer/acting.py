@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from bench.engines.explorer.properties import Property, broken_by_commit
-from bench.engines.explorer.world import (
+from leasebench.bench.engines.explorer.properties import Property, broken_by_commit
+from leasebench.bench.engines.explorer.world import (
     BY_RECORD,
     BY_SERVER,
     OVER,
@@ -16,7 +16,7 @@ from bench.engines.explorer.world import (
     Watch,
     World,
 )
-from enactors.operations import (
+from leasebench.enactors.operations import (
     AcquireLease,
     Commit,
     Done,
@@ -28,11 +28,11 @@ from enactors.operations import (
     RenewLease,
     TakeExpired,
 )
-from enactors.plan import Cell
-from enactors.store.memory_cell import Endpoint, Grant, MemoryCell
-from enactors.store.memory_store import MemoryStore
-from enactors.store.performing import perform
-from leases.lease import Lease
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.memory_cell import Endpoint, Grant, MemoryCell
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.performing import perform
+from leasebench.leases.lease import Lease
 
 WRITES = 1
 """How often a thawed endpoint was written; a connection whose watched endpoint was written since saw one less."""

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.engines.explorer.exploration import Exploration
-from bench.engines.explorer.report import as_json
-from bench.engines.explorer.trace import guard_table
-from bench.rundir import write_json
-from leases.definitions import validate
-from leases.guard import Guard
-from results.explored import FILE, read_explored
-from results.summary import read_suite
+from leasebench.bench.engines.explorer.exploration import Exploration
+from leasebench.bench.engines.explorer.report import as_json
+from leasebench.bench.engines.explorer.trace import guard_table
+from leasebench.bench.rundir import write_json
+from leasebench.definitions import validate
+from leasebench.leases.guard import Guard
+from leasebench.results.explored import FILE, read_explored
+from leasebench.results.summary import read_suite
 
 SCHEMA = 1
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.suite import ALL, SuiteFile
-from leases.definitions import DefinitionError, named, nearest, read_toml, validate
-from leases.guard import Guard, parse_guards, presets
+from leasebench.bench.suite import ALL, SuiteFile
+from leasebench.definitions import DefinitionError, named, nearest, read_toml, validate
+from leasebench.leases.guard import Guard, parse_guards, presets
 
 
 def choose(names: Iterable[str]) -> list[Guard]:

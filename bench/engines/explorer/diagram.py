@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, SEND, STEP
-from bench.engines.explorer.spelling import asked_in_words, heard_in_words
-from bench.engines.explorer.trace import Step, Trace
+from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, SEND, STEP
+from leasebench.bench.engines.explorer.spelling import asked_in_words, heard_in_words
+from leasebench.bench.engines.explorer.trace import Step, Trace
 
 COLUMN = 30
 """Characters of one lifeline."""

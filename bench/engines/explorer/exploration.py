@@ -4,15 +4,15 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.engines.explorer.machine import Machine
-from bench.engines.explorer.outlook import Outlook
-from bench.engines.explorer.properties import OF_A_STATE, Property
-from bench.engines.explorer.retrace import choices_to, trace_of
-from bench.engines.explorer.scope import Scope
-from bench.engines.explorer.search import Graph, Limits, search
-from bench.engines.explorer.trace import Trace
-from enactors.store.memory_store import MemoryStore
-from leases.guard import Guard
+from leasebench.bench.engines.explorer.machine import Machine
+from leasebench.bench.engines.explorer.outlook import Outlook
+from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
+from leasebench.bench.engines.explorer.retrace import choices_to, trace_of
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.search import Graph, Limits, search
+from leasebench.bench.engines.explorer.trace import Trace
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.leases.guard import Guard
 
 OF_A_LEASE = (Property.DOUBLE_HOLD, Property.EXCLUSION)
 

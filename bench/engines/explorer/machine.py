@@ -7,15 +7,26 @@ once and found again by those numbers, in whatever states it is possible.
 
 from collections.abc import Iterator
 
-from bench.engines.explorer.acting import Act, Blocked, Stage
-from bench.engines.explorer.interned import Interned
-from bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice, Local, Move, Sent
-from bench.engines.explorer.programs import Programs
-from bench.engines.explorer.properties import Property
-from bench.engines.explorer.scope import Scope
-from bench.engines.explorer.world import OVER, OWN, Ranks, Seen, World
-from enactors.enactor import EnactorState
-from enactors.operations import (
+from leasebench.bench.engines.explorer.acting import Act, Blocked, Stage
+from leasebench.bench.engines.explorer.interned import Interned
+from leasebench.bench.engines.explorer.moves import (
+    ARRIVE,
+    CRASH,
+    EXPIRE,
+    GIVE_UP,
+    SEND,
+    STEP,
+    Choice,
+    Local,
+    Move,
+    Sent,
+)
+from leasebench.bench.engines.explorer.programs import Programs
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.world import OVER, OWN, Ranks, Seen, World
+from leasebench.enactors.enactor import EnactorState
+from leasebench.enactors.operations import (
     UNKNOWN,
     AcquireLease,
     Belief,
@@ -29,13 +40,13 @@ from enactors.operations import (
     StopRenewal,
     TakeExpired,
 )
-from enactors.operator import repair, resolve_to_nothing, roll_back
-from enactors.plan import CELL_LEASE, Cell
-from enactors.planner import PlannerState, publish_next
-from enactors.store.memory_store import MemoryStore
-from leases.guard import FENCE_RULES, Guard
-from leases.guard import Scope as LeaseScope
-from leases.renewal import keep_alive
+from leasebench.enactors.operator import repair, resolve_to_nothing, roll_back
+from leasebench.enactors.plan import CELL_LEASE, Cell
+from leasebench.enactors.planner import PlannerState, publish_next
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.leases.guard import FENCE_RULES, Guard
+from leasebench.leases.guard import Scope as LeaseScope
+from leasebench.leases.renewal import keep_alive
 
 PLANNER, OPERATOR = -2, -3
 """Their numbers among the clients; enactors count from 0."""

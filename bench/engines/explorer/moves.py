@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from bench.engines.explorer.properties import Property
-from enactors.operations import Commit
-from leases.lease import Lease
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.enactors.operations import Commit
+from leasebench.leases.lease import Lease
 
 STEP, SEND, ARRIVE, GIVE_UP, CRASH, EXPIRE = "step", "send", "arrive", "give_up", "crash", "expire"
 

@@ -12,9 +12,9 @@ One further plan is enough to ask about: a state in which the planner has more t
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from bench.engines.explorer.machine import Machine
-from bench.engines.explorer.properties import Property
-from bench.engines.explorer.search import Graph
+from leasebench.bench.engines.explorer.machine import Machine
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.search import Graph
 
 MAX_ALONE = 100_000
 """Steps of one enactor alone; it comes to the plan, waits or goes round in a circle long before."""

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bench.engines.explorer.machine import Machine
-from bench.engines.explorer.moves import Move
-from bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.machine import Machine
+from leasebench.bench.engines.explorer.moves import Move
+from leasebench.bench.engines.explorer.properties import Property
 
 FIRST_BITS = 11
 """The parts begin narrow, since a set of ints finds its members by their low bits, and widen when they are full."""

@@ -13,8 +13,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.engines.explorer.standing import Standing, readable
-from enactors.operations import (
+from leasebench.bench.engines.explorer.standing import Standing, readable
+from leasebench.enactors.operations import (
     AwaitDue,
     Finish,
     Operation,
@@ -25,7 +25,7 @@ from enactors.operations import (
     Withdraw,
     Work,
 )
-from leases.lease import Lease
+from leasebench.leases.lease import Lease
 
 QUIET = {Work: None, Withdraw: None, Finish: None, Sleep: None, StartRenewal: None, StopRenewal: None, AwaitDue: True}
 """Operations that touch nothing shared, and what they hear.

@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Any
 
-from enactors.operations import Commit, Done, Reason, Refused
-from enactors.store.memory_cell import MemoryCell
+from leasebench.enactors.operations import Commit, Done, Reason, Refused
+from leasebench.enactors.store.memory_cell import MemoryCell
 
 
 class Property(StrEnum):

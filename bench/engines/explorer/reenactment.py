@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.engines.explorer.acting import TOLD
-from bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
-from bench.engines.explorer.programs import QUIET
-from bench.engines.explorer.properties import Property, broken_by_commit
-from bench.engines.explorer.scope import Scope
-from bench.engines.explorer.spelling import spelled
-from bench.engines.explorer.trace import Step
-from enactors.enactor import EnactorState
-from enactors.operations import (
+from leasebench.bench.engines.explorer.acting import TOLD
+from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
+from leasebench.bench.engines.explorer.programs import QUIET
+from leasebench.bench.engines.explorer.properties import Property, broken_by_commit
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.spelling import spelled
+from leasebench.bench.engines.explorer.trace import Step
+from leasebench.enactors.enactor import EnactorState
+from leasebench.enactors.operations import (
     UNKNOWN,
     AcquireLease,
     AwaitPlan,
@@ -33,13 +33,13 @@ from enactors.operations import (
     StopRenewal,
     TakeExpired,
 )
-from enactors.planner import PlannerState, publish_next
-from enactors.store.memory_cell import MemoryCell
-from enactors.store.memory_store import MemoryStore
-from enactors.store.performing import perform
-from leases.guard import Guard
-from leases.lease import Lease
-from leases.renewal import keep_alive
+from leasebench.enactors.planner import PlannerState, publish_next
+from leasebench.enactors.store.memory_cell import MemoryCell
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.performing import perform
+from leasebench.leases.guard import Guard
+from leasebench.leases.lease import Lease
+from leasebench.leases.renewal import keep_alive
 
 RENEWER = "-renewer"
 

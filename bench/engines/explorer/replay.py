@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from bench.engines.explorer.machine import Machine
-from bench.engines.explorer.outlook import Outlook
-from bench.engines.explorer.properties import OF_A_STATE
-from bench.engines.explorer.reenactment import Impossible, Reenactment
-from bench.engines.explorer.trace import Step, Trace
-from leases.definitions import DefinitionError
+from leasebench.bench.engines.explorer.machine import Machine
+from leasebench.bench.engines.explorer.outlook import Outlook
+from leasebench.bench.engines.explorer.properties import OF_A_STATE
+from leasebench.bench.engines.explorer.reenactment import Impossible, Reenactment
+from leasebench.bench.engines.explorer.trace import Step, Trace
+from leasebench.definitions import DefinitionError
 
 COMPARED = ("operation", "result", "quiet", "in_force", "plans", "breaks")
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from rich.table import Table
 
-from bench.engines.explorer.exploration import Exploration
-from bench.engines.explorer.exploration import Verdict as Answer
-from bench.engines.explorer.properties import Property
-from bench.engines.explorer.scope import Scope
-from bench.engines.explorer.trace import Trace
-from leases.guard import Guard
-from leases.verdict import SAFE, Verdict
+from leasebench.bench.engines.explorer.exploration import Exploration
+from leasebench.bench.engines.explorer.exploration import Verdict as Answer
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.trace import Trace
+from leasebench.leases.guard import Guard
+from leasebench.verdict import SAFE, Verdict
 
 HARM = {
     Property.STALE_OVERWRITE: Verdict.STALE,

@@ -6,14 +6,14 @@ The way is gone again under the true names: at each state there is a move whose 
 
 from collections.abc import Iterable
 
-from bench.engines.explorer.machine import LOCAL_BITS, WORLD_BITS, Machine
-from bench.engines.explorer.moves import Choice
-from bench.engines.explorer.packed import Layout, Packed
-from bench.engines.explorer.properties import Property
-from bench.engines.explorer.reenactment import Reenactment
-from bench.engines.explorer.search import Graph
-from bench.engines.explorer.trace import Trace, guard_table
-from enactors.store.memory_store import MemoryStore
+from leasebench.bench.engines.explorer.machine import LOCAL_BITS, WORLD_BITS, Machine
+from leasebench.bench.engines.explorer.moves import Choice
+from leasebench.bench.engines.explorer.packed import Layout, Packed
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.reenactment import Reenactment
+from leasebench.bench.engines.explorer.search import Graph
+from leasebench.bench.engines.explorer.trace import Trace, guard_table
+from leasebench.enactors.store.memory_store import MemoryStore
 
 
 def choices_to(graph: Graph, place: int, breaking: Property | None) -> list[Choice]:

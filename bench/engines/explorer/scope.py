@@ -4,10 +4,10 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from enactors.enactor import MAX_TRIES, Enactor
-from enactors.plan import Cell, endpoint_names
-from leases.definitions import Definition
-from leases.guard import Guard
+from leasebench.definitions import Definition
+from leasebench.enactors.enactor import MAX_TRIES, Enactor
+from leasebench.enactors.plan import Cell, endpoint_names
+from leasebench.leases.guard import Guard
 
 
 class Scope(Definition):

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from bench.engines.explorer.interned import TooMany
-from bench.engines.explorer.machine import Machine
-from bench.engines.explorer.packed import Layout, Outgrown, Packed
-from bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.interned import TooMany
+from leasebench.bench.engines.explorer.machine import Machine
+from leasebench.bench.engines.explorer.packed import Layout, Outgrown, Packed
+from leasebench.bench.engines.explorer.properties import Property
 
 LOOK_EVERY = 1 << 12
 """New states between two looks at how much memory is in use."""

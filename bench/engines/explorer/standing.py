@@ -27,7 +27,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from leases.lease import Lease
+from leasebench.leases.lease import Lease
 
 MAX_DEPTH = 50
 """Of values inside values; programs carry flat ones."""

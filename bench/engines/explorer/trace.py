@@ -20,11 +20,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from bench.engines.explorer.moves import Choice
-from bench.engines.explorer.properties import Property
-from bench.engines.explorer.scope import Scope
-from leases.definitions import Definition, DefinitionError, validate
-from leases.guard import Guard, parse_guards
+from leasebench.bench.engines.explorer.moves import Choice
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.definitions import Definition, DefinitionError, validate
+from leasebench.leases.guard import Guard, parse_guards
 
 MAX_STEPS = 10_000
 MAX_TRACE_BYTES = 50_000_000

@@ -3,15 +3,15 @@
 import time
 from random import Random
 
-from bench.engines.explorer.exploration import Exploration, Verdict, no_question
-from bench.engines.explorer.machine import Machine
-from bench.engines.explorer.moves import Choice, Move
-from bench.engines.explorer.outlook import Outlook, State
-from bench.engines.explorer.properties import OF_A_STATE, Property
-from bench.engines.explorer.retrace import trace_of
-from bench.engines.explorer.scope import Scope
-from enactors.store.memory_store import MemoryStore
-from leases.guard import Guard
+from leasebench.bench.engines.explorer.exploration import Exploration, Verdict, no_question
+from leasebench.bench.engines.explorer.machine import Machine
+from leasebench.bench.engines.explorer.moves import Choice, Move
+from leasebench.bench.engines.explorer.outlook import Outlook, State
+from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
+from leasebench.bench.engines.explorer.retrace import trace_of
+from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.leases.guard import Guard
 
 MAX_WALK_STEPS = 300
 """Of one walk; it ends sooner where nothing more can happen."""

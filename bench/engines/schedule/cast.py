@@ -8,15 +8,15 @@ from multiprocessing.connection import wait
 from time import perf_counter_ns
 from typing import Any, Self
 
-from bench.engines.forkserver import running_forkserver, undisturbed
-from bench.engines.gate import Order, Report
-from bench.engines.member import Member
-from bench.engines.processes import MAX_LIVES, ProcessFailed, ending
-from bench.engines.processes import Report as Seen
-from bench.engines.schedule.heldwire import HeldWire
-from bench.engines.spec import ProcessSpec, Role
-from enactors.operations import Operation, StartRenewal, StopRenewal
-from results.journal import Live, State
+from leasebench.bench.engines.forkserver import running_forkserver, undisturbed
+from leasebench.bench.engines.gate import Order, Report
+from leasebench.bench.engines.member import Member
+from leasebench.bench.engines.processes import MAX_LIVES, ProcessFailed, ending
+from leasebench.bench.engines.processes import Report as Seen
+from leasebench.bench.engines.schedule.heldwire import HeldWire
+from leasebench.bench.engines.spec import ProcessSpec, Role
+from leasebench.enactors.operations import Operation, StartRenewal, StopRenewal
+from leasebench.results.journal import Live, State
 
 READY_WITHIN_S = 20.0
 HEARD_WITHIN_S = 15.0

@@ -4,17 +4,17 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns, time
 from typing import Any, NoReturn
 
-from bench.engines.explorer.spelling import asked_in_words, heard_in_words, spelled
-from bench.engines.explorer.trace import Step, Trace
-from bench.engines.gate import Report
-from bench.engines.processes import ProcessFailed
-from bench.engines.schedule.cast import Cast
-from bench.engines.schedule.heldwire import Held, HeldWire
-from bench.engines.schedule.likeness import Likeness
-from enactors.operations import Operation, Reason, Refused, TakeExpired
-from enactors.plan import CELL_LEASE
-from enactors.store.redis_store import RedisStore, outcome_of
-from leases.lease import Lease
+from leasebench.bench.engines.explorer.spelling import asked_in_words, heard_in_words, spelled
+from leasebench.bench.engines.explorer.trace import Step, Trace
+from leasebench.bench.engines.gate import Report
+from leasebench.bench.engines.processes import ProcessFailed
+from leasebench.bench.engines.schedule.cast import Cast
+from leasebench.bench.engines.schedule.heldwire import Held, HeldWire
+from leasebench.bench.engines.schedule.likeness import Likeness
+from leasebench.enactors.operations import Operation, Reason, Refused, TakeExpired
+from leasebench.enactors.plan import CELL_LEASE
+from leasebench.enactors.store.redis_store import RedisStore, outcome_of
+from leasebench.leases.lease import Lease
 
 CLOCK_MARGIN_MS = 1_000.0
 """How far a taker's clock is set past the end of a record that its clock is to find expired."""

@@ -17,9 +17,9 @@ from typing import Any, Self
 
 import hiredis
 
-from bench.proxy.rules import Upstream, detoured, upstream_of
-from bench.proxy.spotting import Spotter
-from bench.servers.local import private_directory
+from leasebench.bench.proxy.rules import Upstream, detoured, upstream_of
+from leasebench.bench.proxy.spotting import Spotter
+from leasebench.bench.servers.local import private_directory
 
 RECEIVE_BYTES = 65_536
 ANSWER_WITHIN_S = 10.0

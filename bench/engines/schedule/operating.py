@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from enactors.operations import Program
-from enactors.operator import repair, resolve_to_nothing, roll_back
-from enactors.plan import Cell
-from enactors.store.performing import perform
-from enactors.store.redis_store import RedisStore
+from leasebench.enactors.operations import Program
+from leasebench.enactors.operator import repair, resolve_to_nothing, roll_back
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.performing import perform
+from leasebench.enactors.store.redis_store import RedisStore
 
 NO_TOKEN = ""
 """An operator takes no lease."""

@@ -4,17 +4,17 @@ from contextlib import ExitStack
 from dataclasses import replace
 from time import perf_counter_ns
 
-from bench.engines.explorer.properties import Property
-from bench.engines.explorer.trace import Trace
-from bench.engines.processes import ProcessFailed
-from bench.engines.schedule.cast import Cast
-from bench.engines.schedule.forcing import Deed, Forcing
-from bench.engines.schedule.heldwire import HeldWire
-from bench.engines.schedule.operating import operate
-from bench.engines.spec import ProcessSpec
-from bench.trial import Scene, specs
-from enactors.operations import Done, Publish
-from enactors.store.redis_store import RedisStore
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.trace import Trace
+from leasebench.bench.engines.processes import ProcessFailed
+from leasebench.bench.engines.schedule.cast import Cast
+from leasebench.bench.engines.schedule.forcing import Deed, Forcing
+from leasebench.bench.engines.schedule.heldwire import HeldWire
+from leasebench.bench.engines.schedule.operating import operate
+from leasebench.bench.engines.spec import ProcessSpec
+from leasebench.bench.trial import Scene, specs
+from leasebench.enactors.operations import Done, Publish
+from leasebench.enactors.store.redis_store import RedisStore
 
 FREE_S = 1.5
 """How long the processes go on by themselves after the last step: a hundred applications of each."""

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.engines.explorer.properties import OF_A_STATE, Property
-from bench.engines.explorer.trace import Trace
-from results.checks.holds import violations
-from results.events import KINDS, Events
-from results.holds import holds_of
-from results.tally import tally
-from results.trial import Trial
+from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
+from leasebench.bench.engines.explorer.trace import Trace
+from leasebench.results.checks.holds import violations
+from leasebench.results.events import KINDS, Events
+from leasebench.results.holds import holds_of
+from leasebench.results.tally import tally
+from leasebench.results.trial import Trial
 
 METRIC = {
     Property.STALE_OVERWRITE: "stale_overwrites",

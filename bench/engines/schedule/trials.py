@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.engines.explorer.trace import Trace, read_trace
-from bench.engines.schedule.forcing import Deed
-from bench.engines.schedule.performance import FREE_S, Performance
-from bench.engines.schedule.shown import shown
-from bench.rundir import write_json
-from bench.servers import Server
-from bench.suite import PROVEN_RACES, Load, Scenario, Suite, WorkTime
-from bench.trial import Watch, run_trial
-from bench.trialplan import TrialPlan
-from leases.definitions import DefinitionError
-from leases.guard import Guard
-from leases.registry import plugins
-from leases.verdict import Verdict
-from results.trial import read_trials
+from leasebench.bench.engines.explorer.trace import Trace, read_trace
+from leasebench.bench.engines.schedule.forcing import Deed
+from leasebench.bench.engines.schedule.performance import FREE_S, Performance
+from leasebench.bench.engines.schedule.shown import shown
+from leasebench.bench.rundir import write_json
+from leasebench.bench.servers import Server
+from leasebench.bench.suite import PROVEN_RACES, Load, Scenario, Suite, WorkTime
+from leasebench.bench.trial import Watch, run_trial
+from leasebench.bench.trialplan import TrialPlan
+from leasebench.definitions import DefinitionError
+from leasebench.leases.guard import Guard
+from leasebench.registry import plugins
+from leasebench.results.trial import read_trials
+from leasebench.verdict import Verdict
 
 MAX_TRACES = 10_000
 TTL_MS = 600_000

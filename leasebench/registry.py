@@ -13,15 +13,15 @@ from typing import Any
 
 @cache
 def plugins(package: str) -> dict[str, Any]:
-    """All plug-ins of `package` (such as `leases.managers`), keyed by their `name`.
+    """All plug-ins of `package`, a folder of a room (such as `leases.managers`), keyed by their `name`.
 
     Third-party entry points are looked for in the group `leasebench.<last part of package>`.
     Raises ValueError if two plug-ins share a name.
     """
     found: dict[str, Any] = {}
-    room = import_module(package)
+    room = import_module(f"leasebench.{package}")
     ours = [
-        import_module(f"{package}.{module.name}").PLUGIN
+        import_module(f"leasebench.{package}.{module.name}").PLUGIN
         for module in sorted(iter_modules(room.__path__), key=lambda module: module.name)
     ]
     theirs = [point.load() for point in entry_points(group=f"leasebench.{package.rpartition('.')[2]}")]

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import Field
 
-from leases import definitions
-from leases.definitions import Definition, DefinitionError, nearest, read_toml, validate
+from leasebench import definitions
+from leasebench.definitions import Definition, DefinitionError, nearest, read_toml, validate
 
 
 class Inner(Definition):
