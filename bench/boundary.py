@@ -1,29 +1,11 @@
 """Where a fault may strike inside a process: which operation, on which side of it, and how often."""
 
-from collections.abc import Collection
 from enum import StrEnum
 from random import Random
-from typing import Any
 
 from leasebench.bench.faults import Thread, Victim
-from leasebench.enactors.operations import (
-    AcquireLease,
-    AwaitPlan,
-    CallLibrary,
-    Commit,
-    DeletePlan,
-    Finish,
-    ListPlans,
-    Operation,
-    ReadEndpoint,
-    RegisterFence,
-    ReleaseLease,
-    ReleaseUnchecked,
-    RenewLease,
-    TakeExpired,
-    ValidateLease,
-    Work,
-)
+from leasebench.enactors.operations import Finish
+from leasebench.leases.operations import Operation
 
 AMONG = 4
 """Which of the first so many matching operations of an application is struck is drawn."""
@@ -44,36 +26,11 @@ class Step(StrEnum):
     DELETE = "delete"
 
 
-STEP_OF: dict[type[Any], Step] = {
-    AwaitPlan: Step.DISCOVER,
-    AcquireLease: Step.ACQUIRE,
-    TakeExpired: Step.ACQUIRE,
-    ReadEndpoint: Step.CHECK,
-    RegisterFence: Step.CHECK,
-    Work: Step.WORK,
-    Commit: Step.COMMIT,
-    ReleaseLease: Step.RELEASE,
-    ReleaseUnchecked: Step.RELEASE,
-    RenewLease: Step.RENEW,
-    ValidateLease: Step.VALIDATE,
-    ListPlans: Step.LIST,
-    DeletePlan: Step.DELETE,
-}
-"""A library's call is the operation of our own that it stands for."""
-
-
-def step_of(operation: Operation) -> Step | None:
-    """Name an operation; None for one that no fault strikes."""
-    return STEP_OF.get(type(operation.call) if type(operation) is CallLibrary else type(operation))
-
-
-def trigger_in(
-    victim: Victim, rng: Random, enactors: Collection[int], before: Step | None, after: Step | None, every: int
-) -> "Trigger | None":
-    """The trigger of a fault that strikes `enactors` before or after a step; None where it leaves the thread alone."""
+def trigger_in(victim: Victim, rng: Random, before: Step | None, after: Step | None, every: int) -> "Trigger | None":
+    """The trigger of a fault before or after a step of `victim`; None where it leaves that thread alone."""
     step = before or after
     thread = Thread.RENEWER if step is Step.RENEW else Thread.WORKER
-    if step is None or victim.enactor not in enactors or victim.thread is not thread:
+    if step is None or victim.thread is not thread:
         return None
     return Trigger("before" if before else "after", step, every, rng)
 
@@ -103,7 +60,7 @@ class Trigger:
             self._among, self._seen = min(max(self._seen, 1), AMONG), 0
             self._skip, self._fired = self._draw(), False
             return False
-        if step_of(operation) is not self._step:
+        if operation.step != self._step:
             return False
         self._seen += 1
         if self._fired or self._applications % self._every:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from leasebench.bench.engines.placement import place
+from leasebench.bench.hosts.placement import place
 from leasebench.bench.servers import ServerUnusable, examine, open_server
 from leasebench.registry import plugins
 

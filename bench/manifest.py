@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from leasebench.bench.engines.placement import place
+from leasebench.bench.hosts.placement import place
 from leasebench.bench.servers import Server, examine
 from leasebench.bench.suite import Suite
 

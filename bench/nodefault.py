@@ -10,7 +10,7 @@ from leasebench.bench.faults import Strike
 from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.local import embedded_binary
 from leasebench.bench.stage import Stage
-from leasebench.enactors.operations import CommitRule
+from leasebench.leases.rules import CommitRule
 
 if TYPE_CHECKING:
     from leasebench.bench.servers.node import Node, Outage

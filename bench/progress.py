@@ -6,7 +6,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from leasebench.bench.engines.processes import Figures
+from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.run import OVERHEAD_S
 from leasebench.bench.trialplan import TrialPlan
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import tomli_w
 
-from leasebench.bench.engines.processes import Figures
+from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.manifest import describe
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers import Server, open_server

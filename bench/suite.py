@@ -8,8 +8,11 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from leasebench.bench.faults import Strike, parse_faults
 from leasebench.definitions import Definition, DefinitionError, named, nearest, read_toml, validate
-from leasebench.enactors.plan import NAME_PATTERN
+from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
+from leasebench.enactors.operator.kind import OperatorDuty
+from leasebench.enactors.planner.kind import Arrivals
 from leasebench.leases.guard import Guard, parse_guards, presets
+from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
 
 HERE = Path(__file__).parent
@@ -17,33 +20,6 @@ PROVEN_RACES = 59
 """Zero of 59 bounds a rate below 5 % (one-sided, 95 %)."""
 MAX_STRETCH = 3
 """A trial that lacks races goes on for at most this many times its duration."""
-
-
-class Arrivals(Definition):
-    """When plans are due: `steady`, `poisson`, or `burst` (`burst_size` at once, at the same mean rate)."""
-
-    arrivals: Literal["steady", "poisson", "burst"] = "poisson"
-    rate_per_s: float = Field(default=40.0, gt=0, le=10_000)
-    burst_size: int = Field(default=10, ge=1, le=1_000)
-
-
-class WorkTime(Definition):
-    """How long the record tree of one endpoint takes to build: log-normal, milliseconds; 0 for none."""
-
-    median_ms: float = Field(default=2.0, ge=0, le=60_000)
-    sigma: float = Field(default=0.5, ge=0, le=3)
-
-
-class OperatorDuty(Definition):
-    """What an operator does: looks at every endpoint, repairs what resolves to nothing, and may roll back.
-
-    `react_ms` is the time from seeing the trouble to the repair. Every `rollback_every_s` (never, if it is left out)
-    it publishes an old plan's content under a new version.
-    """
-
-    look_ms: float = Field(default=20.0, gt=0, le=60_000)
-    react_ms: float = Field(default=300.0, ge=0, le=600_000)
-    rollback_every_s: float | None = Field(default=None, gt=0, le=3_600)
 
 
 class Load(Definition):
@@ -62,6 +38,12 @@ class Load(Definition):
     operator: OperatorDuty | None = None
     timeout_ms: float = Field(default=1_000.0, ge=10, le=60_000)
     client_retries: int = Field(default=0, ge=0, le=100)
+
+    def programs(self) -> dict[str, Definition]:
+        """The settings of each program kind that every cell has, by its name, in the order in which they start."""
+        enactors = EnactorSettings(count=self.enactors, work=self.work, discover=self.discover, poll_ms=self.poll_ms)
+        named = {"planner": self.planner, "enactor": enactors, "operator": self.operator}
+        return {name: settings for name, settings in named.items() if settings is not None}
 
 
 class Scenario(Definition):

@@ -4,24 +4,26 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from leasebench.bench.conductor import Conductor
-from leasebench.bench.engines.placement import place
-from leasebench.bench.engines.processes import Crew, Figures, ProcessFailed, Report
-from leasebench.bench.engines.spec import ProcessSpec, Role
+from leasebench.bench.engines.processes.spec import ProcessSpec
+from leasebench.bench.engines.processes.supervisor import Figures, ProcessFailed, Report, Supervisor
+from leasebench.bench.hosts.placement import place
 from leasebench.bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers import Server, ServerUnusable, without_password
 from leasebench.bench.stage import Stage
 from leasebench.bench.trialplan import TrialPlan
+from leasebench.enactors.kind import Place
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import ReplyUnknown, ServerDown, ServerError, Wire
+from leasebench.enactors.store.wire import ServerError, Wire
+from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.results.history import BadRunDirectory, HistoryWriter
 from leasebench.results.journal import Journal
 
@@ -144,12 +146,12 @@ def _race(scene: Scene) -> None:
     journal = Journal(folder / "harness.journal")
     conductor = Conductor(plan.strikes, stage, plan.seed, journal)
     onlooker = Onlooker(conductor, stage, Drainer(scene.cells, scene.history, journal), scene.watch)
-    crew = Crew(specs(plan, stage, folder), scene.report)
-    stage.crowd = crew
+    supervisor = Supervisor(specs(plan, stage, folder), scene.report)
+    stage.crowd = supervisor
     try:
-        with crew:
+        with supervisor:
             try:
-                crew.run(plan.timing, onlooker)
+                supervisor.run(plan.timing, onlooker)
             finally:
                 conductor.heal_all()
     finally:
@@ -158,42 +160,35 @@ def _race(scene: Scene) -> None:
 
 
 def specs(plan: TrialPlan, stage: Stage, folder: Path) -> list[ProcessSpec]:
-    """What the processes of a trial are told: planners, enactors and operators, cell by cell."""
+    """What the processes of a trial are told, cell by cell, kind by kind."""
     load, rng = plan.scenario.load, Random(plan.seed)
     placement = place(load.enactors * load.cells)
     guard = plan.guard.with_ttl(plan.ttl_ms)
-    strikes = plan.strikes
-    outages = any(strike.outage() for strike in strikes if strike is not None)
-
-    def spec(cell: Cell, keys: Keys, role: Role, name: str, cpus: tuple[int, ...], enactor: int = 0) -> ProcessSpec:
-        way = stage.way(f"{cell.name}.{name}")
-        return ProcessSpec(
-            role=role,
-            name=name,
-            url=way.store,
-            lease_url=way.lease,
-            keys=keys,
-            cell=cell,
-            guard=guard,
-            ttl_ms=plan.ttl_ms,
-            load=load,
-            strikes=strikes,
-            seed=rng.getrandbits(48),
-            folder=folder,
-            cpus=cpus,
-            outages=outages,
-            enactor=enactor,
-        )
-
-    crew = []
-    for place_, (cell, keys) in enumerate(zip(plan.cells, stage.keys, strict=True)):
-        crew.append(spec(cell, keys, Role.PLANNER, "planner", placement.planner))
-        for number, name in enumerate(plan.enactors):
-            cpus = placement.enactors[place_ * load.enactors + number]
-            crew.append(spec(cell, keys, Role.ENACTOR, name, cpus, number))
-        if load.operator is not None:
-            crew.append(spec(cell, keys, Role.OPERATOR, "operator", placement.planner))
-    return crew
+    outages = any(strike.outage() for strike in plan.strikes if strike is not None)
+    told = []
+    for cell_number, (cell, keys) in enumerate(zip(plan.cells, stage.keys, strict=True)):
+        for kind, settings in load.programs().items():
+            count = getattr(settings, "count", 1)
+            for number in range(count):
+                enacts = kind == "enactor"
+                cpus = placement.enactors[cell_number * load.enactors + number] if enacts else placement.planner
+                spec = ProcessSpec(
+                    kind=kind,
+                    place=Place(cell, guard, settings, number, count),
+                    url="",
+                    lease_url="",
+                    keys=keys,
+                    ttl_ms=plan.ttl_ms,
+                    load=load,
+                    strikes=plan.strikes,
+                    seed=rng.getrandbits(48),
+                    folder=folder,
+                    cpus=cpus,
+                    outages=outages,
+                )
+                way = stage.way(spec.process)
+                told.append(replace(spec, url=way.store, lease_url=way.lease))
+    return told
 
 
 def _facts_before(plan: TrialPlan) -> dict[str, Any]:

@@ -1,89 +1,11 @@
-"""The vocabulary of steps: what a program may ask for, and what it hears back.
+"""The operations on plans and endpoints. What an operation is, and those on leases, see `leases.operations`."""
 
-A program is a generator that yields operations and is sent their results. It does no I/O, reads no clock
-and draws no random number; given the same results it does the same. An engine executes the operations.
-Waiting is one operation: a poll that found nothing is not a step.
-"""
-
-from collections.abc import Generator
 from dataclasses import dataclass
-from enum import Enum, StrEnum
-from typing import Any, TypeVar
+from typing import ClassVar, Protocol
 
-from leasebench.leases.lease import Lease, Wait
-
-Carried = TypeVar("Carried")
-
-
-class CommitRule(StrEnum):
-    """What the store itself enforces when it writes one endpoint (DESIGN section 2).
-
-    The broken ones are for negative controls. `broken_cas` is no rule of a store: its enactor compares by itself.
-    """
-
-    UNCONDITIONAL = "unconditional"
-    OWNER_CHECKED = "owner_checked"
-    FENCED = "fenced"
-    FENCE_REGISTERED = "fence_registered"
-    WATCH = "watch"
-    COMPARE_AND_SET = "compare_and_set"
-    MONOTONIC = "monotonic"
-    BROKEN_EQUALITY_FENCE = "broken_equality_fence"
-    BROKEN_CAS = "broken_cas"
-
-
-BROKEN_RULES = frozenset({CommitRule.BROKEN_EQUALITY_FENCE, CommitRule.BROKEN_CAS})
-"""Rules that are wrong on purpose."""
-
-
-class DeleteRule(StrEnum):
-    """Under which condition the store lets go of an old plan."""
-
-    ALWAYS = "always"
-    SKIP_ACTIVE = "skip_active"
-    QUARANTINE = "quarantine"
-
-
-class Unknown(Enum):
-    """The reply never came: the operation may have happened or not."""
-
-    UNKNOWN = "unknown"
-
-
-UNKNOWN = Unknown.UNKNOWN
-
-
-class Reason(StrEnum):
-    """Why the store refused."""
-
-    NOT_OWNER = "not_owner"
-    FENCE_TOO_LOW = "fence_too_low"
-    CHANGED = "changed"
-    NOT_NEWER = "not_newer"
-    WATCH_CONFLICT = "watch_conflict"
-    PLAN_GONE = "plan_gone"
-    NO_ROLLBACK_PLAN = "no_rollback_plan"
-    PLAN_ACTIVE = "plan_active"
-    LEASE_LOST = "lease_lost"
-    NOT_NEWEST = "not_newest"
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The store did it; `previous` is the endpoint's version just before (0: none)."""
-
-    previous: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The store refused; `previous` is the endpoint's version at that instant (0: none)."""
-
-    reason: Reason
-    previous: int = 0
-
-
-Outcome = Done | Refused | Unknown
+from leasebench.leases.lease import Lease
+from leasebench.leases.operations import LeaseClient, Operation, Outcome, Refused
+from leasebench.leases.rules import CommitRule, DeleteRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +16,87 @@ class Plans:
     quarantined: tuple[int, ...] = ()
 
 
+class VersionStore(Protocol):
+    """One client's session with the plan version store of one cell.
+
+    Every write is atomic and appends its event to the history in the same step, refusals with their reason.
+    `attempt` is the client's own number of the call; it stands in the event. A reply that never came is
+    raised as `ReplyUnknown`, a server that can't be reached as `ServerDown` (`leases.errors`).
+    """
+
+    def publish(self, version: int, attempt: int, content: int | None = None) -> Outcome:
+        """Make a plan available, or the content of plan `content` again under this version.
+
+        Refused unless it is newer than every plan there ever was, or if plan `content` is gone.
+        """
+        ...
+
+    def newest(self) -> int:
+        """Return the newest applicable plan; 0 if there is none."""
+        ...
+
+    def plans(self) -> Plans:
+        """List the plans that exist."""
+        ...
+
+    def read(self, endpoint: str, *, watch: bool = False) -> int:
+        """Return an endpoint's version; with `watch`, its next `watch` commit notices any write since."""
+        ...
+
+    def resolve(self, endpoint: str) -> Outcome:
+        """Look up an endpoint as a resolver does (see `Resolve`). Writes nothing."""
+        ...
+
+    def repair(self, step: "Repair", attempt: int) -> Outcome:
+        """Point an endpoint at a plan that exists, whatever stands there."""
+        ...
+
+    def register_fence(self, step: "RegisterFence", attempt: int) -> int | Refused:
+        """Record the lease's fence as seen at the endpoint and read, or refuse it if a higher one was seen."""
+        ...
+
+    def commit(self, step: "Commit", attempt: int) -> Outcome:
+        """Point an endpoint at a plan under the step's rule."""
+        ...
+
+    def delete(self, step: "DeletePlan", attempt: int) -> Outcome:
+        """Delete or quarantine a plan."""
+        ...
+
+
+class Client(LeaseClient, Protocol):
+    """What an engine gives a program to perform operations with."""
+
+    @property
+    def versions(self) -> VersionStore: ...
+
+    def await_due(self) -> bool:
+        """Wait until the next publication is due; False when the load is over."""
+        ...
+
+    def await_news(self, newer_than: int) -> bool:
+        """Wait a little for a plan newer than `newer_than`; False when the program is to stop."""
+        ...
+
+    def work(self) -> None:
+        """Take as long as building a record tree takes."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class AwaitDue:
+class AwaitDue(Operation):
     """Wait until the next publication is due. Hears True, or False when the load is over."""
 
+    local: ClassVar[bool] = True
+    passes_time: ClassVar[bool] = True
+    skipped: ClassVar[bool] = True
+
+    def perform(self, client: Client) -> bool:
+        return client.await_due()
+
 
 @dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Operation):
     """Make plan `version` available. Hears Done, Refused or UNKNOWN.
 
     With `content`, the new plan holds what plan `content` holds (an operator's rollback). Refused: it is not the
@@ -110,16 +106,32 @@ class Publish:
     version: int
     content: int | None = None
 
+    step: ClassVar[str] = "publish"
+
+    def perform(self, client: Client) -> Outcome:
+        return client.versions.publish(self.version, client.attempt, self.content)
+
 
 @dataclass(frozen=True, slots=True)
-class AwaitPlan:
+class AwaitPlan(Operation):
     """Wait for a plan newer than `newer_than`. Hears the newest version, None when told to stop, or UNKNOWN."""
 
     newer_than: int
 
+    step: ClassVar[str] = "discover"
+    waits: ClassVar[bool] = True
+    served_by_last_look: ClassVar[bool] = True
+
+    def perform(self, client: Client) -> int | None:
+        newest = client.versions.newest()
+        return newest if newest > self.newer_than else None
+
+    def idle(self, client: Client, tried: int) -> bool:  # noqa: ARG002
+        return client.await_news(self.newer_than)
+
 
 @dataclass(frozen=True, slots=True)
-class ReadEndpoint:
+class ReadEndpoint(Operation):
     """Read an endpoint's version (0: none). Hears it, or UNKNOWN.
 
     `watch` makes a later `watch` commit on the same connection fail if the endpoint is written in between.
@@ -128,9 +140,14 @@ class ReadEndpoint:
     endpoint: str
     watch: bool = False
 
+    step: ClassVar[str] = "check"
+
+    def perform(self, client: Client) -> int:
+        return client.versions.read(self.endpoint, watch=self.watch)
+
 
 @dataclass(frozen=True, slots=True)
-class Resolve:
+class Resolve(Operation):
     """Look up an endpoint as a resolver does. Hears an Outcome, and leaves no event.
 
     Done names the version that answers (0: no plan was applied yet). Refused (`plan_gone`) names the plan that the
@@ -139,9 +156,14 @@ class Resolve:
 
     endpoint: str
 
+    step: ClassVar[str] = "resolve"
+
+    def perform(self, client: Client) -> Outcome:
+        return client.versions.resolve(self.endpoint)
+
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(Operation):
     """Point an endpoint at plan `version`, whatever stands there: an operator's step. Hears an Outcome.
 
     The rollback record is set to the same plan, so that the next commit finds one. Refused if the plan is gone.
@@ -150,9 +172,14 @@ class Repair:
     endpoint: str
     version: int
 
+    step: ClassVar[str] = "repair"
+
+    def perform(self, client: Client) -> Outcome:
+        return client.versions.repair(self, client.attempt)
+
 
 @dataclass(frozen=True, slots=True)
-class RegisterFence:
+class RegisterFence(Operation):
     """Atomically refuse a fence lower than the highest seen at the endpoint, else record it and read.
 
     Hears the endpoint's version, Refused, or UNKNOWN.
@@ -162,16 +189,28 @@ class RegisterFence:
     version: int
     lease: Lease
 
+    step: ClassVar[str] = "check"
+
+    def perform(self, client: Client) -> int | Refused:
+        return client.versions.register_fence(self, client.attempt)
+
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Work(Operation):
     """Build the record tree of one endpoint: what lies between check and write. The engine knows how long."""
 
     endpoint: str
 
+    step: ClassVar[str] = "work"
+    local: ClassVar[bool] = True
+    passes_time: ClassVar[bool] = True
+
+    def perform(self, client: Client) -> None:
+        client.work()
+
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Operation):
     """Point `endpoint` at plan `version` under `rule`. Hears an Outcome.
 
     `lease` is what the writer believes it holds, `seen` the version that its last check read. With
@@ -185,150 +224,58 @@ class Commit:
     seen: int | None = None
     referential: bool = False
 
+    step: ClassVar[str] = "commit"
+
+    def perform(self, client: Client) -> Outcome:
+        return client.versions.commit(self, client.attempt)
+
 
 @dataclass(frozen=True, slots=True)
-class Withdraw:
+class Withdraw(Operation):
     """Note that the guard's own read saw `seen`, newer than plan `version`, and gave the endpoint up. No I/O."""
 
     endpoint: str
     version: int
     seen: int
 
+    step: ClassVar[str] = "withdraw"
+    local: ClassVar[bool] = True
+
+    def perform(self, client: Client) -> int:  # noqa: ARG002
+        return self.seen
+
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Operation):
     """Note the end of an application; `complete` if every endpoint was seen at the plan or a newer one. No I/O."""
 
     version: int
     complete: bool
 
+    local: ClassVar[bool] = True
+
+    def perform(self, client: Client) -> None:  # noqa: ARG002
+        return None
+
 
 @dataclass(frozen=True, slots=True)
-class ListPlans:
+class ListPlans(Operation):
     """Hears Plans, or UNKNOWN."""
 
+    step: ClassVar[str] = "list"
+
+    def perform(self, client: Client) -> Plans:
+        return client.versions.plans()
+
 
 @dataclass(frozen=True, slots=True)
-class DeletePlan:
+class DeletePlan(Operation):
     """Delete or quarantine a plan. Hears an Outcome."""
 
     version: int
     rule: DeleteRule
 
+    step: ClassVar[str] = "delete"
 
-@dataclass(frozen=True, slots=True)
-class AcquireLease:
-    """Wait for a lease of our own protocol and take it. Hears a Lease, None (gave up) or UNKNOWN."""
-
-    resource: str
-    ttl_ms: int
-    wait: Wait
-
-
-@dataclass(frozen=True, slots=True)
-class TakeExpired:
-    """Wait for a lease whose record says by its owner's clock until when it is held, and take it.
-
-    The taker compares with its own clock, which the engine supplies. Hears a Lease, None (gave up) or UNKNOWN.
-    """
-
-    resource: str
-    ttl_ms: int
-    wait: Wait
-
-
-@dataclass(frozen=True, slots=True)
-class RenewLease:
-    """Prolong a lease to its full time to live from now. Hears an Outcome."""
-
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseLease:
-    """Give a lease back. Hears an Outcome."""
-
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseUnchecked:
-    """Give a lease back without looking whose it is by now: wrong on purpose. Hears an Outcome."""
-
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class ValidateLease:
-    """Ask the lease server whether the lease still stands. Hears an Outcome."""
-
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class CallLibrary:
-    """One call into a third-party lock, which is opaque: only real processes can run it.
-
-    `call` is the operation of our own that it stands for; what is heard is the same as there.
-    """
-
-    call: AcquireLease | RenewLease | ReleaseLease | ValidateLease
-
-
-@dataclass(frozen=True, slots=True)
-class StartRenewal:
-    """Let the second program renew `lease` at a third of its time to live, on a connection of its own."""
-
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class StopRenewal:
-    """End the renewal. On return none is in flight."""
-
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class Belief:
-    """Hears whether the renewal has not been told that the lease is lost. No I/O."""
-
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class Sleep:
-    """Do nothing for `ms`."""
-
-    ms: float
-
-
-Operation = (
-    AwaitDue
-    | Publish
-    | AwaitPlan
-    | ReadEndpoint
-    | Resolve
-    | Repair
-    | RegisterFence
-    | Work
-    | Commit
-    | Withdraw
-    | Finish
-    | ListPlans
-    | DeletePlan
-    | AcquireLease
-    | TakeExpired
-    | RenewLease
-    | ReleaseLease
-    | ReleaseUnchecked
-    | ValidateLease
-    | CallLibrary
-    | StartRenewal
-    | StopRenewal
-    | Belief
-    | Sleep
-)
-
-Program = Generator[Operation, Any, Carried]
-"""One activity: yields operations, is sent results, returns the value carried to the next activity."""
+    def perform(self, client: Client) -> Outcome:
+        return client.versions.delete(self, client.attempt)

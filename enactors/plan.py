@@ -1,20 +1,13 @@
-"""What a cell is made of: its endpoints and the names and limits that every room agrees on."""
+"""What a cell is made of: its endpoints, and the limits of plan versions."""
 
-import re
 from dataclasses import dataclass
 
-NAME_PATTERN = r"^[a-z0-9_-]{1,40}$"
+from leasebench.names import NAME_PATTERN, valid_name
+
 NO_VERSION = 0
 """The version of an endpoint that no plan reached yet; plans are counted from 1."""
 MAX_VERSION = 2**53 - 1
 """Lua counts in doubles: above this, two versions may compare equal that are not."""
-CELL_LEASE = "cell"
-"""The resource of a lease that covers a whole cell."""
-
-
-def valid_name(name: str) -> bool:
-    """Whether `name` may stand in a key, a history event and a histogram tag."""
-    return re.fullmatch(NAME_PATTERN, name) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,11 @@ def plugins(package: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     room = import_module(f"leasebench.{package}")
-    ours = [
-        import_module(f"leasebench.{package}.{module.name}").PLUGIN
+    modules = [
+        import_module(f"leasebench.{package}.{module.name}")
         for module in sorted(iter_modules(room.__path__), key=lambda module: module.name)
     ]
+    ours = [module.PLUGIN for module in modules if hasattr(module, "PLUGIN")]
     theirs = [point.load() for point in entry_points(group=f"leasebench.{package.rpartition('.')[2]}")]
     for plugin in (*ours, *theirs):
         if plugin.name in found:

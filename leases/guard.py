@@ -7,10 +7,10 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from leasebench.definitions import Definition, DefinitionError, dotted, nearest, read_toml, validate
-from leasebench.enactors.operations import BROKEN_RULES, CommitRule
-from leasebench.enactors.plan import NAME_PATTERN
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LeaseManager, LibraryManager
+from leasebench.leases.rules import BROKEN_RULES, CommitRule
+from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
 from leasebench.verdict import Verdict
 

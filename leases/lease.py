@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+CELL_LEASE = "cell"
+"""The resource of a lease that covers a whole cell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

@@ -2,8 +2,8 @@
 
 from typing import Protocol, runtime_checkable
 
-from leasebench.enactors.operations import Outcome, Program, Unknown
 from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.operations import Outcome, Program, Unknown
 
 
 @runtime_checkable

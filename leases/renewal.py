@@ -1,8 +1,8 @@
 """The second program of an owner: it keeps a lease alive while the first one works."""
 
-from leasebench.enactors.operations import Program, Refused, Sleep
 from leasebench.leases.lease import Lease
 from leasebench.leases.manager import LeaseManager
+from leasebench.leases.operations import Program, Refused, Sleep
 
 MAX_RENEWALS = 1_000_000
 """A bound, not a limit that is meant to be reached: a third of a 50 ms lease, for four hours."""

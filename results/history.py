@@ -17,10 +17,10 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
-from leasebench.enactors.plan import CELL_LEASE
 from leasebench.enactors.store.events import LINE_FIELDS
+from leasebench.leases.lease import CELL_LEASE
 from leasebench.results.events import KINDS, Codes, Events, Ints
-from leasebench.results.journal import FIELDS, HEADER_BYTES, MAGIC, Live
+from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC
 
 TEXTS = ("kind", "cell", "endpoint", "enactor", "lease", "token", "node", "reason")
 LINE_TEXTS = tuple(field for field in LINE_FIELDS if field in TEXTS)
@@ -173,7 +173,7 @@ def read_raw_journal(path: Path) -> npt.NDArray[Any]:
         header = file.read(HEADER_BYTES)
         if header[: len(MAGIC)] != MAGIC or len(header) < HEADER_BYTES:
             raise BadRunDirectory(f"{path}: not a journal of leasebench")
-        count = int(np.frombuffer(header, "<i8", 1, Live.COUNT)[0])
+        count = int(np.frombuffer(header, "<i8", 1, COUNT_AT)[0])
         return np.fromfile(file, JOURNAL_DTYPE, count)
 
 

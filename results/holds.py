@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from leasebench.enactors.operations import Reason
+from leasebench.leases.operations import Reason
 from leasebench.results.events import Ints, Mask
 from leasebench.results.journal import REASON_NUMBERS, Kind, Outcome
 from leasebench.results.trial import Trial

@@ -11,7 +11,7 @@ import struct
 from enum import IntEnum
 from pathlib import Path
 
-from leasebench.enactors.operations import Reason
+from leasebench.leases.operations import Reason
 
 MAGIC = b"LBJRNL01"
 HEADER_BYTES = 4096
@@ -84,29 +84,33 @@ class Outcome(IntEnum):
     NOTHING = 4
 
 
-class State(IntEnum):
-    """What the process is doing, for the supervisor."""
-
-    STARTING = 0
-    WORKING = 1
-    IDLE = 2
-
-
 REASON_NUMBERS = {reason: number for number, reason in enumerate(Reason, start=1)}
 """A refusal's reason as a record keeps it; 0 for none."""
 
 
-class Live:
-    """Offsets of the header's running figures, which the supervisor may read at any time; 8 bytes each."""
-
-    COUNT = 16
-    STATE = 24
-    VERSION = 32
-    COMMITS = 40
-    STALE = 48
-    RACED_APPLICATIONS = 56
-    CHECKS = 64
-    """How many checks there were, and in the low 16 bits the endpoint's number of the last one."""
+COUNT_AT = 16
+"""Where the header says how many records were begun."""
+GAUGES_AT = 24
+"""Where the header's gauges begin, 8 bytes each: what the process shows of itself while it runs."""
+MAX_GAUGES = 64
+KIND_OF_STEP = {
+    "discover": Kind.DISCOVER,
+    "acquire": Kind.ACQUIRE,
+    "check": Kind.CHECK,
+    "work": Kind.WORK,
+    "commit": Kind.COMMIT,
+    "release": Kind.RELEASE,
+    "list": Kind.CLEAN,
+    "delete": Kind.CLEAN,
+    "plan": Kind.PLAN,
+    "publish": Kind.PUBLISH,
+    "renew": Kind.RENEW,
+    "validate": Kind.VALIDATE,
+    "withdraw": Kind.WITHDRAW,
+    "resolve": Kind.RESOLVE,
+    "repair": Kind.REPAIR,
+}
+"""What the record of an operation says that it is, by the step that the operation says of itself."""
 
 
 class JournalFull(RuntimeError):
@@ -137,15 +141,15 @@ class Journal:
         self._offset += RECORD_BYTES
         self._count += 1
         BEGIN.pack_into(self._map, self._offset, start_ns, due_ns, attempt, version, grant, kind, endpoint)
-        _INT.pack_into(self._map, Live.COUNT, self._count)
+        _INT.pack_into(self._map, COUNT_AT, self._count)
 
     def end(self, end_ns: int, service_ns: int, seen: int, fence: int, outcome: int, reason: int) -> None:
         """Close the open record."""
         END.pack_into(self._map, self._offset + BEGIN.size, end_ns, service_ns, seen, fence, outcome, reason)
 
-    def show(self, offset: int, value: int) -> None:
-        """Set one of the header's running figures (see Live)."""
-        _INT.pack_into(self._map, offset, value)
+    def show(self, gauge: int, value: int) -> None:
+        """Set one of the header's gauges, by its number."""
+        _INT.pack_into(self._map, GAUGES_AT + 8 * gauge, value)
 
     def close(self) -> None:
         """Cut the file to what was written."""
@@ -175,8 +179,15 @@ class LiveView:
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), HEADER_BYTES, access=mmap.ACCESS_READ)
 
-    def __getitem__(self, offset: int) -> int:
-        value: int = _INT.unpack_from(self._map, offset)[0]
+    def gauge(self, number: int) -> int:
+        """Return one of the gauges, by its number."""
+        value: int = _INT.unpack_from(self._map, GAUGES_AT + 8 * number)[0]
+        return value
+
+    @property
+    def count(self) -> int:
+        """How many records were begun."""
+        value: int = _INT.unpack_from(self._map, COUNT_AT)[0]
         return value
 
     def close(self) -> None:

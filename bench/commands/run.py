@@ -45,7 +45,7 @@ def run(
         if (suite, guard, scenario, trials, duration) != (None,) * 5:
             fail("--schedule runs traces alone: leave out SUITE, --guard, --scenario, --trials, --duration", EXIT_USAGE)
         force(schedule, server, out, seed, as_json=as_json)
-    from leasebench.bench.engines.forkserver import forkserver
+    from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.progress import LiveDisplay, PlainLines
     from leasebench.bench.run import count_trials, expected_seconds, run_suite
     from leasebench.bench.rundir import default_directory

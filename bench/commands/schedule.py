@@ -11,7 +11,7 @@ from rich.console import Console
 from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, console, fail
 
 if TYPE_CHECKING:
-    from leasebench.bench.engines.processes import Figures
+    from leasebench.bench.engines.processes.supervisor import Figures
     from leasebench.bench.trialplan import TrialPlan
 
 
@@ -44,8 +44,8 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
 
     Exit codes: 0 every step came as recorded and the history shows the violation; 2 no trace; 5 it came otherwise.
     """
-    from leasebench.bench.engines.forkserver import forkserver
     from leasebench.bench.engines.schedule.trials import ScheduledTrials, read_schedules, suite_of
+    from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.run import run_suite
     from leasebench.bench.rundir import default_directory
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import Field
 
 from leasebench.definitions import Definition, DefinitionError, nearest, validate
-from leasebench.enactors.operations import Operation
+from leasebench.leases.operations import Operation
 from leasebench.registry import plugins
 
 if TYPE_CHECKING:
@@ -70,10 +70,11 @@ class Thread(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Victim:
-    """What a fault may strike: a process, one of its threads, its number among its cell's enactors, its guard's TTL."""
+    """What a fault may strike: a process, one of its threads, its number among those of its kind in its cell."""
 
     process: str
-    enactor: int
+    kind: str
+    number: int
     ttl_ms: int
     thread: Thread = Thread.WORKER
 
@@ -122,6 +123,10 @@ class Strike(Definition):
         """Return why `guard` can't run under this fault; None if it can."""
         return None
 
+    def aims_at(self, victim: Victim) -> bool:  # noqa: ARG002
+        """Whether the settings name this process."""
+        return False
+
     def outage(self) -> bool:
         """Whether a server or the way to it may be gone for a while: processes then go on without an answer."""
         return False
@@ -153,6 +158,9 @@ class EnactorStrike(Strike):
 
     def victims(self) -> Iterable[int]:
         return self.enactors
+
+    def aims_at(self, victim: Victim) -> bool:
+        return victim.kind == "enactor" and victim.number in self.enactors
 
 
 class Fault(Protocol):

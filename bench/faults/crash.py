@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from leasebench.bench.boundary import Step, trigger_in
 from leasebench.bench.faults import Action, Boundary, EnactorStrike, Kill, Victim
-from leasebench.enactors.operations import Operation
+from leasebench.leases.operations import Operation
 
 
 class CrashSettings(EnactorStrike):
@@ -30,7 +30,7 @@ class CrashSettings(EnactorStrike):
 
     def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
         """Kill where the trigger fires."""
-        trigger = trigger_in(victim, rng, self.enactors, self.before, self.after, self.every)
+        trigger = trigger_in(victim, rng, self.before, self.after, self.every)
         if trigger is None:
             return None
 

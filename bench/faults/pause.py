@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from leasebench.bench.boundary import Step, trigger_in
 from leasebench.bench.faults import Action, Boundary, Delay, EnactorStrike, Injection, Pause, Struck, Victim
-from leasebench.enactors.operations import Operation
+from leasebench.leases.operations import Operation
 
 if TYPE_CHECKING:
     from leasebench.bench.stage import Stage
@@ -65,7 +65,7 @@ class PauseSettings(EnactorStrike):
 
     def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
         """Stop the process, or hold the thread, where the trigger fires."""
-        trigger = trigger_in(victim, rng, self.enactors, self.before, self.after, self.every)
+        trigger = trigger_in(victim, rng, self.before, self.after, self.every)
         if trigger is None:
             return None
 

@@ -5,8 +5,8 @@ from random import Random
 from pydantic import Field
 
 from leasebench.bench.faults import Action, Boundary, EnactorStrike, Skew, Thread, Victim
-from leasebench.enactors.operations import Operation
 from leasebench.leases.guard import Guard
+from leasebench.leases.operations import Operation
 
 
 class SkewSettings(EnactorStrike):
@@ -20,7 +20,7 @@ class SkewSettings(EnactorStrike):
 
     def boundary(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002
         """Set the clock wrong once."""
-        if victim.enactor not in self.enactors or victim.thread is not Thread.WORKER:
+        if victim.thread is not Thread.WORKER:
             return None
         pending = [Skew(self.ms)]
 

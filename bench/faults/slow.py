@@ -7,9 +7,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from leasebench.bench.boundary import Step, step_of
+from leasebench.bench.boundary import Step
 from leasebench.bench.faults import Action, Boundary, Delay, EnactorStrike, Struck, Victim
-from leasebench.enactors.operations import Operation
+from leasebench.leases.operations import Operation
 
 LONGEST_MS = 60_000.0
 
@@ -42,13 +42,11 @@ class SlowSettings(EnactorStrike):
             raise ValueError("a renewal is held by the fault 'pause' (before = 'renew', who = 'renewer')")
         return self
 
-    def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
+    def boundary(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002
         """Delay before every operation that is meant."""
-        if victim.enactor not in self.enactors:
-            return None
 
         def strike(side: str, operation: Operation) -> Action | None:
-            if side != "before" or step_of(operation) not in self.at:
+            if side != "before" or operation.step not in self.at:
                 return None
             if self.endpoints and getattr(operation, "endpoint", None) not in self.endpoints:
                 return None

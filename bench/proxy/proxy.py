@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from leasebench.bench.engines.forkserver import running_forkserver, undisturbed
+from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
+from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.proxy.relay import RelaySpec, main
 from leasebench.bench.proxy.rules import Mode, NetRule, On, ProxyWish, detoured, upstream_of
-from leasebench.bench.reaper import reaper
 from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.local import private_directory
 

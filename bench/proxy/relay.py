@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leasebench.bench.engines.tether import die_with_parent
+from leasebench.bench.hosts.parent_death import die_with_parent
 from leasebench.bench.proxy.line import Line, Passage
 from leasebench.bench.proxy.modes import Note, Treatment, Way, treatments
 from leasebench.bench.proxy.rules import NetRule, Upstream

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from leasebench.definitions import DefinitionError
-from leasebench.enactors.store.wire import ServerDown, Wire
+from leasebench.enactors.store.wire import Wire
+from leasebench.leases.errors import ServerDown
 
 OLDEST_VERSION = (6, 2)
 """XRANGE with an exclusive start, XTRIM MINID."""

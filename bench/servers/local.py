@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from leasebench.bench.engines.tether import arm
-from leasebench.bench.reaper import reaper
+from leasebench.bench.hosts.parent_death import arm
+from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.servers import ServerUnusable, examine
 
 READY_WITHIN_S = 10.0
@@ -112,7 +112,7 @@ def launch(
 
     It dies with the thread that calls this: call from the main thread only. `environment` is added to our own.
     """
-    from leasebench.bench.engines.forkserver import undisturbed  # the engine knows the servers
+    from leasebench.bench.hosts.forkserver import undisturbed  # the engine knows the servers
 
     fixed = {
         "port": "0",

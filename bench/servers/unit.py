@@ -13,7 +13,8 @@ from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.local import READY_WITHIN_S, await_socket, embedded_binary, end, launch
 from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.redis_store import load_scripts
-from leasebench.enactors.store.wire import ReplyUnknown, ServerDown, ServerError, Wire
+from leasebench.enactors.store.wire import ServerError, Wire
+from leasebench.leases.errors import ReplyUnknown, ServerDown
 
 SYNCHRONISED_WITHIN_S = 10.0
 """The bound; it takes about 0.1 s."""

@@ -2,22 +2,12 @@
 
 from collections.abc import Iterator
 
-from leasebench.enactors.operations import (
-    Commit,
-    CommitRule,
-    DeletePlan,
-    DeleteRule,
-    Done,
-    Outcome,
-    Plans,
-    Reason,
-    Refused,
-    RegisterFence,
-    Repair,
-)
+from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.store.events import Event
 from leasebench.enactors.store.memory_cell import Endpoint, Grant, MemoryCell
 from leasebench.leases.lease import Lease
+from leasebench.leases.operations import Done, Outcome, Reason, Refused
+from leasebench.leases.rules import CommitRule, DeleteRule
 
 
 class MemoryStore:

@@ -1,67 +1,70 @@
-"""One operation done on a store at once: between programs and stores, where nobody waits and nothing is timed.
+"""Operations done on a store at once: where nobody waits and nothing is timed.
 
 An engine of real processes waits, times and journals each operation; the explorer, its re-enactment and tests do not.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
-from leasebench.enactors.operations import (
-    AcquireLease,
-    AwaitPlan,
-    Commit,
-    DeletePlan,
-    ListPlans,
-    Operation,
-    Publish,
-    ReadEndpoint,
-    RegisterFence,
-    ReleaseLease,
-    ReleaseUnchecked,
-    RenewLease,
-    Repair,
-    Resolve,
-    TakeExpired,
-    ValidateLease,
-)
 from leasebench.enactors.store.store import Store
+from leasebench.leases.lease import Wait
+from leasebench.leases.operations import Operation
 
 
-def perform(store: Store, operation: Operation, attempt: int, token: str, now_ms: int) -> Any:  # noqa: C901, PLR0911, PLR0912  (one case an operation)
+@dataclass(slots=True)
+class InstantClient:
+    """Performs operations on `store` in no time; a wait that finds nothing gives up at once.
+
+    `attempt` is the client's number of the call, `granted` the token of a lease that it is granted, `clock_ms` the
+    client's own wall clock.
+    """
+
+    store: Store
+    attempt: int
+    granted: str
+    clock_ms: int
+
+    @property
+    def versions(self) -> Store:
+        return self.store
+
+    @property
+    def leases(self) -> Store:
+        return self.store
+
+    @property
+    def opaque_lock(self) -> NoReturn:
+        raise NotImplementedError("a third-party lock can be called by real processes only")
+
+    @property
+    def renewals(self) -> NoReturn:
+        raise NotImplementedError("who renews a lease is known to the engine alone")
+
+    def token(self) -> str:
+        return self.granted
+
+    def now_ms(self) -> int:
+        return self.clock_ms
+
+    def back_off(self, wait: Wait, tried: int) -> bool:  # noqa: ARG002
+        return False
+
+    def await_news(self, newer_than: int) -> bool:  # noqa: ARG002
+        return False
+
+    def await_due(self) -> bool:
+        return True
+
+    def work(self) -> None:
+        """Takes no time here."""
+
+    def sleep(self, ms: float) -> None:
+        """Takes no time here."""
+
+
+def perform(store: Store, operation: Operation, attempt: int, token: str, now_ms: int) -> Any:
     """Do `operation` and return what is heard; None for a wait that found nothing: no newer plan, no free lease.
 
-    `attempt` is the client's number of the call, `token` what a lease that it grants is known by, `now_ms` the client's
-    own clock. Raises NotImplementedError for an operation that asks nothing of a store.
+    See `InstantClient`. Raises NotImplementedError for an operation that asks nothing of a store.
     """
-    match operation:
-        case AwaitPlan(newer_than):
-            newest = store.newest()
-            return newest if newest > newer_than else None
-        case ReadEndpoint(endpoint, watch):
-            return store.read(endpoint, watch=watch)
-        case RegisterFence():
-            return store.register_fence(operation, attempt)
-        case Commit():
-            return store.commit(operation, attempt)
-        case AcquireLease(resource, ttl_ms):
-            return store.grant(resource, ttl_ms, token, attempt)
-        case TakeExpired(resource, ttl_ms):
-            return store.grant_by_clock(resource, ttl_ms, token, attempt, now_ms)
-        case RenewLease(lease):
-            return store.renew(lease, attempt)
-        case ReleaseLease(lease):
-            return store.release(lease, attempt)
-        case ReleaseUnchecked(lease):
-            return store.release_unchecked(lease, attempt)
-        case ValidateLease(lease):
-            return store.validate(lease)
-        case ListPlans():
-            return store.plans()
-        case DeletePlan():
-            return store.delete(operation, attempt)
-        case Publish(version, content):
-            return store.publish(version, attempt, content)
-        case Resolve(endpoint):
-            return store.resolve(endpoint)
-        case Repair():
-            return store.repair(operation, attempt)
-    raise NotImplementedError(f"{operation} asks nothing of a store")
+    return operation.perform(InstantClient(store, attempt, token, now_ms))

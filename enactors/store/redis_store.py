@@ -3,23 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from leasebench.enactors.operations import (
-    Commit,
-    CommitRule,
-    DeletePlan,
-    Done,
-    Outcome,
-    Plans,
-    Reason,
-    Refused,
-    RegisterFence,
-    Repair,
-)
+from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.plan import MAX_VERSION, Cell
 from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.wire import Argument, Prepared, Wire, script
 from leasebench.leases.lease import Lease
+from leasebench.leases.operations import Done, Outcome, Reason, Refused
+from leasebench.leases.rules import CommitRule
 
 HISTORY_BLOCK = 500
 """Events per XRANGE while others work: 10,000 would block the server for 7 ms."""

@@ -17,19 +17,13 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.retry import Retry
 
+from leasebench.leases.errors import ReplyUnknown, ServerDown
+
 Argument = str | int | float | bytes
 DEFAULT_TIMEOUT_S = 1.0
 RECEIVE_BYTES = 65_536
 BACK_OFF = ExponentialWithJitterBackoff()
 """Between the tries of a client that retries: redis-py's own, drawn below 16 ms, doubling, 512 ms at most."""
-
-
-class ServerDown(ConnectionError):
-    """The server can't be reached; nothing was sent."""
-
-
-class ReplyUnknown(ConnectionError):
-    """The request was sent and its reply never came: it may have happened or not."""
 
 
 class ServerError(RuntimeError):

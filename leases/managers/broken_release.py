@@ -4,9 +4,9 @@ An owner that outlived its lease so deletes its successor's, and a third one get
 "Distributed Locks with Redis", on why the value is random). A negative control.
 """
 
-from leasebench.enactors.operations import Outcome, Program, ReleaseUnchecked
 from leasebench.leases.lease import Lease
 from leasebench.leases.managers.redis_lease import RedisLease
+from leasebench.leases.operations import Outcome, Program, ReleaseUnchecked
 
 
 class BrokenRelease:

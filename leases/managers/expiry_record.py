@@ -4,9 +4,9 @@ So work a TXT record with a holder and an expiry (the AWS design of 2025), a Kub
 lock tables in a database. Reading and taking is one step in the store; what is wrong is that two clocks are compared.
 """
 
-from leasebench.enactors.operations import Outcome, Program, TakeExpired, Unknown
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.managers.redis_lease import RedisLease
+from leasebench.leases.operations import Outcome, Program, TakeExpired, Unknown
 
 
 class ExpiryRecord:

@@ -4,7 +4,8 @@ Protocol: redis.io, "Distributed Locks with Redis", the single-instance part. Th
 INCR in the script that grants, so its order is the order of the grants.
 """
 
-from leasebench.enactors.operations import (
+from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.operations import (
     AcquireLease,
     Outcome,
     Program,
@@ -13,7 +14,6 @@ from leasebench.enactors.operations import (
     Unknown,
     ValidateLease,
 )
-from leasebench.leases.lease import Lease, Wait
 
 
 class RedisLease:

@@ -14,18 +14,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.lock import Lock
 from redis.retry import Retry
 
-from leasebench.enactors.operations import (
-    AcquireLease,
-    CallLibrary,
-    Outcome,
-    Program,
-    ReleaseLease,
-    RenewLease,
-    Unknown,
-    ValidateLease,
-)
-from leasebench.enactors.store.wire import ReplyUnknown, ServerDown
+from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.operations import AcquireLock, Outcome, Program, ReleaseLock, RenewLock, Unknown, ValidateLock
 
 
 class RedisPyLock:
@@ -39,19 +30,19 @@ class RedisPyLock:
     broken = False
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait) -> Program[Lease | None | Unknown]:
-        lease: Lease | None | Unknown = yield CallLibrary(AcquireLease(resource, ttl_ms, wait))
+        lease: Lease | None | Unknown = yield AcquireLock(resource, ttl_ms, wait)
         return lease
 
     def renew(self, lease: Lease) -> Program[Outcome | None]:
-        outcome: Outcome = yield CallLibrary(RenewLease(lease))
+        outcome: Outcome = yield RenewLock(lease)
         return outcome
 
     def validate(self, lease: Lease) -> Program[Outcome | None]:
-        outcome: Outcome = yield CallLibrary(ValidateLease(lease))
+        outcome: Outcome = yield ValidateLock(lease)
         return outcome
 
     def release(self, lease: Lease) -> Program[Outcome | None]:
-        outcome: Outcome = yield CallLibrary(ReleaseLease(lease))
+        outcome: Outcome = yield ReleaseLock(lease)
         return outcome
 
     def connect(self, url: str, timeout_s: float) -> "RedisPyLibrary":

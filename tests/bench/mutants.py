@@ -3,19 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from leasebench.enactors.operations import (
-    Commit,
-    CommitRule,
-    DeletePlan,
-    DeleteRule,
-    Done,
-    Outcome,
-    Reason,
-    RegisterFence,
-)
+from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence
 from leasebench.enactors.store.memory_cell import Endpoint
 from leasebench.enactors.store.memory_store import MemoryStore
 from leasebench.leases.lease import Lease
+from leasebench.leases.operations import Done, Outcome, Reason
+from leasebench.leases.rules import CommitRule, DeleteRule
 
 
 def without_rule(*rules: CommitRule) -> type[MemoryStore]:

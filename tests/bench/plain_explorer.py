@@ -12,23 +12,32 @@ from typing import Any
 
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import Scope
-from leasebench.enactors.enactor import EnactorState
+from leasebench.enactors.enactor.program import EnactorState
 from leasebench.enactors.operations import (
-    UNKNOWN,
-    AcquireLease,
     AwaitDue,
     AwaitPlan,
-    Belief,
     Commit,
     DeletePlan,
     Finish,
     ListPlans,
-    Operation,
     Publish,
     ReadEndpoint,
+    RegisterFence,
+    Withdraw,
+    Work,
+)
+from leasebench.enactors.planner.program import PlannerState, publish_next
+from leasebench.enactors.store.memory_cell import MemoryCell
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.leases.guard import Guard
+from leasebench.leases.lease import Lease
+from leasebench.leases.operations import (
+    UNKNOWN,
+    AcquireLease,
+    Belief,
+    Operation,
     Reason,
     Refused,
-    RegisterFence,
     ReleaseLease,
     ReleaseUnchecked,
     RenewLease,
@@ -36,14 +45,7 @@ from leasebench.enactors.operations import (
     StartRenewal,
     StopRenewal,
     TakeExpired,
-    Withdraw,
-    Work,
 )
-from leasebench.enactors.planner import PlannerState, publish_next
-from leasebench.enactors.store.memory_cell import MemoryCell
-from leasebench.enactors.store.memory_store import MemoryStore
-from leasebench.leases.guard import Guard
-from leasebench.leases.lease import Lease
 from leasebench.leases.renewal import keep_alive
 
 MAX_RENEWALS = 1

@@ -13,19 +13,10 @@ from leasebench.bench.faults.crash import CrashSettings
 from leasebench.bench.faults.pause import PauseSettings
 from leasebench.bench.faults.slow import SlowSettings, Spread
 from leasebench.definitions import DefinitionError, validate
-from leasebench.enactors.operations import (
-    AcquireLease,
-    CallLibrary,
-    Commit,
-    CommitRule,
-    DeletePlan,
-    DeleteRule,
-    Finish,
-    ReleaseLease,
-    RenewLease,
-    Work,
-)
+from leasebench.enactors.operations import Commit, DeletePlan, Finish, Work
 from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.operations import AcquireLease, CallLibrary, ReleaseLease, RenewLease
+from leasebench.leases.rules import CommitRule, DeleteRule
 
 LEASE = Lease("e0", "token", 1, 1, 100)
 COMMIT = Commit("e0", 1, CommitRule.UNCONDITIONAL)

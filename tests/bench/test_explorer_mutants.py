@@ -17,7 +17,7 @@ from mutants import (
 from leasebench.bench.engines.explorer.exploration import explore
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import Scope
-from leasebench.enactors.operations import CommitRule
+from leasebench.leases.rules import CommitRule
 
 SMALL = {"plans": 3, "clean_age": 1, "tries": 2}
 RELIES = [

@@ -10,11 +10,11 @@ from leasebench.bench.engines.explorer.machine import Machine
 from leasebench.bench.engines.explorer.scope import Scope
 from leasebench.bench.engines.explorer.search import Limits, search
 from leasebench.bench.engines.explorer.standing import Standing, readable
-from leasebench.enactors.enactor import Enactor, EnactorState
-from leasebench.enactors.operations import Done, Reason, Refused
+from leasebench.enactors.enactor.program import Enactor, EnactorState
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import presets
 from leasebench.leases.lease import Lease
+from leasebench.leases.operations import Done, Reason, Refused
 
 CELL = Cell("c", ("e0",))
 TXT_LOCK = presets()["txt_lock"]

@@ -13,7 +13,8 @@ from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.stage import Stage
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.wire import ReplyUnknown, Wire
+from leasebench.enactors.store.wire import Wire
+from leasebench.leases.errors import ReplyUnknown
 
 TTL_MS = 100
 

@@ -23,12 +23,15 @@ from leasebench.bench.servers.node import Lose, Loss, Node, NodeWish, Outage
 from leasebench.bench.servers.recorder import Recorder
 from leasebench.bench.servers.recording import Recording, marker
 from leasebench.bench.servers.unit import Unit
-from leasebench.enactors.operations import Commit, CommitRule, Done
+from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import ReplyUnknown, ServerDown, Wire
+from leasebench.enactors.store.wire import Wire
+from leasebench.leases.errors import ReplyUnknown, ServerDown
+from leasebench.leases.operations import Done
+from leasebench.leases.rules import CommitRule
 
 CELL = Cell("c", ("e0",))
 LONG_MS = 60_000

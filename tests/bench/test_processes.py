@@ -11,8 +11,8 @@ import pytest
 from commands import read, suite_text
 
 from leasebench.bench import records
-from leasebench.bench.engines.placement import place
-from leasebench.bench.engines.tether import HARNESS_VARIABLE
+from leasebench.bench.hosts.parent_death import HARNESS_VARIABLE
+from leasebench.bench.hosts.placement import place
 from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.suite import Suite, load_suite

@@ -22,11 +22,14 @@ from leasebench.bench.proxy.proxy import Mode, NetRule, On, Proxy, ProxyWish
 from leasebench.bench.proxy.rules import detoured, upstream_of
 from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.local import LocalServer, embedded_binary
-from leasebench.enactors.operations import Commit, CommitRule, Done, Reason, Refused
+from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.redis_store import SCRIPT_OF_RULE, RedisStore
-from leasebench.enactors.store.wire import Prepared, ReplyUnknown, ServerDown, Wire, script
+from leasebench.enactors.store.wire import Prepared, Wire, script
+from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease
+from leasebench.leases.operations import Done, Reason, Refused
+from leasebench.leases.rules import CommitRule
 from leasebench.results.journal import FIELDS, HEADER_BYTES, Kind, Outcome
 
 CELL = Cell("c", ("e0", "e1"))

@@ -20,7 +20,8 @@ from leasebench.definitions import DefinitionError
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import ServerDown, Wire
+from leasebench.enactors.store.wire import Wire
+from leasebench.leases.errors import ServerDown
 from leasebench.leases.guard import presets
 from leasebench.registry import plugins
 

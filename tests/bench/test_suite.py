@@ -9,7 +9,7 @@ from commands import leasebench, suite_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebench.bench.engines.worker import due_times
+from leasebench.bench.engines.processes.worker import due_times
 from leasebench.bench.run import count_trials, plan_trials
 from leasebench.bench.suite import Arrivals, cells, load_suite, narrow, read_scenario, scenario_files, suite_files
 from leasebench.definitions import DefinitionError

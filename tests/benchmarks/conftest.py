@@ -22,8 +22,8 @@ from pathlib import Path
 import multiprocess
 import pytest
 
-from leasebench.bench.engines.spec import ProcessSpec, Role
-from leasebench.bench.engines.worker import Worker
+from leasebench.bench.engines.processes.spec import ProcessSpec, Role
+from leasebench.bench.engines.processes.worker import Worker
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.suite import Load, WorkTime
 from leasebench.enactors.plan import Cell, endpoint_names

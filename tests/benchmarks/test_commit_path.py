@@ -6,8 +6,10 @@ import socket
 import hiredis
 import pytest
 
-from leasebench.enactors.operations import Commit, CommitRule, Done
+from leasebench.enactors.operations import Commit
 from leasebench.leases.guard import presets
+from leasebench.leases.operations import Done
+from leasebench.leases.rules import CommitRule
 
 ROUNDS = {"rounds": 20, "iterations": 500, "warmup_rounds": 2}
 

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from leasebench.enactors.enactor import Enactor, EnactorState
-from leasebench.enactors.operations import Done
+from leasebench.enactors.enactor.program import Enactor, EnactorState
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.leases.guard import presets
+from leasebench.leases.operations import Done
 
 ROUNDS = {"rounds": 300, "warmup_rounds": 20}
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from leasebench.enactors.operations import Operation, Program
+from leasebench.leases.operations import Operation, Program
 
 
 class Unfinished:

@@ -4,24 +4,11 @@ import pytest
 from playing import UNFINISHED, play
 from two_stores import Actor, MemoryWorld
 
-from leasebench.enactors.operations import (
-    UNKNOWN,
-    Commit,
-    CommitRule,
-    DeletePlan,
-    DeleteRule,
-    Done,
-    ListPlans,
-    Plans,
-    Publish,
-    Reason,
-    Refused,
-    Repair,
-    Resolve,
-    Sleep,
-)
-from leasebench.enactors.operator import MAX_TRIES, Operator, OperatorState, roll_back
+from leasebench.enactors.operations import Commit, DeletePlan, ListPlans, Plans, Publish, Repair, Resolve
+from leasebench.enactors.operator.program import MAX_TRIES, Operator, OperatorState, roll_back
 from leasebench.enactors.plan import Cell
+from leasebench.leases.operations import UNKNOWN, Done, Reason, Refused, Sleep
+from leasebench.leases.rules import CommitRule, DeleteRule
 
 CELL = Cell("c", ("e0", "e1"), rollback=True)
 WATCHER = Operator(CELL, look_ms=50, react_ms=300)

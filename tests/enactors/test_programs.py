@@ -8,42 +8,44 @@ from hypothesis import strategies as st
 from playing import UNFINISHED, play
 from two_stores import Actor, MemoryWorld, timeless
 
-from leasebench.enactors.cleaner import MAX_DELETIONS, clean_up
-from leasebench.enactors.enactor import MAX_TRIES, Enactor, EnactorState, apply_plan, resume
+from leasebench.enactors.enactor.cleaner import MAX_DELETIONS, clean_up
+from leasebench.enactors.enactor.program import MAX_TRIES, Enactor, EnactorState, apply_plan, resume
 from leasebench.enactors.operations import (
-    UNKNOWN,
-    AcquireLease,
     AwaitDue,
     AwaitPlan,
-    Belief,
     Commit,
-    CommitRule,
     DeletePlan,
-    DeleteRule,
-    Done,
     Finish,
     ListPlans,
-    Operation,
     Plans,
     Publish,
     ReadEndpoint,
+    RegisterFence,
+    Withdraw,
+    Work,
+)
+from leasebench.enactors.plan import Cell, endpoint_names
+from leasebench.enactors.planner.program import PlannerState, publish_next
+from leasebench.leases.guard import Clean, CleanRule, Guard, parse_guards, presets
+from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.operations import (
+    UNKNOWN,
+    AcquireLease,
+    Belief,
+    Done,
+    Operation,
     Reason,
     Refused,
-    RegisterFence,
     ReleaseLease,
     RenewLease,
     Sleep,
     StartRenewal,
     StopRenewal,
     TakeExpired,
-    Withdraw,
-    Work,
 )
-from leasebench.enactors.plan import Cell, endpoint_names, valid_name
-from leasebench.enactors.planner import PlannerState, publish_next
-from leasebench.leases.guard import Clean, CleanRule, Guard, parse_guards, presets
-from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.renewal import keep_alive
+from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.names import valid_name
 
 ONE = Cell("c", ("e0",), clean_age=2, purge_age=2)
 TWO = Cell("c", ("e0", "e1"), clean_age=2, purge_age=2)

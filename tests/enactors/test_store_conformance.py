@@ -6,22 +6,13 @@ from contextlib import ExitStack
 import pytest
 from two_stores import LONG_MS, MemoryWorld, World, history, redis_world
 
-from leasebench.enactors.operations import (
-    Commit,
-    CommitRule,
-    DeletePlan,
-    DeleteRule,
-    Done,
-    Plans,
-    Reason,
-    Refused,
-    RegisterFence,
-    Repair,
-)
+from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import Lease
+from leasebench.leases.operations import Done, Reason, Refused
+from leasebench.leases.rules import CommitRule, DeleteRule
 
 CELL = Cell("c", ("e0", "e1", "e2"))
 WITH_ROLLBACK = Cell("c", ("e0", "e1", "e2"), rollback=True)

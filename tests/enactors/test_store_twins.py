@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from two_stores import LONG_MS, MemoryWorld, World, history, redis_world
 
-from leasebench.enactors.operations import Commit, CommitRule, DeletePlan, DeleteRule, RegisterFence, Repair
+from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence, Repair
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.keys import Keys
 from leasebench.leases.lease import Lease
+from leasebench.leases.rules import CommitRule, DeleteRule
 
 ENDPOINTS = ("e0", "e1", "e2")
 FENCED = (CommitRule.FENCED, CommitRule.FENCE_REGISTERED, CommitRule.BROKEN_EQUALITY_FENCE)

@@ -9,12 +9,15 @@ from pathlib import Path
 import hiredis
 import pytest
 
-from leasebench.enactors.operations import Commit, CommitRule, Done, Reason, Refused
+from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import Prepared, ReplyUnknown, ServerDown, ServerError, Wire, script
+from leasebench.enactors.store.wire import Prepared, ServerError, Wire, script
+from leasebench.leases.errors import ReplyUnknown, ServerDown
+from leasebench.leases.operations import Done, Reason, Refused
+from leasebench.leases.rules import CommitRule
 
 CELL = Cell("c", ("e0",))
 SHORT_S = 0.2

@@ -5,19 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from leasebench.enactors.operations import (
-    AwaitDue,
-    Belief,
-    Done,
-    Finish,
-    Operation,
-    Program,
-    Sleep,
-    StartRenewal,
-    StopRenewal,
-    Withdraw,
-    Work,
-)
+from leasebench.enactors.operations import AwaitDue, Finish, Withdraw, Work
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event
 from leasebench.enactors.store.keys import Keys
@@ -28,6 +16,7 @@ from leasebench.enactors.store.redis_store import RedisStore
 from leasebench.enactors.store.store import Store
 from leasebench.enactors.store.wire import Wire
 from leasebench.leases.lease import Lease
+from leasebench.leases.operations import Belief, Done, Operation, Program, Sleep, StartRenewal, StopRenewal
 
 LONG_MS = 600_000
 """A time to live that no test outlives."""

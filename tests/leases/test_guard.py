@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leasebench.definitions import DefinitionError
-from leasebench.enactors.operations import CommitRule
 from leasebench.leases.guard import Check, Guard, Scope, parse_guards
+from leasebench.leases.rules import CommitRule
 from leasebench.verdict import SAFE, Verdict
 
 LOCK = {"manager": "redis"}

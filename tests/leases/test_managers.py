@@ -8,7 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from leasebench import registry
-from leasebench.enactors.operations import (
+from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.wire import Wire
+from leasebench.leases.errors import ReplyUnknown, ServerDown
+from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.manager import LeaseManager, Library, LibraryManager
+from leasebench.leases.operations import (
     UNKNOWN,
     AcquireLease,
     CallLibrary,
@@ -21,10 +26,6 @@ from leasebench.enactors.operations import (
     TakeExpired,
     ValidateLease,
 )
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.wire import ReplyUnknown, ServerDown, Wire
-from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import LeaseManager, Library, LibraryManager
 from leasebench.registry import plugins
 
 MANAGERS = plugins("leases.managers")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import tomli_w
 
-from leasebench.enactors.plan import valid_name
+from leasebench.names import valid_name
 from leasebench.results.events import KINDS
 from leasebench.results.history import SCHEMA
 from leasebench.results.journal import Kind, Outcome

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from math import inf
 
-from leasebench.enactors.operations import Reason
+from leasebench.leases.operations import Reason
 from leasebench.results.journal import CELL_RESOURCE, REASON_NUMBERS, Kind, Outcome
 
 LOSS = {REASON_NUMBERS[reason] for reason in (Reason.LEASE_LOST, Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)}

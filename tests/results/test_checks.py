@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from synthetic import ENDPOINTS, FACTS, event, histories, row, trial_of, trials
 
-from leasebench.enactors.operations import Reason
+from leasebench.leases.operations import Reason
 from leasebench.results.assumptions import broken_assumptions
 from leasebench.results.checks import rollout as rollout_module
 from leasebench.results.checks.convergence import convergence

@@ -16,9 +16,14 @@ from leasebench.bench.engines.explorer.world import (
     Watch,
     World,
 )
-from leasebench.enactors.operations import (
+from leasebench.enactors.operations import Commit
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.memory_cell import Endpoint, Grant, MemoryCell
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.performing import perform
+from leasebench.leases.lease import Lease
+from leasebench.leases.operations import (
     AcquireLease,
-    Commit,
     Done,
     Operation,
     Reason,
@@ -28,11 +33,6 @@ from leasebench.enactors.operations import (
     RenewLease,
     TakeExpired,
 )
-from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.memory_cell import Endpoint, Grant, MemoryCell
-from leasebench.enactors.store.memory_store import MemoryStore
-from leasebench.enactors.store.performing import perform
-from leasebench.leases.lease import Lease
 
 WRITES = 1
 """How often a thawed endpoint was written; a connection whose watched endpoint was written since saw one less."""

@@ -25,27 +25,27 @@ from leasebench.bench.engines.explorer.programs import Programs
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import Scope
 from leasebench.bench.engines.explorer.world import OVER, OWN, Ranks, Seen, World
-from leasebench.enactors.enactor import EnactorState
-from leasebench.enactors.operations import (
+from leasebench.enactors.enactor.program import EnactorState
+from leasebench.enactors.operations import Commit, Publish
+from leasebench.enactors.operator.program import repair, resolve_to_nothing, roll_back
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.planner.program import PlannerState, publish_next
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.leases.guard import FENCE_RULES, Guard
+from leasebench.leases.guard import Scope as LeaseScope
+from leasebench.leases.lease import CELL_LEASE
+from leasebench.leases.operations import (
     UNKNOWN,
     AcquireLease,
     Belief,
-    Commit,
     Done,
     Operation,
     Program,
-    Publish,
     Sleep,
     StartRenewal,
     StopRenewal,
     TakeExpired,
 )
-from leasebench.enactors.operator import repair, resolve_to_nothing, roll_back
-from leasebench.enactors.plan import CELL_LEASE, Cell
-from leasebench.enactors.planner import PlannerState, publish_next
-from leasebench.enactors.store.memory_store import MemoryStore
-from leasebench.leases.guard import FENCE_RULES, Guard
-from leasebench.leases.guard import Scope as LeaseScope
 from leasebench.leases.renewal import keep_alive
 
 PLANNER, OPERATOR = -2, -3

@@ -7,9 +7,9 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
-from leasebench.bench.engines.forkserver import running_forkserver, undisturbed
-from leasebench.bench.engines.tether import die_with_parent
-from leasebench.bench.reaper import reaper
+from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
+from leasebench.bench.hosts.parent_death import die_with_parent
+from leasebench.bench.hosts.reaper import reaper
 
 Answer = TypeVar("Answer")
 END_WAIT_S = 5.0

@@ -4,39 +4,22 @@ A position is a program's carried value and the results that it heard in its pre
 generator stands after them (`bench.engines.explorer.standing`). Each is found once, by sending the generator the
 results of one way there, and then remembered: no prefix of a program is run a second time.
 
-Operations that touch nothing shared are done at once, with the step before them. That loses no order that matters:
+Local operations (`Operation.local`) are done at once, with the step before them. That loses no order that matters:
 what they hear does not depend on when they are done, and nobody else can see that they were done; so they can be moved
-to right after the step before them in any run, and the run ends the same.
+to right after the step before them in any run, and the run ends the same. A renewal that begins or ends belongs to its
+enactor alone: the renewer may take any time before its first step, and one that comes after the last step of its owner
+that hears of it (`Belief`) changes nothing.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
 from leasebench.bench.engines.explorer.standing import Standing, readable
-from leasebench.enactors.operations import (
-    AwaitDue,
-    Finish,
-    Operation,
-    Program,
-    Sleep,
-    StartRenewal,
-    StopRenewal,
-    Withdraw,
-    Work,
-)
+from leasebench.bench.engines.interpreter import MAX_LOCAL, Interpreter
+from leasebench.enactors.kind import Activities
 from leasebench.leases.lease import Lease
-
-QUIET = {Work: None, Withdraw: None, Finish: None, Sleep: None, StartRenewal: None, StopRenewal: None, AwaitDue: True}
-"""Operations that touch nothing shared, and what they hear.
-
-A renewal that begins or ends belongs to its enactor alone: the renewer may take any time before its first step, and
-one that comes after the last step of its owner that hears of it (`Belief`) changes nothing.
-"""
-MAX_QUIET = 10_000
-"""Quiet operations and activities in a row; a program that asks for nothing else will never come to an end."""
-Role = Callable[[Any], Program[Any]]
-"""Given what a program carries, its next activity."""
+from leasebench.leases.operations import Operation, Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +38,16 @@ class Programs:
 
     def __init__(self) -> None:
         self.positions: list[Position] = []
-        self._roles: list[Role] = []
+        self._roles: list[Activities] = []
         self._numbers: dict[Hashable, int] = {}
         self._after: dict[tuple[int, type, Any], tuple[int, tuple[Operation, ...]]] = {}
 
-    def add(self, role: Role, carried: Any) -> tuple[int, tuple[Operation, ...]]:
+    def add(self, role: Activities, carried: Any) -> tuple[int, tuple[Operation, ...]]:
         """Begin a program. Returns where it stands at its first step, and what it did quietly before."""
         self._roles.append(role)
         return self._stand(len(self._roles) - 1, carried, (), None)
 
-    def role(self, number: int) -> Role:
+    def role(self, number: int) -> Activities:
         """The program of that number, in the order in which they were added."""
         return self._roles[number]
 
@@ -82,27 +65,26 @@ class Programs:
         self, number: int, carried: Any, heard: tuple[Any, ...], told: tuple[Any] | None
     ) -> tuple[int, tuple[Operation, ...]]:
         """Bring a program to where it heard `heard`, tell it `told`, and let it do what is quiet."""
-        role = self._roles[number]
-        program = role(carried)
-        asks = next(program)
+        interpreter = Interpreter(self._roles[number], carried)
         for result in heard:
-            asks = program.send(result)
-        quiet: list[Operation] = []
-        pending = list(told) if told else []
-        for _ in range(MAX_QUIET):
-            if not pending:
-                if type(asks) not in QUIET:
-                    return self._number(number, carried, heard, asks, program), tuple(quiet)
-                quiet.append(asks)
-                pending.append(QUIET[type(asks)])
-            result = pending.pop()
-            try:
-                asks = program.send(result)
-                heard = (*heard, result)
-            except StopIteration as end:
-                carried, heard, program = end.value, (), role(end.value)
-                asks = next(program)
-        raise AssertionError(f"a program did {MAX_QUIET} quiet operations in a row, last {asks}")
+            assert interpreter.asks is not None
+            interpreter.hear(result)
+        local: list[Operation] = []
+        if told is not None:
+            heard = self._after_hearing(interpreter, heard, told[0])
+        while interpreter.asks.local:
+            if len(local) == MAX_LOCAL:
+                raise AssertionError(f"a program did {MAX_LOCAL} local operations in a row, last {interpreter.asks}")
+            local.append(interpreter.asks)
+            heard = self._after_hearing(interpreter, heard, interpreter.asks.skipped)
+        asks, program = interpreter.asks, interpreter.program
+        return self._number(number, interpreter.carried, heard, asks, program), tuple(local)
+
+    @staticmethod
+    def _after_hearing(interpreter: Interpreter, heard: tuple[Any, ...], result: Any) -> tuple[Any, ...]:
+        """Tell a program a result. Returns what it has heard since in its present activity."""
+        assert interpreter.asks is not None
+        return () if interpreter.hear(result) else (*heard, result)
 
     def _number(self, role: int, carried: Any, heard: tuple[Any, ...], asks: Operation, program: Program[Any]) -> int:
         standing = Standing(program)

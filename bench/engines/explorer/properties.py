@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import Any
 
-from leasebench.enactors.operations import Commit, Done, Reason, Refused
+from leasebench.enactors.operations import Commit
 from leasebench.enactors.store.memory_cell import MemoryCell
+from leasebench.leases.operations import Done, Reason, Refused
 
 
 class Property(StrEnum):

@@ -10,18 +10,24 @@ from typing import Any
 
 from leasebench.bench.engines.explorer.acting import TOLD
 from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
-from leasebench.bench.engines.explorer.programs import QUIET
 from leasebench.bench.engines.explorer.properties import Property, broken_by_commit
 from leasebench.bench.engines.explorer.scope import Scope
 from leasebench.bench.engines.explorer.spelling import spelled
 from leasebench.bench.engines.explorer.trace import Step
-from leasebench.enactors.enactor import EnactorState
-from leasebench.enactors.operations import (
+from leasebench.bench.engines.interpreter import Interpreter
+from leasebench.enactors.enactor.program import EnactorState
+from leasebench.enactors.kind import Activities
+from leasebench.enactors.operations import AwaitPlan, Commit
+from leasebench.enactors.planner.program import PlannerState, publish_next
+from leasebench.enactors.store.memory_cell import MemoryCell
+from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.performing import perform
+from leasebench.leases.guard import Guard
+from leasebench.leases.lease import Lease
+from leasebench.leases.operations import (
     UNKNOWN,
     AcquireLease,
-    AwaitPlan,
     Belief,
-    Commit,
     Done,
     Operation,
     Refused,
@@ -33,12 +39,6 @@ from leasebench.enactors.operations import (
     StopRenewal,
     TakeExpired,
 )
-from leasebench.enactors.planner import PlannerState, publish_next
-from leasebench.enactors.store.memory_cell import MemoryCell
-from leasebench.enactors.store.memory_store import MemoryStore
-from leasebench.enactors.store.performing import perform
-from leasebench.leases.guard import Guard
-from leasebench.leases.lease import Lease
 from leasebench.leases.renewal import keep_alive
 
 RENEWER = "-renewer"
@@ -57,12 +57,11 @@ class Actor:
     """One live process: its program, its connection, its renewer's program and its commits in flight."""
 
     name: str
-    begin: Callable[[Any], Any]
-    carried: Any
+    begin: Activities
+    first: Any
     connect: Callable[[], MemoryStore]
     attempts: int = 0
-    asks: Operation = field(init=False)
-    program: Any = field(init=False)
+    interpreter: Interpreter = field(init=False)
     store: MemoryStore = field(init=False)
     renewing: Lease | None = None
     renewer: Any = None
@@ -71,21 +70,24 @@ class Actor:
     in_flight: dict[int, tuple[Commit, MemoryStore]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._first = self.carried
         self.restart()
+
+    @property
+    def asks(self) -> Operation:
+        """What its program asks for."""
+        return self.interpreter.asks
 
     def restart(self) -> list[Operation]:
         """Begin from nothing; what was sent is on its way."""
-        self.carried, self.renewing, self.renewer, self.renewal, self.told = self._first, None, None, None, False
+        self.renewing, self.renewer, self.renewal, self.told = None, None, None, False
         self.store = self.connect()
-        self.program = self.begin(self.carried)
-        self.asks = next(self.program)
-        return self._be_quiet()
+        self.interpreter = Interpreter(self.begin, self.first)
+        return self._skip_local()
 
     def hear(self, result: Any) -> list[Operation]:
-        """Tell the program, and let it do what is quiet. Returns what that was."""
-        self._tell(result)
-        return self._be_quiet()
+        """Tell the program, and let it do what is local. Returns what that was."""
+        self.interpreter.hear(result)
+        return self._skip_local()
 
     def renewed(self, result: Any) -> None:
         """Tell the renewer."""
@@ -94,24 +96,14 @@ class Actor:
         except StopIteration as end:
             self.told, self.renewal = end.value is False, None
 
-    def _tell(self, result: Any) -> None:
-        try:
-            self.asks = self.program.send(result)
-        except StopIteration as end:
-            self.carried = end.value
-            self.program = self.begin(self.carried)
-            self.asks = next(self.program)
-
-    def _be_quiet(self) -> list[Operation]:
-        quiet: list[Operation] = []
-        while type(self.asks) in QUIET:
-            quiet.append(self.asks)
-            if isinstance(self.asks, StartRenewal):
-                self.renewing, self.told = self.asks.lease, False
-            elif isinstance(self.asks, StopRenewal):
+    def _skip_local(self) -> list[Operation]:
+        local = self.interpreter.skip_local()
+        for operation in local:
+            if isinstance(operation, StartRenewal):
+                self.renewing, self.told = operation.lease, False
+            elif isinstance(operation, StopRenewal):
                 self.renewing, self.renewer, self.renewal, self.told = None, None, None, False
-            self._tell(QUIET[type(self.asks)])
-        return quiet
+        return local
 
 
 class Reenactment:

@@ -5,7 +5,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from leasebench.definitions import Definition
-from leasebench.enactors.enactor import MAX_TRIES, Enactor
+from leasebench.enactors.enactor.program import MAX_TRIES, Enactor
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.leases.guard import Guard
 

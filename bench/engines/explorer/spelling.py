@@ -4,7 +4,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from leasebench.enactors.operations import UNKNOWN
+from leasebench.leases.operations import UNKNOWN
 
 
 def spelled(value: Any) -> Any:

@@ -8,15 +8,14 @@ from multiprocessing.connection import wait
 from time import perf_counter_ns
 from typing import Any, Self
 
-from leasebench.bench.engines.forkserver import running_forkserver, undisturbed
-from leasebench.bench.engines.gate import Order, Report
-from leasebench.bench.engines.member import Member
-from leasebench.bench.engines.processes import MAX_LIVES, ProcessFailed, ending
-from leasebench.bench.engines.processes import Report as Seen
+from leasebench.bench.engines.processes.child import Child
+from leasebench.bench.engines.processes.gate import Arrival, Order
+from leasebench.bench.engines.processes.spec import ProcessSpec
+from leasebench.bench.engines.processes.supervisor import MAX_LIVES, ProcessFailed, ending
+from leasebench.bench.engines.processes.supervisor import Report as Seen
 from leasebench.bench.engines.schedule.heldwire import HeldWire
-from leasebench.bench.engines.spec import ProcessSpec, Role
-from leasebench.enactors.operations import Operation, StartRenewal, StopRenewal
-from leasebench.results.journal import Live, State
+from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
+from leasebench.leases.operations import Operation, StartRenewal, StopRenewal
 
 READY_WITHIN_S = 20.0
 HEARD_WITHIN_S = 15.0
@@ -33,7 +32,7 @@ class Cast:
 
     def __init__(self, specs: Sequence[ProcessSpec], seen: Seen, wires: Mapping[str, HeldWire]) -> None:
         self._specs, self._seen, self._wires = specs, seen, wires
-        self._members: dict[str, Member] = {}
+        self._children: dict[str, Child] = {}
         self._asks: dict[str, Operation | None] = {}
         self._renewing: set[str] = set()
         """The renewers whose enactors let them begin, and neither stopped them nor saw them end."""
@@ -43,11 +42,11 @@ class Cast:
         try:
             self._context = running_forkserver()
             for spec in self._specs:
-                self._members[spec.name] = self._born(spec)
-            for member in self._members.values():
-                self._await_ready(member)
+                self._children[spec.name] = self._born(spec)
+            for child in self._children.values():
+                self._await_ready(child)
             start = self._seen.start_ns = perf_counter_ns()
-            for name in self._members:
+            for name in self._children:
                 self._begin(name, start)
         except BaseException:
             self._end()
@@ -60,7 +59,7 @@ class Cast:
     @property
     def actors(self) -> frozenset[str]:
         """The names of the processes."""
-        return frozenset(self._members)
+        return frozenset(self._children)
 
     def asks(self, actor: str) -> Operation | None:
         """What a program asks for at its gate; None for a renewer with nothing to renew. Raises ProcessFailed."""
@@ -71,7 +70,7 @@ class Cast:
             self._take_in(actor, self._heard(actor))  # its thread may not have come to its gate yet
         return self._asks.get(actor)
 
-    def let(self, actor: str, skew_ms: float = 0.0) -> Report:
+    def let(self, actor: str, skew_ms: float = 0.0) -> Arrival:
         """Let a program do what it asks for, and wait until it asks again. Raises ProcessFailed."""
         self._tell(actor, Order("step", skew_ms))
         report = self._heard(actor)
@@ -80,81 +79,81 @@ class Cast:
             self._renewing.discard(actor)
         return report
 
-    def crash(self, actor: str) -> Report:
+    def crash(self, actor: str) -> Arrival:
         """Kill a process (SIGKILL) and start its successor. Returns what that one says first. Raises ProcessFailed."""
-        member = self._members[actor]
-        if member.spec.life + 1 >= MAX_LIVES:
+        child = self._children[actor]
+        if child.spec.life + 1 >= MAX_LIVES:
             raise ProcessFailed(f"{actor} was killed {MAX_LIVES} times, this is the bound")
         self._tell(actor, Order("crash"))
-        member.process.join(HEARD_WITHIN_S)
-        if member.process.is_alive():
+        child.process.join(HEARD_WITHIN_S)
+        if child.process.is_alive():
             raise ProcessFailed(f"{actor} was to die, and lived on for {HEARD_WITHIN_S:.0f} s")
-        member.end()
+        child.end()
         self._asks.pop(actor + RENEWER_SUFFIX, None)
         self._renewing.discard(actor + RENEWER_SUFFIX)
-        member = self._members[actor] = self._born(replace(member.spec, life=member.spec.life + 1))
-        self._await_ready(member)
+        child = self._children[actor] = self._born(replace(child.spec, life=child.spec.life + 1))
+        self._await_ready(child)
         return self._begin(actor, self._seen.start_ns)
 
     def set_free(self, last: int, settle_s: float) -> None:
         """Open every enactor's gates, and wait until all have seen plan `last` in force, at most `settle_s`."""
-        enactors = [member for member in self._members.values() if member.spec.role is Role.ENACTOR]
-        for member in enactors:
-            for line in member.gates:
+        enactors = [child for child in self._children.values() if child.spec.kind == "enactor"]
+        for child in enactors:
+            for line in child.gates:
                 line.send(Order("free"))
         deadline = time.monotonic() + settle_s
-        while time.monotonic() < deadline and not all(_at_rest(member, last) for member in enactors):
+        while time.monotonic() < deadline and not all(child.settled(last) for child in enactors):
             self._look(enactors, LOOK_EVERY_S)
-        for member in enactors:
-            member.control.send(("stop",))
+        for child in enactors:
+            child.control.send(("stop",))
 
     def stop(self) -> None:
         """End every program where it stands, and wait until all have said goodbye. Raises ProcessFailed."""
-        for member in self._members.values():
+        for child in self._children.values():
             with suppress(OSError):  # one that was set free may have ended already
-                member.gates[WORKER].send(Order("over"))
+                child.gates[WORKER].send(Order("over"))
         deadline = time.monotonic() + STOP_WITHIN_S
-        while not all(member.done for member in self._members.values()):
+        while not all(child.done for child in self._children.values()):
             if time.monotonic() > deadline:
                 raise ProcessFailed(f"a process did not stop within {STOP_WITHIN_S:.0f} s")
-            self._look([member for member in self._members.values() if not member.done], LOOK_EVERY_S)
+            self._look([child for child in self._children.values() if not child.done], LOOK_EVERY_S)
 
-    def _born(self, spec: ProcessSpec) -> Member:
+    def _born(self, spec: ProcessSpec) -> Child:
         with undisturbed():
-            return Member(self._context, spec, gates=2)
+            return Child(self._context, spec, gates=2)
 
-    def _await_ready(self, member: Member) -> None:
+    def _await_ready(self, child: Child) -> None:
         deadline = time.monotonic() + READY_WITHIN_S
-        while not member.ready:
+        while not child.ready:
             if time.monotonic() > deadline:
-                raise ProcessFailed(f"{member.spec.name} was not ready within {READY_WITHIN_S:.0f} s")
-            self._look([member], LOOK_EVERY_S)
+                raise ProcessFailed(f"{child.spec.name} was not ready within {READY_WITHIN_S:.0f} s")
+            self._look([child], LOOK_EVERY_S)
 
-    def _begin(self, actor: str, start_ns: int) -> Report:
-        self._members[actor].control.send(("start", start_ns))
+    def _begin(self, actor: str, start_ns: int) -> Arrival:
+        self._children[actor].control.send(("start", start_ns))
         report = self._heard(actor)
         self._take_in(actor, report)
         return report
 
-    def _take_in(self, actor: str, report: Report) -> None:
+    def _take_in(self, actor: str, report: Arrival) -> None:
         """Note what a program asks for by now, and whether it let its renewer begin or end."""
         self._asks[actor] = report.asks
-        for operation in report.quiet:
+        for operation in report.local:
             if isinstance(operation, StartRenewal):
                 self._renewing.add(actor + RENEWER_SUFFIX)
             elif isinstance(operation, StopRenewal):
                 self._renewing.discard(actor + RENEWER_SUFFIX)
 
-    def _line(self, actor: str) -> tuple[Member, Any]:
-        member = self._members[actor.removesuffix(RENEWER_SUFFIX)]
-        return member, member.gates[RENEWER if actor.endswith(RENEWER_SUFFIX) else WORKER]
+    def _line(self, actor: str) -> tuple[Child, Any]:
+        child = self._children[actor.removesuffix(RENEWER_SUFFIX)]
+        return child, child.gates[RENEWER if actor.endswith(RENEWER_SUFFIX) else WORKER]
 
     def _tell(self, actor: str, order: Order) -> None:
-        member, line = self._line(actor)
+        child, line = self._line(actor)
         try:
             line.send(order)
         except OSError:
-            raise self._ended(member) from None
+            raise self._ended(child) from None
 
     def _catch_up(self, actor: str) -> None:
         """Take in what a renewer has said since: what its enactor made it say is here before that one asks again."""
@@ -162,24 +161,24 @@ class Cast:
         while line.poll(0):
             self._take_in(actor, line.recv())
 
-    def _heard(self, actor: str) -> Report:
+    def _heard(self, actor: str) -> Arrival:
         """Wait for what a program says, and move the wires meanwhile. Raises ProcessFailed."""
-        member, line = self._line(actor)
+        child, line = self._line(actor)
         deadline = time.monotonic() + HEARD_WITHIN_S
         while not line.poll(0):
             if time.monotonic() > deadline:
                 raise ProcessFailed(f"{actor} did not come to its gate within {HEARD_WITHIN_S:.0f} s")
-            self._look([member], LOOK_EVERY_S, (line,))
+            self._look([child], LOOK_EVERY_S, (line,))
         try:
-            report: Report = line.recv()
+            report: Arrival = line.recv()
         except (EOFError, OSError):
-            raise self._ended(member) from None
+            raise self._ended(child) from None
         return report
 
-    def _look(self, members: Collection[Member], within_s: float, lines: Sequence[Any] = ()) -> None:
+    def _look(self, childs: Collection[Child], within_s: float, lines: Sequence[Any] = ()) -> None:
         """Wait for news, at most `within_s`; move the wires. Raises ProcessFailed if a process ended by itself."""
-        controls = {member.control: member for member in members}
-        sentinels = {member.process.sentinel: member for member in members}
+        controls = {child.control: child for child in childs}
+        sentinels = {child.process.sentinel: child for child in childs}
         sources = [source for wire in self._wires.values() for source in wire.sources()]
         ready = wait([*controls, *sentinels, *lines, *sources], within_s)
         for wire in self._wires.values():
@@ -187,37 +186,32 @@ class Cast:
         for control in controls.keys() & set(ready):
             self._hear(controls[control])
         for sentinel in sentinels.keys() & set(ready):
-            member = sentinels[sentinel]
-            if not member.done and not member.control.poll(0):
-                raise self._ended(member)
+            child = sentinels[sentinel]
+            if not child.done and not child.control.poll(0):
+                raise self._ended(child)
 
-    def _hear(self, member: Member) -> None:
+    def _hear(self, child: Child) -> None:
         try:
-            news = member.control.recv()
+            news = child.control.recv()
         except (EOFError, OSError):
-            raise self._ended(member) from None
+            raise self._ended(child) from None
         if news[0] == "ready":
-            member.watch()
-            process = {"name": member.spec.process, "life": member.spec.life, "pid": news[1], "affinity": news[2]}
+            child.watch()
+            process = {"name": child.spec.process, "life": child.spec.life, "pid": news[1], "affinity": news[2]}
             self._seen.processes.append(process)
         elif news[0] == "done":
-            member.done = True
+            child.done = True
         elif news[0] == "failed":
-            raise ProcessFailed(f"{member.spec.name}: {news[1]}")
+            raise ProcessFailed(f"{child.spec.name}: {news[1]}")
 
     @staticmethod
-    def _ended(member: Member) -> ProcessFailed:
-        member.process.join(STOP_WITHIN_S)
-        return ProcessFailed(f"{member.spec.name} {ending(member.process.exitcode)}")
+    def _ended(child: Child) -> ProcessFailed:
+        child.process.join(STOP_WITHIN_S)
+        return ProcessFailed(f"{child.spec.name} {ending(child.process.exitcode)}")
 
     def _end(self) -> None:
-        for member in self._members.values():
-            if not member.ended and member.process.is_alive():
-                member.process.kill()
-        for member in self._members.values():
-            member.end()
-
-
-def _at_rest(member: Member, last: int) -> bool:
-    """Whether an enactor has seen the last plan in force, and waits for another one."""
-    return member.show(Live.STATE) == State.IDLE and member.show(Live.VERSION) >= last
+        for child in self._children.values():
+            if not child.ended and child.process.is_alive():
+                child.process.kill()
+        for child in self._children.values():
+            child.end()

@@ -6,15 +6,14 @@ from typing import Any, NoReturn
 
 from leasebench.bench.engines.explorer.spelling import asked_in_words, heard_in_words, spelled
 from leasebench.bench.engines.explorer.trace import Step, Trace
-from leasebench.bench.engines.gate import Report
-from leasebench.bench.engines.processes import ProcessFailed
+from leasebench.bench.engines.processes.gate import Arrival
+from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.engines.schedule.cast import Cast
 from leasebench.bench.engines.schedule.heldwire import Held, HeldWire
 from leasebench.bench.engines.schedule.likeness import Likeness
-from leasebench.enactors.operations import Operation, Reason, Refused, TakeExpired
-from leasebench.enactors.plan import CELL_LEASE
 from leasebench.enactors.store.redis_store import RedisStore, outcome_of
-from leasebench.leases.lease import Lease
+from leasebench.leases.lease import CELL_LEASE, Lease
+from leasebench.leases.operations import Operation, Reason, Refused, TakeExpired
 
 CLOCK_MARGIN_MS = 1_000.0
 """How far a taker's clock is set past the end of a record that its clock is to find expired."""
@@ -170,7 +169,7 @@ class Forcing:
             return 0.0
         return float(wire.call("GET", keys.expiry(asks.resource))) - time() * 1000 + CLOCK_MARGIN_MS
 
-    def _compare(self, step: Step, report: Report) -> None:
+    def _compare(self, step: Step, report: Arrival) -> None:
         self._compare_result(step, report.heard)
         self._compare_quiet(step, report)
 
@@ -179,10 +178,10 @@ class Forcing:
         if not self._likeness.same(step.result, real):
             self._disagrees(step, heard_in_words(step.result), heard_in_words(real))
 
-    def _compare_quiet(self, step: Step, report: Report) -> None:
+    def _compare_quiet(self, step: Step, report: Arrival) -> None:
         if step.actor.endswith("-renewer"):
             return
-        quiet = [spelled(each) for each in report.quiet]
+        quiet = [spelled(each) for each in report.local]
         if not self._likeness.same(step.quiet, quiet):
             recorded, real = (", ".join(map(asked_in_words, each)) or "nothing" for each in (step.quiet, quiet))
             raise Differs(f"step {step.step}: the trace lets {step.actor} then do {recorded}, and it did {real}")

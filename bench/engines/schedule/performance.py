@@ -6,15 +6,16 @@ from time import perf_counter_ns
 
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.trace import Trace
-from leasebench.bench.engines.processes import ProcessFailed
+from leasebench.bench.engines.processes.spec import ProcessSpec
+from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.engines.schedule.cast import Cast
 from leasebench.bench.engines.schedule.forcing import Deed, Forcing
 from leasebench.bench.engines.schedule.heldwire import HeldWire
 from leasebench.bench.engines.schedule.operating import operate
-from leasebench.bench.engines.spec import ProcessSpec
 from leasebench.bench.trial import Scene, specs
-from leasebench.enactors.operations import Done, Publish
+from leasebench.enactors.operations import Publish
 from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.leases.operations import Done
 
 FREE_S = 1.5
 """How long the processes go on by themselves after the last step: a hundred applications of each."""
@@ -40,7 +41,7 @@ class Performance:
             senders = {step.actor for step in trace.steps if step.action == "send"}
             told = specs(scene.plan, scene.stage, scene.folder)
             wires = {spec.name: stack.enter_context(HeldWire(spec.url)) for spec in told if spec.name in senders}
-            told = [_led(replace(spec, tries=trace.scope.tries), wires.get(spec.name)) for spec in told]
+            told = [_led(spec, trace.scope.tries, wires.get(spec.name)) for spec in told]
             cast = stack.enter_context(Cast(told, report, wires))
             forcing = Forcing(trace, cast, store, wires, self.deeds)
             stack.callback(forcing.close)
@@ -66,6 +67,7 @@ class Performance:
             operate(store, self._trace.scope.cell)
 
 
-def _led(spec: ProcessSpec, wire: HeldWire | None) -> ProcessSpec:
-    """Lead a process over its wire, if it has one."""
+def _led(spec: ProcessSpec, tries: int, wire: HeldWire | None) -> ProcessSpec:
+    """Let a process try as often as the scope says, and lead it over its wire, if it has one."""
+    spec = replace(spec, place=replace(spec.place, tries=tries))
     return spec if wire is None else replace(spec, url=wire.url, lease_url=wire.url)

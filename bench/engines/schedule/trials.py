@@ -11,10 +11,11 @@ from leasebench.bench.engines.schedule.performance import FREE_S, Performance
 from leasebench.bench.engines.schedule.shown import shown
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers import Server
-from leasebench.bench.suite import PROVEN_RACES, Load, Scenario, Suite, WorkTime
+from leasebench.bench.suite import PROVEN_RACES, Load, Scenario, Suite
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.definitions import DefinitionError
+from leasebench.enactors.enactor.kind import WorkTime
 from leasebench.leases.guard import Guard
 from leasebench.registry import plugins
 from leasebench.results.trial import read_trials

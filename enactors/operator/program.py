@@ -7,8 +7,9 @@ A commit that needs the plan in force as its rollback plan can't mend an endpoin
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from leasebench.enactors.operations import ListPlans, Plans, Program, Publish, Reason, Refused, Repair, Resolve, Sleep
+from leasebench.enactors.operations import ListPlans, Plans, Publish, Repair, Resolve
 from leasebench.enactors.plan import Cell
+from leasebench.leases.operations import Program, Reason, Refused, Sleep
 
 MAX_TRIES = 8
 """How often one rollback is tried under a newer version each time, while the planner goes on publishing."""

@@ -1,7 +1,7 @@
 """A child must not outlive its parent, even if that is killed.
 
 On Linux every child asks the kernel for SIGKILL at its parent's death; that also ends a stopped one.
-Elsewhere the reaper (`bench.reaper`) does it.
+Elsewhere the reaper (`bench.hosts.reaper`) does it.
 """
 
 import ctypes

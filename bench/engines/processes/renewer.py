@@ -2,34 +2,50 @@
 
 import threading
 from queue import SimpleQueue
+from random import Random
 from typing import Any
 
-from leasebench.bench.engines.executor import Executor, Line
-from leasebench.bench.engines.gate import Gate
-from leasebench.bench.engines.spec import ProcessSpec
+from leasebench.bench.engines.interpreter import Interpreter
+from leasebench.bench.engines.processes.client import ProcessClient, Timekeeper
+from leasebench.bench.engines.processes.executor import ControlLine, Executor
+from leasebench.bench.engines.processes.gate import Gate
+from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.faults import Thread
-from leasebench.enactors.operations import Operation, Sleep
 from leasebench.leases.lease import Lease
+from leasebench.leases.operations import Operation
 from leasebench.leases.renewal import keep_alive
 
 RENEWER_ATTEMPTS = 1 << 40
 """Where a renewer's attempt numbers begin, so that they differ from those of its enactor."""
 
 
-class Renewer(Executor):
-    """The second program of an enactor: a thread, a connection and a journal of its own."""
+class RenewalEnded(Exception):
+    """The lease is not to be renewed any more."""
 
-    def __init__(self, spec: ProcessSpec, line: Line, gate_line: Any = None) -> None:
+
+class Renewer:
+    """A thread, a connection and a journal of its own. See `leases.operations.Renewals`."""
+
+    def __init__(self, spec: ProcessSpec, line: ControlLine, gate_line: Any = None) -> None:
+        self._spec = spec
         self._stop = threading.Event()
-        gate = None if gate_line is None else Gate(gate_line, withdrawn=self._stop.is_set)
-        super().__init__(spec, Thread.RENEWER, line, gate)
-        self._attempt += RENEWER_ATTEMPTS
+        self._gate = None if gate_line is None else Gate(gate_line, withdrawn=self._stop.is_set)
+        client = ProcessClient(spec, Timekeeper(self._stop.wait, self._stop.is_set), Random(spec.seed + spec.life))
+        self._executor = Executor(
+            spec,
+            Thread.RENEWER,
+            line,
+            client,
+            gate=self._gate,
+            # A thread that is held up does not hold up its worker: it ends when the renewal is to end.
+            hold=self._stop.wait,
+            first_attempt=RENEWER_ATTEMPTS,
+        )
         self._told: set[int] = set()
         self._error: Exception | None = None
         self._idle = threading.Event()
         self._idle.set()
         self._work: SimpleQueue[Lease | None] = SimpleQueue()
-        self.quiet = {Sleep: lambda step: self._stop.wait(step.ms / 1000)}
         self._runner = threading.Thread(target=self._run, name="renewer", daemon=True)
         self._runner.start()
 
@@ -51,39 +67,39 @@ class Renewer(Executor):
         """Whether no renewal was told that `lease` is lost."""
         return lease.grant not in self._told
 
+    def disarm(self) -> None:
+        """From now on no fault acts here."""
+        self._executor.disarm()
+
     def close(self) -> None:
         """End the thread."""
         self._withdraw()
         self._work.put(None)
         self._runner.join()
-        super().close()
+        self._executor.close()
 
     def _withdraw(self) -> None:
         self._stop.set()
-        if self.gate is not None:
-            self.gate.wake()
+        if self._gate is not None:
+            self._gate.wake()
 
-    def _hold(self, ms: float) -> None:
-        """A thread that is held up does not hold up its worker: it ends when the renewal is to end."""
-        self._stop.wait(ms / 1000)
+    def _execute(self, operation: Operation) -> Any:
+        result = self._executor.execute(operation)
+        if self._stop.is_set():
+            raise RenewalEnded
+        return result
 
     def _run(self) -> None:
         while (lease := self._work.get()) is not None:
+            renewal = Interpreter(lambda lease: keep_alive(self._spec.guard.manager, lease), lease)
             try:
-                program = keep_alive(self.spec.guard.manager, lease)
-                step: Operation = next(program)
-                while True:
-                    result = self.execute(step)
-                    if self._stop.is_set():
-                        program.close()
-                        break
-                    step = program.send(result)
-            except StopIteration as end:
-                if end.value is False:
+                if renewal.run_activity(self._execute) is False:
                     self._told.add(lease.grant)
+            except RenewalEnded:
+                pass
             except Exception as error:  # noqa: BLE001  (the enactor raises it at its next StopRenewal)
                 self._error = error
             finally:
-                if self.gate is not None:
-                    self.gate.rest()
+                if self._gate is not None:
+                    self._gate.rest()
                 self._idle.set()

@@ -4,16 +4,16 @@ from typing import Any
 
 import psutil
 
-from leasebench.bench.engines.spec import ProcessSpec
-from leasebench.bench.engines.worker import main
-from leasebench.bench.reaper import reaper
+from leasebench.bench.engines.processes.spec import ProcessSpec
+from leasebench.bench.engines.processes.worker import main
+from leasebench.bench.hosts.reaper import reaper
 from leasebench.results.journal import LiveView
 
 ENDED_WITHIN_S = 5.0
 
 
-class Member:
-    """One process of the crew."""
+class Child:
+    """One process of a trial."""
 
     def __init__(self, context: Any, spec: ProcessSpec, gates: int = 0) -> None:
         self.spec = spec
@@ -46,8 +46,14 @@ class Member:
         self.ready = True
         self.view = LiveView(self.spec.journal())
 
-    def show(self, figure: int) -> int:
-        return self.view[figure] if self.view and not self.ended else 0
+    def gauge(self, name: str) -> int:
+        """What the process shows of itself; 0 if it is gone, or its kind has no such gauge."""
+        gauges = self.spec.program.gauges
+        return self.view.gauge(gauges.index(name)) if self.view and not self.ended and name in gauges else 0
+
+    def settled(self, published: int) -> bool:
+        """Whether it has no more to do, with plan `published` the last one of its cell."""
+        return self.done or (self.continue_at is None and self.spec.program.settled(self.gauge, published))
 
     def end(self) -> None:
         """Kill it if it still lives, stopped or not, and let go of everything."""

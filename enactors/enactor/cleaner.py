@@ -1,15 +1,10 @@
 """The cleaner: deletes plans that are many generations older than the one just applied."""
 
-from leasebench.enactors.operations import (
-    DeletePlan,
-    DeleteRule,
-    ListPlans,
-    Plans,
-    Program,
-    ReadEndpoint,
-)
+from leasebench.enactors.operations import DeletePlan, ListPlans, Plans, ReadEndpoint
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import Clean, CleanRule
+from leasebench.leases.operations import Program
+from leasebench.leases.rules import DeleteRule
 
 MAX_DELETIONS = 64
 """Per clean-up; what remains is left for the next one."""

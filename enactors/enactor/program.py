@@ -6,30 +6,24 @@ Three activities, each a program: `resume` (from the store, not from memory), `a
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from leasebench.enactors.cleaner import clean_up
-from leasebench.enactors.operations import (
+from leasebench.enactors.enactor.cleaner import clean_up
+from leasebench.enactors.operations import AwaitPlan, Commit, Finish, ReadEndpoint, RegisterFence, Withdraw, Work
+from leasebench.enactors.plan import Cell
+from leasebench.leases.guard import Check, Exclude, Guard, OnLoss, Pick, Scope
+from leasebench.leases.lease import CELL_LEASE, Lease
+from leasebench.leases.operations import (
     UNKNOWN,
-    AwaitPlan,
     Belief,
-    Commit,
-    CommitRule,
     Done,
-    Finish,
     Outcome,
     Program,
-    ReadEndpoint,
     Reason,
     Refused,
-    RegisterFence,
     Sleep,
     StartRenewal,
     StopRenewal,
-    Withdraw,
-    Work,
 )
-from leasebench.enactors.plan import CELL_LEASE, Cell
-from leasebench.leases.guard import Check, Exclude, Guard, OnLoss, Pick, Scope
-from leasebench.leases.lease import Lease
+from leasebench.leases.rules import CommitRule
 
 MAX_TRIES = 8
 """How often one application tries one endpoint before it leaves it."""

@@ -2,7 +2,7 @@
 
 A program that is run by a schedule waits here before each operation until the harness lets it go on, and says what it
 asks for and what it heard last. Each program has a line of its own to the harness: of an enactor, its worker and its
-renewer. Operations that touch nothing shared are not waited for, but told.
+renewer. Local operations are not waited for, but told.
 """
 
 import os
@@ -10,11 +10,7 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from typing import Any, Literal, NamedTuple
 
-from leasebench.bench.engines.explorer.programs import QUIET
-from leasebench.enactors.operations import AwaitDue, Operation, Sleep, Work
-
-TIMELESS = (AwaitDue, Sleep, Work)
-"""Quiet operations that only take time: a schedule knows order, and no time."""
+from leasebench.leases.operations import Operation
 
 
 class Order(NamedTuple):
@@ -28,14 +24,14 @@ class Order(NamedTuple):
     skew_ms: float = 0.0
 
 
-class Report(NamedTuple):
-    """What a program says as it comes to its gate: what it heard, what it did quietly since, what it asks for now.
+class Arrival(NamedTuple):
+    """What a program says as it comes to its gate: what it heard, its local operations since, what it asks for now.
 
     `asks` is None for a renewer that has nothing to renew.
     """
 
     heard: Any
-    quiet: tuple[Operation, ...]
+    local: tuple[Operation, ...]
     asks: Operation | None
 
 
@@ -49,18 +45,18 @@ class Gate:
     def __init__(self, line: Any, withdrawn: Callable[[], bool] = lambda: False) -> None:
         self._line, self._withdrawn = line, withdrawn
         self._heard: Any = None
-        self._quiet: list[Operation] = []
+        self._local: list[Operation] = []
         self._woken, self._wake = os.pipe()
         self.is_open = False
 
-    def pass_quietly(self, step: Operation, do: Callable[[Any], Any]) -> Any:
-        """Do a quiet operation at once; one that only takes time takes none."""
-        self._quiet.append(step)
-        return QUIET[type(step)] if isinstance(step, TIMELESS) else do(step)
+    def pass_local(self, operation: Operation, do: Callable[[Operation], Any]) -> Any:
+        """Do a local operation at once; one that only takes time takes none: a schedule knows order, and no time."""
+        self._local.append(operation)
+        return operation.skipped if operation.passes_time else do(operation)
 
     def ask(self, step: Operation) -> Order | None:
         """Wait for an order; None if the operation was withdrawn meanwhile. Raises ScheduleOver."""
-        self._report(step)
+        self._arrive(step)
         while not self._withdrawn():
             ready = wait([self._line, self._woken])
             if self._line not in ready:
@@ -80,12 +76,12 @@ class Gate:
     def rest(self) -> None:
         """Tell what was heard last: nothing more is asked for until further notice."""
         if not self.is_open:
-            self._report(None)
+            self._arrive(None)
 
     def wake(self) -> None:
         """Let the gate look whether its operation was withdrawn; called from another thread."""
         os.write(self._wake, b"!")
 
-    def _report(self, asks: Operation | None) -> None:
-        self._line.send(Report(self._heard, tuple(self._quiet), asks))
-        self._heard, self._quiet = None, []
+    def _arrive(self, asks: Operation | None) -> None:
+        self._line.send(Arrival(self._heard, tuple(self._local), asks))
+        self._heard, self._local = None, []

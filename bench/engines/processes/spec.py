@@ -1,37 +1,27 @@
 """What one process of a trial is told before it begins."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from leasebench.bench.faults import Strike
 from leasebench.bench.suite import Load
-from leasebench.enactors.enactor import MAX_TRIES
+from leasebench.enactors.kind import Place, ProgramKind, process_name
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.keys import Keys
 from leasebench.leases.guard import Guard
-
-
-class Role(StrEnum):
-    """Which program a process runs."""
-
-    PLANNER = "planner"
-    ENACTOR = "enactor"
-    OPERATOR = "operator"
+from leasebench.registry import plugins
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
     """All that one process needs to know."""
 
-    role: Role
-    name: str
-    """Unique in its cell: the client's name in the history."""
+    kind: str
+    """The name of its program kind."""
+    place: Place
     url: str
     lease_url: str
     keys: Keys
-    cell: Cell
-    guard: Guard
     ttl_ms: int
     """The time to live of the guard's leases; what pauses are measured by also where there is no lease."""
     load: Load
@@ -42,11 +32,32 @@ class ProcessSpec:
     cpus: tuple[int, ...]
     outages: bool = False
     """Whether a server may be away for a while: what it would have answered is then unknown."""
-    enactor: int = 0
-    tries: int = MAX_TRIES
-    """How often an application tries one endpoint."""
     life: int = 0
     """How many processes had this one's place before it, and were killed."""
+
+    @property
+    def program(self) -> ProgramKind:
+        """Its program kind."""
+        kind: ProgramKind = plugins("enactors")[self.kind]
+        return kind
+
+    @property
+    def cell(self) -> Cell:
+        return self.place.cell
+
+    @property
+    def guard(self) -> Guard:
+        return self.place.guard
+
+    @property
+    def number(self) -> int:
+        """Its number among the processes of its kind in its cell."""
+        return self.place.number
+
+    @property
+    def name(self) -> str:
+        """Unique in its cell: the client's name in the history."""
+        return process_name(self.program, self.number)
 
     @property
     def process(self) -> str:

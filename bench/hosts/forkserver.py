@@ -11,8 +11,8 @@ import multiprocess.forkserver
 import multiprocess.resource_tracker
 import multiprocess.util
 
-from leasebench.bench.engines.tether import HARNESS_VARIABLE
-from leasebench.bench.reaper import reaper
+from leasebench.bench.hosts.parent_death import HARNESS_VARIABLE
+from leasebench.bench.hosts.reaper import reaper
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -21,7 +21,7 @@ def forkserver() -> Any:
     """The context whose server forks our children; it has imported what they need, and dies with us."""
     context = multiprocess.get_context("forkserver")
     os.environ[HARNESS_VARIABLE] = str(os.getpid())
-    context.set_forkserver_preload(["__main__", "leasebench.bench.engines.preload"])
+    context.set_forkserver_preload(["__main__", "leasebench.bench.preload"])
     return context
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from leasebench.enactors.operations import AwaitDue, Done, ListPlans, Plans, Program, Publish, Refused
+from leasebench.enactors.operations import AwaitDue, ListPlans, Plans, Publish
+from leasebench.leases.operations import Done, Program, Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ stopped children for ever.
 import os
 import signal
 
-from leasebench.bench.engines import worker
-from leasebench.bench.engines.tether import HARNESS_VARIABLE, die_with_parent
+from leasebench.bench.engines.processes import worker
+from leasebench.bench.hosts.parent_death import HARNESS_VARIABLE, die_with_parent
 from leasebench.bench.proxy import relay
 
 __all__ = ["relay", "worker"]

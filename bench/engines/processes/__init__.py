@@ -1,0 +1,1 @@
+"""The engine `processes`: real operating-system processes, real time, real signals."""

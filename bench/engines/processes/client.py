@@ -1,0 +1,163 @@
+"""What a real process performs its operations with: connections of its own, the host's clock, random numbers."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import log
+from random import Random
+from secrets import token_hex
+from time import perf_counter_ns, sleep, time
+from typing import Any
+
+from leasebench.bench.engines.processes.spec import ProcessSpec
+from leasebench.enactors.planner.kind import Arrivals
+from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.enactors.store.wire import Wire
+from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.manager import Library
+from leasebench.leases.operations import Done, OpaqueLock, Outcome, Reason, Refused, Renewals
+
+STOP_CHECK_MS = 20
+"""How long a wait goes on before it looks whether the load is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timekeeper:
+    """How a program waits: `sleep` for so many seconds, sooner if it is to stop; `stopping` tells whether it is."""
+
+    sleep: Callable[[float], Any]
+    stopping: Callable[[], bool]
+
+
+class ProcessClient:
+    """Performs the operations of one program of a process. See `enactors.operations.Client`.
+
+    Making one connects third-party locks at once: raises ServerDown.
+    """
+
+    def __init__(self, spec: ProcessSpec, keeper: Timekeeper, rng: Random) -> None:
+        timeout_s, retries = spec.load.timeout_ms / 1000, spec.load.client_retries
+        self.versions = RedisStore(Wire(spec.url, timeout_s, retries), spec.keys, spec.cell, spec.name)
+        self.leases = self.versions
+        if spec.lease_url != spec.url:
+            self.leases = RedisStore(Wire(spec.lease_url, timeout_s, retries), spec.keys, spec.cell, spec.name)
+        self._library: Library | None = None
+        library = spec.guard.library
+        if library is not None:
+            self._library = library.connect(spec.lease_url, timeout_s)
+        self._keys, self._load = spec.keys, spec.load
+        self._keeper, self._rng = keeper, rng
+        self._due = due_times(spec.load.planner, Random(spec.seed + 1))
+        self.attempt = 0
+        self.began_ns = 0
+        """When the present operation began."""
+        self.due_ns = 0
+        """When what is being done was due; 0 where nothing is scheduled."""
+        self.start_ns = 0
+        """When the load began."""
+        self.skew_ms = 0.0
+        """How far this client's wall clock is ahead of the true one."""
+        self._renewals: Renewals | None = None
+        self._token = (0, "")
+
+    @property
+    def opaque_lock(self) -> OpaqueLock:
+        assert self._library is not None
+        return CalledLibrary(self._library, self._keys.lease)
+
+    @property
+    def renewals(self) -> Renewals:
+        assert self._renewals is not None
+        return self._renewals
+
+    @renewals.setter
+    def renewals(self, renewals: Renewals) -> None:
+        self._renewals = renewals
+
+    def token(self) -> str:
+        attempt, token = self._token
+        if attempt != self.attempt or not token:
+            token = token_hex(8)
+            self._token = (self.attempt, token)
+        return token
+
+    def now_ms(self) -> int:
+        return int(time() * 1000 + self.skew_ms)
+
+    def back_off(self, wait: Wait, tried: int) -> bool:
+        """Wait exponentially longer, with jitter; a poll never waits longer than the one before times two."""
+        if perf_counter_ns() >= self.began_ns + int(wait.timeout_ms * 1e6) or self._keeper.stopping():
+            return False
+        pause_ms = min(wait.poll_ms * 2 ** min(tried, 64), wait.poll_max_ms)
+        sleep(pause_ms * self._rng.uniform(0.5, 1.0) / 1000)
+        return True
+
+    def await_news(self, newer_than: int) -> bool:
+        if self._keeper.stopping():
+            return False
+        if self._load.discover == "told":
+            self.versions.await_announcement(newer_than, STOP_CHECK_MS)
+        else:
+            sleep(self._load.poll_ms / 1000)
+        return True
+
+    def await_due(self) -> bool:
+        due_ns = self.start_ns + next(self._due)
+        while (left := due_ns - perf_counter_ns()) > 0:
+            if self._keeper.sleep(left / 1e9):
+                break
+        self.due_ns = due_ns
+        return not self._keeper.stopping()
+
+    def work(self) -> None:
+        work = self._load.work
+        if work.median_ms > 0:
+            sleep(self._rng.lognormvariate(log(work.median_ms), work.sigma) / 1000)
+
+    def sleep(self, ms: float) -> None:
+        self._keeper.sleep(ms / 1000)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.versions.wire.close()
+        self.leases.wire.close()
+        if self._library is not None:
+            self._library.close()
+
+
+@dataclass(frozen=True, slots=True)
+class CalledLibrary:
+    """A library's lock as an opaque lock: its keys are under our prefix, what it says is made an Outcome."""
+
+    library: Library
+    key_of: Callable[[str], str]
+
+    def acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
+        token = self.library.acquire(self.key_of(resource), ttl_ms, wait)
+        return None if token is None else Lease(resource, token, None, attempt, ttl_ms)
+
+    def renew(self, lease: Lease) -> Outcome:
+        return _outcome(self.library.renew(self.key_of(lease.resource)))
+
+    def release(self, lease: Lease) -> Outcome:
+        return _outcome(self.library.release(self.key_of(lease.resource)))
+
+    def validate(self, lease: Lease) -> Outcome:
+        return _outcome(self.library.validate(self.key_of(lease.resource)))
+
+
+def _outcome(stands: bool) -> Outcome:
+    return Done() if stands else Refused(Reason.LEASE_LOST)
+
+
+def due_times(arrivals: Arrivals, rng: Random) -> Iterator[int]:
+    """Nanoseconds from the start of the load at which plans are due, without end."""
+    gap_ns = 1e9 / arrivals.rate_per_s
+    due = 0.0
+    while True:
+        if arrivals.arrivals == "burst":
+            due += gap_ns * arrivals.burst_size
+            for _ in range(arrivals.burst_size):
+                yield int(due)
+        else:
+            due += gap_ns * (rng.expovariate(1.0) if arrivals.arrivals == "poisson" else 1.0)
+            yield int(due)

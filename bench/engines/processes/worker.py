@@ -1,0 +1,103 @@
+"""The child's side of the engine `processes`: one process, one program."""
+
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from random import Random
+from time import perf_counter_ns, sleep
+from typing import Any
+
+from leasebench.bench.engines.interpreter import Interpreter
+from leasebench.bench.engines.processes.client import ProcessClient, Timekeeper
+from leasebench.bench.engines.processes.executor import ControlLine, Executor, JournalNotebook
+from leasebench.bench.engines.processes.gate import Gate, ScheduleOver
+from leasebench.bench.engines.processes.renewer import Renewer
+from leasebench.bench.engines.processes.spec import ProcessSpec
+from leasebench.bench.faults import Thread
+from leasebench.bench.hosts.parent_death import die_with_parent
+
+SPIN_NS = 500_000
+
+
+def main(spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
+    """Be one process of a trial: get ready, wait for the agreed instant, drive the program until told to stop.
+
+    With `gates` (the lines of its worker and of its renewer), a schedule decides when each operation is done.
+    """
+    die_with_parent(os.getppid())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        if spec.cpus and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, spec.cpus)
+        worker = Worker(spec, control, gates)
+        control.send(("ready", os.getpid(), affinity()))
+        order = control.recv()
+        if order[0] == "start":
+            wait_until(order[1])
+            with suppress(ScheduleOver):
+                worker.work(order[1])
+        worker.close()
+        control.send(("done",))
+    except (EOFError, BrokenPipeError):
+        return
+    except Exception as error:  # noqa: BLE001  (whatever it is, the supervisor must hear of it)
+        with suppress(OSError):
+            control.send(("failed", f"{type(error).__name__}: {error}"))
+
+
+def affinity() -> list[int] | None:
+    """The cores on which this process may run; None where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def wait_until(start_ns: int) -> None:
+    """Sleep until shortly before `start_ns`, then spin: processes begin within 0.1 ms of each other."""
+    while (left := start_ns - perf_counter_ns()) > 0:
+        if left > SPIN_NS:
+            sleep((left - SPIN_NS) / 1e9)
+
+
+class Worker:
+    """One process's program, under way: its executor, its renewer if it has one, and what the supervisor told it."""
+
+    def __init__(self, spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
+        self._spec, self._control = spec, control
+        self._stopping = False
+        line = ControlLine(control)
+        own, renewers = gates or (None, None)
+        gate = None if own is None else Gate(own)
+        # A wait ends with the next order: a human, say, is told that the load is over, however long he meant to wait.
+        client = ProcessClient(spec, Timekeeper(control.poll, self._told_to_stop), Random(spec.seed + spec.life))
+        self.executor = Executor(spec, Thread.WORKER, line, client, gate=gate)
+        kind, place = spec.program, spec.place
+        self.executor.observer = kind.observer(JournalNotebook(self.executor, kind.gauges))
+        self._program = Interpreter(*kind.begin(place))
+        self._renewer = None
+        if kind.renews and spec.guard.renewed:
+            self._renewer = client.renewals = Renewer(spec, line, renewers)
+
+    def work(self, start_ns: int) -> None:
+        """Run activities from the agreed start until told to stop."""
+        executor, program = self.executor, self._program
+        executor.client.start_ns = start_ns
+        while not self._told_to_stop():
+            executor.observer.carried(program.run_activity(executor.execute))
+
+    def close(self) -> None:
+        """End the renewer, then the rest."""
+        if self._renewer is not None:
+            self._renewer.close()
+        self.executor.close()
+
+    def _told_to_stop(self) -> bool:
+        """Hear what the supervisor says: that the load, and with it every fault, is over; or to stop."""
+        while not self._stopping and self._control.poll(0):
+            order = self._control.recv()[0]
+            self._stopping = order == "stop"
+            if order == "load_over":
+                self._program.activities = self._spec.program.after_load(self._spec.place)
+                self.executor.disarm()
+                if self._renewer is not None:
+                    self._renewer.disarm()
+        return self._stopping

@@ -1,0 +1,154 @@
+"""What the harness has to know of an enactor."""
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from leasebench.definitions import Definition
+from leasebench.enactors.enactor.program import MAX_TRIES, Enactor, EnactorState
+from leasebench.enactors.kind import (
+    CHECKS,
+    COMMITS,
+    RACED_APPLICATIONS,
+    STALE,
+    Activities,
+    Ends,
+    Notebook,
+    Observer,
+    Place,
+)
+from leasebench.enactors.operations import AwaitPlan, Commit, Finish, ReadEndpoint, RegisterFence, Withdraw
+from leasebench.leases.operations import Done, Operation, Refused
+
+VERSION, ACTIVITY = "version", "activity"
+ENDPOINT_BITS = 16
+
+
+class Activity(IntEnum):
+    """What an enactor is doing, for the gauge `activity`."""
+
+    STARTING = 0
+    WORKING = 1
+    IDLE = 2
+
+
+class WorkTime(Definition):
+    """How long the record tree of one endpoint takes to build: log-normal, milliseconds; 0 for none."""
+
+    median_ms: float = Field(default=2.0, ge=0, le=60_000)
+    sigma: float = Field(default=0.5, ge=0, le=3)
+
+
+class EnactorSettings(Definition):
+    """How many enactors a cell has, how long they work, and how they learn of new plans."""
+
+    count: int = Field(default=3, ge=1, le=64)
+    work: WorkTime = WorkTime()
+    discover: Literal["told", "polling"] = "told"
+    poll_ms: float = Field(default=2.0, gt=0, le=10_000)
+
+
+class EnactorObserver:
+    """Shows what an enactor has done, and notes each whole application as a step of its own."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+        self._applying_since_ns = 0
+        self._raced_version = 0
+        self._checks = 0
+        self._counts = dict.fromkeys((COMMITS, STALE, RACED_APPLICATIONS), 0)
+        self._idle = False
+        self._reactions: dict[type[Operation], Callable[[Any, Any, int], None]] = {
+            AwaitPlan: self._discovered,
+            ReadEndpoint: self._checked,
+            RegisterFence: self._checked,
+            Commit: self._committed,
+            Withdraw: self._withdrew,
+            Finish: self._finished,
+        }
+        notebook.show(ACTIVITY, Activity.WORKING)
+
+    def waiting(self, operation: Operation) -> None:
+        if not self._idle and isinstance(operation, AwaitPlan):
+            self._idle = True
+            self._notebook.show(ACTIVITY, Activity.IDLE)
+
+    def heard(self, operation: Operation, result: Any, now_ns: int) -> None:
+        react = self._reactions.get(type(operation))
+        if react is not None:
+            react(operation, result, now_ns)
+
+    def carried(self, state: EnactorState) -> None:
+        self._notebook.show(VERSION, state.finished)
+
+    def _discovered(self, _operation: AwaitPlan, result: Any, now_ns: int) -> None:
+        if not isinstance(result, int):
+            return
+        if self._idle:
+            self._idle = False
+            self._notebook.show(ACTIVITY, Activity.WORKING)
+        # An application begins with its first look: one that picks inside its lease looks again.
+        self._applying_since_ns = self._applying_since_ns or now_ns
+
+    def _checked(self, operation: ReadEndpoint | RegisterFence, _result: Any, _now_ns: int) -> None:
+        self._checks += 1
+        number = self._notebook.endpoint_number(operation.endpoint)
+        self._notebook.show(CHECKS, self._checks << ENDPOINT_BITS | number)
+
+    def _committed(self, operation: Commit, result: Any, _now_ns: int) -> None:
+        if isinstance(result, Done):
+            self._count(COMMITS)
+            if result.previous > operation.version:
+                self._count(STALE)
+                self._raced(operation.version)
+        elif isinstance(result, Refused) and result.previous > operation.version:
+            self._raced(operation.version)
+
+    def _withdrew(self, operation: Withdraw, _result: Any, _now_ns: int) -> None:
+        self._raced(operation.version)
+
+    def _finished(self, operation: Finish, _result: Any, _now_ns: int) -> None:
+        self._notebook.note("plan", operation.version, self._applying_since_ns, complete=operation.complete)
+        self._applying_since_ns = 0
+
+    def _raced(self, version: int) -> None:
+        if version != self._raced_version:
+            self._raced_version = version
+            self._count(RACED_APPLICATIONS)
+
+    def _count(self, gauge: str) -> None:
+        self._counts[gauge] += 1
+        self._notebook.show(gauge, self._counts[gauge])
+
+
+class EnactorKind:
+    """Applies plans under a guard until every endpoint of its cell is at the last one."""
+
+    name = "enactor"
+    about = "picks a plan, applies it to every endpoint under its guard, then cleans up"
+    settings = EnactorSettings
+    single = False
+    ends = Ends.SETTLED
+    gauges = (ACTIVITY, VERSION, COMMITS, STALE, RACED_APPLICATIONS, CHECKS)
+    renews = True
+
+    def begin(self, place: Place) -> tuple[Activities, EnactorState]:
+        # Enactors begin their walks at different endpoints, evenly spaced.
+        first = place.number * len(place.cell.endpoints) // place.count
+        enactor = Enactor(place.cell, place.guard, first, MAX_TRIES if place.tries is None else place.tries)
+        return enactor.next_activity, EnactorState()
+
+    def after_load(self, place: Place) -> Activities:
+        activities, _ = self.begin(place)
+        return activities
+
+    def observer(self, notebook: Notebook) -> Observer:
+        return EnactorObserver(notebook)
+
+    def settled(self, gauge: Callable[[str], int], published: int) -> bool:
+        return gauge(ACTIVITY) == Activity.IDLE and gauge(VERSION) >= published
+
+
+PLUGIN = EnactorKind()

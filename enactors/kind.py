@@ -1,0 +1,133 @@
+"""A program kind: what acts in a trial, such as a planner, an enactor, an operator.
+
+A kind is one folder of this room (or of another package, by the entry point `leasebench.enactors`) that exports
+`PLUGIN`. It brings its settings, its activities, what its processes show of themselves while they run, and when they
+have settled. The harness knows kinds by this face only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+
+from leasebench.definitions import Definition
+from leasebench.enactors.plan import Cell
+from leasebench.leases.guard import Guard
+from leasebench.leases.operations import Operation, Program
+
+MAX_GAUGES = 64
+"""How many gauges one kind may have."""
+PUBLISHED = "published"
+"""The gauge of a kind that publishes plans: the newest version that it published in its cell."""
+COMMITS, STALE, RACED_APPLICATIONS = "commits", "stale", "raced_applications"
+"""Gauges that a live view adds up over all kinds that have them."""
+CHECKS = "checks"
+"""A gauge: how many checks there were, and in its low 16 bits the number of the endpoint that was checked last."""
+
+Activities = Callable[[Any], Program[Any]]
+"""Given what a program carries, its next activity."""
+
+
+class Ends(StrEnum):
+    """When the processes of a kind are told to stop."""
+
+    WITH_THE_LOAD = "with the load"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one process stands: number `number` of the `count` processes of its kind in its cell.
+
+    `settings` are the kind's own. `tries` is how often one application tries one endpoint; None for the kind's choice.
+    """
+
+    cell: Cell
+    guard: Guard
+    settings: Any
+    number: int = 0
+    count: int = 1
+    tries: int | None = None
+
+
+class Notebook(Protocol):
+    """Where a process shows and notes what only its kind knows."""
+
+    def show(self, gauge: str, value: int) -> None:
+        """Set one of the kind's gauges; the supervisor may read it at any time."""
+        ...
+
+    def note(self, step: str, version: int, start_ns: int, *, complete: bool) -> None:
+        """Record a span of several operations as one of its own, from `start_ns` until now."""
+        ...
+
+    def endpoint_number(self, endpoint: str) -> int:
+        """Return the number of an endpoint of the cell, from 0."""
+        ...
+
+
+class Observer(Protocol):
+    """Sees each operation of one process as it is done. It may not do any I/O but through its notebook."""
+
+    def waiting(self, operation: Operation) -> None:
+        """`operation` waits for something that is not there yet."""
+        ...
+
+    def heard(self, operation: Operation, result: Any, now_ns: int) -> None:
+        """`operation` was done; its program is about to hear `result`."""
+        ...
+
+    def carried(self, state: Any) -> None:
+        """An activity has ended, and its program carries `state` on."""
+        ...
+
+
+class NoObserver:
+    """Of a kind that shows nothing of itself."""
+
+    def waiting(self, operation: Operation) -> None:
+        """Nothing to show."""
+
+    def heard(self, operation: Operation, result: Any, now_ns: int) -> None:
+        """Nothing to show."""
+
+    def carried(self, state: Any) -> None:
+        """Nothing to show."""
+
+
+@runtime_checkable
+class ProgramKind(Protocol):
+    """The face of every program kind."""
+
+    name: str
+    about: str
+    settings: type[Definition]
+    """Its table in a scenario. A field `count` says how many processes there are in each cell."""
+    single: bool
+    """Whether there is one in each cell at most; it is then named as its kind, without a number."""
+    ends: Ends
+    gauges: tuple[str, ...]
+    """What its processes show of themselves while they run, by name; at most MAX_GAUGES."""
+    renews: bool
+    """Whether its processes have a second program that renews the guard's leases."""
+
+    def begin(self, place: Place) -> tuple[Activities, Any]:
+        """Return the activities of one process, and what it carries at first."""
+        ...
+
+    def after_load(self, place: Place) -> Activities:
+        """Return the activities once the load is over."""
+        ...
+
+    def observer(self, notebook: Notebook) -> Observer:
+        """Return what watches the operations of one process."""
+        ...
+
+    def settled(self, gauge: Callable[[str], int], published: int) -> bool:
+        """Tell from a process's gauges whether it has no more to do, with plan `published` the last one of its cell."""
+        ...
+
+
+def process_name(kind: ProgramKind, number: int) -> str:
+    """Name a process of a kind, unique in its cell: the client's name in the history."""
+    return kind.name if kind.single else f"{kind.name}-{number}"

@@ -1,0 +1,58 @@
+"""What the harness has to know of a planner."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pydantic import Field
+
+from leasebench.definitions import Definition
+from leasebench.enactors.kind import PUBLISHED, Activities, Ends, NoObserver, Notebook, Observer, Place
+from leasebench.enactors.operations import Publish
+from leasebench.enactors.planner.program import PlannerState, publish_next
+from leasebench.leases.operations import Done, Operation
+
+
+class Arrivals(Definition):
+    """When plans are due: `steady`, `poisson`, or `burst` (`burst_size` at once, at the same mean rate)."""
+
+    arrivals: Literal["steady", "poisson", "burst"] = "poisson"
+    rate_per_s: float = Field(default=40.0, gt=0, le=10_000)
+    burst_size: int = Field(default=10, ge=1, le=1_000)
+
+
+class ShowsPublications(NoObserver):
+    """Shows the newest version that was published, so that it is known which plan is the last."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+
+    def heard(self, operation: Operation, result: Any, now_ns: int) -> None:  # noqa: ARG002
+        if isinstance(operation, Publish) and isinstance(result, Done):
+            self._notebook.show(PUBLISHED, operation.version)
+
+
+class PlannerKind:
+    """Publishes plans in open loop; it stops with the load."""
+
+    name = "planner"
+    about = "publishes the next plan whenever one is due"
+    settings = Arrivals
+    single = True
+    ends = Ends.WITH_THE_LOAD
+    gauges = (PUBLISHED,)
+    renews = False
+
+    def begin(self, place: Place) -> tuple[Activities, PlannerState]:  # noqa: ARG002
+        return publish_next, PlannerState()
+
+    def after_load(self, place: Place) -> Activities:  # noqa: ARG002
+        return publish_next
+
+    def observer(self, notebook: Notebook) -> Observer:
+        return ShowsPublications(notebook)
+
+    def settled(self, gauge: Callable[[str], int], published: int) -> bool:  # noqa: ARG002
+        return True
+
+
+PLUGIN = PlannerKind()

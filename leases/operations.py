@@ -1,0 +1,380 @@
+"""What a program may ask for, what it hears back, and the operations on leases.
+
+A program is a generator that yields operations and is sent their results. It does no I/O, reads no clock and draws no
+random number; given the same results it does the same. An engine executes the operations.
+
+An operation describes itself, so that engines, faults and journals need no list of operations: by which step they know
+it, whether another process can see that it was done, and how it is performed on a client.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from leasebench.leases.lease import Lease, Wait
+
+Carried = TypeVar("Carried")
+
+
+class Unknown(Enum):
+    """The reply never came: the operation may have happened or not."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN = Unknown.UNKNOWN
+
+
+class Reason(StrEnum):
+    """Why a store refused."""
+
+    NOT_OWNER = "not_owner"
+    FENCE_TOO_LOW = "fence_too_low"
+    CHANGED = "changed"
+    NOT_NEWER = "not_newer"
+    WATCH_CONFLICT = "watch_conflict"
+    PLAN_GONE = "plan_gone"
+    NO_ROLLBACK_PLAN = "no_rollback_plan"
+    PLAN_ACTIVE = "plan_active"
+    LEASE_LOST = "lease_lost"
+    NOT_NEWEST = "not_newest"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The store did it; `previous` is the endpoint's version just before (0: none)."""
+
+    previous: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The store refused; `previous` is the endpoint's version at that instant (0: none)."""
+
+    reason: Reason
+    previous: int = 0
+
+
+Outcome = Done | Refused | Unknown
+
+
+class Operation:
+    """One step that a program asks for; a subclass is a frozen dataclass that says the following of itself.
+
+    A new operation needs its own definition and a client that can perform it, nothing else.
+    """
+
+    __slots__ = ()
+
+    step: ClassVar[str] = ""
+    """The name by which scenarios, faults and journals know it; "" for what none of them ever sees."""
+    local: ClassVar[bool] = False
+    """Whether no other process can see that it was done; a schedule does not choose when."""
+    passes_time: ClassVar[bool] = False
+    """Whether a local operation does nothing but let time pass; where there is no time it is skipped."""
+    skipped: ClassVar[Any] = None
+    """What a local operation hears where it is skipped."""
+    waits: ClassVar[bool] = False
+    """Whether `perform` returning None means "not yet", so that an engine with a clock tries again."""
+    served_by_last_look: ClassVar[bool] = False
+    """Whether the service time of one that waits is that of its last try alone."""
+
+    def perform(self, client: Any) -> Any:
+        """Do it on a client and return what the program hears. Raises NotImplementedError if no client can do it."""
+        raise NotImplementedError(f"{self} asks nothing of a store")
+
+    def idle(self, client: Any, tried: int) -> bool:  # noqa: ARG002
+        """Let time pass after `tried` vain tries of one that waits; False when its patience is at an end."""
+        return False
+
+
+class LeaseStore(Protocol):
+    """One client's session with the lease server of one cell.
+
+    Every method is atomic. `attempt` is the client's own number of the call, under which the history has it. A reply
+    that never came is raised as `ReplyUnknown`, a server that can't be reached as `ServerDown`.
+    """
+
+    def grant(self, resource: str, ttl_ms: int, token: str, attempt: int) -> Lease | None:
+        """Try once to take a lease; None if another owner holds it."""
+        ...
+
+    def grant_by_clock(self, resource: str, ttl_ms: int, token: str, attempt: int, now_ms: int) -> Lease | None:
+        """Try once to take a lease that is free or, by the taker's own clock `now_ms`, has expired."""
+        ...
+
+    def renew(self, lease: Lease, attempt: int) -> Outcome:
+        """Prolong a lease to its full time to live."""
+        ...
+
+    def release(self, lease: Lease, attempt: int) -> Outcome:
+        """Give a lease back."""
+        ...
+
+    def release_unchecked(self, lease: Lease, attempt: int) -> Outcome:
+        """Give a lease back whoever holds it by now; refused only if nobody does."""
+        ...
+
+    def validate(self, lease: Lease) -> Outcome:
+        """Look whether a lease still stands. Writes nothing."""
+        ...
+
+
+class OpaqueLock(Protocol):
+    """A third-party lock that is called and never looked into; its calls wait by themselves."""
+
+    def acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
+        """Wait for the lock; None when `wait` is over."""
+        ...
+
+    def renew(self, lease: Lease) -> Outcome:
+        """Prolong the lock."""
+        ...
+
+    def release(self, lease: Lease) -> Outcome:
+        """Give the lock back."""
+        ...
+
+    def validate(self, lease: Lease) -> Outcome:
+        """Ask whether the lock still stands."""
+        ...
+
+
+class Renewals(Protocol):
+    """The second program of an owner, which keeps its lease alive."""
+
+    def start(self, lease: Lease) -> None:
+        """Begin to renew `lease`."""
+        ...
+
+    def stop(self, lease: Lease) -> None:
+        """End the renewal; on return none is in flight."""
+        ...
+
+    def believes(self, lease: Lease) -> bool:
+        """Tell whether no renewal was told that `lease` is lost."""
+        ...
+
+
+class LeaseClient(Protocol):
+    """What an engine gives a program to perform operations on leases with."""
+
+    attempt: int
+    """The client's own number of the present call."""
+
+    @property
+    def leases(self) -> LeaseStore: ...
+
+    @property
+    def opaque_lock(self) -> OpaqueLock: ...
+
+    @property
+    def renewals(self) -> Renewals: ...
+
+    def token(self) -> str:
+        """Return a token that no other owner has; the same one throughout one operation."""
+        ...
+
+    def now_ms(self) -> int:
+        """Return the client's own wall clock, milliseconds."""
+        ...
+
+    def back_off(self, wait: Wait, tried: int) -> bool:
+        """Let time pass between two tries as `wait` says; False when it is over, or the program is to stop."""
+        ...
+
+    def sleep(self, ms: float) -> None:
+        """Do nothing for `ms`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AcquireLease(Operation):
+    """Wait for a lease of our own protocol and take it. Hears a Lease, None (gave up) or UNKNOWN."""
+
+    resource: str
+    ttl_ms: int
+    wait: Wait
+
+    step: ClassVar[str] = "acquire"
+    waits: ClassVar[bool] = True
+
+    def perform(self, client: LeaseClient) -> Lease | None:
+        return client.leases.grant(self.resource, self.ttl_ms, client.token(), client.attempt)
+
+    def idle(self, client: LeaseClient, tried: int) -> bool:
+        return client.back_off(self.wait, tried)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeExpired(Operation):
+    """Wait for a lease whose record says by its owner's clock until when it is held, and take it.
+
+    The taker compares with its own clock, which the engine supplies. Hears a Lease, None (gave up) or UNKNOWN.
+    """
+
+    resource: str
+    ttl_ms: int
+    wait: Wait
+
+    step: ClassVar[str] = "acquire"
+    waits: ClassVar[bool] = True
+
+    def perform(self, client: LeaseClient) -> Lease | None:
+        return client.leases.grant_by_clock(self.resource, self.ttl_ms, client.token(), client.attempt, client.now_ms())
+
+    def idle(self, client: LeaseClient, tried: int) -> bool:
+        return client.back_off(self.wait, tried)
+
+
+@dataclass(frozen=True, slots=True)
+class RenewLease(Operation):
+    """Prolong a lease to its full time to live from now. Hears an Outcome."""
+
+    lease: Lease
+
+    step: ClassVar[str] = "renew"
+
+    def perform(self, client: LeaseClient) -> Outcome:
+        return client.leases.renew(self.lease, client.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLease(Operation):
+    """Give a lease back. Hears an Outcome."""
+
+    lease: Lease
+
+    step: ClassVar[str] = "release"
+
+    def perform(self, client: LeaseClient) -> Outcome:
+        return client.leases.release(self.lease, client.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseUnchecked(Operation):
+    """Give a lease back without looking whose it is by now: wrong on purpose. Hears an Outcome."""
+
+    lease: Lease
+
+    step: ClassVar[str] = "release"
+
+    def perform(self, client: LeaseClient) -> Outcome:
+        return client.leases.release_unchecked(self.lease, client.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateLease(Operation):
+    """Ask the lease server whether the lease still stands. Hears an Outcome."""
+
+    lease: Lease
+
+    step: ClassVar[str] = "validate"
+
+    def perform(self, client: LeaseClient) -> Outcome:
+        return client.leases.validate(self.lease)
+
+
+@dataclass(frozen=True, slots=True)
+class AcquireLock(Operation):
+    """Call a third-party lock's acquire, which waits by itself. Hears a Lease, None (gave up) or UNKNOWN."""
+
+    resource: str
+    ttl_ms: int
+    wait: Wait
+
+    step: ClassVar[str] = "acquire"
+
+    def perform(self, client: LeaseClient) -> Lease | None:
+        return client.opaque_lock.acquire(self.resource, self.ttl_ms, self.wait, client.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class RenewLock(Operation):
+    """Call a third-party lock's renewal. Hears an Outcome."""
+
+    lease: Lease
+
+    step: ClassVar[str] = "renew"
+
+    def perform(self, client: LeaseClient) -> Outcome:
+        return client.opaque_lock.renew(self.lease)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLock(Operation):
+    """Call a third-party lock's release. Hears an Outcome."""
+
+    lease: Lease
+
+    step: ClassVar[str] = "release"
+
+    def perform(self, client: LeaseClient) -> Outcome:
+        return client.opaque_lock.release(self.lease)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateLock(Operation):
+    """Ask a third-party lock whether it is still held. Hears an Outcome."""
+
+    lease: Lease
+
+    step: ClassVar[str] = "validate"
+
+    def perform(self, client: LeaseClient) -> Outcome:
+        return client.opaque_lock.validate(self.lease)
+
+
+@dataclass(frozen=True, slots=True)
+class StartRenewal(Operation):
+    """Let the second program renew `lease` at a third of its time to live, on a connection of its own."""
+
+    lease: Lease
+
+    local: ClassVar[bool] = True
+
+    def perform(self, client: LeaseClient) -> None:
+        client.renewals.start(self.lease)
+
+
+@dataclass(frozen=True, slots=True)
+class StopRenewal(Operation):
+    """End the renewal. On return none is in flight."""
+
+    lease: Lease
+
+    local: ClassVar[bool] = True
+
+    def perform(self, client: LeaseClient) -> None:
+        client.renewals.stop(self.lease)
+
+
+@dataclass(frozen=True, slots=True)
+class Belief(Operation):
+    """Hears whether the renewal has not been told that the lease is lost. No I/O.
+
+    It is not local: what it hears depends on when it is done, in relation to the steps of the renewal.
+    """
+
+    lease: Lease
+
+    def perform(self, client: LeaseClient) -> bool:
+        return client.renewals.believes(self.lease)
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep(Operation):
+    """Do nothing for `ms`."""
+
+    ms: float
+
+    local: ClassVar[bool] = True
+    passes_time: ClassVar[bool] = True
+
+    def perform(self, client: LeaseClient) -> None:
+        client.sleep(self.ms)
+
+
+Program = Generator[Operation, Any, Carried]
+"""One activity: yields operations, is sent results, returns the value carried to the next activity."""

@@ -1,0 +1,32 @@
+"""What a store enforces when it writes an endpoint or deletes a plan: two of a guard's four choices."""
+
+from enum import StrEnum
+
+
+class CommitRule(StrEnum):
+    """What the store itself enforces when it writes one endpoint.
+
+    The broken ones are for negative controls. `broken_cas` is no rule of a store: its enactor compares by itself.
+    """
+
+    UNCONDITIONAL = "unconditional"
+    OWNER_CHECKED = "owner_checked"
+    FENCED = "fenced"
+    FENCE_REGISTERED = "fence_registered"
+    WATCH = "watch"
+    COMPARE_AND_SET = "compare_and_set"
+    MONOTONIC = "monotonic"
+    BROKEN_EQUALITY_FENCE = "broken_equality_fence"
+    BROKEN_CAS = "broken_cas"
+
+
+BROKEN_RULES = frozenset({CommitRule.BROKEN_EQUALITY_FENCE, CommitRule.BROKEN_CAS})
+"""Rules that are wrong on purpose."""
+
+
+class DeleteRule(StrEnum):
+    """Under which condition the store lets go of an old plan."""
+
+    ALWAYS = "always"
+    SKIP_ACTIVE = "skip_active"
+    QUARANTINE = "quarantine"
