@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebench.bench.boundary import AMONG, STEP_OF, Step, Trigger, step_of
+from leasebench.bench.boundary import AMONG, Step, Trigger
 from leasebench.bench.faults import Delay, Kill, Pause, Thread, Victim
 from leasebench.bench.faults.crash import CrashSettings
 from leasebench.bench.faults.pause import PauseSettings
@@ -15,13 +15,13 @@ from leasebench.bench.faults.slow import SlowSettings, Spread
 from leasebench.definitions import DefinitionError, validate
 from leasebench.enactors.operations import Commit, DeletePlan, Finish, Work
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.operations import AcquireLease, CallLibrary, ReleaseLease, RenewLease
+from leasebench.leases.operations import AcquireLease, AcquireLock, Operation, ReleaseLock, RenewLease
 from leasebench.leases.rules import CommitRule, DeleteRule
 
 LEASE = Lease("e0", "token", 1, 1, 100)
 COMMIT = Commit("e0", 1, CommitRule.UNCONDITIONAL)
-WORKER = Victim("c0.enactor-0", 0, 100)
-RENEWER = Victim("c0.enactor-0", 0, 100, Thread.RENEWER)
+WORKER = Victim("c0.enactor-0", "enactor", 0, 100)
+RENEWER = Victim("c0.enactor-0", "enactor", 0, 100, Thread.RENEWER)
 
 
 def strikes(boundary, operations, side="before"):
@@ -68,14 +68,14 @@ def test_a_trigger_looks_at_its_own_side_and_operation_only():
     assert trigger.fires("after", DeletePlan(1, DeleteRule.ALWAYS))
 
 
-def test_a_librarys_call_is_the_operation_that_it_stands_for():
-    assert step_of(CallLibrary(AcquireLease("e0", 100, Wait()))) is Step.ACQUIRE
-    assert step_of(CallLibrary(ReleaseLease(LEASE))) is Step.RELEASE
-    assert step_of(Finish(1, complete=True)) is None
+def test_a_librarys_call_is_the_step_of_our_own_that_it_stands_for():
+    assert AcquireLock("e0", 100, Wait()).step == Step.ACQUIRE
+    assert ReleaseLock(LEASE).step == Step.RELEASE
+    assert Finish(1, complete=True).step == ""
 
 
-def test_every_step_that_a_scenario_can_name_is_some_operation():
-    assert set(STEP_OF.values()) == set(Step)
+def test_every_step_that_a_scenario_can_name_is_some_operations():
+    assert set(Step) <= {operation.step for operation in Operation.__subclasses__()}
 
 
 def test_a_pause_is_as_long_as_its_multiple_of_the_ttl_or_its_own_number():
@@ -112,13 +112,14 @@ def test_a_whole_process_can_be_stopped_during_a_renewal():
 
 
 def test_a_fault_leaves_the_others_alone():
-    other = Victim("c0.enactor-1", 1, 100)
+    other = Victim("c0.enactor-1", "enactor", 1, 100)
     for settings in (
         PauseSettings(enactors=[0], before="commit", ms=1),
         CrashSettings(enactors=[0], before="commit"),
         SlowSettings(enactors=[0], median_ms=1),
     ):
-        assert settings.boundary(other, Random(1)) is None
+        assert not settings.aims_at(other)
+        assert settings.aims_at(WORKER)
 
 
 def test_a_crash_says_whether_and_when_another_process_takes_the_place():

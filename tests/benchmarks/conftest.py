@@ -22,10 +22,12 @@ from pathlib import Path
 import multiprocess
 import pytest
 
-from leasebench.bench.engines.processes.spec import ProcessSpec, Role
+from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.worker import Worker
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.suite import Load, WorkTime
+from leasebench.enactors.enactor.kind import EnactorSettings
+from leasebench.enactors.kind import Place
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.redis_store import RedisStore
@@ -89,8 +91,8 @@ def enactor_under(store, pinned_server, tmp_path):
 
         def make(guard, endpoints=ENDPOINTS):
             spec = ProcessSpec(
-                role=Role.ENACTOR, name="enactor-0", url=pinned_server.url, lease_url=pinned_server.url,
-                keys=store.keys, cell=Cell("c", endpoint_names(endpoints)), guard=guard, ttl_ms=guard.ttl_ms,
+                kind="enactor", place=Place(Cell("c", endpoint_names(endpoints)), guard, EnactorSettings(count=1)),
+                url=pinned_server.url, lease_url=pinned_server.url, keys=store.keys, ttl_ms=guard.ttl_ms,
                 load=NO_WORK, strikes=(), seed=1, folder=tmp_path, cpus=(),
             )  # fmt: skip
             control, theirs = multiprocess.Pipe()

@@ -26,7 +26,7 @@ def test_a_commit_of_an_enactor_process(benchmark, enactor_under):
     step = [next(program)]
 
     def commit():
-        step[0] = program.send(worker.execute(step[0]))
+        step[0] = program.send(worker.executor.execute(step[0]))
 
     benchmark.pedantic(commit, **ROUNDS)
     assert step[0].version > 1

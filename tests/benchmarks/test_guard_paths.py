@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.enactors.enactor.program import Enactor, EnactorState
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.leases.guard import presets
@@ -17,23 +18,22 @@ ROUNDS = {"rounds": 300, "warmup_rounds": 20}
 def test_one_application_to_one_endpoint(benchmark, enactor_under, store, guard):
     """From the look for a new plan to the release of the lease; its clean-up is left out."""
     worker = enactor_under(guard, endpoints=1)
-    enactor = Enactor(Cell("c", endpoint_names(1)), guard)
-    state = worker.drive(enactor.next_activity(EnactorState()))
+    program = Interpreter(Enactor(Cell("c", endpoint_names(1)), guard).next_activity, EnactorState())
+    program.run_activity(worker.executor.execute)
     published = 0
 
     def publish():
-        nonlocal published, state
-        if state.to_clean is not None:
-            state = worker.drive(enactor.next_activity(state))
+        nonlocal published
+        if program.carried.to_clean is not None:
+            program.run_activity(worker.executor.execute)
         published += 1
         assert isinstance(store.publish(published, published), Done)
 
     def apply():
-        nonlocal state
-        state = worker.drive(enactor.next_activity(state))
+        program.run_activity(worker.executor.execute)
 
     benchmark.pedantic(apply, setup=publish, **ROUNDS)
-    assert (state.finished, store.read("e000")) == (published, published)
+    assert (program.carried.finished, store.read("e000")) == (published, published)
     seen = Counter(event.kind for event in store.history())
     leases = published if guard.exclude and guard.manager.audited else 0
     assert (seen["commit"], seen["reject"]) == (published, 0)

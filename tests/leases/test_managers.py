@@ -16,15 +16,18 @@ from leasebench.leases.manager import LeaseManager, Library, LibraryManager
 from leasebench.leases.operations import (
     UNKNOWN,
     AcquireLease,
-    CallLibrary,
+    AcquireLock,
     Done,
     Reason,
     Refused,
     ReleaseLease,
+    ReleaseLock,
     ReleaseUnchecked,
     RenewLease,
+    RenewLock,
     TakeExpired,
     ValidateLease,
+    ValidateLock,
 )
 from leasebench.registry import plugins
 
@@ -87,12 +90,14 @@ class TestEveryManager:
     @pytest.mark.parametrize("answer", [LEASE, None, UNKNOWN])
     def test_hands_on_what_it_hears_of_an_acquisition(self, manager, answer):
         asked, value = once(manager.acquire("e0", 100, AT_ONCE), answer)
-        operation = TakeExpired if manager.name == "expiry_record" else AcquireLease
+        library = isinstance(manager, LibraryManager)
+        operation = TakeExpired if manager.name == "expiry_record" else AcquireLock if library else AcquireLease
         assert asked == operation("e0", 100, AT_ONCE)
         assert value is answer
 
 
 CALLS = {"renew": RenewLease, "validate": ValidateLease, "release": ReleaseLease}
+LOCK_CALLS = {"renew": RenewLock, "validate": ValidateLock, "release": ReleaseLock}
 ABLE = [(name, call) for name, manager in MANAGERS.items() for call in CALLS if call != "renew" or manager.renews]
 
 
@@ -100,7 +105,8 @@ ABLE = [(name, call) for name, manager in MANAGERS.items() for call in CALLS if 
 @pytest.mark.parametrize("answer", [Done(), Refused(Reason.LEASE_LOST), UNKNOWN])
 def test_a_manager_hands_on_what_it_hears_of_a_lease(name, call, answer):
     manager = MANAGERS[name]
-    operation = ReleaseUnchecked if call == "release" and manager.broken else CALLS[call]
+    calls = LOCK_CALLS if isinstance(manager, LibraryManager) else CALLS
+    operation = ReleaseUnchecked if call == "release" and manager.broken else calls[call]
     asked, value = once(getattr(manager, call)(LEASE), answer)
     assert asked == operation(LEASE)
     assert value is answer
@@ -114,11 +120,11 @@ def test_one_that_cannot_prolong_a_lease_does_not_pretend_to():
 
 
 def once(program, answer):
-    """Run a program of one operation; a library's is taken for the one of ours that it stands for."""
+    """Run a program of one operation."""
     asked = next(program)
     with pytest.raises(StopIteration) as end:
         program.send(answer)
-    return (asked.call if isinstance(asked, CallLibrary) else asked), end.value.value
+    return asked, end.value.value
 
 
 class TestRedisPyLock:

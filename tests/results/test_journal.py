@@ -7,14 +7,13 @@ from leasebench.results.history import JOURNAL_DTYPE, BadRunDirectory, read_jour
 from leasebench.results.journal import (
     CHUNK_RECORDS,
     HEADER_BYTES,
+    MAX_GAUGES,
     RECORD_BYTES,
     Journal,
     JournalFull,
     Kind,
-    Live,
     LiveView,
     Outcome,
-    State,
 )
 
 FIRST = ("kind", "start_ns", "due_ns", "attempt", "version", "grant", "endpoint")
@@ -106,17 +105,16 @@ def test_the_supervisor_sees_the_running_figures_also_after_the_journal_has_grow
     path = tmp_path / "enactor-0.journal"
     journal = Journal(path)
     view = LiveView(path)
-    figures = (Live.STATE, Live.VERSION, Live.COMMITS, Live.STALE, Live.RACED_APPLICATIONS)
-    assert [view[offset] for offset in (Live.COUNT, *figures)] == [0] * 6
-    journal.show(Live.STATE, State.WORKING)
+    gauges = (0, 1, 5, MAX_GAUGES - 1)
+    assert [view.count, *map(view.gauge, gauges)] == [0] * 5
     for number in range(CHUNK_RECORDS + 1):
         journal.begin(*numbered(number)[0])
-    for value, offset in enumerate(figures[1:], start=10):
-        journal.show(offset, value)
-    assert view[Live.COUNT] == CHUNK_RECORDS + 1
-    assert [view[offset] for offset in figures] == [State.WORKING, 10, 11, 12, 13]
+    for value, gauge in enumerate(gauges, start=10):
+        journal.show(gauge, value)
+    assert view.count == CHUNK_RECORDS + 1
+    assert [*map(view.gauge, gauges)] == [10, 11, 12, 13]
     journal.close()
-    assert view[Live.COMMITS] == 11
+    assert view.gauge(5) == 12
     view.close()
 
 
