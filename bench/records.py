@@ -1,7 +1,7 @@
 """What a trial leaves on disk: its history, its journals, its latencies and what its faults did."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leasebench.bench.faults import Struck
+from leasebench.bench.faults.fault import Fault, FaultReport
 from leasebench.bench.servers.node import Node
 from leasebench.bench.trialplan import TrialPlan
+from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.redis_store import RedisStore
 from leasebench.enactors.store.wire import ServerError
-from leasebench.registry import plugins
 from leasebench.results.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
 from leasebench.results.journal import HEADER_BYTES, Journal, Kind, Outcome
 from leasebench.results.latency import histogram, tag, write_hlog
@@ -24,7 +24,10 @@ from leasebench.results.trial import read_trials
 DRAIN_ABOVE = 1_000_000
 READ_BLOCK = 5_000
 """Events per request once the load is over and nobody is disturbed."""
-STRIKES = (Kind.PAUSE, Kind.DELAY, Kind.KILL, Kind.FAULT)
+HARNESS = "harness"
+"""Who journals what happens to a trial from outside its processes."""
+ACTIONS = {Kind.PAUSE: "pause", Kind.DELAY: "delay", Kind.KILL: "kill", Kind.FAULT: "fault"}
+"""What a fault did, as the journal has it; `fault` is anything but a stop of the process that journals it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,28 +136,41 @@ def write_latency(plan: TrialPlan, folder: Path, facts: dict[str, Any]) -> None:
 def fault_log(plan: TrialPlan, folder: Path) -> list[dict[str, Any]]:
     """What the faults did, from the journal: when, for how long, and whether it hit."""
     path = folder / "journal.parquet"
-    if not path.exists() or not plan.scenario.strikes:
+    if not path.exists() or not plan.scenario.parsed_faults:
         return []
     journal = read_journal(path)
-    struck: pd.DataFrame = journal[journal["kind"].isin([int(kind) for kind in STRIKES])]
-    known = plugins("bench.faults")
-    rows = []
-    for row in struck.to_dict("records"):
-        kind = plan.scenario.faults[row["attempt"]]["kind"]
-        asked_ms, lasted_ns = row["seen"] / 1000, max(0, row["end_ns"] - row["start_ns"])
-        came = row["outcome"] == Outcome.DONE
-        record = Struck(asked_ms, lasted_ns / 1e6, came, plan.ttl_ms)
-        rows.append(
-            {
-                "fault": kind,
-                "number": row["attempt"],
-                "colour": known[kind].colour,
-                "process": f"{row['cell']}.{row['process']}" if row["cell"] else row["process"],
-                "start_ns": row["start_ns"],
-                "end_ns": row["end_ns"] or None,
-                "asked_ms": asked_ms,
-                "lasted_ms": round(lasted_ns / 1e6, 3),
-                "hit": plan.scenario.strikes[row["attempt"]].hit(record),
-            }
-        )
-    return rows
+    reported: pd.DataFrame = journal[journal["kind"].isin([int(kind) for kind in ACTIONS])]
+    cells = [cell.name for cell in plan.cells]
+    return [
+        fault_row(plan.scenario.parsed_faults[row["attempt"]], row, cells, plan.ttl_ms)
+        for row in reported.to_dict("records")
+    ]
+
+
+def fault_row(fault: Fault, row: Mapping[Any, Any], cells: Sequence[str], ttl_ms: int) -> dict[str, Any]:
+    """One row of `faults.json`, from the journal's row of what the fault did; the fault says whom it hit and how."""
+    asked_ms, lasted_ns = row["seen"] / 1000, max(0, row["end_ns"] - row["start_ns"])
+    report = FaultReport(asked_ms, lasted_ns / 1e6, row["outcome"] == Outcome.DONE, ttl_ms)
+    process = f"{row['cell']}.{row['process']}" if row["cell"] else row["process"]
+    from_outside = row["process"] == HARNESS
+    return {
+        "fault": fault.name,
+        "number": row["attempt"],
+        "colour": fault.colour,
+        "process": process,
+        "targets": processes_of(fault.programs, cells) if from_outside else [_hit_process(process)],
+        "server": fault.hit_server if from_outside else None,
+        "tells": fault.tell(report),
+        "instant": fault.instant,
+        "action": ACTIONS[row["kind"]],
+        "start_ns": row["start_ns"],
+        "end_ns": row["end_ns"] or None,
+        "asked_ms": asked_ms,
+        "lasted_ms": round(lasted_ns / 1e6, 3),
+        "hit": fault.hit(report),
+    }
+
+
+def _hit_process(journalled_by: str) -> str:
+    """Whom a fault hit: who journalled it, its proxy or its renewer did so in its name; a life is no part of it."""
+    return journalled_by.removesuffix("-proxy").removesuffix("-renewer").partition("+")[0]

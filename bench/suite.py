@@ -6,14 +6,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from leasebench.bench.faults import Strike, parse_faults
+from leasebench.bench.faults.fault import Fault, parse_faults
 from leasebench.definitions import Definition, DefinitionError, named, nearest, read_toml, validate
 from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
 from leasebench.enactors.operator.kind import OperatorDuty
 from leasebench.enactors.planner.kind import Arrivals
 from leasebench.leases.guard import Guard, parse_guards, presets
 from leasebench.names import NAME_PATTERN
-from leasebench.registry import plugins
 
 HERE = Path(__file__).parent
 PROVEN_RACES = 59
@@ -60,34 +59,37 @@ class Scenario(Definition):
     trouble: Literal["none", "timing", "lease_server", "store"] = "timing"
     ttl_ms: int | None = Field(default=None, ge=50, le=600_000)
     faults: list[dict[str, Any]] = Field(default_factory=list)
-    _strikes: tuple[Strike, ...] = PrivateAttr(default=())
+    _parsed: tuple[Fault, ...] = PrivateAttr(default=())
 
     @model_validator(mode="after")
     def _faults_are_known(self) -> Self:
-        self._strikes = parse_faults(self.faults, self.name, ("faults",))
-        for index, strike in enumerate(self._strikes):
-            if any(not 0 <= enactor < self.load.enactors for enactor in strike.victims()):
-                last = self.load.enactors - 1
-                raise ValueError(f"faults.{index}.enactors: there are only the enactors 0 to {last}")
+        self._parsed = parse_faults(self.faults, self.name, ("faults",))
+        counts = {name: getattr(settings, "count", 1) for name, settings in self.load.programs().items()}
+        for index, fault in enumerate(self._parsed):
+            for kind, numbers in fault.programs.items():
+                if kind not in counts:
+                    raise ValueError(f"faults.{index}.program: this scenario has no {kind}: it has {', '.join(counts)}")
+                if any(not 0 <= number < counts[kind] for number in numbers):
+                    raise ValueError(f"faults.{index}.enactors: there are only the {kind}s 0 to {counts[kind] - 1}")
         return self
 
     def obstacle(self, number: int, guard: Guard) -> str | None:
         """Return why fault `number` can't be had on this machine, or not with `guard`; None if it can."""
-        kind, strike = self.faults[number]["kind"], self._strikes[number]
-        if missing := plugins("bench.faults")[kind].available():
-            return f"the fault {kind} is not available: {missing}"
-        reason = strike.refuses(guard)
-        return None if reason is None else f"the fault {kind}: {reason}"
+        fault = self._parsed[number]
+        if missing := fault.available():
+            return f"the fault {fault.name} is not available: {missing}"
+        reason = fault.refuses(guard)
+        return None if reason is None else f"the fault {fault.name}: {reason}"
 
     def refuses(self, guard: Guard) -> str | None:
         """Return why `guard` can't be run under this scenario on this machine; None if it can."""
-        needed = [number for number, strike in enumerate(self._strikes) if not strike.optional]
+        needed = [number for number, fault in enumerate(self._parsed) if not fault.optional]
         return next(filter(None, (self.obstacle(number, guard) for number in needed)), None)
 
     @property
-    def strikes(self) -> tuple[Strike, ...]:
+    def parsed_faults(self) -> tuple[Fault, ...]:
         """The scenario's faults, parsed."""
-        return self._strikes
+        return self._parsed
 
 
 ALL = "all"

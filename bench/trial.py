@@ -9,14 +9,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from leasebench.bench.conductor import Conductor
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import Figures, ProcessFailed, Report, Supervisor
+from leasebench.bench.environment import Environment
+from leasebench.bench.faults.scheduler import FaultScheduler
 from leasebench.bench.hosts.placement import place
-from leasebench.bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
+from leasebench.bench.records import HARNESS, CellRecords, Drainer, fault_log, finish_records, write_latency
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers import Server, ServerUnusable, without_password
-from leasebench.bench.stage import Stage
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import Place
 from leasebench.enactors.plan import Cell
@@ -31,11 +31,11 @@ Watch = Callable[[float, Figures], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class TrialContext:
     """What is there between the start of a trial's servers and the reading of its history."""
 
     plan: TrialPlan
-    stage: Stage
+    environment: Environment
     cells: list[CellRecords]
     folder: Path
     report: Report
@@ -43,8 +43,8 @@ class Scene:
     history: HistoryWriter
 
 
-Perform = Callable[[Scene], None]
-"""What happens in a scene. Raises ProcessFailed and what servers raise."""
+Perform = Callable[[TrialContext], None]
+"""What happens in a context. Raises ProcessFailed and what servers raise."""
 
 
 def run_trial(
@@ -63,12 +63,13 @@ def run_trial(
         folder.mkdir(parents=True)
         write_json(folder / "trial.json", facts)
         server.revive()
-        with _arranged(plan, server, run, folder) as stage:
-            _keep_to_core(stage)
-            cells = [_open(stage, cell, keys) for cell, keys in zip(plan.cells, stage.keys, strict=True)]
+        with _arranged(plan, server, run, folder) as environment:
+            _keep_to_core(environment)
+            facts["own_servers"] = sorted(environment.nodes)
+            cells = [_open(environment, cell, keys) for cell, keys in zip(plan.cells, environment.keys, strict=True)]
             with HistoryWriter(folder / "history.parquet") as history:
                 try:
-                    (perform or _race)(Scene(plan, stage, cells, folder, report, watch, history))
+                    (perform or _race)(TrialContext(plan, environment, cells, folder, report, watch, history))
                 finally:
                     finish_records(folder, cells, history, facts)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
@@ -95,78 +96,78 @@ def run_trial(
     return facts
 
 
-def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Stage:
-    """Let every fault ask for the servers and ways that it needs."""
+def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Environment:
+    """Let every fault ask for the servers and routes that it needs."""
     keys = [Keys(run, str(plan.number), cell.name) for cell in plan.cells]
-    stage = Stage(server, folder, keys, plan.ttl_ms)
-    for number, strike in enumerate(plan.strikes):
-        if strike is not None:
-            strike.arrange(stage, number, Random(f"{plan.seed} arrange {number}"))
-    return stage
+    environment = Environment(server, folder, keys, plan.ttl_ms)
+    for number, fault in enumerate(plan.faults):
+        if fault is not None:
+            fault.arrange(environment, number, Random(f"{plan.seed} arrange {number}"))
+    return environment
 
 
-def _keep_to_core(stage: Stage) -> None:
+def _keep_to_core(environment: Environment) -> None:
     """Pin the servers that are ours to their core; one that was revived has to be pinned again."""
     cores = place(1).server
     if cores:
-        for pid in stage.pids:
+        for pid in environment.pids:
             os.sched_setaffinity(pid, cores)
 
 
-def _open(stage: Stage, cell: Cell, keys: Keys) -> CellRecords:
+def _open(environment: Environment, cell: Cell, keys: Keys) -> CellRecords:
     """Meet the store of one cell. Its scripts are loaded, so that none is sent within a measured operation.
 
     A lease server of the trial's own has loaded them itself.
     """
-    store = RedisStore(Wire(stage.store_url), keys, cell, "harness")
+    store = RedisStore(Wire(environment.store_url), keys, cell, "harness")
     store.load_scripts()
-    return CellRecords(cell.name, store, stage.nodes.get("store"), stage.nodes.get("lease"))
+    return CellRecords(cell.name, store, environment.nodes.get("store"), environment.nodes.get("lease"))
 
 
 class Onlooker:
     """What the harness does while the load goes on."""
 
-    def __init__(self, conductor: Conductor, stage: Stage, drainer: Drainer, watch: Watch) -> None:
-        self._conductor, self._stage, self._drainer, self._watch = conductor, stage, drainer, watch
+    def __init__(self, faults: FaultScheduler, environment: Environment, drainer: Drainer, watch: Watch) -> None:
+        self._faults, self._environment, self._drainer, self._watch = faults, environment, drainer, watch
 
     def look(self, elapsed_s: float, figures: Figures) -> None:
         """Lead the faults, keep the history short, tell the user."""
-        self._conductor.attend(elapsed_s)
+        self._faults.attend(elapsed_s)
         self._drainer.relieve(figures.commits)
         self._watch(elapsed_s, figures)
 
     def load_is_over(self) -> None:
         """The faults are over with the load: what has to settle does so in peace."""
-        self._conductor.heal_all()
-        self._stage.calm()
+        self._faults.heal_all()
+        self._environment.disarm()
 
 
-def _race(scene: Scene) -> None:
-    plan, stage, folder = scene.plan, scene.stage, scene.folder
-    journal = Journal(folder / "harness.journal")
-    conductor = Conductor(plan.strikes, stage, plan.seed, journal)
-    onlooker = Onlooker(conductor, stage, Drainer(scene.cells, scene.history, journal), scene.watch)
-    supervisor = Supervisor(specs(plan, stage, folder), scene.report)
-    stage.crowd = supervisor
+def _race(context: TrialContext) -> None:
+    plan, environment, folder = context.plan, context.environment, context.folder
+    journal = Journal(folder / f"{HARNESS}.journal")
+    fault_scheduler = FaultScheduler(plan.faults, environment, plan.seed, journal)
+    onlooker = Onlooker(fault_scheduler, environment, Drainer(context.cells, context.history, journal), context.watch)
+    supervisor = Supervisor(specs(plan, environment, folder), context.report)
+    environment.processes = supervisor
     try:
         with supervisor:
             try:
                 supervisor.run(plan.timing, onlooker)
             finally:
-                conductor.heal_all()
+                fault_scheduler.heal_all()
     finally:
         journal.close()
-        stage.end_traffic()
+        environment.end_traffic()
 
 
-def specs(plan: TrialPlan, stage: Stage, folder: Path) -> list[ProcessSpec]:
+def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[ProcessSpec]:
     """What the processes of a trial are told, cell by cell, kind by kind."""
     load, rng = plan.scenario.load, Random(plan.seed)
     placement = place(load.enactors * load.cells)
     guard = plan.guard.with_ttl(plan.ttl_ms)
-    outages = any(strike.outage() for strike in plan.strikes if strike is not None)
+    outages = any(fault.outage() for fault in plan.faults if fault is not None)
     told = []
-    for cell_number, (cell, keys) in enumerate(zip(plan.cells, stage.keys, strict=True)):
+    for cell_number, (cell, keys) in enumerate(zip(plan.cells, environment.keys, strict=True)):
         for kind, settings in load.programs().items():
             count = getattr(settings, "count", 1)
             for number in range(count):
@@ -180,14 +181,14 @@ def specs(plan: TrialPlan, stage: Stage, folder: Path) -> list[ProcessSpec]:
                     keys=keys,
                     ttl_ms=plan.ttl_ms,
                     load=load,
-                    strikes=plan.strikes,
+                    faults=plan.faults,
                     seed=rng.getrandbits(48),
                     folder=folder,
                     cpus=cpus,
                     outages=outages,
                 )
-                way = stage.way(spec.process)
-                told.append(replace(spec, url=way.store, lease_url=way.lease))
+                addresses = environment.addresses(spec.process)
+                told.append(replace(spec, url=addresses.store, lease_url=addresses.lease))
     return told
 
 

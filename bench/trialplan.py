@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 
 from leasebench.bench.engines.processes.supervisor import Timing
-from leasebench.bench.faults import Strike
+from leasebench.bench.faults.fault import Fault
 from leasebench.bench.suite import MAX_STRETCH, Scenario, Suite
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.leases.guard import Guard
@@ -48,14 +48,14 @@ class TrialPlan:
         return self.scenario.ttl_ms or self.guard.ttl_ms
 
     @property
-    def strikes(self) -> tuple[Strike | None, ...]:
+    def faults(self) -> tuple[Fault | None, ...]:
         """The scenario's faults, in its order; None for one that takes no part.
 
         That is drawn from the seed; an optional one also stays away if it is not available here, or not for the guard.
         """
         rng, scenario = Random(f"{self.seed} faults"), self.scenario
-        drawn = [rng.random() < strike.chance for strike in scenario.strikes]
+        drawn = [rng.random() < fault.chance for fault in scenario.parsed_faults]
         return tuple(
-            strike if takes_part and scenario.obstacle(number, self.guard) is None else None
-            for number, (strike, takes_part) in enumerate(zip(scenario.strikes, drawn, strict=True))
+            fault if takes_part and scenario.obstacle(number, self.guard) is None else None
+            for number, (fault, takes_part) in enumerate(zip(scenario.parsed_faults, drawn, strict=True))
         )

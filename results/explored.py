@@ -33,7 +33,8 @@ AXES = ("decide", "exclude", "commit", "clean")
 """What makes two guards the same; what they are called and what is expected of them does not."""
 TROUBLES = frozenset({"none", "timing"})
 """Of other kinds of trouble the explorer knows nothing."""
-MODELLED = frozenset({"pause", "slow", "skew", "clock", "crash", "network", "expiry"})
+NETWORK = frozenset({"delay", "drop", "partition", "late_write", "lost_reply"})
+MODELLED = frozenset({"pause", "slow", "skew", "clock", "crash", "expiry"}) | NETWORK
 """Faults after which every process and server is still one that the explorer knows."""
 
 
@@ -173,9 +174,9 @@ def missing(
         yield "leases that may expire"
     if "crash" in faults and not scope.crashes:
         yield "a crash"
-    if any(fault["kind"] == "network" and not _commits_only(fault) for fault in scenario.get("faults", ())):
+    if any(fault["kind"] in NETWORK and not _commits_only(fault) for fault in scenario.get("faults", ())):
         yield "other requests than commits in flight"
-    if ("network" in faults or cell.get("unknown")) and not scope.messages:
+    if (faults & NETWORK or cell.get("unknown")) and not scope.messages:
         yield "a commit in flight"
     if scope.rollback != load.get("rollback", False) and not explored.excludes("dangling"):
         yield "the same rollback record"
@@ -183,7 +184,7 @@ def missing(
 
 def _commits_only(fault: Mapping[str, Any]) -> bool:
     """Whether a network fault strikes commits and nothing else."""
-    return fault.get("mode") in ("late_write", "lost_reply") or fault.get("on") == "commit"
+    return fault["kind"] in ("late_write", "lost_reply") or fault.get("on") == "commit"
 
 
 def _same_choices(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

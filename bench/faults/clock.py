@@ -5,18 +5,23 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from leasebench.bench.faults import Injection
-from leasebench.bench.nodefault import NodeStrike, no_embedded_server
+from leasebench.bench.environment import Environment
+from leasebench.bench.faults.fault import FaultReport, Injection
+from leasebench.bench.faults.server_fault import ServerFault
 from leasebench.bench.servers.fakeclock import LIBRARY, faketime_library
 from leasebench.bench.servers.node import Node
-from leasebench.bench.stage import Stage
 
 
-class ClockSettings(NodeStrike):
+class ClockStep(ServerFault):
     """Step the clock by `step_ms`, or by `times_ttl` times the lease's time to live; negative: back.
 
     With `back` it steps the other way again `lasts_ms` later, as after a correction of the time.
     """
+
+    name = "clock"
+    about = "the wall clock of one server steps, forward or back; a lease's end is a time of that clock"
+    colour = "#999999"
+    instant = True
 
     step_ms: float | None = Field(default=None, ge=-86_400_000, le=86_400_000)
     times_ttl: float | None = Field(default=None, ge=-100, le=100)
@@ -31,17 +36,26 @@ class ClockSettings(NodeStrike):
             raise ValueError("a step of 0 is none")
         return self
 
+    @classmethod
+    def available(cls) -> str | None:
+        if faketime_library() is None:
+            return f"{LIBRARY} is not installed: apt-get install libfaketime (Debian, Ubuntu)"
+        return super().available()
+
+    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+        return "{target} has its clock stepped"
+
     def lasts_s(self, ttl_ms: int) -> float:  # noqa: ARG002
         return self.lasts_ms / 1000 if self.back else 0.0
 
-    def arrange(self, stage: Stage, number: int, rng: Random) -> None:  # noqa: ARG002
+    def arrange(self, environment: Environment, number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server whose clock can step."""
-        stage.wish(self.server, fake_clock=True)
+        environment.wish(self.server, fake_clock=True)
 
-    def inject(self, stage: Stage, rng: Random) -> Injection:  # noqa: ARG002
+    def inject(self, environment: Environment, rng: Random) -> Injection:  # noqa: ARG002
         """Step."""
-        step_ms = self.step_ms if self.step_ms is not None else (self.times_ttl or 0.0) * stage.ttl_ms
-        node = self.node(stage)
+        step_ms = self.step_ms if self.step_ms is not None else (self.times_ttl or 0.0) * environment.ttl_ms
+        node = self.node(environment)
         stood = node.leases()
         loss = node.step_clock(step_ms)
         hit = loss is not None and (stood if step_ms < 0 else loss.leases) > 0
@@ -61,18 +75,4 @@ class Stepped:
         return self._hit
 
 
-class ClockFault:
-    """Debian's libfaketime, preloaded into that one server."""
-
-    name = "clock"
-    about = "the wall clock of one server steps, forward or back; a lease's end is a time of that clock"
-    colour = "#999999"
-    settings = ClockSettings
-
-    def available(self) -> str | None:
-        if faketime_library() is None:
-            return f"{LIBRARY} is not installed: apt-get install libfaketime (Debian, Ubuntu)"
-        return no_embedded_server()
-
-
-PLUGIN = ClockFault()
+PLUGIN = ClockStep

@@ -5,17 +5,21 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from leasebench.bench.boundary import Step, trigger_in
-from leasebench.bench.faults import Action, Boundary, EnactorStrike, Kill, Victim
+from leasebench.bench.faults.fault import Action, Boundary, FaultReport, Kill, ProgramFault, Victim
+from leasebench.bench.faults.trigger import Step, trigger_in
 from leasebench.leases.operations import Operation
 
 
-class CrashSettings(EnactorStrike):
+class Crash(ProgramFault):
     """Kill each of `enactors` before or after an operation, in every `every`-th application.
 
     While it holds a lease: `after = "acquire"`; while it cleans up: `before = "delete"`. After `restart_ms` a new
     process begins where the store stands; without it the enactor is gone for the rest of the trial.
     """
+
+    name = "crash"
+    about = "SIGKILL of a process before or after an operation, with or without a restart that resumes"
+    colour = "#000000"
 
     before: Step | None = None
     after: Step | None = None
@@ -28,28 +32,19 @@ class CrashSettings(EnactorStrike):
             raise ValueError("say where: either before or after an operation")
         return self
 
-    def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
+    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+        return "{target} is killed (SIGKILL)"
+
+    def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:
         """Kill where the trigger fires."""
         trigger = trigger_in(victim, rng, self.before, self.after, self.every)
         if trigger is None:
             return None
 
-        def strike(side: str, operation: Operation) -> Action | None:
+        def act(side: str, operation: Operation) -> Action | None:
             return Kill(self.restart_ms) if trigger.fires(side, operation) else None
 
-        return strike
+        return act
 
 
-class CrashFault:
-    """SIGKILL, from within, at an exact place."""
-
-    name = "crash"
-    about = "SIGKILL of a process before or after an operation, with or without a restart that resumes"
-    colour = "#000000"
-    settings = CrashSettings
-
-    def available(self) -> str | None:
-        return None
-
-
-PLUGIN = CrashFault()
+PLUGIN = Crash

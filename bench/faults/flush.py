@@ -3,26 +3,34 @@
 from random import Random
 from typing import Literal
 
-from leasebench.bench.faults import Injection
-from leasebench.bench.nodefault import NodeStrike, no_embedded_server
-from leasebench.bench.stage import Stage
+from leasebench.bench.environment import Environment
+from leasebench.bench.faults.fault import FaultReport, Injection
+from leasebench.bench.faults.server_fault import ServerFault
 
 
-class FlushSettings(NodeStrike):
+class Flush(ServerFault):
     """Everything on the lease server is deleted in one step, fencing counters included; it never goes away."""
+
+    name = "flush"
+    about = "FLUSHALL on the lease server: every lease is free, every fencing counter starts again"
+    colour = "#f0e442"
+    instant = True
 
     server: Literal["lease"] = "lease"
 
-    def arrange(self, stage: Stage, number: int, rng: Random) -> None:  # noqa: ARG002
+    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+        return "{target} is flushed"
+
+    def arrange(self, environment: Environment, number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server that nobody else keeps anything on."""
-        stage.wish(self.server)
+        environment.wish(self.server)
 
-    def inject(self, stage: Stage, rng: Random) -> Injection:  # noqa: ARG002
+    def inject(self, environment: Environment, rng: Random) -> Injection:  # noqa: ARG002
         """Delete everything."""
-        return Flush(self.node(stage).flush().leases)
+        return Flushed(self.node(environment).flush().leases)
 
 
-class Flush:
+class Flushed:
     """It is done when it begins: there is nothing to heal."""
 
     def __init__(self, leases: int) -> None:
@@ -33,16 +41,4 @@ class Flush:
         return self._leases > 0
 
 
-class FlushFault:
-    """FLUSHALL on a server of the trial's own, never on another's."""
-
-    name = "flush"
-    about = "FLUSHALL on the lease server: every lease is free, every fencing counter starts again"
-    colour = "#f0e442"
-    settings = FlushSettings
-
-    def available(self) -> str | None:
-        return no_embedded_server()
-
-
-PLUGIN = FlushFault()
+PLUGIN = Flush

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from leasebench.bench.boundary import Step, trigger_in
-from leasebench.bench.faults import Action, Boundary, Delay, EnactorStrike, Injection, Pause, Struck, Victim
+from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, Injection, Pause, ProgramFault, Victim
+from leasebench.bench.faults.trigger import Step, trigger_in
 from leasebench.leases.operations import Operation
 
 if TYPE_CHECKING:
-    from leasebench.bench.stage import Stage
+    from leasebench.bench.environment import Environment
 
 
 class Who(StrEnum):
@@ -24,7 +24,7 @@ class Who(StrEnum):
     RENEWER = "renewer"
 
 
-class PauseSettings(EnactorStrike):
+class PauseProcess(ProgramFault):
     """Stop `enactors` at one side of an operation (`before` or `after`; else before a commit), or at random times.
 
     At an operation: once in every `every`-th application, at an occurrence drawn at random (of `renew`, `list` and
@@ -33,6 +33,10 @@ class PauseSettings(EnactorStrike):
     `until = "successor_checked"` it ends before that as soon as another enactor has checked the same endpoint: the
     stopped one then wakes exactly between its successor's check and write.
     """
+
+    name = "pause"
+    about = "SIGSTOP of a process, or one of its threads held, at an operation or at random times"
+    colour = "#d55e00"
 
     before: Step | None = None
     after: Step | None = None
@@ -63,13 +67,20 @@ class PauseSettings(EnactorStrike):
             raise ValueError("until = 'successor_checked' is for a whole process that is stopped at an operation")
         return self
 
-    def boundary(self, victim: Victim, rng: Random) -> Boundary | None:
+    @classmethod
+    def available(cls) -> str | None:
+        return None if hasattr(signal, "SIGSTOP") else "this system has no SIGSTOP"
+
+    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+        return "{target} is stopped (SIGSTOP)"
+
+    def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:
         """Stop the process, or hold the thread, where the trigger fires."""
         trigger = trigger_in(victim, rng, self.before, self.after, self.every)
         if trigger is None:
             return None
 
-        def strike(side: str, operation: Operation) -> Action | None:
+        def act(side: str, operation: Operation) -> Action | None:
             if not trigger.fires(side, operation):
                 return None
             length_ms = self._length_ms(victim.ttl_ms, rng)
@@ -77,7 +88,7 @@ class PauseSettings(EnactorStrike):
                 return Delay(length_ms)
             return Pause(length_ms, getattr(operation, "endpoint", None) if self.until else None)
 
-        return strike
+        return act
 
     def windows(self, rng: Random, ttl_ms: int) -> Iterator[tuple[float, float]]:
         """Random times; the next pause is drawn from the end of the one before."""
@@ -87,14 +98,14 @@ class PauseSettings(EnactorStrike):
             end_s = begin_s + self._length_ms(ttl_ms, rng) / 1000
             yield begin_s, end_s
 
-    def inject(self, stage: "Stage", rng: Random) -> Injection:  # noqa: ARG002
+    def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Stop all of `enactors`."""
-        return Stopped(stage, stage.processes_of(self.enactors))
+        return Stopped(environment, environment.processes_of(self.programs))
 
-    def hit(self, struck: Struck) -> bool:
+    def hit(self, report: FaultReport) -> bool:
         """A pause hit if it lasted as long as asked; one that is to outlive the lease, if it did."""
         outlives = self.times_ttl is not None and self.times_ttl >= 1
-        return struck.came and struck.lasted_ms >= struck.ttl_ms if outlives else struck.lasted
+        return report.came and report.lasted_ms >= report.ttl_ms if outlives else report.lasted
 
     def _length_ms(self, ttl_ms: int, rng: Random) -> float:
         length_ms = self.ms if self.ms is not None else ttl_ms * (self.times_ttl or 0.0)
@@ -104,27 +115,15 @@ class PauseSettings(EnactorStrike):
 class Stopped:
     """Processes that stand still until they are healed."""
 
-    def __init__(self, stage: "Stage", processes: list[str]) -> None:
-        self._crowd = stage.crowd
-        self._stopped = [process for process in processes if self._crowd.suspend(process)]
+    def __init__(self, environment: "Environment", processes: list[str]) -> None:
+        self._processes = environment.processes
+        self._stopped = [process for process in processes if self._processes.suspend(process)]
 
     def heal(self) -> bool:
         """Let them go on; a hit if one was there to be stopped."""
         for process in self._stopped:
-            self._crowd.resume(process)
+            self._processes.resume(process)
         return bool(self._stopped)
 
 
-class PauseFault:
-    """SIGSTOP at an operation's boundary or at random times, SIGCONT from the supervisor."""
-
-    name = "pause"
-    about = "SIGSTOP of a process, or one of its threads held, at an operation or at random times"
-    colour = "#d55e00"
-    settings = PauseSettings
-
-    def available(self) -> str | None:
-        return None if hasattr(signal, "SIGSTOP") else "this system has no SIGSTOP"
-
-
-PLUGIN = PauseFault()
+PLUGIN = PauseProcess

@@ -4,13 +4,18 @@ from random import Random
 
 from pydantic import Field
 
-from leasebench.bench.faults import Action, Boundary, EnactorStrike, Skew, Thread, Victim
+from leasebench.bench.faults.fault import Action, Boundary, FaultReport, ProgramFault, Skew, Thread, Victim
 from leasebench.leases.guard import Guard
 from leasebench.leases.operations import Operation
 
 
-class SkewSettings(EnactorStrike):
+class ClockSkew(ProgramFault):
     """From its first operation on the wall clock of `enactors` is `ms` ahead (negative: behind) of the true one."""
+
+    name = "skew"
+    about = "an enactor's wall clock runs ahead or behind, for lease managers that read client clocks"
+    colour = "#cc79a7"
+    instant = True
 
     ms: float = Field(ge=-86_400_000, le=86_400_000)
 
@@ -18,28 +23,19 @@ class SkewSettings(EnactorStrike):
         """A library reads the true clock of the machine: it can't be skewed for one process alone."""
         return "a library reads this machine's own clock" if guard.library is not None else None
 
-    def boundary(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002
+    def tell(self, report: FaultReport) -> str:
+        return f"the clock of {{target}} is {abs(report.asked_ms):g} ms {'ahead' if report.asked_ms >= 0 else 'behind'}"
+
+    def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002
         """Set the clock wrong once."""
         if victim.thread is not Thread.WORKER:
             return None
         pending = [Skew(self.ms)]
 
-        def strike(_side: str, _operation: Operation) -> Action | None:
+        def act(_side: str, _operation: Operation) -> Action | None:
             return pending.pop() if pending else None
 
-        return strike
+        return act
 
 
-class SkewFault:
-    """Client-side clock skew; managers that read no client clock do not feel it."""
-
-    name = "skew"
-    about = "an enactor's wall clock runs ahead or behind, for lease managers that read client clocks"
-    colour = "#cc79a7"
-    settings = SkewSettings
-
-    def available(self) -> str | None:
-        return None
-
-
-PLUGIN = SkewFault()
+PLUGIN = ClockSkew

@@ -7,8 +7,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from leasebench.bench.boundary import Step
-from leasebench.bench.faults import Action, Boundary, Delay, EnactorStrike, Struck, Victim
+from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, ProgramFault, Victim
+from leasebench.bench.faults.trigger import Step
 from leasebench.leases.operations import Operation
 
 LONGEST_MS = 60_000.0
@@ -22,12 +22,16 @@ class Spread(StrEnum):
     PARETO = "pareto"
 
 
-class SlowSettings(EnactorStrike):
+class SlowOperations(ProgramFault):
     """Add a delay of `median_ms` before each of the operations `at` of `enactors`, at `endpoints` or at all of them.
 
     `sigma` is the shape of a log-normal distribution; `alpha` that of a Pareto one (below 2: no variance), whose
     median is `median_ms` all the same.
     """
+
+    name = "slow"
+    about = "extra delay (fixed, log-normal or heavy-tailed) before chosen operations, endpoints and enactors"
+    colour = "#e69f00"
 
     median_ms: float = Field(gt=0, le=LONGEST_MS)
     at: list[Step] = Field(default=[Step.WORK], min_length=1)
@@ -42,21 +46,24 @@ class SlowSettings(EnactorStrike):
             raise ValueError("a renewal is held by the fault 'pause' (before = 'renew', who = 'renewer')")
         return self
 
-    def boundary(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002
+    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+        return "{target} is slow"
+
+    def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002
         """Delay before every operation that is meant."""
 
-        def strike(side: str, operation: Operation) -> Action | None:
+        def act(side: str, operation: Operation) -> Action | None:
             if side != "before" or operation.step not in self.at:
                 return None
             if self.endpoints and getattr(operation, "endpoint", None) not in self.endpoints:
                 return None
             return Delay(self._draw_ms(rng))
 
-        return strike
+        return act
 
-    def hit(self, struck: Struck) -> bool:
+    def hit(self, report: FaultReport) -> bool:
         """A delay hit if it was as long as asked."""
-        return struck.lasted
+        return report.lasted
 
     def _draw_ms(self, rng: Random) -> float:
         if self.distribution is Spread.LOG_NORMAL:
@@ -66,16 +73,4 @@ class SlowSettings(EnactorStrike):
         return self.median_ms
 
 
-class SlowFault:
-    """A delay before an operation; the process goes on running."""
-
-    name = "slow"
-    about = "extra delay (fixed, log-normal or heavy-tailed) before chosen operations, endpoints and enactors"
-    colour = "#e69f00"
-    settings = SlowSettings
-
-    def available(self) -> str | None:
-        return None
-
-
-PLUGIN = SlowFault()
+PLUGIN = SlowOperations

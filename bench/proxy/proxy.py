@@ -72,9 +72,9 @@ class Proxy:
         held: int = self._ask("mend", "mended")[1]
         return held
 
-    def calm(self) -> None:
+    def disarm(self) -> None:
         """From now on no rule strikes; what is held already takes its course."""
-        self._ask("calm", "calm")
+        self._ask("disarm", "disarmed")
 
     def _start(self) -> None:
         self._directory = private_directory()

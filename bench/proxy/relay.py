@@ -56,11 +56,11 @@ class UntilCalm:
 
     def __init__(self, rule: Treatment) -> None:
         self._rule = rule
-        self.is_calm = False
+        self.is_disarmed = False
 
     def wants(self, request: Request) -> bool:
-        """Strike nothing any more once it is calm; what is held already takes its course."""
-        return not self.is_calm and self._rule.wants(request)
+        """Do nothing any more once it is disarmed; what is held already takes its course."""
+        return not self.is_disarmed and self._rule.wants(request)
 
     async def treat(self, way: Way, request: Request) -> bool:
         """Strike as the rule does."""
@@ -144,10 +144,10 @@ class Relay:
             self._passage.mend()
             self._let_lines_look()
             self._control.send(("mended", held))
-        elif order == "calm":
+        elif order == "disarm":
             for rule in self._rules:
-                rule.is_calm = True
-            self._control.send(("calm",))
+                rule.is_disarmed = True
+            self._control.send(("disarmed",))
         elif not self._over.done():
             self._over.set_result(None)
 

@@ -52,7 +52,7 @@ class LeaseTimeline:
         begin_s, end_s = found.span_s
         trial = _journal(found, begin_s, end_s)
         holds, stops = (_holds(found, trial), _stops(found, trial)) if trial is not None else ([], [])
-        stops = _nearest(found, [*stops, *_stops_from_outside(found, subject)])
+        stops = _nearest(found, [*stops, *_stops_from_outside(found)])
         title = f"Leases and writes: {subject.guard} under {subject.scenario}, trial {subject.trial}"
         held = "bar: lease held (dark: another had it already); " if holds else ""
         below = subtitle(found, f"{held}box: stopped or cut off; marks: writes")
@@ -108,13 +108,13 @@ def _stops(found: Closeup, trial: Trial) -> list[dict[str, Any]]:
     return rows
 
 
-def _stops_from_outside(found: Closeup, subject: Subject) -> Iterator[dict[str, Any]]:
+def _stops_from_outside(found: Closeup) -> Iterator[dict[str, Any]]:
     """Stops and cuts that the harness did to enactors, all at once."""
     begin_s, end_s = found.span_s
     for fault in found.moments.faults:
         if not isinstance(fault.get("start_ns"), int):
             continue
-        what, names = victims(subject.run, subject.scenario or "", fault, found.events.enactors)
+        what, names = victims(fault, found.events.enactors)
         from_s, to_s = (
             float(found.moments.seconds(fault[name] or fault["start_ns"])) for name in ("start_ns", "end_ns")
         )

@@ -12,6 +12,7 @@ from leasebench.results.events import KINDS, Events, Ints, Mask, Writes
 from leasebench.results.explain.reader import Reader, Stop
 from leasebench.results.explain.strikes import Strike, lease_server_struck, strikes
 from leasebench.results.explain.writer import Writer, who, writer_of
+from leasebench.results.moment import Moments
 from leasebench.results.run import Run
 from leasebench.results.violations import Kind as What
 from leasebench.results.violations import Violation
@@ -119,7 +120,7 @@ def gather(run: Run, violation: Violation) -> Facts | None:
     since_s = writer.picked.begin_s if writer.picked else writer.at_s
     names = [name for one in (writer, newer) if one for name in (one.name, one.hold.taken_by if one.hold else None)]
     end_s = reader.at(violation.position)
-    struck = list(strikes(run, violation, moments, reader, filter(None, names), since_s - BEFORE_S, end_s))
+    struck = list(strikes(violation, moments, reader, filter(None, names), since_s - BEFORE_S, end_s))
     return Facts(
         violation=violation,
         guard=guard,
@@ -134,18 +135,18 @@ def gather(run: Run, violation: Violation) -> Facts | None:
         deleted_at=deleted_at,
         cleaner=None if deleted_at is None else who(events, deleted_at),
         active=-1 if deleted_at is None else int(events.active_endpoints[deleted_at]),
-        leases_apart=_apart(run, violation, events),
+        leases_apart=_apart(moments, events),
         mended_at=mended,
         refusals=_refusals(events, endpoint, violation.position + 1, until),
         strikes=tuple(_longest(one for one in struck if isinstance(one, Strike))),
     )
 
 
-def _apart(run: Run, violation: Violation, events: Events) -> bool:
+def _apart(moments: Moments, events: Events) -> bool:
     """Whether leases and endpoints are on two servers; of a library's lock, which leaves no event, by the faults."""
     if np.any(events.of("grant")):
         return events.lease_events > 0
-    return lease_server_struck(run, violation)
+    return lease_server_struck(moments)
 
 
 def _put_in_force(writes: Writes, wrong: int, violation: Violation | None) -> int:

@@ -14,7 +14,7 @@ FAULTS = {
     "lease_failover": 'kind = "failover"\nlag_ms = 50.0\nfirst_s = 0.2\nevery_s = 0.4',
     "lease_flush": 'kind = "flush"\nfirst_s = 0.1\nevery_s = 0.1',
     "store_restart": 'kind = "restart"\nserver = "store"\nfirst_s = 0.2\nevery_s = 0.4',
-    "cut_off": 'kind = "network"\nmode = "partition"\nenactors = [0]\nms = 100.0\nfirst_s = 0.1\nevery_s = 0.2',
+    "cut_off": 'kind = "partition"\nenactors = [0]\nms = 100.0\nfirst_s = 0.1\nevery_s = 0.2',
 }
 if faketime_library() is not None:
     FAULTS["lease_clock"] = 'kind = "clock"\nstep_ms = 3600000.0\nfirst_s = 0.1\nevery_s = 0.2'

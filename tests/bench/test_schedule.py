@@ -136,7 +136,7 @@ def test_a_commit_in_flight_arrives_under_a_lock_that_is_another_ones_by_then(fo
     assert {"send", "arrive"} <= {step.action for step in trace.steps}
     facts, folder = force(trace)
     assert facts["status"] == "ok", facts["reason"]
-    assert [fault["fault"] for fault in read(folder / "faults.json")] == ["network"]
+    assert [fault["fault"] for fault in read(folder / "faults.json")] == ["late_write"]
 
 
 def test_a_commit_in_flight_outlives_its_sender(force):
@@ -146,7 +146,7 @@ def test_a_commit_in_flight_outlives_its_sender(force):
     facts, folder = force(trace)
     assert facts["schedule"]["shows"] == "seq 3: enactor-0 writes plan 1 over plan 2 at e000", facts
     assert [each["life"] for each in facts["processes"] if each["name"] == "c0.enactor-0"] == [0, 1]
-    assert [fault["fault"] for fault in read(folder / "faults.json")] == ["network", "crash"]
+    assert [fault["fault"] for fault in read(folder / "faults.json")] == ["late_write", "crash"]
 
 
 def test_a_watched_commit_in_flight_aborts_if_the_endpoint_was_written_meanwhile(force):

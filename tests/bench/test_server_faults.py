@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 
-from leasebench.bench.faults import Strike, parse_faults
+from leasebench.bench.environment import Environment
 from leasebench.bench.faults.clock import PLUGIN as CLOCK
+from leasebench.bench.faults.fault import Strike, parse_faults
 from leasebench.bench.servers.fakeclock import faketime_library
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.outage import NodeWish
-from leasebench.bench.stage import Stage
 from leasebench.bench.suite import read_scenario
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.plan import Cell
@@ -56,11 +56,11 @@ def server() -> Iterator[LocalServer]:
 
 
 @pytest.fixture
-def arranged(server: LocalServer, keys: Keys, tmp_path: Path) -> Callable[..., Stage]:
+def arranged(server: LocalServer, keys: Keys, tmp_path: Path) -> Callable[..., Environment]:
     """A stage that the given faults have asked for what they need."""
 
-    def arrange(*strikes: Strike) -> Stage:
-        stage = Stage(server, tmp_path, [keys], TTL_MS)
+    def arrange(*strikes: Strike) -> Environment:
+        stage = Environment(server, tmp_path, [keys], TTL_MS)
         for number, strike in enumerate(strikes):
             strike.arrange(stage, number, Random(1))
         return stage
@@ -68,11 +68,11 @@ def arranged(server: LocalServer, keys: Keys, tmp_path: Path) -> Callable[..., S
     return arrange
 
 
-def leases(stage: Stage, keys: Keys) -> RedisStore:
+def leases(stage: Environment, keys: Keys) -> RedisStore:
     return RedisStore(Wire(stage.lease_url), keys, Cell("c", ("e0",)), "client")
 
 
-def strike_once(strike: Strike, stage: Stage) -> bool:
+def strike_once(strike: Strike, stage: Environment) -> bool:
     return strike.inject(stage, Random(1)).heal()
 
 

@@ -9,7 +9,7 @@ from commands import leasebench, suite_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebench.bench.engines.processes.worker import due_times
+from leasebench.bench.engines.processes.client import due_times
 from leasebench.bench.run import count_trials, plan_trials
 from leasebench.bench.suite import Arrivals, cells, load_suite, narrow, read_scenario, scenario_files, suite_files
 from leasebench.definitions import DefinitionError
@@ -192,7 +192,7 @@ def test_all_is_every_guard_and_every_scenario_those_of_the_suite_too(tmp_path):
 
 def test_every_scenario_of_ours_runs_with_the_guards_that_it_names_here(monkeypatch):
     for fault in plugins("bench.faults").values():
-        monkeypatch.setattr(fault, "available", lambda: None)
+        monkeypatch.setattr(fault, "available", classmethod(lambda _: None))
     for name in scenario_files():
         assert load_suite(name).skipped == [], name
 
@@ -267,7 +267,8 @@ def two_faults(first: str) -> str:
 
 @pytest.fixture
 def no_skew(monkeypatch):
-    monkeypatch.setattr(plugins("bench.faults")["skew"], "available", lambda: "not on this machine: get another")
+    missing = classmethod(lambda _: "not on this machine: get another")
+    monkeypatch.setattr(plugins("bench.faults")["skew"], "available", missing)
 
 
 def test_an_optional_fault_that_is_not_available_takes_no_part(tmp_path, no_skew):
@@ -275,7 +276,7 @@ def test_an_optional_fault_that_is_not_available_takes_no_part(tmp_path, no_skew
     assert made.skipped == []
     for seed in range(5):
         (plan,) = plan_trials(made, seed)
-        skew, slow = plan.strikes
+        skew, slow = plan.faults
         assert skew is None
         assert slow is not None
         assert len(plan.scenario.faults) == 2, "numbers of faults stay those of the scenario"
@@ -296,7 +297,7 @@ def test_a_fault_that_is_needed_and_not_available_skips_its_scenario_with_what_i
 def test_what_is_available_takes_part_optional_or_not(tmp_path):
     for word in ("optional = true", ""):
         (plan,) = plan_trials(loaded(tmp_path, suite(two_faults(word), scenarios='["s"]')), 1)
-        assert None not in plan.strikes
+        assert None not in plan.faults
 
 
 @pytest.mark.parametrize(

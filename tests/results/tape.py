@@ -8,6 +8,8 @@ import pyarrow.parquet
 import tomli_w
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, journal_of, line_of, row
 
+from leasebench.bench.faults.fault import parse_faults
+from leasebench.bench.records import fault_row
 from leasebench.results.history import HistoryWriter
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 from leasebench.results.latency import histogram, tag, write_hlog
@@ -131,11 +133,14 @@ class Tape:
     def stop(self, begin_ms, end_ms, process, kind=Kind.PAUSE):
         self._row(process, kind, begin_ms, begin_ms, end_ms)
 
-    def strike(self, begin_ms, end_ms, fault, process="harness", number=0, **more):
+    def fault(self, begin_ms, end_ms, process="harness", number=0, asked_ms=0.0):
+        """Fault `number` of the scenario did something, as the process that did it has it in its journal."""
+        (fault,) = parse_faults([self.faults[number]], "tape", ("faults",))
+        cell, _, name = process.rpartition(".")
         begin_ns, end_ns = (HOST_NS + round(one * 1e6) for one in (begin_ms, end_ms))
-        times = {"start_ns": begin_ns, "end_ns": end_ns, "lasted_ms": end_ms - begin_ms, "asked_ms": 0.0}
-        struck = {"fault": fault, "number": number, "colour": "#0072b2", "process": process, "hit": True}
-        self.struck.append(struck | times | more)
+        row = {"cell": cell, "process": name, "kind": Kind.FAULT, "attempt": number, "outcome": Outcome.DONE}
+        times = {"start_ns": begin_ns, "end_ns": end_ns, "seen": int(asked_ms * 1000)}
+        self.struck.append(fault_row(fault, row | times, [self.cell], self.ttl_ms))
 
 
 def write_run(path: Path, *tapes: Tape, **facts) -> Path:

@@ -376,11 +376,11 @@ class TestCloseUp:
         ]  # fmt: skip
 
     def test_what_the_harness_did_to_enactors_is_a_box_in_their_lanes(self, tmp_path):
-        tape = Tape(faults=[{"kind": "network", "mode": "partition", "enactors": [0, 2]}])
+        tape = Tape(faults=[{"kind": "partition", "ms": 6, "enactors": [0, 2]}])
         for version in (1, 2):
             tape.publish(version, version)
-        tape.strike(3, 9, "network")
-        tape.strike(3, 9, "network", "c0.enactor-1-proxy")
+        tape.fault(3, 9)
+        tape.fault(3, 9, "c0.enactor-1-proxy")
         tape.commit(5, 1, 2)
         tape.commit(10, 0, 1)
         subject = Subject(load(write_run(tmp_path, tape)), "steady", "some_guard", trial=1)

@@ -265,7 +265,7 @@ class TestALateWrite:
     @pytest.fixture(scope="class")
     @classmethod
     def told(cls, tmp_path_factory):
-        tape = Tape(LOCK, [{"kind": "network", "mode": "late_write", "enactors": [0]}])
+        tape = Tape(LOCK, [{"kind": "late_write", "ms": 100, "enactors": [0]}])
         two_plans(tape)
         grant = tape.acquire(20, 0, fence=1)
         tape.check(21, 0, seen=0)
@@ -275,8 +275,8 @@ class TestALateWrite:
         tape.commit(85, 1, 2, other)
         tape.release(86, other)
         tape.commit(90, 0, 1, grant, sent_ms=22, ended_ms=72, outcome=Outcome.UNKNOWN)
-        tape.strike(22, 90, "network", "c0.enactor-0-proxy")
-        tape.strike(22, 90, "network", "c1.enactor-0-proxy")
+        tape.fault(22, 90, "c0.enactor-0-proxy")
+        tape.fault(22, 90, "c1.enactor-0-proxy")
         return Told(tmp_path_factory.mktemp("late"), tape)
 
     def test_is_told_as_one(self, told):
@@ -305,7 +305,7 @@ class TestALateWrite:
 
 
 def test_a_client_that_sends_its_write_again_is_told(tmp_path):
-    tape = Tape({"decide": {"check": "per_endpoint"}}, [{"kind": "network", "mode": "lost_reply", "enactors": [0]}])
+    tape = Tape({"decide": {"check": "per_endpoint"}}, [{"kind": "lost_reply", "enactors": [0]}])
     two_plans(tape)
     tape.check(2, 0, seen=0)
     first = tape.commit(5, 0, 1, sent_ms=4, ended_ms=200)
@@ -332,7 +332,7 @@ class TestALeaseServerOfItsOwn:
         tape.lease_clock_us = 3_000_000
         grant = tape.acquire(20, 0, fence=7)
         tape.check(21, 0, seen=0)
-        tape.strike(30, 40, "restart")
+        tape.fault(30, 40)
         tape.lease_clock_us = 5_000_000
         other = tape.acquire(60, 1, fence=1)
         tape.check(61, 1, seen=0)
@@ -446,8 +446,9 @@ class TestALibrarysLock:
 
 
 def test_a_lease_by_its_owners_clock_is_said_to_be_one(tmp_path):
-    tape = Tape(LOCK | {"exclude": LEASE | {"manager": "expiry_record"}}, [{"kind": "skew", "enactors": [1]}])
-    tape.strike(0, 0, "skew", "c0.enactor-1", asked_ms=200.0)
+    skew = {"kind": "skew", "ms": 200, "enactors": [1]}
+    tape = Tape(LOCK | {"exclude": LEASE | {"manager": "expiry_record"}}, [skew])
+    tape.fault(0, 0, "c0.enactor-1", asked_ms=200.0)
     two_plans(tape)
     grant = tape.acquire(20, 0, fence=1)
     tape.check(21, 0, seen=0)
@@ -546,7 +547,7 @@ class TestARestartOfTheStore:
             tape.publish(version, version)
         tape.commit(20, 1, 2)
         tape.commit(30, 1, 3)
-        tape.strike(31, 34, "restart")
+        tape.fault(31, 34)
         tape.restart(35, 1, e1=2)
         tape.commit(40, 0, 1)
         tape.repair(60, 3)
@@ -563,19 +564,21 @@ class TestARestartOfTheStore:
 
 class TestStopsFromOutside:
     def test_are_those_of_the_victims_and_of_no_other(self, tmp_path):
-        tape = Tape({"decide": {"check": "per_endpoint"}}, [{"kind": "pause", "per_s": 4.0, "enactors": [0, 2]}])
+        tape = Tape(
+            {"decide": {"check": "per_endpoint"}}, [{"kind": "pause", "per_s": 4.0, "ms": 52, "enactors": [0, 2]}]
+        )
         two_plans(tape)
         tape.check(2, 0, seen=0)
-        tape.strike(3, 55, "pause")
+        tape.fault(3, 55)
         tape.commit(30, 1, 2)
         tape.commit(60, 0, 1)
         told = Told(tmp_path, tape)
         assert [words for words in told.words if "stopped" in words] == ["enactor-0 is stopped (SIGSTOP) for 52 ms"]
 
     def test_a_partition_cuts_off_whom_it_names(self, tmp_path):
-        tape = Tape(faults=[{"kind": "network", "mode": "partition", "enactors": [0]}])
+        tape = Tape(faults=[{"kind": "partition", "ms": 52, "enactors": [0]}])
         two_plans(tape)
-        tape.strike(3, 55, "network")
+        tape.fault(3, 55)
         tape.commit(30, 1, 2)
         tape.commit(60, 0, 1)
         assert Told(tmp_path, tape).says("enactor-0 is cut off from its servers for 52 ms")

@@ -104,7 +104,7 @@ def test_a_lease_may_have_expired_in_any_scenario():
         {"faults": [{"kind": "flush"}]},
         {"faults": [{"kind": "a_fault_of_another_package"}]},
         {"faults": [{"kind": "crash", "enactors": [0]}]},
-        {"faults": [{"kind": "network", "mode": "late_write"}]},
+        {"faults": [{"kind": "late_write"}]},
         {"load": {"client_retries": 3}},
         {"load": {"operator": {"look_ms": 20.0}}},
     ],
@@ -119,12 +119,12 @@ def test_a_reply_that_did_not_come_may_be_the_reason():
 
 
 def test_what_the_exploration_had_is_no_excuse():
-    faults = [{"kind": "crash"}, {"kind": "pause"}, {"kind": "network", "mode": "delay", "on": "commit"}]
+    faults = [{"kind": "crash"}, {"kind": "pause"}, {"kind": "delay", "on": "commit"}]
     assert len(met(explored(crashes=1, messages=1), scenario={"trouble": "timing", "faults": faults})) == 1
 
 
 def test_a_network_that_touches_more_than_commits_was_not_explored():
-    scenario = {"trouble": "timing", "faults": [{"kind": "network", "mode": "partition"}]}
+    scenario = {"trouble": "timing", "faults": [{"kind": "partition"}]}
     assert met(explored(crashes=1, messages=1), scenario=scenario) == []
 
 

@@ -1,4 +1,4 @@
-"""Executes the operations of one program: the one place where each is timed, journalled and struck by faults.
+"""Executes the operations of one program: the one place where each is timed, journalled and met by faults.
 
 Where a fault says so, the process is stopped, killed or held up at the boundary of an operation.
 """
@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from leasebench.bench.engines.processes.client import ProcessClient
 from leasebench.bench.engines.processes.gate import Gate
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.bench.faults import Action, Boundary, Delay, Kill, Pause, Thread, Victim
+from leasebench.bench.faults.fault import Action, Boundary, Delay, Kill, Pause, Thread, Victim
 from leasebench.enactors.kind import NoObserver, Observer
 from leasebench.enactors.operations import Work
 from leasebench.leases.errors import ReplyUnknown, ServerDown
@@ -174,9 +174,9 @@ class Executor:
         spec = self.spec
         victim = Victim(spec.process, spec.kind, spec.number, spec.ttl_ms, self._thread)
         armed = []
-        for number, strike in enumerate(spec.strikes):
+        for number, fault in enumerate(spec.faults):
             rng = Random(f"{spec.seed} {spec.life} {self._thread} {number}")
-            boundary = strike.boundary(victim, rng) if strike is not None and strike.aims_at(victim) else None
+            boundary = fault.armed_in(victim, rng) if fault is not None and fault.aims_at(victim) else None
             if boundary is not None:
                 armed.append((number, boundary))
         return armed

@@ -10,7 +10,7 @@ from leasebench.bench.engines.processes.client import ProcessClient, Timekeeper
 from leasebench.bench.engines.processes.executor import ControlLine, Executor
 from leasebench.bench.engines.processes.gate import Gate
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.bench.faults import Thread
+from leasebench.bench.faults.fault import Thread
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Operation
 from leasebench.leases.renewal import keep_alive

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from leasebench.bench.faults import Strike
+from leasebench.bench.faults.fault import Fault
 from leasebench.bench.suite import Load
 from leasebench.enactors.kind import Place, ProgramKind, process_name
 from leasebench.enactors.plan import Cell
@@ -25,7 +25,7 @@ class ProcessSpec:
     ttl_ms: int
     """The time to live of the guard's leases; what pauses are measured by also where there is no lease."""
     load: Load
-    strikes: tuple[Strike | None, ...]
+    faults: tuple[Fault | None, ...]
     """The scenario's faults; None for one that takes no part in this trial."""
     seed: int
     folder: Path

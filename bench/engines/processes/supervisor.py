@@ -266,7 +266,7 @@ class Supervisor:
         if child.restart_ms is None:
             child.done = True
         elif child.spec.life + 1 >= MAX_LIVES:
-            raise ProcessFailed(f"{child.spec.name} was killed {MAX_LIVES} times: let the fault strike more seldom")
+            raise ProcessFailed(f"{child.spec.name} was killed {MAX_LIVES} times: let the fault come less often")
         else:
             child.born_again_at = time.monotonic() + child.restart_ms / 1000
 

@@ -14,7 +14,7 @@ from leasebench.bench.engines.processes.executor import ControlLine, Executor, J
 from leasebench.bench.engines.processes.gate import Gate, ScheduleOver
 from leasebench.bench.engines.processes.renewer import Renewer
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.bench.faults import Thread
+from leasebench.bench.faults.fault import Thread
 from leasebench.bench.hosts.parent_death import die_with_parent
 
 SPIN_NS = 500_000

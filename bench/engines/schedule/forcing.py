@@ -20,7 +20,7 @@ CLOCK_MARGIN_MS = 1_000.0
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Intervention:
     """What was done to a process or a lease from outside, as a fault is told."""
 
     fault: str
@@ -42,7 +42,7 @@ class Forcing:
     cast: Cast
     store: RedisStore
     wires: dict[str, HeldWire]
-    deeds: list[Deed] = field(default_factory=list)
+    interventions: list[Intervention] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._likeness = Likeness()
@@ -78,7 +78,7 @@ class Forcing:
             if self.store.wire.call("GET", self.store.keys.lease(resource)) in self._orphaned:
                 start = perf_counter_ns()
                 self.store.expire(resource)
-                self.deeds.append(Deed("expiry", "", start, perf_counter_ns()))
+                self.interventions.append(Intervention("expiry", "", start, perf_counter_ns()))
 
     def close(self) -> None:
         """Let go of what is still in flight: it never arrives."""
@@ -91,7 +91,7 @@ class Forcing:
         start = perf_counter_ns()
         report = self.cast.let(step.actor, skew_ms)
         if skew_ms:
-            self.deeds.append(Deed("skew", step.actor, start, perf_counter_ns(), skew_ms))
+            self.interventions.append(Intervention("skew", step.actor, start, perf_counter_ns(), skew_ms))
         if isinstance(report.heard, Lease):
             self._granted.setdefault(step.actor, set()).add(report.heard.token.encode())
         self._compare(step, report)
@@ -111,7 +111,7 @@ class Forcing:
         slot = next(each for each in range(len(self._in_flight) + 1) if (step.actor, each) not in self._in_flight)
         endpoint = "" if step.operation is None else step.operation["endpoint"]
         self._in_flight[step.actor, slot] = (held, endpoint)
-        self.deeds.append(Deed("network", step.actor, start, perf_counter_ns()))
+        self.interventions.append(Intervention("late_write", step.actor, start, perf_counter_ns()))
 
     def _arrive(self, step: Step) -> None:
         slot = (step.actor, int(step.what)) if step.what.isdigit() else None
@@ -133,7 +133,7 @@ class Forcing:
             raise Differs(f"step {step.step}: there is no {step.actor} in this scope")
         start = perf_counter_ns()
         report = self.cast.crash(step.actor)
-        self.deeds.append(Deed("crash", step.actor, start, perf_counter_ns()))
+        self.interventions.append(Intervention("crash", step.actor, start, perf_counter_ns()))
         self._orphaned |= self._granted.pop(step.actor, set())
         self._compare_quiet(step, report)
 
@@ -148,7 +148,7 @@ class Forcing:
             self._over[resource] = token
         else:
             self.store.expire(resource)
-        self.deeds.append(Deed("expiry", "", start, perf_counter_ns()))
+        self.interventions.append(Intervention("expiry", "", start, perf_counter_ns()))
 
     def _asked(self, step: Step) -> Operation:
         """What the step's actor asks for. Raises Differs if that is not what the step does."""

@@ -9,10 +9,10 @@ from leasebench.bench.engines.explorer.trace import Trace
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.engines.schedule.cast import Cast
-from leasebench.bench.engines.schedule.forcing import Deed, Forcing
+from leasebench.bench.engines.schedule.forcing import Forcing, Intervention
 from leasebench.bench.engines.schedule.heldwire import HeldWire
 from leasebench.bench.engines.schedule.operating import operate
-from leasebench.bench.trial import Scene, specs
+from leasebench.bench.trial import TrialContext, specs
 from leasebench.enactors.operations import Publish
 from leasebench.enactors.store.redis_store import RedisStore
 from leasebench.leases.operations import Done
@@ -28,22 +28,22 @@ class Performance:
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        self.deeds: list[Deed] = []
+        self.interventions: list[Intervention] = []
         self.taken = 0
         """How many steps came as recorded."""
         self.last_seq = -1
         """The place in the history of the last event that the trace made."""
 
-    def __call__(self, scene: Scene) -> None:
+    def __call__(self, context: TrialContext) -> None:
         """Take every step, then let the processes go on by themselves for a while, and end them."""
-        trace, store, report = self._trace, scene.cells[0].store, scene.report
+        trace, store, report = self._trace, context.cells[0].store, context.report
         with ExitStack() as stack:
             senders = {step.actor for step in trace.steps if step.action == "send"}
-            told = specs(scene.plan, scene.stage, scene.folder)
+            told = specs(context.plan, context.environment, context.folder)
             wires = {spec.name: stack.enter_context(HeldWire(spec.url)) for spec in told if spec.name in senders}
             told = [_led(spec, trace.scope.tries, wires.get(spec.name)) for spec in told]
             cast = stack.enter_context(Cast(told, report, wires))
-            forcing = Forcing(trace, cast, store, wires, self.deeds)
+            forcing = Forcing(trace, cast, store, wires, self.interventions)
             stack.callback(forcing.close)
             for step in trace.steps:
                 forcing.take(step)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from leasebench.bench.engines.explorer.trace import Trace, read_trace
-from leasebench.bench.engines.schedule.forcing import Deed
+from leasebench.bench.engines.schedule.forcing import Intervention
 from leasebench.bench.engines.schedule.performance import FREE_S, Performance
 from leasebench.bench.engines.schedule.shown import shown
+from leasebench.bench.faults.fault import Fault
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers import Server
 from leasebench.bench.suite import PROVEN_RACES, Load, Scenario, Suite
@@ -114,7 +115,10 @@ class ScheduledTrials:
                 missing = f"{schedule.trace.property} at seq {performance.last_seq}, where the trace ends"
                 facts |= {"status": "failed", "reason": f"every step came as recorded, the history shows no {missing}"}
         facts["schedule"] = told
-        write_json(folder / "faults.json", [_row(number, deed) for number, deed in enumerate(performance.deeds)])
+        write_json(
+            folder / "faults.json",
+            [_row(number, intervention) for number, intervention in enumerate(performance.interventions)],
+        )
         write_json(folder / "trial.json", facts)
         (folder / "schedule.json").write_text(schedule.trace.written(), encoding="utf-8")
         return facts
@@ -148,17 +152,23 @@ def _scenario(trace: Trace, before: Sequence[Schedule]) -> Scenario:
     raise AssertionError("more numbers than traces were taken")
 
 
-def _row(number: int, deed: Deed) -> dict[str, Any]:
+def _row(number: int, intervention: Intervention) -> dict[str, Any]:
     """What was done from outside, as a row of `faults.json`."""
-    known = plugins("bench.faults").get(deed.fault)
+    known: type[Fault] | None = plugins("bench.faults").get(intervention.fault)
+    ahead_ms = intervention.asked_ms
     return {
-        "fault": deed.fault,
+        "fault": intervention.fault,
         "number": number,
         "colour": NO_COLOUR if known is None else known.colour,
-        "process": deed.process,
-        "start_ns": deed.start_ns,
-        "end_ns": deed.end_ns,
-        "asked_ms": deed.asked_ms,
-        "lasted_ms": round((deed.end_ns - deed.start_ns) / 1e6, 3),
+        "process": intervention.process,
+        "targets": [f"c0.{intervention.process}"] if intervention.process else [],
+        "server": None,
+        "tells": f"the clock of {{target}} is {ahead_ms:g} ms ahead" if ahead_ms else "",
+        "instant": bool(ahead_ms),
+        "action": "fault" if ahead_ms else "step",
+        "start_ns": intervention.start_ns,
+        "end_ns": intervention.end_ns,
+        "asked_ms": intervention.asked_ms,
+        "lasted_ms": round((intervention.end_ns - intervention.start_ns) / 1e6, 3),
         "hit": True,
     }

@@ -5,20 +5,24 @@ from random import Random
 import numpy as np
 import pytest
 
-from leasebench.bench.conductor import Conductor
-from leasebench.bench.faults import Strike
+from leasebench.bench.faults.fault import Fault
+from leasebench.bench.faults.scheduler import FaultScheduler
 from leasebench.results.history import read_raw_journal
 from leasebench.results.journal import Journal, Kind, Outcome
 
 
 class Place:
-    """As much of a stage as a conductor looks at."""
+    """As much of a environment as a scheduler looks at."""
 
     ttl_ms = 100
 
 
-class Noted(Strike):
+class Noted(Fault):
     """A fault that notes what is done with it."""
+
+    name = "noted"
+    about = "notes what is done with it"
+    colour = "#000000"
 
     times: list[tuple[float, float]]
     hits: bool = True
@@ -28,7 +32,7 @@ class Noted(Strike):
         assert ttl_ms == 100
         return iter(self.times)
 
-    def inject(self, stage, rng):  # noqa: ARG002
+    def inject(self, environment, rng):  # noqa: ARG002
         LOG.append(("inject", self.times[0]))
         return self
 
@@ -43,55 +47,55 @@ LOG: list = []
 
 
 class Timed:
-    """A conductor whose clock is the elapsed time that it is told."""
+    """A scheduler whose clock is the elapsed time that it is told."""
 
-    def __init__(self, strikes, journal):
+    def __init__(self, faults, journal):
         self.now_s = 0.0
-        self.conductor = Conductor(strikes, Place(), 1, journal, lambda: self.now_s)
-        self.heal_all = self.conductor.heal_all
+        self.scheduler = FaultScheduler(faults, Place(), 1, journal, lambda: self.now_s)
+        self.heal_all = self.scheduler.heal_all
 
     def attend(self, elapsed_s):
         self.now_s = elapsed_s
-        self.conductor.attend(elapsed_s)
+        self.scheduler.attend(elapsed_s)
 
 
 @pytest.fixture
 def conduct(tmp_path):
     LOG.clear()
     journal = Journal(tmp_path / "harness.journal")
-    yield lambda *strikes: Timed(strikes, journal)
+    yield lambda *faults: Timed(faults, journal)
     journal.close()
 
 
 def test_a_fault_begins_and_ends_with_its_window(conduct):
-    conductor = conduct(Noted(times=[(1.0, 2.0), (5.0, 6.0)]))
+    scheduler = conduct(Noted(times=[(1.0, 2.0), (5.0, 6.0)]))
     for elapsed_s, done in ((0.5, 0), (1.0, 1), (1.9, 1), (2.0, 2), (4.9, 2), (5.5, 3), (6.0, 3), (6.5, 4), (99.0, 4)):
-        conductor.attend(elapsed_s)
+        scheduler.attend(elapsed_s)
         assert len(LOG) == done, elapsed_s
-    conductor.heal_all()
+    scheduler.heal_all()
     assert [what for what, _ in LOG] == ["inject", "heal"] * 2
 
 
 def test_a_window_without_length_is_injected_and_healed_at_once(conduct):
-    conductor = conduct(Noted(times=[(1.0, 1.0)]))
-    conductor.attend(1.2)
+    scheduler = conduct(Noted(times=[(1.0, 1.0)]))
+    scheduler.attend(1.2)
     assert [what for what, _ in LOG] == ["inject", "heal"]
 
 
 def test_what_is_in_force_at_the_end_is_healed_once_and_nothing_begins_after(conduct):
-    conductor = conduct(Noted(times=[(1.0, 9.0), (10.0, 11.0)]))
-    conductor.attend(1.5)
-    conductor.heal_all()
-    conductor.heal_all()
-    conductor.attend(10.5)
+    scheduler = conduct(Noted(times=[(1.0, 9.0), (10.0, 11.0)]))
+    scheduler.attend(1.5)
+    scheduler.heal_all()
+    scheduler.heal_all()
+    scheduler.attend(10.5)
     assert [what for what, _ in LOG] == ["inject", "heal"]
 
 
 def test_one_that_fails_to_heal_does_not_keep_the_others_ill_and_is_told_of(conduct, tmp_path):
-    conductor = conduct(Noted(times=[(1.0, 9.0)], breaks=True), None, Noted(times=[(2.0, 9.0)]))
-    conductor.attend(3.0)
+    scheduler = conduct(Noted(times=[(1.0, 9.0)], breaks=True), None, Noted(times=[(2.0, 9.0)]))
+    scheduler.attend(3.0)
     with pytest.raises(OSError, match="can't be healed"):
-        conductor.heal_all()
+        scheduler.heal_all()
     assert ("heal", (2.0, 9.0)) in LOG
     records = read_raw_journal(tmp_path / "harness.journal")
     assert list(records["attempt"]) == [0, 2]
@@ -99,10 +103,10 @@ def test_one_that_fails_to_heal_does_not_keep_the_others_ill_and_is_told_of(cond
 
 
 def test_each_injection_is_journalled_with_its_number_and_whether_it_hit(conduct, tmp_path):
-    conductor = conduct(None, Noted(times=[(1.0, 1.5)], hits=False), Noted(times=[(1.0, 2.0)]))
-    conductor.attend(1.1)
-    conductor.attend(1.6)
-    conductor.heal_all()
+    scheduler = conduct(None, Noted(times=[(1.0, 1.5)], hits=False), Noted(times=[(1.0, 2.0)]))
+    scheduler.attend(1.1)
+    scheduler.attend(1.6)
+    scheduler.heal_all()
     records = read_raw_journal(tmp_path / "harness.journal")
     assert list(records["kind"]) == [Kind.FAULT] * 2
     assert list(records["attempt"]) == [1, 2]

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebench.bench.boundary import AMONG, Step, Trigger
-from leasebench.bench.faults import Delay, Kill, Pause, Thread, Victim
-from leasebench.bench.faults.crash import CrashSettings
-from leasebench.bench.faults.pause import PauseSettings
-from leasebench.bench.faults.slow import SlowSettings, Spread
+from leasebench.bench.faults.crash import Crash
+from leasebench.bench.faults.fault import Delay, Kill, Pause, Thread, Victim
+from leasebench.bench.faults.pause import PauseProcess
+from leasebench.bench.faults.slow import SlowOperations, Spread
+from leasebench.bench.faults.trigger import AMONG, Step, Trigger
 from leasebench.definitions import DefinitionError, validate
 from leasebench.enactors.operations import Commit, DeletePlan, Finish, Work
 from leasebench.leases.lease import Lease, Wait
@@ -79,13 +79,13 @@ def test_every_step_that_a_scenario_can_name_is_some_operations():
 
 
 def test_a_pause_is_as_long_as_its_multiple_of_the_ttl_or_its_own_number():
-    by_ttl = PauseSettings(enactors=[0], before="commit", times_ttl=1.5)
-    (pause,) = filter(None, strikes(by_ttl.boundary(WORKER, Random(1)), [COMMIT] * AMONG))
+    by_ttl = PauseProcess(enactors=[0], before="commit", times_ttl=1.5)
+    (pause,) = filter(None, strikes(by_ttl.armed_in(WORKER, Random(1)), [COMMIT] * AMONG))
     assert pause == Pause(150.0)
     (pause,) = filter(
         None,
         strikes(
-            PauseSettings(enactors=[0], after="commit", ms=7).boundary(WORKER, Random(1)),
+            PauseProcess(enactors=[0], after="commit", ms=7).armed_in(WORKER, Random(1)),
             [COMMIT] * AMONG,
             "after",
         ),
@@ -94,29 +94,29 @@ def test_a_pause_is_as_long_as_its_multiple_of_the_ttl_or_its_own_number():
 
 
 def test_a_pause_that_names_no_place_is_before_a_commit():
-    assert PauseSettings(enactors=[0], ms=5) == PauseSettings(enactors=[0], ms=5, before="commit")
+    assert PauseProcess(enactors=[0], ms=5) == PauseProcess(enactors=[0], ms=5, before="commit")
 
 
 def test_the_renewer_alone_is_held_at_its_renewal_and_the_worker_alone_elsewhere():
-    held = PauseSettings(enactors=[0], before="renew", who="renewer", times_ttl=3)
-    assert held.boundary(WORKER, Random(1)) is None
-    assert strikes(held.boundary(RENEWER, Random(1)), [RenewLease(LEASE)]) == [Delay(300.0)]
-    worker = PauseSettings(enactors=[0], before="commit", who="worker", times_ttl=3)
-    assert worker.boundary(RENEWER, Random(1)) is None
-    assert Delay(300.0) in strikes(worker.boundary(WORKER, Random(1)), [COMMIT] * AMONG)
+    held = PauseProcess(enactors=[0], before="renew", who="renewer", times_ttl=3)
+    assert held.armed_in(WORKER, Random(1)) is None
+    assert strikes(held.armed_in(RENEWER, Random(1)), [RenewLease(LEASE)]) == [Delay(300.0)]
+    worker = PauseProcess(enactors=[0], before="commit", who="worker", times_ttl=3)
+    assert worker.armed_in(RENEWER, Random(1)) is None
+    assert Delay(300.0) in strikes(worker.armed_in(WORKER, Random(1)), [COMMIT] * AMONG)
 
 
 def test_a_whole_process_can_be_stopped_during_a_renewal():
-    settings = PauseSettings(enactors=[0], after="renew", times_ttl=2)
-    assert strikes(settings.boundary(RENEWER, Random(1)), [RenewLease(LEASE)], "after") == [Pause(200.0)]
+    settings = PauseProcess(enactors=[0], after="renew", times_ttl=2)
+    assert strikes(settings.armed_in(RENEWER, Random(1)), [RenewLease(LEASE)], "after") == [Pause(200.0)]
 
 
 def test_a_fault_leaves_the_others_alone():
     other = Victim("c0.enactor-1", "enactor", 1, 100)
     for settings in (
-        PauseSettings(enactors=[0], before="commit", ms=1),
-        CrashSettings(enactors=[0], before="commit"),
-        SlowSettings(enactors=[0], median_ms=1),
+        PauseProcess(enactors=[0], before="commit", ms=1),
+        Crash(enactors=[0], before="commit"),
+        SlowOperations(enactors=[0], median_ms=1),
     ):
         assert not settings.aims_at(other)
         assert settings.aims_at(WORKER)
@@ -124,14 +124,14 @@ def test_a_fault_leaves_the_others_alone():
 
 def test_a_crash_says_whether_and_when_another_process_takes_the_place():
     for restart_ms in (None, 50.0):
-        settings = CrashSettings(enactors=[0], after="acquire", restart_ms=restart_ms)
+        settings = Crash(enactors=[0], after="acquire", restart_ms=restart_ms)
         acquire = AcquireLease("e0", 100, Wait())
-        assert Kill(restart_ms) in strikes(settings.boundary(WORKER, Random(3)), [acquire] * AMONG, "after")
+        assert Kill(restart_ms) in strikes(settings.armed_in(WORKER, Random(3)), [acquire] * AMONG, "after")
 
 
 @pytest.mark.parametrize("distribution", list(Spread))
 def test_a_delay_has_the_median_that_was_asked_for(distribution):
-    boundary = SlowSettings(enactors=[0], median_ms=20.0, distribution=distribution).boundary(WORKER, Random(1))
+    boundary = SlowOperations(enactors=[0], median_ms=20.0, distribution=distribution).armed_in(WORKER, Random(1))
     delays = sorted(boundary("before", Work("e0")).ms for _ in range(2_001))
     assert delays[1_000] == pytest.approx(20.0, rel=0.1)
     if distribution is Spread.PARETO:
@@ -139,8 +139,8 @@ def test_a_delay_has_the_median_that_was_asked_for(distribution):
 
 
 def test_a_delay_may_be_for_some_endpoints_and_operations_only():
-    settings = SlowSettings(enactors=[0], median_ms=5, at=["commit"], endpoints=["e1"], distribution="fixed")
-    boundary = settings.boundary(WORKER, Random(1))
+    settings = SlowOperations(enactors=[0], median_ms=5, at=["commit"], endpoints=["e1"], distribution="fixed")
+    boundary = settings.armed_in(WORKER, Random(1))
     assert boundary("before", COMMIT) is None
     assert boundary("before", Work("e1")) is None
     assert boundary("before", Commit("e1", 1, CommitRule.UNCONDITIONAL)) == Delay(5.0)
@@ -149,15 +149,15 @@ def test_a_delay_may_be_for_some_endpoints_and_operations_only():
 @pytest.mark.parametrize(
     ("model", "table", "way_out"),
     [
-        (PauseSettings, {"enactors": [0], "before": "commit", "per_s": 1, "ms": 5}, "say when"),
-        (PauseSettings, {"enactors": [0], "before": "commit"}, "say how long"),
-        (PauseSettings, {"enactors": [0], "before": "commit", "ms": 1, "times_ttl": 1}, "say how long"),
-        (PauseSettings, {"enactors": [0], "before": "commit", "ms": 1, "who": "renewer"}, "at 'renew'"),
-        (PauseSettings, {"enactors": [0], "per_s": 1, "ms": 1, "who": "worker"}, "held at an operation"),
-        (PauseSettings, {"enactors": [0], "before": "comit", "ms": 1}, "'commit'"),
-        (CrashSettings, {"enactors": [0]}, "say where"),
-        (CrashSettings, {"enactors": [0], "before": "commit", "after": "commit"}, "say where"),
-        (SlowSettings, {"enactors": [0], "median_ms": 1, "at": ["renew"]}, "fault 'pause'"),
+        (PauseProcess, {"enactors": [0], "before": "commit", "per_s": 1, "ms": 5}, "say when"),
+        (PauseProcess, {"enactors": [0], "before": "commit"}, "say how long"),
+        (PauseProcess, {"enactors": [0], "before": "commit", "ms": 1, "times_ttl": 1}, "say how long"),
+        (PauseProcess, {"enactors": [0], "before": "commit", "ms": 1, "who": "renewer"}, "at 'renew'"),
+        (PauseProcess, {"enactors": [0], "per_s": 1, "ms": 1, "who": "worker"}, "held at an operation"),
+        (PauseProcess, {"enactors": [0], "before": "comit", "ms": 1}, "'commit'"),
+        (Crash, {"enactors": [0]}, "say where"),
+        (Crash, {"enactors": [0], "before": "commit", "after": "commit"}, "say where"),
+        (SlowOperations, {"enactors": [0], "median_ms": 1, "at": ["renew"]}, "fault 'pause'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_with_the_way_out(model, table, way_out):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from leasebench.bench.faults import Strike
+from leasebench.bench.environment import Environment
+from leasebench.bench.faults.fault import Fault
 from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.local import embedded_binary
-from leasebench.bench.stage import Stage
 from leasebench.leases.rules import CommitRule
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SPREAD = (0.5, 1.5)
 """Times are drawn between half of their mean and one and a half of it."""
 
 
-class NodeStrike(Strike):
+class ServerFault(Fault):
     """Hit the server of the leases or of the store, `first_s` seconds into the load and then `every_s`, on average.
 
     The server that is hit is one of the trial's own; the other part stays on the run's server.
@@ -29,6 +29,19 @@ class NodeStrike(Strike):
     server: Literal["lease", "store"] = "lease"
     first_s: float = Field(default=0.5, gt=0, le=3_600)
     every_s: float = Field(default=1.0, gt=0, le=3_600)
+
+    @property
+    def hit_server(self) -> str:
+        return self.server
+
+    @classmethod
+    def available(cls) -> str | None:
+        """A trial needs a server of its own."""
+        try:
+            embedded_binary()
+        except ServerUnusable as error:
+            return str(error)
+        return None
 
     def refuses(self, guard: "Guard") -> str | None:
         """With the leases on a server of their own, no transaction can see both a lease and an endpoint."""
@@ -48,12 +61,12 @@ class NodeStrike(Strike):
         """How long one window is; 0 for what is done in an instant."""
         return 0.0
 
-    def node(self, stage: Stage) -> "Node":
+    def node(self, environment: Environment) -> "Node":
         """The server that is hit."""
-        return stage.nodes[self.server]
+        return environment.nodes[self.server]
 
 
-class DownStrike(NodeStrike):
+class OutageFault(ServerFault):
     """A server that is away for `down_ms`, or for as long as it takes to come back."""
 
     down_ms: float = Field(default=20.0, ge=0, le=60_000)
@@ -75,12 +88,3 @@ class Away:
         """Let it come back. It hit if something that was acknowledged is gone: an event, or a lease that stood."""
         loss = self._outage.end()
         return bool(loss.events or loss.leases)
-
-
-def no_embedded_server() -> str | None:
-    """Why a trial can't have a server of its own here; None if it can."""
-    try:
-        embedded_binary()
-    except ServerUnusable as error:
-        return str(error)
-    return None

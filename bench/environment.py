@@ -1,6 +1,6 @@
-"""Where one trial plays: the servers that its processes speak to, and the way that each of them takes."""
+"""The environment of one trial: its servers, and the route that each of its processes takes to them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Protocol, Self
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
 from leasebench.bench.servers import Server
 from leasebench.bench.servers.node import Node, NodeWish
+from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.keys import Keys
 
 
-class Crowd(Protocol):
+class Processes(Protocol):
     """The processes of the trial, as a fault from outside sees them."""
 
     def suspend(self, process: str) -> bool:
@@ -26,14 +27,14 @@ class Crowd(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Addresses:
     """The addresses under which one process finds the store and the lease server."""
 
     store: str
     lease: str
 
 
-class Stage:
+class Environment:
     """The servers of one trial. Faults ask for what they need; then it is entered, and everything asked for is there.
 
     Without a wish both store and leases live on the run's server. A fault that steps the clock of a server, stops it
@@ -48,34 +49,34 @@ class Stage:
         self.ttl_ms = ttl_ms
         """The time to live of the guard's leases."""
         self._wishes: dict[str, NodeWish] = {}
-        self._detours: dict[str, ProxyWish] = {}
+        self._routes: dict[str, ProxyWish] = {}
         self._stack = ExitStack()
         self._traffic = ExitStack()
         self.nodes: dict[str, Node] = {}
         self.proxies: dict[str, Proxy] = {}
-        self._crowd: Crowd | None = None
+        self._processes: Processes | None = None
 
-    def processes_of(self, enactors: Iterable[int]) -> list[str]:
-        """The names of these enactors' processes, in every cell: `c0.enactor-1`."""
-        return [f"{keys.cell}.enactor-{number}" for keys in self.keys for number in enactors]
+    def processes_of(self, programs: Mapping[str, Sequence[int]]) -> list[str]:
+        """The names of these processes, by kind and number, in every cell: `c0.enactor-1`."""
+        return processes_of(programs, [keys.cell for keys in self.keys])
 
     def wish(self, part: str, **wishes: object) -> None:
         """Ask for a server of the trial's own for `part` (`store` or `lease`); wishes of several faults add up."""
         self._wishes[part] = replace(self._wishes.get(part, NodeWish()), **wishes)  # type: ignore[arg-type]
 
-    def detour(self, process: str, wish: ProxyWish) -> None:
+    def route(self, process: str, wish: ProxyWish) -> None:
         """Lead the connections of `process` through a proxy of its own; wishes of several faults add up."""
-        before = self._detours.get(process)
-        self._detours[process] = wish if before is None else before.and_also(wish)
+        before = self._routes.get(process)
+        self._routes[process] = wish if before is None else before.and_also(wish)
 
     def __enter__(self) -> Self:
         try:
             for part, wish in self._wishes.items():
                 self.nodes[part] = self._stack.enter_context(Node(wish))
-            for process, detour in self._detours.items():
-                targets = self._addresses()
+            for process, route in self._routes.items():
+                targets = self._servers_addresses()
                 journal = self._folder / f"{process}-proxy.journal"
-                proxy = Proxy(detour, targets.store, targets.lease, journal)
+                proxy = Proxy(route, targets.store, targets.lease, journal)
                 self.proxies[process] = self._traffic.enter_context(proxy)
         except BaseException:
             self._close()
@@ -87,10 +88,10 @@ class Stage:
     ) -> None:
         self._close()
 
-    def calm(self) -> None:
+    def disarm(self) -> None:
         """The load is over, and with it what the proxies do."""
         for proxy in self.proxies.values():
-            proxy.calm()
+            proxy.disarm()
 
     def end_traffic(self) -> None:
         """End what is still on its way: from now on nothing arrives, and the servers' histories are complete."""
@@ -111,28 +112,28 @@ class Stage:
     @property
     def store_url(self) -> str:
         """Where the harness itself finds the store."""
-        return self._addresses().store
+        return self._servers_addresses().store
 
     @property
     def lease_url(self) -> str:
         """Where the harness itself finds the lease server."""
-        return self._addresses().lease
+        return self._servers_addresses().lease
 
     @property
-    def crowd(self) -> Crowd:
+    def processes(self) -> Processes:
         """The processes, once they run."""
-        assert self._crowd is not None
-        return self._crowd
+        assert self._processes is not None
+        return self._processes
 
-    @crowd.setter
-    def crowd(self, crowd: Crowd) -> None:
-        self._crowd = crowd
+    @processes.setter
+    def processes(self, processes: Processes) -> None:
+        self._processes = processes
 
-    def way(self, process: str) -> Way:
+    def addresses(self, process: str) -> Addresses:
         """The addresses that `process` is given."""
         proxy = self.proxies.get(process)
-        return self._addresses() if proxy is None else Way(proxy.store_url, proxy.lease_url)
+        return self._servers_addresses() if proxy is None else Addresses(proxy.store_url, proxy.lease_url)
 
-    def _addresses(self) -> Way:
+    def _servers_addresses(self) -> Addresses:
         store = self.nodes["store"].url if "store" in self.nodes else self._server.url
-        return Way(store, self.nodes["lease"].url if "lease" in self.nodes else store)
+        return Addresses(store, self.nodes["lease"].url if "lease" in self.nodes else store)

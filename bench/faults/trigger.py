@@ -3,7 +3,7 @@
 from enum import StrEnum
 from random import Random
 
-from leasebench.bench.faults import Thread, Victim
+from leasebench.bench.faults.fault import Thread, Victim
 from leasebench.enactors.operations import Finish
 from leasebench.leases.operations import Operation
 

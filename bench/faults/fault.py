@@ -1,0 +1,201 @@
+"""What a fault is: its settings, what it says of itself, and what it does.
+
+A fault is a table in a scenario: its `kind` finds the class, the other keys are its fields. It acts inside the
+processes, at the boundary of an operation (`armed_in`), or from outside, in windows of time (`windows`, `inject`
+and the healing that `inject` hands back), or both. A fault overrides what it needs, two or three methods.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pydantic import Field
+
+from leasebench.definitions import Definition, DefinitionError, nearest, validate
+from leasebench.leases.operations import Operation
+from leasebench.registry import plugins
+
+if TYPE_CHECKING:
+    from leasebench.bench.environment import Environment
+    from leasebench.leases.guard import Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Stop the whole process (SIGSTOP) for `ms`, or only until another enactor has checked `until_checked`.
+
+    That is an endpoint: whoever checks it next, once the stopped one's lease is over, is its successor there.
+    """
+
+    ms: float
+    until_checked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Hold this one thread for `ms`; the other threads of the process go on."""
+
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """End the whole process (SIGKILL); another one takes its place after `restart_ms`, or none if that is None."""
+
+    restart_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """From now on the process's wall clock, as a lease manager may read it, is `ms` ahead of the true one."""
+
+    ms: float
+
+
+Action = Pause | Delay | Kill | Skew
+SLACK = 0.99
+"""What lasted that share of what was asked lasted long enough: two clocks are read."""
+Boundary = Callable[[str, Operation], Action | None]
+"""Called in the process before and after each operation (`before`, `after`); says what to do there."""
+
+
+class Thread(StrEnum):
+    """Which program of an enactor: the one that applies plans, or the one that renews its lease."""
+
+    WORKER = "worker"
+    RENEWER = "renewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """What a fault may hit: a process, one of its threads, its number among those of its kind in its cell."""
+
+    process: str
+    kind: str
+    number: int
+    ttl_ms: int
+    thread: Thread = Thread.WORKER
+
+
+@dataclass(frozen=True, slots=True)
+class FaultReport:
+    """One thing that a fault did: what was asked for and what came of it, milliseconds.
+
+    `came` is what the one who did it reported; false also where the end of it was never seen.
+    """
+
+    asked_ms: float
+    lasted_ms: float
+    came: bool
+    ttl_ms: int
+
+    @property
+    def lasted(self) -> bool:
+        """Whether it came and lasted as long as asked."""
+        return self.came and self.lasted_ms >= self.asked_ms * SLACK
+
+
+class Injection(Protocol):
+    """A fault that is in force."""
+
+    def heal(self) -> bool:
+        """Undo it. Returns whether it hit its window: whether it did what it is for."""
+        ...
+
+
+class Fault(Definition):
+    """One fault of a scenario: what every fault may say of itself and do, and does nothing by itself.
+
+    With `chance`, whether it takes part in a trial is drawn from the trial's seed; with `optional`, a scenario goes on
+    without it where it is not available, or not for the guard.
+    """
+
+    name: ClassVar[str]
+    about: ClassVar[str]
+    colour: ClassVar[str]
+    """In which plots shade it."""
+    instant: ClassVar[bool] = False
+    """Whether it is done at once, so that how long the doing took tells nothing."""
+
+    chance: float = Field(default=1.0, gt=0, le=1)
+    optional: bool = False
+
+    @classmethod
+    def available(cls) -> str | None:
+        """Return why the fault can't be had on this machine, and how to get it; None if it can."""
+        return None
+
+    def refuses(self, guard: "Guard") -> str | None:  # noqa: ARG002
+        """Return why `guard` can't run under this fault; None if it can."""
+        return None
+
+    @property
+    def programs(self) -> Mapping[str, Sequence[int]]:
+        """The processes that it hits: by program kind, their numbers in each cell."""
+        return {}
+
+    def aims_at(self, victim: Victim) -> bool:
+        """Whether it hits this process."""
+        return victim.number in self.programs.get(victim.kind, ())
+
+    @property
+    def hit_server(self) -> str | None:
+        """The server that it hits: `lease`, `store` or none."""
+        return None
+
+    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+        """Say what it did, with `{target}` for whom or what it hit."""
+        return f"{{target}} suffers the fault {self.name}"
+
+    def outage(self) -> bool:
+        """Whether a server or the way to it may be gone for a while: processes then go on without an answer."""
+        return False
+
+    def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002
+        """Return what the fault does inside `victim`, one of `programs`; None if it leaves that thread alone."""
+        return None
+
+    def arrange(self, environment: "Environment", number: int, rng: Random) -> None:
+        """Ask for servers and routes before the processes start; `number` is the fault's in the scenario."""
+
+    def windows(self, rng: Random, ttl_ms: int) -> Iterable[tuple[float, float]]:  # noqa: ARG002
+        """When the fault is in force: begin and end in seconds of load, in order; may be endless."""
+        return ()
+
+    def inject(self, environment: "Environment", rng: Random) -> Injection:
+        """Begin. Called at the begin of each window; its `heal` at the end, or as soon as the load is over."""
+        raise NotImplementedError(f"{type(self).__name__} has windows and no inject")
+
+    def hit(self, report: FaultReport) -> bool:
+        """Tell whether what it did is what the fault is for."""
+        return report.came
+
+
+class ProgramFault(Fault):
+    """A fault that hits some `enactors`, by their numbers in their cell, or processes of another kind (`program`)."""
+
+    enactors: list[int] = Field(min_length=1)
+    program: str = "enactor"
+
+    @property
+    def programs(self) -> Mapping[str, Sequence[int]]:
+        return {self.program: self.enactors}
+
+
+def parse_faults(tables: Sequence[dict[str, Any]], place: str, at: tuple[str, ...]) -> tuple[Fault, ...]:
+    """Parse the fault tables of a scenario. Raises DefinitionError."""
+    return tuple(_parse(table, place, (*at, str(index))) for index, table in enumerate(tables))
+
+
+def _parse(table: Any, place: str, at: tuple[str, ...]) -> Fault:
+    key = ".".join(at)
+    if not isinstance(table, dict) or not isinstance(table.get("kind"), str):
+        raise DefinitionError(f"{place}: {key}: must be a table with a kind")
+    known = plugins("bench.faults")
+    if table["kind"] not in known:
+        raise DefinitionError(f"{place}: {key}.kind: {nearest('fault', table['kind'], known)}")
+    settings = {name: value for name, value in table.items() if name != "kind"}
+    fault: Fault = validate(known[table["kind"]], settings, place, at)
+    return fault

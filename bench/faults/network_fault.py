@@ -1,0 +1,48 @@
+"""What the faults of the network have in common: each victim's connections lead through a proxy of its own.
+
+The route of every other process stays as it is.
+"""
+
+from random import Random
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from leasebench.bench.environment import Environment
+from leasebench.bench.faults.fault import ProgramFault
+from leasebench.bench.proxy.proxy import NetRule, ProxyWish
+
+
+class NetworkFault(ProgramFault):
+    """Something between `enactors` and their servers; `ms` or `times_ttl` (of the lease) is a length of time."""
+
+    needs_length: ClassVar[bool] = False
+    """Whether `ms` or `times_ttl` has to be given."""
+
+    ms: float | None = Field(default=None, gt=0, le=60_000)
+    times_ttl: float | None = Field(default=None, gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.ms is not None and self.times_ttl is not None:
+            raise ValueError("say how long: either ms or times_ttl, not both")
+        if self.needs_length and self.ms is None and self.times_ttl is None:
+            raise ValueError("say how long (at most): it needs ms or times_ttl")
+        return self
+
+    def outage(self) -> bool:
+        """Whatever it does, a request may come to nothing."""
+        return True
+
+    def arrange(self, environment: Environment, number: int, rng: Random) -> None:
+        """Lead each victim's connections through a proxy, with this fault's rule."""
+        for process in environment.processes_of(self.programs):
+            environment.route(process, ProxyWish(self.rules(number, environment.ttl_ms, rng)))
+
+    def rules(self, number: int, ttl_ms: int, rng: Random) -> tuple[NetRule, ...]:  # noqa: ARG002
+        """What the proxy does by itself."""
+        return ()
+
+    def length_ms(self, ttl_ms: int) -> float:
+        """How long, given the lease's time to live; 0 where nothing was said."""
+        return self.ms if self.ms is not None else ttl_ms * (self.times_ttl or 0.0)

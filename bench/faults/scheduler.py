@@ -1,0 +1,85 @@
+"""Schedules the faults that act from outside: begins each in its windows, and heals it, whatever else happens."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from time import monotonic, perf_counter_ns
+
+from leasebench.bench.environment import Environment
+from leasebench.bench.faults.fault import Fault, Injection
+from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+
+
+@dataclass(slots=True)
+class ScheduledFault:
+    """One fault of a trial: when it comes next, and what has to be healed."""
+
+    number: int
+    fault: Fault
+    rng: Random
+    windows: Iterator[tuple[float, float]]
+    window: tuple[float, float] | None = None
+    injection: Injection | None = None
+    began_ns: int = 0
+    over_at_s: float = 0.0
+
+
+class FaultScheduler:
+    """The faults of one trial, seen from outside. Each injection is journalled as it is healed, or fails to be."""
+
+    def __init__(
+        self,
+        faults: Sequence[Fault | None],
+        environment: Environment,
+        seed: int,
+        journal: Journal,
+        now_s: Callable[[], float] = monotonic,
+    ) -> None:
+        self._environment, self._journal, self._now_s = environment, journal, now_s
+        self._scheduled = []
+        for number, fault in enumerate(faults):
+            if fault is not None:
+                rng = Random(f"{seed} outside {number}")
+                windows = iter(fault.windows(rng, environment.ttl_ms))
+                self._scheduled.append(ScheduledFault(number, fault, rng, windows, next(windows, None)))
+
+    def attend(self, elapsed_s: float) -> None:
+        """Heal what is over and begin what is due; one window at a time for each fault."""
+        for scheduled in self._scheduled:
+            if scheduled.injection is not None and self._now_s() >= scheduled.over_at_s:
+                self._heal(scheduled)
+            if scheduled.injection is None and scheduled.window is not None and elapsed_s >= scheduled.window[0]:
+                length_s = scheduled.window[1] - scheduled.window[0]
+                scheduled.began_ns = perf_counter_ns()
+                scheduled.injection = scheduled.fault.inject(self._environment, scheduled.rng)
+                # One that begins late, because we looked late or it took its time, lasts as long all the same.
+                scheduled.over_at_s = self._now_s() + length_s
+                if not length_s:
+                    self._heal(scheduled)
+
+    def heal_all(self) -> None:
+        """Heal whatever is in force, each even if another one fails to be healed."""
+        failed: list[Exception] = []
+        for scheduled in self._scheduled:
+            try:
+                self._heal(scheduled)
+            except Exception as error:  # noqa: BLE001  (raised below: the others must be healed first)
+                failed.append(error)
+            scheduled.window = None
+        if failed:
+            raise failed[0]
+
+    def _heal(self, scheduled: ScheduledFault) -> None:
+        if scheduled.injection is None:
+            return
+        injection, scheduled.injection = scheduled.injection, None
+        asked_s = scheduled.window[1] - scheduled.window[0] if scheduled.window else 0.0
+        scheduled.window = next(scheduled.windows, None)
+        hit = False
+        try:
+            hit = injection.heal()
+        finally:
+            end_ns = perf_counter_ns()
+            self._journal.begin(Kind.FAULT, scheduled.began_ns, 0, scheduled.number, 0, 0, NO_ENDPOINT)
+            lasted_ns, came = end_ns - scheduled.began_ns, Outcome.DONE if hit else Outcome.NOTHING
+            self._journal.end(end_ns, lasted_ns, int(asked_s * 1e6), 0, came, 0)
