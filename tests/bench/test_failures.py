@@ -202,7 +202,7 @@ WITH_HELPERS = [
 
 def test_the_seeds_let_every_fault_of_the_random_scenario_take_part():
     suite = narrow(load_suite("random"), guards=["redis_lock"])
-    drawn = [plan_trials(suite, seed)[0].strikes for seed in SEEDS]
+    drawn = [plan_trials(suite, seed)[0].faults for seed in SEEDS]
     for fault, takes_part in zip(suite.scenarios[0].faults, zip(*drawn, strict=True), strict=True):
         assert any(takes_part) or fault.get("optional"), fault
 

@@ -154,7 +154,7 @@ def test_whether_a_fault_takes_part_is_drawn_from_the_seed(tmp_path):
         + fault(kind="slow", enactors=[0], median_ms=5.0)
     )
     suite = load_suite(str(path))
-    drawn = [plan_trials(suite, seed)[0].strikes[0] is not None for seed in range(200)]
+    drawn = [plan_trials(suite, seed)[0].faults[0] is not None for seed in range(200)]
     assert 60 < sum(drawn) < 140
-    assert drawn == [plan_trials(suite, seed)[0].strikes[0] is not None for seed in range(200)]
-    assert all(plan_trials(suite, seed)[0].strikes[1] is not None for seed in range(20))
+    assert drawn == [plan_trials(suite, seed)[0].faults[0] is not None for seed in range(200)]
+    assert all(plan_trials(suite, seed)[0].faults[1] is not None for seed in range(20))

@@ -626,11 +626,11 @@ def test_two_rules_on_one_commit_both_strike(place):
     assert (notes["outcome"] == Outcome.DONE).all()
 
 
-def test_a_proxy_that_was_calmed_strikes_nothing_any_more(place):
+def test_a_proxy_that_was_disarmed_does_nothing_any_more(place):
     here = place(lost())
     with pytest.raises(ReplyUnknown):
         here.victim().commit(commit(1), 1)
-    here.proxy.calm()
+    here.proxy.disarm()
     victim = here.victim()
     for version in range(2, 10):
         assert victim.commit(commit(version), version) == Done(version - 1)

@@ -11,7 +11,7 @@ import pytest
 
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.clock import PLUGIN as CLOCK
-from leasebench.bench.faults.fault import Strike, parse_faults
+from leasebench.bench.faults.fault import Fault, parse_faults
 from leasebench.bench.servers.fakeclock import faketime_library
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.outage import NodeWish
@@ -40,7 +40,7 @@ TTL_MS = 60_000
 needs_faketime = pytest.mark.skipif(faketime_library() is None, reason="libfaketime is not installed")
 
 
-def fault(**table: object) -> Strike:
+def fault(**table: object) -> Fault:
     return parse_faults([table], "here", ("faults",))[0]
 
 
@@ -57,23 +57,23 @@ def server() -> Iterator[LocalServer]:
 
 @pytest.fixture
 def arranged(server: LocalServer, keys: Keys, tmp_path: Path) -> Callable[..., Environment]:
-    """A stage that the given faults have asked for what they need."""
+    """An environment that the given faults have asked for what they need."""
 
-    def arrange(*strikes: Strike) -> Environment:
-        stage = Environment(server, tmp_path, [keys], TTL_MS)
-        for number, strike in enumerate(strikes):
-            strike.arrange(stage, number, Random(1))
-        return stage
+    def arrange(*faults: Fault) -> Environment:
+        environment = Environment(server, tmp_path, [keys], TTL_MS)
+        for number, each in enumerate(faults):
+            each.arrange(environment, number, Random(1))
+        return environment
 
     return arrange
 
 
-def leases(stage: Environment, keys: Keys) -> RedisStore:
-    return RedisStore(Wire(stage.lease_url), keys, Cell("c", ("e0",)), "client")
+def leases(environment: Environment, keys: Keys) -> RedisStore:
+    return RedisStore(Wire(environment.lease_url), keys, Cell("c", ("e0",)), "client")
 
 
-def strike_once(strike: Strike, stage: Environment) -> bool:
-    return strike.inject(stage, Random(1)).heal()
+def inject_once(each: Fault, environment: Environment) -> bool:
+    return each.inject(environment, Random(1)).heal()
 
 
 def until(true: Callable[[], object]) -> None:
@@ -84,18 +84,18 @@ def until(true: Callable[[], object]) -> None:
 
 
 def test_windows_come_from_the_seed_in_order_and_without_end():
-    strike = fault(kind="restart", first_s=1.0, every_s=0.2, down_ms=150)
-    windows = list(islice(strike.windows(Random(5), 100), 200))
-    assert windows == list(islice(strike.windows(Random(5), 100), 200))
-    assert windows != list(islice(strike.windows(Random(6), 100), 200))
+    each = fault(kind="restart", first_s=1.0, every_s=0.2, down_ms=150)
+    windows = list(islice(each.windows(Random(5), 100), 200))
+    assert windows == list(islice(each.windows(Random(5), 100), 200))
+    assert windows != list(islice(each.windows(Random(6), 100), 200))
     assert 0.5 <= windows[0][0] <= 1.5
     assert all(end - begin == pytest.approx(0.15) for begin, end in windows)
     assert all(before[1] <= after[0] for before, after in pairwise(windows))
 
 
 def test_what_is_done_in_an_instant_has_a_window_without_length():
-    for strike in (fault(kind="flush"), fault(kind="clock", step_ms=5)):
-        begin, end = next(iter(strike.windows(Random(5), 100)))
+    for each in (fault(kind="flush"), fault(kind="clock", step_ms=5)):
+        begin, end = next(iter(each.windows(Random(5), 100)))
         assert begin == end
     back = fault(kind="clock", step_ms=5, back=True, lasts_ms=300)
     begin, end = next(iter(back.windows(Random(5), 100)))
@@ -148,7 +148,7 @@ def test_the_clock_says_how_to_get_what_it_lacks(monkeypatch):
 
 
 def test_the_wishes_of_several_faults_make_one_server(arranged):
-    stage = arranged(
+    environment = arranged(
         fault(kind="restart"),
         fault(kind="restart", persistence="everysec"),
         fault(kind="failover", lag_ms=7),
@@ -156,59 +156,59 @@ def test_the_wishes_of_several_faults_make_one_server(arranged):
         fault(kind="flush"),
     )
     wish = NodeWish(spare=True, append_only=True, fake_clock=True, replica_lag_ms=7)
-    assert stage._wishes == {"lease": wish}
+    assert environment._wishes == {"lease": wish}
     assert set(arranged(fault(kind="restart", server="store"))._wishes) == {"store"}
 
 
 @pytest.mark.parametrize("table", [{"persistence": "none"}, {"persistence": "everysec"}])
 def test_a_restart_hits_what_was_acknowledged_and_leaves_the_other_server_alone(arranged, keys, table):
-    strike = fault(kind="restart", **table)
-    with arranged(strike) as stage:
-        store = RedisStore(Wire(stage.store_url), keys, Cell("c", ("e0",)), "client")
+    each = fault(kind="restart", **table)
+    with arranged(each) as environment:
+        store = RedisStore(Wire(environment.store_url), keys, Cell("c", ("e0",)), "client")
         store.publish(1, 1)
-        leases(stage, keys).grant("e0", TTL_MS, "token", 1)
-        injection = strike.inject(stage, Random(1))
+        leases(environment, keys).grant("e0", TTL_MS, "token", 1)
+        injection = each.inject(environment, Random(1))
         with pytest.raises(ServerDown):
-            leases(stage, keys).wire.call("PING")
+            leases(environment, keys).wire.call("PING")
         assert injection.heal()
         assert store.newest() == 1
-        assert leases(stage, keys).grant("e0", TTL_MS, "token", 2).fence == 1
-        assert stage.nodes["lease"].history_lines(keys)[1].decode().count("restarted") == 1
+        assert leases(environment, keys).grant("e0", TTL_MS, "token", 2).fence == 1
+        assert environment.nodes["lease"].history_lines(keys)[1].decode().count("restarted") == 1
 
 
 def test_a_restart_of_a_server_that_held_nothing_did_not_hit(arranged):
-    strike = fault(kind="restart")
-    with arranged(strike) as stage:
-        assert not strike_once(strike, stage)
+    each = fault(kind="restart")
+    with arranged(each) as environment:
+        assert not inject_once(each, environment)
 
 
 def test_a_restart_hits_the_store_where_it_is_the_victim(arranged, keys):
-    strike = fault(kind="restart", server="store")
-    with arranged(strike) as stage:
-        assert stage.lease_url == stage.store_url
-        store = RedisStore(Wire(stage.store_url), keys, Cell("c", ("e0",)), "client")
+    each = fault(kind="restart", server="store")
+    with arranged(each) as environment:
+        assert environment.lease_url == environment.store_url
+        store = RedisStore(Wire(environment.store_url), keys, Cell("c", ("e0",)), "client")
         store.publish(1, 1)
-        assert strike_once(strike, stage)
-        assert RedisStore(Wire(stage.store_url), keys, Cell("c", ("e0",)), "client").newest() == 0
+        assert inject_once(each, environment)
+        assert RedisStore(Wire(environment.store_url), keys, Cell("c", ("e0",)), "client").newest() == 0
 
 
 def test_a_failover_hits_if_something_never_reached_the_replica(arranged, keys):
-    strike = fault(kind="failover", lag_ms=300)
-    with arranged(strike) as stage:
-        assert not strike_once(strike, stage)
-        until(lambda: stage.nodes["lease"]._await_replica(0))
-        assert leases(stage, keys).grant("e0", TTL_MS, "token", 1)
-        assert strike_once(strike, stage)
-        assert leases(stage, keys).grant("e0", TTL_MS, "other", 2), "one lease, two owners"
+    each = fault(kind="failover", lag_ms=300)
+    with arranged(each) as environment:
+        assert not inject_once(each, environment)
+        until(lambda: environment.nodes["lease"]._await_replica(0))
+        assert leases(environment, keys).grant("e0", TTL_MS, "token", 1)
+        assert inject_once(each, environment)
+        assert leases(environment, keys).grant("e0", TTL_MS, "other", 2), "one lease, two owners"
 
 
 def test_a_flush_hits_if_a_lease_stood(arranged, keys):
-    strike = fault(kind="flush")
-    with arranged(strike) as stage:
-        assert not strike_once(strike, stage)
-        store = leases(stage, keys)
+    each = fault(kind="flush")
+    with arranged(each) as environment:
+        assert not inject_once(each, environment)
+        store = leases(environment, keys)
         store.grant("e0", TTL_MS, "token", 1)
-        assert strike_once(strike, stage)
+        assert inject_once(each, environment)
         assert store.grant("e0", TTL_MS, "other", 2)
 
 
@@ -216,39 +216,39 @@ def test_a_flush_hits_if_a_lease_stood(arranged, keys):
 def test_a_clock_that_steps_hits_if_it_changed_the_end_of_a_lease(arranged, keys):
     ahead, short = fault(kind="clock", times_ttl=2), fault(kind="clock", times_ttl=0.1)
     behind = fault(kind="clock", step_ms=-5_000, back=True)
-    with arranged(ahead) as stage:
-        store, node = leases(stage, keys), stage.nodes["lease"]
-        assert not strike_once(behind, stage)
+    with arranged(ahead) as environment:
+        store, node = leases(environment, keys), environment.nodes["lease"]
+        assert not inject_once(behind, environment)
         store.grant("e0", TTL_MS, "token", 1)
-        assert not strike_once(short, stage), "the lease lives on"
-        assert strike_once(behind, stage)
+        assert not inject_once(short, environment), "the lease lives on"
+        assert inject_once(behind, environment)
         assert node._clock.offset_s == pytest.approx(0.1 * TTL_MS / 1000), "it has stepped back again"
-        assert strike_once(ahead, stage)
+        assert inject_once(ahead, environment)
         assert store.grant("e0", TTL_MS, "other", 2)
 
 
 def test_faults_that_meet_on_one_server_all_heal(arranged, keys):
     restart, failover = fault(kind="restart"), fault(kind="failover", lag_ms=0)
-    with arranged(restart, failover) as stage:
-        leases(stage, keys).grant("e0", TTL_MS, "token", 1)
-        first, second = restart.inject(stage, Random(1)), failover.inject(stage, Random(1))
+    with arranged(restart, failover) as environment:
+        leases(environment, keys).grant("e0", TTL_MS, "token", 1)
+        first, second = restart.inject(environment, Random(1)), failover.inject(environment, Random(1))
         assert not second.heal(), "the server was away already"
-        assert not stage.nodes["lease"].is_up
+        assert not environment.nodes["lease"].is_up
         assert first.heal()
-        assert leases(stage, keys).grant("e0", TTL_MS, "other", 2)
+        assert leases(environment, keys).grant("e0", TTL_MS, "other", 2)
 
 
 def test_a_load_that_ends_amid_an_outage_leaves_a_server_that_answers(arranged, keys):
-    strike = fault(kind="failover", down_ms=60_000)
-    with arranged(strike) as stage:
-        leases(stage, keys).grant("e0", TTL_MS, "token", 1)
-        strike.inject(stage, Random(1)).heal()
-        assert leases(stage, keys).wire.call("PING") == b"PONG"
+    each = fault(kind="failover", down_ms=60_000)
+    with arranged(each) as environment:
+        leases(environment, keys).grant("e0", TTL_MS, "token", 1)
+        each.inject(environment, Random(1)).heal()
+        assert leases(environment, keys).wire.call("PING") == b"PONG"
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_scenario_names_guards_that_can_run_under_it(name):
     scenario, guards = read_scenario(name), presets()
-    assert scenario.strikes
+    assert scenario.faults
     for guard in scenario.guards:
-        assert all(strike.refuses(guards[guard]) is None for strike in scenario.strikes)
+        assert all(each.refuses(guards[guard]) is None for each in scenario.faults)
