@@ -155,9 +155,7 @@ def _put_in_force(writes: Writes, wrong: int, violation: Violation | None) -> in
     """
     if violation is not None and int(writes.since[wrong]) == violation.position:
         return wrong
-    while wrong and int(writes.version[wrong - 1]) == int(writes.version[wrong]):
-        wrong -= 1
-    return wrong
+    return int(writes.put_in_force(np.array([wrong]))[0])
 
 
 def _stopped_from_outside(writer: Writer, struck: Iterable[Strike | Stop]) -> Writer:

@@ -75,7 +75,8 @@ def overwrites(events):
         elif name in behind_since:
             spells.append(elapsed(events, behind_since.pop(name), at))
         highest[name] = max(highest[name], version)
-        since[name] = at
+        if version != present:
+            since[name] = at
     spells += [elapsed(events, since, len(events) - 1) for since in behind_since.values()]
     counts = {
         "stale_overwrites": stale,

@@ -648,6 +648,17 @@ def test_a_rollback_by_an_operator_is_published_by_it(tmp_path):
     assert Told(tmp_path, tape).says("an operator publishes plan 2 with the content of plan 1")
 
 
+def test_the_summary_counts_the_lag_from_the_same_write_as_the_explanation(tmp_path):
+    tape = Tape()
+    two_plans(tape)
+    tape.commit(20, 1, 2)
+    tape.commit(40, 1, 2)
+    tape.commit(45, 0, 1)
+    told = Told(tmp_path, tape)
+    assert "25 ms after enactor-1 had put it in force" in told.headline
+    assert told.run.summary["cells"][0]["overwrite_lag_ms"] == {"p50": 25.0, "p99": 25.0, "max": 25.0, "n": 1}
+
+
 class TestHowItIsShown:
     @pytest.fixture(scope="class")
     @classmethod
