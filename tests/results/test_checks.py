@@ -72,7 +72,7 @@ class TestAgainstPlainLoops:
     @given(trials())
     def test_races_agree(self, made):
         trial, dicts, rows = made
-        assert races(trial).counts == plain_checks.races(dicts, rows)
+        assert races(trial).counts == plain_checks.races(dicts, rows, ENDPOINTS)
 
     @given(histories())
     def test_dangling_and_wedged_agree(self, dicts):
@@ -90,7 +90,9 @@ class TestAgainstPlainLoops:
 
     @given(histories())
     def test_fencing_agrees(self, dicts):
-        assert fencing(trial_of(dicts)).counts == {"fencing_violations": plain_checks.fencing_violations(dicts)}
+        expected = plain_checks.fencing_violations(dicts)
+        count = None if expected is None else len(expected)
+        assert fencing(trial_of(dicts)).counts == {"fencing_violations": count}
 
     @given(trials())
     def test_lost_commits_agree(self, made):
@@ -114,7 +116,7 @@ class TestAgainstPlainLoops:
         trial, dicts, rows = made
         assert holds(trial).counts == {
             "double_holds": plain_checks.double_holds(rows),
-            "exclusion_violations": plain_checks.exclusion_violations(dicts),
+            "exclusion_violations": len(plain_checks.exclusion_violations(dicts)),
         }
 
     @given(histories())
