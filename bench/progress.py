@@ -1,14 +1,19 @@
 """What a run shows while it goes on: a live display in a terminal, plain lines elsewhere."""
 
 import time
+from collections import Counter
 from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.run import OVERHEAD_S
 from leasebench.bench.trialplan import TrialPlan
+
+ROOM_FOR_A_BAR = 120
+"""Columns of a terminal."""
 
 
 class PlainLines:
@@ -35,19 +40,19 @@ class PlainLines:
 
 
 class LiveDisplay:
-    """A progress bar: trial k of n, applies/s, stale overwrites so far, time left."""
+    """One line: trial k of n, its guard, commits/s, the guard's own stale overwrites (in all its trials), time left."""
 
     def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[figures]}", markup=False),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
+        # Where room is short the scenario's name is cut, which stands last: neither the guard's nor a figure.
+        place = TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True))
+        bar = [BarColumn(bar_width=24)] if console.width >= ROOM_FOR_A_BAR else []
+        figures = TextColumn("{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True))
+        columns = (place, *bar, figures, TimeRemainingColumn())
+        self._progress = Progress(*columns, console=console, transient=True, expand=True)
         self._task = self._progress.add_task("", total=None, figures="")
-        self._stale_before = self._stale = 0
+        self._guard = ""
+        self._stale = 0
+        self._stale_before: Counter[str] = Counter()
         self._done = 0
         self._drawn = 0.0
         self._longest_s = 1.0
@@ -60,25 +65,29 @@ class LiveDisplay:
         self._progress.stop()
 
     def begin(self, plan: TrialPlan, of: int) -> None:
+        self._guard = plan.guard.name
         self._longest_s = plan.timing.duration_s + OVERHEAD_S
+        self._drawn = 0.0
         self._progress.update(
             self._task,
             total=of,
-            description=f"trial {plan.number} of {of}: {plan.guard.name} under {plan.scenario.name}",
+            figures="",
+            description=f"{plan.number} of {of}: {plan.guard.name} under {plan.scenario.name}",
         )
 
     def watch(self, elapsed_s: float, figures: Figures) -> None:
+        self._stale = figures.stale
         now = time.monotonic()
         if now - self._drawn < 0.2 or elapsed_s <= 0:
             return
         self._drawn = now
-        self._stale = figures.stale
-        text = f"{figures.commits / elapsed_s:,.0f} applies/s, {self._stale_before + figures.stale} stale so far"
+        stale = self._stale_before[self._guard] + self._stale
+        text = f"{figures.commits / elapsed_s:,.0f} commits/s, {stale:,} stale"
         share = min(elapsed_s / self._longest_s, 0.99)
         self._progress.update(self._task, figures=text, completed=self._done + share)
 
     def end(self, plan: TrialPlan, facts: dict[str, Any]) -> None:
-        self._stale_before += self._stale
+        self._stale_before[self._guard] += self._stale
         self._stale = 0
         self._done += 1
         self._progress.update(self._task, completed=self._done)

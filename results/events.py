@@ -48,6 +48,14 @@ class Writes:
         """The version in force just before each; 0 for none."""
         return np.concatenate(([0], self.version[:-1]))[: len(self.version)]
 
+    def put_in_force(self, places: Ints) -> Ints:
+        """Which writes put in force what stands there after each of `places` (all are indices of writes).
+
+        A write of the version that is in force already changes nothing: the first of such a row of writes counts.
+        """
+        first = np.flatnonzero(np.diff(self.version, prepend=-1))
+        return first[np.searchsorted(first, places, side="right") - 1]
+
 
 @dataclass(frozen=True)
 class Events:

@@ -3,7 +3,7 @@
 A journal of ten million operations takes more than a gigabyte in memory; a picture or a story needs some thousand rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from leasebench.results.alignment import host_ns_of_server
-from leasebench.results.events import Events, Mask
+from leasebench.results.events import Events, Ints, Mask
 from leasebench.results.history import BadRunDirectory, read_events, read_journal
 from leasebench.results.overtime import OverTime, over_time
 from leasebench.results.summary import read_faults
@@ -23,8 +23,8 @@ from leasebench.results.trial import Trial, read_facts
 WHOLE_ROWS = 300_000
 """A journal of at most so many rows is read at once."""
 BATCH_ROWS = 262_144
-ALIGN_NS = 2_000_000_000
-"""The commits of so long a part of a journal tell how the two clocks stand to each other."""
+MOST_ABOUT = 100_000
+"""Rows that are kept of each group (see `trial_about`). One application has a tenth of that at the most."""
 
 
 class Moments:
@@ -70,6 +70,27 @@ class Moments:
             journal = journal[journal["cell"] == cell]
         return Trial(self.facts | {"cell": cell}, self.events(cell), journal.reset_index(drop=True))
 
+    def trial_about(self, cell: str, end_ns: int, groups: Callable[[Trial], Ints]) -> Trial:
+        """One cell with those journal rows that `groups` puts into a group and that began before an instant.
+
+        However long ago that was: of each group the MOST_ABOUT rows are kept that began last. `groups` gives each row
+        of a trial a number from 0 on, or -1 for none.
+        """
+        facts, events = self.facts | {"cell": cell}, self.events(cell)
+        kept: dict[int, pd.DataFrame] = {}
+        whole = self._whole_journal
+        for frame in self.batches() if whole is None else [whole]:
+            here = frame["start_ns"] < end_ns
+            if len(self.cells) > 1:
+                here &= frame["cell"] == cell
+            part = frame[here]
+            group = groups(Trial(facts, events, part))
+            kept[-1] = part[:0]  # so that there is a frame, though nothing may be in it
+            for number in np.unique(group[group >= 0]).tolist():
+                found = [kept[number]] if number in kept else []
+                kept[number] = _newest(pd.concat([*found, part[group == number]]), MOST_ABOUT)
+        return Trial(facts, events, pd.concat(kept.values(), ignore_index=True))
+
     def journal(self, begin_ns: int, end_ns: int) -> pd.DataFrame:
         """The journal rows that are under way between two instants of the host's clock."""
         whole = self._whole_journal
@@ -102,10 +123,12 @@ class Moments:
     def offset_ns(self, cell: str) -> int | None:
         """What to add to a store event's `t_us * 1000` to have it on the journal's clock; None if unknown."""
         if cell not in self._offsets:
-            whole = self._whole_journal is not None
-            begin = int(self.facts.get("start_ns") or 0)
-            end = np.iinfo(np.int64).max if whole else begin + ALIGN_NS
-            self._offsets[cell] = host_ns_of_server(self.trial(cell, begin, end))
+            whole = self._whole_journal
+            frames = self.batches() if whole is None else [whole]
+            facts, events = self.facts | {"cell": cell}, self.events(cell)
+            parts = (frame if len(self.cells) == 1 else frame[frame["cell"] == cell] for frame in frames)
+            found = (host_ns_of_server(Trial(facts, events, part)) for part in parts)
+            self._offsets[cell] = next((offset_ns for offset_ns in found if offset_ns is not None), None)
         return self._offsets[cell]
 
     @cached_property
@@ -115,6 +138,14 @@ class Moments:
     def seconds(self, host_ns: Any) -> Any:
         """Seconds since the load's start of instants of the host's clock."""
         return (host_ns - (self.facts.get("start_ns") or 0)) / 1e9
+
+
+def _newest(frame: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The rows that began last, in their order."""
+    if len(frame) <= most:
+        return frame
+    last = np.argpartition(frame["start_ns"].to_numpy(), len(frame) - most)[-most:]
+    return frame.iloc[np.sort(last)]
 
 
 def _under_way(frame: pd.DataFrame, begin_ns: int, end_ns: int) -> Mask:

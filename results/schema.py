@@ -126,7 +126,7 @@ class CellSummary(BaseModel):
     first_exclusion_violation_s: Spread
     first_fencing_violation_s: Spread
     latency_us: dict[str, Phase]
-    throughput: float | None = Field(description="commits per second of load")
+    throughput: float | None = Field(description="commits per second of load, all cells of a trial together")
     story: list[StoryLine]
 
 

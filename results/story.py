@@ -138,7 +138,8 @@ def _origin(events: Events, incident: Incident) -> Told:
     if len(stale):
         last = int(stale[-1])
         older, newer = int(writes.version[last]), int(writes.before[last])
-        before, at = int(writes.since[last - 1]), int(writes.since[last])
+        before = int(writes.since[writes.put_in_force(stale[-1:] - 1)][0])
+        at = int(writes.since[last])
         yield before, Turn.NEWER, f"{_who(events, before)} puts plan {newer}{_age(events, newer, before)} in force"
         over = f"{_who(events, at)} writes plan {older}{_age(events, older, at)} over plan {newer}, "
         back = f"{_count(newer - older, 'generation')} back"

@@ -60,6 +60,8 @@ class CellData:
         self.trials += 1
         self.min_races = facts["min_races"]
         self.expected = facts["expected"]
+        if facts["history"]:  # once a trial, however many cells it had: they shared these seconds
+            self.load_s += facts.get("load_s") or 0.0
         if facts["status"] != "ok":
             self.failures.append(f"trial {facts['number']}: {facts.get('reason') or facts['status']}")
 
@@ -68,7 +70,6 @@ class CellData:
         broken = broken_assumptions(trial)
         if broken and trial.facts["status"] == "ok":
             self.failures.append(f"trial {trial.facts['number']}: {broken[0]}")
-        self.load_s += trial.facts.get("load_s") or 0.0
         self.tally.add(found)
         for key, values_ns in phase_samples(trial).items():
             self.latency[key].append(histogram(values_ns))

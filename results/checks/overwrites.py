@@ -15,7 +15,8 @@ def overwrites(trial: Trial) -> Findings:
     """Look at what was in force at each endpoint, in store order.
 
     `stale_overwrites`: commits of a version below the endpoint's at that instant; `below_peak`: below its highest
-    ever but not below its present one. `overwrite_lag_ms`: since what was overwritten came into force.
+    ever but not below its present one. `overwrite_lag_ms`: since what was overwritten came into force; whoever
+    wrote the same version again in between changed nothing.
     `stale_time_ms`: one value a spell, from where the endpoint fell below its peak until that is reached again, or to
     the end of the trial. A repair begins the peak anew, for what an operator sets is what should be in force; so it
     ends a spell. A restart that takes the endpoint back does not: it begins one.
@@ -36,7 +37,7 @@ def overwrites(trial: Trial) -> Findings:
         stale_count += len(stale)
         below_count += int(np.count_nonzero(events.kind[since[later_below]] == COMMIT))
         depth.append(version[stale - 1] - version[stale])
-        lag.append(events.elapsed_us(since[stale - 1], since[stale]) / 1e3)
+        lag.append(events.elapsed_us(since[writes.put_in_force(stale - 1)], since[stale]) / 1e3)
         first_stale = min(first_stale, int(since[stale[0]]) if len(stale) else first_stale)
         lengths, open_end = _spells(events, since, below)
         spells.append(lengths / 1e3)

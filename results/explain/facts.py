@@ -71,30 +71,22 @@ class Facts:
         return min(first, last)
 
     def _in_force_at(self, when_s: float) -> int | None:
-        """The version that the endpoint had at an instant; None if a write was so near that it can't be told."""
-        near = self._near
-        times = self.events.elapsed_us(np.full(len(near), self.reader.zero), near) / 1e6
-        if np.any(np.isnan(times)) or np.any(np.abs(times - when_s) < CLOSE_S):
+        """The version that the endpoint had at an instant; None if a write was so near that it can't be told.
+
+        Nor can it where that was before the store's clock stepped back.
+        """
+        zero = self.reader.zero
+        low, high = np.searchsorted(self.writes.since, (zero, self.writer.at)).tolist()
+        since = self.writes.since[low:high]
+        times = self.events.elapsed_us(np.full(len(since), zero), since) / 1e6
+        if np.any(np.abs(times - when_s) < CLOSE_S) or (zero and when_s < 0):
             return None
-        here = int(np.searchsorted(times, when_s, side="right"))
-        if not here:
-            return int(self.writes.before[self._first]) if when_s < self.writer.at_s else None
-        return int(self.writes.version[self._first + here - 1])
-
-    @property
-    def _first(self) -> int:
-        """The first of the writes that are looked at, at most NEAR before the harm."""
-        return max(int(np.searchsorted(self.writes.since, self.writer.at)) - NEAR, 0)
-
-    @property
-    def _near(self) -> Ints:
-        return self.writes.since[self._first : int(np.searchsorted(self.writes.since, self.writer.at))]
+        here = low + int(np.searchsorted(times, when_s, side="right"))
+        return int(self.writes.version[here - 1]) if here else 0
 
 
 CLOSE_S = 0.0005
 """Two clocks are compared: what lies nearer to each other has no known order."""
-NEAR = 2_000
-"""Writes of the endpoint before the harm among which it is looked for what was in force."""
 
 
 def gather(run: Run, violation: Violation) -> Facts | None:
@@ -108,12 +100,13 @@ def gather(run: Run, violation: Violation) -> Facts | None:
     wrong = _put_in_force(writes, int(np.searchsorted(writes.since, violation.position, side="right")) - 1, violation)
     guard = next((one for one in run.suite["guards"] if one["name"] == violation.guard), {"name": violation.guard})
     ttl_ms = float((moments.facts.get("lease") or {}).get("ttl_ms") or 0)
-    reader = Reader(run, moments, violation.cell, events, violation.position)
-    writer = writer_of(reader, endpoint, int(writes.since[wrong]), guard, ttl_ms)
-    newer, first = None, wrong
-    if wrong and int(writes.before[wrong]) > int(writes.version[wrong]):
-        first = _put_in_force(writes, wrong - 1, None)
-        newer = writer_of(reader, endpoint, int(writes.since[first]), guard, ttl_ms)
+    stale = bool(wrong) and int(writes.before[wrong]) > int(writes.version[wrong])
+    first = _put_in_force(writes, wrong - 1, None) if stale else wrong
+    written = dict.fromkeys(int(writes.since[one]) for one in (wrong, first))
+    enactors = dict.fromkeys(int(events.enactor[at]) for at in written if events.enactor[at] >= 0)
+    reader = Reader(run, moments, violation.cell, violation.position, endpoint, tuple(enactors))
+    writer, *others = (writer_of(reader, endpoint, at, guard, ttl_ms) for at in written)
+    newer = others[0] if others else None
     deleted_at = _deleted_at(events, violation) if violation.kind is What.DANGLING else None
     mended = _mended(events, writes, wrong, violation)
     until = events.last + 1 if mended is None else mended
@@ -156,9 +149,7 @@ def _put_in_force(writes: Writes, wrong: int, violation: Violation | None) -> in
     """
     if violation is not None and int(writes.since[wrong]) == violation.position:
         return wrong
-    while wrong and int(writes.version[wrong - 1]) == int(writes.version[wrong]):
-        wrong -= 1
-    return wrong
+    return int(writes.put_in_force(np.array([wrong]))[0])
 
 
 def _stopped_from_outside(writer: Writer, struck: Iterable[Strike | Stop]) -> Writer:

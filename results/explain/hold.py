@@ -114,11 +114,12 @@ def _journalled(reader: Reader, enactor: int, grant: int, at_s: float, ttl_s: fl
     returned = reader.last(reader.rows(enactor, Kind.RELEASE, grant=grant), at_s)
     returned_s = None if returned is None else returned.begin_s
     others = reader.rows_of_others(enactor, Kind.ACQUIRE, endpoint=number, outcome=int(Outcome.DONE))
-    rivals = [(call.end_s, row) for row in others.tolist() if own.end_s < (call := reader.call(row)).end_s <= at_s]
-    if rivals and (returned_s is None or min(rivals)[0] < returned_s):
-        taken_s, row = min(rivals)
-        by = _who(reader.events, int(reader.trial.process_enactor[row]))
-        return replace(hold, taken_s=taken_s, taken_by=by)
+    ends_s = reader.seconds(reader.trial.journal["end_ns"].to_numpy()[others])
+    after = np.flatnonzero((ends_s > own.end_s) & (ends_s <= at_s))
+    first = min(after.tolist(), key=lambda place: float(ends_s[place]), default=None)
+    if first is not None and (returned_s is None or ends_s[first] < returned_s):
+        by = _who(reader.events, int(reader.trial.process_enactor[others[first]]))
+        return replace(hold, taken_s=float(ends_s[first]), taken_by=by)
     return replace(hold, returned_s=returned_s)
 
 

@@ -1,19 +1,22 @@
-"""The journal of a trial around one event, on the store's clock: what one process did, and when."""
+"""The journal of a trial until one event, on the store's clock: what one process did, and when."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from leasebench.results.events import Events, Ints, Mask
+from leasebench.results.events import Ints, Mask
 from leasebench.results.history import BadRunDirectory
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 from leasebench.results.moment import Moments
 from leasebench.results.run import Run
 from leasebench.results.trial import Trial
 
-BEFORE_NS, AFTER_NS = 10_000_000_000, 1_000_000_000
-"""How much of the journal around the violation is looked at; what is further away is not told."""
+AFTER_NS = 1_000_000_000
+"""How long after the violation the journal is looked at: two clocks are compared."""
+LEASE_KINDS = (Kind.ACQUIRE, Kind.RENEW, Kind.RELEASE)
 STOPS = {Kind.PAUSE: "stopped (SIGSTOP)", Kind.DELAY: "held up", Kind.KILL: "killed (SIGKILL)"}
 RENEWER = "-renewer"
 
@@ -47,10 +50,13 @@ class Reader:
     """Places events and journal rows on one axis: seconds of the store's clock since the event `zero`.
 
     `zero` is the trial's first event; where the store's clock stepped back before the violation, the first after that.
-    `trial` is the journal around the violation; None, and a problem told, where it can't be read or placed.
+    `trial` is the journal until the violation, from the trial's start on, as far as it is about the violation: all
+    that the `writers` did (enactors, by their numbers), and what others did with a lease that the endpoint may be
+    under. None, and a problem told, where it can't be read or placed.
     """
 
-    def __init__(self, run: Run, moments: Moments, cell: str, events: Events, at: int) -> None:
+    def __init__(self, run: Run, moments: Moments, cell: str, at: int, endpoint: int, writers: Sequence[int]) -> None:
+        events = moments.events(cell)
         self.events = events
         self.zero = int(np.flatnonzero(events.epoch == events.epoch[at])[0])
         self.trial: Trial | None = None
@@ -59,7 +65,8 @@ class Reader:
             offset_ns = moments.offset_ns(cell)
             if offset_ns is not None:
                 at_ns = int(events.t_us[at]) * 1000 + offset_ns
-                self.trial = moments.trial(cell, at_ns - BEFORE_NS, at_ns + AFTER_NS)
+                groups = partial(_groups, endpoint=endpoint, writers=writers)
+                self.trial = moments.trial_about(cell, at_ns + AFTER_NS, groups)
                 self._zero_ns = float(int(events.t_us[self.zero]) * 1000 + offset_ns)
         except BadRunDirectory as error:
             run.tell(str(error))
@@ -137,3 +144,14 @@ class Reader:
                     renewer = str(one["process"]).endswith(RENEWER)
                     found.append(Stop(name, what, call.begin_s, until_s, renewer))
         return found
+
+
+def _groups(trial: Trial, endpoint: int, writers: Sequence[int]) -> Ints:
+    """The rows of each writer are a group, and what others did with leases is another: none is lost for the others."""
+    enactor, journal = trial.process_enactor, trial.journal
+    lease = np.isin(journal["kind"].to_numpy(), LEASE_KINDS)
+    lease &= np.isin(journal["endpoint"].to_numpy(), (endpoint, CELL_RESOURCE)) & (enactor >= 0)
+    groups = np.where(lease, len(writers), -1)
+    for number, writer in enumerate(writers):
+        groups[enactor == writer] = number
+    return groups

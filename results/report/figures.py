@@ -73,7 +73,11 @@ COLUMNS = (
     Column("races", "applications of a plan to an endpoint that held a newer one by then", _count("races")),
     Column("leak rate\n[95 %]", "stale / races, exact interval by application; or the one-sided bound", _leak),
     Column("stale per\n1,000", "per 1,000 commits", lambda cell: _number(cell["stale_per_1000"], 1)),
-    Column("lag\np50 ms", "from the newer commit to the stale one", _spread("overwrite_lag_ms", 1)),
+    Column(
+        "lag\np50 ms",
+        "from when the newer plan came into force to the stale commit over it",
+        _spread("overwrite_lag_ms", 1),
+    ),
     Column("behind\np50 ms", "until the endpoint had caught up", _spread("stale_time_ms", 0)),
     Column("first\nat s", "seconds of load until the first stale overwrite", _spread("time_to_first_stale_s", 2)),
     Column("empty\ntimes", "an endpoint came to point at a deleted plan", _count("dangling")),

@@ -1,12 +1,21 @@
-"""What the checks count, a second time: slow loops over the events, written from the words of DESIGN section 1."""
+"""What the checks count, a second time: plain loops over events and journal rows.
+
+Nothing of leasebench is imported: the numbers of the journal's format stand here once more.
+"""
 
 from collections import defaultdict
 from math import inf
 
-from leasebench.leases.operations import Reason
-from leasebench.results.journal import CELL_RESOURCE, REASON_NUMBERS, Kind, Outcome
-
-LOSS = {REASON_NUMBERS[reason] for reason in (Reason.LEASE_LOST, Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)}
+DISCOVER, ACQUIRE, CHECK, COMMIT, RELEASE, CLEAN, PLAN, PUBLISH = 1, 2, 3, 5, 6, 7, 8, 9
+RENEW, VALIDATE, WITHDRAW, PAUSE, DELAY, KILL, FAULT = 10, 11, 12, 13, 14, 16, 17
+"""Kinds of journal rows."""
+PENDING, DONE, REFUSED, UNKNOWN = 0, 1, 2, 3
+"""What came of them."""
+NOT_OWNER, FENCE_TOO_LOW, LEASE_LOST = 1, 2, 9
+LOSS = {NOT_OWNER, FENCE_TOO_LOW, LEASE_LOST}
+"""Reasons of a refusal by which an owner learns that its lease is lost."""
+CELL_RESOURCE = 0xFFFE
+"""The endpoint number of a lease on the whole cell."""
 
 
 def elapsed(events, begin, end):
@@ -41,15 +50,29 @@ def writes(events):
 
 
 def forgotten(events):
-    """The positions of the events that are not there in the end."""
-    there, before = set(), []
+    """The positions of the events that are not there in the end.
+
+    What is there is a chain: each event hangs on the one before; after a restart on the one before its `previous`.
+    """
+    chain, before, there = None, [], set()
     for at, one in enumerate(events):
-        before.append(there)
+        before.append(chain)
         if one["kind"] != "restart":
-            there = there | {at}
+            chain = (at, chain)
         elif one["previous"] < at:
-            there = before[one["previous"]]
+            chain = before[one["previous"]]
+    while chain is not None:
+        at, chain = chain
+        there.add(at)
     return {at for at, one in enumerate(events) if one["kind"] != "restart"} - there
+
+
+def by_position(made):
+    """The writes that each event made."""
+    found = defaultdict(list)
+    for write in made:
+        found[write[0]].append(write)
+    return found
 
 
 def overwrites(events):
@@ -75,7 +98,8 @@ def overwrites(events):
         elif name in behind_since:
             spells.append(elapsed(events, behind_since.pop(name), at))
         highest[name] = max(highest[name], version)
-        since[name] = at
+        if version != present:
+            since[name] = at
     spells += [elapsed(events, since, len(events) - 1) for since in behind_since.values()]
     counts = {
         "stale_overwrites": stale,
@@ -90,7 +114,7 @@ def overwrites(events):
     }
 
 
-def races(events, rows):
+def races(events, rows, endpoints):
     """Every try at an endpoint by one application; the worst outcome of each is what it counts as."""
     commits = [one for one in events if one["kind"] == "commit"]
     refusals = [
@@ -111,8 +135,8 @@ def races(events, rows):
         elif one["kind"] != "commit" and one["version"] > one["previous"]:
             refused_fresh += 1
     for one in rows:
-        if one["kind"] == Kind.WITHDRAW:
-            seen[one["process"].split("+")[0], one["version"], f"e{one['endpoint']}"].add("withdrawn")
+        if one["kind"] == WITHDRAW:
+            seen[enactor(one["process"]), one["version"], endpoints[one["endpoint"]]].add("withdrawn")
     worst = {
         place: next(what for what in ("stale", "blocked", "withdrawn") if what in outcomes)
         for place, outcomes in seen.items()
@@ -123,12 +147,12 @@ def races(events, rows):
 
     blocked = sum(what == "blocked" for what in worst.values())
     withdrawn = sum(what == "withdrawn" for what in worst.values())
-    unanswered = (Outcome.UNKNOWN, Outcome.PENDING)
+    unanswered = (UNKNOWN, PENDING)
     return {
         "attempts": len(commits) + len(refusals),
-        "unknown": sum(one["kind"] == Kind.COMMIT and one["outcome"] in unanswered for one in rows),
+        "unknown": sum(one["kind"] == COMMIT and one["outcome"] in unanswered for one in rows),
         "commits": len(commits),
-        "applications": sum(one["kind"] == Kind.PLAN for one in rows),
+        "applications": sum(one["kind"] == PLAN for one in rows),
         "races": stale + blocked + withdrawn,
         "raced_applications": applications("stale", "blocked", "withdrawn"),
         "leaky_applications": applications("stale"),
@@ -143,10 +167,10 @@ def races(events, rows):
 def dangling(events):
     """Follow where every endpoint points; it is empty while what it points at is not there any more."""
     points, gone, empty, refused, wedged = {}, set(), {}, {}, []
-    empty_us, forgets, made = [], forgotten(events), writes(events)
+    empty_us, forgets, made = [], forgotten(events), by_position(writes(events))
     repairs = sum(one["kind"] == "repair" for one in events)
     for at, one in enumerate(events):
-        for _, kind, name, _, version in [write for write in made if write[0] == at]:
+        for _, kind, name, _, version in made[at]:
             points[name] = version
             if name in refused:
                 since = refused.pop(name)
@@ -170,10 +194,12 @@ def dangling(events):
 
 def rollout(events, endpoints):
     """How long, and over how many versions, endpoints that all have one differ; looked at after each event."""
-    points, since, most, made = dict.fromkeys(endpoints, 0), None, 0, writes(events)
+    if len(endpoints) < 2:
+        return {"torn_ms": [], "torn_versions": []}
+    points, since, most, made = dict.fromkeys(endpoints, 0), None, 0, by_position(writes(events))
     torn, versions = [], []
     for at in range(len(events)):
-        points |= {name: version for when, _, name, _, version in made if when == at}
+        points |= {name: version for _, _, name, _, version in made[at]}
         there = set(points.values())
         if 0 not in there and len(there) > 1:
             since = at if since is None else since
@@ -189,14 +215,18 @@ def rollout(events, endpoints):
 
 
 def fencing_violations(events):
-    """Commits with a lower fence than one that the same endpoint had accepted before."""
-    commits = [one for one in events if one["kind"] == "commit"]
-    if commits and all(one["fence"] is None for one in commits):
+    """Commits with a lower fence than one that the same endpoint had accepted before: their positions.
+
+    None where no commit carries a fence.
+    """
+    commits = [(at, one) for at, one in enumerate(events) if one["kind"] == "commit"]
+    if commits and all(one["fence"] is None for _, one in commits):
         return None
-    highest, violations = {}, 0
-    for one in commits:
+    highest, violations = {}, []
+    for at, one in commits:
         if one["fence"] is not None:
-            violations += one["fence"] < highest.get(one["endpoint"], 0)
+            if one["fence"] < highest.get(one["endpoint"], 0):
+                violations.append(at)
             highest[one["endpoint"]] = max(highest.get(one["endpoint"], 0), one["fence"])
     return violations
 
@@ -209,26 +239,31 @@ def lost_commits(events, rows):
     there = {
         (one["enactor"], one["attempt"]) for at, one in enumerate(events) if one["kind"] == "commit" and at not in gone
     }
-    told = [one for one in rows if one["kind"] == Kind.COMMIT and one["outcome"] == Outcome.DONE]
+    told = [one for one in rows if one["kind"] == COMMIT and one["outcome"] == DONE]
     return sum((enactor(one["process"]), one["attempt"]) not in there for one in told)
+
+
+def life(process):
+    """The process that this is, or is a part of."""
+    return process.removesuffix("-proxy").removesuffix("-renewer")
 
 
 def enactor(process):
     """The enactor that a process, or a part of it, is or has been put in the place of."""
-    return process.removesuffix("-renewer").split("+")[0]
+    return life(process).split("+")[0]
 
 
 def exclusion_violations(events):
-    """Grants that were given while another of the same lease was neither released nor expired."""
+    """Grants that were given while another of the same lease was neither released nor expired: their positions."""
     standing, holder = defaultdict(dict), {}
-    violations = 0
-    for one in events:
+    violations = []
+    for at, one in enumerate(events):
         grants = standing[one["lease"]]
         if one["kind"] == "grant":
             for token, expires in list(grants.items()):
                 if expires <= one["t_us"]:
                     del grants[token]
-            violations += bool(grants)
+            violations += [at] if grants else []
         if one["kind"] in ("grant", "renew"):
             grants[one["token"]] = one["expires_us"]
             holder[one["token"]] = one["enactor"]
@@ -242,34 +277,29 @@ def exclusion_violations(events):
 
 def holds(rows):
     """What each owner did and heard under each grant, in the words of DESIGN: one dict a hold."""
-    found = []
+    found, under, deaths = [], defaultdict(list), defaultdict(list)
+    for one in rows:
+        under[enactor(one["process"]), one["grant"]].append(one)
+        if one["kind"] == KILL:
+            deaths[life(one["process"])].append(one["start_ns"])
     for got in rows:
-        if got["kind"] != Kind.ACQUIRE or got["outcome"] != Outcome.DONE:
+        if got["kind"] != ACQUIRE or got["outcome"] != DONE:
             continue
-        own = [one for one in rows if enactor(one["process"]) == enactor(got["process"])]
-        own = [one for one in own if one["grant"] == got["attempt"]]
-        life = got["process"].removesuffix("-renewer")
-        deaths = [
-            one["start_ns"]
-            for one in rows
-            if one["kind"] == Kind.KILL and one["process"].removesuffix("-renewer") == life
-        ]
+        own = under[enactor(got["process"]), got["attempt"]]
         one = {
             "lease": "cell" if got["endpoint"] == CELL_RESOURCE else got["endpoint"],
             "fence": got["fence"],
             "asked": got["start_ns"],
             "begin": got["end_ns"],
             "rows": own,
-            "released": min([one["start_ns"] for one in own if one["kind"] == Kind.RELEASE], default=inf),
-            "heard": min([one["end_ns"] for one in own if tells(one) and one["kind"] != Kind.COMMIT], default=inf),
-            "refused": [one for one in own if tells(one) and one["kind"] == Kind.COMMIT],
-            "died": min(deaths, default=inf),
+            "released": min([one["start_ns"] for one in own if one["kind"] == RELEASE], default=inf),
+            "heard": min([one["end_ns"] for one in own if tells(one) and one["kind"] != COMMIT], default=inf),
+            "refused": [one for one in own if tells(one) and one["kind"] == COMMIT],
+            "died": min(deaths[life(got["process"])], default=inf),
         }
         told = min([one["heard"], *(late["end_ns"] for late in one["refused"])])
         one["end"] = min(one["released"], told, one["died"])
-        given_back = [
-            late["end_ns"] for late in own if late["kind"] == Kind.RELEASE and late["outcome"] == Outcome.REFUSED
-        ]
+        given_back = [late["end_ns"] for late in own if late["kind"] == RELEASE and late["outcome"] == REFUSED]
         one["told"] = min([told, *given_back])
         one["killed"] = one["died"] < inf and one["end"] == one["died"]
         found.append(one)
@@ -278,10 +308,10 @@ def holds(rows):
 
 def tells(one):
     """Whether a row tells its owner, other than at the release, that the lease is lost."""
-    if one["outcome"] != Outcome.REFUSED:
+    if one["outcome"] != REFUSED:
         return False
-    on_lease = one["kind"] in (Kind.RENEW, Kind.VALIDATE)
-    return on_lease or (one["kind"] in (Kind.COMMIT, Kind.CHECK) and one["reason"] in LOSS)
+    on_lease = one["kind"] in (RENEW, VALIDATE)
+    return on_lease or (one["kind"] in (COMMIT, CHECK) and one["reason"] in LOSS)
 
 
 def double_holds(rows):
@@ -321,30 +351,32 @@ def takeover(events, rows):
     return known(values, 1e6)
 
 
+TOLD = ("leases_lost", "told_before", "told_at", "told_after", "never_told", "told_wrongly")
+
+
 def losses(events, rows, ttl_ns):
     """When the owner of each lost lease was told, told by the words of the check's docstring."""
-    counts = dict.fromkeys(("leases_lost", "told_before", "told_at", "told_after", "never_told", "told_wrongly"), 0)
+    counts = dict.fromkeys(TOLD, 0)
     held = holds(rows)
     restarted = any(one["kind"] == "restart" for one in events)
     for one in held:
         if one["killed"]:
             continue
         successor = taken(one, held, numbers_tell(events, held))
-        renewed = [late for late in one["rows"] if late["kind"] == Kind.RENEW and late["outcome"] == Outcome.DONE]
+        renewed = [late for late in one["rows"] if late["kind"] == RENEW and late["outcome"] == DONE]
         expires = max([one["begin"], *(late["end_ns"] for late in renewed)]) + ttl_ns
         surely = max([one["asked"], *(late["start_ns"] for late in renewed)]) + ttl_ns
         told_of_loss = one["told"] < min(successor, surely) and not doubled(one, held) and not restarted
-        asked = (Kind.RENEW, Kind.VALIDATE, Kind.RELEASE)
+        asked = (RENEW, VALIDATE, RELEASE)
         told_of_health = any(
-            late["kind"] in asked and late["outcome"] == Outcome.DONE and late["start_ns"] >= successor
-            for late in one["rows"]
+            late["kind"] in asked and late["outcome"] == DONE and late["start_ns"] >= successor for late in one["rows"]
         )
         counts["told_wrongly"] += told_of_loss or told_of_health
         if successor >= one["released"] and one["told"] == inf:
             continue
         counts["leases_lost"] += 1
         lost_at = min(successor, expires, one["told"])
-        commits = [late for late in one["rows"] if late["kind"] == Kind.COMMIT]
+        commits = [late for late in one["rows"] if late["kind"] == COMMIT]
         writes = [late for late in commits if late["start_ns"] >= lost_at or late in one["refused"]]
         first = min(writes, key=lambda late: late["start_ns"], default=None)
         if first is None:

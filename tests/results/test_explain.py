@@ -11,6 +11,7 @@ from synthetic import ENACTORS
 from tape import INSIDE, LEASE, Tape, write_run
 
 from leasebench import load
+from leasebench.results import moment
 from leasebench.results.explain import explain
 from leasebench.results.explain.cure import Answer
 from leasebench.results.explain.mermaid import as_mermaid
@@ -118,6 +119,88 @@ class TestAnOwnerThatIsStoppedPastItsLease:
 
     def test_says_how_long_the_lease_would_have_had_to_live(self, told):
         assert "lived for 240 ms (given: 100 ms)" in told.why["a longer time to live"]
+
+
+LONG = {"decide": INSIDE, "exclude": LEASE | {"ttl_ms": 10_000}}
+
+
+@pytest.fixture(params=["short", "long"])
+def journal_of_any_length(request, monkeypatch):
+    """One that is read at once, and one that is read piece by piece, of which not all is kept."""
+    if request.param == "long":
+        for name, rows in {"WHOLE_ROWS": 10, "BATCH_ROWS": 7, "MOST_ABOUT": 40}.items():
+            monkeypatch.setattr(moment, name, rows)
+
+
+@pytest.mark.usefixtures("journal_of_any_length")
+class TestWhatHappenedLongAgo:
+    """A lease lives for 10 s, and its owner is stopped for 18 s, while others go on."""
+
+    @pytest.mark.parametrize("audited", [True, False])
+    def test_is_told_as_what_has_just_happened(self, tmp_path, audited):
+        tape = Tape(LONG, ttl_ms=10_000, audited=audited)
+        two_plans(tape)
+        grant = tape.acquire(20, 0, fence=1)
+        tape.check(21, 0, seen=0)
+        tape.stop(22, 18_022, "enactor-0")
+        other = tape.acquire(10_100, 1, fence=2, asked_ms=60)
+        tape.check(10_101, 1, seen=0)
+        tape.commit(10_135, 1, 2, other)
+        tape.release(10_136, other)
+        for number in range(300):
+            busy = tape.acquire(10_200 + 20 * number, 2, fence=3 + number)
+            tape.check(10_201 + 20 * number, 2, seen=2)
+            tape.release(10_202 + 20 * number, busy)
+            tape.commit(10_203 + 20 * number, 2, 2, endpoint=0)
+        tape.commit(18_030, 0, 1, grant, sent_ms=18_023)
+        told = Told(tmp_path, tape)
+        assert told.headline.startswith(
+            "enactor-0 wrote plan 1 over the newer plan 2 at e1, 1 generation back, 7.90 s after enactor-1 had put it"
+        )
+        assert told.order(
+            "enactor-0 picks plan 1, 1.1 ms old",
+            "enactor-1 picks plan 2, 1.1 ms old",
+            "enactor-0 gets the lease on e1",
+            "enactor-0 checks e1 inside its lease and sees no plan",
+            "enactor-0 is stopped (SIGSTOP) for 18.00 s",
+            "the lease of enactor-0 goes to enactor-1",
+            "enactor-1 gets the lease on e1 after waiting 10.04 s",
+            "enactor-1 checks e1 inside its lease and sees no plan",
+            "enactor-0 writes plan 1 (18.03 s old) over plan 2",
+        )
+        assert told.answer("check inside") is NO
+        assert told.answer("fenced") is YES
+        assert told.why["a longer time to live"] == (
+            "enactor-1 would have waited, had it lived for 18.01 s (given: 10.00 s), which nobody knows beforehand"
+        )
+
+    def test_is_told_of_a_lease_server_of_its_own_too(self, tmp_path):
+        tape = Tape(LONG, ttl_ms=10_000, lease_apart=True)
+        tape.lease_clock_us = 3_600_000_000
+        two_plans(tape)
+        grant = tape.acquire(20, 0, fence=1)
+        tape.check(21, 0, seen=0)
+        tape.stop(22, 18_022, "enactor-0")
+        other = tape.acquire(10_100, 2, fence=2)
+        tape.release(10_136, other)
+        tape.commit(10_200, 1, 2)
+        for number in range(300):
+            tape.check(10_201 + 20 * number, 1, seen=2)
+        tape.commit(18_030, 0, 1, grant, sent_ms=18_023)
+        told = Told(tmp_path, tape)
+        assert told.order("enactor-0 gets the lease", "is stopped (SIGSTOP) for 18.00 s", "goes to enactor-2")
+
+    def test_counts_where_a_check_would_have_been_made(self, tmp_path):
+        tape = Tape(ONCE)
+        two_plans(tape)
+        grant = tape.acquire(20, 0, fence=1)
+        tape.work(21, 60_000, 0)
+        for number in range(2_500):
+            tape.commit(30 + 20 * number, 1, 2)
+        tape.commit(60_001, 0, 1, grant)
+        told = Told(tmp_path, tape)
+        assert told.answer("check inside") is NO
+        assert told.why["check inside"] == "no plan was in force when enactor-0 began with its lease"
 
 
 class TestARightfulLeaseAfterStarvation:
@@ -649,6 +732,17 @@ def test_a_rollback_by_an_operator_is_published_by_it(tmp_path):
     tape.commit(30, 1, 2)
     tape.commit(60, 0, 1)
     assert Told(tmp_path, tape).says("an operator publishes plan 2 with the content of plan 1")
+
+
+def test_the_summary_counts_the_lag_from_the_same_write_as_the_explanation(tmp_path):
+    tape = Tape()
+    two_plans(tape)
+    tape.commit(20, 1, 2)
+    tape.commit(40, 1, 2)
+    tape.commit(45, 0, 1)
+    told = Told(tmp_path, tape)
+    assert "25 ms after enactor-1 had put it in force" in told.headline
+    assert told.run.summary["cells"][0]["overwrite_lag_ms"] == {"p50": 25.0, "p99": 25.0, "max": 25.0, "n": 1}
 
 
 class TestHowItIsShown:

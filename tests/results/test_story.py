@@ -53,6 +53,10 @@ class TestTheIncident:
             "50 ms later enactor-2 writes plan 9: commits succeed again",
         ]
 
+    def test_the_newer_plan_is_in_force_from_its_first_write_on(self):
+        again = event("commit", 75 * MS, endpoint="e1", version=9, previous=9, enactor="enactor-2")
+        assert words([*NEWER, again, *STALE])[:2] == words(INCIDENT)[:2]
+
     def test_each_chapter_says_when_where_and_what_it_is_about(self):
         chapters = told(INCIDENT)
         assert [chapter.t_s for chapter in chapters] == [0.06, 0.08, 0.1, 0.11, 0.4, 0.45]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy.stats import binomtest
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, line_of
+from tape import Tape, write_run
 
 from leasebench.results.check import differences, unfinished
 from leasebench.results.history import BadRunDirectory, HistoryWriter, write_journal
@@ -268,6 +269,17 @@ class TestSummary:
         assert (tight["trials"], tight["blocked"], tight["raced_applications"]) == (2, 12, 4)
         assert tight["convergence_ms"]["n"] == 2
         assert tight["throughput"] == 4.5
+
+    def test_the_cells_of_a_trial_share_its_seconds(self, tmp_path):
+        first, second = Tape(cell="c0"), Tape(cell="c1")
+        for tape, commits in ((first, 30), (second, 20)):
+            tape.publish(0, 1)
+            for number in range(commits):
+                tape.commit(1 + number, 0, 1)
+        summary = json.loads((write_run(tmp_path, first, second, load_s=2.0) / "summary.json").read_text())
+        assert summary["cells"][0]["commits"] == 50
+        assert summary["cells"][0]["throughput"] == 25.0
+        assert summary["trials"][0]["throughput"] == 25.0
 
 
 class TestBadRunDirectory:
