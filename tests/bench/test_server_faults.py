@@ -249,6 +249,6 @@ def test_a_load_that_ends_amid_an_outage_leaves_a_server_that_answers(arranged, 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_scenario_names_guards_that_can_run_under_it(name):
     scenario, guards = read_scenario(name), presets()
-    assert scenario.faults
+    assert scenario.parsed_faults
     for guard in scenario.guards:
-        assert all(each.refuses(guards[guard]) is None for each in scenario.faults)
+        assert all(each.refuses(guards[guard]) is None for each in scenario.parsed_faults)
