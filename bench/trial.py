@@ -2,6 +2,7 @@
 
 import os
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ from leasebench.results.history import BadRunDirectory, HistoryWriter
 from leasebench.results.journal import Journal
 
 Watch = Callable[[float, Figures], None]
+FAILURE = "failure.txt"
+"""In the folder of a failed trial: the tracebacks of what failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ def run_trial(
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None  # what failed is the clearing up after it
         facts |= {"status": "failed", "reason": _reason(error)}
+        keep_evidence(folder, error)
     else:
         facts["status"] = "ok"
     facts |= {
@@ -210,6 +214,14 @@ def _facts_before(plan: TrialPlan) -> dict[str, Any]:
         "expected": [verdict.value for verdict in plan.guard.expected(plan.scenario.name, plan.scenario.trouble)],
         "lease": {"ttl_ms": plan.ttl_ms, "audited": plan.guard.manager.audited} if exclude else None,
     }
+
+
+def keep_evidence(folder: Path, error: Exception) -> None:
+    """Write the tracebacks of a failed process, if it sent one, and of the harness into `failure.txt`."""
+    theirs = getattr(error, "evidence", "")
+    ours = "the harness:\n" + "".join(traceback.format_exception(error))
+    with suppress(OSError):  # a full disk is told of by the reason
+        (folder / FAILURE).write_text(without_password("\n".join(filter(None, (theirs, ours)))), encoding="utf-8")
 
 
 def _reason(error: Exception) -> str:

@@ -32,7 +32,11 @@ MAX_LIVES = 256
 
 
 class ProcessFailed(RuntimeError):
-    """A process of the trial died, failed or did not stop."""
+    """A process of the trial died, failed or did not stop; `evidence` is its traceback, where it could send one."""
+
+    def __init__(self, reason: str, evidence: str = "") -> None:
+        super().__init__(reason)
+        self.evidence = evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +245,7 @@ class Supervisor:
         elif news[0] == "done":
             child.done = True
         else:
-            raise ProcessFailed(f"{child.spec.name}: {news[1]}")
+            raise ProcessFailed(f"{child.spec.name}: {news[1]}", f"{child.spec.process}:\n{news[2]}")
 
     @staticmethod
     def _stands_still(child: Child) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
@@ -43,7 +44,7 @@ def main(spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
         return
     except Exception as error:  # noqa: BLE001  (whatever it is, the supervisor must hear of it)
         with suppress(OSError):
-            control.send(("failed", f"{type(error).__name__}: {error}"))
+            control.send(("failed", f"{type(error).__name__}: {error}", traceback.format_exc()))
 
 
 def affinity() -> list[int] | None:

@@ -202,7 +202,7 @@ class Cast:
         elif news[0] == "done":
             child.done = True
         elif news[0] == "failed":
-            raise ProcessFailed(f"{child.spec.name}: {news[1]}")
+            raise ProcessFailed(f"{child.spec.name}: {news[1]}", f"{child.spec.process}:\n{news[2]}")
 
     @staticmethod
     def _ended(child: Child) -> ProcessFailed:
