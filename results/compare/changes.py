@@ -23,6 +23,7 @@ from leasebench.results.compare.quantities import HARM, SPEED, Quantity
 from leasebench.results.compare.resampling import LogRatio, ratio
 from leasebench.results.compare.samples import Samples
 from leasebench.results.run import Run
+from leasebench.results.statistics import MIN_TRIALS
 from leasebench.verdict import Verdict
 
 TOO_FEW_CELLS = "in too few cells to know its drift"
@@ -101,7 +102,11 @@ class Changes:
         return [
             run
             for run in (self.before, self.after)
-            if any(cell["trials"] < 2 for cell in run.summary["cells"] if (cell["guard"], cell["scenario"]) in places)
+            if any(
+                cell["trials"] < MIN_TRIALS
+                for cell in run.summary["cells"]
+                if (cell["guard"], cell["scenario"]) in places
+            )
         ]
 
     @cached_property
@@ -249,7 +254,7 @@ def _cell(olds: Samples, news: Samples, place: Place, judging: _Judging) -> Iter
         own = judging.measured[quantity].get(place)
         drifting = unknown(quantity, judging.drifts)
         found = None if own is None or drifting else own.found
-        why = "" if found else "one trial" if min(old.trials, new.trials) < 2 else "nothing to compare"
+        why = "" if found else "one trial" if min(old.trials, new.trials) < MIN_TRIALS else "nothing to compare"
         yield judging.ratio(place, quantity, figures, found, 1, TOO_FEW_CELLS if drifting else why)
 
 

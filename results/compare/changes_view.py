@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from leasebench.results.advice import advise, sentences
+from leasebench.results.advice import sentences
 from leasebench.results.compare.changes import Changes
+from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.document import (
     TONES,
     Block,
@@ -19,11 +20,13 @@ from leasebench.results.compare.document import (
 )
 from leasebench.results.compare.drift import MIN_CELLS
 from leasebench.results.compare.finding import DIFFERENT, RATE_TOLERANCE, Difference, Finding
-from leasebench.results.compare.quantities import LEAK_RATE
+from leasebench.results.compare.quantities import LEAK_RATE, THROUGHPUT
 from leasebench.results.compare.ranking_view import OVERALL, verdict_text
 from leasebench.verdict import Verdict
 
 MOST_NAMED = 6
+CHANGED = {**OVERALL, "commits/s": THROUGHPUT}
+"""Of one guard under one load commits per second may change; beside another guard they are no cost."""
 SMALL_DRIFT = 1.02
 """A smaller one is not told by itself."""
 NOT_INTERLEAVED = (
@@ -52,7 +55,7 @@ def changes_blocks(found: Changes, *, width: int, most: int, detail: bool) -> It
     yield _overall(found, width)
     if detail:
         yield _table("every figure", list(found.differences), width)
-    yield lines(sentences(advise(found.after.summary), str(found.after.path)), whole=True)
+    yield lines(sentences(advise_on(found.after), str(found.after.path)), whole=True)
 
 
 def _missing(found: Changes) -> Iterator[str]:
@@ -163,11 +166,11 @@ def _overall(found: Changes, width: int) -> Grid:
         seen = [one for one in leaks if one.before is not None and one.after is not None]
         worst = max(seen, key=lambda one: abs(one.effect or 0), default=None)
         row = [Text(guard), Text("no races", Tone.QUIET) if worst is None else _leak(worst)]
-        for quantity in OVERALL.values():
+        for quantity in CHANGED.values():
             one = found.by_place.get((guard, None, quantity))
             row.append(Text("-", Tone.QUIET) if one is None else effect(one))
         rows.append(tuple(row))
-    headings = ("guard", "leak rate,\nlargest change", *(f"{name}\nx [95 %]" for name in OVERALL))
+    headings = ("guard", "leak rate,\nlargest change", *(f"{name}\nx [95 %]" for name in CHANGED))
     return fitted(Grid("each guard over its scenarios", headings, tuple(rows)), width, [(3,), (5,), (4,)])
 
 

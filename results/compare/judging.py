@@ -41,11 +41,9 @@ from leasebench.results.compare.resampling import LogRatio, estimate, paired_rat
 from leasebench.results.compare.safety import rate, rate_ratio
 from leasebench.results.compare.samples import RATES, Sample, Samples
 from leasebench.results.run import Run
-from leasebench.results.statistics import CONFIDENCE, Interval, student_quantile
+from leasebench.results.statistics import CONFIDENCE, MIN_TRIALS, Interval, student_quantile
 
 Cell = dict[str, Any]
-MIN_TRIALS = 2
-"""Of fewer there is no interval by trial."""
 
 
 class Outcome(StrEnum):
