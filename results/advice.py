@@ -194,8 +194,8 @@ def headline(advice: Advice) -> str:
     ratios = [_ratio_text(one.beside) for one in tied[:SHOWN] if one.beside is not None]
     over = max(one.beside.scenarios for one in tied if one.beside is not None)
     mean = f" over {over} scenarios" if over > 1 else ""
-    tie = "is a tie" if len(tied) == 1 else "are ties"
-    return f"{_most(guards)} are the cheapest guards that held, in {where}, {price}: {_and(ratios)}{mean} {tie}."
+    tie = f"a tie as far as the trials tell, {_and(ratios)}{mean}"
+    return f"{_most(guards)} are the cheapest guards that held, in {where}, {price}: {tie}."
 
 
 def sentences(advice: Advice, run: str) -> Iterator[str]:

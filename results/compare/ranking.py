@@ -154,7 +154,7 @@ def _reference(run: Run, asked: str | None) -> tuple[str, str]:
         return asked, "as asked"
     best = advise(run.summary).best
     if best is not None:
-        return best, "the cheapest that held"
+        return best, "of those that held, the lowest cost seen"
     if not run.guards:
         raise DefinitionError(f"{run.path}: no trial of it has ended: there is nothing to compare")
     return run.guards[0], "the first, as none held"

@@ -62,7 +62,10 @@ def test_one_run_is_ranked_on_one_screen(place):
     ended = compare(place, "runs/tiny-1")
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
-    assert lines[0] == "tiny: 3 guards, 4 scenarios, 5 trials each; x: beside safe (the cheapest that held)"
+    assert (
+        lines[0]
+        == "tiny: 3 guards, 4 scenarios, 5 trials each; x: beside safe (of those that held, the lowest cost seen)"
+    )
     assert [line.split()[0] for line in lines[4:7]] == ["safe", "locked", "open"]
     assert len(lines) < 24
     assert any(line.startswith("Advice: safe is the cheapest guard that held") for line in lines)

@@ -79,13 +79,14 @@ def test_of_a_single_guard_nothing_is_said_of_cheaper_ones():
 def test_guards_that_cannot_be_told_apart_are_a_tie():
     made = summary(cell("tight", trials=5), cell("other", cost_us=103.0, trials=5), cell("dear", cost_us=300, trials=5))
     assert [one.guard for one in advise(made, lambda *_: {"other": TIE, "dear": DEARER}).rivals] == ["other"]
-    assert said(made, other=TIE, dear=DEARER) == [
+    (line,) = said(made, other=TIE, dear=DEARER)
+    assert line == (
         "Advice: tight and other are the cheapest guards that held, in its scenario, at 100 and 103 us per endpoint "
-        "(in steady): 1.03x [0.84, 1.27] is a tie."
-    ]
+        "(in steady): a tie as far as the trials tell, 1.03x [0.84, 1.27]."
+    )
     (line,) = said(made, other=TIE, dear=Beside(1.4, (0.9, 2.1), dearer=False, scenarios=3))
     assert "tight, other and dear are the cheapest guards that held" in line
-    assert line.endswith("1.03x [0.84, 1.27] and 1.40x [0.90, 2.10] over 3 scenarios are ties.")
+    assert line.endswith("a tie as far as the trials tell, 1.03x [0.84, 1.27] and 1.40x [0.90, 2.10] over 3 scenarios.")
 
 
 def test_the_guards_of_a_tie_each_tell_where_they_held():

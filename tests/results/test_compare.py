@@ -7,8 +7,11 @@ import pytest
 from compared import GUARDS, SCENARIOS, Kind, write_run
 
 from leasebench.definitions import DefinitionError
+from leasebench.results.advice import headline
 from leasebench.results.compare.changes import changes
+from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.circumstances import differing, order_of_trials
+from leasebench.results.compare.document import Grid
 from leasebench.results.compare.drift import LOUD, LOUD_TAIL, MIN_CELLS, Drift, beyond, estimate_drift, reference_drift
 from leasebench.results.compare.false_positives import LEAST_TRIALS, false_positives
 from leasebench.results.compare.finding import Finding
@@ -16,6 +19,7 @@ from leasebench.results.compare.locate import find_run
 from leasebench.results.compare.pooling import pool
 from leasebench.results.compare.quantities import COST, HARM, LEAK_RATE, STALE_PER_1000, THROUGHPUT, latency
 from leasebench.results.compare.ranking import rank
+from leasebench.results.compare.ranking_view import ranking_blocks
 from leasebench.results.compare.resampling import LogRatio
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
@@ -65,7 +69,7 @@ class TestRanking:
     def test_guards_that_held_come_first_and_the_cheapest_is_the_reference(self, before):
         ranking = rank(before)
         assert [one.guard for one in ranking.standings] == ["safe", "locked", "open"]
-        assert (ranking.reference, ranking.why) == ("safe", "the cheapest that held")
+        assert (ranking.reference, ranking.why) == ("safe", "of those that held, the lowest cost seen")
         assert [one.held for one in ranking.standings] == [True, True, False]
 
     def test_a_guard_is_told_with_all_of_its_scenarios(self, before):
@@ -73,6 +77,14 @@ class TestRanking:
         assert (worst.verdict.value, worst.scenarios, worst.clean) == ("stale", 4, 0)
         assert (worst.leaky, worst.raced, worst.leak_rate) == (800, 800, 1.0)
         assert worst.interval[0] == pytest.approx(0.9954, abs=1e-4)
+
+    def test_a_rate_of_commits_is_no_figure_to_choose_a_guard_by(self, before):
+        ranking = rank(before)
+        assert THROUGHPUT not in {one.quantity for one in (*ranking.differences, *ranking.overall)}
+        said = list(ranking_blocks(ranking, Samples(before), width=200, detail=True))
+        assert not any(
+            "per s" in name or "/s" in name for one in said if isinstance(one, Grid) for name in one.headings
+        )
 
     def test_a_ratio_beside_the_reference_is_found_over_all_and_in_each_scenario(self, before):
         ranking = rank(before, "safe")
@@ -120,6 +132,37 @@ class TestRanking:
         row = rates.loc["open", "steady", "stale_per_1000"]
         assert row.exact_low < row.by_trial_low < row.value < row.by_trial_high < row.exact_high
         assert np.isnan(rates.loc["safe", "steady", "leak_rate"].by_trial_low)
+
+
+class TestAdvice:
+    """The advice sees ties where a comparison sees them: by trials, else over scenarios, else not at all."""
+
+    def test_guards_that_cost_the_same_are_a_tie_with_the_interval_of_compare(self, place):
+        run = load(write_run(place / "twins", {"one": Kind(), "two": Kind(), "dear": Kind(slower=2.5)}, seed=80))
+        advice = advise_on(run)
+        (rival,) = advice.rivals
+        assert {advice.best, rival.guard} == {"one", "two"}
+        found = rank(run, advice.best).by_place[rival.guard, "steady", COST]
+        assert (rival.beside.ratio, *rival.beside.interval) == pytest.approx((found.effect, found.low, found.high))
+        low, high = rival.beside.interval
+        text = headline(advice)
+        assert f"a tie as far as the trials tell, {rival.beside.ratio:.2f}x [{low:.2f}, {high:.2f}]." in text
+        assert "dear" not in text
+
+    def test_a_guard_that_costs_less_by_far_is_the_cheapest_alone(self, place):
+        run = load(write_run(place / "apart", {"one": Kind(), "dear": Kind(slower=2.5)}, seed=81))
+        assert advise_on(run).rivals == ()
+        assert headline(advise_on(run)).startswith("one is the cheapest guard that held")
+
+    def test_of_one_trial_the_scenarios_tell_where_they_are_enough(self, place):
+        guards = {"one": Kind(), "two": Kind(), "dear": Kind(slower=4)}
+        many = advise_on(load(write_run(place / "one-trial", guards, trials=1, seed=82)))
+        (rival,) = many.rivals
+        assert {many.best, rival.guard} == {"one", "two"}
+        assert (rival.tied, rival.beside.scenarios) == (True, 4)
+        few = advise_on(load(write_run(place / "one-cell", guards, ("steady",), trials=1, seed=83)))
+        assert len(few.rivals) == 2
+        assert "can't be told from one trial: --trials 5 tells" in headline(few)
 
 
 class TestChanges:
