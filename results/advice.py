@@ -50,13 +50,15 @@ class Unproven:
 class Beside:
     """What a guard costs beside the best: the ratio with its 95 % interval, None where there is none.
 
-    `dearer`: established, after Holm's correction for all that were put beside the best. `scenarios` is how many the
-    ratio is a mean of, 1 for the scenario of the prices.
+    `dearer` and `cheaper` are established, after Holm's correction for all that were put beside the best. `scenarios`
+    is how many the ratio is a mean of, 1 for the scenario of the prices: over several, a guard can be cheaper than the
+    one that is the cheapest there.
     """
 
     ratio: float
     interval: Interval | None
     dearer: bool
+    cheaper: bool = False
     scenarios: int = 1
 
 
@@ -181,21 +183,30 @@ def headline(advice: Advice) -> str:
     guards = [advice.best, *(one.guard for one in named)]
     prices = [f"{cost:,.0f}" for cost in (advice.cost_us or 0.0, *(one.cost_us for one in named))][: SHOWN + 1]
     price = f"at {_and(prices)} us per endpoint (in {advice.priced_in})"
-    where = _all_where(advice, named)
+    held = f"in {_all_where(advice, named)}, {price}"
     if advice.only:
-        return f"{advice.best} held, in {where}, {price}; no other guard was run whose cost could be put beside."
+        return f"{advice.best} held, {held}; no other guard was run whose cost could be put beside."
     if advice.alone:
-        return f"{advice.best} is the only guard that held, in {where}, {price}."
+        return f"{advice.best} is the only guard that held, {held}."
     if not named:
-        return f"{advice.best} is the cheapest guard that held, in {where}, {price}."
+        return f"{advice.best} is the cheapest guard that held, {held}."
+    return f"{_most(guards)} {_order(advice, tied, held)}"
+
+
+def _order(advice: Advice, tied: Sequence[Rival], held: str) -> str:
+    """What can be said of several guards of which none is known to be the cheapest."""
     if not tied:
         why = "from one trial: --trials 5 tells" if advice.one_trial else "for want of an interval"
-        return f"{_most(guards)} held, in {where}, {price}; which is the cheapest can't be told {why}."
-    ratios = [_ratio_text(one.beside) for one in tied[:SHOWN] if one.beside is not None]
-    over = max(one.beside.scenarios for one in tied if one.beside is not None)
+        return f"held, {held}; which is the cheapest can't be told {why}."
+    beside = [(one.guard, one.beside) for one in tied if one.beside is not None]
+    cheaper = [f"{guard} ({_ratio_text(one)})" for guard, one in beside if one.cheaper]
+    if cheaper:
+        what = f"{advice.best} costs least there, over its scenarios {_and(cheaper[:SHOWN])}"
+        return f"held, {held}; which is the cheapest depends on the scenario: {what}."
+    ratios = _and([_ratio_text(one) for _, one in beside[:SHOWN]])
+    over = max(one.scenarios for _, one in beside)
     mean = f" over {over} scenarios" if over > 1 else ""
-    tie = f"a tie as far as the trials tell, {_and(ratios)}{mean}"
-    return f"{_most(guards)} are the cheapest guards that held, in {where}, {price}: {tie}."
+    return f"are the cheapest guards that held, {held}: a tie as far as the trials tell, {ratios}{mean}."
 
 
 def sentences(advice: Advice, run: str) -> Iterator[str]:

@@ -36,7 +36,8 @@ def _told(one: Difference, scenarios: int) -> Beside:
     assert one.effect is not None
     assert one.low is not None
     assert one.high is not None
-    return Beside(one.effect, (one.low, one.high), one.finding is Finding.WORSE, scenarios)
+    found = one.finding
+    return Beside(one.effect, (one.low, one.high), found is Finding.WORSE, found is Finding.BETTER, scenarios)
 
 
 def _difference(samples: Samples, best: str, guard: str, priced_in: str | None) -> tuple[Difference, int] | None:

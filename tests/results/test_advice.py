@@ -105,6 +105,15 @@ def test_one_trial_does_not_tell_which_is_the_cheapest():
     assert "--trials" not in line
 
 
+def test_a_guard_that_costs_less_elsewhere_is_no_tie():
+    less = Beside(0.6, (0.5, 0.7), dearer=False, cheaper=True, scenarios=3)
+    (line,) = said(summary(cell("tight"), cell("other", cost_us=103.0)), other=less)
+    assert "a tie" not in line
+    assert line.endswith(
+        "depends on the scenario: tight costs least there, over its scenarios other (0.60x [0.50, 0.70])."
+    )
+
+
 def test_many_ties_do_not_fill_the_line():
     made = summary(cell("tight"), *(cell(f"g{n}", cost_us=101.0 + n) for n in range(9)))
     (line,) = said(made, **{f"g{n}": TIE for n in range(9)})
