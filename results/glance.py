@@ -2,7 +2,8 @@
 
 from html import escape
 
-from leasebench.results.advice import advise, sentences
+from leasebench.results.advice import sentences
+from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.run import Run
 from leasebench.results.theme import VERDICT_COLOURS
 from leasebench.verdict import Verdict
@@ -19,7 +20,7 @@ def as_html(run: Run) -> str:
     cut = f"<p>and {more} more scenarios</p>" if more else ""
     problems = "".join(f"<li>{escape(problem)}</li>" for problem in run.problems)
     told = f"<ul>{problems}</ul>" if problems else ""
-    said = "<br>".join(escape(line) for line in sentences(advise(run.summary), str(run.path)))
+    said = "<br>".join(escape(line) for line in sentences(advise_on(run), str(run.path)))
     title = f"{escape(run.summary['suite'])}: {len(run.summary['trials'])} trials"
     return f"<table><caption>{title}</caption><tr><th></th>{head}</tr>{rows}</table>{cut}{told}<p>{said}</p>"
 

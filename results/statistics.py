@@ -11,6 +11,8 @@ import numpy.typing as npt
 from scipy.special import betaincinv, gammaln, stdtr, stdtrit
 
 CONFIDENCE = 0.95
+MIN_TRIALS = 2
+"""Of fewer there is no interval by trial."""
 Interval = tuple[float, float]
 SAME_CHANCE = 1 + 1e-7
 """Tables whose chances differ by rounding only count as equally likely, as R and scipy have it."""

@@ -6,10 +6,12 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from leasebench.results.advice import guard_cost_us
+from leasebench.results.pricing import attempts_per_s, guard_cost_us
 from leasebench.results.story import Chapter, lines
 from leasebench.verdict import Verdict
 
+RATE = "attempts\nper s"
+"""Shown where it is a cost: where the load is closed."""
 COLOURS = {Verdict.CLEAN: "green", Verdict.UNPROVEN: "yellow"}
 
 
@@ -33,6 +35,7 @@ def stories(summary: dict[str, Any]) -> Iterable[str]:
 
 
 def _table(scenario: str, cells: list[dict[str, Any]]) -> Table:
+    rates = [attempts_per_s(cell) for cell in cells]
     table = Table(title=escape(scenario), title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("guard")
     table.add_column("verdict")
@@ -46,11 +49,11 @@ def _table(scenario: str, cells: list[dict[str, Any]]) -> Table:
         "guard\np50 us",
         "commit\np99 us",
         "plan\np99 ms",
-        "commits\nper s",
+        *([RATE] if any(rates) else []),
     ):
         table.add_column(heading, justify="right")
-    for cell in cells:
-        table.add_row(*_row(cell))
+    for cell, rate in zip(cells, rates, strict=True):
+        table.add_row(*_row(cell), *([_number(rate, 0)] if any(rates) else []))
     return table
 
 
@@ -71,7 +74,6 @@ def _row(cell: dict[str, Any]) -> list[str]:
         _number(guard_cost_us(cell), 0),
         _number(latency["commit"]["service"]["p99"], 0),
         _number(None if plan is None else plan / 1000, 1),
-        _number(cell["throughput"], 0),
     ]
 
 

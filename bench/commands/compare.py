@@ -57,6 +57,12 @@ def compare(
     absolute: Annotated[
         bool, typer.Option("--absolute", help="of two runs: leave in what all cells drifted by")
     ] = False,
+    drift_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="of two runs: a guard that is known not to have changed, to take the drift from (repeatable)"
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="exit 1 for any verdict that was not expected")] = False,
     false_positives: Annotated[
         int | None,
@@ -70,7 +76,11 @@ def compare(
     With --baseline: what changed from the baseline to RUN. Intervals are
     95 %; those of latencies come from drawing whole trials again. All tests
     of one comparison are corrected together (Holm). Between two runs, what
-    all cells drifted by is told and taken out, unless --absolute.
+    the cells drifted by that did not change is told and taken out, unless
+    --absolute.
+
+    A figure is different (worse or better), equal within the tolerance (its
+    interval lies inside), or it can't be told.
 
     Gates: metric(guard, scenario, phase) OP number, the brackets if wanted,
     OP one of > >= < <=, the number with us, ms, s, or x: a multiple of the
@@ -79,18 +89,23 @@ def compare(
     plan.response: from when it was due); counts: stale_overwrites, dangling,
     wedged, stuck, double_holds, exclusion_violations, lost_commits; and
     unproven, failed, unexpected. A gate fails where it is true of the whole
-    interval of a figure, and is open where it is true of the figure only:
-    then more trials tell.
+    interval of a figure, passes where it is false of the whole interval, and
+    else is open: more trials tell. Counts decide by themselves, and so does
+    a rate at the limit 0: leak_rate > 0 passes where none of the races that
+    were seen leaked.
 
     Exit codes, the first that applies:
     2 bad usage, or something can't be read (the rest is compared);
     5 a cell of the later run failed;
-    1 a verdict is unexpected and was not in the baseline (--strict: any);
+    1 a verdict is unexpected and was not in the baseline, also of a cell
+    that the baseline does not have (--strict: any);
     3 a figure is worse than the baseline's, or a gate fails;
-    4 a gate is open, no latency has an interval, or all cells drifted
-    together by more than 1.25x (p99 and beyond: 2x); else 0.
+    4 a gate is open, the runs have no cell in common, nothing could be told
+    of any latency, an unproven is unexpected, or all cells drifted together
+    by more than 1.15x (p99 and beyond: 2x); else 0.
     """
     from leasebench.definitions import DefinitionError, must_be_known
+    from leasebench.results.compare.finding import TOLERANCE
     from leasebench.results.compare.locate import find_run
     from leasebench.results.run import load
 
@@ -106,14 +121,28 @@ def compare(
             raise DefinitionError("--false-positives is about one run")
         code = _false_positives(runs[0], false_positives, kind, out)
     elif earlier is None:
-        for name, given in (("--absolute", absolute), ("--tolerance", tolerance is not None)):
+        two_only = (
+            ("--absolute", absolute),
+            ("--tolerance", tolerance is not None),
+            ("--drift-from", bool(drift_from)),
+        )
+        for name, given in two_only:
             if given:
                 raise DefinitionError(f"{name} is about two runs")
         code = _rank(runs[0], reference, guard or (), scenario or (), fail_on or (), every, strict, kind, out)
     else:
         if reference is not None:
             raise DefinitionError("--reference is about one run; two are compared guard by guard")
-        code = _changes(runs, guard or (), scenario or (), fail_on or (), tolerance, absolute, every, strict, kind, out)
+        if absolute and drift_from:
+            raise DefinitionError("give --absolute or --drift-from, not both: the one leaves the drift in")
+        must_be_known("guard", drift_from or (), runs[-1].guards, f"{runs[-1].path}: ")
+        asked: dict[str, Any] = {
+            "guards": guard or (),
+            "scenarios": scenario or (),
+            "tolerance": tolerance or TOLERANCE,
+        }
+        asked |= {"absolute": absolute, "drift_from": tuple(drift_from or ())}
+        code = _changes(runs, asked, fail_on or (), every, strict, kind, out)
     problems = [problem for one in runs for problem in one.problems]
     complain(problems)
     raise typer.Exit(EXIT_USAGE if problems else code)
@@ -151,17 +180,14 @@ def _rank(
 
 def _changes(
     runs: Sequence["Run"],
-    guards: Sequence[str],
-    scenarios: Sequence[str],
+    how: dict[str, Any],
     gates: Sequence[str],
-    tolerance: float | None,
-    absolute: bool,
     every: bool,
     strict: bool,
     kind: As,
     out: Path | None,
 ) -> int:
-    from leasebench.results.compare.changes import TOLERANCE, changes
+    from leasebench.results.compare.changes import changes
     from leasebench.results.compare.changes_view import changes_blocks
     from leasebench.results.compare.gates import parse
     from leasebench.results.compare.gates_view import gates_blocks
@@ -171,15 +197,7 @@ def _changes(
     before, after = runs
     olds, news = Samples(before), Samples(after)
     asked = [parse(text, after.guards, after.scenarios) for text in gates]
-    found = changes(
-        before,
-        after,
-        guards=guards,
-        scenarios=scenarios,
-        tolerance=tolerance or TOLERANCE,
-        absolute=absolute,
-        samples=(olds, news),
-    )
+    found = changes(before, after, samples=(olds, news), **how)
     judged = [judge(gate, after, news, Other(None, found, olds)) for gate in asked]
     most = MOST_ON_SCREEN if kind is As.TABLE else MOST_ON_PAGE
     said = changes_blocks(found, width=_width(kind), most=most, detail=every)
@@ -192,6 +210,7 @@ def _changes(
         "tolerance": found.tolerance,
         "warnings": list(found.warnings),
         "drift": {one.quantity.name: one.ratio for one in found.drifts.values()},
+        "drift_interval": {one.quantity.name: one.interval for one in found.drifts.values()},
         "verdicts": [
             {"guard": one.guard, "scenario": one.scenario, "before": one.before, "after": one.after}
             for one in found.verdicts

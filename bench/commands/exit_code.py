@@ -24,12 +24,17 @@ def exit_code(
     unexpected = sum(not cell["as_expected"] for cell in cells) if strict else 0
     failing = sum(one.outcome is Outcome.FAILS for one in judged)
     open_ = sum(one.outcome is Outcome.OPEN for one in judged)
-    surprised = worse = 0
-    silent = loud = False
+    surprised = unproven = worse = 0
+    apart = silent = loud = False
+    blind = ""
     if found is not None:
         surprised = sum(one.surprise and one.after != "unproven" for one in found.verdicts)
+        unproven = sum(one.surprise and one.after == "unproven" for one in found.verdicts)
         worse = len(found.found(Finding.WORSE))
-        silent = all(one.finding is Finding.OPEN for one in found.every if one.quantity not in HARM)
+        apart = not found.cells
+        speed = [one for one in found.every if one.quantity not in HARM]
+        silent = all(one.finding is Finding.OPEN for one in speed)
+        blind = _why_silent(found, any(one.low is not None for one in speed))
         loud = bool(found.loud)
     told = (
         (failed, EXIT_FAILED, f"{_so_many(failed, 'cell')} of {runs[-1].path} failed"),
@@ -37,11 +42,22 @@ def exit_code(
         (unexpected, EXIT_UNEXPECTED, f"{_so_many(unexpected, 'verdict')} not among those expected (--strict)"),
         (failing, EXIT_WORSE, f"{_so_many(failing, 'gate')} failed"),
         (worse, EXIT_WORSE, f"{_so_many(worse, 'figure')} worse than the baseline's"),
-        (open_, EXIT_INCONCLUSIVE, f"{_so_many(open_, 'gate')} open: more trials tell"),
+        (unproven, EXIT_INCONCLUSIVE, f"{_so_many(unproven, 'unexpected unproven')}, not so in the baseline"),
+        (open_, EXIT_INCONCLUSIVE, f"{_so_many(open_, 'gate')} open"),
+        (apart, EXIT_INCONCLUSIVE, "the two runs have no cell in common: nothing was compared"),
         (loud, EXIT_INCONCLUSIVE, "all cells drifted together: machine and change can't be told apart"),
-        (silent, EXIT_INCONCLUSIVE, "no latency has an interval: --trials 5 gives one"),
+        (silent, EXIT_INCONCLUSIVE, blind),
     )
     return next(((code, why) for applies, code, why in told if applies), (0, ""))
+
+
+def _why_silent(found: "Changes", intervals: bool) -> str:
+    """Why no latency, cost or throughput could be told to be different or equal."""
+    if intervals:
+        return f"no latency could be told: every interval reaches beyond {found.tolerance:g}x"
+    if found.one_trial:
+        return "no latency has an interval: --trials 5 gives one"
+    return "no latency has an interval: too few operations"
 
 
 def _so_many(count: int, what: str) -> str:

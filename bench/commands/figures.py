@@ -5,9 +5,11 @@ from typing import Any
 
 from rich.console import Console
 
-from leasebench.results.advice import advise, sentences
+from leasebench.results.advice import sentences
+from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.harm_table import harm_tables
 from leasebench.results.remarks import remarks
+from leasebench.results.run import load
 from leasebench.results.table import stories, tables
 
 
@@ -23,5 +25,8 @@ def show(screen: Console, summary: dict[str, Any], run: Path) -> None:
     for line in (*stories(summary), *remarks(summary)):
         screen.print(line, markup=False, highlight=False, soft_wrap=True)
     if summary["cells"]:
-        for line in sentences(advise(summary), str(run)):
+        loaded = load(run)
+        # Derived already, and of a run that did not end there is none to read.
+        loaded.summary = summary
+        for line in sentences(advise_on(loaded), str(run)):
             screen.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -18,7 +18,8 @@ def report(
     Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or something of
     the run could not be read.
     """
-    from leasebench.results.advice import advise, sentences
+    from leasebench.results.advice import sentences
+    from leasebench.results.compare.cheapest import advise_on
     from leasebench.results.report.write import write_report
     from leasebench.results.run import load
 
@@ -30,7 +31,7 @@ def report(
         task = display.add_task("scenarios")
         write_report(loaded, file, lambda done, of: display.update(task, completed=done, total=of))
     print(file)
-    for line in sentences(advise(loaded.summary), str(run)):
+    for line in sentences(advise_on(loaded), str(run)):
         print(line)
     complain([*loaded.problems, *map(str, loaded.contradictions())])
     if loaded.problems:

@@ -7,17 +7,15 @@ from typing import Any, Literal
 
 import altair as alt
 
-from leasebench.results.advice import calm_scenario
 from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, heading, inline, padded, ticks
 from leasebench.results.labels import Box, place_labels
+from leasebench.results.pricing import LIMIT, attempts_per_s, calm_scenario
 from leasebench.results.theme import VERDICT_COLOURS, VERDICT_SHAPES
 from leasebench.verdict import Verdict
 
 WIDTH, HEIGHT = 470, 370
 TOP, BOTTOM = 66, 296
 """Where a leak rate of 1 and of 0 lie: names need room beyond both."""
-LIMIT = "saturation"
-"""Throughput is read there where a run has it: elsewhere the load, not the guard, sets it."""
 SIDES: tuple[tuple[Literal["left", "right"], str], ...] = (("left", "datum.left"), ("right", "!datum.left"))
 LEAKS = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1]
 
@@ -34,46 +32,53 @@ class Place:
     where: str
     raced: int
     cost_us: float | None
-    throughput: float | None
+    attempts_per_s: float | None
 
 
 class SafetyCost:
     """Leak rate up, cost to the right; the square root spreads the small rates, which are the ones that matter."""
 
     name = "safety_cost"
-    about = "leak rate with its interval against latency and throughput: choose by this"
+    about = "leak rate with its interval against latency, and attempts per second at the limit: choose by this"
     scope = Scope.RUN
 
     def draw(self, subject: Subject) -> Spec | None:
-        """Two panels side by side. With a scenario: that one only; else the worst of all."""
+        """One panel for latency, a second where the run has the scenario with a closed load.
+
+        With a scenario: that one only; else the worst of all.
+        """
         run = subject.run
         every = run.summary["cells"]
         cells = [cell for cell in every if subject.scenario in (None, cell["scenario"])]
         calm = subject.scenario or calm_scenario(cells)
-        limit = LIMIT if subject.scenario is None and LIMIT in run.scenarios else calm
-        places = [place for guard in run.guards if (place := _place(guard, cells, calm, limit)) is not None]
+        places = [place for guard in run.guards if (place := _place(guard, cells, calm)) is not None]
         what = f"in scenario {subject.scenario}" if subject.scenario else "worst of all scenarios"
-        return defined(lambda: _panels(places, calm, limit, what)) if any(place.cost_us for place in places) else None
+        return defined(lambda: _panels(places, calm, what)) if any(place.cost_us for place in places) else None
 
 
-def _panels(places: Sequence[Place], calm: str | None, limit: str | None, what: str) -> Any:
+def _panels(places: Sequence[Place], calm: str | None, what: str) -> Any:
     panels = [
         panel
         for panel in (
             _panel(places, "cost_us", f"p99 of a whole application in {calm} (log scale)", DURATION),
-            _panel(places, "throughput", f"commits per second in {limit} (log scale)", "format(datum.value, '~s')"),
+            _panel(
+                places,
+                "attempts_per_s",
+                f"attempts per second in {LIMIT}, refused ones too (log scale)",
+                "format(datum.value, '~s')",
+            ),
         )
         if panel is not None
     ]
+    cheap = "left (latency) and right (attempts per second) are cheap." if len(panels) > 1 else "Left is cheap."
     title = (
         f"Safety against cost: leak rate, {what}\n"
-        "bar: 95 % interval there; of what never leaked, the bound where it saw fewest races. Low is safe; "
-        "left (latency) and right (throughput) are cheap."
+        f"bar: 95 % interval there; of what never leaked, the bound where it saw fewest races. Low is safe; {cheap}"
     )
     return alt.hconcat(*panels, spacing=36).properties(title=heading(title)).resolve_scale(color="shared")
 
 
-def _place(guard: str, cells: Sequence[dict[str, Any]], calm: str | None, limit: str | None) -> Place | None:
+def _place(guard: str, cells: Sequence[dict[str, Any]], calm: str | None) -> Place | None:
     own = [cell for cell in cells if cell["guard"] == guard]
     by_scenario = {cell["scenario"]: cell for cell in own}
     raced = [cell for cell in own if cell["raced_applications"]]
@@ -87,7 +92,7 @@ def _place(guard: str, cells: Sequence[dict[str, Any]], calm: str | None, limit:
     else:
         at = max(raced, key=lambda cell: cell["leak_rate_bound"])
         leak, low, high = 0.0, 0.0, at["leak_rate_bound"]
-    calm_cell, limit_cell = by_scenario.get(calm or ""), by_scenario.get(limit or "")
+    calm_cell, limit_cell = by_scenario.get(calm or ""), by_scenario.get(LIMIT)
     return Place(
         guard,
         Verdict(worst["verdict"]),
@@ -97,7 +102,7 @@ def _place(guard: str, cells: Sequence[dict[str, Any]], calm: str | None, limit:
         at["scenario"],
         at["raced_applications"],
         calm_cell["latency_us"]["plan"]["service"]["p99"] if calm_cell else None,
-        limit_cell["throughput"] if limit_cell else None,
+        attempts_per_s(limit_cell) if limit_cell else None,
     )
 
 

@@ -7,35 +7,42 @@ from math import log
 
 import pandas as pd
 
+from leasebench.definitions import DefinitionError
 from leasebench.results.compare.circumstances import differing, order_of_trials
-from leasebench.results.compare.drift import Drift, beyond, estimate_drift, unknown
-from leasebench.results.compare.finding import Difference, Finding, by_rate, by_ratio, frame, judged, too_few
+from leasebench.results.compare.drift import (
+    MIN_REFERENCE_CELLS,
+    Drift,
+    beyond,
+    estimate_drift,
+    reference_drift,
+    unknown,
+)
+from leasebench.results.compare.finding import TOLERANCE, Difference, Finding, by_rate, by_ratio, frame, judged, too_few
 from leasebench.results.compare.pooling import pool
 from leasebench.results.compare.quantities import HARM, SPEED, Quantity
 from leasebench.results.compare.resampling import LogRatio, ratio
 from leasebench.results.compare.samples import Samples
 from leasebench.results.run import Run
-from leasebench.verdict import SAFE, Verdict
+from leasebench.results.statistics import MIN_TRIALS
+from leasebench.verdict import Verdict
 
-TOLERANCE = 1.05
-"""A smaller change of a latency or of throughput is of no interest: a claim is that the ratio lies beyond."""
 TOO_FEW_CELLS = "in too few cells to know its drift"
 Place = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictChange:
-    """A cell whose verdict is not what it was; `surprise`: it was as expected (or new) and no longer is."""
+    """A cell whose verdict is not what it was, or not what was expected of a cell that is new.
+
+    `before` is None for a cell that the first run does not have. `surprise`: the verdict is not among those expected,
+    and in the first run the cell had none that was unexpected and as bad.
+    """
 
     guard: str
     scenario: str
-    before: Verdict
+    before: Verdict | None
     after: Verdict
     surprise: bool
-
-    @property
-    def worse(self) -> bool:
-        return self.after.rank < self.before.rank and self.after not in SAFE
 
 
 @dataclass(frozen=True)
@@ -43,13 +50,15 @@ class Changes:
     """What changed from the run `before` to the run `after`, in the cells that both have.
 
     `differences` are the figures of each cell, `overall` those of each guard over its scenarios; all are corrected
-    together. Ratios are what is left beyond `drifts` (by quantity; none with `absolute`, nor of few cells).
+    together. Ratios are what is left beyond `drifts` (by quantity; none with `absolute`, nor of few cells), which
+    were taken from the guards of `drift_from`, or from the cells that seem not to have changed.
     """
 
     before: Run
     after: Run
     tolerance: float
     absolute: bool
+    drift_from: tuple[str, ...]
     differences: tuple[Difference, ...]
     overall: tuple[Difference, ...]
     drifts: dict[Quantity, Drift]
@@ -79,8 +88,26 @@ class Changes:
 
     @property
     def loud(self) -> list[Drift]:
-        """Drifts too large to be put down to the machine; none with `absolute`, where they count as changes."""
-        return [] if self.absolute else [drift for drift in self.drifts.values() if drift.loud]
+        """Drifts too large to be put down to the machine.
+
+        None with `absolute`, where they count as changes, nor of guards that are known to be unchanged.
+        """
+        known = self.absolute or self.drift_from
+        return [] if known else [drift for drift in self.drifts.values() if drift.loud]
+
+    @property
+    def one_trial(self) -> list[Run]:
+        """The runs of which a cell that was compared has one trial: of it no latency has an interval."""
+        places = {(one.guard, one.scenario) for one in self.differences}
+        return [
+            run
+            for run in (self.before, self.after)
+            if any(
+                cell["trials"] < MIN_TRIALS
+                for cell in run.summary["cells"]
+                if (cell["guard"], cell["scenario"]) in places
+            )
+        ]
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -107,12 +134,14 @@ def changes(
     scenarios: Collection[str] = (),
     tolerance: float = TOLERANCE,
     absolute: bool = False,
+    drift_from: Collection[str] = (),
     samples: tuple[Samples, Samples] | None = None,
 ) -> Changes:
     """Compare two runs cell by cell; of `guards` and `scenarios` only, if there are any.
 
     With `absolute` a drift that all cells share is left in, and intervals rest on trials alone: right where the machine
-    is known to be quiet, or where a change of everything is what is looked for.
+    is known to be quiet, or where a change of everything is what is looked for. `drift_from` names guards that are
+    known not to have changed. Raises DefinitionError if they have too few cells in both runs.
     """
     olds, news = samples or (Samples(before), Samples(after))
     here = _places(after)
@@ -120,10 +149,15 @@ def changes(
     shared = [place for place in here if place in there]
     asked = [place for place in shared if _asked(place, guards, scenarios)]
     measured = {quantity: _measure(olds, news, shared, quantity) for quantity in SPEED}
-    drifts = {} if absolute else dict(_drifts(measured))
+    there_of = [place for place in shared if place[0] in drift_from]
+    if drift_from and len(there_of) < MIN_REFERENCE_CELLS:
+        few = f"{len(there_of)} cell{'' if len(there_of) == 1 else 's'} in both runs, at least {MIN_REFERENCE_CELLS}"
+        raise DefinitionError(f"--drift-from {', '.join(drift_from)}: {few} are needed")
+    drifts = {} if absolute else dict(_drifts(measured, drift_from))
+    judging = _Judging(measured, drifts, tolerance, known=bool(drift_from))
     every = [
-        *_overall(asked, measured, drifts, tolerance),
-        *(one for place in asked for one in _cell(olds, news, place, measured, drifts, tolerance)),
+        *_overall(asked, judging),
+        *(one for place in asked for one in _cell(olds, news, place, judging)),
     ]
     found = judged(every)
     order = [line for line in (order_of_trials(before), order_of_trials(after)) if line]
@@ -132,10 +166,11 @@ def changes(
         after,
         tolerance,
         absolute,
+        tuple(drift_from),
         tuple(one for one in found if one.scenario is not None),
         tuple(one for one in found if one.scenario is None),
         drifts,
-        tuple(_verdicts(before, after, asked)),
+        tuple(_verdicts(before, after, [place for place in here if _asked(place, guards, scenarios)])),
         tuple(place for place in _places(before) if place not in set(here) and _asked(place, guards, scenarios)),
         tuple(place for place in here if place not in there and _asked(place, guards, scenarios)),
         (*differing(before, after), *order),
@@ -148,6 +183,30 @@ class _Measured:
 
     log: float
     found: LogRatio | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """What a ratio is judged with: all that were measured, their drifts, and whether these are known to be drifts."""
+
+    measured: dict[Quantity, dict[Place, _Measured]]
+    drifts: dict[Quantity, Drift]
+    tolerance: float
+    known: bool
+
+    def ratio(
+        self,
+        place: tuple[str, str | None],
+        quantity: Quantity,
+        figures: tuple[float | None, float | None],
+        found: LogRatio | None,
+        scattered: int | None,
+        note: str,
+    ) -> Difference:
+        left = None if found is None else beyond(found, self.drifts.get(quantity), scattered)
+        seen = None if self.known else found
+        tolerance = self.tolerance
+        return by_ratio(place, quantity, figures, left, seen=seen, tolerance=tolerance, least=tolerance, note=note)
 
 
 def _places(run: Run) -> list[Place]:
@@ -170,22 +229,18 @@ def _measure(olds: Samples, news: Samples, places: list[Place], quantity: Quanti
     return found
 
 
-def _drifts(measured: dict[Quantity, dict[Place, _Measured]]) -> Iterator[tuple[Quantity, Drift]]:
+def _drifts(
+    measured: dict[Quantity, dict[Place, _Measured]], guards: Collection[str]
+) -> Iterator[tuple[Quantity, Drift]]:
+    estimate = reference_drift if guards else estimate_drift
     for quantity, cells in measured.items():
-        logs = [one.log for one in cells.values()]
-        drift = estimate_drift(quantity, logs, [one.found for one in cells.values() if one.found is not None])
+        own = [one for (guard, _), one in cells.items() if not guards or guard in guards]
+        drift = estimate(quantity, [one.log for one in own], [one.found for one in own if one.found is not None])
         if drift is not None:
             yield quantity, drift
 
 
-def _cell(
-    olds: Samples,
-    news: Samples,
-    place: Place,
-    measured: dict[Quantity, dict[Place, _Measured]],
-    drifts: dict[Quantity, Drift],
-    tolerance: float,
-) -> Iterator[Difference]:
+def _cell(olds: Samples, news: Samples, place: Place, judging: _Judging) -> Iterator[Difference]:
     old, new = olds.cell(*place), news.cell(*place)
     yield from (by_rate(old, new, quantity) for quantity in HARM)
     for quantity in SPEED:
@@ -196,37 +251,32 @@ def _cell(
         if note:
             yield by_ratio(place, quantity, (None, None), None, note=note)
             continue
-        own = measured[quantity].get(place)
-        drifting = unknown(quantity, drifts)
-        found = None if own is None or own.found is None or drifting else beyond(own.found, drifts.get(quantity))
-        why = "" if found else "one trial" if min(old.trials, new.trials) < 2 else "nothing to compare"
-        why = TOO_FEW_CELLS if drifting else why
-        yield by_ratio(place, quantity, figures, found, tolerance=tolerance, note=why)
+        own = judging.measured[quantity].get(place)
+        drifting = unknown(quantity, judging.drifts)
+        found = None if own is None or drifting else own.found
+        why = "" if found else "one trial" if min(old.trials, new.trials) < MIN_TRIALS else "nothing to compare"
+        yield judging.ratio(place, quantity, figures, found, 1, TOO_FEW_CELLS if drifting else why)
 
 
-def _overall(
-    places: list[Place],
-    measured: dict[Quantity, dict[Place, _Measured]],
-    drifts: dict[Quantity, Drift],
-    tolerance: float,
-) -> Iterator[Difference]:
+def _overall(places: list[Place], judging: _Judging) -> Iterator[Difference]:
     for guard in dict.fromkeys(guard for guard, _ in places):
-        for quantity, cells in measured.items():
+        for quantity, cells in judging.measured.items():
             own = [cells[place] for place in places if place[0] == guard and place in cells]
             pooled = pool([one.log for one in own], [one.found for one in own])
-            if pooled is None or unknown(quantity, drifts):
+            if pooled is None or unknown(quantity, judging.drifts):
                 continue
             note = f"over {pooled.scenarios} scenarios, interval by {pooled.by}"
-            left = beyond(pooled.found, drifts.get(quantity))
-            yield by_ratio((guard, None), quantity, (None, None), left, tolerance=tolerance, note=note)
+            scattered = pooled.scenarios if pooled.by == "trials" else None
+            yield judging.ratio((guard, None), quantity, (None, None), pooled.found, scattered, note)
 
 
 def _verdicts(before: Run, after: Run, places: list[Place]) -> Iterator[VerdictChange]:
     for place in places:
         old, new = before.cell(*place), after.cell(*place)
-        assert old is not None
         assert new is not None
-        was, now = Verdict(old["verdict"]), Verdict(new["verdict"])
-        surprise = not new["as_expected"] and old["as_expected"]
-        if was is not now or surprise:
+        was = None if old is None else Verdict(old["verdict"])
+        now = Verdict(new["verdict"])
+        was_expected = old is not None and old["as_expected"]
+        surprise = not new["as_expected"] and (was is None or was_expected or now.rank < was.rank)
+        if surprise or was not in (None, now):
             yield VerdictChange(*place, was, now, surprise)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from leasebench.results.advice import advise, sentences
+from leasebench.results.advice import sentences
 from leasebench.results.compare.changes import Changes
+from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.document import (
     TONES,
     Block,
@@ -18,17 +19,22 @@ from leasebench.results.compare.document import (
     multiple,
 )
 from leasebench.results.compare.drift import MIN_CELLS
-from leasebench.results.compare.finding import Difference, Finding
-from leasebench.results.compare.quantities import LEAK_RATE
+from leasebench.results.compare.finding import DIFFERENT, RATE_TOLERANCE, Difference, Finding
+from leasebench.results.compare.quantities import LEAK_RATE, THROUGHPUT
 from leasebench.results.compare.ranking_view import OVERALL, verdict_text
 from leasebench.verdict import Verdict
 
 MOST_NAMED = 6
+CHANGED = {**OVERALL, "commits/s": THROUGHPUT}
+"""Of one guard under one load commits per second may change; beside another guard they are no cost."""
 SMALL_DRIFT = 1.02
 """A smaller one is not told by itself."""
 NOT_INTERLEAVED = (
     "two runs are never interleaved: a drift of the machine between them can't be told from a change of all"
 )
+
+
+NOTHING_IN_COMMON = "the two runs have no cell (guard under scenario) in common: no figure can be compared"
 
 
 def changes_blocks(found: Changes, *, width: int, most: int, detail: bool) -> Iterator[Block]:
@@ -38,13 +44,18 @@ def changes_blocks(found: Changes, *, width: int, most: int, detail: bool) -> It
     said = [*(f"warning: {text}" for text in found.warnings), *_missing(found)]
     if said:
         yield lines(said, Tone.OPEN)
+    if not found.cells:
+        yield lines([NOTHING_IN_COMMON], Tone.BAD)
+        if found.verdicts:
+            yield from _verdicts(found)
+        return
     yield Lines(tuple(_drift(found)))
     yield from _verdicts(found)
     yield from _findings(found, most, width)
     yield _overall(found, width)
     if detail:
         yield _table("every figure", list(found.differences), width)
-    yield lines(sentences(advise(found.after.summary), str(found.after.path)), whole=True)
+    yield lines(sentences(advise_on(found.after), str(found.after.path)), whole=True)
 
 
 def _missing(found: Changes) -> Iterator[str]:
@@ -66,13 +77,15 @@ def _drift(found: Changes) -> Iterator[Text]:
         return
     told = [one for one in found.drifts.values() if max(one.ratio, 1 / one.ratio) >= SMALL_DRIFT]
     small = f"within {SMALL_DRIFT:g}x"
-    parts = [", ".join(f"{one.quantity.name} {multiple(one.ratio)}" for one in told)] if told else []
+    parts = [", ".join(f"{one.quantity.name} {multiple(one.ratio, one.interval)}" for one in told)] if told else []
     parts += [small if not told else f"the others {small}"] if len(told) < len(found.drifts) else []
-    yield Text(f"drift of all cells, taken out of every ratio (--absolute leaves it in): {', '.join(parts)}")
+    of = f"of {', '.join(found.drift_from)}" if found.drift_from else "of the cells that seem unchanged"
+    yield Text(f"drift {of}, taken out of every ratio (--absolute leaves it in): {', '.join(parts)}")
     for one in found.loud:
         yield Text(
-            f"LOUD: all cells together are at {multiple(one.ratio)} in {one.quantity.name}: machine or change? "
-            f"Repeat both runs in turns; --absolute counts it as a change",
+            f"LOUD: all cells together are at {multiple(one.ratio, one.interval)} in {one.quantity.name}: machine or "
+            f"change? Repeat both runs in turns; --drift-from names guards that did not change; --absolute counts it "
+            f"as a change",
             Tone.BAD,
         )
 
@@ -85,32 +98,47 @@ def _verdicts(found: Changes) -> Iterator[Block]:
         (
             Text(one.guard),
             Text(one.scenario),
-            verdict_text(one.before),
+            Text("not run", Tone.QUIET) if one.before is None else verdict_text(one.before),
             verdict_text(one.after, surprise=one.surprise),
             Text("not expected" if one.surprise else "", Tone.BAD),
         )
         for one in sorted(found.verdicts, key=lambda one: (not one.surprise, Verdict(one.after).rank))
     )
-    yield Grid("verdicts that changed", ("guard", "scenario", "was", "is", ""), rows, left=5)
+    title = "verdicts that changed, or were not expected of a cell that is new"
+    yield Grid(
+        title if any(one.before is None for one in found.verdicts) else "verdicts that changed",
+        ("guard", "scenario", "was", "is", ""),
+        rows,
+        left=5,
+    )
 
 
 def _findings(found: Changes, most: int, width: int) -> Iterator[Block]:
     counts = {finding: len(found.found(finding)) for finding in Finding}
-    told = ", ".join(f"{count:,} {finding.value}" for finding, count in counts.items())
-    yield lines([f"figures: {told}"], Tone.BAD if counts[Finding.WORSE] else Tone.STRONG)
+    worse, better, equal, unknown = counts.values()
+    different = f"{worse + better:,} {DIFFERENT} ({worse:,} worse, {better:,} better)"
+    told = f"{different}, {equal:,} {Finding.EQUAL.value}, {unknown:,} {Finding.OPEN.value}"
+    yield lines([f"figures: {told}"], Tone.BAD if worse else Tone.STRONG)
     yield lines(_rules(found), Tone.QUIET)
     claimed = [*found.found(Finding.WORSE), *found.found(Finding.BETTER)]
     if claimed:
         more = f" (the first {most} of {len(claimed)})" if len(claimed) > most else ""
-        yield _table(f"changes{more}", claimed[:most], width)
+        yield _table(f"{DIFFERENT}{more}", claimed[:most], width)
 
 
 def _rules(found: Changes) -> Iterator[str]:
-    yield f"claims: Holm's correction for {found.tests:,} tests; ratios only beyond {found.tolerance:g}x (--tolerance)"
-    yield "can't tell: too few trials or operations, or an interval from below half to above twice"
-    trials = [cell["trials"] for run in (found.before, found.after) for cell in run.summary["cells"]]
-    if min(trials, default=0) < 2:
-        yield "one trial each: no interval on latencies of a cell, only over a guard's scenarios; --trials 5 gives one"
+    yield f"{DIFFERENT}: Holm's correction ({found.tests:,} tests); ratios past {found.tolerance:g}x (--tolerance)"
+    rates = ", ".join(f"{one.name} within {tolerance:g}" for one, tolerance in RATE_TOLERANCE.items())
+    yield f"equal: the interval lies inside the tolerance: ratios within {found.tolerance:g}x{_as_seen(found)}, {rates}"
+    yield "can't tell: the interval reaches across, or there is none (too few trials or operations)"
+    single = found.one_trial
+    if single:
+        where = "one trial each" if len(single) == 2 else f"one trial in {single[0].path}"
+        yield f"{where}: no interval on latencies of a cell, only over a guard's scenarios; --trials 5 gives one"
+
+
+def _as_seen(found: Changes) -> str:
+    return " with the drift and without it" if found.drifts and not found.drift_from else ""
 
 
 def _table(title: str, differences: list[Difference], width: int) -> Grid:
@@ -138,11 +166,11 @@ def _overall(found: Changes, width: int) -> Grid:
         seen = [one for one in leaks if one.before is not None and one.after is not None]
         worst = max(seen, key=lambda one: abs(one.effect or 0), default=None)
         row = [Text(guard), Text("no races", Tone.QUIET) if worst is None else _leak(worst)]
-        for quantity in OVERALL.values():
+        for quantity in CHANGED.values():
             one = found.by_place.get((guard, None, quantity))
             row.append(Text("-", Tone.QUIET) if one is None else effect(one))
         rows.append(tuple(row))
-    headings = ("guard", "leak rate,\nlargest change", *(f"{name}\nx [95 %]" for name in OVERALL))
+    headings = ("guard", "leak rate,\nlargest change", *(f"{name}\nx [95 %]" for name in CHANGED))
     return fitted(Grid("each guard over its scenarios", headings, tuple(rows)), width, [(3,), (5,), (4,)])
 
 

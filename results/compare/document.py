@@ -50,7 +50,7 @@ class Grid:
 Block = Lines | Grid
 GAP = 2
 """Columns between two columns of a table."""
-TONES = {Finding.WORSE: Tone.BAD, Finding.BETTER: Tone.GOOD, Finding.SAME: Tone.PLAIN, Finding.OPEN: Tone.QUIET}
+TONES = {Finding.WORSE: Tone.BAD, Finding.BETTER: Tone.GOOD, Finding.EQUAL: Tone.PLAIN, Finding.OPEN: Tone.QUIET}
 
 
 def lines(texts: Iterable[str], tone: Tone = Tone.PLAIN, *, whole: bool = False) -> Lines:

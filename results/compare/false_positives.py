@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leasebench.results.compare.changes import TOLERANCE
-from leasebench.results.compare.finding import by_rate, too_few
+from leasebench.results.compare.finding import TOLERANCE, by_rate, too_few
 from leasebench.results.compare.quantities import HARM, SPEED
 from leasebench.results.compare.resampling import ratio
 from leasebench.results.compare.samples import Samples

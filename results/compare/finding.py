@@ -7,23 +7,42 @@ from math import inf
 
 import pandas as pd
 
-from leasebench.results.compare.quantities import HARM, Quantity
+from leasebench.results.compare.quantities import HARM, LEAK_RATE, STALE_PER_1000, Quantity
 from leasebench.results.compare.resampling import LogRatio
 from leasebench.results.compare.safety import difference_p, rate_difference
 from leasebench.results.compare.samples import Sample
-from leasebench.results.statistics import CONFIDENCE, holm
+from leasebench.results.statistics import CONFIDENCE, Interval, holm
 
-WIDE = 2.0
-"""An interval that holds both half and twice as much says nothing of a ratio."""
+TOLERANCE = 1.05
+"""Latencies, costs and throughput are equal within this ratio, in either direction."""
+RATE_TOLERANCE = {LEAK_RATE: 0.05, STALE_PER_1000: 5.0}
+"""Rates of harm are equal within this difference: a leak rate below 5 % is also what 59 races without a leak bound."""
+
+
+DIFFERENT = "different"
 
 
 class Finding(StrEnum):
-    """`OPEN`: there is no interval, or it is so wide that twice as much and half as much are both inside."""
+    """The three answers; *different* is told with its direction.
+
+    `WORSE` and `BETTER` are established differences, corrected for all that were tested. `EQUAL`: the interval lies
+    inside the tolerance. `OPEN` is everything else: the interval holds both, or there is none.
+    """
 
     WORSE = "worse"
     BETTER = "better"
-    SAME = "no difference"
+    EQUAL = "equal within the tolerance"
     OPEN = "can't tell"
+
+    @property
+    def answer(self) -> str:
+        """One of the three answers, without the direction."""
+        return DIFFERENT if self.direction else self.value
+
+    @property
+    def direction(self) -> str:
+        """`worse` or `better`; empty where no difference is established."""
+        return self.value if self in (Finding.WORSE, Finding.BETTER) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +50,9 @@ class Difference:
     """One figure of one cell beside another's: the baseline's or the reference guard's (`before`).
 
     `scenario` is None for a guard over all of its scenarios. `effect` is `after / before` with its 95 % interval, of
-    rates of harm `after - before`; None where it cannot be had, and `note` says why. `p` is that of no difference (or
-    of one within the tolerance), `p_holm` the same corrected for all differences of one comparison.
+    rates of harm `after - before`; None where it cannot be had, and `note` says why. `p` is that of no difference (of
+    two runs: of a ratio within the tolerance), `p_holm` the same corrected for all differences of one comparison.
+    `inside`: the interval lies inside the tolerance.
     """
 
     guard: str
@@ -45,6 +65,7 @@ class Difference:
     high: float | None = None
     p: float | None = None
     p_holm: float | None = None
+    inside: bool = False
     finding: Finding = Finding.OPEN
     note: str = ""
 
@@ -68,17 +89,26 @@ def by_ratio(
     figures: tuple[float | None, float | None],
     found: LogRatio | None,
     *,
-    tolerance: float = 1.0,
+    seen: LogRatio | None = None,
+    tolerance: float = TOLERANCE,
+    least: float = 1.0,
     note: str = "",
 ) -> Difference:
-    """A difference that is told as a ratio; without `found` only the point is known, and nothing is claimed."""
+    """A difference that is told as a ratio; without `found` only the point is known, and nothing is claimed.
+
+    It is different where the ratio is established to lie beyond `least`, and equal where the interval lies inside
+    `tolerance`: also that of the ratio as it was `seen`, where a drift was taken out of `found`. A change of everything
+    looks like a drift, so nothing is called equal only because a drift was taken out.
+    """
     guard, scenario = place
     before, after = figures
     if found is None:
         effect = after / before if before and after is not None else None
         return Difference(guard, scenario, quantity, before, after, effect, note=note)
     low, high = found.interval()
-    return Difference(guard, scenario, quantity, before, after, found.ratio, low, high, found.p(tolerance), note=note)
+    inside = all(_inside(one.interval(), tolerance) for one in (found, seen or found))
+    p = found.p(least)
+    return Difference(guard, scenario, quantity, before, after, found.ratio, low, high, p, inside=inside, note=note)
 
 
 def by_rate(before: Sample, after: Sample, quantity: Quantity) -> Difference:
@@ -90,7 +120,9 @@ def by_rate(before: Sample, after: Sample, quantity: Quantity) -> Difference:
         return Difference(after.guard, after.scenario, quantity, *figures, note=missing)
     effect, (low, high) = found
     p = difference_p(before, after, quantity)
-    return Difference(after.guard, after.scenario, quantity, *figures, effect, low, high, p)
+    tolerance = RATE_TOLERANCE[quantity]
+    inside = -tolerance <= low and high <= tolerance
+    return Difference(after.guard, after.scenario, quantity, *figures, effect, low, high, p, inside=inside)
 
 
 def too_few(before: Sample, after: Sample, quantity: Quantity) -> str:
@@ -114,18 +146,21 @@ def _judged(one: Difference, p_holm: float | None) -> Difference:
     if p_holm < 1 - CONFIDENCE:
         more = one.effect > (0 if one.quantity in HARM else 1)
         finding = Finding.WORSE if more == one.quantity.more_is_worse else Finding.BETTER
-    elif one.quantity not in HARM and one.low < 1 / WIDE and one.high > WIDE:
-        finding = Finding.OPEN
     else:
-        finding = Finding.SAME
+        finding = Finding.EQUAL if one.inside else Finding.OPEN
     return replace(one, p_holm=p_holm, finding=finding)
+
+
+def _inside(interval: Interval, tolerance: float) -> bool:
+    return 1 / tolerance <= interval[0] and interval[1] <= tolerance
 
 
 def frame(differences: Sequence[Difference], before: str, after: str) -> pd.DataFrame:
     """One row a difference.
 
     `guard`, `scenario` (empty: over all), `quantity`, `unit`, the two figures under the names given, `scale` (`ratio`
-    or `difference`), `effect`, `low`, `high`, `p`, `p_holm`, `finding`, `note`.
+    or `difference`), `effect`, `low`, `high`, `p`, `p_holm`, `finding` (one of the three answers), `direction` (`worse`
+    or `better` of what is different), `note`.
     """
     rows = [
         {
@@ -141,11 +176,12 @@ def frame(differences: Sequence[Difference], before: str, after: str) -> pd.Data
             "high": one.high,
             "p": one.p,
             "p_holm": one.p_holm,
-            "finding": one.finding.value,
+            "finding": one.finding.answer,
+            "direction": one.finding.direction,
             "note": one.note,
         }
         for one in differences
     ]
     columns = ["guard", "scenario", "quantity", "unit", before, after]
-    columns += ["scale", "effect", "low", "high", "p", "p_holm", "finding", "note"]
+    columns += ["scale", "effect", "low", "high", "p", "p_holm", "finding", "direction", "note"]
     return pd.DataFrame(rows, columns=columns)

@@ -1,6 +1,7 @@
 """What a gate can say: `metric[(guard, scenario, phase)] OP number[unit]`, as in `p99(commit, monotonic) > 1.2x`.
 
-A gate says what must not be: it fails where it is true, and is asked of every cell that it names. Metrics:
+A gate says what must not be. It is asked of every cell that it names; `results.compare.judging` says when it fails,
+when it passes and when it is open. Metrics:
 
 - counts of a cell: the names in COUNTS, and `unproven`, `failed`, `unexpected` (1 for a cell with that verdict);
 - `leak_rate`, `stale_per_1000`, `throughput` (commits per second), `cost` (of a guard at one endpoint);
@@ -69,6 +70,10 @@ class Gate:
     def established(self, low: float, high: float) -> bool:
         """Whether it is true of a whole interval."""
         return self.beyond(low if self.op.startswith(">") else high)
+
+    def excluded(self, low: float, high: float) -> bool:
+        """Whether it is false of a whole interval."""
+        return not self.beyond(high if self.op.startswith(">") else low)
 
 
 def parse(text: str, guards: Sequence[str], scenarios: Sequence[str]) -> Gate:

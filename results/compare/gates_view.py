@@ -2,41 +2,47 @@
 
 from collections.abc import Iterator, Sequence
 
-from leasebench.results.compare.changes import TOLERANCE
 from leasebench.results.compare.document import Block, Grid, Text, Tone, digits, figure, lines, multiple
 from leasebench.results.compare.false_positives import FalsePositives
+from leasebench.results.compare.finding import TOLERANCE
 from leasebench.results.compare.gates import Gate
 from leasebench.results.compare.judging import Answer, Judgement, Outcome
 
 MOST_CELLS = 6
-TONES = {Outcome.FAILS: Tone.BAD, Outcome.OPEN: Tone.OPEN, Outcome.HOLDS: Tone.GOOD}
+ENDLESS = 1000
+"""An interval that reaches so many times as far as the figure has no end that says anything."""
+WORDS = {Outcome.FAILS: "fail", Outcome.OPEN: "open", Outcome.PASSES: "pass"}
+"""Of several cells."""
+TONES = {Outcome.FAILS: Tone.BAD, Outcome.OPEN: Tone.OPEN, Outcome.PASSES: Tone.GOOD}
 
 
 def gates_blocks(judged: Sequence[Judgement]) -> Iterator[Block]:
-    """One row a gate, and below it each cell that decided it (at most MOST_CELLS)."""
+    """One row a gate with the figure of the cell that decided it, below it the others that did (at most MOST_CELLS)."""
     rows: list[tuple[Text, ...]] = []
     for one in judged:
-        blind = sum(answer.outcome is None for answer in one.answers)
-        of = f"{len(one.answers)} cell{'' if len(one.answers) == 1 else 's'}"
-        known = f"{of}, {blind} not known" if blind else of
-        rows.append(
-            (Text(one.outcome.value, TONES[one.outcome]), Text(one.gate.text, Tone.STRONG), Text(known), Text(""))
-        )
-        telling = one.telling
-        rows += [_row(one.gate, answer) for answer in telling[:MOST_CELLS]]
-        if len(telling) > MOST_CELLS:
-            rows.append((Text(""), Text(f"  and {len(telling) - MOST_CELLS} more"), Text(""), Text("")))
+        first, *others = one.telling
+        outcome = Text(one.outcome.value, TONES[one.outcome])
+        rows.append((outcome, Text(one.gate.text, Tone.STRONG), *_cell(one.gate, first, f" ({_among(one)})")))
+        if one.outcome is Outcome.PASSES:
+            continue
+        rows += [(Text(""), Text(""), *_cell(one.gate, answer)) for answer in others[: MOST_CELLS - 1]]
+        if len(others) >= MOST_CELLS:
+            rows.append((Text(""), Text(""), Text(""), Text(f"and {len(others) - MOST_CELLS + 1} more")))
     if rows:
-        yield Grid("gates (each fails where it is true)", ("", "gate", "figure [interval]", ""), tuple(rows), left=4)
+        yield Grid("gates", ("", "fails if", "figure [interval]", "in"), tuple(rows), left=4)
 
 
-def _row(gate: Gate, answer: Answer) -> tuple[Text, ...]:
-    return (
-        Text(""),
-        Text(f"  {answer.guard} under {answer.scenario}"),
-        Text(_figure(gate, answer)),
-        Text(answer.note, Tone.QUIET),
-    )
+def _among(one: Judgement) -> str:
+    """Of how many cells the first that is shown is one."""
+    counted = [(outcome, sum(answer.outcome is outcome for answer in one.answers)) for outcome in Outcome]
+    told = [f"{count} {WORDS[outcome]}" for outcome, count in counted if count]
+    without = sum(answer.outcome is None for answer in one.answers)
+    return ", ".join([*told, *([f"{without} without it"] if without else [])])
+
+
+def _cell(gate: Gate, answer: Answer, among: str = "") -> tuple[Text, Text]:
+    note = f": {answer.note}" if answer.note else ""
+    return Text(_figure(gate, answer)), Text(f"{answer.guard} under {answer.scenario}{note}{among}")
 
 
 def _figure(gate: Gate, answer: Answer) -> str:
@@ -48,8 +54,15 @@ def _figure(gate: Gate, answer: Answer) -> str:
     shown = figure(answer.value, unit) if gate.quantity else f"{answer.value:,.0f}"
     if answer.interval is None:
         return shown
-    low, high = (figure(end, unit) if unit == "us" else digits(end) for end in answer.interval)
+    low, high = (_end(end, answer.value) if unit == "us" else digits(end) for end in answer.interval)
     return f"{shown} [{low}, {high}]"
+
+
+def _end(end_us: float, value_us: float) -> str:
+    """An end of a latency's interval; one trial that holds nearly all of a tail leaves none that says anything."""
+    if end_us > value_us * ENDLESS:
+        return "inf"
+    return "0" if end_us < value_us / ENDLESS else figure(end_us, "us")
 
 
 def _families(claiming: int, found: FalsePositives) -> str:

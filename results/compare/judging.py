@@ -1,20 +1,30 @@
-"""Whether gates hold. Neither flaky nor blind: a gate fails where it is established, and is open where it only may be.
+"""What becomes of a gate: it fails or passes only where that is established, and is open everywhere else.
 
-Of every cell that a gate names:
+A gate is a condition that must not be true. Of every cell that it names:
 
-- it *fails* if it is true of the whole interval of the figure (its near end lies beyond the limit). The intervals are
-  those of all its cells together, 1 - 0.05 / cells each (Bonferroni), so that naming many cells does not make a
-  failure likelier. A count is what was counted, and has no interval;
-- it is *open* if the figure is beyond the limit and its interval is not, or there is no interval (one trial). That is
-  the answer "it may be so: more trials tell", and has an exit code of its own. So has a latency beyond the limit only
-  together with a drift that all cells of the run share: machine and change can't be told apart;
-- else it *holds*.
+- it *fails* if the condition is true of the whole interval of the figure;
+- it *passes* if the condition is false of the whole interval;
+- it is *open* otherwise: the interval holds the limit, or there is none (one trial, too few operations, no races). That
+  answer has an exit code of its own.
 
-A cell in which the figure can't be had (no races, too few operations) is told. If that is so in all of them, the gate
-is open.
+A figure on the bad side of the limit has the interval that holds for all cells of the gate together, 1 - 0.05 / cells
+each (Bonferroni), so that naming many cells does not make a failure likelier. One on the good side has its own 95 %
+interval: to say that every cell is good, each may be asked by itself (the intersection-union test: Berger,
+Technometrics 24, 1982).
+
+A count is what was counted: it decides, and has no interval. So it is with a rate of harm and a limit at the end of
+what a rate can be: `leak_rate > 0` fails with the first leak that was counted, and passes where races were seen and
+none leaked. No number of races would exclude zero; the interval says how high the rate may still be, and a gate such as
+`leak_rate > 0.05` asks for that.
+
+Between two runs a latency passes only if it does both as it was seen and beyond the drift: with a change of
+everything, machine and change can't be told apart.
+
+A cell to which the figure does not apply (a guard without a lease acquires none) decides nothing. If that is so in all
+of them, the gate is open.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import exp
@@ -29,9 +39,9 @@ from leasebench.results.compare.quantities import HARM, Quantity
 from leasebench.results.compare.ranking import Ranking
 from leasebench.results.compare.resampling import LogRatio, estimate, paired_ratio, ratio
 from leasebench.results.compare.safety import rate, rate_ratio
-from leasebench.results.compare.samples import Sample, Samples
+from leasebench.results.compare.samples import RATES, Sample, Samples
 from leasebench.results.run import Run
-from leasebench.results.statistics import CONFIDENCE, Interval, student_quantile
+from leasebench.results.statistics import CONFIDENCE, MIN_TRIALS, Interval, student_quantile
 
 Cell = dict[str, Any]
 
@@ -41,14 +51,14 @@ class Outcome(StrEnum):
 
     FAILS = "fails"
     OPEN = "open"
-    HOLDS = "holds"
+    PASSES = "passes"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One gate in one cell: the figure and its interval, as multiples where the gate is relative.
 
-    `outcome` is None where the figure can't be had; `note` says why, or why it is open.
+    `outcome` is None where the figure does not apply; `note` says why, or why it is open.
     """
 
     guard: str
@@ -73,12 +83,21 @@ class Judgement:
 
     @property
     def telling(self) -> list[Answer]:
-        """The cells that decided it, of an open gate also those without a figure; of one that holds, none."""
-        if self.outcome is Outcome.HOLDS:
-            return []
-        own = [answer for answer in self.answers if answer.outcome is self.outcome]
-        blind = [answer for answer in self.answers if answer.outcome is None]
-        return [*own, *blind] if self.outcome is Outcome.OPEN else own
+        """The cells that decided it, the one furthest on the bad side first, those without a figure last.
+
+        Where no cell decided anything, all of them.
+        """
+        own = [answer for answer in self.answers if answer.outcome is self.outcome] or list(self.answers)
+        return sorted(own, key=self._from_the_bad_side)
+
+    def _from_the_bad_side(self, answer: Answer) -> tuple[bool, float]:
+        if answer.value is None:
+            return True, 0.0
+        upwards = self.gate.op.startswith(">")
+        low, high = answer.interval or (answer.value, answer.value)
+        if self.outcome is Outcome.FAILS:
+            return False, -answer.value if upwards else answer.value
+        return False, -high if upwards else low
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +112,7 @@ class Other:
         return self.samples.cell(self.ranking.reference if self.ranking else guard, scenario)
 
     def ratio(self, before: Sample, after: Sample, quantity: Quantity) -> tuple[LogRatio | None, LogRatio | None]:
-        """The ratio as it was seen, and beyond what all cells share."""
+        """The ratio as it was seen, and beyond the drift; twice the second where the drift is known to be one."""
         if self.changes is None:
             found = paired_ratio(before, after, quantity)
             return found, found
@@ -101,7 +120,8 @@ class Other:
         drifts = self.changes.drifts
         if found is None or unknown(quantity, drifts):
             return found, None
-        return found, beyond(found, drifts.get(quantity))
+        left = beyond(found, drifts.get(quantity))
+        return (left if self.changes.drift_from else found), left
 
 
 def judge(gate: Gate, run: Run, samples: Samples, other: Other | None) -> Judgement:
@@ -149,7 +169,11 @@ def _count(metric: str, cell: Cell) -> int | None:
 def _of_count(gate: Gate, place: tuple[str, str], count: int | None) -> Answer:
     if count is None:
         return Answer(*place, None, None, None, "not known")
-    return Answer(*place, count, None, Outcome.FAILS if gate.beyond(count) else Outcome.HOLDS)
+    return Answer(*place, count, None, _counted(gate, count))
+
+
+def _counted(gate: Gate, value: float) -> Outcome:
+    return Outcome.FAILS if gate.beyond(value) else Outcome.PASSES
 
 
 def _absolute(gate: Gate, own: Sample, confidence: float) -> Answer:
@@ -158,18 +182,25 @@ def _absolute(gate: Gate, own: Sample, confidence: float) -> Answer:
     place = own.guard, own.scenario
     value = own.figure(quantity)
     if quantity in HARM:
-        found = rate(own, quantity, confidence)
-        if found is None or value is None:
-            return Answer(*place, None, None, None, "no races" if quantity.kind == "leak_rate" else "no commits")
-        return _decided(gate, place, value, found.exact)
+        found = {at: rate(own, quantity, at) for at in (CONFIDENCE, confidence)}
+        if found[confidence] is None or value is None:
+            missing = "no races" if quantity.kind == "leak_rate" else "no commits"
+            return Answer(*place, None, None, Outcome.OPEN, missing)
+        intervals = {at: one.either for at, one in found.items() if one is not None}
+        if gate.limit in (0.0, RATES[quantity][2]):
+            part, whole, _ = RATES[quantity]
+            counted = f"counted: {own.counts[part].sum():,.0f} of {own.counts[whole].sum():,.0f} {whole}"
+            return Answer(*place, value, intervals[CONFIDENCE], _counted(gate, value), counted)
+        return _decided(gate, place, value, intervals, confidence)
     note = too_few(own, own, quantity)
     if note or value is None:
-        return Answer(*place, None, None, None, note or "none")
+        return _without(place, own, quantity, note)
     error = estimate(own, quantity)
     if error is None:
-        return _decided(gate, place, value, None)
-    reach = student_quantile(error.df, confidence) * error.se
-    return _decided(gate, place, value, (value * exp(-min(reach, 700)), value * exp(min(reach, 700))))
+        return _no_interval(place, value, own)
+    reaches = {at: min(student_quantile(error.df, at) * error.se, 700) for at in (CONFIDENCE, confidence)}
+    ends = {at: (value * exp(-reach), value * exp(reach)) for at, reach in reaches.items()}
+    return _decided(gate, place, value, ends, confidence)
 
 
 def _relative(gate: Gate, before: Sample, own: Sample, other: Other, confidence: float) -> Answer:
@@ -177,33 +208,58 @@ def _relative(gate: Gate, before: Sample, own: Sample, other: Other, confidence:
     assert quantity is not None
     place = own.guard, own.scenario
     if quantity in HARM:
-        rates = rate_ratio(before, own, quantity, confidence)
-        return (
-            Answer(*place, None, None, None, "no leak on either side")
-            if rates is None
-            else _decided(gate, place, *rates)
-        )
+        return _relative_rate(gate, quantity, before, own, confidence)
     note = too_few(before, own, quantity)
     was, now = before.figure(quantity), own.figure(quantity)
     if note or not was or not now:
-        return Answer(*place, None, None, None, note or "none")
+        return _without(place, own, quantity, note)
     seen, left = other.ratio(before, own, quantity)
     if seen is None:
-        return _decided(gate, place, now / was, None)
+        return _no_interval(place, now / was, before, own)
     if left is None:
-        answer = _decided(gate, place, seen.ratio, None)
-        return answer if answer.outcome is Outcome.HOLDS else replace(answer, note=TOO_FEW_CELLS)
-    answer = _decided(gate, place, left.ratio, left.interval(confidence))
-    if answer.outcome is Outcome.HOLDS and gate.established(*seen.interval(confidence)):
-        return Answer(*place, seen.ratio, seen.interval(confidence), Outcome.OPEN, "only with the drift of all cells")
+        return Answer(*place, seen.ratio, None, Outcome.OPEN, TOO_FEW_CELLS)
+    answer = _of_ratio(gate, place, left, confidence)
+    as_seen = _of_ratio(gate, place, seen, confidence)
+    if answer.outcome is Outcome.PASSES and as_seen.outcome is not Outcome.PASSES:
+        return replace(as_seen, outcome=Outcome.OPEN, note="passes only with the drift of all cells taken out")
     return answer
 
 
-def _decided(gate: Gate, place: tuple[str, str], value: float, interval: Interval | None) -> Answer:
-    if not gate.beyond(value):
-        return Answer(*place, value, interval, Outcome.HOLDS)
-    if interval is None:
-        return Answer(*place, value, None, Outcome.OPEN, "one trial: no interval; --trials 5 gives one")
+def _relative_rate(gate: Gate, quantity: Quantity, before: Sample, own: Sample, confidence: float) -> Answer:
+    place = own.guard, own.scenario
+    if before.figure(quantity) is None or own.figure(quantity) is None:
+        return Answer(*place, None, None, Outcome.OPEN, "no races" if quantity.kind == "leak_rate" else "no commits")
+    rates = {at: rate_ratio(before, own, quantity, at) for at in (CONFIDENCE, confidence)}
+    found = rates[confidence]
+    if found is None:
+        return Answer(*place, None, None, None, "no leak on either side")
+    return _decided(gate, place, found[0], {at: one[1] for at, one in rates.items() if one is not None}, confidence)
+
+
+def _of_ratio(gate: Gate, place: tuple[str, str], found: LogRatio, confidence: float) -> Answer:
+    intervals = {at: found.interval(at) for at in (CONFIDENCE, confidence)}
+    return _decided(gate, place, found.ratio, intervals, confidence)
+
+
+def _decided(
+    gate: Gate, place: tuple[str, str], value: float, intervals: Mapping[float, Interval], confidence: float
+) -> Answer:
+    """The answer from the intervals at 95 % and at the confidence that holds for all cells together."""
+    interval = intervals[confidence if gate.beyond(value) else CONFIDENCE]
     if gate.established(*interval):
         return Answer(*place, value, interval, Outcome.FAILS)
+    if gate.excluded(*interval):
+        return Answer(*place, value, interval, Outcome.PASSES)
     return Answer(*place, value, interval, Outcome.OPEN, "not established: more trials tell")
+
+
+def _without(place: tuple[str, str], own: Sample, quantity: Quantity, note: str) -> Answer:
+    """A cell without the figure: it does not apply to a guard that commits without ever doing what it is about."""
+    does_without = not own.operations(quantity) and own.counts["commits"].sum() > 0
+    return Answer(*place, None, None, None if does_without else Outcome.OPEN, note or "none")
+
+
+def _no_interval(place: tuple[str, str], value: float, *samples: Sample) -> Answer:
+    single = min(sample.trials for sample in samples) < MIN_TRIALS
+    why = "one trial: no interval; --trials 5 gives one" if single else "a trial without the figure: no interval"
+    return Answer(*place, value, None, Outcome.OPEN, why)

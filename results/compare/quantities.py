@@ -63,4 +63,6 @@ PHASE_SIDES = (("commit", SERVICE), ("acquire", SERVICE), ("plan", SERVICE), ("p
 LATENCIES = tuple(latency(phase, figure, side) for phase, side in PHASE_SIDES for figure in FIGURES)
 SPEED = (COST, *LATENCIES, THROUGHPUT)
 """What is compared by ratio."""
+PRICES = tuple(one for one in SPEED if one != THROUGHPUT)
+"""What one guard is compared with another by: commits per second under an open load are no cost."""
 HARM = (LEAK_RATE, STALE_PER_1000)

@@ -9,14 +9,15 @@ from typing import Any
 import pandas as pd
 
 from leasebench.definitions import DefinitionError, must_be_known
-from leasebench.results.advice import advise, calm_scenario, guard_cost_us
+from leasebench.results.advice import advise
 from leasebench.results.compare.circumstances import order_of_trials
 from leasebench.results.compare.finding import Difference, by_rate, by_ratio, frame, judged, too_few
-from leasebench.results.compare.pooling import pool
-from leasebench.results.compare.quantities import HARM, SPEED, Quantity
+from leasebench.results.compare.pooling import Pooled, pool
+from leasebench.results.compare.quantities import HARM, PRICES, Quantity
 from leasebench.results.compare.resampling import paired_ratio
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
+from leasebench.results.pricing import calm_scenario, guard_cost_us
 from leasebench.results.run import Run
 from leasebench.results.statistics import Interval, exact_interval
 from leasebench.verdict import SAFE, Verdict
@@ -153,7 +154,7 @@ def _reference(run: Run, asked: str | None) -> tuple[str, str]:
         return asked, "as asked"
     best = advise(run.summary).best
     if best is not None:
-        return best, "the cheapest that held"
+        return best, "of those that held, the lowest cost seen"
     if not run.guards:
         raise DefinitionError(f"{run.path}: no trial of it has ended: there is nothing to compare")
     return run.guards[0], "the first, as none held"
@@ -172,7 +173,7 @@ def _cells(run: Run, reference: str, samples: Samples) -> Iterator[Difference]:
     for cell in run.summary["cells"]:
         guard, scenario = cell["guard"], cell["scenario"]
         own, other = samples.cell(guard, scenario), samples.cell(reference, scenario)
-        for quantity in SPEED:
+        for quantity in PRICES:
             if not own.operations(quantity):
                 continue
             figures = other.figure(quantity), own.figure(quantity)
@@ -188,17 +189,22 @@ def _cells(run: Run, reference: str, samples: Samples) -> Iterator[Difference]:
 
 def _overall(run: Run, reference: str, samples: Samples) -> Iterator[Difference]:
     for guard in run.guards:
-        for quantity in SPEED if guard != reference else ():
-            logs, ratios = [], []
-            for scenario in run.scenarios:
-                own, other = samples.cell(guard, scenario), samples.cell(reference, scenario)
-                if too_few(other, own, quantity):
-                    continue
-                was, now = other.figure(quantity), own.figure(quantity)
-                if was and now:
-                    logs.append(log(now / was))
-                    ratios.append(paired_ratio(other, own, quantity))
-            pooled = pool(logs, ratios)
+        for quantity in PRICES if guard != reference else ():
+            pooled = over_scenarios(samples, guard, reference, quantity)
             if pooled is not None:
                 note = f"over {pooled.scenarios} scenarios, interval by {pooled.by}"
                 yield by_ratio((guard, None), quantity, (None, None), pooled.found, note=note)
+
+
+def over_scenarios(samples: Samples, guard: str, reference: str, quantity: Quantity) -> Pooled | None:
+    """A guard's figure beside the reference guard's, over the scenarios that both have; None without an interval."""
+    logs, ratios = [], []
+    for scenario in samples.run.scenarios:
+        own, other = samples.cell(guard, scenario), samples.cell(reference, scenario)
+        if too_few(other, own, quantity):
+            continue
+        was, now = other.figure(quantity), own.figure(quantity)
+        if was and now:
+            logs.append(log(now / was))
+            ratios.append(paired_ratio(other, own, quantity))
+    return pool(logs, ratios)

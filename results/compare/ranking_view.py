@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from leasebench.results.advice import advise, sentences
+from leasebench.results.advice import sentences
+from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.document import (
     Block,
     Grid,
@@ -24,20 +25,20 @@ from leasebench.results.compare.quantities import (
     PHASE_SIDES,
     SERVICE,
     STALE_PER_1000,
-    THROUGHPUT,
     Quantity,
     latency,
 )
 from leasebench.results.compare.ranking import Ranking
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Sample, Samples
+from leasebench.results.pricing import LIMIT, attempts_per_s
+from leasebench.results.statistics import MIN_TRIALS
 from leasebench.verdict import SAFE, Verdict
 
 OVERALL: dict[str, Quantity] = {
     "cost": COST,
     "commit p99": latency("commit", "p99"),
     "plan p50": latency("plan", "p50"),
-    "commits/s": THROUGHPUT,
 }
 MOST_NAMED = 6
 MOST_CHARS = 14
@@ -70,7 +71,7 @@ def ranking_blocks(
         for scenario in run.scenarios:
             if not scenarios or scenario in scenarios:
                 yield from _scenario(ranking, samples, scenario, guards, width)
-    yield lines(sentences(advise(run.summary), str(run.path)), whole=True)
+    yield lines(sentences(advise_on(run, samples), str(run.path)), whole=True)
 
 
 def overall_grid(ranking: Ranking, width: int) -> Grid:
@@ -100,7 +101,7 @@ def overall_grid(ranking: Ranking, width: int) -> Grid:
                 row.append(Text("-", Tone.QUIET) if found is None else effect(found))
         rows.append(tuple(row))
     first = len(headings) - len(OVERALL)
-    spare = [(first + number,) for number in (1, 3, 2)] + [(2,)]
+    spare = [(first + number,) for number in (1, 2)] + [(2,)]
     return fitted(Grid("", tuple(headings), tuple(rows), left=2), width, spare)
 
 
@@ -129,8 +130,9 @@ def legend(ranking: Ranking, trials: list[int]) -> Iterator[str]:
         yield "x: geometric mean over the scenarios that both have; one trial each, so its interval is over scenarios"
     if "trials" in by:
         yield "x: geometric mean over the scenarios that both have; intervals by drawing trials again, in rounds"
-    if trials[0] < 2:
-        yield "one trial each: no interval on latencies of a scenario; --trials 5 gives one"
+    if trials[0] < MIN_TRIALS:
+        where = "one trial each" if trials[-1] < MIN_TRIALS else "where there is one trial"
+        yield f"{where}: no interval on latencies of a scenario; --trials 5 gives one"
     if ranking.tests:
         yield f"coloured: a difference, after Holm's correction for {ranking.tests:,} tests; figures: --format csv"
 
@@ -154,7 +156,7 @@ def _scenario(
                 *_rate(own, LEAK_RATE),
                 *_rate(own, STALE_PER_1000),
                 *_figure_and_ratio(ranking.by_place.get((guard, scenario, COST)), ranking.reference),
-                *_figure_and_ratio(ranking.by_place.get((guard, scenario, THROUGHPUT)), ranking.reference),
+                *([Text(figure(attempts_per_s(cell)))] if scenario == LIMIT else []),
             )
         )
     headings = [
@@ -165,8 +167,8 @@ def _scenario(
         "stale per 1,000\n[exact 95 %]",
         "[by trial]",
     ]
-    headings += ["cost", "x [95 %]", "commits\nper s", "x [95 %]"]
-    yield fitted(Grid(scenario, tuple(headings), tuple(rows), left=2), width, [(5,), (3,), (4,), (8, 9)])
+    headings += ["cost", "x [95 %]", *(["attempts\nper s"] if scenario == LIMIT else [])]
+    yield fitted(Grid(scenario, tuple(headings), tuple(rows), left=2), width, [(5,), (3,), (4,)])
     for where in PHASE_SIDES:
         yield from _latencies(ranking, scenario, kept, where, width)
 

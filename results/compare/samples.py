@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leasebench.results.advice import COST_PHASES
 from leasebench.results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
 from leasebench.results.latency import PERCENTILES, Buckets
+from leasebench.results.pricing import COST_PHASES
 from leasebench.results.run import Run
 
 Floats = NDArray[np.float64]

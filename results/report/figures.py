@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from leasebench.results.advice import guard_cost_us
+from leasebench.results.pricing import LIMIT, attempts_per_s, guard_cost_us
 from leasebench.verdict import Verdict
 
 Cell = dict[str, Any]
@@ -89,5 +89,9 @@ COLUMNS = (
     ),
     Column("commit\np99 us", "one commit, service time", _service("commit", "p99", 1, 0)),
     Column("plan\np99 ms", "a whole application, work and waiting included", _service("plan", "p99", 1000, 1)),
-    Column("commits\nper s", "commits per second of load", lambda cell: _number(cell["throughput"], 0)),
+    Column(
+        "attempts\nper s",
+        f"writes per second sent to the store, refused ones too; only where the load is closed ({LIMIT})",
+        lambda cell: _number(attempts_per_s(cell), 0),
+    ),
 )

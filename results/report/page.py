@@ -14,8 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from leasebench.registry import plugins
-from leasebench.results.advice import Advice, Failure, advise
+from leasebench.results.advice import Advice, Failure, headline
 from leasebench.results.charts import Subject
+from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.ranking import rank
 from leasebench.results.compare.ranking_view import legend, overall_grid
 from leasebench.results.numbering import numbers
@@ -47,7 +48,7 @@ def render(run: Run, packs: Sequence[str]) -> str:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     environment.filters["id"] = lambda name: quote(name, safe="")
     guards = [_guard(run, name) for name in run.guards]
-    advice = advise(run.summary)
+    advice = advise_on(run)
     return environment.get_template("page.html.j2").render(
         run={
             "suite": run.summary["suite"],
@@ -165,16 +166,10 @@ def _scenarios(run: Run) -> list[dict[str, Any]]:
 
 def _answer(advice: Advice) -> dict[str, Any]:
     """The advice in words, and what hangs on it."""
-    if advice.best is None:
-        short = full = "No guard of this run held everywhere."
-    else:
-        short = f"{advice.best} is the cheapest guard that held in {advice.where}."
-        full = f"{short} It costs {advice.cost_us:,.0f} us at each endpoint (in {advice.priced_in})."
-        if not advice.failed:
-            full += " None is cheaper."
+    # A guard's name keeps its own first letter.
+    said = "No guard of this run held everywhere." if advice.best is None else headline(advice)
     return {
-        "short": short,
-        "full": full,
+        "said": said,
         "failed_title": "What the cheaper ones failed" if advice.best else "What each failed",
         "failed": [_failure(failure) for failure in advice.failed],
         "open": advice.unproven[:MOST_OPEN],

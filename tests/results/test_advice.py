@@ -4,7 +4,8 @@ import shlex
 
 import pytest
 
-from leasebench.results.advice import SHOWN, advise, calm_scenario, first_violations, guard_cost_us, sentences
+from leasebench.results.advice import SHOWN, Beside, advise, first_violations, sentences
+from leasebench.results.pricing import attempts_per_s, calm_scenario, guard_cost_us
 from leasebench.verdict import Verdict
 
 
@@ -30,8 +31,12 @@ def summary(*cells, trials=()):
     return {"suite": "tiny", "cells": list(cells), "trials": list(trials)}
 
 
-def said(made):
-    return list(sentences(advise(made), "runs/r"))
+def said(made, **beside):
+    return list(sentences(advise(made, lambda *_: beside), "runs/r"))
+
+
+DEARER = Beside(3.0, (2.5, 3.6), dearer=True)
+TIE = Beside(1.03, (0.84, 1.27), dearer=False)
 
 
 def test_the_cost_of_a_guard_is_what_it_adds_at_one_endpoint():
@@ -42,10 +47,10 @@ def test_the_cost_of_a_guard_is_what_it_adds_at_one_endpoint():
 
 def test_the_cheapest_guard_that_held_is_named_and_what_the_cheaper_ones_failed():
     made = summary(cell("loose", verdict="stale", cost_us=50), cell("dear", cost_us=300), cell("tight"))
-    advice = advise(made)
-    assert (advice.best, advice.cost_us, advice.priced_in, advice.held) == ("tight", 100, "steady", 1)
+    advice = advise(made, lambda *_: {"dear": DEARER})
+    assert (advice.best, advice.cost_us, advice.priced_in, advice.where) == ("tight", 100, "steady", "its scenario")
     assert [(failure.guard, failure.verdict) for failure in advice.failed] == [("loose", Verdict.STALE)]
-    assert said(made) == [
+    assert said(made, dear=DEARER) == [
         "Advice: tight is the cheapest guard that held, in its scenario, at 100 us per endpoint (in steady).",
         "  loose (50 us) is stale under steady",
     ]
@@ -60,8 +65,66 @@ def test_a_guard_that_fails_anywhere_has_not_held():
     assert said(made)[1] == "  g (50 us) is stale under 1 of 2 scenarios: paused"
 
 
-def test_where_no_other_is_cheaper_that_is_said():
-    assert said(summary(cell("tight"), cell("loose", verdict="stale", cost_us=200)))[-1] == "  None is cheaper."
+def test_the_only_guard_that_held_is_not_called_the_cheapest():
+    (line,) = said(summary(cell("tight"), cell("loose", verdict="stale", cost_us=200)))
+    assert line == "Advice: tight is the only guard that held, in its scenario, at 100 us per endpoint (in steady)."
+
+
+def test_of_a_single_guard_nothing_is_said_of_cheaper_ones():
+    (line,) = said(summary(cell("tight")))
+    assert line.startswith("Advice: tight held, in its scenario, at 100 us per endpoint (in steady); no other guard")
+    assert "cheap" not in line
+
+
+def test_guards_that_cannot_be_told_apart_are_a_tie():
+    made = summary(cell("tight", trials=5), cell("other", cost_us=103.0, trials=5), cell("dear", cost_us=300, trials=5))
+    assert [one.guard for one in advise(made, lambda *_: {"other": TIE, "dear": DEARER}).rivals] == ["other"]
+    (line,) = said(made, other=TIE, dear=DEARER)
+    assert line == (
+        "Advice: tight and other are the cheapest guards that held, in its scenario, at 100 and 103 us per endpoint "
+        "(in steady): a tie as far as the trials tell, 1.03x [0.84, 1.27]."
+    )
+    (line,) = said(made, other=TIE, dear=Beside(1.4, (0.9, 2.1), dearer=False, scenarios=3))
+    assert "tight, other and dear are the cheapest guards that held" in line
+    assert line.endswith("a tie as far as the trials tell, 1.03x [0.84, 1.27] and 1.40x [0.90, 2.10] over 3 scenarios.")
+
+
+def test_the_guards_of_a_tie_each_tell_where_they_held():
+    left = cell("other", "slow", "unproven", raced_applications=20, races_missing=39)
+    (line,) = said(summary(cell("tight"), cell("other", cost_us=103.0), left), other=TIE)
+    assert "in its scenario (tight) and 1 of 2 scenarios (1 is unproven) (other), at" in line
+
+
+def test_one_trial_does_not_tell_which_is_the_cheapest():
+    (line,) = said(summary(cell("tight"), cell("other", cost_us=103.0)))
+    assert line == (
+        "Advice: tight and other held, in its scenario, at 100 and 103 us per endpoint (in steady); "
+        "which is the cheapest can't be told from one trial: --trials 5 tells."
+    )
+    (line,) = said(summary(cell("tight", trials=5), cell("other", cost_us=103.0, trials=5)))
+    assert "--trials" not in line
+
+
+def test_a_guard_that_costs_less_elsewhere_is_no_tie():
+    less = Beside(0.6, (0.5, 0.7), dearer=False, cheaper=True, scenarios=3)
+    (line,) = said(summary(cell("tight"), cell("other", cost_us=103.0)), other=less)
+    assert "a tie" not in line
+    assert line.endswith(
+        "depends on the scenario: tight costs least there, over its scenarios other (0.60x [0.50, 0.70])."
+    )
+
+
+def test_many_ties_do_not_fill_the_line():
+    made = summary(cell("tight"), *(cell(f"g{n}", cost_us=101.0 + n) for n in range(9)))
+    (line,) = said(made, **{f"g{n}": TIE for n in range(9)})
+    assert "tight, g0, g1, g2 and 6 more are the cheapest" in line
+
+
+def test_a_rate_of_attempts_is_a_cost_only_where_the_load_is_closed():
+    rates = {"throughput": 100.0, "commits": 50, "attempts": 150}
+    assert attempts_per_s(cell("g", "saturation", **rates)) == 300
+    assert attempts_per_s(cell("g", "steady", **rates)) is None
+    assert attempts_per_s(cell("g", "saturation", **rates | {"commits": 0, "throughput": 0.0})) is None
 
 
 def test_where_none_held_every_guard_is_told_with_what_it_failed():

@@ -210,6 +210,24 @@ class TestSafetyCost:
         assert rows["monotonic"]["high"] == pytest.approx(widest, rel=1e-3)
         assert rows["monotonic"]["where"] == bounds[widest]
 
+    def test_attempts_are_a_cost_only_where_the_load_is_closed(self, run):
+        assert len(CHARTS["safety_cost"].draw(Subject(run))["hconcat"]) == 1
+        closed = [
+            {
+                **run.cell(guard, "stopped"),
+                "scenario": "saturation",
+                "attempts": 900,
+                "commits": 300,
+                "throughput": 50.0,
+            }
+            for guard in run.guards
+        ]
+        saturated = load(run.path)
+        saturated.summary = run.summary | {"cells": [*run.summary["cells"], *closed]}
+        latency, attempts = CHARTS["safety_cost"].draw(Subject(saturated))["hconcat"]
+        assert {row["cost"] for row in data(attempts)["inline 0"]} == {150.0}
+        assert {row["cost"] for row in data(latency)["inline 0"]} != {150.0}
+
 
 class TestFirstStale:
     def test_has_a_mark_a_trial_and_censors_those_without(self, run):

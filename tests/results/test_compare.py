@@ -7,15 +7,19 @@ import pytest
 from compared import GUARDS, SCENARIOS, Kind, write_run
 
 from leasebench.definitions import DefinitionError
+from leasebench.results.advice import headline
 from leasebench.results.compare.changes import changes
+from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.circumstances import differing, order_of_trials
-from leasebench.results.compare.drift import LOUD, LOUD_TAIL, MIN_CELLS, Drift, beyond, estimate_drift
+from leasebench.results.compare.document import Grid
+from leasebench.results.compare.drift import LOUD, LOUD_TAIL, MIN_CELLS, Drift, beyond, estimate_drift, reference_drift
 from leasebench.results.compare.false_positives import LEAST_TRIALS, false_positives
 from leasebench.results.compare.finding import Finding
 from leasebench.results.compare.locate import find_run
 from leasebench.results.compare.pooling import pool
-from leasebench.results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, latency
+from leasebench.results.compare.quantities import COST, HARM, LEAK_RATE, STALE_PER_1000, THROUGHPUT, latency
 from leasebench.results.compare.ranking import rank
+from leasebench.results.compare.ranking_view import ranking_blocks
 from leasebench.results.compare.resampling import LogRatio
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
@@ -65,7 +69,7 @@ class TestRanking:
     def test_guards_that_held_come_first_and_the_cheapest_is_the_reference(self, before):
         ranking = rank(before)
         assert [one.guard for one in ranking.standings] == ["safe", "locked", "open"]
-        assert (ranking.reference, ranking.why) == ("safe", "the cheapest that held")
+        assert (ranking.reference, ranking.why) == ("safe", "of those that held, the lowest cost seen")
         assert [one.held for one in ranking.standings] == [True, True, False]
 
     def test_a_guard_is_told_with_all_of_its_scenarios(self, before):
@@ -73,6 +77,14 @@ class TestRanking:
         assert (worst.verdict.value, worst.scenarios, worst.clean) == ("stale", 4, 0)
         assert (worst.leaky, worst.raced, worst.leak_rate) == (800, 800, 1.0)
         assert worst.interval[0] == pytest.approx(0.9954, abs=1e-4)
+
+    def test_a_rate_of_commits_is_no_figure_to_choose_a_guard_by(self, before):
+        ranking = rank(before)
+        assert THROUGHPUT not in {one.quantity for one in (*ranking.differences, *ranking.overall)}
+        said = list(ranking_blocks(ranking, Samples(before), width=200, detail=True))
+        assert not any(
+            "per s" in name or "/s" in name for one in said if isinstance(one, Grid) for name in one.headings
+        )
 
     def test_a_ratio_beside_the_reference_is_found_over_all_and_in_each_scenario(self, before):
         ranking = rank(before, "safe")
@@ -111,7 +123,7 @@ class TestRanking:
     def test_the_frame_has_a_row_for_each_figure(self, before):
         frame = rank(before).frame
         assert {"guard", "scenario", "quantity", "reference", "figure", "effect", "low", "high", "p_holm"} <= set(frame)
-        assert set(frame.finding) <= {one.value for one in Finding}
+        assert set(frame.finding) <= {one.answer for one in Finding}
         row = frame[(frame.guard == "locked") & (frame.scenario == "steady") & (frame.quantity == "leak_rate")]
         assert row.scale.item() == "difference"
 
@@ -120,6 +132,37 @@ class TestRanking:
         row = rates.loc["open", "steady", "stale_per_1000"]
         assert row.exact_low < row.by_trial_low < row.value < row.by_trial_high < row.exact_high
         assert np.isnan(rates.loc["safe", "steady", "leak_rate"].by_trial_low)
+
+
+class TestAdvice:
+    """The advice sees ties where a comparison sees them: by trials, else over scenarios, else not at all."""
+
+    def test_guards_that_cost_the_same_are_a_tie_with_the_interval_of_compare(self, place):
+        run = load(write_run(place / "twins", {"one": Kind(), "two": Kind(), "dear": Kind(slower=2.5)}, seed=80))
+        advice = advise_on(run)
+        (rival,) = advice.rivals
+        assert {advice.best, rival.guard} == {"one", "two"}
+        found = rank(run, advice.best).by_place[rival.guard, "steady", COST]
+        assert (rival.beside.ratio, *rival.beside.interval) == pytest.approx((found.effect, found.low, found.high))
+        low, high = rival.beside.interval
+        text = headline(advice)
+        assert f"a tie as far as the trials tell, {rival.beside.ratio:.2f}x [{low:.2f}, {high:.2f}]." in text
+        assert "dear" not in text
+
+    def test_a_guard_that_costs_less_by_far_is_the_cheapest_alone(self, place):
+        run = load(write_run(place / "apart", {"one": Kind(), "dear": Kind(slower=2.5)}, seed=81))
+        assert advise_on(run).rivals == ()
+        assert headline(advise_on(run)).startswith("one is the cheapest guard that held")
+
+    def test_of_one_trial_the_scenarios_tell_where_they_are_enough(self, place):
+        guards = {"one": Kind(), "two": Kind(), "dear": Kind(slower=4)}
+        many = advise_on(load(write_run(place / "one-trial", guards, trials=1, seed=82)))
+        (rival,) = many.rivals
+        assert {many.best, rival.guard} == {"one", "two"}
+        assert (rival.tied, rival.beside.scenarios) == (True, 4)
+        few = advise_on(load(write_run(place / "one-cell", guards, ("steady",), trials=1, seed=83)))
+        assert len(few.rivals) == 2
+        assert "can't be told from one trial: --trials 5 tells" in headline(few)
 
 
 class TestChanges:
@@ -163,6 +206,53 @@ class TestChanges:
 
     def test_a_change_within_the_tolerance_is_none(self, before, slower):
         assert changes(before, slower, tolerance=3.0).found(Finding.WORSE) == []
+
+    def test_what_cannot_be_told_is_never_called_equal(self, before, again):
+        """Of intervals some lie inside the tolerance: these are equal; of the others none is."""
+        found = changes(before, again)
+        ratios = [one for one in found.every if one.low is not None and one.quantity not in HARM]
+        assert {one.finding for one in ratios} == {Finding.EQUAL, Finding.OPEN}
+        for one in ratios:
+            if one.finding is Finding.EQUAL:
+                assert 1 / 1.05 <= one.low <= one.high <= 1.05
+        wide = changes(before, again, tolerance=1.4)
+        assert wide.by_place["safe", None, P50].finding is Finding.EQUAL
+
+    @pytest.mark.parametrize("trials", [1, 5])
+    def test_a_copy_scaled_by_a_fifth_is_different_or_cannot_be_told(self, place, trials):
+        """Without noise; with a drift to take out (twelve cells), without one (six), and with --absolute."""
+        for scenarios in (SCENARIOS, SCENARIOS[:2]):
+            names = [f"{name}-{trials}-{len(scenarios)}" for name in ("copied", "scaled")]
+            first, second = (
+                load(write_run(place / name, GUARDS, scenarios, trials=trials, seed=70, speed=speed))
+                for name, speed in zip(names, (1.0, 1.2), strict=True)
+            )
+            for absolute in (False, True):
+                found = changes(first, second, absolute=absolute)
+                told = [one for one in found.every if one.quantity.kind in ("latency", "cost")]
+                assert Finding.EQUAL not in {one.finding for one in told}
+                if len(scenarios) == len(SCENARIOS):
+                    assert absolute == bool(found.found(Finding.WORSE))
+                    assert bool(found.loud) != absolute
+
+    def test_guards_that_are_known_not_to_have_changed_tell_machine_from_change(self, place, before):
+        """All but one guard became slower, on a slower machine: most cells say nothing of the drift then."""
+        slower = GUARDS | {name: replace(GUARDS[name], slower=1.8 * GUARDS[name].slower) for name in ("locked", "open")}
+        after = load(write_run(place / "most-slower", slower, seed=22, speed=1.3))
+        found = changes(before, after, drift_from=["safe"])
+        assert found.drifts[P50].ratio == pytest.approx(1.3, rel=0.1)
+        assert {one.guard for one in found.found(Finding.WORSE)} == {"locked", "open"}
+        assert found.loud == []
+        few = load(write_run(place / "two-cells", scenarios=("steady", "paused"), seed=23))
+        with pytest.raises(DefinitionError, match="--drift-from safe: 2 cells in both runs, at least 3 are needed"):
+            changes(few, after, drift_from=["safe"])
+
+    def test_an_unexpected_verdict_of_a_cell_that_the_baseline_lacks_is_a_surprise(self, place, before):
+        bad = {"new": Kind(leaks=12), "known": Kind(leaks=12, expected=("stale",)), "safe": GUARDS["safe"]}
+        found = changes(before, load(write_run(place / "new-guard", bad, ("steady",), seed=24)))
+        assert [(one.guard, one.before, one.after.value, one.surprise) for one in found.verdicts] == [
+            ("new", None, "stale", True)
+        ]
 
     def test_one_trial_each_claims_nothing_of_a_cell(self, single, slower):
         found = changes(single, slower)
@@ -226,7 +316,7 @@ class TestSafety:
         assert found.effect == pytest.approx(0.2)
         assert found.p > 0.1
         assert found.low < 0
-        assert found.finding is Finding.SAME
+        assert found.finding is Finding.OPEN
 
     def test_nothing_is_claimed_where_events_and_applications_point_in_opposite_ways(self, place):
         runs = [write_run(place / name, trials=1, seed=seed) for name, seed in (("few", 11), ("many", 12))]
@@ -236,28 +326,88 @@ class TestSafety:
                 row |= {"stale_overwrites": stale, "leaky_applications": leaky_ones}
             (path / "summary.json").write_text(json.dumps(summary))
         found = changes(load(runs[0]), load(runs[1])).by_place["safe", "steady", LEAK_RATE]
-        assert (found.effect > 0, found.p, found.finding) == (True, 1.0, Finding.SAME)
+        assert (found.effect > 0, found.p, found.finding) == (True, 1.0, Finding.OPEN)
 
 
 class TestDrift:
-    def test_a_drift_is_the_median_and_one_changed_cell_does_not_move_it(self):
-        logs = [0.1] * 8 + [1.5]
-        drift = estimate_drift(P50, logs, [])
-        assert (drift.ratio, drift.stretch, drift.cells) == (pytest.approx(np.exp(0.1)), 1.0, 9)
+    def test_a_drift_is_that_of_most_cells_and_one_changed_cell_does_not_move_it(self):
+        drift = estimate_drift(P50, [0.1] * 8 + [1.5], [])
+        assert (drift.ratio, drift.cells) == (pytest.approx(np.exp(0.1), rel=1e-3), 9)
+        assert drift.scatter < 0.01
+        low, high = drift.interval
+        assert low < np.exp(0.1) < high < low * 1.02
+
+    @pytest.mark.parametrize("trials", [1, 5])
+    @pytest.mark.parametrize("slower", [1.15, 1.3, 2.0])
+    @pytest.mark.parametrize("noise", [0.0, 0.01, 0.03])
+    def test_three_changed_cells_of_nine_move_it_by_no_more_than_its_stated_uncertainty(self, trials, slower, noise):
+        rng = np.random.default_rng(11)
+        within = []
+        for _ in range(40):
+            logs, ses = noise * rng.standard_normal(9), noise * np.sqrt(rng.chisquare(8, 9) / 8) + 1e-3
+            before, after = (
+                estimate_drift(
+                    P50,
+                    values.tolist(),
+                    [LogRatio(*one, 8) for one in zip(values, ses, strict=True)][: 9 * (trials > 1)],
+                )
+                for values in (logs, logs + np.log(slower) * (np.arange(9) < 3))
+            )
+            low, high = after.interval
+            within.append(low <= before.ratio <= high)
+        assert np.mean(within) >= 0.95
+
+    def test_two_halves_that_moved_apart_leave_the_drift_unknown(self):
+        found = [LogRatio(log, 0.02, 8) for log in [0.0] * 5 + [0.5] * 5]
+        drift = estimate_drift(P50, [one.log for one in found], found)
+        low, high = drift.interval
+        assert low <= 1.0 < np.exp(0.5) <= high
+
+    def test_its_interval_holds_the_drift_about_as_often_as_it_says(self):
+        rng = np.random.default_rng(12)
+        held = 0
+        for _ in range(200):
+            ses = 0.05 * np.sqrt(rng.chisquare(8, 12) / 8)
+            found = [LogRatio(0.1 + 0.05 * rng.standard_normal(), se, 8) for se in ses]
+            low, high = estimate_drift(P50, [one.log for one in found], found).interval
+            held += low <= np.exp(0.1) <= high
+        assert held / 200 >= 0.93
+
+    @pytest.mark.parametrize("scatter", [0.0, 0.06])
+    def test_two_runs_of_the_same_thing_differ_at_five_percent_in_hardly_more(self, scatter):
+        """Twelve cells on another day: a drift of all, and a scatter that no trial shows."""
+        rng = np.random.default_rng(13)
+        claims = []
+        for _ in range(300):
+            ses = 0.05 * np.sqrt(rng.chisquare(8, 12) / 8)
+            logs = 0.2 + np.hypot(0.05, scatter) * rng.standard_normal(12)
+            found = [LogRatio(log, se, 8) for log, se in zip(logs, ses, strict=True)]
+            drift = estimate_drift(P50, logs.tolist(), found)
+            claims += [beyond(one, drift).p() < 0.05 for one in found]
+        assert 0.005 <= np.mean(claims) <= 0.08
+
+    def test_cells_that_are_known_to_be_unchanged_are_all_taken(self):
+        found = [LogRatio(log, 0.02, 8) for log in (0.08, 0.1, 0.12)]
+        drift = reference_drift(P50, [one.log for one in found], found)
+        assert (drift.log, drift.cells) == (pytest.approx(0.1, abs=0.005), 3)
+        assert reference_drift(P50, [0.1, 0.1], []) is None
 
     def test_few_cells_show_no_drift(self):
         assert estimate_drift(P50, [0.1] * (MIN_CELLS - 1), []) is None
 
-    def test_errors_are_stretched_where_cells_scatter_more_than_their_trials_say(self):
+    def test_cells_that_scatter_more_than_their_trials_say_widen_all_intervals(self):
         logs = np.random.default_rng(1).normal(0, 0.1, 200).tolist()
         found = [LogRatio(log, 0.02, 8) for log in logs]
-        assert estimate_drift(P50, logs, found).stretch == pytest.approx(5, rel=0.25)
+        assert estimate_drift(P50, logs, found).scatter == pytest.approx(0.1, rel=0.25)
         honest = [LogRatio(log, 0.1, 1000) for log in logs]
-        assert estimate_drift(P50, logs, honest).stretch == pytest.approx(1, abs=0.2)
+        assert estimate_drift(P50, logs, honest).scatter < 0.05
 
     def test_what_is_left_has_the_doubt_about_the_drift_in_it(self):
-        left = beyond(LogRatio(0.3, 0.04, 8), Drift(P50, 0.1, 0.03, 1.0, 20))
-        assert (left.log, left.se, left.df) == (pytest.approx(0.2), pytest.approx(0.05), 8)
+        drift = Drift(P50, 0.1, 0.03, 0.12, 20)
+        left = beyond(LogRatio(0.3, 0.04, 8), drift)
+        assert (left.log, left.se, left.df) == (pytest.approx(0.2), pytest.approx(0.13), 8)
+        assert beyond(LogRatio(0.3, 0.04, 8), drift, scattered=4).se == pytest.approx(np.hypot(0.05, 0.06))
+        assert beyond(LogRatio(0.3, 0.04, 8), drift, scattered=None).se == pytest.approx(0.05)
         assert beyond(left, None) == left
 
     def test_a_drift_is_loud_only_if_it_is_not_by_chance(self):

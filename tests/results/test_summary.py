@@ -354,6 +354,15 @@ class TestWhatIsSaid:
         assert "0, below 0.78" in tight
         assert "!" not in text
 
+    def test_a_rate_stands_in_the_table_only_where_the_load_is_closed(self, run):
+        found = summarise(run)
+        assert "per s" not in rendered(found)
+        for cell in found["cells"]:
+            cell |= {"scenario": "saturation", "throughput": 1000.0, "commits": 10, "attempts": 25}
+        text = rendered(found)
+        assert "attempts" in text
+        assert all("2,500" in line for line in text.splitlines() if line.startswith(("loose", "tight")))
+
     def test_the_table_marks_what_was_not_expected_and_renders_without_figures(self, run):
         edit_facts(run, 1, status="failed", history=False, reason="[red]the server died")
         tight = next(line for line in rendered(summarise(run)).splitlines() if line.startswith("tight"))
