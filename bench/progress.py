@@ -1,10 +1,12 @@
 """What a run shows while it goes on: a live display in a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Iterable
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from leasebench.bench.engines.processes import Figures
 from leasebench.bench.run import OVERHEAD_S
@@ -34,12 +36,20 @@ class PlainLines:
         self._console.print(f"trial {plan.number} of {self._of}: {place}: {what}", highlight=False, markup=False)
 
 
+class _BelowItsText(Progress):
+    """A progress bar below its description: beside it, the names of guard and scenario would be cut at 80 columns."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        for task in self.tasks:
+            yield Text(task.description)
+            yield self.make_tasks_table([task])
+
+
 class LiveDisplay:
     """A progress bar: trial k of n, applies/s, stale overwrites so far, time left."""
 
     def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
+        self._progress = _BelowItsText(
             BarColumn(bar_width=24),
             TextColumn("{task.fields[figures]}", markup=False),
             TimeRemainingColumn(),

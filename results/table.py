@@ -3,17 +3,28 @@
 from collections.abc import Iterable
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
 from leasebench.results.advice import guard_cost_us
+from leasebench.results.grid import Column, Grid, Text, Tone
 from leasebench.results.story import Chapter, lines
-from leasebench.verdict import Verdict
+from leasebench.verdict import SAFE, Verdict
 
-COLOURS = {Verdict.CLEAN: "green", Verdict.UNPROVEN: "yellow"}
+COLUMNS = (
+    Column("guard", left=True),
+    Column("verdict", left=True),
+    Column("stale/races", spare=1),
+    Column("leak rate [95 %]"),
+    Column("stale per\n1,000", spare=5),
+    Column("lag\np50 ms", spare=7),
+    Column("behind\np50 ms", spare=8),
+    Column("first\nat s", spare=9),
+    Column("guard\np50 us", spare=2),
+    Column("commit\np99 us", spare=3),
+    Column("plan\np99 ms", spare=4),
+    Column("commits\nper s", spare=6),
+)
 
 
-def tables(summary: dict[str, Any]) -> Iterable[Table]:
+def tables(summary: dict[str, Any]) -> Iterable[Grid]:
     """One table for each scenario of the summary."""
     scenarios = dict.fromkeys(cell["scenario"] for cell in summary["cells"])
     return (_table(name, [cell for cell in summary["cells"] if cell["scenario"] == name]) for name in scenarios)
@@ -32,36 +43,20 @@ def stories(summary: dict[str, Any]) -> Iterable[str]:
         yield ""
 
 
-def _table(scenario: str, cells: list[dict[str, Any]]) -> Table:
-    table = Table(title=escape(scenario), title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("guard")
-    table.add_column("verdict")
-    for heading in (
-        "stale/races",
-        "leak rate [95 %]",
-        "stale per\n1,000",
-        "lag\np50 ms",
-        "behind\np50 ms",
-        "first\nat s",
-        "guard\np50 us",
-        "commit\np99 us",
-        "plan\np99 ms",
-        "commits\nper s",
-    ):
-        table.add_column(heading, justify="right")
-    for cell in cells:
-        table.add_row(*_row(cell))
-    return table
+def verdict_text(verdict: Verdict, *, surprise: bool = False) -> Text:
+    """A verdict in its tone, with `!` where it was not expected."""
+    tone = Tone.GOOD if verdict is Verdict.CLEAN else Tone.OPEN if verdict in SAFE else Tone.BAD
+    return Text(f"{verdict.value}{' !' if surprise else ''}", tone)
 
 
-def _row(cell: dict[str, Any]) -> list[str]:
-    verdict = Verdict(cell["verdict"])
-    mark = "" if cell["as_expected"] else " !"
+def _table(scenario: str, cells: list[dict[str, Any]]) -> Grid:
+    return Grid(scenario, COLUMNS, tuple(map(_row, cells)))
+
+
+def _row(cell: dict[str, Any]) -> tuple[Text, ...]:
     latency = cell["latency_us"]
     plan = latency["plan"]["service"]["p99"]
-    return [
-        escape(cell["guard"]),
-        f"[{COLOURS.get(verdict, 'red')}]{verdict.value}{mark}[/]",
+    figures = (
         f"{cell['stale_overwrites']}/{cell['races']}",
         _leak(cell),
         _number(cell["stale_per_1000"], 1),
@@ -72,7 +67,9 @@ def _row(cell: dict[str, Any]) -> list[str]:
         _number(latency["commit"]["service"]["p99"], 0),
         _number(None if plan is None else plan / 1000, 1),
         _number(cell["throughput"], 0),
-    ]
+    )
+    verdict = verdict_text(Verdict(cell["verdict"]), surprise=not cell["as_expected"])
+    return (Text(cell["guard"]), verdict, *map(Text, figures))
 
 
 def _leak(cell: dict[str, Any]) -> str:

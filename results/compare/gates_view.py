@@ -3,12 +3,20 @@
 from collections.abc import Iterator, Sequence
 
 from leasebench.results.compare.changes import TOLERANCE
-from leasebench.results.compare.document import Block, Grid, Text, Tone, digits, figure, lines, multiple
+from leasebench.results.compare.document import Block, digits, figure, lines, multiple
 from leasebench.results.compare.false_positives import FalsePositives
 from leasebench.results.compare.gates import Gate
 from leasebench.results.compare.judging import Answer, Judgement, Outcome
+from leasebench.results.grid import Column, Grid, Text, Tone
 
 MOST_CELLS = 6
+GATES = (
+    Column("", left=True),
+    Column("gate", left=True, prose=True),
+    Column("figure [interval]", left=True),
+    Column("", left=True, prose=True),
+)
+CLAIMS = (Column("figure", left=True), Column("tests"), Column("claims"), Column("rate"))
 TONES = {Outcome.FAILS: Tone.BAD, Outcome.OPEN: Tone.OPEN, Outcome.HOLDS: Tone.GOOD}
 
 
@@ -27,7 +35,7 @@ def gates_blocks(judged: Sequence[Judgement]) -> Iterator[Block]:
         if len(telling) > MOST_CELLS:
             rows.append((Text(""), Text(f"  and {len(telling) - MOST_CELLS} more"), Text(""), Text("")))
     if rows:
-        yield Grid("gates (each fails where it is true)", ("", "gate", "figure [interval]", ""), tuple(rows), left=4)
+        yield Grid("gates (each fails where it is true)", GATES, tuple(rows))
 
 
 def _row(gate: Gate, answer: Answer) -> tuple[Text, ...]:
@@ -73,4 +81,4 @@ def false_positives_blocks(found: FalsePositives) -> Iterator[Block]:
         (Text(name), Text(f"{tests:,}"), Text(f"{claims:,}"), Text(f"{claims / tests:.2%}"))
         for name, (tests, claims) in found.by_quantity.items()
     )
-    yield Grid("", ("figure", "tests", "claims", "rate"), rows)
+    yield Grid("", CLAIMS, rows)
