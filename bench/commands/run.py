@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from leasebench.bench.commands.arguments import AsJson
 from leasebench.bench.commands.schedule import force
@@ -19,7 +18,9 @@ from leasebench.bench.terminal import (
     EXIT_USAGE,
     console,
     fail,
+    say,
 )
+from leasebench.results.grid import Text, Tone
 
 DEFAULT_SUITE = "quick"
 
@@ -80,8 +81,7 @@ def run(
     show(screen, summary, directory)
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=1) + "\n")
-    figures, page = escape(str(directory / "summary.json")), escape(str(directory))
-    screen.print(f"[dim]figures: {figures}   page: leasebench report {page}[/]")
+    say(screen, Text(f"figures: {directory / 'summary.json'}; page: leasebench report {directory}", Tone.QUIET))
     raise typer.Exit(exit_code(summary))
 
 

@@ -81,9 +81,12 @@ class TestRanking:
     def test_a_rate_of_commits_is_no_figure_to_choose_a_guard_by(self, before):
         ranking = rank(before)
         assert THROUGHPUT not in {one.quantity for one in (*ranking.differences, *ranking.overall)}
-        said = list(ranking_blocks(ranking, Samples(before), width=200, detail=True))
+        said = list(ranking_blocks(ranking, Samples(before), detail=True))
         assert not any(
-            "per s" in name or "/s" in name for one in said if isinstance(one, Grid) for name in one.headings
+            "per s" in each.heading or "/s" in each.heading
+            for one in said
+            if isinstance(one, Grid)
+            for each in one.columns
         )
 
     def test_a_ratio_beside_the_reference_is_found_over_all_and_in_each_scenario(self, before):

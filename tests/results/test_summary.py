@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from rich.console import Console
 from scipy.stats import binomtest
+from shown import shown
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, line_of
 from tape import Tape, write_run
 
@@ -335,11 +335,7 @@ class TestBadRunDirectory:
 
 
 def rendered(summary):
-    console = Console(width=200, color_system=None)
-    with console.capture() as capture:
-        for table in tables(summary):
-            console.print(table)
-    return capture.get()
+    return "\n".join(line for table in shown(tables(summary)) for line in table)
 
 
 class TestWhatIsSaid:
