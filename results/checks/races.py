@@ -3,6 +3,7 @@
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
+from leasebench.results.clustered import clusters_of
 from leasebench.results.events import Ints
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.trial import Trial
@@ -14,6 +15,9 @@ def races(trial: Trial) -> Findings:
     The unit of a race is (enactor, plan, endpoint): one that the store refused and that was tried again counts by its
     worst outcome, stale before `blocked` before `withdrawn`. An application is (enactor, plan). A withdrawal is
     known from the journal only: reads leave no event. What an operator did, or was refused, is no application.
+
+    `races_by_application` and `commits_by_application` say how stale overwrites are spread over the races, and over
+    the commits, of each application: events of one application hang together.
     """
     events = trial.events
     commit = events.of("commit")
@@ -25,10 +29,13 @@ def races(trial: Trial) -> Findings:
     span = int(events.version.max(initial=0)) + 1
     endpoints = len(events.endpoints)
 
-    def units(mask: np.ndarray) -> np.ndarray:
-        at = np.flatnonzero(mask)
+    def units_of(at: Ints) -> Ints:
         places = events.enactor[at].astype(np.int64) * endpoints + events.endpoint[at]
-        return _distinct(places * span + events.version[at])
+        found: Ints = places * span + events.version[at]
+        return found
+
+    def units(mask: np.ndarray) -> np.ndarray:
+        return _distinct(units_of(np.flatnonzero(mask)))
 
     withdrawal = trial.rows(Kind.WITHDRAW)
     gave_up = trial.journal[withdrawal]
@@ -40,10 +47,15 @@ def races(trial: Trial) -> Findings:
     withdrawn_units = np.setdiff1d(withdrawn_units, stale_units, assume_unique=True)
     withdrawn_units = np.setdiff1d(withdrawn_units, blocked_units, assume_unique=True)
 
-    def applications(*parts: np.ndarray) -> int:
-        every = np.concatenate(parts)
-        return len(_distinct(every // span // max(endpoints, 1) * span + every % span))
+    def application(units: Ints) -> Ints:
+        found: Ints = units // span // max(endpoints, 1) * span + units % span
+        return found
 
+    def applications(*parts: Ints) -> int:
+        return len(_distinct(application(np.concatenate(parts))))
+
+    committed, overwritten = np.flatnonzero(commit), np.flatnonzero(stale)
+    raced = application(np.concatenate([units_of(overwritten), blocked_units, withdrawn_units]))
     stale_count = int(np.count_nonzero(stale))
     pending = trial.rows(Kind.COMMIT, Outcome.UNKNOWN) | trial.rows(Kind.COMMIT, Outcome.PENDING)
     return Findings(
@@ -60,7 +72,11 @@ def races(trial: Trial) -> Findings:
             "blocked": len(blocked_units),
             "withdrawn": len(withdrawn_units),
             "refused_fresh": int(np.count_nonzero(refused & (events.version > events.previous))),
-        }
+        },
+        clusters={
+            "races_by_application": clusters_of(raced, np.arange(len(raced)) < len(overwritten)),
+            "commits_by_application": clusters_of(application(units_of(committed)), stale[committed]),
+        },
     )
 
 

@@ -161,7 +161,7 @@ def _absolute(gate: Gate, own: Sample, confidence: float) -> Answer:
         found = rate(own, quantity, confidence)
         if found is None or value is None:
             return Answer(*place, None, None, None, "no races" if quantity.kind == "leak_rate" else "no commits")
-        return _decided(gate, place, value, found.exact)
+        return _decided(gate, place, value, found.by_application)
     note = too_few(own, own, quantity)
     if note or value is None:
         return Answer(*place, None, None, None, note or "none")

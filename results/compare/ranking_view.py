@@ -160,9 +160,9 @@ def _scenario(
     headings = [
         "guard",
         "verdict",
-        "leak rate\n[exact 95 %]",
+        "leak rate\n[95 %]",
         "[by trial]",
-        "stale per 1,000\n[exact 95 %]",
+        "stale per 1,000\n[95 %]",
         "[by trial]",
     ]
     headings += ["cost", "x [95 %]", "commits\nper s", "x [95 %]"]
@@ -176,7 +176,7 @@ def _rate(own: Sample, quantity: Quantity) -> tuple[Text, Text]:
     if found is None:
         return Text("no races"), Text("-", Tone.QUIET)
     by_trial = "-" if found.by_trial is None else interval_text(found.by_trial)
-    return Text(rate_text(found.value, found.exact)), Text(by_trial, Tone.QUIET)
+    return Text(rate_text(found.value, found.by_application)), Text(by_trial, Tone.QUIET)
 
 
 def _latencies(

@@ -118,7 +118,7 @@ class TestRanking:
     def test_rates_of_harm_have_both_intervals(self, before):
         rates = rank(before).rates.set_index(["guard", "scenario", "quantity"])
         row = rates.loc["open", "steady", "stale_per_1000"]
-        assert row.exact_low < row.by_trial_low < row.value < row.by_trial_high < row.exact_high
+        assert row.low < row.by_trial_low < row.value < row.by_trial_high < row.high
         assert np.isnan(rates.loc["safe", "steady", "leak_rate"].by_trial_low)
 
 
@@ -205,13 +205,13 @@ class TestChanges:
 
 
 class TestSafety:
-    def test_a_rate_has_the_exact_interval_and_that_by_trial(self, leaky):
+    def test_a_rate_has_the_interval_by_application_and_that_by_trial(self, leaky):
         held = Samples(leaky).cell("locked", "steady")
         found = rate(held, LEAK_RATE)
         assert found.value == pytest.approx(0.3)
-        assert found.exact[0] < 0.3 < found.exact[1]
+        assert found.by_application[0] < 0.3 < found.by_application[1]
         assert found.by_trial == pytest.approx((0.3, 0.3))
-        assert found.either == found.exact
+        assert found.either == found.by_application
         assert rate(held, STALE_PER_1000).value == pytest.approx(60 / held.counts["commits"].sum() * 1000)
 
     def test_events_of_one_trial_hang_together(self, place):
