@@ -29,13 +29,10 @@ def races(trial: Trial) -> Findings:
     span = int(events.version.max(initial=0)) + 1
     endpoints = len(events.endpoints)
 
-    def units_of(at: Ints) -> Ints:
-        places = events.enactor[at].astype(np.int64) * endpoints + events.endpoint[at]
-        found: Ints = places * span + events.version[at]
-        return found
-
     def units(mask: np.ndarray) -> np.ndarray:
-        return _distinct(units_of(np.flatnonzero(mask)))
+        at = np.flatnonzero(mask)
+        places = events.enactor[at].astype(np.int64) * endpoints + events.endpoint[at]
+        return _distinct(places * span + events.version[at])
 
     withdrawal = trial.rows(Kind.WITHDRAW)
     gave_up = trial.journal[withdrawal]
@@ -47,15 +44,17 @@ def races(trial: Trial) -> Findings:
     withdrawn_units = np.setdiff1d(withdrawn_units, stale_units, assume_unique=True)
     withdrawn_units = np.setdiff1d(withdrawn_units, blocked_units, assume_unique=True)
 
-    def application(units: Ints) -> Ints:
-        found: Ints = units // span // max(endpoints, 1) * span + units % span
+    def applications_of(*parts: Ints) -> Ints:
+        every = np.concatenate(parts)
+        found: Ints = every // span // max(endpoints, 1) * span + every % span
         return found
 
     def applications(*parts: Ints) -> int:
-        return len(_distinct(application(np.concatenate(parts))))
+        return len(_distinct(applications_of(*parts)))
 
-    committed, overwritten = np.flatnonzero(commit), np.flatnonzero(stale)
-    raced = application(np.concatenate([units_of(overwritten), blocked_units, withdrawn_units]))
+    committed = np.flatnonzero(commit)
+    writers, overwrote = events.enactor[committed].astype(np.int64) * span + events.version[committed], stale[committed]
+    raced = np.concatenate([writers[overwrote], applications_of(blocked_units, withdrawn_units)])
     stale_count = int(np.count_nonzero(stale))
     pending = trial.rows(Kind.COMMIT, Outcome.UNKNOWN) | trial.rows(Kind.COMMIT, Outcome.PENDING)
     return Findings(
@@ -74,8 +73,8 @@ def races(trial: Trial) -> Findings:
             "refused_fresh": int(np.count_nonzero(refused & (events.version > events.previous))),
         },
         clusters={
-            "races_by_application": clusters_of(raced, np.arange(len(raced)) < len(overwritten)),
-            "commits_by_application": clusters_of(application(units_of(committed)), stale[committed]),
+            "races_by_application": clusters_of(raced, np.arange(len(raced)) < stale_count),
+            "commits_by_application": clusters_of(writers, overwrote),
         },
     )
 
