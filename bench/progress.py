@@ -14,7 +14,6 @@ from leasebench.bench.run import OVERHEAD_S
 from leasebench.bench.trialplan import TrialPlan
 
 
-
 class PlainLines:
     """One line a trial, for logs."""
 

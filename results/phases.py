@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leasebench.results.checks.freshness import in_force
+from leasebench.results.discovery import discovery_response
 from leasebench.results.events import Ints
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.latency import SIDES
@@ -25,8 +26,9 @@ def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
     """Nanoseconds per (phase, side).
 
     `service` is the time of the operation (of a discovery: of the look that found the plan; of an acquire: the wait
-    included). `response` runs from the instant at which the plan was due, so it holds what a late load hides: for a
-    discovery to its end; for a whole plan until it, or a newer one, was in force at every endpoint.
+    included). `response` runs from the instant at which the plan was due, so it holds what a late load hides. For a
+    discovery it ends when an enactor has found that plan or a newer one, one value for each plan and enactor; for a
+    whole plan, when that plan or a newer one is in force at every endpoint, one value for each plan.
     """
     journal = trial.journal
     answered = np.isin(journal["outcome"].to_numpy(), (Outcome.DONE, Outcome.REFUSED))
@@ -34,13 +36,8 @@ def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
     for phase, kind in KIND_OF_PHASE.items():
         rows = trial.rows(kind) & answered
         samples[phase, SERVICE] = journal["service_ns"].to_numpy()[rows]
-    due, called = _publications(trial)
-    found = trial.rows(Kind.DISCOVER, Outcome.DONE)
-    version = journal["seen"].to_numpy()[found]
-    known = np.where(version < len(due), due[np.minimum(version, len(due) - 1)], 0)
-    response = journal["end_ns"].to_numpy()[found] - known
-    samples["discover", RESPONSE] = response[known > 0]
-    samples["plan", RESPONSE] = _plan_response(trial, due, called)
+    samples["discover", RESPONSE] = discovery_response(trial)
+    samples["plan", RESPONSE] = _plan_response(trial, *_publications(trial))
     return samples
 
 

@@ -41,9 +41,9 @@ OVERALL: dict[str, Quantity] = {
 IN_FULL = (
     Column("guard", left=True),
     Column("verdict", left=True),
-    Column("leak rate\n[exact 95 %]"),
+    Column("leak rate\n[95 %]"),
     Column("leak rate\n[by trial]", spare=3),
-    Column("stale per 1,000\n[exact 95 %]", spare=2),
+    Column("stale per 1,000\n[95 %]", spare=2),
     Column("stale per 1,000\n[by trial]", spare=4),
     Column("cost"),
     Column("cost\nx [95 %]"),
@@ -176,7 +176,7 @@ def _rate(own: Sample, quantity: Quantity) -> tuple[Text, Text]:
     if found is None:
         return Text("no races"), Text("-", Tone.QUIET)
     by_trial = "-" if found.by_trial is None else interval_text(found.by_trial)
-    return Text(rate_text(found.value, found.exact)), Text(by_trial, Tone.QUIET)
+    return Text(rate_text(found.value, found.by_application)), Text(by_trial, Tone.QUIET)
 
 
 def _latencies(ranking: Ranking, scenario: str, guards: list[str], where: tuple[str, str]) -> Iterator[Block]:
