@@ -147,6 +147,9 @@ class TrialSummary(BaseModel):
     throughput: float | None = Field(description="commits per second of load")
     time_to_first_stale_s: float | None = Field(description="null where no stale overwrite was seen")
     applications_by_enactor: dict[str, int] = Field(description="applications that were completed")
+    broken_assumptions: list[str] = Field(
+        default=[], description="why its history is not trusted: what breaks a rule of the store; may be missing"
+    )
 
 
 class Summary(BaseModel):
