@@ -40,9 +40,7 @@ def check(run: RunDirectory, as_json: AsJson = False) -> None:
     if not (run / "summary.json").exists():
         screen.print(f"{run}: no summary.json, the run did not end: these figures are of the trials that did")
     elif wrong := differences(read_summary(run), derived):
-        complain(
-            [f"{run / 'summary.json'}: {len(wrong)} figures are not what the history says, first {wrong[0]}"],
-        )
+        complain([f"{run / 'summary.json'}: {len(wrong)} figures are not what the history says, first {wrong[0]}"])
     else:
         screen.print(f"{run}: every figure of summary.json follows from the history", highlight=False)
         found = contradictions(derived, read_suite(run), read_explored(run))
