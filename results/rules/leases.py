@@ -46,7 +46,7 @@ def earliest_us(events: Events, at: Ints) -> Ints:
     An event bears the time at which its script asked for it; a lease runs out by the time at which the script began,
     which is before that, and after the event before. Where the clock stepped back in between, its own time counts.
     """
-    before: Ints = np.where(at > 0, events.t_us[at - 1], events.t_us[at])
+    before: Ints = events.t_us[np.maximum(at - 1, 0)]
     return np.minimum(before, events.t_us[at])
 
 

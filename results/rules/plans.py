@@ -12,7 +12,7 @@ from leasebench.results.rules.lives import Life
 from leasebench.results.rules.preceding import Preceding
 from leasebench.results.rules.promised import Promised
 
-PUBLISH, QUARANTINE, DELETE = (KINDS.index(kind) for kind in ("publish", "quarantine", "delete"))
+PUBLISH, QUARANTINE, DELETE, REJECT = map(KINDS.index, ("publish", "quarantine", "delete", "reject"))
 ROLLBACK = "rollback_to_"
 """How the reason of a publication begins that takes another plan's content."""
 NEVER = -1
@@ -128,7 +128,8 @@ def deleted_when_unused(life: Life, plans: Plans, promised: Promised) -> Iterato
     """Deletions of a plan that an endpoint points at, where that is forbidden; and any count of those that is wrong."""
     events = life.events
     at = life.of("delete", "quarantine", "reject")
-    at = at[events.active_endpoints[at] >= 0]
+    # A refusal that is no deletion's has no count; what was deleted has one, though it may be below zero.
+    at = at[(events.kind[at] != REJECT) | (events.active_endpoints[at] >= 0)]
     active = plans.active(at)
     wrong = events.active_endpoints[at] != active
     told = [f"counts {count} endpoints that point at plan" for count in events.active_endpoints[at[wrong]].tolist()]
