@@ -1,7 +1,6 @@
 """Leases: who holds one at an instant, and what only its holder may do."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,28 +15,14 @@ FOREIGN = "foreign"
 """The reason of a release that deletes another owner's lock, and says so."""
 
 
-@dataclass(frozen=True)
-class Leases:
-    """What one life says of its leases: each grant, renewal, release and forced expiry sets a lease anew."""
+def last_set(events: Events, at: Ints) -> tuple[Ints, Mask]:
+    """The last event before each place that set the lease of the event there, and whether that gave it to somebody.
 
-    events: Events
-    own_clock: bool
-
-    def standing(self, at: Ints) -> tuple[Ints, Mask, Mask]:
-        """For the event at each place, of its own lease: what set it last (-1: nothing), and what is certain of that.
-
-        The masks: it was held by the token of this event, for all that can be told; and it had surely run out.
-        """
-        events = self.events
-        settings = np.flatnonzero(events.of("grant", "renew", "release", "expire"))
-        last = Preceding.of(events.lease[settings], settings).before(events.lease[at], at)
-        known = last >= 0
-        run_out = np.zeros(len(at), dtype=bool)
-        if not self.own_clock:
-            until_ms = events.expires_us[last] // 1000
-            run_out = known & (until_ms < earliest_us(events, at) // 1000)
-        given = known & np.isin(events.kind[last], GIVES)
-        return last, given & (events.token[last] == events.token[at]) & ~run_out, given & run_out
+    Each grant, renewal, release and forced expiry sets a lease anew; -1 where none did yet.
+    """
+    settings = np.flatnonzero(events.of("grant", "renew", "release", "expire"))
+    last = Preceding.of(events.lease[settings], settings).before(events.lease[at], at)
+    return last, (last >= 0) & np.isin(events.kind[last], GIVES)
 
 
 def earliest_us(events: Events, at: Ints) -> Ints:
@@ -68,9 +53,7 @@ def granted_when_free(life: Life, promised: Promised) -> Iterator[Breach]:
     """Grants of a lease that surely stood. Fencing numbers only grow."""
     events, at = life.events, life.of("grant")
     grants = np.flatnonzero(events.of("grant"))
-    settings = np.flatnonzero(events.of("grant", "renew", "release", "expire"))
-    last = Preceding.of(events.lease[settings], settings).before(events.lease[at], at)
-    stood = (last >= 0) & np.isin(events.kind[last], GIVES)
+    last, stood = last_set(events, at)
     if promised.own_clock:
         # The taker's own clock is what it was given until, less the time to live.
         stood &= events.expires_us[last] > events.expires_us[at] - promised.ttl_ms * 1000
@@ -91,8 +74,13 @@ def granted_when_free(life: Life, promised: Promised) -> Iterator[Breach]:
 
 
 def _by_others(life: Life, promised: Promised, at: Ints, rule: str, does: str) -> Iterator[Breach]:
+    """The events at these places by whoever did not hold the lease; what is not sure to have run out is held."""
     events = life.events
-    last, held, run_out = Leases(events, promised.own_clock).standing(at)
+    last, given = last_set(events, at)
+    run_out = given & (events.expires_us[last] // 1000 < earliest_us(events, at) // 1000)
+    if promised.own_clock:
+        run_out &= False
+    held = given & (events.token[last] == events.token[at]) & ~run_out
     for number in np.flatnonzero(~held).tolist():
         place, other = int(at[number]), int(last[number])
         yield _breach(life, place, other, rule, does, _why(events, place, other, run_out=bool(run_out[number])))
@@ -107,8 +95,8 @@ def _why(events: Events, place: int, other: int, *, run_out: bool) -> str:
         return f"had ended that lease ({kind})"
     if run_out:
         ran_out_ms = (events.t_us[place] - events.expires_us[other]) / 1000
-        return f"had given it to {who(events, other)}, and that had run out {ran_out_ms:.1f} ms before"
-    return f"had given it to {who(events, other)} under another token"
+        return f"had given the lease to {who(events, other)}, and that had run out {ran_out_ms:.1f} ms before"
+    return f"had given the lease to {who(events, other)} under another token"
 
 
 def _breach(life: Life, place: int, other: int, rule: str, does: str, why: str) -> Breach:

@@ -96,8 +96,8 @@ class TestAnOwner:
         dicts = [publish(0, 1), grant(0, "a"), publish(22 * MS, 2), commit(22 * MS, 1, **HELD)]
         (only,) = told(dicts, OWNED)
         assert only == (
-            "owner_checked is broken: row 3 commits plan 1 at e0 for enactor-0, but row 1 had given it to enactor-0, "
-            "and that had run out 2.0 ms before"
+            "owner_checked is broken: row 3 commits plan 1 at e0 for enactor-0, but row 1 had given the lease to "
+            "enactor-0, and that had run out 2.0 ms before"
         )
 
     def test_whose_write_was_stamped_late_may_have_written_in_time(self):
@@ -113,8 +113,8 @@ class TestAnOwner:
         ]
         (only,) = told(dicts, OWNED)
         assert only == (
-            "owner_checked is broken: row 4 commits plan 1 at e0 for enactor-0, but row 3 had given it to enactor-1 "
-            "under another token"
+            "owner_checked is broken: row 4 commits plan 1 at e0 for enactor-0, but row 3 had given the lease to "
+            "enactor-1 under another token"
         )
 
     @pytest.mark.parametrize("how", ["release", "expire"])
