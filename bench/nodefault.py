@@ -10,7 +10,7 @@ from leasebench.bench.faults import Strike
 from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.local import embedded_binary
 from leasebench.bench.stage import Stage
-from leasebench.enactors.operations import CommitRule
+from leasebench.enactors.operations import OWNER_RULES
 
 if TYPE_CHECKING:
     from leasebench.bench.servers.node import Node, Outage
@@ -32,7 +32,7 @@ class NodeStrike(Strike):
 
     def refuses(self, guard: "Guard") -> str | None:
         """With the leases on a server of their own, no transaction can see both a lease and an endpoint."""
-        if self.server == "lease" and guard.commit is CommitRule.OWNER_CHECKED:
+        if self.server == "lease" and guard.commit in OWNER_RULES:
             return "the write and the check of the lease are one transaction: they need one server"
         return None
 

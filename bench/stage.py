@@ -63,6 +63,11 @@ class Stage:
         """Ask for a server of the trial's own for `part` (`store` or `lease`); wishes of several faults add up."""
         self._wishes[part] = replace(self._wishes.get(part, NodeWish()), **wishes)  # type: ignore[arg-type]
 
+    @property
+    def stepped_clocks(self) -> list[str]:
+        """The servers whose clock a fault may step."""
+        return sorted(part for part, wish in self._wishes.items() if wish.fake_clock)
+
     def detour(self, process: str, wish: ProxyWish) -> None:
         """Lead the connections of `process` through a proxy of its own; wishes of several faults add up."""
         before = self._detours.get(process)

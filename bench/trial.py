@@ -62,6 +62,7 @@ def run_trial(
         write_json(folder / "trial.json", facts)
         server.revive()
         with _arranged(plan, server, run, folder) as stage:
+            facts["stepped_clocks"] = stage.stepped_clocks
             _keep_to_core(stage)
             cells = [_open(stage, cell, keys) for cell, keys in zip(plan.cells, stage.keys, strict=True)]
             with HistoryWriter(folder / "history.parquet") as history:

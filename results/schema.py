@@ -155,6 +155,9 @@ class TrialSummary(BaseModel):
     applications_by_enactor: dict[str, int] = Field(description="applications that were completed")
     races_by_application: dict[str, int] | None = Field(default=None, description="as that of the cell")
     commits_by_application: dict[str, int] | None = Field(default=None, description="as that of the cell")
+    broken_assumptions: list[str] = Field(
+        default=[], description="why its history is not trusted: what breaks a rule of the store; may be missing"
+    )
 
 
 class Summary(BaseModel):

@@ -16,6 +16,7 @@ from leasebench.results.controls import judge_controls
 from leasebench.results.history import BadRunDirectory
 from leasebench.results.latency import PHASES, SIDES, figures, histogram, merge
 from leasebench.results.phases import phase_samples
+from leasebench.results.rules import Promised
 from leasebench.results.schema import SCHEMA_VERSION, CellSummary, Spread
 from leasebench.results.statistics import spread, upper_bound_of_zero
 from leasebench.results.story import story
@@ -33,8 +34,10 @@ UNKNOWN_TROUBLE = "timing"
 class CellData:
     """What the trials of one cell add up to."""
 
-    def __init__(self, guard: str, scenario: str, trouble: str) -> None:
-        self.guard, self.scenario, self.trouble = guard, scenario, trouble
+    def __init__(self, guard: dict[str, Any], scenario: dict[str, Any]) -> None:
+        self._guard, self._scenario = guard, scenario
+        self.guard, self.scenario = guard["name"], scenario["name"]
+        self.trouble = scenario.get("trouble", UNKNOWN_TROUBLE)
         self.trials = 0
         self.min_races = 1
         self.load_s = 0.0
@@ -67,10 +70,15 @@ class CellData:
         if facts["status"] != "ok":
             self.failures.append(f"trial {facts['number']}: {facts.get('reason') or facts['status']}")
 
-    def add(self, trial: Trial, found: Tally) -> None:
-        """Take in a trial's history and journal, and what the checks found in them."""
-        broken = broken_assumptions(trial)
-        if broken and trial.facts["status"] == "ok":
+    def broken(self, trial: Trial) -> list[str]:
+        """What a trial's history breaks, unless the trial failed anyhow: what it lacks then is no wonder."""
+        if trial.facts["status"] != "ok":
+            return []
+        return broken_assumptions(trial, Promised.by(self._guard, self._scenario, trial.facts))
+
+    def add(self, trial: Trial, found: Tally, broken: list[str]) -> None:
+        """Take in a trial's history and journal, what the checks found in them, and what they break."""
+        if broken:
             self.failures.append(f"trial {trial.facts['number']}: {broken[0]}")
         self.tally.add(found)
         for key, values_ns in phase_samples(trial).items():
@@ -121,10 +129,11 @@ def summarise(run: Path, problems: list[str] | None = None) -> dict[str, Any]:
     """
     suite = read_suite(run)
     cells: dict[tuple[str, str], CellData] = {}
+    guards = {guard["name"]: guard for guard in suite["guards"]}
     for scenario in suite["scenarios"]:
         sure = [fault["kind"] for fault in scenario.get("faults", ()) if fault.get("chance", 1) == 1]
         for guard in scenario["guards"]:
-            cell = CellData(guard, scenario["name"], scenario.get("trouble", UNKNOWN_TROUBLE))
+            cell = CellData(guards.get(guard, {"name": guard}), scenario)
             cell.expect_faults(sure)
             cells[guard, scenario["name"]] = cell
     rows = []
@@ -164,11 +173,13 @@ def _take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> dict[str, 
         raise BadRunDirectory(f"{folder / 'trial.json'}: {key[0]} under {key[1]} is not in the run's suite")
     faults = read_faults(folder)
     parts = [(trial, tally(trial)) for trial in read_trials(folder)] if facts["history"] else []
+    broken = [cells[key].broken(trial) for trial, _ in parts]
     cells[key].add_facts(facts)
     cells[key].add_faults(faults)
-    for trial, found in parts:
-        cells[key].add(trial, found)
-    return _row(facts, parts)
+    for (trial, found), own in zip(parts, broken, strict=True):
+        cells[key].add(trial, found, own)
+    sentences = [sentence for part in broken for sentence in part]
+    return _row(facts, parts) | ({"broken_assumptions": sentences} if sentences else {})
 
 
 def _row(facts: dict[str, Any], parts: list[tuple[Trial, Tally]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from leasebench.enactors.operations import (
+    OWNER_RULES,
     Commit,
     CommitRule,
     DeletePlan,
@@ -32,6 +33,7 @@ SCRIPT_OF_RULE = {
     CommitRule.COMPARE_AND_SET: "commit_compare_and_set",
     CommitRule.MONOTONIC: "commit_monotonic",
     CommitRule.BROKEN_EQUALITY_FENCE: "commit_broken_equality_fence",
+    CommitRule.BROKEN_OWNER_CHECK: "commit_broken_owner_check",
 }
 OTHER_SCRIPTS = (
     "watch_conflict",
@@ -239,7 +241,7 @@ class RedisStore:
 
     def _prepare_commit(self, step: Commit, resource: str) -> Prepared:
         keys = self.keys
-        rule_key = keys.lease(resource) if step.rule is CommitRule.OWNER_CHECKED else keys.fence_seen(step.endpoint)
+        rule_key = keys.lease(resource) if step.rule in OWNER_RULES else keys.fence_seen(step.endpoint)
         return Prepared(
             script(SCRIPT_OF_RULE[step.rule]),
             (keys.endpoint(step.endpoint), keys.history, keys.refs, rule_key),

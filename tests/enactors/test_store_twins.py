@@ -7,14 +7,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from two_stores import LONG_MS, MemoryWorld, World, history, redis_world
 
-from leasebench.enactors.operations import Commit, CommitRule, DeletePlan, DeleteRule, RegisterFence, Repair
+from leasebench.enactors.operations import (
+    OWNER_RULES,
+    Commit,
+    CommitRule,
+    DeletePlan,
+    DeleteRule,
+    RegisterFence,
+    Repair,
+)
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.keys import Keys
 from leasebench.leases.lease import Lease
 
 ENDPOINTS = ("e0", "e1", "e2")
 FENCED = (CommitRule.FENCED, CommitRule.FENCE_REGISTERED, CommitRule.BROKEN_EQUALITY_FENCE)
-LEASED = (CommitRule.OWNER_CHECKED, *FENCED)
+LEASED = (*OWNER_RULES, *FENCED)
 STORE_RULES = [rule for rule in CommitRule if rule is not CommitRule.BROKEN_CAS]
 CLIENTS = st.sampled_from("ab")
 VERSIONS = st.integers(1, 6)
