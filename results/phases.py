@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from leasebench.results.byversion import ByVersion
 from leasebench.results.checks.freshness import in_force
 from leasebench.results.events import Ints
 from leasebench.results.journal import Kind, Outcome
@@ -37,25 +38,22 @@ def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
     due, called = _publications(trial)
     found = trial.rows(Kind.DISCOVER, Outcome.DONE)
     version = journal["seen"].to_numpy()[found]
-    known = np.where(version < len(due), due[np.minimum(version, len(due) - 1)], 0)
+    known = due[version]
     response = journal["end_ns"].to_numpy()[found] - known
     samples["discover", RESPONSE] = response[known > 0]
     samples["plan", RESPONSE] = _plan_response(trial, due, called)
     return samples
 
 
-def _publications(trial: Trial) -> tuple[Ints, Ints]:
+def _publications(trial: Trial) -> tuple[ByVersion, ByVersion]:
     """Per version the instants (ns) at which it was due, and midway through the planner's call; 0 for none."""
     journal = trial.journal[trial.rows(Kind.PUBLISH, Outcome.DONE)]
     version = journal["version"].to_numpy()
-    due = np.zeros(int(version.max(initial=0)) + 1, dtype=np.int64)
-    called = np.zeros_like(due)
-    due[version] = journal["due_ns"].to_numpy()
-    called[version] = (journal["start_ns"].to_numpy() + journal["end_ns"].to_numpy()) // 2
-    return due, called
+    called_ns = (journal["start_ns"].to_numpy() + journal["end_ns"].to_numpy()) // 2
+    return ByVersion(version, journal["due_ns"].to_numpy(), 0), ByVersion(version, called_ns, 0)
 
 
-def _plan_response(trial: Trial, due: Ints, called: Ints) -> Ints:
+def _plan_response(trial: Trial, due: ByVersion, called: ByVersion) -> Ints:
     events = trial.events
     versions = events.version[events.published]
     slowest = np.zeros(len(versions))
@@ -63,9 +61,7 @@ def _plan_response(trial: Trial, due: Ints, called: Ints) -> Ints:
         took = events.elapsed_us(events.published, at)
         took[~reached] = np.nan
         slowest = np.maximum(slowest, took)
-    inside = versions < len(due)
-    late = np.zeros(len(versions), dtype=np.int64)
-    late[inside] = called[versions[inside]] - due[versions[inside]]
-    response = slowest * 1e3 + late
+    inside = versions <= due.highest
+    response = slowest * 1e3 + (called[versions] - due[versions])
     done: Ints = response[~np.isnan(response) & inside & (slowest > 0)].astype(np.int64)
     return done
