@@ -108,6 +108,15 @@ class Stage:
         ours = [] if self._server.pid is None else [self._server.pid]
         return [*ours, *(pid for node in self.nodes.values() for pid in node.pids)]
 
+    def intrusions(self) -> list[str]:
+        """What strangers tried at the servers of the trial's own, a line each."""
+        return [
+            f"{count} stray connection{'' if count == 1 else 's'} of user {user} to the {part} server's replication "
+            "port refused: neither server nor replica was reached"
+            for part, node in self.nodes.items()
+            for user, count in node.refused.items()
+        ]
+
     @property
     def store_url(self) -> str:
         """Where the harness itself finds the store."""

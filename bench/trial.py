@@ -68,6 +68,8 @@ def run_trial(
                 try:
                     (perform or _race)(Scene(plan, stage, cells, folder, report, watch, history))
                 finally:
+                    if told := stage.intrusions():
+                        facts["intrusions"] = told
                     finish_records(folder, cells, history, facts)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
         if isinstance(error.__context__, KeyboardInterrupt):

@@ -106,11 +106,16 @@ def private_directory() -> Path:
 
 
 def launch(
-    binary: str, path: Path, options: Mapping[str, str], environment: Mapping[str, str] | None = None
+    binary: str,
+    path: Path,
+    options: Mapping[str, str],
+    environment: Mapping[str, str] | None = None,
+    secret: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a server whose one door is the unix socket `path`; its files and its log stand beside it.
 
     It dies with the thread that calls this: call from the main thread only. `environment` is added to our own.
+    The options `secret` stand in a file beside the socket: everybody on the host can read the words of a command.
     """
     from leasebench.bench.engines.forkserver import undisturbed  # the engine knows the servers
 
@@ -123,6 +128,11 @@ def launch(
         "daemonize": "no",
     }
     words = [word for name, value in {**fixed, **options}.items() for word in (f"--{name}", value)]
+    if secret:
+        private = path.with_name("secret.conf")
+        private.touch(mode=0o600)
+        private.write_text("".join(f"{name} {value}\n" for name, value in secret.items()), encoding="ascii")
+        words.insert(0, str(private))
     with undisturbed():  # Python drops an exception that is raised by a signal amid a fork
         process = subprocess.Popen(
             [binary, *words],
