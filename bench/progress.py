@@ -32,7 +32,7 @@ class PlainLines:
             what = f"failed: {facts['reason']}"
         place = f"{plan.guard.name} under {plan.scenario.name}"
         self._console.print(f"trial {plan.number} of {self._of}: {place}: {what}", highlight=False, markup=False)
-        _tell_intrusions(self._console, plan, facts)
+        _tell_notes(self._console, plan, facts)
 
 
 class LiveDisplay:
@@ -88,9 +88,9 @@ class LiveDisplay:
                 f"trial {plan.number} failed: {plan.guard.name} under {plan.scenario.name}: {facts['reason']}",
                 markup=False,
             )
-        _tell_intrusions(self._progress.console, plan, facts)
+        _tell_notes(self._progress.console, plan, facts)
 
 
-def _tell_intrusions(console: Console, plan: TrialPlan, facts: dict[str, Any]) -> None:
-    for line in facts.get("intrusions", ()):
+def _tell_notes(console: Console, plan: TrialPlan, facts: dict[str, Any]) -> None:
+    for line in facts.get("notes", ()):
         console.print(f"! trial {plan.number}: {line}", highlight=False, markup=False)

@@ -1,6 +1,6 @@
 """The way from a primary to its replica: a stretch on which bytes are in flight for a while, and can be lost.
 
-The replica connects here over loopback (see `door`), the link connects to the primary's unix socket. What the replica says goes
+The replica connects here over loopback (see `door`), the link to the primary's unix socket. What the replica says goes
 through at once. What the primary says is held back by the lag, from the replica's first acknowledgement on: it has
 loaded its snapshot then. The primary goes on from that snapshot at an acknowledgement that it is ready for, and the
 replica's next one comes a second later: so the link repeats the first one until the primary speaks.

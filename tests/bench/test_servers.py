@@ -88,7 +88,7 @@ def test_ctrl_c_while_a_server_is_being_started_is_not_lost(tmp_path):
 
 
 def test_a_server_that_does_not_start_is_one_clear_line_and_leaves_no_directory(tmp_path, monkeypatch):
-    monkeypatch.setattr("leasebench.bench.servers.local._short_temporary_directory", lambda: str(tmp_path))
+    monkeypatch.setattr("leasebench.bench.servers.local.temporary_directory", lambda: str(tmp_path))
     with (
         pytest.raises(ServerUnusable, match="/bin/false did not start") as caught,
         LocalServer("own", "/bin/false"),
