@@ -28,7 +28,7 @@ class Reaper:
 
     def __init__(self) -> None:
         self._pids: set[int] = set()
-        self._directories: dict[str, None] = {}
+        self._directories: list[str] = []
         self._restarts = 0
         self._process = self._start()
 
@@ -45,7 +45,7 @@ class Reaper:
 
     def watch_directory(self, path: str) -> None:
         """Remove `path` when the harness is gone."""
-        self._directories[path] = None
+        self._directories = [*filter(os.path.exists, self._directories), path]
         self._tell(f"dir {path}")
 
     def notes(self) -> list[str]:
@@ -65,25 +65,25 @@ class Reaper:
 
     def close(self) -> None:
         """Let the reaper do its work and end."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        os.close(self._pipe)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(EXIT_WAIT_S)
 
-    @staticmethod
-    def _start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__], stdin=subprocess.PIPE, start_new_session=True, bufsize=0
-        )
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Start one that knows all that is watched from its first moment on: it stands in the pipe before."""
+        read, self._pipe = os.pipe()
+        try:
+            self._write("".join(f"pid {pid}\n" for pid in self._pids))
+            self._write("".join(f"dir {path}\n" for path in self._directories))
+            return subprocess.Popen([sys.executable, "-I", "-S", __file__], stdin=read, start_new_session=True)
+        finally:
+            os.close(read)
 
     def _restart(self) -> None:
-        """Put another one in the place of one that was killed. Raises OSError if it can't be started or told."""
+        """Put another one in the place of one that was killed. Raises OSError if it can't be started."""
         self.close()
         self._process = self._start()
         self._restarts += 1
-        self._directories = {path: None for path in self._directories if Path(path).exists()}
-        self._write("".join(f"pid {pid}\n" for pid in self._pids))
-        self._write("".join(f"dir {path}\n" for path in self._directories))
 
     def _tell(self, line: str) -> None:
         try:
@@ -92,10 +92,9 @@ class Reaper:
             self._restart()
 
     def _write(self, text: str) -> None:
-        assert self._process.stdin is not None
         data = os.fsencode(text)
         while data:
-            data = data[self._process.stdin.write(data) :]
+            data = data[os.write(self._pipe, data) :]
 
 
 @cache

@@ -5,7 +5,7 @@ held against the permissions of who called it (valkey.io, "ACL"). The rule that 
 """
 
 import secrets
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from leasebench.bench.servers import ServerUnusable, without_password
 from leasebench.enactors.store.keys import Keys
@@ -59,15 +59,13 @@ def probes(key: str) -> list[tuple[Argument, ...]]:
 def must_allow(url: str) -> None:
     """Raise ServerUnusable, in one line, with everything that is not allowed."""
     keys = Keys("preflight", secrets.token_hex(8), "probe")
-    wire = Wire(url)
     try:
-        missing = _missing(wire, f"{keys.prefix}key")
+        with closing(Wire(url)) as wire:
+            missing = _missing(wire, f"{keys.prefix}key")
     except (ServerDown, ReplyUnknown) as error:
         raise ServerUnusable(without_password(f"server can't be reached: {error}")) from error
     except (ServerError, ValueError) as error:
         raise ServerUnusable(without_password(f"server {url} can't be used: {error}")) from error
-    finally:
-        wire.close()
     if missing:
         told = ", ".join(missing)
         raise ServerUnusable(without_password(f"server {url}: its user may not use {told}: see docs/own-redis.md"))
