@@ -35,6 +35,7 @@ class PlainLines:
             what = f"failed: {facts['reason']}"
         place = f"{plan.guard.name} under {plan.scenario.name}"
         self._console.print(f"trial {plan.number} of {self._of}: {place}: {what}", highlight=False, markup=False)
+        _tell_notes(self._console, plan, facts)
 
 
 class _BelowItsText(Progress):
@@ -104,3 +105,9 @@ class LiveDisplay:
                 f"trial {plan.number} failed: {plan.guard.name} under {plan.scenario.name}: {facts['reason']}",
                 markup=False,
             )
+        _tell_notes(self._progress.console, plan, facts)
+
+
+def _tell_notes(console: Console, plan: TrialPlan, facts: dict[str, Any]) -> None:
+    for line in facts.get("notes", ()):
+        console.print(f"! trial {plan.number}: {line}", highlight=False, markup=False)

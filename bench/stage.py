@@ -113,6 +113,15 @@ class Stage:
         ours = [] if self._server.pid is None else [self._server.pid]
         return [*ours, *(pid for node in self.nodes.values() for pid in node.pids)]
 
+    def notes(self) -> list[str]:
+        """What a user should know of beside the figures: what strangers tried at the servers of the trial's own."""
+        return [
+            f"{count} stray connection{'' if count == 1 else 's'} of user {user} to the {part} server's replication "
+            "port refused: neither server nor replica was reached"
+            for part, node in self.nodes.items()
+            for user, count in node.refused.items()
+        ]
+
     @property
     def store_url(self) -> str:
         """Where the harness itself finds the store."""

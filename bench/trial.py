@@ -13,6 +13,7 @@ from leasebench.bench.conductor import Conductor
 from leasebench.bench.engines.placement import place
 from leasebench.bench.engines.processes import Crew, Figures, ProcessFailed, Report
 from leasebench.bench.engines.spec import ProcessSpec, Role
+from leasebench.bench.reaper import reaper
 from leasebench.bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers import Server, ServerUnusable, without_password
@@ -57,6 +58,7 @@ def run_trial(
     """
     facts = _facts_before(plan)
     report = Report()
+    notes: list[str] = []
     try:
         folder.mkdir(parents=True)
         write_json(folder / "trial.json", facts)
@@ -69,6 +71,7 @@ def run_trial(
                 try:
                     (perform or _race)(Scene(plan, stage, cells, folder, report, watch, history))
                 finally:
+                    notes += stage.notes()
                     finish_records(folder, cells, history, facts)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
         if isinstance(error.__context__, KeyboardInterrupt):
@@ -76,6 +79,9 @@ def run_trial(
         facts |= {"status": "failed", "reason": _reason(error)}
     else:
         facts["status"] = "ok"
+    notes += reaper().notes()
+    if notes:
+        facts["notes"] = notes
     facts |= {
         "load_s": (report.load_end_ns - report.start_ns) / 1e9 if report.load_end_ns else None,
         "start_ns": report.start_ns,

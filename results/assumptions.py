@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 
+from leasebench.results.byversion import ByVersion
 from leasebench.results.events import KINDS, Events, Mask
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.rules import NOTHING, Breach, Promised, breaches
@@ -26,9 +27,8 @@ def broken_assumptions(trial: Trial, promised: Promised = NOTHING) -> list[str]:
         return [*broken, "a restart of the store took back what had not happened yet"]
     if (changed := _changed_outside(events)) is not None:
         broken.append(f"endpoint {changed} changed outside the history")
-    published = np.zeros(int(events.version.max(initial=0)) + 1, dtype=np.int64) - 1
-    # A plan that was lost may be published again: what counts is the first time, so that one is written last.
-    published[events.version[events.published[::-1]]] = events.published[::-1]
+    # A plan that was lost may be published again: what counts is the first time, so that one stands last.
+    published = ByVersion(events.version[events.published[::-1]], events.published[::-1], -1)
     commits = np.flatnonzero(events.of("commit"))
     at = published[events.version[commits]]
     if np.any((at < 0) | (at > commits)):

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from leasebench.results.byversion import ByVersion
 from leasebench.results.checks.freshness import in_force
 from leasebench.results.discovery import discovery_response
 from leasebench.results.events import Ints
@@ -41,18 +42,15 @@ def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
     return samples
 
 
-def _publications(trial: Trial) -> tuple[Ints, Ints]:
+def _publications(trial: Trial) -> tuple[ByVersion, ByVersion]:
     """Per version the instants (ns) at which it was due, and midway through the planner's call; 0 for none."""
     journal = trial.journal[trial.rows(Kind.PUBLISH, Outcome.DONE)]
     version = journal["version"].to_numpy()
-    due = np.zeros(int(version.max(initial=0)) + 1, dtype=np.int64)
-    called = np.zeros_like(due)
-    due[version] = journal["due_ns"].to_numpy()
-    called[version] = (journal["start_ns"].to_numpy() + journal["end_ns"].to_numpy()) // 2
-    return due, called
+    called_ns = (journal["start_ns"].to_numpy() + journal["end_ns"].to_numpy()) // 2
+    return ByVersion(version, journal["due_ns"].to_numpy(), 0), ByVersion(version, called_ns, 0)
 
 
-def _plan_response(trial: Trial, due: Ints, called: Ints) -> Ints:
+def _plan_response(trial: Trial, due: ByVersion, called: ByVersion) -> Ints:
     events = trial.events
     versions = events.version[events.published]
     slowest = np.zeros(len(versions))
@@ -60,9 +58,7 @@ def _plan_response(trial: Trial, due: Ints, called: Ints) -> Ints:
         took = events.elapsed_us(events.published, at)
         took[~reached] = np.nan
         slowest = np.maximum(slowest, took)
-    inside = versions < len(due)
-    late = np.zeros(len(versions), dtype=np.int64)
-    late[inside] = called[versions[inside]] - due[versions[inside]]
-    response = slowest * 1e3 + late
+    inside = versions <= due.highest
+    response = slowest * 1e3 + (called[versions] - due[versions])
     done: Ints = response[~np.isnan(response) & inside & (slowest > 0)].astype(np.int64)
     return done
