@@ -12,9 +12,10 @@ from leasebench.bench.commands.list import list_
 from leasebench.bench.commands.plot import plot
 from leasebench.bench.commands.report import report
 from leasebench.bench.commands.run import run
-from leasebench.bench.terminal import EXIT_FAILED, EXIT_USAGE, fail
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_USAGE, VisibleGroup, fail, visible_output
 
 app = typer.Typer(
+    cls=VisibleGroup,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -33,6 +34,12 @@ app.command("doctor")(doctor)
 
 
 def main() -> None:
+    """Run the command; nothing that others wrote acts on the terminal."""
+    with visible_output():
+        _run()
+
+
+def _run() -> None:
     """Run the command; every expected error is one line on standard error."""
     from leasebench.bench.servers import ServerUnusable
     from leasebench.definitions import DefinitionError

@@ -10,21 +10,22 @@ from collections.abc import Iterator
 import psutil
 
 from leasebench.bench.hosts.placement import place
-from leasebench.bench.servers import ServerUnusable, examine, open_server
+from leasebench.bench.servers import ServerUnusable, examine, open_server, without_password
 from leasebench.registry import plugins
 
 
 def findings(server: str) -> Iterator[tuple[str, bool | None, str]]:
     """What was looked at, whether it is as a run needs it (None: not there, not needed), and what was found."""
     for choice in dict.fromkeys((server, "system")):
+        shown = without_password(choice)
         begin = time.perf_counter()
         try:
             with open_server(choice) as opened:
                 ready_s = time.perf_counter() - begin
                 facts = examine(opened.url)
-                yield f"server {choice}", True, f"{facts.name} {facts.version}, ready in {ready_s:.2f} s"
+                yield f"server {shown}", True, f"{facts.name} {facts.version}, ready in {ready_s:.2f} s"
         except ServerUnusable as error:
-            yield f"server {choice}", False if choice == server else None, str(error)
+            yield f"server {shown}", False if choice == server else None, str(error)
     cores = psutil.cpu_count() or 1
     yield "cores", cores >= 2, f"{cores}" + ("" if cores >= 2 else ": races need two")
     placement = place(3)

@@ -64,6 +64,11 @@ class Environment:
         """Ask for a server of the trial's own for `part` (`store` or `lease`); wishes of several faults add up."""
         self._wishes[part] = replace(self._wishes.get(part, NodeWish()), **wishes)  # type: ignore[arg-type]
 
+    @property
+    def stepped_clocks(self) -> list[str]:
+        """The servers whose clock a fault may step."""
+        return sorted(part for part, wish in self._wishes.items() if wish.fake_clock)
+
     def route(self, process: str, wish: ProxyWish) -> None:
         """Lead the connections of `process` through a proxy of its own; wishes of several faults add up."""
         before = self._routes.get(process)
@@ -108,6 +113,15 @@ class Environment:
         """The processes of the servers that are ours."""
         ours = [] if self._server.pid is None else [self._server.pid]
         return [*ours, *(pid for node in self.nodes.values() for pid in node.pids)]
+
+    def notes(self) -> list[str]:
+        """What a user should know of beside the figures: what strangers tried at the servers of the trial's own."""
+        return [
+            f"{count} stray connection{'' if count == 1 else 's'} of user {user} to the {part} server's replication "
+            "port refused: neither server nor replica was reached"
+            for part, node in self.nodes.items()
+            for user, count in node.refused.items()
+        ]
 
     @property
     def store_url(self) -> str:

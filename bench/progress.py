@@ -2,18 +2,16 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column
+from rich.text import Text
 
 from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.run import OVERHEAD_S
 from leasebench.bench.trialplan import TrialPlan
-
-ROOM_FOR_A_BAR = 120
-"""Columns of a terminal."""
 
 
 class PlainLines:
@@ -37,18 +35,29 @@ class PlainLines:
             what = f"failed: {facts['reason']}"
         place = f"{plan.guard.name} under {plan.scenario.name}"
         self._console.print(f"trial {plan.number} of {self._of}: {place}: {what}", highlight=False, markup=False)
+        _tell_notes(self._console, plan, facts)
+
+
+class _BelowItsText(Progress):
+    """A progress bar below its description: beside it, the names of guard and scenario would be cut at 80 columns."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        for task in self.tasks:
+            yield Text(task.description)
+            yield self.make_tasks_table([task])
 
 
 class LiveDisplay:
-    """One line: trial k of n, its guard, commits/s, the guard's own stale overwrites (in all its trials), time left."""
+    """Trial k of n and its guard; below it a bar, commits/s, that guard's stale overwrites in all trials, time left."""
 
     def __init__(self, console: Console) -> None:
-        # Where room is short the scenario's name is cut, which stands last: neither the guard's nor a figure.
-        place = TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True))
-        bar = [BarColumn(bar_width=24)] if console.width >= ROOM_FOR_A_BAR else []
-        figures = TextColumn("{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True))
-        columns = (place, *bar, figures, TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, transient=True, expand=True)
+        self._progress = _BelowItsText(
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[figures]}", markup=False),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
         self._task = self._progress.add_task("", total=None, figures="")
         self._guard = ""
         self._stale = 0
@@ -72,7 +81,7 @@ class LiveDisplay:
             self._task,
             total=of,
             figures="",
-            description=f"{plan.number} of {of}: {plan.guard.name} under {plan.scenario.name}",
+            description=f"trial {plan.number} of {of}: {plan.guard.name} under {plan.scenario.name}",
         )
 
     def watch(self, elapsed_s: float, figures: Figures) -> None:
@@ -96,3 +105,9 @@ class LiveDisplay:
                 f"trial {plan.number} failed: {plan.guard.name} under {plan.scenario.name}: {facts['reason']}",
                 markup=False,
             )
+        _tell_notes(self._progress.console, plan, facts)
+
+
+def _tell_notes(console: Console, plan: TrialPlan, facts: dict[str, Any]) -> None:
+    for line in facts.get("notes", ()):
+        console.print(f"! trial {plan.number}: {line}", highlight=False, markup=False)

@@ -1,9 +1,6 @@
 """A whole run: trials in random order on one server, and the run directory that they leave."""
 
 import secrets
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -11,6 +8,7 @@ from typing import Any, Protocol
 import tomli_w
 
 from leasebench.bench.engines.processes.supervisor import Figures
+from leasebench.bench.hosts.interrupt import interruptible
 from leasebench.bench.manifest import describe
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers import Server, open_server
@@ -82,7 +80,7 @@ def run_suite(
     Raises FileExistsError if `out` is there, ServerUnusable if there is no server to begin with. On
     KeyboardInterrupt the summary of what has ended is written before it is raised again.
     """
-    with terminable(), open_server(server_choice) as server:
+    with interruptible(), open_server(server_choice) as server:
         out.mkdir(parents=True)
         (out / "suite.toml").write_text(
             tomli_w.dumps(suite.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
@@ -100,18 +98,3 @@ def run_suite(
             write_json(out / "summary.schema.json", json_schema())
             write_json(out / "summary.json", summary)
     return summary
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end a run as Ctrl-C does: in order, with nothing left behind."""
-
-    def interrupt(number: int, _frame: object) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -15,6 +15,7 @@ from leasebench.bench.engines.processes.supervisor import Figures, ProcessFailed
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.scheduler import FaultScheduler
 from leasebench.bench.hosts.placement import place
+from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.records import HARNESS, CellRecords, Drainer, fault_log, finish_records, write_latency
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers import Server, ServerUnusable, without_password
@@ -62,18 +63,21 @@ def run_trial(
     """
     facts = _facts_before(plan)
     report = Report()
+    notes: list[str] = []
     try:
         folder.mkdir(parents=True)
         write_json(folder / "trial.json", facts)
         server.revive()
         with _arranged(plan, server, run, folder) as environment:
-            _keep_to_core(environment)
+            facts["stepped_clocks"] = environment.stepped_clocks
             facts["own_servers"] = sorted(environment.nodes)
+            _keep_to_core(environment)
             cells = [_open(environment, cell, keys) for cell, keys in zip(plan.cells, environment.keys, strict=True)]
             with HistoryWriter(folder / "history.parquet") as history:
                 try:
                     (perform or _race)(TrialContext(plan, environment, cells, folder, report, watch, history))
                 finally:
+                    notes += environment.notes()
                     finish_records(folder, cells, history, facts)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
         if isinstance(error.__context__, KeyboardInterrupt):
@@ -82,6 +86,9 @@ def run_trial(
         keep_evidence(folder, error)
     else:
         facts["status"] = "ok"
+    notes += reaper().notes()
+    if notes:
+        facts["notes"] = notes
     facts |= {
         "load_s": (report.load_end_ns - report.start_ns) / 1e9 if report.load_end_ns else None,
         "start_ns": report.start_ns,

@@ -9,14 +9,14 @@ from pydantic import Field, field_validator, model_validator
 from leasebench.definitions import Definition, DefinitionError, dotted, nearest, read_toml, validate
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LeaseManager, LibraryManager
-from leasebench.leases.rules import BROKEN_RULES, CommitRule
+from leasebench.leases.rules import BROKEN_RULES, OWNER_RULES, CommitRule
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
 from leasebench.verdict import Verdict
 
 PRESETS_FILE = Path(__file__).with_name("presets.toml")
 FENCE_RULES = frozenset({CommitRule.FENCED, CommitRule.FENCE_REGISTERED, CommitRule.BROKEN_EQUALITY_FENCE})
-LEASE_RULES = FENCE_RULES | {CommitRule.OWNER_CHECKED}
+LEASE_RULES = FENCE_RULES | OWNER_RULES
 SEEN_RULES = frozenset({CommitRule.WATCH, CommitRule.COMPARE_AND_SET, CommitRule.BROKEN_CAS})
 DEFAULT_TTL_MS = 100
 

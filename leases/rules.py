@@ -18,10 +18,13 @@ class CommitRule(StrEnum):
     MONOTONIC = "monotonic"
     BROKEN_EQUALITY_FENCE = "broken_equality_fence"
     BROKEN_CAS = "broken_cas"
+    BROKEN_OWNER_CHECK = "broken_owner_check"
 
 
-BROKEN_RULES = frozenset({CommitRule.BROKEN_EQUALITY_FENCE, CommitRule.BROKEN_CAS})
+BROKEN_RULES = frozenset({CommitRule.BROKEN_EQUALITY_FENCE, CommitRule.BROKEN_CAS, CommitRule.BROKEN_OWNER_CHECK})
 """Rules that are wrong on purpose."""
+OWNER_RULES = frozenset({CommitRule.OWNER_CHECKED, CommitRule.BROKEN_OWNER_CHECK})
+"""Rules that look at the lease in the transaction that writes: lease and endpoint have to be on one server."""
 
 
 class DeleteRule(StrEnum):

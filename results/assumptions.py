@@ -1,16 +1,23 @@
 """What must hold before any check means anything. A history that breaks one of these is not trusted."""
 
+from collections import Counter
+
 import numpy as np
 
+from leasebench.results.byversion import ByVersion
 from leasebench.results.events import KINDS, Events, Mask
 from leasebench.results.journal import Kind, Outcome
+from leasebench.results.rules import NOTHING, Breach, Promised, breaches
 from leasebench.results.trial import Trial
 
 RESTART = KINDS.index("restart")
 
 
-def broken_assumptions(trial: Trial) -> list[str]:
-    """Return one sentence for each assumption that the trial's history breaks."""
+def broken_assumptions(trial: Trial, promised: Promised = NOTHING) -> list[str]:
+    """Return one sentence for each assumption that the trial's history breaks.
+
+    `promised` is what the guard and the scenario asked of the store: of each rule the first breach is told.
+    """
     broken = []
     events = trial.events
     if np.any(events.kind < 0):
@@ -20,9 +27,8 @@ def broken_assumptions(trial: Trial) -> list[str]:
         return [*broken, "a restart of the store took back what had not happened yet"]
     if (changed := _changed_outside(events)) is not None:
         broken.append(f"endpoint {changed} changed outside the history")
-    published = np.zeros(int(events.version.max(initial=0)) + 1, dtype=np.int64) - 1
-    # A plan that was lost may be published again: what counts is the first time, so that one is written last.
-    published[events.version[events.published[::-1]]] = events.published[::-1]
+    # A plan that was lost may be published again: what counts is the first time, so that one stands last.
+    published = ByVersion(events.version[events.published[::-1]], events.published[::-1], -1)
     commits = np.flatnonzero(events.of("commit"))
     at = published[events.version[commits]]
     if np.any((at < 0) | (at > commits)):
@@ -30,7 +36,21 @@ def broken_assumptions(trial: Trial) -> list[str]:
     lost = 0 if len(events.restarts) else acknowledged_beyond(trial, events.of("commit"))
     if lost:
         broken.append(f"{lost} acknowledged commits are not in the history")
-    return broken
+    return [*broken, *_broken_rules(trial, promised)]
+
+
+def _broken_rules(trial: Trial, promised: Promised) -> list[str]:
+    """Each rule that the store broke, with the two rows of its first breach and how many more there are."""
+    first: dict[str, Breach] = {}
+    count: Counter[str] = Counter()
+    for breach in breaches(trial, promised):
+        first.setdefault(breach.rule, breach)
+        count[breach.rule] += 1
+    cell = f"cell {trial.facts['cell']}: " if len(trial.facts["cells"]) > 1 else ""
+    return [
+        f"{cell}{breach.sentence(trial.events)}" + (f" ({count[rule] - 1} more)" if count[rule] > 1 else "")
+        for rule, breach in first.items()
+    ]
 
 
 def acknowledged_beyond(trial: Trial, known: Mask) -> int:

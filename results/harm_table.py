@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
+from leasebench.results.grid import Column, Grid, Text
 
 Cell = dict[str, Any]
 
@@ -21,32 +20,32 @@ def _median(name: str) -> Callable[[Cell], str]:
     return text
 
 
-COLUMNS: dict[str, tuple[str, Callable[[Cell], str]]] = {
-    "dangling": ("empty\ntimes", _count("dangling")),
-    "empty_ms": ("empty\np50 ms", _median("empty_ms")),
-    "wedged": ("wedged\ntrials", _count("wedged")),
-    "wedged_ms": ("wedged\np50 ms", _median("wedged_ms")),
-    "repairs": ("repairs", _count("repairs")),
-    "lost_commits": ("lost\ncommits", _count("lost_commits")),
-    "leases_lost": ("leases\nlost", _count("leases_lost")),
-    "told_before": ("told\nbefore", _count("told_before")),
-    "told_at": ("at the\nwrite", _count("told_at")),
-    "told_after": ("after\nit", _count("told_after")),
-    "never_told": ("never", _count("never_told")),
-    "told_wrongly": ("told\nwrongly", _count("told_wrongly")),
-    "double_holds": ("double\nholds", _count("double_holds")),
-    "exclusion_violations": ("excl.\nviolated", _count("exclusion_violations")),
-    "fencing_violations": ("fencing\nviolated", _count("fencing_violations")),
-    "takeover_ms": ("takeover\np50 ms", _median("takeover_ms")),
-    "torn_ms": ("torn\np50 ms", _median("torn_ms")),
-    "torn_versions": ("plans\nmixed", _median("torn_versions")),
+COLUMNS: dict[str, tuple[Column, Callable[[Cell], str]]] = {
+    "dangling": (Column("empty\ntimes"), _count("dangling")),
+    "empty_ms": (Column("empty\np50 ms", spare=4), _median("empty_ms")),
+    "wedged": (Column("wedged\ntrials"), _count("wedged")),
+    "wedged_ms": (Column("wedged\np50 ms", spare=4), _median("wedged_ms")),
+    "repairs": (Column("repairs", spare=5), _count("repairs")),
+    "lost_commits": (Column("lost\ncommits"), _count("lost_commits")),
+    "leases_lost": (Column("leases\nlost", spare=1), _count("leases_lost")),
+    "told_before": (Column("told\nbefore", spare=3), _count("told_before")),
+    "told_at": (Column("at the\nwrite", spare=3), _count("told_at")),
+    "told_after": (Column("after\nit", spare=3), _count("told_after")),
+    "never_told": (Column("never", spare=3), _count("never_told")),
+    "told_wrongly": (Column("told\nwrongly", spare=2), _count("told_wrongly")),
+    "double_holds": (Column("double\nholds"), _count("double_holds")),
+    "exclusion_violations": (Column("excl.\nviolated"), _count("exclusion_violations")),
+    "fencing_violations": (Column("fencing\nviolated"), _count("fencing_violations")),
+    "takeover_ms": (Column("takeover\np50 ms", spare=6), _median("takeover_ms")),
+    "torn_ms": (Column("torn\np50 ms", spare=7), _median("torn_ms")),
+    "torn_versions": (Column("plans\nmixed", spare=7), _median("torn_versions")),
 }
-"""Figure, heading, and how it is shown. A column in which nothing was seen is left out."""
+"""Figure, column, and how it is shown. A column in which nothing was seen is left out; harm always is shown."""
 ALWAYS_SEEN = frozenset({"torn_ms", "torn_versions"})
 """Every rollout is torn for a moment: shown only beside something else, or under the scenario that is about it."""
 
 
-def harm_tables(summary: Cell) -> Iterable[Table]:
+def harm_tables(summary: Cell) -> Iterable[Grid]:
     """One table for each scenario under which there is something to tell."""
     for scenario in dict.fromkeys(cell["scenario"] for cell in summary["cells"]):
         cells = [cell for cell in summary["cells"] if cell["scenario"] == scenario]
@@ -55,15 +54,10 @@ def harm_tables(summary: Cell) -> Iterable[Table]:
             yield _table(scenario, cells, seen)
 
 
-def _table(scenario: str, cells: list[Cell], seen: list[str]) -> Table:
-    title = f"{escape(scenario)}: endpoints and leases"
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("guard")
-    for name in seen:
-        table.add_column(COLUMNS[name][0], justify="right")
-    for cell in cells:
-        table.add_row(escape(cell["guard"]), *(COLUMNS[name][1](cell) for name in seen))
-    return table
+def _table(scenario: str, cells: list[Cell], seen: list[str]) -> Grid:
+    columns = (Column("guard", left=True), *(COLUMNS[name][0] for name in seen))
+    rows = ((Text(cell["guard"]), *(Text(COLUMNS[name][1](cell)) for name in seen)) for cell in cells)
+    return Grid(f"{scenario}: endpoints and leases", columns, tuple(rows))
 
 
 def _seen(figure: Any) -> bool:

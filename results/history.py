@@ -49,8 +49,13 @@ JOURNAL_DTYPE = np.dtype([(name, form) for name, form in FIELDS])
 JOURNAL_FIELDS = tuple(name for name, _ in FIELDS if not name.startswith("_"))
 STORE_NODE, LEASE_NODE = "n0", "n1"
 """The nodes of a cell: the store's server, and the lease server where it is another one."""
-UNREAD = ("seq", "cell")
-"""Columns that say nothing more once the rows of one cell stand in their order."""
+MOST_ROWS = 20_000_000
+"""Of one history or journal: some 2 GB in memory. More is neither written nor read."""
+MOST_BYTES = 150 * MOST_ROWS
+"""Of one file, unpacked: a row takes 80 at most, and a name or token of its own."""
+VERSIONS = frozenset({"version", "previous"})
+MOST_VERSION = (1 << 31) - 1
+"""A thousand plans a second for 24 days. Higher ones are a damaged file's, and products of them would overflow."""
 
 
 class BadRunDirectory(ValueError):
@@ -93,6 +98,8 @@ class HistoryWriter:
         columns: dict[str, Any] = {name: table[name] for name in table.column_names}
         seconds, micros = columns.pop("t_s").to_numpy(), columns["t_us"].to_numpy()
         columns["t_us"] = pa.array(seconds * 1_000_000 + micros)
+        if self.count + len(lines) > MOST_ROWS:
+            raise BadRunDirectory(f"more than {MOST_ROWS:,} events: take a shorter trial or a lower rate")
         first = self._counts[cell, node]
         columns["seq"] = pa.array(np.arange(first, first + len(lines), dtype=np.int64))
         columns["cell"] = pa.array([cell]).take(pa.array(np.zeros(len(lines), np.int64)))
@@ -113,7 +120,7 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], c
 
     Raises BadRunDirectory naming the file.
     """
-    file = _readable(path, pa.parquet.ParquetFile)
+    file = open_table(path)
     schema = file.schema_arrow
     for field in SCHEMA:
         if field.name not in schema.names:
@@ -129,6 +136,8 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], c
 
     def ints(name: str) -> Ints:
         filled: Ints = column(name).combine_chunks().fill_null(-1).to_numpy(zero_copy_only=False)
+        if name in VERSIONS:
+            _must_be_versions(path, filled)
         return filled
 
     def codes(name: str, names: tuple[str, ...]) -> Codes:
@@ -173,18 +182,23 @@ def read_raw_journal(path: Path) -> npt.NDArray[Any]:
         header = file.read(HEADER_BYTES)
         if header[: len(MAGIC)] != MAGIC or len(header) < HEADER_BYTES:
             raise BadRunDirectory(f"{path}: not a journal of leasebench")
-        count = int(np.frombuffer(header, "<i8", 1, COUNT_AT)[0])
-        return np.fromfile(file, JOURNAL_DTYPE, count)
+        claimed = int(np.frombuffer(header, "<i8", 1, COUNT_AT)[0])
+        held = (path.stat().st_size - HEADER_BYTES) // JOURNAL_DTYPE.itemsize
+        return np.fromfile(file, JOURNAL_DTYPE, max(0, min(claimed, held)))
 
 
 def write_journal(path: Path, raw: Iterable[Path]) -> None:
     """Gather the journal files of all processes into `journal.parquet`; a file is named `<cell>.<process>.journal`.
 
-    The cell is '' where the name has none: the harness.
+    The cell is '' where the name has none: the harness. Raises BadRunDirectory.
     """
     frames = []
+    rows = 0
     for file in raw:
         records = read_raw_journal(file)
+        rows += len(records)
+        if rows > MOST_ROWS:
+            raise BadRunDirectory(f"{path}: more than {MOST_ROWS:,} operations: take a shorter trial or a lower rate")
         cell, _, process = file.stem.rpartition(".")
         columns = {name: records[name] for name in JOURNAL_FIELDS}
         frames.append(pd.DataFrame({"cell": cell, "process": process, **columns}))
@@ -201,12 +215,39 @@ def read_journal(path: Path) -> pd.DataFrame:
     `start_ns`, `end_ns`, `service_ns`, `due_ns` (the host's monotonic clock), `attempt`, `version`, `grant`,
     `endpoint`, `seen`, `fence`. Raises BadRunDirectory naming the file.
     """
-    frame = _readable(path, pa.parquet.read_table).to_pandas()
-    assert isinstance(frame, pd.DataFrame)
+    file = open_table(path)
+    schema = file.schema_arrow
     for name in ("cell", "process", *JOURNAL_FIELDS):
-        if name not in frame:
+        if name not in schema.names:
             raise BadRunDirectory(f"{path}: no journal: the column {name} is missing")
+    for name in ("cell", "process", *JOURNAL_FIELDS):
+        kind = schema.field(name).type
+        if not (pa.types.is_integer(kind) if name in JOURNAL_FIELDS else pa.types.is_dictionary(kind)):
+            raise BadRunDirectory(f"{path}: no journal: the column {name} is of type {kind}")
+    frame = _readable(path, lambda _: file.read()).to_pandas()
+    assert isinstance(frame, pd.DataFrame)
+    for name in VERSIONS & set(JOURNAL_FIELDS):
+        _must_be_versions(path, frame[name].to_numpy())
     return frame
+
+
+def open_table(path: Path) -> Any:
+    """Open a Parquet file that may be read whole. Raises BadRunDirectory for one that is too large, or can't be read.
+
+    A file of a few megabytes may hold any number of equal rows: what it says of its size is looked at before.
+    """
+    file = _readable(path, pa.parquet.ParquetFile)
+    held = file.metadata
+    unpacked = sum(held.row_group(number).total_byte_size for number in range(held.num_row_groups))
+    for size, most, what in ((held.num_rows, MOST_ROWS, "rows"), (unpacked, MOST_BYTES, "bytes")):
+        if size > most:
+            raise BadRunDirectory(f"{path}: {size:,} {what}, more than the {most:,} that are read")
+    return file
+
+
+def _must_be_versions(path: Path, values: Ints) -> None:
+    if len(values) and values.max() > MOST_VERSION:
+        raise BadRunDirectory(f"{path}: no {path.stem}: {values.max():,} is no plan's version")
 
 
 def _readable(path: Path, read: Callable[[Path], Any]) -> Any:

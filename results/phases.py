@@ -3,7 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from leasebench.results.byversion import ByVersion
 from leasebench.results.checks.freshness import in_force
+from leasebench.results.discovery import discovery_response
 from leasebench.results.events import Ints
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.latency import SIDES
@@ -25,8 +27,9 @@ def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
     """Nanoseconds per (phase, side).
 
     `service` is the time of the operation (of a discovery: of the look that found the plan; of an acquire: the wait
-    included). `response` runs from the instant at which the plan was due, so it holds what a late load hides: for a
-    discovery to its end; for a whole plan until it, or a newer one, was in force at every endpoint.
+    included). `response` runs from the instant at which the plan was due, so it holds what a late load hides. For a
+    discovery it ends when an enactor has found that plan or a newer one, one value for each plan and enactor; for a
+    whole plan, when that plan or a newer one is in force at every endpoint, one value for each plan.
     """
     journal = trial.journal
     answered = np.isin(journal["outcome"].to_numpy(), (Outcome.DONE, Outcome.REFUSED))
@@ -34,28 +37,20 @@ def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
     for phase, kind in KIND_OF_PHASE.items():
         rows = trial.rows(kind) & answered
         samples[phase, SERVICE] = journal["service_ns"].to_numpy()[rows]
-    due, called = _publications(trial)
-    found = trial.rows(Kind.DISCOVER, Outcome.DONE)
-    version = journal["seen"].to_numpy()[found]
-    known = np.where(version < len(due), due[np.minimum(version, len(due) - 1)], 0)
-    response = journal["end_ns"].to_numpy()[found] - known
-    samples["discover", RESPONSE] = response[known > 0]
-    samples["plan", RESPONSE] = _plan_response(trial, due, called)
+    samples["discover", RESPONSE] = discovery_response(trial)
+    samples["plan", RESPONSE] = _plan_response(trial, *_publications(trial))
     return samples
 
 
-def _publications(trial: Trial) -> tuple[Ints, Ints]:
+def _publications(trial: Trial) -> tuple[ByVersion, ByVersion]:
     """Per version the instants (ns) at which it was due, and midway through the planner's call; 0 for none."""
     journal = trial.journal[trial.rows(Kind.PUBLISH, Outcome.DONE)]
     version = journal["version"].to_numpy()
-    due = np.zeros(int(version.max(initial=0)) + 1, dtype=np.int64)
-    called = np.zeros_like(due)
-    due[version] = journal["due_ns"].to_numpy()
-    called[version] = (journal["start_ns"].to_numpy() + journal["end_ns"].to_numpy()) // 2
-    return due, called
+    called_ns = (journal["start_ns"].to_numpy() + journal["end_ns"].to_numpy()) // 2
+    return ByVersion(version, journal["due_ns"].to_numpy(), 0), ByVersion(version, called_ns, 0)
 
 
-def _plan_response(trial: Trial, due: Ints, called: Ints) -> Ints:
+def _plan_response(trial: Trial, due: ByVersion, called: ByVersion) -> Ints:
     events = trial.events
     versions = events.version[events.published]
     slowest = np.zeros(len(versions))
@@ -63,9 +58,7 @@ def _plan_response(trial: Trial, due: Ints, called: Ints) -> Ints:
         took = events.elapsed_us(events.published, at)
         took[~reached] = np.nan
         slowest = np.maximum(slowest, took)
-    inside = versions < len(due)
-    late = np.zeros(len(versions), dtype=np.int64)
-    late[inside] = called[versions[inside]] - due[versions[inside]]
-    response = slowest * 1e3 + late
+    inside = versions <= due.highest
+    response = slowest * 1e3 + (called[versions] - due[versions])
     done: Ints = response[~np.isnan(response) & inside & (slowest > 0)].astype(np.int64)
     return done

@@ -1,8 +1,10 @@
 """Draw a run's charts into files, PNG and SVG."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import vl_convert
 
@@ -13,6 +15,7 @@ from leasebench.results.history import BadRunDirectory
 from leasebench.results.run import Run
 from leasebench.results.telling import telling_trial
 from leasebench.results.theme import Mode, theme
+from leasebench.visible import visible
 
 PHASES = ("commit", "acquire", "plan")
 """Those that tell guards apart."""
@@ -21,6 +24,8 @@ BY_DEFAULT = (Scope.RUN, Scope.SCENARIO, Scope.PHASE)
 MOST_SCENARIOS = 8
 """Of a run with more, those of its scenarios are drawn when asked for too: `full` has 250, which takes minutes."""
 PPI = 150
+_NO_NAME = re.compile(r"[^\w.-]")
+"""What a file's name is better without: names in a run of somebody else may hold anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,9 @@ def plot(run: Run, out: Path, wanted: Wanted, mode: Mode, formats: Sequence[str]
             continue
         if drawn is None:
             continue
-        shown = {**drawn, "config": theme(mode)}
-        stem = "-".join(str(part) for part in (chart.name, *_place(chart, subject)) if part is not None)
+        shown = _drawable({**drawn, "config": theme(mode)})
+        parts = (part for part in (chart.name, *_place(chart, subject)) if part is not None)
+        stem = "-".join(_NO_NAME.sub("_", part) for part in parts)
         for kind in formats:
             path = out / f"{stem}{'' if mode == 'light' else '-dark'}.{kind}"
             if kind == "png":
@@ -117,3 +123,18 @@ def _place(chart: Chart, subject: Subject) -> Iterator[str | None]:
     yield subject.guard
     yield subject.phase
     yield None if subject.trial is None else f"{subject.trial:04d}"
+
+
+def _drawable(value: Any) -> Any:
+    """A definition whose texts can be drawn: SVG knows no control characters.
+
+    Vega writes names into expressions of its own, in which a backslash begins an escape sequence: it becomes a sign
+    that looks like one.
+    """
+    if isinstance(value, str):
+        return visible(value).replace("\\", "\N{REVERSE SOLIDUS OPERATOR}")
+    if isinstance(value, dict):
+        return {_drawable(key): _drawable(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_drawable(one) for one in value]
+    return value

@@ -8,11 +8,10 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet
 
 from leasebench.results.encoded import read_buckets
 from leasebench.results.explored import Contradiction, Explored, contradictions, read_explored
-from leasebench.results.history import SCHEMA, BadRunDirectory, read_journal
+from leasebench.results.history import SCHEMA, BadRunDirectory, open_table, read_journal
 from leasebench.results.latency import Buckets, merge_buckets
 from leasebench.results.moment import Moments
 from leasebench.results.summary import read_suite, read_summary, summarise, trial_folders
@@ -324,8 +323,9 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 
 def _history(path: Path) -> pd.DataFrame:
+    file = open_table(path)
     try:
-        frame = pa.parquet.read_table(path).to_pandas()
+        frame = file.read().to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
         raise BadRunDirectory(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
     for name in SCHEMA.names:

@@ -92,12 +92,18 @@ class CellSummary(BaseModel):
     blocked: int
     withdrawn: int
     refused_fresh: int
+    races_by_application: dict[str, int] = Field(
+        description="raced applications by stale overwrites of races: {'3/8': 2} is two with 3 stale of 8"
+    )
+    commits_by_application: dict[str, int] = Field(description="the same of stale overwrites and commits")
     leak_rate: float | None
-    leak_rate_ci: Interval | None
+    leak_rate_ci: Interval | None = Field(
+        description="95 %, allowing for how much the races of one application hang together"
+    )
     leak_rate_bound: float | None = Field(description="one-sided 95 % bound where no leak was seen")
     store_leak_rate: float | None
     stale_per_1000: float | None
-    stale_per_1000_ci: Interval | None
+    stale_per_1000_ci: Interval | None = Field(description="95 %, as that of the leak rate")
     dangling: int
     wedged: int
     stuck: int
@@ -147,6 +153,11 @@ class TrialSummary(BaseModel):
     throughput: float | None = Field(description="commits per second of load")
     time_to_first_stale_s: float | None = Field(description="null where no stale overwrite was seen")
     applications_by_enactor: dict[str, int] = Field(description="applications that were completed")
+    races_by_application: dict[str, int] | None = Field(default=None, description="as that of the cell")
+    commits_by_application: dict[str, int] | None = Field(default=None, description="as that of the cell")
+    broken_assumptions: list[str] = Field(
+        default=[], description="why its history is not trusted: what breaks a rule of the store; may be missing"
+    )
 
 
 class Summary(BaseModel):

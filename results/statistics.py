@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from math import hypot, inf, sqrt
+from math import erfc, hypot, inf, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ CONFIDENCE = 0.95
 MIN_TRIALS = 2
 """Of fewer there is no interval by trial."""
 Interval = tuple[float, float]
+MOST_TABLES = 1_000_000
+"""With more tables of the same margins all margins are so large that Fisher's p is that of a normal distribution."""
 SAME_CHANCE = 1 + 1e-7
 """Tables whose chances differ by rounding only count as equally likely, as R and scipy have it."""
 
@@ -83,10 +85,15 @@ def welch_p(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> flo
 def fisher_p(seen: int, of: int, other_seen: int, other_of: int) -> float:
     """The two-sided p of Fisher's exact test (J. Royal Statistical Society 85, 1922) of two counts of events.
 
-    All tables with the same margins that are no likelier than the one that was seen.
+    All tables with the same margins that are no likelier than the one that was seen. Beyond MOST_TABLES by the normal
+    approximation.
     """
     total, events = of + other_of, seen + other_seen
-    at = np.arange(max(0, events - other_of), min(of, events) + 1)
+    least, most = max(0, events - other_of), min(of, events)
+    if most - least >= MOST_TABLES:
+        deviation = sqrt(of / total * other_of / total * events * ((total - events) / (total - 1)))
+        return float(erfc(abs(seen - of / total * events) / deviation / sqrt(2)))
+    at = np.arange(least, most + 1)
     logs = _log_choose(of, at) + _log_choose(other_of, events - at) - _log_choose(total, np.array(events))
     chances = np.exp(logs)
     return float(min(1.0, chances[chances <= chances[seen - at[0]] * SAME_CHANCE].sum()))

@@ -11,18 +11,21 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 
 from leasebench.results.assumptions import broken_assumptions
+from leasebench.results.clustered import NO_CLUSTERS, Clusters, as_json, clustered_interval
 from leasebench.results.controls import judge_controls
 from leasebench.results.history import BadRunDirectory
 from leasebench.results.latency import PHASES, SIDES, figures, histogram, merge
 from leasebench.results.phases import phase_samples
+from leasebench.results.rules import Promised
 from leasebench.results.schema import SCHEMA_VERSION, CellSummary, Spread
-from leasebench.results.statistics import exact_interval, spread, upper_bound_of_zero
+from leasebench.results.statistics import spread, upper_bound_of_zero
 from leasebench.results.story import story
 from leasebench.results.tally import Tally, applications_of, tally
 from leasebench.results.trial import Trial, read_facts, read_object, read_trials
 from leasebench.results.verdict import judge
 from leasebench.verdict import Verdict
 
+RACES, COMMITS = "races_by_application", "commits_by_application"
 NO_COUNTS = ("trials", "races_missing")
 UNKNOWN_TROUBLE = "timing"
 """What a scenario is about if it does not say: as `bench.suite.Scenario` has it."""
@@ -31,8 +34,10 @@ UNKNOWN_TROUBLE = "timing"
 class CellData:
     """What the trials of one cell add up to."""
 
-    def __init__(self, guard: str, scenario: str, trouble: str) -> None:
-        self.guard, self.scenario, self.trouble = guard, scenario, trouble
+    def __init__(self, guard: dict[str, Any], scenario: dict[str, Any]) -> None:
+        self._guard, self._scenario = guard, scenario
+        self.guard, self.scenario = guard["name"], scenario["name"]
+        self.trouble = scenario.get("trouble", UNKNOWN_TROUBLE)
         self.trials = 0
         self.min_races = 1
         self.load_s = 0.0
@@ -65,10 +70,15 @@ class CellData:
         if facts["status"] != "ok":
             self.failures.append(f"trial {facts['number']}: {facts.get('reason') or facts['status']}")
 
-    def add(self, trial: Trial, found: Tally) -> None:
-        """Take in a trial's history and journal, and what the checks found in them."""
-        broken = broken_assumptions(trial)
-        if broken and trial.facts["status"] == "ok":
+    def broken(self, trial: Trial) -> list[str]:
+        """What a trial's history breaks, unless the trial failed anyhow: what it lacks then is no wonder."""
+        if trial.facts["status"] != "ok":
+            return []
+        return broken_assumptions(trial, Promised.by(self._guard, self._scenario, trial.facts))
+
+    def add(self, trial: Trial, found: Tally, broken: list[str]) -> None:
+        """Take in a trial's history and journal, what the checks found in them, and what they break."""
+        if broken:
             self.failures.append(f"trial {trial.facts['number']}: {broken[0]}")
         self.tally.add(found)
         for key, values_ns in phase_samples(trial).items():
@@ -80,6 +90,7 @@ class CellData:
         """The cell's object in `summary.json`."""
         counts: dict[str, Any] = {name: self.tally.counts.get(name, 0) for name in _count_names()}
         counts |= self.tally.counts
+        clusters = dict.fromkeys((RACES, COMMITS), NO_CLUSTERS) | self.tally.clusters
         verdict = judge(counts, failed=bool(self.failures), min_races=self.min_races)
         return {
             "guard": self.guard,
@@ -93,7 +104,8 @@ class CellData:
             "as_expected": verdict.value in self.expected,
             **counts,
             "races_missing": max(0, self.min_races - (counts["raced_applications"] or 0)),
-            **_rates(counts),
+            **_rates(counts, clusters),
+            **{name: as_json(table) for name, table in clusters.items()},
             **{name: spread(self.tally.pooled(name)) for name in self._sampled()},
             "latency_us": {phase: self._phase(phase) for phase in PHASES},
             "throughput": round(counts["commits"] / self.load_s, 1) if self.load_s else None,
@@ -117,10 +129,11 @@ def summarise(run: Path, problems: list[str] | None = None) -> dict[str, Any]:
     """
     suite = read_suite(run)
     cells: dict[tuple[str, str], CellData] = {}
+    guards = {guard["name"]: guard for guard in suite["guards"]}
     for scenario in suite["scenarios"]:
         sure = [fault["kind"] for fault in scenario.get("faults", ()) if fault.get("chance", 1) == 1]
         for guard in scenario["guards"]:
-            cell = CellData(guard, scenario["name"], scenario.get("trouble", UNKNOWN_TROUBLE))
+            cell = CellData(guards.get(guard, {"name": guard}), scenario)
             cell.expect_faults(sure)
             cells[guard, scenario["name"]] = cell
     rows = []
@@ -160,11 +173,13 @@ def _take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> dict[str, 
         raise BadRunDirectory(f"{folder / 'trial.json'}: {key[0]} under {key[1]} is not in the run's suite")
     faults = read_faults(folder)
     parts = [(trial, tally(trial)) for trial in read_trials(folder)] if facts["history"] else []
+    broken = [cells[key].broken(trial) for trial, _ in parts]
     cells[key].add_facts(facts)
     cells[key].add_faults(faults)
-    for trial, found in parts:
-        cells[key].add(trial, found)
-    return _row(facts, parts)
+    for (trial, found), own in zip(parts, broken, strict=True):
+        cells[key].add(trial, found, own)
+    sentences = [sentence for part in broken for sentence in part]
+    return _row(facts, parts) | ({"broken_assumptions": sentences} if sentences else {})
 
 
 def _row(facts: dict[str, Any], parts: list[tuple[Trial, Tally]]) -> dict[str, Any]:
@@ -189,6 +204,7 @@ def _row(facts: dict[str, Any], parts: list[tuple[Trial, Tally]]) -> dict[str, A
         "time_to_first_stale_s": total.first("time_to_first_stale_s"),
         "applications_by_enactor": applications,
         **total.counts,
+        **{name: as_json(table) for name, table in total.clusters.items()},
     }
 
 
@@ -237,21 +253,17 @@ def read_summary(run: Path) -> dict[str, Any]:
     return summary
 
 
-def _rates(counts: dict[str, Any]) -> dict[str, Any]:
-    """Rates by event, with intervals by application: events of one application hang together.
-
-    The interval is the exact one for the same rate over that many applications.
-    """
+def _rates(counts: dict[str, Any], clusters: dict[str, Clusters]) -> dict[str, Any]:
+    """Rates by event; their intervals allow for how much the events of one application hang together."""
     stale = counts["stale_overwrites"]
     per_commit = stale / counts["commits"] if counts["commits"] else None
-    writers = min(counts["applications"], counts["commits"])
     return {
         "leak_rate": _ratio(stale, counts["races"]),
-        "leak_rate_ci": _interval(stale, counts["races"], counts["raced_applications"]),
+        "leak_rate_ci": _interval(clusters[RACES]),
         "leak_rate_bound": None if stale else _rounded(upper_bound_of_zero(counts["raced_applications"])),
         "store_leak_rate": _ratio(stale, counts["exposures"]),
         "stale_per_1000": None if per_commit is None else round(1000 * per_commit, 3),
-        "stale_per_1000_ci": _interval(stale, counts["commits"], writers, 1000),
+        "stale_per_1000_ci": _interval(clusters[COMMITS], 1000),
     }
 
 
@@ -263,10 +275,8 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
 
 
-def _interval(part: int, whole: int, units: int, scale: int = 1) -> list[float] | None:
-    if not whole or not units:
-        return None
-    interval = exact_interval(part / whole * units, units)
+def _interval(clusters: Clusters, scale: int = 1) -> list[float] | None:
+    interval = clustered_interval(clusters)
     return None if interval is None else [round(scale * bound, 6) for bound in interval]
 
 

@@ -3,19 +3,29 @@
 from collections.abc import Iterable
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
+from leasebench.results.grid import Column, Grid, Text, Tone
 from leasebench.results.pricing import attempts_per_s, guard_cost_us
 from leasebench.results.story import Chapter, lines
-from leasebench.verdict import Verdict
+from leasebench.verdict import SAFE, Verdict
 
-RATE = "attempts\nper s"
+COLUMNS = (
+    Column("guard", left=True),
+    Column("verdict", left=True),
+    Column("stale/races", spare=1),
+    Column("leak rate [95 %]"),
+    Column("stale per\n1,000", spare=5),
+    Column("lag\np50 ms", spare=7),
+    Column("behind\np50 ms", spare=8),
+    Column("first\nat s", spare=9),
+    Column("guard\np50 us", spare=2),
+    Column("commit\np99 us", spare=3),
+    Column("plan\np99 ms", spare=4),
+)
+RATE = Column("attempts\nper s", spare=6)
 """Shown where it is a cost: where the load is closed."""
-COLOURS = {Verdict.CLEAN: "green", Verdict.UNPROVEN: "yellow"}
 
 
-def tables(summary: dict[str, Any]) -> Iterable[Table]:
+def tables(summary: dict[str, Any]) -> Iterable[Grid]:
     """One table for each scenario of the summary."""
     scenarios = dict.fromkeys(cell["scenario"] for cell in summary["cells"])
     return (_table(name, [cell for cell in summary["cells"] if cell["scenario"] == name]) for name in scenarios)
@@ -34,37 +44,24 @@ def stories(summary: dict[str, Any]) -> Iterable[str]:
         yield ""
 
 
-def _table(scenario: str, cells: list[dict[str, Any]]) -> Table:
+def verdict_text(verdict: Verdict, *, surprise: bool = False) -> Text:
+    """A verdict in its tone, with `!` where it was not expected."""
+    tone = Tone.GOOD if verdict is Verdict.CLEAN else Tone.OPEN if verdict in SAFE else Tone.BAD
+    return Text(f"{verdict.value}{' !' if surprise else ''}", tone)
+
+
+def _table(scenario: str, cells: list[dict[str, Any]]) -> Grid:
     rates = [attempts_per_s(cell) for cell in cells]
-    table = Table(title=escape(scenario), title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("guard")
-    table.add_column("verdict")
-    for heading in (
-        "stale/races",
-        "leak rate [95 %]",
-        "stale per\n1,000",
-        "lag\np50 ms",
-        "behind\np50 ms",
-        "first\nat s",
-        "guard\np50 us",
-        "commit\np99 us",
-        "plan\np99 ms",
-        *([RATE] if any(rates) else []),
-    ):
-        table.add_column(heading, justify="right")
-    for cell, rate in zip(cells, rates, strict=True):
-        table.add_row(*_row(cell), *([_number(rate, 0)] if any(rates) else []))
-    return table
+    if not any(rates):
+        return Grid(scenario, COLUMNS, tuple(map(_row, cells)))
+    rows = ((*_row(cell), Text(_number(rate, 0))) for cell, rate in zip(cells, rates, strict=True))
+    return Grid(scenario, (*COLUMNS, RATE), tuple(rows))
 
 
-def _row(cell: dict[str, Any]) -> list[str]:
-    verdict = Verdict(cell["verdict"])
-    mark = "" if cell["as_expected"] else " !"
+def _row(cell: dict[str, Any]) -> tuple[Text, ...]:
     latency = cell["latency_us"]
     plan = latency["plan"]["service"]["p99"]
-    return [
-        escape(cell["guard"]),
-        f"[{COLOURS.get(verdict, 'red')}]{verdict.value}{mark}[/]",
+    figures = (
         f"{cell['stale_overwrites']}/{cell['races']}",
         _leak(cell),
         _number(cell["stale_per_1000"], 1),
@@ -74,7 +71,9 @@ def _row(cell: dict[str, Any]) -> list[str]:
         _number(guard_cost_us(cell), 0),
         _number(latency["commit"]["service"]["p99"], 0),
         _number(None if plan is None else plan / 1000, 1),
-    ]
+    )
+    verdict = verdict_text(Verdict(cell["verdict"]), surprise=not cell["as_expected"])
+    return (Text(cell["guard"]), verdict, *map(Text, figures))
 
 
 def _leak(cell: dict[str, Any]) -> str:

@@ -7,16 +7,18 @@ import numpy as np
 
 from leasebench.registry import plugins
 from leasebench.results.checks import Samples
+from leasebench.results.clustered import Clusters, added
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.trial import Trial
 
 
 @dataclass
 class Tally:
-    """Counts, added up, and samples, pooled. A count of None: it could not be known in one of the trials."""
+    """Counts and clusters, added up, and samples, pooled. A count is None where a trial could not know it."""
 
     counts: dict[str, int | None] = field(default_factory=dict)
     samples: dict[str, list[Samples]] = field(default_factory=lambda: defaultdict(list))
+    clusters: dict[str, Clusters] = field(default_factory=dict)
 
     def add(self, other: "Tally") -> None:
         """Take in what was found elsewhere."""
@@ -25,6 +27,8 @@ class Tally:
             self.counts[name] = None if count is None or before is None else before + count
         for name, parts in other.samples.items():
             self.samples[name] += parts
+        for name, clusters in other.clusters.items():
+            self.clusters[name] = added([self.clusters[name], clusters]) if name in self.clusters else clusters
 
     def first(self, name: str) -> float | None:
         """The smallest value of one sample; None if it is empty."""
@@ -41,7 +45,8 @@ def tally(trial: Trial) -> Tally:
     found = Tally()
     for check in plugins("results.checks").values():
         findings = check.run(trial)
-        found.add(Tally(dict(findings.counts), {name: [values] for name, values in findings.samples.items()}))
+        samples = {name: [values] for name, values in findings.samples.items()}
+        found.add(Tally(dict(findings.counts), samples, dict(findings.clusters)))
     return found
 
 

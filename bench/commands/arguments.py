@@ -7,3 +7,9 @@ import typer
 
 RunDirectory = Annotated[Path, typer.Argument(help="a run directory", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="print summary.json to standard output, and nothing else there")]
+
+ServerChoice = Annotated[str, typer.Option(envvar="LEASEBENCH_SERVER", help="embedded, system, or a URL")]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(help="a file with the password of the server at that URL (or set LEASEBENCH_SERVER_PASSWORD)"),
+]

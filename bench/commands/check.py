@@ -2,18 +2,23 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from leasebench.bench.commands.arguments import AsJson, RunDirectory
-from leasebench.bench.terminal import EXIT_UNEXPECTED, EXIT_USAGE, complain, console, fail
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_UNEXPECTED, EXIT_USAGE, complain, console
+
+if TYPE_CHECKING:
+    from leasebench.results.explored import Contradiction
 
 
 def check(run: RunDirectory, as_json: AsJson = False) -> None:
     """Derive every figure of RUN anew from its history, and compare with its summary.json.
 
     Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or the figures
-    are not what the history says.
+    are not what the history says; 5 a history breaks a rule of its store, or another assumption.
     """
     from leasebench.bench.commands.figures import show
     from leasebench.results.check import differences, unfinished
@@ -28,17 +33,27 @@ def check(run: RunDirectory, as_json: AsJson = False) -> None:
         sys.stdout.write(json.dumps(derived, indent=1) + "\n")
     else:
         show(screen, derived, run)
+    broken = [sentence for trial in derived["trials"] for sentence in _broken(trial)]
+    complain(broken)
+    wrong: list[str] = []
+    found: list[Contradiction] = []
     if not (run / "summary.json").exists():
         screen.print(f"{run}: no summary.json, the run did not end: these figures are of the trials that did")
-        return
-    wrong = differences(read_summary(run), derived)
+    elif wrong := differences(read_summary(run), derived):
+        complain([f"{run / 'summary.json'}: {len(wrong)} figures are not what the history says, first {wrong[0]}"])
+    else:
+        screen.print(f"{run}: every figure of summary.json follows from the history", highlight=False)
+        found = contradictions(derived, read_suite(run), read_explored(run))
+        complain(map(str, found))
+    if broken:  # before all that was derived from such a history
+        raise typer.Exit(EXIT_FAILED)
     if wrong:
-        fail(
-            f"{run / 'summary.json'}: {len(wrong)} figures are not what the history says, first {wrong[0]}",
-            EXIT_USAGE,
-        )
-    screen.print(f"{run}: every figure of summary.json follows from the history", highlight=False)
-    found = contradictions(derived, read_suite(run), read_explored(run))
-    complain(map(str, found))
+        raise typer.Exit(EXIT_USAGE)
     if found:
         raise typer.Exit(EXIT_UNEXPECTED)
+
+
+def _broken(trial: dict[str, Any]) -> Iterator[str]:
+    """Which assumptions one trial breaks, as lines."""
+    where = f"trial {trial['number']} ({trial['guard']} under {trial['scenario']})"
+    return (f"{where}: {sentence}" for sentence in trial.get("broken_assumptions", ()))

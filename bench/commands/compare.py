@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,7 @@ from leasebench.bench.terminal import EXIT_USAGE, complain, console
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
     from leasebench.results.compare.document import Block
     from leasebench.results.compare.judging import Judgement
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST_ON_SCREEN, MOST_ON_PAGE = 20, 10
 PAGE_WIDTH = 160
-"""Of Markdown and HTML: as wide as all columns need."""
+"""Of a table in a file."""
 
 
 class As(StrEnum):
@@ -171,7 +172,7 @@ def _rank(
     ranking = rank(run, reference, samples)
     judged = [judge(gate, run, samples, Other(ranking, None, samples)) for gate in asked]
     detail = every or bool(guards or scenarios)
-    said = ranking_blocks(ranking, samples, width=_width(kind), detail=detail, guards=guards, scenarios=scenarios)
+    said = ranking_blocks(ranking, samples, detail=detail, guards=guards, scenarios=scenarios)
     code, why = exit_code([run], None, judged, strict=strict)
     blocks = _in_order(kind, list(said), [*gates_blocks(judged), *_ending(code, why)])
     _write(kind, out, blocks, ranking.frame, {"reference": ranking.reference, "tests": ranking.tests}, judged, code)
@@ -200,7 +201,7 @@ def _changes(
     found = changes(before, after, samples=(olds, news), **how)
     judged = [judge(gate, after, news, Other(None, found, olds)) for gate in asked]
     most = MOST_ON_SCREEN if kind is As.TABLE else MOST_ON_PAGE
-    said = changes_blocks(found, width=_width(kind), most=most, detail=every)
+    said = changes_blocks(found, most=most, detail=every)
     code, why = exit_code(runs, found, judged, strict=strict)
     blocks = _in_order(kind, list(said), [*gates_blocks(judged), *_ending(code, why)])
     about = {
@@ -242,20 +243,17 @@ def _in_order(kind: As, said: list["Block"], answer: list["Block"]) -> list["Blo
 
 
 def _ending(code: int, why: str) -> "Iterator[Block]":
-    from leasebench.results.compare.document import Tone, lines
+    from leasebench.results.compare.document import lines
+    from leasebench.results.grid import Tone
 
     if code:
         yield lines([f"exit {code}: {why}"], Tone.BAD)
 
 
-def _width(kind: As) -> int:
-    return console().width if kind is As.TABLE else PAGE_WIDTH
-
-
 def _write(
     kind: As,
     out: Path | None,
-    blocks: Iterable["Block"],
+    blocks: Sequence["Block"],
     frame: "pd.DataFrame",
     about: dict[str, Any],
     judged: Sequence["Judgement"],
@@ -280,22 +278,22 @@ def _write(
         print(out)
 
 
-def _show(blocks: Iterable["Block"], out: Path | None) -> None:
+def _show(blocks: Sequence["Block"], out: Path | None) -> None:
     from rich.console import Console
-    from rich.text import Text
-
-    from leasebench.results.compare.terminal import as_terminal
 
     if out is None:
-        screen = console()
-        for part in as_terminal(blocks):
-            screen.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
+        _print(console(), blocks)
         return
     with out.open("w", encoding="utf-8") as file:
-        page = Console(file=file, width=PAGE_WIDTH, color_system=None)
-        for part in as_terminal(blocks):
-            page.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
+        _print(Console(file=file, width=PAGE_WIDTH, color_system=None), blocks)
     print(out)
+
+
+def _print(screen: "Console", blocks: Sequence["Block"]) -> None:
+    from leasebench.results.compare.terminal import as_terminal
+
+    for line in as_terminal(blocks, screen.width, fold=screen.is_terminal):
+        screen.print(line, highlight=False, soft_wrap=True)
 
 
 def _json(frame: "pd.DataFrame", about: dict[str, Any], judged: Sequence["Judgement"], code: int) -> str:

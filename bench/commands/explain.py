@@ -5,17 +5,13 @@ import sys
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from leasebench.bench.commands.arguments import RunDirectory
-from leasebench.bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, fail
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from leasebench.results.violations import Violation
+from leasebench.bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, console, fail, say, show_tables
+from leasebench.results.grid import Text
 
 MOST_LISTED = 50
 MOST_WIDTH = 120
@@ -48,6 +44,7 @@ def explain(
     from leasebench.results.explain.text import as_text
     from leasebench.results.numbering import numbers
     from leasebench.results.run import load
+    from leasebench.results.violations_table import violations_table
 
     loaded = load(run)
     must_be_known("guard", [] if guard is None else [guard], loaded.guards)
@@ -58,7 +55,10 @@ def explain(
     own = numbers(loaded.summary)
     total = max((one.stop - 1 for one in own.values()), default=0)
     if list_:
-        _list(found.matching(loaded, guard, scenario, trial))
+        matching = found.matching(loaded, guard, scenario, trial)
+        show_tables(console(), [violations_table(islice(matching, MOST_LISTED))], "explain --violation NUMBER")
+        if next(matching, None) is not None:
+            print("and more: narrow them down with --guard, --scenario or --trial")
     elif violation is not None and violation > total:
         fail(
             f"{run}: has no violation {violation}: there is 1 to {total}" if total else f"{run}: has no violation",
@@ -81,7 +81,8 @@ def explain(
                 following = (
                     f"; the next: leasebench explain {run} --violation {one.number + 1}" if one.number < total else ""
                 )
-                print(f"\nViolation {one.number} of {total} ({place}){following}")
+                print()
+                say(console(), Text(f"Violation {one.number} of {total} ({place}){following}"))
         elif not loaded.problems:
             print("No violation was seen there.")
     complain(loaded.problems)
@@ -95,13 +96,3 @@ def _say(text: str, out: Path | None) -> None:
     else:
         out.write_text(text, encoding="utf-8")
         print(out)
-
-
-def _list(listed: "Iterator[Violation]") -> None:
-    for one in islice(listed, MOST_LISTED):
-        at = "?" if one.t_s is None else f"{one.t_s:.3f} s"
-        what = f"plan {one.version} over {one.over}" if one.over else f"plan {one.version} is gone"
-        head = f"{one.number:>7}  trial {one.trial:>4}  {at:>10}  {one.kind.value:8}"
-        print(f"{head}  {one.endpoint}  {what}  {one.guard} under {one.scenario}")
-    if next(listed, None) is not None:
-        print("and more: narrow them down with --guard, --scenario or --trial")

@@ -19,6 +19,7 @@ from leasebench.bench.terminal import (
     EXIT_USAGE,
     console,
     fail,
+    show_tables,
 )
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _show(screen: Console, explorations: "list[Exploration]", only: Property | N
     from leasebench.bench.engines.explorer.report import table, worst
 
     if explorations:
-        screen.print(table(explorations, only))
+        show_tables(screen, [table(explorations, only)], "--json")
     for each in explorations:
         if each.gave_up:
             screen.print(f"{each.guard}: not exhaustive: {each.gave_up}", markup=False, highlight=False)
@@ -183,7 +184,7 @@ def _draw(screen: Console, trace: "Trace") -> None:
     from leasebench.bench.engines.explorer.diagram import sequence_diagram, trace_table
 
     screen.print()
-    screen.print(trace_table(trace))
+    show_tables(screen, [trace_table(trace)], "--trace DIRECTORY")
     screen.print()
     screen.print(sequence_diagram(trace), markup=False, highlight=False, no_wrap=True, overflow="ignore", crop=False)
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from rich.console import Console
 
+from leasebench.bench.terminal import say, show_tables
 from leasebench.results.advice import sentences
 from leasebench.results.compare.cheapest import advise_on
+from leasebench.results.grid import Text
 from leasebench.results.harm_table import harm_tables
 from leasebench.results.remarks import remarks
 from leasebench.results.run import load
@@ -18,15 +20,14 @@ def show(screen: Console, summary: dict[str, Any], run: Path) -> None:
 
     `run` is the run directory, as the commands that are printed name it.
     """
-    for table in (*tables(summary), *harm_tables(summary)):
-        screen.print()
-        screen.print(table)
+    screen.print()
+    show_tables(screen, (*tables(summary), *harm_tables(summary)), str(run / "summary.json"))
     screen.print()
     for line in (*stories(summary), *remarks(summary)):
-        screen.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(screen, Text(line))
     if summary["cells"]:
         loaded = load(run)
         # Derived already, and of a run that did not end there is none to read.
         loaded.summary = summary
         for line in sentences(advise_on(loaded), str(run)):
-            screen.print(line, markup=False, highlight=False, soft_wrap=True)
+            say(screen, Text(line))

@@ -4,9 +4,9 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from leasebench.bench.terminal import console
+from leasebench.bench.terminal import console, show_tables
+from leasebench.results.grid import Column, Grid, Text, Tone
 
 
 class Listing(StrEnum):
@@ -25,6 +25,5 @@ def list_(what: Annotated[Listing, typer.Argument(help="what to list")]) -> None
     """List what there is."""
     from leasebench.bench.listing import rows
 
-    screen = console()
-    for name, about in rows(what.value):
-        screen.print(f"[bold]{escape(name)}[/]  {escape(about)}", highlight=False, soft_wrap=True)
+    found = tuple((Text(name, Tone.STRONG), Text(about)) for name, about in rows(what.value))
+    show_tables(console(), [Grid("", (Column("", left=True), Column("", left=True, prose=True)), found)])

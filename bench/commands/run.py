@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from leasebench.bench.commands.arguments import AsJson
+from leasebench.bench.commands.arguments import AsJson, PasswordFile, ServerChoice
 from leasebench.bench.commands.schedule import force
+from leasebench.bench.servers.credentials import with_password
 from leasebench.bench.terminal import (
     EXIT_FAILED,
     EXIT_INCONCLUSIVE,
@@ -19,7 +19,9 @@ from leasebench.bench.terminal import (
     EXIT_USAGE,
     console,
     fail,
+    say,
 )
+from leasebench.results.grid import Text, Tone
 
 DEFAULT_SUITE = "quick"
 
@@ -33,7 +35,8 @@ def run(
     trials: Annotated[int | None, typer.Option(min=1, max=10_000, help="trials of each cell")] = None,
     duration: Annotated[float | None, typer.Option(min=0.1, max=86_400, help="seconds of load a trial")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="what order, load and faults are drawn from")] = None,
-    server: Annotated[str, typer.Option(help="embedded, system, or a URL")] = "embedded",
+    server: ServerChoice = "embedded",
+    password_file: PasswordFile = None,
     out: Annotated[Path | None, typer.Option(help="the run directory (default: runs/<suite>-<time>)")] = None,
     schedule: Annotated[
         Path | None, typer.Option(help="instead of SUITE: force this trace of explore, or each of a directory")
@@ -41,6 +44,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
+    server = with_password(server, password_file)
     if schedule is not None:
         if (suite, guard, scenario, trials, duration) != (None,) * 5:
             fail("--schedule runs traces alone: leave out SUITE, --guard, --scenario, --trials, --duration", EXIT_USAGE)
@@ -80,8 +84,7 @@ def run(
     show(screen, summary, directory)
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=1) + "\n")
-    figures, page = escape(str(directory / "summary.json")), escape(str(directory))
-    screen.print(f"[dim]figures: {figures}   page: leasebench report {page}[/]")
+    say(screen, Text(f"figures: {directory / 'summary.json'}; page: leasebench report {directory}", Tone.QUIET))
     raise typer.Exit(exit_code(summary))
 
 

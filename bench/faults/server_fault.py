@@ -10,7 +10,7 @@ from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.local import embedded_binary
-from leasebench.leases.rules import CommitRule
+from leasebench.leases.rules import OWNER_RULES
 
 if TYPE_CHECKING:
     from leasebench.bench.servers.node import Node, Outage
@@ -45,7 +45,7 @@ class ServerFault(Fault):
 
     def refuses(self, guard: "Guard") -> str | None:
         """With the leases on a server of their own, no transaction can see both a lease and an endpoint."""
-        if self.server == "lease" and guard.commit is CommitRule.OWNER_CHECKED:
+        if self.server == "lease" and guard.commit in OWNER_RULES:
             return "the write and the check of the lease are one transaction: they need one server"
         return None
 

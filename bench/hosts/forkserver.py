@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,10 +12,10 @@ import multiprocess.forkserver
 import multiprocess.resource_tracker
 import multiprocess.util
 
+from leasebench.bench.hosts.interrupt import INTERRUPTS
 from leasebench.bench.hosts.parent_death import HARNESS_VARIABLE
 from leasebench.bench.hosts.reaper import reaper
-
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from leasebench.bench.hosts.shortpath import temporary_directory
 
 
 def forkserver() -> Any:
@@ -29,13 +30,23 @@ def running_forkserver() -> Any:
     """The same context, with its server running: Ctrl-C goes to the whole process group, and is not for it."""
     context = forkserver()
     multiprocess.resource_tracker.ensure_running()
-    reaper().watch_directory(multiprocess.util.get_temp_dir())  # where the server's socket stands
+    reaper().watch_directory(_socket_directory())
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         multiprocess.forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
+
+
+def _socket_directory() -> str:
+    """Where the server's socket stands. The library makes it in the directory for temporary files, at its first use."""
+    before, tempfile.tempdir = tempfile.gettempdir(), temporary_directory()
+    try:
+        made: str = multiprocess.util.get_temp_dir()
+    finally:
+        tempfile.tempdir = before
+    return made
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from leasebench.bench.servers import examine
+from leasebench.bench.servers.preflight import must_allow
 
 
 class ExternalServer:
@@ -16,6 +17,7 @@ class ExternalServer:
         self.url = url
 
     def __enter__(self) -> Self:
+        must_allow(self.url)
         self.revive()
         return self
 

@@ -1,6 +1,6 @@
 """The way from a primary to its replica: a stretch on which bytes are in flight for a while, and can be lost.
 
-The replica connects here over loopback, the link connects to the primary's unix socket. What the replica says goes
+The replica connects here over loopback (see `door`), the link to the primary's unix socket. What the replica says goes
 through at once. What the primary says is held back by the lag, from the replica's first acknowledgement on: it has
 loaded its snapshot then. The primary goes on from that snapshot at an acknowledgement that it is ready for, and the
 replica's next one comes a second later: so the link repeats the first one until the primary speaks.
@@ -11,9 +11,9 @@ import socket
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from pathlib import Path
 
+from leasebench.bench.servers.door import Door
 from leasebench.bench.servers.recorder import ACK
 
 MOST_IN_FLIGHT = 64 << 20
@@ -33,9 +33,10 @@ class Link:
 
     def __init__(self, lag_ms: float) -> None:
         self._lag_s = lag_ms / 1000
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.setblocking(False)
-        self.port: int = self._listener.getsockname()[1]
+        self._door = Door()
+        self.port = self._door.port
+        self.secret = self._door.secret
+        """What the replica has to say before it gets through."""
         self._target: Path | None = None
         self._crossing: _Crossing | None = None
         self._lock = threading.Lock()
@@ -63,19 +64,26 @@ class Link:
         with self._lock:
             return self._crossing is not None and self._crossing.in_step(lacks)
 
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many connections of which user did not know the secret; a copy."""
+        return dict(self._door.refused)
+
     def close(self) -> None:
         """Drop everything and end the thread."""
         self._over.set()
         self._thread.join(JOIN_WITHIN_S)
         self.drop()
-        self._listener.close()
+        self._door.close()
 
     def _carry(self) -> None:
         while not self._over.is_set():
             with self._lock:
                 self._accept()
                 crossing = self._crossing
-                sources = [self._listener] if crossing is None else [self._listener, *crossing.sources()]
+                sources = self._door.sources()
+                if crossing is not None:
+                    sources += crossing.sources()
                 wait_s = IDLE_S if crossing is None else crossing.next_due(IDLE_S)
             ready = _readable(sources, wait_s)
             with self._lock:
@@ -87,16 +95,18 @@ class Link:
 
     def _accept(self) -> None:
         """Let the replica in; it tries again each second until somebody answers."""
-        with suppress(BlockingIOError):
-            replica, _ = self._listener.accept()
-            self._hang_up()
-            if self._target is None:
-                replica.close()
-                return
-            try:
-                self._crossing = _Crossing(replica, self._target, self._lag_s)
-            except OSError:
-                replica.close()
+        admitted = self._door.attend()
+        if admitted is None:
+            return
+        replica, said = admitted
+        self._hang_up()
+        if self._target is None:
+            replica.close()
+            return
+        try:
+            self._crossing = _Crossing(replica, said, self._target, self._lag_s)
+        except OSError:
+            replica.close()
 
     def _hang_up(self) -> None:
         if self._crossing is not None:
@@ -107,13 +117,14 @@ class Link:
 class _Crossing:
     """One replica on its way to one primary."""
 
-    def __init__(self, replica: socket.socket, target: Path, lag_s: float) -> None:
+    def __init__(self, replica: socket.socket, said: bytes, target: Path, lag_s: float) -> None:
         self._replica = replica
         self._replica.settimeout(SEND_WITHIN_S)
         self._primary = socket.socket(socket.AF_UNIX)
         self._primary.settimeout(CONNECT_WITHIN_S)
         try:
             self._primary.connect(str(target))
+            self._primary.sendall(said)
         except OSError:
             self._primary.close()
             raise

@@ -6,7 +6,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Self
 
 from leasebench.bench.hosts.parent_death import arm
 from leasebench.bench.hosts.reaper import reaper
+from leasebench.bench.hosts.shortpath import temporary_directory
 from leasebench.bench.servers import ServerUnusable, examine
 
 READY_WITHIN_S = 10.0
 """The bound; it takes about 0.04 s."""
 STOP_WITHIN_S = 5.0
-LONGEST_SOCKET_PATH = 100
 
 
 def embedded_binary() -> str:
@@ -98,19 +97,23 @@ class LocalServer:
 
 def private_directory() -> Path:
     """Make a directory that only we may enter, and that the reaper removes if we can't."""
-    parent = _short_temporary_directory() or tempfile.gettempdir()
-    directory = Path(parent, f"leasebench-{secrets.token_urlsafe(6)}")
+    directory = Path(temporary_directory(), f"leasebench-{secrets.token_urlsafe(6)}")
     reaper().watch_directory(str(directory))  # before it is there: we may be killed in between
     directory.mkdir(mode=0o700)
     return directory
 
 
 def launch(
-    binary: str, path: Path, options: Mapping[str, str], environment: Mapping[str, str] | None = None
+    binary: str,
+    path: Path,
+    options: Mapping[str, str],
+    environment: Mapping[str, str] | None = None,
+    secret: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a server whose one door is the unix socket `path`; its files and its log stand beside it.
 
     It dies with the thread that calls this: call from the main thread only. `environment` is added to our own.
+    The options `secret` stand in a file beside the socket: everybody on the host can read the words of a command.
     """
     from leasebench.bench.hosts.forkserver import undisturbed  # the engine knows the servers
 
@@ -123,6 +126,11 @@ def launch(
         "daemonize": "no",
     }
     words = [word for name, value in {**fixed, **options}.items() for word in (f"--{name}", value)]
+    if secret:
+        private = path.with_name("secret.conf")
+        private.touch(mode=0o600)
+        private.write_text("".join(f"{name} {value}\n" for name, value in secret.items()), encoding="ascii")
+        words.insert(0, str(private))
     with undisturbed():  # Python drops an exception that is raised by a signal amid a fork
         process = subprocess.Popen(
             [binary, *words],
@@ -162,9 +170,3 @@ def _accepts(path: Path) -> bool:
         except OSError:
             return False
     return True
-
-
-def _short_temporary_directory() -> str | None:
-    """Where a socket's path fits into the 104 to 108 bytes that systems allow; None for the default."""
-    default = tempfile.gettempdir()
-    return None if len(os.fsencode(default)) + 40 < LONGEST_SOCKET_PATH else "/tmp"  # noqa: S108

@@ -158,6 +158,11 @@ class Node:
         left = unit.leases()
         return Loss(leases=sum(key not in left for key in stood))
 
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many connections of which user were turned away from the way to its replica."""
+        return self._link.refused if self._link is not None else {}
+
     def leases(self) -> int:
         """How many leases stand now."""
         return len(self._charge.leases()) if self.is_up and self._charge is not None else 0
@@ -176,7 +181,9 @@ class Node:
         assert self._directory is not None
         return self._directory / "front"
 
-    def _launch(self, options: dict[str, str], folder: Path | None = None) -> Unit:
+    def _launch(
+        self, options: dict[str, str], folder: Path | None = None, secret: dict[str, str] | None = None
+    ) -> Unit:
         """Start a server process, in the folder of one that has ended or in a fresh one."""
         assert self._directory is not None
         self._count += 1
@@ -185,7 +192,7 @@ class Node:
             folder.mkdir(mode=0o700)
         kept = {"appendonly": "yes" if self._wish.append_only else "no"}
         environment = self._clock.environment if self._clock else None
-        return Unit.launch(folder, {**kept, **options}, environment, self._cores)
+        return Unit.launch(folder, {**kept, **options}, environment, self._cores, secret)
 
     def _die(self) -> tuple[Unit, Leases]:
         """The process in charge ends without a reply to anybody; all that it executed is recorded."""
@@ -236,7 +243,8 @@ class Node:
         assert self._link is not None
         assert self._charge is not None
         self._link.lead_to(self._charge.socket)
-        self._replica = self._launch({"replicaof": f"127.0.0.1 {self._link.port}"})
+        upstream = {"replicaof": f"127.0.0.1 {self._link.port}"}
+        self._replica = self._launch(upstream, secret={"masterauth": self._link.secret})
 
     def _await_replica(self, within_s: float) -> bool:
         """Tell whether the replica is ready, at the latest after `within_s`: it lacks only what is in flight."""

@@ -50,9 +50,14 @@ class Unit:
 
     @classmethod
     def launch(
-        cls, folder: Path, options: Mapping[str, str], environment: Mapping[str, str] | None, cores: set[int] | None
+        cls,
+        folder: Path,
+        options: Mapping[str, str],
+        environment: Mapping[str, str] | None,
+        cores: set[int] | None,
+        secret: Mapping[str, str] | None = None,
     ) -> Self:
-        """Start it and don't wait. `cores` are those of the process whose place it takes."""
+        """Start it and don't wait. `cores` are those of the process whose place it takes; `secret`: see `launch`."""
         path = folder / "socket"
         path.unlink(missing_ok=True)
         fixed = {
@@ -66,7 +71,7 @@ class Unit:
             "appendfsync": "everysec",
             "aof-load-truncated": "yes",
         }
-        process = launch(embedded_binary(), path, {**fixed, **options}, environment)
+        process = launch(embedded_binary(), path, {**fixed, **options}, environment, secret)
         if cores:
             os.sched_setaffinity(process.pid, cores)
         return cls(process, folder, path, Wire(f"unix://{path}", TIMEOUT_S))

@@ -209,6 +209,9 @@ class MemoryStore:
             case CommitRule.OWNER_CHECKED:
                 assert lease is not None
                 breach, reason = self._shared.holder(lease.resource) != lease.token, Reason.NOT_OWNER
+            case CommitRule.BROKEN_OWNER_CHECK:
+                assert lease is not None
+                breach, reason = self._shared.holder(lease.resource) is None, Reason.NOT_OWNER
             case CommitRule.FENCED | CommitRule.FENCE_REGISTERED:
                 assert lease is not None
                 assert lease.fence is not None

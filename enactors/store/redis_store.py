@@ -10,7 +10,7 @@ from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.wire import Argument, Prepared, Wire, script
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Outcome, Reason, Refused
-from leasebench.leases.rules import CommitRule
+from leasebench.leases.rules import OWNER_RULES, CommitRule
 
 HISTORY_BLOCK = 500
 """Events per XRANGE while others work: 10,000 would block the server for 7 ms."""
@@ -23,6 +23,7 @@ SCRIPT_OF_RULE = {
     CommitRule.COMPARE_AND_SET: "commit_compare_and_set",
     CommitRule.MONOTONIC: "commit_monotonic",
     CommitRule.BROKEN_EQUALITY_FENCE: "commit_broken_equality_fence",
+    CommitRule.BROKEN_OWNER_CHECK: "commit_broken_owner_check",
 }
 OTHER_SCRIPTS = (
     "watch_conflict",
@@ -230,7 +231,7 @@ class RedisStore:
 
     def _prepare_commit(self, step: Commit, resource: str) -> Prepared:
         keys = self.keys
-        rule_key = keys.lease(resource) if step.rule is CommitRule.OWNER_CHECKED else keys.fence_seen(step.endpoint)
+        rule_key = keys.lease(resource) if step.rule in OWNER_RULES else keys.fence_seen(step.endpoint)
         return Prepared(
             script(SCRIPT_OF_RULE[step.rule]),
             (keys.endpoint(step.endpoint), keys.history, keys.refs, rule_key),

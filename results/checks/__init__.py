@@ -1,7 +1,7 @@
 """Pure functions over a trial: one small file a check, each exports `PLUGIN`.
 
-What a check counts is summed over the trials of a cell; what it measures is pooled. Both appear in
-`summary.json` under the names that the check gives them.
+What a check counts is summed over the trials of a cell; what it measures is pooled; clusters are counted by kind. All
+appear in `summary.json` under the names that the check gives them.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from leasebench.results.clustered import Clusters
 from leasebench.results.trial import Trial
 
 Samples = npt.NDArray[np.float64]
@@ -21,6 +22,7 @@ class Findings:
 
     counts: dict[str, int | None] = field(default_factory=dict)
     samples: dict[str, Samples] = field(default_factory=dict)
+    clusters: dict[str, Clusters] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from leasebench.results.byversion import ByVersion
 from leasebench.results.checks import Check, Findings, Samples
 from leasebench.results.events import KINDS, Events, Ints, Mask, Writes
 from leasebench.results.trial import Trial
@@ -55,17 +56,13 @@ def spells_without_plan(events: Events) -> list[Ints]:
     return found
 
 
-def gone_positions(events: Events) -> Ints:
+def gone_positions(events: Events) -> ByVersion:
     """Per version the position of its deletion, or one after the end; nothing at all where nothing was deleted."""
     deletions: Mask = events.of("delete")
     if len(events.restarts):
         deletions &= ~events.gone
     deleted = np.flatnonzero(deletions)
-    if not len(deleted):
-        return deleted
-    gone_at = np.full(int(events.version.max()) + 1, len(events), dtype=np.int64)
-    gone_at[events.version[deleted]] = deleted
-    return gone_at
+    return ByVersion(events.version[deleted], deleted, len(events))
 
 
 def _refused(events: Events) -> Ints:

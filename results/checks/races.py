@@ -3,6 +3,7 @@
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
+from leasebench.results.clustered import clusters_of
 from leasebench.results.events import Ints
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.trial import Trial
@@ -14,6 +15,9 @@ def races(trial: Trial) -> Findings:
     The unit of a race is (enactor, plan, endpoint): one that the store refused and that was tried again counts by its
     worst outcome, stale before `blocked` before `withdrawn`. An application is (enactor, plan). A withdrawal is
     known from the journal only: reads leave no event. What an operator did, or was refused, is no application.
+
+    `races_by_application` and `commits_by_application` say how stale overwrites are spread over the races, and over
+    the commits, of each application: events of one application hang together.
     """
     events = trial.events
     commit = events.of("commit")
@@ -40,10 +44,17 @@ def races(trial: Trial) -> Findings:
     withdrawn_units = np.setdiff1d(withdrawn_units, stale_units, assume_unique=True)
     withdrawn_units = np.setdiff1d(withdrawn_units, blocked_units, assume_unique=True)
 
-    def applications(*parts: np.ndarray) -> int:
+    def applications_of(*parts: Ints) -> Ints:
         every = np.concatenate(parts)
-        return len(_distinct(every // span // max(endpoints, 1) * span + every % span))
+        found: Ints = every // span // max(endpoints, 1) * span + every % span
+        return found
 
+    def applications(*parts: Ints) -> int:
+        return len(_distinct(applications_of(*parts)))
+
+    committed = np.flatnonzero(commit)
+    writers, overwrote = events.enactor[committed].astype(np.int64) * span + events.version[committed], stale[committed]
+    raced = np.concatenate([writers[overwrote], applications_of(blocked_units, withdrawn_units)])
     stale_count = int(np.count_nonzero(stale))
     pending = trial.rows(Kind.COMMIT, Outcome.UNKNOWN) | trial.rows(Kind.COMMIT, Outcome.PENDING)
     return Findings(
@@ -60,7 +71,11 @@ def races(trial: Trial) -> Findings:
             "blocked": len(blocked_units),
             "withdrawn": len(withdrawn_units),
             "refused_fresh": int(np.count_nonzero(refused & (events.version > events.previous))),
-        }
+        },
+        clusters={
+            "races_by_application": clusters_of(raced, np.arange(len(raced)) < stale_count),
+            "commits_by_application": clusters_of(writers, overwrote),
+        },
     )
 
 

@@ -8,25 +8,34 @@ from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.document import (
     TONES,
     Block,
-    Grid,
     Lines,
-    Text,
-    Tone,
     effect,
     figure,
-    fitted,
     lines,
     multiple,
 )
 from leasebench.results.compare.drift import MIN_CELLS
 from leasebench.results.compare.finding import DIFFERENT, RATE_TOLERANCE, Difference, Finding
 from leasebench.results.compare.quantities import LEAK_RATE, THROUGHPUT
-from leasebench.results.compare.ranking_view import OVERALL, verdict_text
+from leasebench.results.compare.ranking_view import OVERALL, overall_columns
+from leasebench.results.grid import Column, Grid, Text, Tone
+from leasebench.results.table import verdict_text
 from leasebench.verdict import Verdict
 
 MOST_NAMED = 6
 CHANGED = {**OVERALL, "commits/s": THROUGHPUT}
 """Of one guard under one load commits per second may change; beside another guard they are no cost."""
+VERDICTS = tuple(Column(heading, left=True) for heading in ("guard", "scenario", "was", "is", ""))
+CHANGES = (
+    Column("", left=True),
+    Column("guard", left=True),
+    Column("scenario", left=True),
+    Column("figure", left=True),
+    Column("was", spare=1),
+    Column("is", spare=1),
+    Column("change [95 %]"),
+    Column("p, Holm", spare=2),
+)
 SMALL_DRIFT = 1.02
 """A smaller one is not told by itself."""
 NOT_INTERLEAVED = (
@@ -37,7 +46,7 @@ NOT_INTERLEAVED = (
 NOTHING_IN_COMMON = "the two runs have no cell (guard under scenario) in common: no figure can be compared"
 
 
-def changes_blocks(found: Changes, *, width: int, most: int, detail: bool) -> Iterator[Block]:
+def changes_blocks(found: Changes, *, most: int, detail: bool) -> Iterator[Block]:
     """Everything that is said of two runs; `most` changes at most, with `detail` every figure of every cell."""
     head = f"{found.before.path} -> {found.after.path}: {found.cells} cells in both"
     yield lines([head], Tone.STRONG)
@@ -51,11 +60,11 @@ def changes_blocks(found: Changes, *, width: int, most: int, detail: bool) -> It
         return
     yield Lines(tuple(_drift(found)))
     yield from _verdicts(found)
-    yield from _findings(found, most, width)
-    yield _overall(found, width)
+    yield from _findings(found, most)
+    yield _overall(found)
     if detail:
-        yield _table("every figure", list(found.differences), width)
-    yield lines(sentences(advise_on(found.after), str(found.after.path)), whole=True)
+        yield _table("every figure", list(found.differences))
+    yield lines(sentences(advise_on(found.after), str(found.after.path)))
 
 
 def _missing(found: Changes) -> Iterator[str]:
@@ -105,15 +114,10 @@ def _verdicts(found: Changes) -> Iterator[Block]:
         for one in sorted(found.verdicts, key=lambda one: (not one.surprise, Verdict(one.after).rank))
     )
     title = "verdicts that changed, or were not expected of a cell that is new"
-    yield Grid(
-        title if any(one.before is None for one in found.verdicts) else "verdicts that changed",
-        ("guard", "scenario", "was", "is", ""),
-        rows,
-        left=5,
-    )
+    yield Grid(title if any(one.before is None for one in found.verdicts) else "verdicts that changed", VERDICTS, rows)
 
 
-def _findings(found: Changes, most: int, width: int) -> Iterator[Block]:
+def _findings(found: Changes, most: int) -> Iterator[Block]:
     counts = {finding: len(found.found(finding)) for finding in Finding}
     worse, better, equal, unknown = counts.values()
     different = f"{worse + better:,} {DIFFERENT} ({worse:,} worse, {better:,} better)"
@@ -123,7 +127,7 @@ def _findings(found: Changes, most: int, width: int) -> Iterator[Block]:
     claimed = [*found.found(Finding.WORSE), *found.found(Finding.BETTER)]
     if claimed:
         more = f" (the first {most} of {len(claimed)})" if len(claimed) > most else ""
-        yield _table(f"{DIFFERENT}{more}", claimed[:most], width)
+        yield _table(f"{DIFFERENT}{more}", claimed[:most])
 
 
 def _rules(found: Changes) -> Iterator[str]:
@@ -141,7 +145,7 @@ def _as_seen(found: Changes) -> str:
     return " with the drift and without it" if found.drifts and not found.drift_from else ""
 
 
-def _table(title: str, differences: list[Difference], width: int) -> Grid:
+def _table(title: str, differences: list[Difference]) -> Grid:
     rows = tuple(
         (
             Text(one.finding.value, TONES[one.finding]),
@@ -155,11 +159,10 @@ def _table(title: str, differences: list[Difference], width: int) -> Grid:
         )
         for one in differences
     )
-    headings = ("", "guard", "scenario", "figure", "was", "is", "change [95 %]", "p, Holm")
-    return fitted(Grid(title, headings, rows, left=4), width, [(7,), (4, 5)])
+    return Grid(title, CHANGES, rows)
 
 
-def _overall(found: Changes, width: int) -> Grid:
+def _overall(found: Changes) -> Grid:
     rows = []
     for guard in dict.fromkeys(one.guard for one in found.differences):
         leaks = [one for one in found.differences if one.guard == guard and one.quantity == LEAK_RATE]
@@ -170,8 +173,8 @@ def _overall(found: Changes, width: int) -> Grid:
             one = found.by_place.get((guard, None, quantity))
             row.append(Text("-", Tone.QUIET) if one is None else effect(one))
         rows.append(tuple(row))
-    headings = ("guard", "leak rate,\nlargest change", *(f"{name}\nx [95 %]" for name in CHANGED))
-    return fitted(Grid("each guard over its scenarios", headings, tuple(rows)), width, [(3,), (5,), (4,)])
+    columns = (Column("guard", left=True), Column("leak rate,\nlargest change"), *overall_columns(CHANGED))
+    return Grid("each guard over its scenarios", columns, tuple(rows))
 
 
 def _leak(one: Difference) -> Text:

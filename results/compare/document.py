@@ -1,83 +1,29 @@
 """What is said of a comparison, before it is known where: lines and tables, with a tone each."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterable
+from dataclasses import dataclass
 from math import inf
 
 from leasebench.results.compare.finding import Difference, Finding
 from leasebench.results.compare.quantities import HARM
+from leasebench.results.grid import Grid, Text, Tone
 from leasebench.results.statistics import Interval
-
-
-class Tone(StrEnum):
-    """How a text is meant; nothing is told by it alone."""
-
-    PLAIN = "plain"
-    STRONG = "strong"
-    GOOD = "good"
-    BAD = "bad"
-    OPEN = "open"
-    QUIET = "quiet"
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A piece of text."""
-
-    text: str
-    tone: Tone = Tone.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines one below the other; a line with a command is left whole, so that it can be copied."""
+    """Lines one below the other."""
 
     lines: tuple[Text, ...]
-    whole: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table; a heading may have two lines. The first `left` columns are text, the others figures."""
-
-    title: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[Text, ...], ...]
-    left: int = 1
 
 
 Block = Lines | Grid
-GAP = 2
-"""Columns between two columns of a table."""
 TONES = {Finding.WORSE: Tone.BAD, Finding.BETTER: Tone.GOOD, Finding.EQUAL: Tone.PLAIN, Finding.OPEN: Tone.QUIET}
 
 
-def lines(texts: Iterable[str], tone: Tone = Tone.PLAIN, *, whole: bool = False) -> Lines:
+def lines(texts: Iterable[str], tone: Tone = Tone.PLAIN) -> Lines:
     """Lines of one tone."""
-    return Lines(tuple(Text(text, tone) for text in texts), whole)
-
-
-def fitted(grid: Grid, width: int, spare: Sequence[tuple[int, ...]]) -> Grid:
-    """Leave out columns until the table is no wider than `width`: those of `spare` together, in that order."""
-    left_out: set[int] = set()
-    widths = [
-        max(len(line) for text in (heading, *(row[at].text for row in grid.rows)) for line in text.split("\n"))
-        for at, heading in enumerate(grid.headings)
-    ]
-    for group in spare:
-        if sum(size + GAP for at, size in enumerate(widths) if at not in left_out) - GAP <= width:
-            break
-        left_out |= set(group)
-    if not left_out:
-        return grid
-    kept = [at for at in range(len(grid.headings)) if at not in left_out]
-    return replace(
-        grid,
-        headings=tuple(grid.headings[at] for at in kept),
-        rows=tuple(tuple(row[at] for at in kept) for row in grid.rows),
-        left=sum(at < grid.left for at in kept),
-    )
+    return Lines(tuple(Text(text, tone) for text in texts))
 
 
 def figure(value: float | None, unit: str = "") -> str:

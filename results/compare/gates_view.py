@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from leasebench.results.compare.document import Block, Grid, Text, Tone, digits, figure, lines, multiple
+from leasebench.results.compare.document import Block, digits, figure, lines, multiple
 from leasebench.results.compare.false_positives import FalsePositives
 from leasebench.results.compare.finding import TOLERANCE
 from leasebench.results.compare.gates import Gate
 from leasebench.results.compare.judging import Answer, Judgement, Outcome
+from leasebench.results.grid import Column, Grid, Text, Tone
 
 MOST_CELLS = 6
 ENDLESS = 1000
@@ -14,6 +15,13 @@ ENDLESS = 1000
 WORDS = {Outcome.FAILS: "fail", Outcome.OPEN: "open", Outcome.PASSES: "pass"}
 """Of several cells."""
 TONES = {Outcome.FAILS: Tone.BAD, Outcome.OPEN: Tone.OPEN, Outcome.PASSES: Tone.GOOD}
+GATES = (
+    Column("", left=True),
+    Column("fails if", left=True, prose=True),
+    Column("figure [interval]", left=True),
+    Column("in", left=True, prose=True),
+)
+CLAIMS = (Column("figure", left=True), Column("tests"), Column("claims"), Column("rate"))
 
 
 def gates_blocks(judged: Sequence[Judgement]) -> Iterator[Block]:
@@ -29,7 +37,7 @@ def gates_blocks(judged: Sequence[Judgement]) -> Iterator[Block]:
         if len(others) >= MOST_CELLS:
             rows.append((Text(""), Text(""), Text(""), Text(f"and {len(others) - MOST_CELLS + 1} more")))
     if rows:
-        yield Grid("gates", ("", "fails if", "figure [interval]", "in"), tuple(rows), left=4)
+        yield Grid("gates", GATES, tuple(rows))
 
 
 def _among(one: Judgement) -> str:
@@ -86,4 +94,4 @@ def false_positives_blocks(found: FalsePositives) -> Iterator[Block]:
         (Text(name), Text(f"{tests:,}"), Text(f"{claims:,}"), Text(f"{claims / tests:.2%}"))
         for name, (tests, claims) in found.by_quantity.items()
     )
-    yield Grid("", ("figure", "tests", "claims", "rate"), rows)
+    yield Grid("", CLAIMS, rows)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from leasebench.results.compare.document import Block, Grid, Text
+from leasebench.results.compare.document import Block
+from leasebench.results.grid import Grid, Text
 from leasebench.results.theme import FONT
 
 STYLE = f"""
@@ -38,11 +39,12 @@ def _block(block: Block) -> Iterator[str]:
     yield "<table>"
     if block.title:
         yield f"<caption>{escape(block.title)}</caption>"
-    headings = (_cell("th", Text(text), left=number < block.left) for number, text in enumerate(block.headings))
+    headings = (_cell("th", Text(column.heading), left=column.left) for column in block.columns)
     yield f"<thead><tr>{''.join(headings)}</tr></thead>"
     yield "<tbody>"
     for row in block.rows:
-        yield f"<tr>{''.join(_cell('td', text, left=n < block.left) for n, text in enumerate(row))}</tr>"
+        cells = (_cell("td", text, left=column.left) for column, text in zip(block.columns, row, strict=True))
+        yield f"<tr>{''.join(cells)}</tr>"
     yield "</tbody></table>"
 
 

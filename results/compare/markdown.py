@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from leasebench.results.compare.document import Block, Grid, Text, Tone
+from leasebench.results.compare.document import Block
+from leasebench.results.grid import Grid, Text, Tone
 
 MARKS = {Tone.BAD: "**", Tone.STRONG: "**"}
 _SPECIAL = re.compile(r"[\\`*\[<|~]|(?<![a-zA-Z0-9])_|_(?![a-zA-Z0-9])")
@@ -23,8 +24,8 @@ def _block(block: Block) -> Iterator[str]:
     if block.title:
         yield f"### {_escape(block.title)}"
         yield ""
-    yield _row(_escape(heading.replace("\n", " ")) or " " for heading in block.headings)
-    yield _row("---" if number < block.left else "---:" for number in range(len(block.headings)))
+    yield _row(_escape(column.heading.replace("\n", " ")) or " " for column in block.columns)
+    yield _row("---" if column.left else "---:" for column in block.columns)
     yield from (_row(_text(text) for text in row) for row in block.rows)
 
 

@@ -81,8 +81,8 @@ class Ranking:
     def rates(self) -> pd.DataFrame:
         """One row a guard, scenario and rate of harm: `value` and its two intervals.
 
-        `exact_low`, `exact_high` by application, `by_trial_low`, `by_trial_high` by drawing trials again (NaN of one
-        trial, or where nothing was seen). `leak_rate` is a share, `stale_per_1000` is of commits.
+        `low`, `high` by application, `by_trial_low`, `by_trial_high` by drawing trials again (NaN of one trial, or
+        where nothing was seen). `leak_rate` is a share, `stale_per_1000` is of commits.
         """
         samples = Samples(self.run)
         rows = []
@@ -90,9 +90,9 @@ class Ranking:
             for quantity in HARM:
                 found = rate(samples.cell(cell["guard"], cell["scenario"]), quantity)
                 if found is not None:
-                    ends = (*found.exact, *(found.by_trial or (nan, nan)))
+                    ends = (*found.by_application, *(found.by_trial or (nan, nan)))
                     rows.append((cell["guard"], cell["scenario"], quantity.name, found.value, *ends))
-        columns = ["guard", "scenario", "quantity", "value", "exact_low", "exact_high", "by_trial_low", "by_trial_high"]
+        columns = ["guard", "scenario", "quantity", "value", "low", "high", "by_trial_low", "by_trial_high"]
         return pd.DataFrame(rows, columns=columns)
 
     @cached_property

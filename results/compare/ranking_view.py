@@ -1,18 +1,14 @@
 """A ranking in words and tables: one row a guard over all scenarios, and on request every scenario by itself."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from leasebench.results.advice import sentences
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.document import (
     Block,
-    Grid,
-    Text,
-    Tone,
     effect,
     figure,
-    fitted,
     interval_text,
     lines,
     rate_text,
@@ -31,25 +27,41 @@ from leasebench.results.compare.quantities import (
 from leasebench.results.compare.ranking import Ranking
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Sample, Samples
+from leasebench.results.grid import Column, Grid, Text, Tone
 from leasebench.results.pricing import LIMIT, attempts_per_s
 from leasebench.results.statistics import MIN_TRIALS
-from leasebench.verdict import SAFE, Verdict
+from leasebench.results.table import RATE, verdict_text
+from leasebench.verdict import Verdict
 
 OVERALL: dict[str, Quantity] = {
     "cost": COST,
     "commit p99": latency("commit", "p99"),
     "plan p50": latency("plan", "p50"),
 }
+IN_FULL = (
+    Column("guard", left=True),
+    Column("verdict", left=True),
+    Column("leak rate\n[95 %]"),
+    Column("leak rate\n[by trial]", spare=3),
+    Column("stale per 1,000\n[95 %]", spare=2),
+    Column("stale per 1,000\n[by trial]", spare=4),
+    Column("cost"),
+    Column("cost\nx [95 %]"),
+)
+"""Of a scenario by itself."""
+OF_LEAST_USE = {"p50": 1, "p99.9": 2}
+"""Which latencies are left out first."""
+LATENCIES = (
+    Column("guard", left=True),
+    *(Column(heading, OF_LEAST_USE.get(name, 0)) for name in FIGURES for heading in (name, f"{name}\nx [95 %]")),
+)
 MOST_NAMED = 6
-MOST_CHARS = 14
-"""Of a scenario's name in a heading."""
 
 
 def ranking_blocks(
     ranking: Ranking,
     samples: Samples,
     *,
-    width: int,
     detail: bool,
     guards: Collection[str] = (),
     scenarios: Collection[str] = (),
@@ -62,7 +74,7 @@ def ranking_blocks(
     yield lines([f"{head}; x: beside {ranking.reference} ({ranking.why})"], Tone.STRONG)
     if ranking.notes:
         yield lines([f"warning: {note}" for note in ranking.notes], Tone.OPEN)
-    yield overall_grid(ranking, width)
+    yield overall_grid(ranking)
     surprises = [cell for cell in run.summary["cells"] if not cell["as_expected"]]
     if surprises:
         yield lines(_surprises(surprises), Tone.BAD)
@@ -70,20 +82,25 @@ def ranking_blocks(
     if detail:
         for scenario in run.scenarios:
             if not scenarios or scenario in scenarios:
-                yield from _scenario(ranking, samples, scenario, guards, width)
-    yield lines(sentences(advise_on(run, samples), str(run.path)), whole=True)
+                yield from _scenario(ranking, samples, scenario, guards)
+    yield lines(sentences(advise_on(run, samples), str(run.path)))
 
 
-def overall_grid(ranking: Ranking, width: int) -> Grid:
-    """Every guard over all of its scenarios, best first; what does not fit `width` columns is left out."""
-    headings = [
-        "guard",
-        "worst",
-        "clean in",
-        "leak rate\n[95 %]",
-        f"cost us in\n{(ranking.priced_in or '')[:MOST_CHARS]}",
-    ]
-    headings += [f"{name}\nx [95 %]" for name in OVERALL]
+def overall_columns(figures: Iterable[str] = OVERALL) -> Iterator[Column]:
+    """Of each figure a ratio: the first is always shown, of the others the last is left out first."""
+    return (Column(f"{name}\nx [95 %]", spare=number and number + 2) for number, name in enumerate(figures))
+
+
+def overall_grid(ranking: Ranking) -> Grid:
+    """Every guard over all of its scenarios, best first."""
+    columns = (
+        Column("guard", left=True),
+        Column("worst", left=True),
+        Column("clean in", spare=1, left=True),
+        Column("leak rate\n[95 %]"),
+        Column("cost\nus", spare=2),
+        *overall_columns(),
+    )
     rows = []
     for one in ranking.standings:
         row = [
@@ -100,9 +117,7 @@ def overall_grid(ranking: Ranking, width: int) -> Grid:
             else:
                 row.append(Text("-", Tone.QUIET) if found is None else effect(found))
         rows.append(tuple(row))
-    first = len(headings) - len(OVERALL)
-    spare = [(first + number,) for number in (1, 2)] + [(2,)]
-    return fitted(Grid("", tuple(headings), tuple(rows), left=2), width, spare)
+    return Grid("", columns, tuple(rows))
 
 
 def _surprises(cells: list[dict[str, Any]]) -> Iterator[str]:
@@ -111,12 +126,6 @@ def _surprises(cells: list[dict[str, Any]]) -> Iterator[str]:
         yield f"! {cell['guard']} under {cell['scenario']} is {cell['verdict']}{why}"
     if len(cells) > MOST_NAMED:
         yield f"! and {len(cells) - MOST_NAMED} more are not as expected"
-
-
-def verdict_text(verdict: Verdict, *, surprise: bool = False) -> Text:
-    """A verdict in its tone, with `!` where it was not expected."""
-    tone = Tone.GOOD if verdict is Verdict.CLEAN else Tone.OPEN if verdict in SAFE else Tone.BAD
-    return Text(f"{verdict.value}{' !' if surprise else ''}", tone)
 
 
 def legend(ranking: Ranking, trials: list[int]) -> Iterator[str]:
@@ -137,9 +146,7 @@ def legend(ranking: Ranking, trials: list[int]) -> Iterator[str]:
         yield f"coloured: a difference, after Holm's correction for {ranking.tests:,} tests; figures: --format csv"
 
 
-def _scenario(
-    ranking: Ranking, samples: Samples, scenario: str, guards: Collection[str], width: int
-) -> Iterator[Block]:
+def _scenario(ranking: Ranking, samples: Samples, scenario: str, guards: Collection[str]) -> Iterator[Block]:
     run = ranking.run
     kept = [guard for guard in run.guards if run.cell(guard, scenario) and (not guards or guard in guards)]
     if not kept:
@@ -159,18 +166,9 @@ def _scenario(
                 *([Text(figure(attempts_per_s(cell)))] if scenario == LIMIT else []),
             )
         )
-    headings = [
-        "guard",
-        "verdict",
-        "leak rate\n[exact 95 %]",
-        "[by trial]",
-        "stale per 1,000\n[exact 95 %]",
-        "[by trial]",
-    ]
-    headings += ["cost", "x [95 %]", *(["attempts\nper s"] if scenario == LIMIT else [])]
-    yield fitted(Grid(scenario, tuple(headings), tuple(rows), left=2), width, [(5,), (3,), (4,)])
+    yield Grid(scenario, (*IN_FULL, RATE) if scenario == LIMIT else IN_FULL, tuple(rows))
     for where in PHASE_SIDES:
-        yield from _latencies(ranking, scenario, kept, where, width)
+        yield from _latencies(ranking, scenario, kept, where)
 
 
 def _rate(own: Sample, quantity: Quantity) -> tuple[Text, Text]:
@@ -178,12 +176,10 @@ def _rate(own: Sample, quantity: Quantity) -> tuple[Text, Text]:
     if found is None:
         return Text("no races"), Text("-", Tone.QUIET)
     by_trial = "-" if found.by_trial is None else interval_text(found.by_trial)
-    return Text(rate_text(found.value, found.exact)), Text(by_trial, Tone.QUIET)
+    return Text(rate_text(found.value, found.by_application)), Text(by_trial, Tone.QUIET)
 
 
-def _latencies(
-    ranking: Ranking, scenario: str, guards: list[str], where: tuple[str, str], width: int
-) -> Iterator[Block]:
+def _latencies(ranking: Ranking, scenario: str, guards: list[str], where: tuple[str, str]) -> Iterator[Block]:
     phase, side = where
     quantities = [latency(phase, name, side) for name in FIGURES]
     rows = []
@@ -196,11 +192,8 @@ def _latencies(
             rows.append(tuple(row))
     if not rows:
         return
-    headings = ["guard"]
-    for name in FIGURES:
-        headings += [name, "x [95 %]"]
     title = f"{scenario}: {phase}{'' if side == SERVICE else ', from when it was due'}"
-    yield fitted(Grid(title, tuple(headings), tuple(rows)), width, [(5, 6), (1, 2)])
+    yield Grid(title, LATENCIES, tuple(rows))
 
 
 def _figure_and_ratio(one: Difference | None, reference: str) -> list[Text]:

@@ -1,4 +1,4 @@
-"""Differences of rates of harm: exact by application, and by trial.
+"""Differences of rates of harm: by application, and by trial.
 
 The unit of an exact test is the application with at least one race: events of one application hang together. Events of
 one trial hang together too (one seed, one minute of the machine), so where both sides have two trials or more, Welch's
@@ -10,6 +10,7 @@ from math import isnan
 
 import numpy as np
 
+from leasebench.results.clustered import clustered_interval
 from leasebench.results.compare.quantities import LEAK_RATE, Quantity
 from leasebench.results.compare.resampling import resamples
 from leasebench.results.compare.samples import RATES, Sample
@@ -31,20 +32,20 @@ ALL_UNITS = ("leaky_applications", "applications")
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A rate with its exact interval by application, and, of two trials or more, with the one by trial.
+    """A rate with its interval by application (`results.clustered`), and, of two trials or more, the one by trial.
 
     The interval by trial is the bootstrap's standard error with Student's t, cut off at zero; None where nothing was
     seen, since what never happened does not vary.
     """
 
     value: float
-    exact: Interval
+    by_application: Interval
     by_trial: Interval | None
 
     @property
     def either(self) -> Interval:
         """From the lower of the two to the higher."""
-        ends = (self.exact, self.by_trial or self.exact)
+        ends = (self.by_application, self.by_trial or self.by_application)
         return min(low for low, _ in ends), max(high for _, high in ends)
 
 
@@ -55,15 +56,19 @@ def rate(sample: Sample, quantity: Quantity, confidence: float = CONFIDENCE) -> 
     if value is None or not units:
         return None
     scale = RATES[quantity][2]
-    exact = exact_interval(value / scale * units, units, confidence)
-    assert exact is not None
-    return Rate(value, (exact[0] * scale, exact[1] * scale), _by_trial(sample, quantity, value, confidence))
+    clusters = sample.clusters_of(quantity)
+    if clusters is not None:
+        ends = clustered_interval(clusters, confidence)
+    else:  # an earlier version did not say how the events were spread: each application counts as one
+        ends = exact_interval(value / scale * units, units, confidence)
+    assert ends is not None
+    return Rate(value, (ends[0] * scale, ends[1] * scale), _by_trial(sample, quantity, value, confidence))
 
 
 def rate_difference(before: Sample, after: Sample, quantity: Quantity) -> tuple[float, Interval] | None:
     """How much higher the rate of `after` is, with its 95 % interval; None where a side has no rate.
 
-    As for the test, the wider counts: a side's interval reaches as far as the exact one or the one by trial does.
+    As for the test, the wider counts: a side's interval reaches as far as that by application or that by trial does.
     """
     one, other = rate(before, quantity), rate(after, quantity)
     if one is None or other is None:
@@ -80,7 +85,7 @@ def rate_ratio(
     if one is None or other is None or not (one.value or other.value):
         return None
     ratio = other.value / one.value if one.value else float("inf")
-    return ratio, ratio_interval(one.exact, other.exact)
+    return ratio, ratio_interval(one.by_application, other.by_application)
 
 
 def difference_p(before: Sample, after: Sample, quantity: Quantity) -> float:

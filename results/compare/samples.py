@@ -1,13 +1,14 @@
 """The trials of one cell as a comparison needs them: a trial is what is drawn again, whole."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leasebench.results.clustered import Clusters, added, from_json
 from leasebench.results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
 from leasebench.results.latency import PERCENTILES, Buckets
 from leasebench.results.pricing import COST_PHASES
@@ -56,7 +57,8 @@ class Histograms:
 class Sample:
     """One guard under one scenario in one run: its trials that left a history, in the order in which they ran.
 
-    `rounds` says in which round of the run each stood, `counts` has the arrays of COUNTS, one value a trial.
+    `rounds` says in which round of the run each stood, `counts` has the arrays of COUNTS, one value a trial. `clusters`
+    has the tables of CLUSTERS, one a trial; those that the trial's summary lacks are missing.
     """
 
     guard: str
@@ -64,6 +66,7 @@ class Sample:
     rounds: tuple[int, ...]
     counts: dict[str, Floats]
     histograms: dict[tuple[str, str], Histograms]
+    clusters: dict[str, tuple[Clusters, ...]] = field(default_factory=dict)
 
     @property
     def trials(self) -> int:
@@ -106,6 +109,11 @@ class Sample:
         value = float(self.figures(quantity, np.ones((1, self.trials)))[0]) if self.trials else np.nan
         return None if np.isnan(value) else value
 
+    def clusters_of(self, quantity: Quantity) -> Clusters | None:
+        """How the events of a rate of harm are spread over applications, all trials together; None where not known."""
+        tables = self.clusters.get(CLUSTERS[quantity], ())
+        return added(tables) if tables else None
+
     def having(self, quantity: Quantity) -> "Sample":
         """The trials that have operations of a latency's phase: one without any has no quantile to draw."""
         held = self.histograms.get((quantity.phase, quantity.side))
@@ -122,6 +130,7 @@ class Sample:
             tuple(self.rounds[at] for at in places),
             {name: values[places] for name, values in self.counts.items()},
             {key: Histograms(held.high_us, held.reached[:, places]) for key, held in self.histograms.items()},
+            {name: tuple(tables[at] for at in places) for name, tables in self.clusters.items()},
         )
 
 
@@ -131,6 +140,8 @@ RATES = {
     STALE_PER_1000: ("stale_overwrites", "commits", 1000.0),
 }
 """Which count is divided by which, and what is made of it."""
+CLUSTERS = {LEAK_RATE: "races_by_application", STALE_PER_1000: "commits_by_application"}
+"""Where a trial's summary says how the events of a rate are spread over applications."""
 
 
 class Samples:
@@ -167,6 +178,12 @@ class Samples:
             tuple((row["number"] - 1) // a_round for row in rows),
             {name: np.array([row.get(name) or 0 for row in rows], np.float64) for name in COUNTS},
             {key: histograms([part.get(key) for part in parts]) for key in keys},
+            # A run of an earlier version has none.
+            {
+                name: tuple(from_json(row[name]) for row in rows)
+                for name in CLUSTERS.values()
+                if rows and all(row.get(name) is not None for row in rows)
+            },
         )
 
 

@@ -1,46 +1,41 @@
 """A comparison on a terminal."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
-from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text as RichText
 
-from leasebench.results.compare.document import Block, Grid, Text, Tone
+from leasebench.results.compare.document import Block
+from leasebench.results.grid import Grid, Text, Tone
+from leasebench.results.layout import fold_sentence, lay_out, what_is_left_out
+from leasebench.results.terminal import styled, styled_line
 
-STYLES = {
-    Tone.PLAIN: "",
-    Tone.STRONG: "bold",
-    Tone.GOOD: "green",
-    Tone.BAD: "red",
-    Tone.OPEN: "yellow",
-    Tone.QUIET: "dim",
-}
+ELSEWHERE = "--format csv"
 
 
-def as_terminal(blocks: Iterable[Block]) -> Iterator[RenderableType]:
-    """What rich prints, a block each, with an empty line around every table."""
+def as_terminal(blocks: Sequence[Block], width: int, *, fold: bool) -> Iterator[RichText]:
+    """What rich prints, line by line, with an empty line around every table.
+
+    Below the last table it is said which columns are left out for want of width.
+    """
+    grids = [block for block in blocks if isinstance(block, Grid)]
+    laid = lay_out(grids, width, fold=fold)
+    left_out = what_is_left_out(laid, width, ELSEWHERE)
+    tables = iter(laid)
+    shown = 0
     before: Block | None = None
     for block in blocks:
         if isinstance(block, Grid) or isinstance(before, Grid):
             yield RichText()
         if isinstance(block, Grid):
-            yield _table(block)
+            yield from map(styled_line, next(tables).lines)
+            shown += 1
+            if left_out and shown == len(grids):
+                yield from _sentence(Text(left_out, Tone.QUIET), width, fold=fold)
         else:
-            yield from (_text(text, whole=block.whole) for text in block.lines)
+            yield from (line for text in block.lines for line in _sentence(text, width, fold=fold))
         before = block
 
 
-def _text(text: Text, *, whole: bool = False) -> RichText:
-    return RichText(text.text, style=STYLES[text.tone], no_wrap=whole or None)
-
-
-def _table(grid: Grid) -> Table:
-    title = RichText(grid.title, style="bold") if grid.title else None
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for number, heading in enumerate(grid.headings):
-        left = number < grid.left
-        table.add_column(RichText(heading), justify="left" if left else "right", overflow="fold")
-    for row in grid.rows:
-        table.add_row(*(_text(text) for text in row))
-    return table
+def _sentence(text: Text, width: int, *, fold: bool) -> list[RichText]:
+    lines = fold_sentence(text.text, width) if fold else [text.text]
+    return [styled(Text(line, text.tone)) for line in lines]

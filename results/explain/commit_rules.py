@@ -15,8 +15,9 @@ from leasebench.results.explain.writer import Writer
 
 
 class Answer(StrEnum):
-    """Whether a choice would have kept the harm away."""
+    """Whether a choice would have kept the harm away. BROKEN: it is the guard's own, and the store broke it."""
 
+    BROKEN = "should have stopped it"
     YES = "would have stopped it"
     NO = "would not"
     UNKNOWN = "can't be told"
@@ -27,6 +28,25 @@ class Held(NamedTuple):
 
     answer: Answer
     why: str
+
+
+PARTS = {"quarantine": ("referential", "skip_active")}
+"""Choices that are made of other rules."""
+
+
+def of_own_rule(facts: Facts, choice: str, held: Held) -> Held:
+    """What is said of a rule that is the guard's own: the store broke it, or it was no obstacle to these writes.
+
+    Which of the two is for the one place to say that holds every history against its rules (`results.rules`).
+    """
+    if facts.breaches is None:
+        return Held(Answer.UNKNOWN, "it is this guard's own, and the journal that tells whether it was kept is missing")
+    broken = next((one for one in facts.breaches if one.rule in PARTS.get(choice, (choice,))), None)
+    if broken is not None:
+        return Held(Answer.BROKEN, f"it is this guard's own: {broken.sentence(facts.events)}")
+    return (
+        held if held.answer is not Answer.YES else Held(Answer.NO, "it is this guard's own, and the store kept to it")
+    )
 
 
 def rules(facts: Facts, writer: Writer, newer: Writer) -> Iterator[tuple[str, Held]]:

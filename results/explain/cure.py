@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from leasebench.results.explain import commit_rules
-from leasebench.results.explain.commit_rules import Answer, Held
+from leasebench.results.explain.commit_rules import Answer, Held, of_own_rule
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.longer_lease import longer_lease
 from leasebench.results.explain.words import count, duration, plan
@@ -34,25 +34,38 @@ def cures(facts: Facts) -> list[Cure]:
     found: list[Cure] = []
     if facts.newer is not None and facts.writer.kind == "commit":
         rules = commit_rules.rules(facts, facts.writer, facts.newer)
-        found += [Cure("commit", choice, *held) for choice, held in rules]
+        found += [Cure("commit", choice, *_own(facts, choice, held)) for choice, held in rules]
         found.append(Cure("decide", *_decide(facts, facts.writer, facts.newer)))
         found.append(_exclude(facts, facts.writer, facts.newer))
     if facts.violation.kind is Kind.DANGLING:
-        found += [Cure("clean", choice, *held) for choice, held in _clean(facts)]
+        found += [Cure("clean", choice, *_own(facts, choice, held)) for choice, held in _clean(facts)]
     order = list(Answer)
     return sorted(found, key=lambda cure: order.index(cure.answer))
 
 
 def sentence(found: list[Cure]) -> str:
-    """Which axes would have stopped it, in one sentence."""
+    """Which axes would have stopped it, in one sentence; before it which rule of its own the store broke."""
+    broken, cured = _by_axis(found, Answer.BROKEN), _by_axis(found, Answer.YES)
+    told = f"The store broke this guard's own rule: {broken}; the trial is not to be trusted. " if broken else ""
+    if not cured:
+        return told or "Nothing that was recorded says which choice would have stopped it."
+    return f"{told}What would have stopped it: {cured}."
+
+
+def _by_axis(found: list[Cure], answer: Answer) -> str:
+    """The choices with one answer, as `axis (choice or choice); axis (choice)`."""
     by_axis: dict[str, list[str]] = {}
     for cure in found:
-        if cure.answer is Answer.YES:
+        if cure.answer is answer:
             by_axis.setdefault(cure.axis, []).append(cure.choice)
-    if not by_axis:
-        return "Nothing that was recorded says which choice would have stopped it."
-    parts = [f"{axis} ({' or '.join(choices)})" for axis, choices in by_axis.items()]
-    return f"What would have stopped it: {'; '.join(parts)}."
+    return "; ".join(f"{axis} ({' or '.join(choices)})" for axis, choices in by_axis.items())
+
+
+def _own(facts: Facts, choice: str, held: Held) -> Held:
+    """An answer, unless the choice is the guard's own."""
+    clean = facts.guard.get("clean") or {}
+    own = {facts.guard.get("commit"), clean.get("rule"), *(["referential"] if clean.get("referential") else [])}
+    return of_own_rule(facts, choice, held) if choice in own else held
 
 
 def _decide(facts: Facts, writer: Writer, newer: Writer) -> tuple[str, Answer, str]:

@@ -13,6 +13,7 @@ from leasebench.results.explain.reader import Reader, Stop
 from leasebench.results.explain.strikes import Strike, lease_server_struck, strikes
 from leasebench.results.explain.writer import Writer, who, writer_of
 from leasebench.results.moment import Moments
+from leasebench.results.rules import Breach, Promised, breaches
 from leasebench.results.run import Run
 from leasebench.results.violations import Kind as What
 from leasebench.results.violations import Violation
@@ -34,6 +35,7 @@ class Facts:
     `before_newer` was in force before. `deleted_at` is the deletion of the plan, `cleaner` who deleted it.
     `leases_apart`: the lease server is not the store's.
     `mended_at` is the write that ended the harm (None: nothing did), `refusals` the commits refused in between.
+    `breaches`: where the store broke a rule by a write or deletion of these; None where that can't be told.
     """
 
     violation: Violation
@@ -53,6 +55,7 @@ class Facts:
     mended_at: int | None
     refusals: Ints
     strikes: tuple[Strike, ...]
+    breaches: tuple[Breach, ...] | None
 
     def seconds(self, at: int) -> float:
         """When an event happened, on the Reader's axis; NaN where the clock stepped back in between."""
@@ -113,6 +116,7 @@ def gather(run: Run, violation: Violation) -> Facts | None:
     since_s = writer.picked.begin_s if writer.picked else writer.at_s
     names = [name for one in (writer, newer) if one for name in (one.name, one.hold.taken_by if one.hold else None)]
     end_s = reader.at(violation.position)
+    own = {writer.at, deleted_at, None if newer is None else newer.at}
     struck = list(strikes(violation, moments, reader, filter(None, names), since_s - BEFORE_S, end_s))
     return Facts(
         violation=violation,
@@ -132,7 +136,19 @@ def gather(run: Run, violation: Violation) -> Facts | None:
         mended_at=mended,
         refusals=_refusals(events, endpoint, violation.position + 1, until),
         strikes=tuple(_longest(one for one in struck if isinstance(one, Strike))),
+        breaches=_breaches(run, reader, guard, violation, own),
     )
+
+
+def _breaches(
+    run: Run, reader: Reader, guard: dict[str, Any], violation: Violation, at: set[int | None]
+) -> tuple[Breach, ...] | None:
+    """The rules that the store broke with the events at these positions."""
+    if reader.trial is None:
+        return None
+    scenario: dict[str, Any] = next((one for one in run.suite["scenarios"] if one["name"] == violation.scenario), {})
+    promised = Promised.by(guard, scenario, reader.trial.facts)
+    return tuple(one for one in breaches(reader.trial, promised) if one.at in at)
 
 
 def _apart(moments: Moments, events: Events) -> bool:

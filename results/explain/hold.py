@@ -12,9 +12,8 @@ import numpy as np
 from leasebench.results.events import KINDS, Events
 from leasebench.results.explain.reader import Reader
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
+from leasebench.results.rules.promised import OWN_CLOCK
 
-OWN_CLOCK = frozenset({"expiry_record"})
-"""Lease managers whose leases end by their owners' clocks; the server itself ends none."""
 CAUSES = {"grant": Kind.ACQUIRE, "renew": Kind.RENEW, "release": Kind.RELEASE}
 WHOLE_CELL = "the cell"
 

@@ -7,6 +7,7 @@ from leasebench.results.explain import Explanation
 from leasebench.results.explain.telling import Look, Message
 from leasebench.results.explain.words import cut
 from leasebench.results.theme import FONT, Mode, theme
+from leasebench.visible import visible
 
 TIME_PX, LANE_PX, HEAD_PX, STEP_PX, PAD_PX = 74, 150, 40, 34, 14
 CHAR_PX = 6.3
@@ -25,7 +26,7 @@ def as_svg(explanation: Explanation, mode: Mode = "light") -> str:
         *_lanes(place, height, config),
         *(part for row, one in enumerate(shown) for part in _row(row, one, place, config)),
     ]
-    label = quoteattr(explanation.headline)
+    label = quoteattr(visible(explanation.headline))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'role="img" aria-label={label} font-family={quoteattr(FONT)} font-size="11">'
@@ -74,7 +75,7 @@ def _halo(x: float, y: float, text: str, colour: str, config: dict[str, object],
 
 def _text(x: float, y: float, text: str, colour: str, *, anchor: str, weight: str = "normal", more: str = "") -> str:
     place = f'x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-weight="{weight}"'
-    return f'<text {place} fill="{colour}"{more}>{escape(text)}</text>'
+    return f'<text {place} fill="{colour}"{more}>{escape(visible(text))}</text>'
 
 
 def _colour(config: dict[str, object], style: str) -> str:

@@ -11,9 +11,10 @@ METHOD = (
     it, with the store's own time and a sequence number. All figures on this page follow from that history and, where a
     figure is about what a client saw or felt, from the journals of the processes; leasebench check derives them.""",
     """A race is the application of a plan to an endpoint that held a newer version by the time of its outcome. Events
-    of one application hang together, so intervals count applications: the leak rate has its exact (Clopper-Pearson)
-    95 % interval; where nothing leaked it has the one-sided bound 1 - 0.05^(1/n). Clean needs enough raced
-    applications; with fewer a guard is unproven.""",
+    of one application hang together; the 95 % interval of the leak rate allows for how much they do (Korn and
+    Graubard), as the differences between applications show. Where nothing leaked, each of the n applications counts as
+    one event: the one-sided bound is 1 - 0.05^(1/n). Clean needs enough raced applications; with fewer a guard is
+    unproven.""",
     """Service time counts from the start of an operation, response time from the moment at which the load was due (no
     coordinated omission). Histograms of trials are merged as HdrHistograms; percentiles are never averaged.""",
     """A lag or a spell that spans a step of the server's clock is left out. A fault is shaded where it was in force.

@@ -46,7 +46,7 @@ def _leak(cell: Cell) -> tuple[str, Value]:
 
 
 def leak_text(cell: Cell) -> str:
-    """The leak rate with its exact 95 % interval, or its one-sided bound where nothing leaked."""
+    """The leak rate with its 95 % interval, or its one-sided bound where nothing leaked."""
     if cell["leak_rate"] is None:
         return "no races"
     if not cell["stale_overwrites"]:
@@ -71,7 +71,11 @@ def gist(cell: Cell) -> str:
 COLUMNS = (
     Column("stale", "stale overwrites", _count("stale_overwrites")),
     Column("races", "applications of a plan to an endpoint that held a newer one by then", _count("races")),
-    Column("leak rate\n[95 %]", "stale / races, exact interval by application; or the one-sided bound", _leak),
+    Column(
+        "leak rate\n[95 %]",
+        "stale / races; the interval allows for races of one application that leak together; or the one-sided bound",
+        _leak,
+    ),
     Column("stale per\n1,000", "per 1,000 commits", lambda cell: _number(cell["stale_per_1000"], 1)),
     Column(
         "lag\np50 ms",

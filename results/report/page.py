@@ -34,8 +34,6 @@ RUN_CHARTS = ("verdict_heatmap", "safety_cost")
 MOST_OPEN = 60
 """Unproven cells with their commands; of more it is said how many."""
 MOST_REMARKS = 60
-WIDE = 1_000
-"""Columns of a table on the page: none is left out for want of room."""
 
 
 def cell_id(guard: str, scenario: str) -> str:
@@ -83,9 +81,8 @@ def _ranking(run: Run) -> dict[str, Any] | None:
     if not run.summary["cells"]:
         return None
     ranking = rank(run)
-    grid = overall_grid(ranking, WIDE)
+    grid = overall_grid(ranking)
     trials = sorted({cell["trials"] for cell in run.summary["cells"]})
-    left = grid.left + 1
     rows = [
         {
             "guard": row[0].text,
@@ -93,14 +90,17 @@ def _ranking(run: Run) -> dict[str, Any] | None:
             "verdict": None,
             "cells": [
                 _field(
-                    text.text, None, number=at >= left, href=f"#guard-{quote(text.text, safe='')}" if at == 0 else None
+                    text.text,
+                    None,
+                    number=not column.left,
+                    href=f"#guard-{quote(text.text, safe='')}" if at == 0 else None,
                 )
-                for at, text in enumerate(row)
+                for at, (column, text) in enumerate(zip(grid.columns, row, strict=True))
             ],
         }
         for row in grid.rows
     ]
-    columns = [{"title": title, "about": None, "number": at >= left} for at, title in enumerate(grid.headings)]
+    columns = [{"title": column.heading, "about": None, "number": not column.left} for column in grid.columns]
     meant = [line for line in legend(ranking, trials) if not line.startswith("coloured")]
     about = " ".join(f"{line}." for line in (f"x: beside {ranking.reference} ({ranking.why})", *meant))
     return {"about": about, "columns": columns, "rows": rows}

@@ -5,12 +5,6 @@ from leasebench.leases.guard import parse_guards, presets
 
 OWN = parse_guards(
     {
-        "owner_checked_inside": {
-            "about": "check inside the lease, and a write that only the lease's owner can make.",
-            "decide": {"check": "inside"},
-            "exclude": {"manager": "redis"},
-            "commit": "owner_checked",
-        },
         "stale_but_resolving": {
             "about": "one look and a blind write, but active plans are not deleted and deleted ones not applied.",
             "decide": {"check": "once"},

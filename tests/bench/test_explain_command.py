@@ -46,9 +46,11 @@ class TestExplain:
 
     def test_lists_them_with_their_numbers(self, original, tmp_path):
         out, _ = told(original, "--list", cwd=tmp_path)
-        numbers = [int(line.split()[0]) for line in out.splitlines() if not line.startswith("and more")]
-        assert numbers == list(range(1, len(numbers) + 1))
-        assert "mine_open under paused" in out
+        head, *rows = out.splitlines()
+        assert head.split() == ["number", "guard", "scenario", "kind", "at", "endpoint", "what", "trial"]
+        listed = [line.split() for line in rows if not line.startswith("and more")]
+        assert [int(row[0]) for row in listed] == list(range(1, len(listed) + 1))
+        assert {tuple(row[1:3]) for row in listed} == {("mine_open", "paused")}
 
     def test_draws_an_svg_and_a_mermaid_diagram(self, original, tmp_path):
         out, _ = told(original, "--format", "svg", "--out", "one.svg", cwd=tmp_path)

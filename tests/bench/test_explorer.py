@@ -60,9 +60,14 @@ class TestWhatIsKnown:
         assert holds("stale_but_resolving", STALE) is False
         assert holds("stale_but_resolving", DANGLING) is True
 
-    @pytest.mark.parametrize("name", ["owner_checked_inside", "check_then_delete"])
-    def test_some_guards_that_are_no_presets_hold(self, name):
-        assert holds(name, STALE) is True
+    def test_a_guard_that_is_no_preset_holds(self):
+        assert holds("check_then_delete", STALE) is True
+
+    def test_an_owner_that_looks_and_writes_under_its_own_lease_does_not_break(self):
+        trouble = SCOPE.model_copy(update={"messages": 1})
+        for asked in (STALE, DANGLING, Property.WEDGED, Property.CONVERGES, Property.ROLLBACK):
+            assert holds("owner_inside", asked, trouble) is True
+        assert holds("owner_inside", Property.DOUBLE_HOLD) is False
 
     def test_a_quarantine_keeps_a_stale_guard_from_empty_records(self):
         assert holds("txt_lock_safe_clean", STALE) is False

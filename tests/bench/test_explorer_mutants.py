@@ -24,7 +24,7 @@ RELIES = [
     (without_rule(CommitRule.MONOTONIC), "monotonic", Property.STALE_OVERWRITE, {}),
     (without_rule(CommitRule.COMPARE_AND_SET), "compare_and_set", Property.STALE_OVERWRITE, {}),
     (without_rule(CommitRule.WATCH), "optimistic_watch", Property.STALE_OVERWRITE, {}),
-    (without_rule(CommitRule.OWNER_CHECKED), "owner_checked_inside", Property.STALE_OVERWRITE, {}),
+    (without_rule(CommitRule.OWNER_CHECKED), "owner_inside", Property.STALE_OVERWRITE, {}),
     (without_rule(CommitRule.FENCE_REGISTERED), "fence_registered", Property.STALE_OVERWRITE, {}),
     (without_rule(CommitRule.FENCED), "fenced_at_write", Property.STALE_OVERWRITE, {"enactors": 1, "messages": 1}),
     (ReadsBehindTheFence, "fence_registered", Property.STALE_OVERWRITE, {}),

@@ -3,10 +3,12 @@
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -15,6 +17,7 @@ import pytest
 from commands import Started, leasebench, lives, read, suite_text, trial_facts, until
 
 from leasebench.bench.run import plan_trials
+from leasebench.bench.servers.fakeclock import faketime_library
 from leasebench.bench.suite import load_suite, narrow
 from leasebench.results.check import unfinished
 from leasebench.results.summary import summarise
@@ -28,8 +31,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Started] = []
     temporary = Path(tempfile.mkdtemp(prefix="lbt", dir="/tmp"))
 
-    def begin(*arguments: object) -> Started:
-        started.append(Started(*arguments, cwd=tmp_path, temporary=temporary))
+    def begin(*arguments: object, below: str = "") -> Started:
+        place = temporary / below
+        place.mkdir(exist_ok=True)
+        started.append(Started(*arguments, cwd=tmp_path, temporary=place))
         return started[-1]
 
     yield begin
@@ -274,3 +279,102 @@ def test_a_server_that_cannot_be_reached_is_one_line(tmp_path):
     assert "can't be reached: redis://127.0.0.1:1" in ran.stderr
     assert not (tmp_path / "r").exists()
     assert not [each for each in {*psutil.Process().children(recursive=True)} - before if lives(each)]
+
+
+def shared_memory(processes: Iterable[psutil.Process]) -> list[Path]:
+    """What libfaketime has made for any of these processes and is still there."""
+    pids = {str(each.pid) for each in processes}
+    return [path for path in Path("/dev/shm").glob("*faketime_*") if path.name.rpartition("_")[2] in pids]
+
+
+@pytest.mark.skipif(faketime_library() is None, reason="libfaketime is not installed")
+@pytest.mark.parametrize("killed", ["harness", "server", "nobody"])
+def test_a_clock_fault_leaves_no_shared_memory_also_if_it_is_cut_off_by_the_death_of(killed, tmp_path, start):
+    run = start("run", "clock_step", "--guard", "redis_lock", "--trials", 1, "--duration", 2, "--out", "r", "--seed", 1)
+    until(lambda: any((tmp_path / "r").glob("trials/0001-*/c0.enactor-2.journal")), "the last enactor journals")
+    made = until(lambda: shared_memory(run.family()), "a server with a clock that steps")
+    if killed == "harness":
+        run.process.kill()
+    elif killed == "server":
+        psutil.Process(int(made[0].name.rpartition("_")[2])).kill()
+    run.ended()
+    assert not run.left()
+    until(lambda: not shared_memory(run.seen), "its shared memory is gone", 5.0)
+
+
+def reapers(run: Started) -> list[psutil.Process]:
+    """The processes that clear up after the run."""
+    return [each for each in run.family() if any(word.endswith("bench/reaper.py") for word in each.cmdline())]
+
+
+def test_a_reaper_that_is_killed_is_replaced_and_told_of(tmp_path, start):
+    suite = write(tmp_path, guards="mine_monotonic", scenario="paused", trials=3, duration_s=0.8)
+    run = start("run", suite, "--out", "r", "--seed", 1)
+    until(run.crew, "the crew is there")
+    (reaper,) = reapers(run)
+    reaper.kill()
+    code, out, err = run.ended()
+    assert code in (0, 4), out + err
+    assert not err, err
+    assert "! trial 1: the reaper, which clears up after a killed run, was gone; started anew (1)" in out
+    assert [facts["status"] for facts in trial_facts(tmp_path / "r")] == ["ok"] * 3
+    assert "was gone; started anew" in trial_facts(tmp_path / "r")[0]["notes"][0]
+    assert not run.left()
+
+
+@pytest.mark.parametrize("scenario", ["paused", "failover"])
+def test_a_reaper_that_took_the_place_of_a_killed_one_clears_up_all_the_same(scenario, tmp_path, start):
+    words = [write(tmp_path, guards="mine_monotonic")] if scenario == "paused" else [scenario, "--guard", "redis_lock"]
+    run = start("run", *words, "--trials", 9, "--duration", 0.4, "--out", "r", "--seed", 1)
+    until(run.crew, "the crew is there")
+    (first,) = reapers(run)
+    first.kill()
+    until(lambda: [each for each in reapers(run) if each != first], "another reaper")
+    until(run.crew, "the crew of a later trial is there")
+    run.family()
+    run.process.kill()
+    run.process.wait()
+    assert not run.left()
+
+
+def private_directories(run: Started) -> set[Path]:
+    """Where the unix sockets of a run stand."""
+    addresses = [each.laddr for process in run.family() for each in process.net_connections("unix")]
+    return {Path(address).parent for address in addresses if address.startswith("/")}
+
+
+@pytest.mark.parametrize("end", ["by itself", "killed"])
+def test_a_long_name_of_the_temporary_directory_is_no_obstacle(end, tmp_path, start):
+    suite = write(tmp_path, guards="mine_monotonic", scenario="paused", duration_s=0.5 if end == "by itself" else 30.0)
+    run = start("run", suite, "--out", "r", "--seed", 1, below="x" * 100)
+    until(run.crew, "the crew is there")
+    private = private_directories(run)
+    assert len(private) == 2, "the server's and the forkserver's"
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o700 for path in private), "nobody else may knock"
+    if end == "killed":
+        run.process.kill()
+    code, out, err = run.ended()
+    assert code == (0 if end == "by itself" else -signal.SIGKILL), out + err
+    assert not run.left()
+    until(lambda: not [path for path in private if path.exists()], "the private directories are gone", 5.0)
+
+
+@pytest.mark.parametrize("gap_s", [0.0, 0.02, 0.15])
+def test_many_quick_interrupts_end_a_run_as_one_does(gap_s, tmp_path, start):
+    suite = write(tmp_path, guards="mine_monotonic", scenario="paused", trials=9, duration_s=0.4)
+    run = start("run", suite, "--out", "r", "--seed", 1)
+    until(
+        lambda: any((tmp_path / "r").glob("trials/0002-*/c0.enactor-1.journal")),
+        "the second trial is on its way",
+    )
+    run.family()
+    for _ in range(8):
+        with suppress(ProcessLookupError):
+            os.killpg(run.process.pid, signal.SIGINT)
+        time.sleep(gap_s)
+    code, out, err = run.ended()
+    assert code == 130, out + err
+    assert "Traceback" not in err, err
+    assert "leasebench check r" in err
+    assert read(tmp_path / "r/summary.json")["complete"] is False
+    assert not run.left()

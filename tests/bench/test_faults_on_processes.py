@@ -13,6 +13,7 @@ from leasebench.bench.suite import load_suite
 from leasebench.bench.trial import run_trial
 from leasebench.results.history import read_journal
 from leasebench.results.journal import Kind, Outcome
+from leasebench.results.latency import figures, read_hlog
 from leasebench.results.trial import read_trials
 
 HEAD = """
@@ -132,6 +133,19 @@ def test_processes_are_stopped_together_at_random_times(run):
         begun = (journal["start_ns"] > middle_ns - 10e6) & (journal["start_ns"] < middle_ns + 10e6)
         assert set(journal[begun]["process"]) <= {"planner", "enactor-2"}
     assert all(struck["hit"] for struck in read(folder / "faults.json")[:-1])
+
+
+def test_the_response_time_of_discovery_shows_that_all_enactors_stood_still(run):
+    """The plan that is picked afterwards is the newest, found within milliseconds: only those that it replaced tell."""
+    stop = fault(kind="pause", per_s=2.0, enactors=[0, 1, 2], ms=1000.0)
+    _, folder = run(stop, duration_s=2.5, guard="monotonic")
+    longest_us = max(each.end_ns - each.start_ns for each in rows(folder, Kind.FAULT).itertuples()) / 1e3
+    assert longest_us > 900_000
+    found = figures(read_hlog(folder / "latency.hlog")["monotonic.s.discover.response"])
+    plans_apart_us = 1e6 / 40
+    for figure in ("max", "p99.9"):
+        assert found[figure] > longest_us - 2 * plans_apart_us
+    assert found["n"] > 2 * len(rows(folder, Kind.PUBLISH)), "three enactors, each of nearly every plan"
 
 
 def test_a_fault_strikes_every_cell_and_each_cell_has_its_own_history(run):

@@ -41,12 +41,12 @@ class Screen:
         for elapsed_s, commits, stale in counts:
             self.display.watch(elapsed_s, Figures(commits, stale))
 
-    def line(self):
+    def said(self):
         with self.console.capture() as capture:
             self.console.print(self.display._progress.get_renderable())
-        (line,) = capture.get().splitlines()
-        assert len(line) <= self.console.width
-        return line
+        lines = capture.get().splitlines()
+        assert all(len(line) <= self.console.width for line in lines)
+        return " ".join(lines)
 
 
 def test_a_guard_that_wrote_nothing_stale_is_not_told_of_the_others(plans):
@@ -54,13 +54,13 @@ def test_a_guard_that_wrote_nothing_stale_is_not_told_of_the_others(plans):
     screen = Screen()
     screen.begin(unsafe[0])
     screen.watch((0.5, 500, 66))
-    assert "1,000 commits/s, 66 stale" in screen.line()
+    assert "1,000 commits/s, 66 stale" in screen.said()
     screen.display.end(unsafe[0], OK)
     screen.begin(safe[0])
-    assert "stale" not in screen.line(), "nothing is known of this guard yet"
+    assert "stale" not in screen.said(), "nothing is known of this guard yet"
     screen.watch((0.5, 300, 0))
-    assert "monotonic under" in screen.line()
-    assert "600 commits/s, 0 stale" in screen.line()
+    assert "monotonic under" in screen.said()
+    assert "600 commits/s, 0 stale" in screen.said()
 
 
 def test_a_guards_trials_are_added_up_to_their_last_word(plans):
@@ -74,7 +74,7 @@ def test_a_guards_trials_are_added_up_to_their_last_word(plans):
     screen.display.end(safe[0], OK)
     screen.begin(unsafe[1])
     screen.watch((0.5, 500, 3))
-    assert "70 stale" in screen.line()
+    assert "70 stale" in screen.said()
 
 
 @pytest.mark.parametrize("columns", [80, 100, 120, 200])
@@ -82,9 +82,9 @@ def test_neither_the_guard_nor_its_figures_are_cut(plans, columns):
     screen = Screen(columns)
     screen.begin(plans[0][0])
     screen.watch((0.5, 50_000, 1234))
-    line = screen.line()
-    assert "last_writer_wins under" in line
-    assert "100,000 commits/s, 1,234 stale" in line
+    said = screen.said()
+    assert "last_writer_wins under" in said
+    assert "100,000 commits/s, 1,234 stale" in said
 
 
 def test_a_log_has_a_line_a_trial_with_its_own_figures(plans):

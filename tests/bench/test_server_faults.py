@@ -124,6 +124,7 @@ def test_a_guard_that_checks_owner_and_endpoint_in_one_transaction_needs_them_on
     for kind in KINDS:
         table = {"kind": kind, "step_ms": 5} if kind == "clock" else {"kind": kind}
         assert "one server" in fault(**table).refuses(guards["txt_lock"])
+        assert "one server" in fault(**table).refuses(guards["owner_inside"])
         assert fault(**table).refuses(guards["fenced_at_write"]) is None
         assert fault(**table).refuses(guards["monotonic"]) is None
         if kind != "flush":

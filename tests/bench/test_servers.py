@@ -9,14 +9,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 import redis
-from commands import leasebench, lives, read, suite_text
+from commands import COMMAND, leasebench, lives, read, suite_text
 
 from leasebench.bench.servers import ServerUnusable, examine, open_server, without_password
+from leasebench.bench.servers.credentials import PASSWORD_VARIABLE, with_password
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.definitions import DefinitionError
@@ -88,7 +90,7 @@ def test_ctrl_c_while_a_server_is_being_started_is_not_lost(tmp_path):
 
 
 def test_a_server_that_does_not_start_is_one_clear_line_and_leaves_no_directory(tmp_path, monkeypatch):
-    monkeypatch.setattr("leasebench.bench.servers.local._short_temporary_directory", lambda: str(tmp_path))
+    monkeypatch.setattr("leasebench.bench.servers.local.temporary_directory", lambda: str(tmp_path))
     with (
         pytest.raises(ServerUnusable, match="/bin/false did not start") as caught,
         LocalServer("own", "/bin/false"),
@@ -181,3 +183,70 @@ def test_a_url_without_a_password_stays_as_it_is():
 def test_a_choice_that_is_no_server_names_those_that_are():
     with pytest.raises(DefinitionError, match="embedded, system, or a redis://"):
         open_server("http://localhost")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://127.0.0.1:1/0", "redis://:p%40ss%2F@127.0.0.1:1/0"),
+        ("redis://bench@127.0.0.1:1", "redis://bench:p%40ss%2F@127.0.0.1:1"),
+        ("unix:///run/redis.sock?db=3", "unix://:p%40ss%2F@/run/redis.sock?db=3"),
+        ("embedded", "embedded"),
+    ],
+)
+def test_a_password_from_the_environment_or_a_file_becomes_part_of_the_url(url, expected, tmp_path, monkeypatch):
+    monkeypatch.setenv(PASSWORD_VARIABLE, "p@ss/")
+    assert with_password(url, None) == expected
+    monkeypatch.setenv(PASSWORD_VARIABLE, "another")
+    (tmp_path / "secret").write_text("p@ss/\n")
+    if url != "embedded":
+        assert with_password(url, tmp_path / "secret") == expected
+        pool = redis.ConnectionPool.from_url(expected)
+        assert pool.connection_kwargs["password"] == "p@ss/"
+
+
+@pytest.mark.parametrize("content", ["", "two\nlines", None])
+def test_a_file_that_holds_no_password_is_named(content, tmp_path):
+    if content is not None:
+        (tmp_path / "secret").write_text(content)
+    with pytest.raises(DefinitionError, match="secret: "):
+        with_password("redis://localhost", tmp_path / "secret")
+
+
+def test_a_password_that_is_given_twice_or_to_a_server_of_ours_is_refused(tmp_path):
+    (tmp_path / "secret").write_text("one")
+    for server in ("redis://:two@localhost", "embedded"):
+        with pytest.raises(DefinitionError):
+            with_password(server, tmp_path / "secret")
+
+
+@pytest.mark.parametrize("way", ["environment", "file"])
+def test_a_password_stands_in_no_process_list_and_no_file_of_the_run(way, tmp_path):
+    (tmp_path / "tiny.toml").write_text(suite_text("mine_monotonic", duration_s=1.0))
+    (tmp_path / "secret").write_text("s3cr3t\n")
+    with LocalServer("embedded", embedded_binary()) as server:
+        client = redis.Redis.from_url(server.url)
+        client.config_set("requirepass", "s3cr3t")
+        words = ["run", "tiny.toml", "--seed", "1", "--out", "r"]
+        given = {"LEASEBENCH_SERVER": server.url}
+        if way == "environment":
+            given["LEASEBENCH_SERVER_PASSWORD"] = "s3cr3t"
+        else:
+            words += ["--password-file", "secret"]
+        run = subprocess.Popen(
+            [COMMAND, *words], cwd=tmp_path, env={**os.environ, **given}, stdout=subprocess.PIPE, text=True
+        )
+        seen = set()
+        while run.poll() is None:
+            for process in [run, *psutil.Process(run.pid).children(recursive=True)]:
+                with suppress(OSError):
+                    seen.add(Path(f"/proc/{process.pid}/cmdline").read_bytes())
+            time.sleep(0.01)
+        out = run.communicate()[0]
+        client.close()
+    assert run.returncode == 0, out
+    assert len(seen) > 3
+    assert not [words for words in seen if b"s3cr3t" in words]
+    assert "s3cr3t" not in out
+    assert read(tmp_path / "r/manifest.json")["server"]["kind"] == "external"
+    assert not [path for path in (tmp_path / "r").rglob("*") if path.is_file() and b"s3cr3t" in path.read_bytes()]

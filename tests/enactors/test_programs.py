@@ -516,6 +516,7 @@ class TestOverAStore:
         b.run(apply_plan(Enactor(TWO, OURS[name]), 2))
         a.go_on()
         holds = {
+            "owner_inside",
             "fenced_at_write",
             "fence_registered",
             "optimistic_watch",

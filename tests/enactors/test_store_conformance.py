@@ -579,6 +579,21 @@ class TestBrokenEqualityFence:
         assert b.commit(Commit("e0", 3, self.rule, new), 9) == Refused(Reason.FENCE_TOO_LOW, 2)
 
 
+class TestBrokenOwnerCheck:
+    rule = CommitRule.BROKEN_OWNER_CHECK
+
+    def test_lets_a_loser_write_under_its_successors_lease(self, a, b):
+        lost = grant(a)
+        a.release(lost, 81)
+        grant(b, token="n")
+        assert a.commit(Commit("e0", 1, self.rule, lost), 7) == Done(0)
+
+    def test_refuses_where_nobody_holds_the_lease(self, world, a):
+        lost = grant(a, ttl=1)
+        world.outlive(lost)
+        assert a.commit(Commit("e0", 1, self.rule, lost), 7) == Refused(Reason.NOT_OWNER)
+
+
 class TestReleaseUnchecked:
     def test_by_the_holder_it_is_a_release(self, a):
         lease = grant(a)

@@ -11,11 +11,11 @@ from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence, Re
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.keys import Keys
 from leasebench.leases.lease import Lease
-from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.leases.rules import OWNER_RULES, CommitRule, DeleteRule
 
 ENDPOINTS = ("e0", "e1", "e2")
 FENCED = (CommitRule.FENCED, CommitRule.FENCE_REGISTERED, CommitRule.BROKEN_EQUALITY_FENCE)
-LEASED = (CommitRule.OWNER_CHECKED, *FENCED)
+LEASED = (*OWNER_RULES, *FENCED)
 STORE_RULES = [rule for rule in CommitRule if rule is not CommitRule.BROKEN_CAS]
 CLIENTS = st.sampled_from("ab")
 VERSIONS = st.integers(1, 6)

@@ -184,6 +184,7 @@ class TestFittingTogether:
         [
             {"commit": "broken_cas", "decide": {"check": "per_endpoint"}},
             {"commit": "broken_equality_fence", "decide": {"check": "inside"}, "exclude": LOCK},
+            {"commit": "broken_owner_check", "decide": {"check": "inside"}, "exclude": LOCK},
             {"decide": {"check": "inside"}, "exclude": {"manager": "redis_broken_release"}},
         ],
     )

@@ -53,7 +53,7 @@ def test_a_guard_that_decides_before_its_lease_is_expected_to_be_stale(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["fence_registered", "optimistic_watch", "compare_and_set", "monotonic", "monotonic_safe_clean"],
+    ["owner_inside", "fence_registered", "optimistic_watch", "compare_and_set", "monotonic", "monotonic_safe_clean"],
 )
 def test_a_guard_that_the_store_enforces_is_expected_to_hold_under_a_pause(name):
     assert PRESETS[name].expected("pause_before_commit", "timing") == [Verdict.CLEAN]

@@ -91,6 +91,12 @@ def sample(kind, rng, speed):
     return held
 
 
+def spread(leaks, applications, events):
+    """Each application has so many events, and at most one leak."""
+    kinds = {f"1/{events}": leaks, f"0/{events}": applications - leaks}
+    return {kind: number for kind, number in kinds.items() if number}
+
+
 def row(number, guard, scenario, kind, at):
     counts = {
         "commits": COMMITS + 7 * (at % 3),
@@ -99,6 +105,8 @@ def row(number, guard, scenario, kind, at):
         "stale_overwrites": kind.leaks,
     }
     counts |= {"leaky_applications": kind.leaks, "applications": APPLICATIONS}
+    counts |= {"races_by_application": spread(kind.leaks, RACES, 1)}
+    counts |= {"commits_by_application": spread(kind.leaks, APPLICATIONS, COMMITS // APPLICATIONS)}
     place = {"number": number, "guard": guard, "scenario": scenario, "seed": number, "status": "ok"}
     return place | counts | {"began": 1000.0 + number, "load_s": 2.0, "throughput": counts["commits"] / 2}
 

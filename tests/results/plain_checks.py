@@ -164,6 +164,34 @@ def races(events, rows, endpoints):
     }
 
 
+def by_application(events, rows, endpoints=None):
+    """How many applications had so many stale overwrites of so many races, and of so many commits."""
+    tried, races, commits = defaultdict(set), defaultdict(lambda: [0, 0]), defaultdict(lambda: [0, 0])
+    for one in events:
+        place = (one["enactor"], one["version"], one["endpoint"])
+        stale = one["kind"] == "commit" and one["version"] < one["previous"]
+        if one["kind"] == "commit":
+            commits[place[:2]][0] += stale
+            commits[place[:2]][1] += 1
+        if stale:
+            races[place[:2]][0] += 1
+            races[place[:2]][1] += 1
+            tried[place].add("stale")
+        refused = one["kind"] in ("reject", "watch_conflict") and one["enactor"] != "operator" and one["endpoint"]
+        if refused and one["version"] < one["previous"] and one["reason"] != "read_fence_too_low":
+            tried[place].add("prevented")
+    for one in rows:
+        if one["kind"] == WITHDRAW:
+            name = endpoints[one["endpoint"]] if endpoints else f"e{one['endpoint']}"
+            tried[enactor(one["process"]), one["version"], name].add("prevented")
+    for (who, plan, _), outcomes in tried.items():
+        races[who, plan][1] += outcomes == {"prevented"}
+    return tuple(
+        {f"{seen}/{of}": list(counts.values()).count([seen, of]) for seen, of in counts.values()}
+        for counts in (races, commits)
+    )
+
+
 def dangling(events):
     """Follow where every endpoint points; it is empty while what it points at is not there any more."""
     points, gone, empty, refused, wedged = {}, set(), {}, {}, []

@@ -19,6 +19,7 @@ from recount_story import story
 
 HARM = {"stale_overwrites": "stale", "dangling": "dangling", "wedged": "wedged", "stuck": "stuck"}
 """What makes a verdict, worst first."""
+KINDS = ("races_by_application", "commits_by_application")
 FIRST = {
     "stale_overwrites": "time_to_first_stale_s",
     "exclusion_violations": "first_exclusion_violation_s",
@@ -120,6 +121,7 @@ class Counted:
             "lost_commits": plain.lost_commits(store, rows),
         }
         firsts = [first for node, found in exclusion if audited for first in seconds_until(node, found)]
+        self.kinds = dict(zip(KINDS, plain.by_application(store, rows, endpoints), strict=True))
         self.samples |= {
             **empty_samples,
             **plain.rollout(store, endpoints),
@@ -148,6 +150,7 @@ def cell_of(trials, scenario):
     """One guard under one scenario, over all of its trials and of their cells."""
     facts, cells = trials[-1].facts, [one for trial in trials for one in trial.cells]
     counts = added(one.counts for one in cells)
+    kinds = gathered(cells)
     measured = defaultdict(list)
     for one in cells:
         for name, values in one.samples.items():
@@ -170,13 +173,14 @@ def cell_of(trials, scenario):
         "expected": facts["expected"],
         "as_expected": verdict in facts["expected"],
         **counts,
+        **kinds,
         "races_missing": max(0, facts["min_races"] - counts["raced_applications"]),
         "leak_rate": ratio(stale, counts["races"]),
-        "leak_rate_ci": leak_rate_ci(counts),
+        "leak_rate_ci": leak_rate_ci(kinds["races_by_application"]),
         "leak_rate_bound": leak_rate_bound(counts),
         "store_leak_rate": ratio(stale, counts["exposures"]),
         "stale_per_1000": ratio(1000 * stale, counts["commits"], 3),
-        "stale_per_1000_ci": stale_per_1000_ci(counts),
+        "stale_per_1000_ci": stale_per_1000_ci(kinds["commits_by_application"]),
         **{name: spread(values) for name, values in measured.items()},
         "latency_us": latency_us(samples(one.store, one.rows, one.facts["endpoints"]) for one in cells),
         "throughput": round(counts["commits"] / load_s, 1),
@@ -198,6 +202,7 @@ def row_of(trial):
         "time_to_first_stale_s": min(firsts, default=None),
         "applications_by_enactor": applications,
         **counts,
+        **gathered(trial.cells),
     }
 
 
@@ -209,6 +214,16 @@ def added(parts):
             before = total.get(name, 0)
             total[name] = None if count is None or before is None else before + count
     return total
+
+
+def gathered(cells):
+    """How many applications of all cells were of each kind."""
+    total = {name: defaultdict(int) for name in KINDS}
+    for one in cells:
+        for name, kinds in one.kinds.items():
+            for kind, count in kinds.items():
+                total[name][kind] += count
+    return {name: dict(kinds) for name, kinds in total.items()}
 
 
 def ratio(part, whole, digits=6):

@@ -30,12 +30,41 @@ def samples(store, rows, endpoints):
 
 
 def discover_response(rows):
-    """From when a plan was due until each enactor found it."""
-    due = {
-        one["version"]: one["due_ns"] for one in rows if (one["kind"], one["outcome"]) == (plain.PUBLISH, plain.DONE)
-    }
-    found = [one for one in rows if (one["kind"], one["outcome"]) == (plain.DISCOVER, plain.DONE)]
-    return [one["end_ns"] - due[one["seen"]] for one in found if due.get(one["seen"])]
+    """From when a plan was due until each enactor had found it or a newer one, or until its last record."""
+    published = [
+        one for one in rows if (one["kind"], one["outcome"]) == (plain.PUBLISH, plain.DONE) and one["due_ns"] > 0
+    ]
+    enactors = {}
+    for one in rows:
+        name = plain.enactor(one["process"])
+        if name.startswith("enactor-"):
+            enactors.setdefault(name, []).append(one)
+    values = []
+    for own in enactors.values():
+        last = max(max(one["start_ns"], one["end_ns"]) for one in own)
+        known = sorted(findings(own))
+        for plan in published:
+            until = next((at for at, version in known if version >= plan["version"]), last)
+            if until >= plan["start_ns"]:
+                values.append(until - plan["due_ns"])
+    return values
+
+
+def findings(rows):
+    """When an enactor knew of which version: by a discovery, or by what each of its lives found in force at first."""
+    yield from (
+        (one["end_ns"], one["seen"]) for one in rows if (one["kind"], one["outcome"]) == (plain.DISCOVER, plain.DONE)
+    )
+    for process in {one["process"] for one in rows}:
+        own = [one for one in rows if one["process"] == process]
+        looks = [one["start_ns"] for one in own if one["kind"] == plain.DISCOVER]
+        resumed = [
+            one
+            for one in own
+            if (one["kind"], one["outcome"]) == (plain.CHECK, plain.DONE) and (not looks or one["end_ns"] <= min(looks))
+        ]
+        if resumed:
+            yield max(one["end_ns"] for one in resumed), min(one["seen"] for one in resumed)
 
 
 def plan_response(store, rows, endpoints):

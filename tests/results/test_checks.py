@@ -17,6 +17,7 @@ from leasebench.results.checks.overwrites import overwrites
 from leasebench.results.checks.races import races
 from leasebench.results.checks.rollout import rollout
 from leasebench.results.checks.takeover import takeover
+from leasebench.results.clustered import as_json
 from leasebench.results.journal import CELL_RESOURCE, REASON_NUMBERS, Kind, Outcome
 
 MS = 1000
@@ -73,6 +74,16 @@ class TestAgainstPlainLoops:
     def test_races_agree(self, made):
         trial, dicts, rows = made
         assert races(trial).counts == plain_checks.races(dicts, rows, ENDPOINTS)
+
+    @given(trials())
+    def test_how_stale_overwrites_are_spread_over_applications_agrees(self, made):
+        trial, dicts, rows = made
+        found = races(trial).clusters
+        assert [as_json(table) for table in found.values()] == list(plain_checks.by_application(dicts, rows))
+        table, counts = found["races_by_application"], races(trial).counts
+        assert table[:, 2].sum() == counts["raced_applications"]
+        assert table[table[:, 1] > 0, 2].sum() == counts["leaky_applications"]
+        assert table[:, 0] @ table[:, 2] == counts["races"]
 
     @given(histories())
     def test_dangling_and_wedged_agree(self, dicts):

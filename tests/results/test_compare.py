@@ -8,6 +8,7 @@ from compared import GUARDS, SCENARIOS, Kind, write_run
 
 from leasebench.definitions import DefinitionError
 from leasebench.results.advice import headline
+from leasebench.results.clustered import clustered_interval, from_json
 from leasebench.results.compare.changes import changes
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.circumstances import differing, order_of_trials
@@ -25,6 +26,7 @@ from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
 from leasebench.results.history import BadRunDirectory
 from leasebench.results.run import load
+from leasebench.results.statistics import exact_interval
 
 P50 = latency("commit", "p50")
 
@@ -81,9 +83,12 @@ class TestRanking:
     def test_a_rate_of_commits_is_no_figure_to_choose_a_guard_by(self, before):
         ranking = rank(before)
         assert THROUGHPUT not in {one.quantity for one in (*ranking.differences, *ranking.overall)}
-        said = list(ranking_blocks(ranking, Samples(before), width=200, detail=True))
+        said = list(ranking_blocks(ranking, Samples(before), detail=True))
         assert not any(
-            "per s" in name or "/s" in name for one in said if isinstance(one, Grid) for name in one.headings
+            "per s" in each.heading or "/s" in each.heading
+            for one in said
+            if isinstance(one, Grid)
+            for each in one.columns
         )
 
     def test_a_ratio_beside_the_reference_is_found_over_all_and_in_each_scenario(self, before):
@@ -130,7 +135,7 @@ class TestRanking:
     def test_rates_of_harm_have_both_intervals(self, before):
         rates = rank(before).rates.set_index(["guard", "scenario", "quantity"])
         row = rates.loc["open", "steady", "stale_per_1000"]
-        assert row.exact_low < row.by_trial_low < row.value < row.by_trial_high < row.exact_high
+        assert row.low < row.by_trial_low < row.value < row.by_trial_high < row.high
         assert np.isnan(rates.loc["safe", "steady", "leak_rate"].by_trial_low)
 
 
@@ -295,14 +300,32 @@ class TestChanges:
 
 
 class TestSafety:
-    def test_a_rate_has_the_exact_interval_and_that_by_trial(self, leaky):
+    def test_a_rate_has_the_interval_by_application_and_that_by_trial(self, leaky):
         held = Samples(leaky).cell("locked", "steady")
         found = rate(held, LEAK_RATE)
         assert found.value == pytest.approx(0.3)
-        assert found.exact[0] < 0.3 < found.exact[1]
+        assert found.by_application[0] < 0.3 < found.by_application[1]
         assert found.by_trial == pytest.approx((0.3, 0.3))
-        assert found.either == found.exact
+        assert found.either == found.by_application
         assert rate(held, STALE_PER_1000).value == pytest.approx(60 / held.counts["commits"].sum() * 1000)
+
+    def test_the_interval_by_application_is_that_of_how_the_leaks_are_spread(self, place):
+        """Sixty leaks of two hundred races: each by itself, most of them all at once, or it is not said how."""
+        path = write_run(place / "spread", {"locked": Kind(leaks=12)}, ("steady",), seed=8)
+        summary = json.loads((path / "summary.json").read_text())
+        found = []
+        for kinds in ({"1/5": 4, "2/5": 4}, {"5/5": 2, "2/5": 1, "0/5": 5}, None):
+            for row in summary["trials"]:
+                row |= {"races_by_application": kinds, "raced_applications": 8}
+            (path / "summary.json").write_text(json.dumps(summary))
+            own = rate(Samples(load(path)).cell("locked", "steady"), LEAK_RATE)
+            assert own.value == pytest.approx(0.3)
+            found.append(own.by_application)
+        apart, at_once, by_application = found
+        assert apart == pytest.approx(clustered_interval(from_json({"1/5": 20, "2/5": 20})))
+        assert at_once == pytest.approx(clustered_interval(from_json({"5/5": 10, "2/5": 5, "0/5": 25})))
+        assert at_once[0] < apart[0] < 0.3 < apart[1] < at_once[1]
+        assert by_application == pytest.approx(exact_interval(12, 40))
 
     def test_events_of_one_trial_hang_together(self, place):
         """Forty leaks are no proof when all are of one trial: by trial it may be chance."""
@@ -310,7 +333,7 @@ class TestSafety:
         path = runs[1] / "summary.json"
         summary = json.loads(path.read_text())
         first = next(row for row in summary["trials"] if (row["guard"], row["scenario"]) == ("safe", "steady"))
-        first |= {"stale_overwrites": 40, "leaky_applications": 40}
+        first |= {"stale_overwrites": 40, "leaky_applications": 40, "races_by_application": {"1/1": 40}}
         path.write_text(json.dumps(summary))
         found = changes(load(runs[0]), load(runs[1])).by_place["safe", "steady", LEAK_RATE]
         assert found.effect == pytest.approx(0.2)
@@ -320,10 +343,11 @@ class TestSafety:
 
     def test_nothing_is_claimed_where_events_and_applications_point_in_opposite_ways(self, place):
         runs = [write_run(place / name, trials=1, seed=seed) for name, seed in (("few", 11), ("many", 12))]
-        for path, stale, leaky_ones in ((runs[0], 16, 16), (runs[1], 24, 2)):
+        spread = ({"1/1": 16, "0/1": 24}, {"12/20": 2})
+        for path, stale, leaky_ones, kinds in ((runs[0], 16, 16, spread[0]), (runs[1], 24, 2, spread[1])):
             summary = json.loads((path / "summary.json").read_text())
             for row in summary["trials"]:
-                row |= {"stale_overwrites": stale, "leaky_applications": leaky_ones}
+                row |= {"stale_overwrites": stale, "leaky_applications": leaky_ones, "races_by_application": kinds}
             (path / "summary.json").write_text(json.dumps(summary))
         found = changes(load(runs[0]), load(runs[1])).by_place["safe", "steady", LEAK_RATE]
         assert (found.effect > 0, found.p, found.finding) == (True, 1.0, Finding.OPEN)

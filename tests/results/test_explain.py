@@ -21,7 +21,7 @@ from leasebench.results.explain.words import count, duration
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.violations import matching
 
-YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
+BROKEN, YES, NO, UNKNOWN = Answer.BROKEN, Answer.YES, Answer.NO, Answer.UNKNOWN
 LOCK = {"decide": INSIDE, "exclude": LEASE}
 ONCE = {"decide": {"check": "once"}, "exclude": LEASE}
 
@@ -201,6 +201,49 @@ class TestWhatHappenedLongAgo:
         told = Told(tmp_path, tape)
         assert told.answer("check inside") is NO
         assert told.why["check inside"] == "no plan was in force when enactor-0 began with its lease"
+
+
+class TestARuleOfTheGuardsOwn:
+    """It can't be told of one that it would have stopped what it is there to stop."""
+
+    @pytest.mark.parametrize("rule", ["owner_checked", "fenced", "fence_registered", "compare_and_set", "monotonic"])
+    def test_that_the_store_broke_is_told_with_the_rows_and_the_trial_is_failed(self, rule, tmp_path):
+        tape = paused_owner()
+        tape.guard |= {"commit": rule}
+        told = Told(tmp_path, tape)
+        (cell,) = told.run.summary["cells"]
+        assert cell["verdict"] == "failed"
+        (sentence,) = told.run.summary["trials"][0]["broken_assumptions"]
+        assert sentence.startswith(f"{rule} is broken: row ")
+        assert told.answer(rule) is BROKEN
+        own, _, rows = told.why[rule].partition(": ")
+        assert own == "it is this guard's own"
+        assert sentence.startswith(rows)
+        assert told.explanation.verdict.startswith(f"The store broke this guard's own rule: commit ({rule}); ")
+        others = {choice for axis, choice in told.answers if axis == "commit"} - {rule}
+        assert {told.answer(one) for one in others} == {YES}
+
+    def test_that_the_store_kept_was_no_obstacle(self, tmp_path):
+        tape = Tape(ONCE | {"commit": "owner_checked"})
+        two_plans(tape)
+        other = tape.acquire(20, 1, fence=1)
+        tape.commit(25, 1, 2, other)
+        tape.release(26, other)
+        grant = tape.acquire(40, 0, fence=2)
+        tape.commit(45, 0, 1, grant)
+        told = Told(tmp_path, tape)
+        assert told.answer("owner_checked") is NO
+        assert told.run.summary["cells"][0]["verdict"] == "stale"
+        assert "broken_assumptions" not in told.run.summary["trials"][0]
+
+    def test_for_a_deletion_is_told_alike(self, tmp_path):
+        tape = Tape({"clean": {"rule": "skip_active", "referential": False}})
+        two_plans(tape)
+        tape.commit(20, 0, 1)
+        tape.delete(30, 1, 1)
+        told = Told(tmp_path, tape)
+        assert told.answer("skip_active") is BROKEN
+        assert told.answer("quarantine") is YES
 
 
 class TestARightfulLeaseAfterStarvation:

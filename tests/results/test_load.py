@@ -52,7 +52,7 @@ class TestFrames:
             assert row["commit_service_p99_us"] == cell["latency_us"]["commit"]["service"]["p99"]
             assert row["commit_service_n"] == cell["latency_us"]["commit"]["service"]["n"]
         nested = [name for name in run.cells if run.cells[name].map(lambda value: isinstance(value, dict)).any()]
-        assert nested == ["faults"]
+        assert nested == ["faults", "races_by_application", "commits_by_application"]
 
     def test_trials_have_a_row_each(self, run):
         assert list(run.trials["number"]) == [1, 2]

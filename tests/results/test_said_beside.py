@@ -3,7 +3,7 @@
 import shlex
 
 import pytest
-from rich.console import Console
+from shown import shown
 
 from leasebench.results.advice import MOST_TRIALS
 from leasebench.results.controls import ControlResult, judge_controls, sentence
@@ -193,24 +193,18 @@ class TestControls:
         )
 
 
-def shown(*cells):
+def harm(*cells):
     """The lines of each table that is shown."""
-    texts = []
-    for table in harm_tables(summary(*cells)):
-        console = Console(width=200, color_system=None)
-        with console.capture() as capture:
-            console.print(table)
-        texts.append(capture.get().splitlines())
-    return texts
+    return shown(harm_tables(summary(*cells)))
 
 
 class TestHarm:
-    def test_where_nothing_was_seen_nothing_is_shown(self):
+    def test_where_nothing_was_seen_nothing_is_harm(self):
         quiet = cell(dangling=0, leases_lost=0, double_holds=None, empty_ms=nothing_seen())
-        assert shown(cell(), quiet) == []
+        assert harm(cell(), quiet) == []
 
     def test_a_table_shows_what_was_seen_of_any_guard_and_nothing_else(self):
-        (lines,) = shown(
+        (lines,) = harm(
             cell("txt_lock", dangling=1_234, empty_ms=seen(300.4, 1_500.6), double_holds=0),
             cell("monotonic", dangling=0, empty_ms=nothing_seen(), double_holds=None),
         )
@@ -222,21 +216,21 @@ class TestHarm:
         assert not any("holds" in line for line in lines)
 
     def test_each_scenario_with_harm_has_a_table_in_the_runs_order(self):
-        tables = shown(
+        tables = harm(
             cell(scenario="incident", wedged=1), cell(scenario="steady"), cell(scenario="failover", lost_commits=2)
         )
         assert [lines[0].split(":")[0] for lines in tables] == ["incident", "failover"]
 
     def test_a_rollout_that_was_torn_for_a_moment_is_shown_only_beside_something_else(self):
         torn = {"torn_ms": seen(2.0), "torn_versions": seen(2)}
-        assert shown(cell(**torn)) == []
-        (about_it,) = shown(cell(scenario="torn_rollout", **torn))
+        assert harm(cell(**torn)) == []
+        (about_it,) = harm(cell(scenario="torn_rollout", **torn))
         assert about_it[-1].split() == ["redis_lock", "2", "2"]
-        (beside,) = shown(cell(repairs=3, **torn))
+        (beside,) = harm(cell(repairs=3, **torn))
         assert beside[-1].split() == ["redis_lock", "3", "2", "2"]
 
     def test_a_name_with_brackets_is_shown_as_it_is(self):
-        (lines,) = shown(cell("[red]odd", scenario="[b]s", dangling=1))
+        (lines,) = harm(cell("[red]odd", scenario="[b]s", dangling=1))
         assert lines[0].startswith("[b]s")
         assert lines[-1].startswith("[red]odd")
 

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from rich.console import Console
 from scipy.stats import binomtest
+from shown import shown
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, line_of
 from tape import Tape, write_run
 
 from leasebench.results.check import differences, unfinished
+from leasebench.results.clustered import clustered_interval, from_json
 from leasebench.results.history import BadRunDirectory, HistoryWriter, write_journal
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
 from leasebench.results.schema import CellSummary, json_schema
@@ -181,6 +182,11 @@ class TestSummary:
         assert (loose["commits"], loose["attempts"], loose["leak_rate"]) == (21, 21, 1.0)
         assert loose["leak_rate_ci"] == pytest.approx(exact_interval(2, 2), abs=1e-6)
         assert loose["leak_rate_bound"] is None
+        assert loose["races_by_application"] == {"3/3": 2}
+        assert loose["commits_by_application"] == {"0/3": 1, "0/6": 2, "3/3": 2}
+        assert loose["stale_per_1000_ci"] == pytest.approx(
+            [1000 * end for end in clustered_interval(from_json({"0/3": 1, "0/6": 2, "3/3": 2}))], abs=1e-3
+        )
         assert loose["stale_per_1000"] == pytest.approx(6000 / 21, abs=1e-3)
         assert loose["regression_depth"] == {"p50": 1, "p99": 1, "max": 1, "n": 6}
         assert loose["overwrite_lag_ms"]["p50"] == 3
@@ -188,6 +194,7 @@ class TestSummary:
         assert (tight["guard"], tight["verdict"], tight["as_expected"]) == ("tight", "clean", True)
         assert (tight["blocked"], tight["exposures"], tight["leak_rate"]) == (6, 6, 0.0)
         assert tight["leak_rate_bound"] == pytest.approx(upper_bound_of_zero(2), abs=1e-6)
+        assert (tight["races_by_application"], tight["leak_rate_ci"][0]) == ({"0/3": 2}, 0)
         assert (tight["applications"], tight["stuck"], tight["failures"]) == (4, 0, [])
         assert tight["latency_us"]["commit"]["service"]["p50"] == pytest.approx(100, rel=0.01)
 
@@ -335,11 +342,7 @@ class TestBadRunDirectory:
 
 
 def rendered(summary):
-    console = Console(width=200, color_system=None)
-    with console.capture() as capture:
-        for table in tables(summary):
-            console.print(table)
-    return capture.get()
+    return "\n".join(line for table in shown(tables(summary)) for line in table)
 
 
 class TestWhatIsSaid:

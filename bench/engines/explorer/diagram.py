@@ -2,12 +2,19 @@
 
 from collections.abc import Iterator
 
-from rich.table import Table
-
 from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, SEND, STEP
 from leasebench.bench.engines.explorer.spelling import asked_in_words, heard_in_words
 from leasebench.bench.engines.explorer.trace import Step, Trace
+from leasebench.results.grid import Column, Grid, Text
 
+TRACE = (
+    Column("step"),
+    Column("actor", left=True),
+    Column("does", left=True, prose=True),
+    Column("hears", left=True, prose=True, spare=2),
+    Column("in force after", left=True, spare=1),
+    Column("breaks", left=True),
+)
 COLUMN = 30
 """Characters of one lifeline."""
 STORE = "store"
@@ -31,15 +38,10 @@ BRIEFLY = {
 }
 
 
-def trace_table(trace: Trace) -> Table:
+def trace_table(trace: Trace) -> Grid:
     """One row a step."""
-    table = Table(title=f"{trace.guard}: {trace.property} broken in {len(trace.steps)} steps", title_justify="left")
-    for name, justify in (("step", "right"), ("actor", "left"), ("does", "left"), ("hears", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_column("in force after")
-    table.add_column("breaks")
-    for step in trace.steps:
-        table.add_row(
+    rows = (
+        (
             str(step.step),
             step.actor,
             _does(step),
@@ -47,7 +49,10 @@ def trace_table(trace: Trace) -> Table:
             ", ".join(f"{name}: {version or '-'}" for name, version in step.in_force.items()),
             ", ".join(step.breaks),
         )
-    return table
+        for step in trace.steps
+    )
+    title = f"{trace.guard}: {trace.property} broken in {len(trace.steps)} steps"
+    return Grid(title, TRACE, tuple(tuple(map(Text, row)) for row in rows))
 
 
 def _does(step: Step) -> str:

@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from rich.table import Table
-
 from leasebench.bench.engines.explorer.exploration import Exploration
 from leasebench.bench.engines.explorer.exploration import Verdict as Answer
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import Scope
 from leasebench.bench.engines.explorer.trace import Trace
 from leasebench.leases.guard import Guard
+from leasebench.results.grid import Column, Grid, Text
 from leasebench.verdict import SAFE, Verdict
 
 HARM = {
@@ -69,24 +68,27 @@ def as_json(found: Exploration, asked: Property | None) -> dict[str, Any]:
     }
 
 
-def table(explorations: Iterable[Exploration], asked: Property | None) -> Table:
+def table(explorations: Iterable[Exploration], asked: Property | None) -> Grid:
     """A row a guard, a column a property: whether it holds, or the steps of the shortest trace that breaks it."""
     shown = [each for each in Property if asked in (None, each)]
-    drawn = Table(box=None, pad_edge=False)
-    drawn.add_column("guard", no_wrap=True)
-    for name in ("states", "transitions", "s"):
-        drawn.add_column(name, justify="right", no_wrap=True)
-    for each in shown:
-        drawn.add_column(str(each).replace("_", " "), justify="right")
-    for found in explorations:
-        drawn.add_row(
-            found.guard,
-            f"{found.states:,}",
-            f"{found.transitions:,}",
-            f"{found.seconds:.1f}",
-            *(_cell(found.verdicts[each]) for each in shown),
+    columns = (
+        Column("guard", left=True),
+        Column("states", spare=1),
+        Column("transitions", spare=3),
+        Column("s", spare=2),
+        *(Column(str(each).replace("_", "\n")) for each in shown),
+    )
+    rows = (
+        (
+            Text(found.guard),
+            Text(f"{found.states:,}"),
+            Text(f"{found.transitions:,}"),
+            Text(f"{found.seconds:.1f}"),
+            *(Text(_cell(found.verdicts[each])) for each in shown),
         )
-    return drawn
+        for found in explorations
+    )
+    return Grid("", columns, tuple(rows))
 
 
 def _cell(answer: Answer) -> str:

@@ -1,0 +1,50 @@
+"""Which rules hold in a trial: what its guard and its scenario ask of the store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from leasebench.leases.rules import CommitRule, DeleteRule
+
+OWN_CLOCK = frozenset({"expiry_record"})
+"""Lease managers whose leases end by their owners' clocks; the server itself ends none."""
+EMPTY: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """What the store was asked to enforce. A rule of a negative control is wrong on purpose and promises nothing.
+
+    `referential`: no plan is applied that was deleted or quarantined. `skip_active`: none is deleted that an endpoint
+    points at. `rollback`: a commit needs the plan in force as its rollback plan. `audited`: the history has the grants.
+    `own_clock`: leases, given for `ttl_ms`, end by their owners' clocks. `steady_clock`: no fault steps a server's.
+    """
+
+    commit: CommitRule = CommitRule.UNCONDITIONAL
+    referential: bool = False
+    skip_active: bool = False
+    rollback: bool = False
+    audited: bool = False
+    own_clock: bool = False
+    ttl_ms: int = 0
+    steady_clock: bool = False
+
+    @classmethod
+    def by(cls, guard: Mapping[str, Any], scenario: Mapping[str, Any], facts: Mapping[str, Any]) -> Self:
+        """Read it off a resolved suite's tables and the facts of a trial (`trial.json`)."""
+        clean, lease = guard.get("clean") or EMPTY, facts.get("lease") or EMPTY
+        quarantine = clean.get("rule") == DeleteRule.QUARANTINE
+        return cls(
+            commit=CommitRule(guard.get("commit", CommitRule.UNCONDITIONAL)),
+            referential=quarantine or bool(clean.get("referential")),
+            skip_active=quarantine or clean.get("rule") == DeleteRule.SKIP_ACTIVE,
+            rollback=bool((scenario.get("load") or EMPTY).get("rollback")),
+            audited=bool(lease.get("audited")),
+            own_clock=(guard.get("exclude") or EMPTY).get("manager") in OWN_CLOCK,
+            ttl_ms=int(lease.get("ttl_ms") or 0),
+            steady_clock=facts.get("stepped_clocks") == [],
+        )
+
+
+NOTHING = Promised()
+"""No more than what every store promises."""

@@ -1,0 +1,74 @@
+"""Rules that look at the version in force: newer than that, or the one that was read."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from leasebench.results.events import Ints
+from leasebench.results.journal import Kind, Outcome
+from leasebench.results.rules.breach import Breach, who
+from leasebench.results.rules.lives import Life
+from leasebench.results.rules.preceding import Preceding
+from leasebench.results.trial import Trial
+
+NOT_READ = -1
+ATTEMPT_BITS = 48
+
+
+def monotonic(life: Life) -> Iterator[Breach]:
+    """Commits of a plan that is not newer than the one in force."""
+    events, at = life.events, life.of("commit")
+    wrong = at[events.version[at] <= events.previous[at]]
+    yield from _over(life, wrong, "monotonic", [""] * len(wrong))
+
+
+def compared(life: Life, seen: Ints, rule: str) -> Iterator[Breach]:
+    """Commits over another version than the writer had read: `seen` has it for each event of the trial."""
+    events, at = life.events, life.of("commit")
+    read = seen[life.position[at]]
+    wrong = (read != NOT_READ) & (read != events.previous[at])
+    yield from _over(life, at[wrong], rule, [f", and it had read {one}" for one in read[wrong].tolist()])
+
+
+def read_before(trial: Trial) -> Ints:
+    """What the writer of each commit had last read there, by its journal; NOT_READ where that is not recorded.
+
+    History and journal meet in the attempt; a process writes its journal in the order of what it does.
+    """
+    events, journal = trial.events, trial.journal
+    seen = np.full(len(events), NOT_READ, dtype=np.int64)
+    commits = np.flatnonzero(trial.rows(Kind.COMMIT))
+    checks = np.flatnonzero(trial.rows(Kind.CHECK, Outcome.DONE))
+    if not len(commits) or not len(checks):
+        return seen
+    place = trial.life << 16 | journal["endpoint"].to_numpy().astype(np.int64)
+    _, place = np.unique(place, return_inverse=True)
+    row = Preceding.of(place[checks], checks).before(place[commits], commits)
+    read = np.where(row >= 0, journal["seen"].to_numpy()[row], NOT_READ)
+    own, attempt = trial.process_enactor[commits], journal["attempt"].to_numpy()[commits]
+    order = np.lexsort((attempt, own))
+    written = np.flatnonzero(events.of("commit"))
+    found = _joined(own[order], attempt[order], events.enactor[written].astype(np.int64), events.attempt[written])
+    seen[written] = np.where(found >= 0, read[order][found], NOT_READ)
+    return seen
+
+
+def _joined(own: Ints, attempt: Ints, enactor: Ints, wanted: Ints) -> Ints:
+    """Where each (enactor, attempt) stands in the sorted pairs (own, attempt); -1: nowhere."""
+    pairs, among = (who_ << ATTEMPT_BITS | number for who_, number in ((own, attempt), (enactor, wanted)))
+    found = np.minimum(np.searchsorted(pairs, among), len(pairs) - 1)
+    return np.where((pairs[found] == among) & (enactor >= 0), found, -1)
+
+
+def _over(life: Life, wrong: Ints, rule: str, more: list[str]) -> Iterator[Breach]:
+    """Commits that the version in force forbids, each beside the write that had put it in force."""
+    events = life.events
+    writes = np.flatnonzero(events.of("commit", "repair"))
+    last = Preceding.of(events.endpoint[writes], writes).before(events.endpoint[wrong], wrong)
+    for place, other, words in zip(wrong.tolist(), last.tolist(), more, strict=True):
+        name = events.endpoints[int(events.endpoint[place])]
+        done = f"commits plan {events.version[place]} at {name} for {who(events, place)}"
+        by, why = None, f"nothing was in force there{words}"
+        if other >= 0:
+            by, why = int(life.position[other]), f"had put plan {events.version[other]} in force{words}"
+        yield Breach(int(life.position[place]), by, rule, done, why)
