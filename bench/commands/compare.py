@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import track
 
+from leasebench.bench.commands.arguments import NAMED
 from leasebench.bench.commands.exit_code import exit_code
-from leasebench.bench.terminal import EXIT_USAGE, complain, console
+from leasebench.bench.terminal import EXIT_USAGE, complain, console, must_be_writable, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ class As(StrEnum):
 
 
 def compare(
-    run: Annotated[str, typer.Argument(help="a run directory, its name in runs/, or a suite: its newest run")],
+    run: Annotated[str, typer.Argument(help=NAMED)],
     other: Annotated[
         str | None, typer.Argument(help="a second run: what changed from the first to it", show_default=False)
     ] = None,
@@ -91,9 +92,11 @@ def compare(
     together by more than 1.25x (p99 and beyond: 2x); else 0.
     """
     from leasebench.definitions import DefinitionError, must_be_known
-    from leasebench.results.compare.locate import find_run
+    from leasebench.results.locate import find_run
     from leasebench.results.run import load
 
+    if out is not None:
+        must_be_writable(out)
     if other is not None and baseline is not None:
         raise DefinitionError("give a second run or --baseline, not both")
     later = find_run(run if other is None else other)
@@ -257,7 +260,8 @@ def _write(
     if out is None:
         sys.stdout.write(text)
     else:
-        out.write_text(text, encoding="utf-8")
+        with writing(out):
+            out.write_text(text, encoding="utf-8")
         print(out)
 
 
@@ -272,7 +276,7 @@ def _show(blocks: Iterable["Block"], out: Path | None) -> None:
         for part in as_terminal(blocks):
             screen.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
         return
-    with out.open("w", encoding="utf-8") as file:
+    with writing(out), out.open("w", encoding="utf-8") as file:
         page = Console(file=file, width=PAGE_WIDTH, color_system=None)
         for part in as_terminal(blocks):
             page.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))

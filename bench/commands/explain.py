@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leasebench.bench.commands.arguments import RunDirectory
-from leasebench.bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, fail
+from leasebench.bench.commands.arguments import RunName
+from leasebench.bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, fail, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ class As(StrEnum):
 
 
 def explain(
-    run: RunDirectory,
+    name: RunName,
     violation: Annotated[int | None, typer.Option(min=1, help="its number in the run (default: the first)")] = None,
     guard: Annotated[str | None, typer.Option(help="the first under this guard")] = None,
     scenario: Annotated[str | None, typer.Option(help="the first under this scenario")] = None,
@@ -49,7 +49,8 @@ def explain(
     from leasebench.results.numbering import numbers
     from leasebench.results.run import load
 
-    loaded = load(run)
+    loaded = load(name)
+    run = loaded.path
     must_be_known("guard", [] if guard is None else [guard], loaded.guards)
     must_be_known("scenario", [] if scenario is None else [scenario], loaded.scenarios)
     if trial is not None and trial not in loaded.folders:
@@ -93,7 +94,8 @@ def _say(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     else:
-        out.write_text(text, encoding="utf-8")
+        with writing(out):
+            out.write_text(text, encoding="utf-8")
         print(out)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 
 from leasebench.bench.commands.arguments import AsJson
@@ -19,6 +20,7 @@ from leasebench.bench.terminal import (
     EXIT_USAGE,
     console,
     fail,
+    must_be_writable,
 )
 
 DEFAULT_SUITE = "quick"
@@ -49,8 +51,10 @@ def run(
     from leasebench.bench.progress import LiveDisplay, PlainLines
     from leasebench.bench.run import count_trials, expected_seconds, run_suite
     from leasebench.bench.rundir import default_directory
+    from leasebench.bench.servers import must_be_a_choice
     from leasebench.bench.suite import load_suite, narrow
 
+    must_be_a_choice(server)
     forkserver()
     screen = console(stderr=as_json)
     found = load_suite(suite or DEFAULT_SUITE)
@@ -59,6 +63,7 @@ def run(
     directory = out or default_directory(chosen.name)
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
+    must_be_writable(directory)
     least, most = expected_seconds(chosen)
     cells = f"{len(chosen.guards)} guards, {len(chosen.scenarios)} scenarios, {count_trials(chosen)} trials"
     screen.print(
@@ -73,16 +78,33 @@ def run(
         else:
             summary = run_suite(chosen, drawn, server, directory, PlainLines(screen))
     except KeyboardInterrupt:
+        _show_what_had_ended(screen, directory, count_trials(chosen), as_json=as_json)
         fail(f"interrupted; what was recorded: leasebench check {directory}", EXIT_INTERRUPTED)
         return
+    _show(screen, summary, directory, as_json=as_json)
+    figures, page = escape(str(directory / "summary.json")), escape(str(directory))
+    screen.print(f"[dim]figures: {figures}   page: leasebench report {page}[/]")
+    raise typer.Exit(exit_code(summary))
+
+
+def _show(screen: Console, summary: dict[str, Any], directory: Path, *, as_json: bool) -> None:
     from leasebench.bench.commands.figures import show
 
     show(screen, summary, directory)
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=1) + "\n")
-    figures, page = escape(str(directory / "summary.json")), escape(str(directory))
-    screen.print(f"[dim]figures: {figures}   page: leasebench report {page}[/]")
-    raise typer.Exit(exit_code(summary))
+
+
+def _show_what_had_ended(screen: Console, directory: Path, trials: int, *, as_json: bool) -> None:
+    """Of a run that was interrupted: the summary of the trials that had ended; nothing where there is none."""
+    from leasebench.results.summary import read_summary
+
+    if not (directory / "summary.json").exists():
+        return
+    summary = read_summary(directory)
+    ended = sum(cell["trials"] for cell in summary["cells"])
+    screen.print(f"{ended} of {trials} trials had ended", markup=False, highlight=False)
+    _show(screen, summary, directory, as_json=as_json)
 
 
 def exit_code(summary: dict[str, Any]) -> int:

@@ -30,3 +30,6 @@ class Check:
     name: str
     about: str
     run: Callable[[Trial], Findings]
+
+
+PROTOCOL = Check
