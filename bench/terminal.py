@@ -37,8 +37,16 @@ def complain(messages: Iterable[str]) -> None:
 
 def console(*, stderr: bool = False) -> Console:
     """A console as wide as the terminal, or PLAIN_WIDTH columns where there is none."""
-    found = Console(stderr=stderr)
-    return found if found.is_terminal else Console(stderr=stderr, width=PLAIN_WIDTH)
+    found = Screen(stderr=stderr)
+    return found if found.is_terminal else Screen(stderr=stderr, width=PLAIN_WIDTH)
+
+
+class Screen(Console):
+    """A console that lets its caller hear of a closed pipe: rich would exit with 1, an unexpected verdict here."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while the BrokenPipeError is handled: hand it on."""
+        raise  # noqa: PLE0704
 
 
 WRONG_PLACE = frozenset(

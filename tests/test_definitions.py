@@ -127,7 +127,7 @@ class TestValidation:
 
     def test_what_is_missing_has_the_line_of_the_table_that_lacks_it(self):
         text = "[thing.x]\ninner = { size = 1 }\n"
-        with pytest.raises(DefinitionError, match="^my.toml:1: thing.x.name: is missing$"):
+        with pytest.raises(DefinitionError, match=r"^my\.toml:1: thing\.x\.name: is missing$"):
             validate(Outer, tomllib.loads(text)["thing"]["x"], Source("my.toml", text), ("thing", "x"))
 
     def test_what_a_validator_inside_finds_is_told_at_its_own_key(self):

@@ -175,7 +175,7 @@ def test_a_suite_that_is_narrowed_to_a_scenario_that_it_lacks_is_refused_with_th
 
 def test_a_scenario_of_the_suite_that_cant_be_run_here_is_told_with_the_reason(tmp_path):
     made = loaded(tmp_path, suite(LOSES_LEASES, '["txt_lock"]', '["steady", "s"]'))
-    with pytest.raises(DefinitionError, match="^tiny: txt_lock can't be run under s: the fault flush: "):
+    with pytest.raises(DefinitionError, match=r"^tiny: txt_lock can't be run under s: the fault flush: "):
         narrow(made, scenarios=["s"])
 
 

@@ -1,4 +1,4 @@
-"""What the checks count, a second time: slow loops over the events, written from the words of DESIGN section 1."""
+"""What the checks count, a second time: slow loops over the events, written from what the README says of each."""
 
 from collections import defaultdict
 from math import inf
@@ -241,7 +241,7 @@ def exclusion_violations(events):
 
 
 def holds(rows):
-    """What each owner did and heard under each grant, in the words of DESIGN: one dict a hold."""
+    """What each owner did and heard under each grant, from the end of an acquire on: one dict a hold."""
     found = []
     for got in rows:
         if got["kind"] != Kind.ACQUIRE or got["outcome"] != Outcome.DONE:
