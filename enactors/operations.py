@@ -16,7 +16,7 @@ Carried = TypeVar("Carried")
 
 
 class CommitRule(StrEnum):
-    """What the store itself enforces when it writes one endpoint (DESIGN section 2).
+    """What the store itself enforces when it writes one endpoint.
 
     The broken ones are for negative controls. `broken_cas` is no rule of a store: its enactor compares by itself.
     """

@@ -12,6 +12,7 @@ from time import perf_counter_ns, sleep, time
 from typing import Any
 
 from leasebench.bench.engines.executor import Executor, Line
+from leasebench.bench.engines.foreign import told
 from leasebench.bench.engines.gate import Gate, ScheduleOver
 from leasebench.bench.engines.renewer import Renewer
 from leasebench.bench.engines.spec import ProcessSpec, Role
@@ -80,7 +81,7 @@ def main(spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
         return
     except Exception as error:  # noqa: BLE001  (whatever it is, the supervisor must hear of it)
         with suppress(OSError):
-            control.send(("failed", f"{type(error).__name__}: {error}"))
+            control.send(("failed", told(error)))
 
 
 def affinity() -> list[int] | None:

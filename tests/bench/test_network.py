@@ -19,7 +19,7 @@ TTL_MS = 100
 
 
 def parsed(**settings) -> NetworkSettings:
-    (strike,) = parse_faults([{"kind": "network", "enactors": [0], **settings}], "s.toml", ("faults",))
+    (strike,) = parse_faults([{"kind": "network", "enactors": [0], **settings}])
     return strike
 
 
