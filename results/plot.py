@@ -9,7 +9,7 @@ from typing import Any
 import vl_convert
 
 from leasebench.definitions import DefinitionError, must_be_known
-from leasebench.registry import plugins
+from leasebench.registry import plugin, plugins
 from leasebench.results.charts import Chart, Scope, Subject
 from leasebench.results.history import BadRunDirectory
 from leasebench.results.run import Run
@@ -69,8 +69,9 @@ def plot(run: Run, out: Path, wanted: Wanted, mode: Mode, formats: Sequence[str]
 
 def _subjects(run: Run, wanted: Wanted) -> Iterator[tuple[Chart, Subject]]:
     known: dict[str, Chart] = plugins("results.charts")
+    for name in wanted.charts:
+        plugin("results.charts", "chart", name)
     for kind, names, there in (
-        ("chart", wanted.charts, known),
         ("guard", wanted.guards, run.guards),
         ("scenario", wanted.scenarios, run.scenarios),
     ):

@@ -13,6 +13,7 @@ from leasebench.results.encoded import read_buckets
 from leasebench.results.explored import Contradiction, Explored, contradictions, read_explored
 from leasebench.results.history import SCHEMA, BadRunDirectory, open_table, read_journal
 from leasebench.results.latency import Buckets, merge_buckets
+from leasebench.results.locate import find_run
 from leasebench.results.moment import Moments
 from leasebench.results.summary import read_suite, read_summary, summarise, trial_folders
 from leasebench.results.trial import Trial, read_facts, read_object, read_trials
@@ -296,9 +297,12 @@ class Run:
             self.problems.append(problem)
 
 
-def load(path: Path | str) -> Run:
-    """Read a run directory. Raises BadRunDirectory, naming the file, where it is none or its suite can't be read."""
-    where = Path(path)
+def load(run: Path | str) -> Run:
+    """Read a run directory: named by its path, by its name under `runs/`, or by its suite's name (the latest run).
+
+    Raises BadRunDirectory, naming the file, where it is none or its suite can't be read.
+    """
+    where = find_run(run)
     suite = read_suite(where)
     problems: list[str] = []
     manifest: dict[str, Any] = {}

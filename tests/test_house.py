@@ -1,6 +1,7 @@
 """The rules of the house: who may know whom."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,24 @@ for module in pkgutil.walk_packages(leasebench.results.__path__, "leasebench.res
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.stderr == ""
     assert ended.returncode == 0
+
+
+NOT_HERE = re.compile(r"\bDESIGN\b|\bINCIDENT(\.md| step)|\bSTYLE\.md|\b(of|in) the design\b")
+"""Notes that the repository does not hold: a reader can't look them up."""
+
+
+def test_no_text_cites_what_is_not_in_the_repository():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    texts = [ROOT / name for name in listed if Path(name).suffix not in (".png", "")]
+    cited = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in texts
+        if path.is_file() and path != Path(__file__)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if NOT_HERE.search(line)
+    ]
+    assert len(texts) > 100
+    assert cited == []
 
 
 def test_there_is_no_room_without_a_meaning():

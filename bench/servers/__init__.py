@@ -46,15 +46,24 @@ def open_server(choice: str) -> AbstractContextManager[Server]:
     """Choose by name (`embedded`, `system`) or URL. Raises ServerUnusable, DefinitionError for another word."""
     from leasebench.bench.servers import external, local
 
+    must_be_a_choice(choice)
     if choice == "embedded":
         return local.LocalServer("embedded", local.embedded_binary())
     if choice == "system":
         return local.LocalServer("system", local.system_binary())
-    if re.match(r"^(redis|rediss|unix)://", choice):
-        return external.ExternalServer(choice)
-    raise DefinitionError(
-        f"server {choice!r} is not known: use embedded, system, or a redis://, rediss:// or unix:// URL"
-    )
+    return external.ExternalServer(choice)
+
+
+def must_be_a_choice(choice: str) -> None:
+    """Look at the words of a choice only. Raises DefinitionError, with the URL that was probably meant."""
+    if choice in ("embedded", "system") or re.match(r"^(redis|rediss|unix)://", choice):
+        return
+    offer = "use embedded, system, or a redis://, rediss:// or unix:// URL"
+    if re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}(/\d+)?", choice):
+        offer = f"did you mean redis://{choice}?"
+    elif choice.startswith("/"):
+        offer = f"did you mean unix://{choice}?"
+    raise DefinitionError(f"server {choice!r} is not known: {offer}")
 
 
 def examine(url: str) -> ServerFacts:

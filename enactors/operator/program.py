@@ -1,7 +1,8 @@
 """The operator: a human who watches a cell, repairs what resolves to nothing, and now and then rolls back.
 
-A commit that needs the plan in force as its rollback plan can't mend an endpoint whose plan is gone (INCIDENT step
-5): only a repair does. A rollback publishes the content of an old plan as the newest one.
+A commit that needs the plan in force as its rollback plan can't mend an endpoint whose plan is gone: only a repair
+does, as in the outage of October 2025 (aws.amazon.com/message/101925). A rollback publishes the content of an old plan
+as the newest one.
 """
 
 from collections.abc import Iterable

@@ -152,3 +152,6 @@ def heading(title: str) -> alt.TitleParams:
     """Set the first line as title, the others below it."""
     first, *others = title.splitlines() or [""]
     return alt.TitleParams(first, subtitle=others, anchor="start", frame="group", offset=14)
+
+
+PROTOCOL = Chart

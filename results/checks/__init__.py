@@ -32,3 +32,6 @@ class Check:
     name: str
     about: str
     run: Callable[[Trial], Findings]
+
+
+PROTOCOL = Check
