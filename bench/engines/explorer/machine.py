@@ -70,13 +70,15 @@ def _mend(cell: Cell) -> Program[None]:
 class Machine:
     """The moves of one guard in one scope, over one store."""
 
-    def __init__(self, guard: Guard, scope: Scope, store: type[MemoryStore] = MemoryStore) -> None:
+    def __init__(
+        self, guard: Guard, scope: Scope, store: type[MemoryStore] = MemoryStore, *, plain: bool = False
+    ) -> None:
         self.guard, self.scope = guard, scope
         cell = scope.cell
         whole = guard.exclude is not None and guard.exclude.scope is LeaseScope.CELL
         domains = tuple(CELL_LEASE if whole else name for name in cell.endpoints)
         self.stage = Stage(cell, Ranks(domains, guard.commit in FENCE_RULES), store)
-        self.programs = Programs()
+        self.programs = Programs(plain=plain)
         self.worlds: Interned[World] = Interned(1 << WORLD_BITS)
         self.locals: Interned[Local] = Interned(1 << LOCAL_BITS)
         self._acts: dict[tuple[int, int, int, Operation, int], Act | None] = {}

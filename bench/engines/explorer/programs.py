@@ -1,8 +1,12 @@
 """The programs of one exploration: where each can stand, what it asks for there, and where an answer takes it.
 
-A position is a program's carried value and the results that it heard in its present activity, or rather how its
-generator stands after them (`bench.engines.explorer.standing`). Each is found once, by sending the generator the
-results of one way there, and then remembered: no prefix of a program is run a second time.
+A position is a program's carried value and the results that it heard in its present activity, or rather the state of
+its generator after them (`bench.engines.explorer.standing`). Each is found once, by sending the generator the
+results of one path there, and then remembered: no prefix of a program is run a second time.
+
+In plain mode a position is the carried value and the results, and nothing else: two programs are taken for one only if
+they heard the same. A program is deterministic, so this needs nothing from the interpreter. There are more states, and
+the same properties hold or break after as many steps (tests/bench/test_explorer_plain.py compares both modes).
 
 Local operations (`Operation.local`) are done at once, with the step before them. That loses no order that matters:
 what they hear does not depend on when they are done, and nobody else can see that they were done; so they can be moved
@@ -15,10 +19,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from leasebench.bench.engines.explorer.standing import Standing, readable
+from leasebench.bench.engines.explorer.standing import Standing, leases_in, readable
 from leasebench.bench.engines.interpreter import MAX_LOCAL, Interpreter
 from leasebench.enactors.kind import Activities
-from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Operation, Program
 
 
@@ -36,7 +39,9 @@ class Position:
 class Programs:
     """All positions that were met so far, numbered from 0, and the answers that lead from one to another."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, plain: bool = False) -> None:
+        # Without a way to read frames, what was heard is all there is to tell positions apart by.
+        self._plain = plain or not readable()
         self.positions: list[Position] = []
         self._roles: list[Activities] = []
         self._numbers: dict[Hashable, int] = {}
@@ -87,14 +92,19 @@ class Programs:
         return () if interpreter.hear(result) else (*heard, result)
 
     def _number(self, role: int, carried: Any, heard: tuple[Any, ...], asks: Operation, program: Program[Any]) -> int:
-        standing = Standing(program)
-        apart = [(type(each), each) for each in heard]
-        stands: Hashable = standing.value if readable() else tuple(apart)
-        leases = {each for each in (getattr(asks, "lease", None),) if each is not None} | standing.leases
-        if standing.opaque or not readable():
-            # A lease may be where we can't look.
-            leases |= {each for each in heard if isinstance(each, Lease)}
-        key = (role, carried, asks, stands)
+        leases = {each for each in (getattr(asks, "lease", None),) if each is not None}
+        state: Hashable
+        if self._plain:
+            # Results of different types can be equal (1 and True).
+            state = tuple((type(each), each) for each in heard)
+            leases |= leases_in((carried, heard))
+        else:
+            standing = Standing(program)
+            state = standing.value
+            leases |= standing.leases
+            if standing.opaque:
+                leases |= leases_in(heard)  # one may be where we can't look
+        key = (role, carried, asks, state)
         known = self._numbers.get(key)
         if known is None:
             known = self._numbers[key] = len(self.positions)
