@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from leasebench.bench.engines.explorer.standing import Standing, leases_in, readable
-from leasebench.bench.engines.interpreter import MAX_LOCAL, Interpreter
+from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.enactors.kind import Activities
-from leasebench.leases.operations import Operation, Program
+from leasebench.leases.operations import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Programs:
     def add(self, role: Activities, carried: Any) -> tuple[int, tuple[Operation, ...]]:
         """Begin a program. Returns where it stands at its first step, and what it did quietly before."""
         self._roles.append(role)
-        return self._stand(len(self._roles) - 1, carried, (), None)
+        return self._position(len(self._roles) - 1, carried, ())
 
     def role(self, number: int) -> Activities:
         """The program of that number, in the order in which they were added."""
@@ -63,35 +63,20 @@ class Programs:
         known = self._after.get(key)
         if known is None:
             at = self.positions[position]
-            known = self._after[key] = self._stand(at.role, at.carried, at.heard, (result,))
+            known = self._after[key] = self._position(at.role, at.carried, (*at.heard, result))
         return known
 
-    def _stand(
-        self, number: int, carried: Any, heard: tuple[Any, ...], told: tuple[Any] | None
-    ) -> tuple[int, tuple[Operation, ...]]:
-        """Bring a program to where it heard `heard`, tell it `told`, and let it do what is quiet."""
-        interpreter = Interpreter(self._roles[number], carried)
+    def _position(self, role: int, carried: Any, heard: tuple[Any, ...]) -> tuple[int, tuple[Operation, ...]]:
+        """Begin an activity, give it the results `heard`, and skip the local operations that follow."""
+        interpreter = Interpreter(self._roles[role], carried)
         for result in heard:
-            assert interpreter.asks is not None
+            assert interpreter.asks is not None  # begins the activity
             interpreter.hear(result)
-        local: list[Operation] = []
-        if told is not None:
-            heard = self._after_hearing(interpreter, heard, told[0])
-        while interpreter.asks.local:
-            if len(local) == MAX_LOCAL:
-                raise AssertionError(f"a program did {MAX_LOCAL} local operations in a row, last {interpreter.asks}")
-            local.append(interpreter.asks)
-            heard = self._after_hearing(interpreter, heard, interpreter.asks.skipped)
-        asks, program = interpreter.asks, interpreter.program
-        return self._number(number, interpreter.carried, heard, asks, program), tuple(local)
+        local = interpreter.skip_local()
+        return self._number(role, interpreter), tuple(local)
 
-    @staticmethod
-    def _after_hearing(interpreter: Interpreter, heard: tuple[Any, ...], result: Any) -> tuple[Any, ...]:
-        """Tell a program a result. Returns what it has heard since in its present activity."""
-        assert interpreter.asks is not None
-        return () if interpreter.hear(result) else (*heard, result)
-
-    def _number(self, role: int, carried: Any, heard: tuple[Any, ...], asks: Operation, program: Program[Any]) -> int:
+    def _number(self, role: int, interpreter: Interpreter) -> int:
+        carried, heard, asks = interpreter.carried, interpreter.heard, interpreter.asks
         leases = {each for each in (getattr(asks, "lease", None),) if each is not None}
         state: Hashable
         if self._plain:
@@ -99,7 +84,7 @@ class Programs:
             state = tuple((type(each), each) for each in heard)
             leases |= leases_in((carried, heard))
         else:
-            standing = Standing(program)
+            standing = Standing(interpreter.program)
             state = standing.value
             leases |= standing.leases
             if standing.opaque:
