@@ -68,6 +68,14 @@ def explore(
         ),
     ] = None,
     symmetry: Annotated[bool, typer.Option(help="merge equal enactors", rich_help_panel=SCOPE)] = True,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain",
+            help="merge only programs that heard the same results, never by their frames, and no equal enactors: "
+            "slower, same answers, and no reliance on interpreter internals",
+        ),
+    ] = False,
     only: Annotated[
         Property | None, typer.Option("--property", help="only this one, and stop where it is broken")
     ] = None,
@@ -112,7 +120,7 @@ def explore(
     scope = Scope(
         enactors=enactors, plans=plans, endpoints=endpoints, clean_age=clean_age, purge_age=purge_age, tries=tries,
         grants=grants, expiry=expiry, crashes=crashes if crash else 0, messages=messages if in_flight else 0,
-        rollback=rollback, give_up=give_up, symmetry=symmetry,
+        rollback=rollback, give_up=give_up, symmetry=symmetry and not plain,
     )  # fmt: skip
     run = None if into is None else find_run(into)
     if trace is not None:
@@ -122,9 +130,9 @@ def explore(
     at_once = max(1, min(len(chosen), jobs or cores()))
     limits = Limits(int(memory * GIGABYTE / at_once), max_states)
     work: list[Callable[[], Exploration]] = [
-        partial(explore_one, each, scope, limits, only)
+        partial(explore_one, each, scope, limits, only, plain=plain)
         if walk is None
-        else partial(walk_one, each, scope, walk, seed, only)
+        else partial(walk_one, each, scope, walk, seed, only, plain=plain)
         for each in chosen
     ]
     explorations = _explored(work, at_once)

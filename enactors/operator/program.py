@@ -50,7 +50,7 @@ class Operator:
             yield Sleep(self.react_ms)
             slept_ms += self.react_ms
             # A slow enactor may have emptied more of them meanwhile.
-            yield from repair((yield from resolve_to_nothing(self.cell.endpoints)))
+            yield from repair_all(self.cell.endpoints)
         return replace(state, since_rollback_ms=slept_ms)
 
     @staticmethod
@@ -66,6 +66,11 @@ def resolve_to_nothing(endpoints: Iterable[str]) -> Program[list[str]]:
         if isinstance((yield Resolve(endpoint)), Refused):
             empty.append(endpoint)  # noqa: PERF401  (a comprehension can't yield)
     return empty
+
+
+def repair_all(endpoints: Iterable[str]) -> Program[None]:
+    """Repair whatever resolves to nothing."""
+    yield from repair((yield from resolve_to_nothing(endpoints)))
 
 
 def repair(empty: list[str]) -> Program[None]:
