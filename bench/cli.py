@@ -40,16 +40,18 @@ def main() -> None:
 
 
 def _run() -> None:
-    """Run the command; every expected error is one line on standard error."""
+    """Run the command; every error is one line on standard error, an unexpected one names its traceback's file."""
+    from leasebench.bench.failure import Bug, bugs_kept_in
     from leasebench.bench.servers import ServerUnusable
     from leasebench.definitions import DefinitionError
     from leasebench.results.history import BadRunDirectory
 
     try:
-        app()
+        with bugs_kept_in():
+            app()
     except (DefinitionError, BadRunDirectory) as error:
         fail(str(error), EXIT_USAGE)
-    except ServerUnusable as error:
+    except (ServerUnusable, Bug) as error:
         fail(str(error), EXIT_FAILED)
     except OSError as error:
         fail(f"{error.filename or 'the system'}: {error.strerror or error}", EXIT_FAILED)

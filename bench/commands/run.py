@@ -72,10 +72,10 @@ def run(
     )
     try:
         if screen.is_terminal:
-            with LiveDisplay(screen) as display:
+            with LiveDisplay(screen, directory) as display:
                 summary = run_suite(chosen, drawn, server, directory, display)
         else:
-            summary = run_suite(chosen, drawn, server, directory, PlainLines(screen))
+            summary = run_suite(chosen, drawn, server, directory, PlainLines(screen, directory))
     except KeyboardInterrupt:
         fail(f"interrupted; what was recorded: leasebench check {directory}", EXIT_INTERRUPTED)
         return

@@ -16,6 +16,7 @@ import psutil
 
 from leasebench.bench.engines.processes.child import Child
 from leasebench.bench.engines.processes.spec import ProcessSpec
+from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.enactors.kind import CHECKS, COMMITS, PUBLISHED, RACED_APPLICATIONS, STALE, Ends
 
@@ -32,11 +33,7 @@ MAX_LIVES = 256
 
 
 class ProcessFailed(RuntimeError):
-    """A process of the trial died, failed or did not stop; `evidence` is its traceback, where it could send one."""
-
-    def __init__(self, reason: str, evidence: str = "") -> None:
-        super().__init__(reason)
-        self.evidence = evidence
+    """A process of the trial died, failed or did not stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +242,7 @@ class Supervisor:
         elif news[0] == "done":
             child.done = True
         else:
-            raise ProcessFailed(f"{child.spec.name}: {news[1]}", f"{child.spec.process}:\n{news[2]}")
+            raise with_evidence(ProcessFailed(f"{child.spec.name}: {news[1]}"), child.spec.process, news[2])
 
     @staticmethod
     def _stands_still(child: Child) -> bool:

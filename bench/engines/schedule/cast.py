@@ -14,6 +14,7 @@ from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import MAX_LIVES, ProcessFailed, ending
 from leasebench.bench.engines.processes.supervisor import Report as Seen
 from leasebench.bench.engines.schedule.heldwire import HeldWire
+from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.leases.operations import Operation, StartRenewal, StopRenewal
 
@@ -202,7 +203,7 @@ class Cast:
         elif news[0] == "done":
             child.done = True
         elif news[0] == "failed":
-            raise ProcessFailed(f"{child.spec.name}: {news[1]}", f"{child.spec.process}:\n{news[2]}")
+            raise with_evidence(ProcessFailed(f"{child.spec.name}: {news[1]}"), child.spec.process, news[2])
 
     @staticmethod
     def _ended(child: Child) -> ProcessFailed:
