@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console, RenderableType
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from leasebench.bench.engines.processes.supervisor import Figures
+from leasebench.bench.failure import failure_of
 from leasebench.bench.run import OVERHEAD_S
 from leasebench.bench.trialplan import TrialPlan
 
@@ -17,8 +19,8 @@ from leasebench.bench.trialplan import TrialPlan
 class PlainLines:
     """One line a trial, for logs."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, directory: Path) -> None:
+        self._console, self._directory = console, directory
         self._of = 0
         self._figures = Figures()
 
@@ -32,9 +34,11 @@ class PlainLines:
     def end(self, plan: TrialPlan, facts: dict[str, Any]) -> None:
         what = f"{self._figures.commits} commits, {self._figures.stale} stale"
         if facts["status"] != "ok":
-            what = f"failed: {facts['reason']}"
+            what = f"failed: {facts['reason']}{failure_of(plan.folder_in(self._directory))}"
         place = f"{plan.guard.name} under {plan.scenario.name}"
-        self._console.print(f"trial {plan.number} of {self._of}: {place}: {what}", highlight=False, markup=False)
+        self._console.print(
+            f"trial {plan.number} of {self._of}: {place}: {what}", highlight=False, markup=False, soft_wrap=True
+        )
         _tell_notes(self._console, plan, facts)
 
 
@@ -50,7 +54,8 @@ class _BelowItsText(Progress):
 class LiveDisplay:
     """Trial k of n and its guard; below it a bar, commits/s, that guard's stale overwrites in all trials, time left."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, directory: Path) -> None:
+        self._directory = directory
         self._progress = _BelowItsText(
             BarColumn(bar_width=24),
             TextColumn("{task.fields[figures]}", markup=False),
@@ -102,8 +107,10 @@ class LiveDisplay:
         self._progress.update(self._task, completed=self._done)
         if facts["status"] != "ok":
             self._progress.console.print(
-                f"trial {plan.number} failed: {plan.guard.name} under {plan.scenario.name}: {facts['reason']}",
+                f"trial {plan.number} failed: {plan.guard.name} under {plan.scenario.name}: {facts['reason']}"
+                f"{failure_of(plan.folder_in(self._directory))}",
                 markup=False,
+                soft_wrap=True,
             )
         _tell_notes(self._progress.console, plan, facts)
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import tomli_w
 
 from leasebench.bench.engines.processes.supervisor import Figures
+from leasebench.bench.failure import bugs_kept_in
 from leasebench.bench.hosts.interrupt import interruptible
 from leasebench.bench.manifest import describe
 from leasebench.bench.rundir import write_json
@@ -78,8 +79,8 @@ def run_suite(
 ) -> dict[str, Any]:
     """Run all trials into the new directory `out` and return the summary.
 
-    Raises DefinitionError if `out` can't be made, ServerUnusable if there is no server to begin with. On
-    KeyboardInterrupt the summary of what has ended is written before it is raised again.
+    Raises DefinitionError if `out` can't be made, ServerUnusable if there is no server to begin with, Bug for what is
+    unexpected. Whatever ends it, KeyboardInterrupt too, the summary of what has ended is written before.
     """
     with interruptible(), open_server(server_choice) as server:
         with writing(out):
@@ -88,15 +89,22 @@ def run_suite(
             tomli_w.dumps(suite.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
         )
         write_json(out / "manifest.json", describe(suite, server, seed))
-        run = f"{suite.name[:20]}-{secrets.token_hex(4)}"
-        plans = plan_trials(suite, seed)
-        try:
-            for plan in plans:
-                listener.begin(plan, len(plans))
-                facts = run_one(plan, server, run, out / "trials" / plan.folder_name, listener.watch)
-                listener.end(plan, facts)
-        finally:
-            summary = summarise(out)
-            write_json(out / "summary.schema.json", json_schema())
-            write_json(out / "summary.json", summary)
+        with bugs_kept_in(out):
+            return _run_trials(suite, seed, server, out, listener, run_one)
+
+
+def _run_trials(
+    suite: Suite, seed: int, server: Server, out: Path, listener: Listener, run_one: RunOne
+) -> dict[str, Any]:
+    run = f"{suite.name[:20]}-{secrets.token_hex(4)}"
+    plans = plan_trials(suite, seed)
+    try:
+        for plan in plans:
+            listener.begin(plan, len(plans))
+            facts = run_one(plan, server, run, plan.folder_in(out), listener.watch)
+            listener.end(plan, facts)
+    finally:
+        summary = summarise(out)
+        write_json(out / "summary.schema.json", json_schema())
+        write_json(out / "summary.json", summary)
     return summary

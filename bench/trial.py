@@ -2,7 +2,6 @@
 
 import os
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from leasebench.bench.engines.processes.load import run_load
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import Figures, LocalSupervisor, ProcessFailed, SupervisorReport
 from leasebench.bench.environment import Environment
+from leasebench.bench.failure import keep_evidence
 from leasebench.bench.faults.scheduler import FaultScheduler
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
@@ -31,8 +31,6 @@ from leasebench.results.history import BadRunDirectory, HistoryWriter
 from leasebench.results.journal import Journal
 
 Watch = Callable[[float, Figures], None]
-FAILURE = "failure.txt"
-"""In the folder of a failed trial: the tracebacks of what failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,14 +220,6 @@ def _facts_before(plan: TrialPlan) -> dict[str, Any]:
         "expected": [verdict.value for verdict in plan.guard.expected(plan.scenario.name, plan.scenario.trouble)],
         "lease": {"ttl_ms": plan.ttl_ms, "audited": plan.guard.manager.audited} if exclude else None,
     }
-
-
-def keep_evidence(folder: Path, error: Exception) -> None:
-    """Write the tracebacks of a failed process, if it sent one, and of the harness into `failure.txt`."""
-    theirs = getattr(error, "evidence", "")
-    ours = "the harness:\n" + "".join(traceback.format_exception(error))
-    with suppress(OSError):  # a full disk is told of by the reason
-        (folder / FAILURE).write_text(without_password("\n".join(filter(None, (theirs, ours)))), encoding="utf-8")
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """One trial as it is planned."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 from leasebench.bench.engines.processes.load import Timing
@@ -23,6 +24,10 @@ class TrialPlan:
     @property
     def folder_name(self) -> str:
         return f"{self.number:04d}-{self.guard.name}-{self.scenario.name}"
+
+    def folder_in(self, run: Path) -> Path:
+        """The trial's folder in a run directory."""
+        return run / "trials" / self.folder_name
 
     @property
     def timing(self) -> Timing:

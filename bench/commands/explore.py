@@ -177,6 +177,8 @@ def _explored(work: "list[Callable[[], Exploration]]", at_once: int) -> "list[Ex
     except KeyboardInterrupt:
         fail("interrupted", EXIT_INTERRUPTED)
     except ChildFailed as error:
+        if getattr(error, "__notes__", ()):  # it has the traceback of a bug
+            raise
         fail(str(error), EXIT_FAILED)
     return [found[number] for number in range(len(work))]
 

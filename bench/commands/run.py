@@ -77,10 +77,10 @@ def run(
     )
     try:
         if screen.is_terminal:
-            with LiveDisplay(screen) as display:
+            with LiveDisplay(screen, directory) as display:
                 summary = run_suite(chosen, drawn, server, directory, display)
         else:
-            summary = run_suite(chosen, drawn, server, directory, PlainLines(screen))
+            summary = run_suite(chosen, drawn, server, directory, PlainLines(screen, directory))
     except KeyboardInterrupt:
         _show_what_had_ended(screen, directory, count_trials(chosen), as_json=as_json)
         fail(f"interrupted; what was recorded: leasebench check {directory}", EXIT_INTERRUPTED)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Lines:
     """One line a trace (`bench.run.Listener`): what the history shows, or what came otherwise."""
 
-    def __init__(self, screen: Console) -> None:
-        self._screen = screen
+    def __init__(self, screen: Console, directory: Path) -> None:
+        self._screen, self._directory = screen, directory
         self.failed = 0
 
     def begin(self, plan: "TrialPlan", of: int) -> None:
@@ -28,14 +28,16 @@ class Lines:
     def watch(self, elapsed_s: float, figures: "Figures") -> None:
         """Say nothing."""
 
-    def end(self, plan: "TrialPlan", facts: dict[str, Any]) -> None:  # noqa: ARG002  (a Listener)
+    def end(self, plan: "TrialPlan", facts: dict[str, Any]) -> None:
         """Say what became of a trace."""
+        from leasebench.bench.failure import failure_of
+
         told = facts.get("schedule", {})
         if facts["status"] == "ok":
             what = f"{told['taken']} steps as recorded; the history shows {told['property']}: {told['shows']}"
         else:
             self.failed += 1
-            what = f"failed: {facts['reason']}"
+            what = f"failed: {facts['reason']}{failure_of(plan.folder_in(self._directory))}"
         self._screen.print(f"{told.get('trace', '')}: {what}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -59,7 +61,7 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
     must_be_writable(directory)
-    lines = Lines(screen)
+    lines = Lines(screen, directory)
     try:
         summary = run_suite(suite, seed or 0, server, directory, lines, ScheduledTrials(schedules))
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ def main(spec: RelaySpec, control: Any) -> None:
         return
     except Exception as error:  # noqa: BLE001  (whatever it is, the harness must hear of it)
         with suppress(OSError):
-            control.send(("failed", f"{type(error).__name__}: {error}"))
+            control.send(("failed", f"{type(error).__name__}: {error}", traceback.format_exc()))
 
 
 async def _serve(spec: RelaySpec, control: Any) -> None:

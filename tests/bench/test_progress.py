@@ -1,6 +1,7 @@
 """What a run shows while it goes on says of each guard what that guard did."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -32,7 +33,7 @@ class Screen:
 
     def __init__(self, columns=160):
         self.console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=columns)
-        self.display = LiveDisplay(self.console)
+        self.display = LiveDisplay(self.console, Path())
 
     def begin(self, plan):
         self.display.begin(plan, 8)
@@ -90,7 +91,7 @@ def test_neither_the_guard_nor_its_figures_are_cut(plans, columns):
 def test_a_log_has_a_line_a_trial_with_its_own_figures(plans):
     unsafe, safe = plans
     console = Console(file=io.StringIO(), width=160)
-    lines = PlainLines(console)
+    lines = PlainLines(console, Path())
     for plan, figures in ((unsafe[0], Figures(500, 66)), (safe[0], Figures(300, 0))):
         lines.begin(plan, 8)
         lines.watch(0.5, figures)

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
+from leasebench.bench.failure import one_line, with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.bench.hosts.parent_death import die_with_parent
 from leasebench.bench.hosts.reaper import reaper
@@ -71,7 +73,8 @@ def _answer(line: Any, process: Any) -> Any:
     process.join(END_WAIT_S)
     reaper().forget_process(process.pid)
     if not good:
-        raise ChildFailed(answer)
+        said, evidence = answer
+        raise with_evidence(ChildFailed(said), "a process that explored", evidence)
     return answer
 
 
@@ -82,6 +85,6 @@ def _work(job: Callable[[], Any], line: Any) -> None:
     try:
         answer = (True, job())
     except Exception as error:  # noqa: BLE001  (whatever it is, the parent must hear of it)
-        answer = (False, f"{type(error).__name__}: {error}")
+        answer = (False, (one_line(error), traceback.format_exc()))
     with suppress(BrokenPipeError):
         line.send(answer)

@@ -8,7 +8,7 @@ from typing import Any
 from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.bench.engines.processes.client import ProcessClient, Timekeeper
 from leasebench.bench.engines.processes.executor import ControlLine, Executor
-from leasebench.bench.engines.processes.gate import Gate
+from leasebench.bench.engines.processes.gate import Gate, ScheduleOver
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.faults.fault import Thread
 from leasebench.leases.lease import Lease
@@ -77,6 +77,8 @@ class Renewer:
         self._work.put(None)
         self._runner.join()
         self._executor.close()
+        if self._error is not None and not isinstance(self._error, ScheduleOver):
+            raise self._error
 
     def _withdraw(self) -> None:
         self._stop.set()

@@ -16,6 +16,7 @@ import psutil
 
 from leasebench.bench.engines.processes.child import Child
 from leasebench.bench.engines.processes.spec import ProcessSpec
+from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.enactors.kind import CHECKS, COMMITS, RACED_APPLICATIONS, STALE, Ends
 
@@ -31,11 +32,7 @@ MAX_LIVES = 256
 
 
 class ProcessFailed(RuntimeError):
-    """A process of the trial died, failed or did not stop; `evidence` is its traceback, where it could send one."""
-
-    def __init__(self, reason: str, evidence: str = "") -> None:
-        super().__init__(reason)
-        self.evidence = evidence
+    """A process of the trial died, failed or did not stop."""
 
 
 @dataclass(slots=True)
@@ -255,7 +252,7 @@ class LocalSupervisor:
         elif news[0] == "done":
             child.done = True
         else:
-            raise ProcessFailed(f"{child.spec.name}: {news[1]}", f"{child.spec.process}:\n{news[2]}")
+            raise with_evidence(ProcessFailed(f"{child.spec.name}: {news[1]}"), child.spec.process, news[2])
 
     @staticmethod
     def _stands_still(child: Child) -> bool:
