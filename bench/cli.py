@@ -41,7 +41,7 @@ def main() -> None:
 
 def _run() -> None:
     """Run the command; every expected error is one line on standard error."""
-    from leasebench.bench.servers import ServerUnusable
+    from leasebench.bench.servers.server import ServerUnusable
     from leasebench.definitions import DefinitionError
     from leasebench.results.history import BadRunDirectory
 
