@@ -86,7 +86,7 @@ def _nobody_reads(output: int) -> bool:
 def _run() -> None:
     """Run the command; every expected error is a line on standard error; a bug names its traceback's file."""
     from leasebench.bench.failure import Bug, bugs_kept_in
-    from leasebench.bench.servers import ServerUnusable
+    from leasebench.bench.servers.server import ServerUnusable
     from leasebench.definitions import DefinitionError
     from leasebench.registry import tell_of_faulty
     from leasebench.results.history import BadRunDirectory

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
-from leasebench.bench.servers import Server
 from leasebench.bench.servers.node import Node, NodeWish
+from leasebench.bench.servers.server import Server
 from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.keys import Keys
 

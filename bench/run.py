@@ -12,7 +12,8 @@ from leasebench.bench.failure import bugs_kept_in
 from leasebench.bench.hosts.interrupt import interruptible
 from leasebench.bench.manifest import describe
 from leasebench.bench.rundir import write_json
-from leasebench.bench.servers import Server, open_server
+from leasebench.bench.servers.choice import open_server
+from leasebench.bench.servers.server import Server
 from leasebench.bench.suite import MAX_STRETCH, Suite, cells
 from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial

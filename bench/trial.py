@@ -19,7 +19,7 @@ from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.records import HARNESS, CellRecords, Drainer, fault_log, finish_records, write_latency
 from leasebench.bench.rundir import write_json
-from leasebench.bench.servers import Server, ServerUnusable, without_password
+from leasebench.bench.servers.server import Server, ServerUnusable, without_password
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import Place
 from leasebench.enactors.plan import Cell

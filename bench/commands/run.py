@@ -55,7 +55,7 @@ def run(
     from leasebench.bench.progress import LiveDisplay, PlainLines
     from leasebench.bench.run import count_trials, expected_seconds, run_suite
     from leasebench.bench.rundir import default_directory
-    from leasebench.bench.servers import must_be_a_choice
+    from leasebench.bench.servers.choice import must_be_a_choice
     from leasebench.bench.suite import load_suite, narrow
 
     must_be_a_choice(server)

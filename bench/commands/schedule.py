@@ -50,7 +50,7 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.run import run_suite
     from leasebench.bench.rundir import default_directory
-    from leasebench.bench.servers import must_be_a_choice
+    from leasebench.bench.servers.choice import must_be_a_choice
 
     must_be_a_choice(server)
     forkserver()

@@ -17,7 +17,7 @@ import pandas as pd
 from altair.utils.schemapi import debug_mode
 
 if TYPE_CHECKING:
-    from leasebench.results.run import Run
+    from leasebench.results.rundirectory import RunDirectory
 
 Spec = dict[str, Any]
 """Vega-Lite as JSON, without a config."""
@@ -51,7 +51,7 @@ class Subject:
     TRIAL. A chart of a wider scope may narrow itself to what is given beyond that.
     """
 
-    run: "Run"
+    run: "RunDirectory"
     scenario: str | None = None
     guard: str | None = None
     phase: str | None = None

@@ -11,7 +11,7 @@ from leasebench.results.events import Ints, Mask
 from leasebench.results.history import BadRunDirectory
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 from leasebench.results.moment import Moments
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.trial import Trial
 
 AFTER_NS = 1_000_000_000
@@ -55,7 +55,9 @@ class Reader:
     under. None, and a problem told, where it can't be read or placed.
     """
 
-    def __init__(self, run: Run, moments: Moments, cell: str, at: int, endpoint: int, writers: Sequence[int]) -> None:
+    def __init__(
+        self, run: RunDirectory, moments: Moments, cell: str, at: int, endpoint: int, writers: Sequence[int]
+    ) -> None:
         events = moments.events(cell)
         self.events = events
         self.zero = int(np.flatnonzero(events.epoch == events.epoch[at])[0])

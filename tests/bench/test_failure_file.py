@@ -8,7 +8,7 @@ from third_party import Package, line_of
 
 from leasebench.bench.engines.explorer.parallel import ChildFailed, side_by_side
 from leasebench.bench.failure import FAILURE, Bug, bugs_kept_in, keep_evidence
-from leasebench.bench.servers import ServerUnusable
+from leasebench.bench.servers.server import ServerUnusable
 
 MANAGER = """
 from leasebench.leases.managers.redis_lease import RedisLease
