@@ -172,7 +172,7 @@ def test_a_run_that_does_not_need_the_faulty_one_goes_on(place):
 OTHERS = {
     "faults": ("bench.faults", ["list", "faults"], "int is no subclass of Fault"),
     "charts": ("results.charts", ["list", "charts"], "int has no about, draw, name, scope (Chart)"),
-    "checks": ("results.checks", ["check", "r"], "int has no about, name, run (Check)"),
+    "checks": ("results.checks", ["check", "r"], "int has no about, metrics, name, run (Check)"),
 }
 
 
