@@ -11,6 +11,7 @@ from leasebench.results.events import Ints, Mask
 from leasebench.results.history import BadRunDirectory
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 from leasebench.results.moment import Moments
+from leasebench.results.record.process import RENEWER, Process
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.trial import Trial
 
@@ -18,7 +19,6 @@ AFTER_NS = 1_000_000_000
 """How long after the violation the journal is looked at: two clocks are compared."""
 LEASE_KINDS = (Kind.ACQUIRE, Kind.RENEW, Kind.RELEASE)
 STOPS = {Kind.PAUSE: "stopped (SIGSTOP)", Kind.DELAY: "held up", Kind.KILL: "killed (SIGKILL)"}
-RENEWER = "-renewer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Reader:
                 one, call = self.trial.journal.iloc[row], self.call(row)
                 until_s = call.end_s if int(one["end_ns"]) else float("nan")
                 if not until_s <= begin_s and call.begin_s < end_s:
-                    renewer = str(one["process"]).endswith(RENEWER)
+                    renewer = Process.parse(str(one["process"])).thread == RENEWER
                     found.append(Stop(name, what, call.begin_s, until_s, renewer))
         return found
 
