@@ -117,4 +117,4 @@ class LiveDisplay:
 
 def _tell_notes(console: Console, plan: TrialPlan, facts: dict[str, Any]) -> None:
     for line in facts.get("notes", ()):
-        console.print(f"! trial {plan.number}: {line}", highlight=False, markup=False)
+        console.print(f"! trial {plan.number}: {line}", highlight=False, markup=False, soft_wrap=True)
