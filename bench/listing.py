@@ -6,6 +6,7 @@ from pathlib import Path
 from leasebench.bench.run import expected_seconds
 from leasebench.bench.suite import load_suite, read_scenario, scenario_files, suite_files
 from leasebench.leases.guard import presets
+from leasebench.leases.manager import unavailable
 from leasebench.registry import plugins
 
 
@@ -29,7 +30,10 @@ def rows(what: str) -> Iterator[tuple[str, str]]:
             "faults": "bench.faults",
             "managers": "leases.managers",
             "charts": "results.charts",
+            "programs": "enactors",
         }[what]
         for name, plugin in plugins(package).items():
             missing = plugin.available() if hasattr(plugin, "available") else None
+            if what == "managers":
+                missing = missing or unavailable(plugin)
             yield name, plugin.about + (f" (not available: {missing})" if missing else "")

@@ -7,16 +7,20 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from leasebench.bench.faults.fault import Fault, parse_faults
-from leasebench.definitions import Definition, DefinitionError, named, nearest, read_toml, validate
+from leasebench.definitions import Definition, DefinitionError, must_be_known, named, nearest, read_toml, validate
 from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
 from leasebench.enactors.operator.kind import OperatorDuty
 from leasebench.enactors.planner.kind import Arrivals
 from leasebench.leases.guard import Guard, parse_guards, presets
+from leasebench.leases.manager import unavailable
 from leasebench.names import NAME_PATTERN
+from leasebench.registry import plugins
 
 HERE = Path(__file__).parent
 PROVEN_RACES = 59
 """Zero of 59 bounds a rate below 5 % (one-sided, 95 %)."""
+LOAD_KINDS = ("planner", "enactor", "operator")
+"""The program kinds that have a place in the load."""
 MAX_STRETCH = 3
 """A trial that lacks races goes on for at most this many times its duration."""
 
@@ -41,8 +45,8 @@ class Load(Definition):
     def programs(self) -> dict[str, Definition]:
         """The settings of each program kind that every cell has, by its name, in the order in which they start."""
         enactors = EnactorSettings(count=self.enactors, work=self.work, discover=self.discover, poll_ms=self.poll_ms)
-        named = {"planner": self.planner, "enactor": enactors, "operator": self.operator}
-        return {name: settings for name, settings in named.items() if settings is not None}
+        of_load = zip(LOAD_KINDS, (self.planner, enactors, self.operator), strict=True)
+        return {name: settings for name, settings in of_load if settings is not None}
 
 
 class Scenario(Definition):
@@ -59,12 +63,16 @@ class Scenario(Definition):
     trouble: Literal["none", "timing", "lease_server", "store"] = "timing"
     ttl_ms: int | None = Field(default=None, ge=50, le=600_000)
     faults: list[dict[str, Any]] = Field(default_factory=list)
+    programs: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Further program kinds that take part, with their settings."""
+    _kinds: dict[str, Definition] = PrivateAttr(default_factory=dict)
     _parsed: tuple[Fault, ...] = PrivateAttr(default=())
 
     @model_validator(mode="after")
     def _faults_are_known(self) -> Self:
+        self._kinds = self.load.programs() | self._further_kinds()
         self._parsed = parse_faults(self.faults, self.name, ("faults",))
-        counts = {name: getattr(settings, "count", 1) for name, settings in self.load.programs().items()}
+        counts = {name: getattr(settings, "count", 1) for name, settings in self._kinds.items()}
         for index, fault in enumerate(self._parsed):
             for kind, numbers in fault.programs.items():
                 if kind not in counts:
@@ -72,6 +80,18 @@ class Scenario(Definition):
                 if any(not 0 <= number < counts[kind] for number in numbers):
                     raise ValueError(f"faults.{index}.enactors: there are only the {kind}s 0 to {counts[kind] - 1}")
         return self
+
+    def _further_kinds(self) -> dict[str, Definition]:
+        kinds, of_load = plugins("enactors"), set(LOAD_KINDS)
+        must_be_known("program kind", self.programs, kinds.keys() - of_load, "programs: ")
+        return {
+            name: validate(kinds[name].settings, table, self.name, ("programs", name))
+            for name, table in self.programs.items()
+        }
+
+    def programs_by_kind(self) -> dict[str, Definition]:
+        """The settings of each program kind that every cell has, by its name, in the order in which they start."""
+        return self._kinds
 
     def obstacle(self, number: int, guard: Guard) -> str | None:
         """Return why fault `number` can't be had on this machine, or not with `guard`; None if it can."""
@@ -83,6 +103,8 @@ class Scenario(Definition):
 
     def refuses(self, guard: Guard) -> str | None:
         """Return why `guard` can't be run under this scenario on this machine; None if it can."""
+        if guard.exclude is not None and (missing := unavailable(guard.manager)):
+            return missing
         needed = [number for number, fault in enumerate(self._parsed) if not fault.optional]
         return next(filter(None, (self.obstacle(number, guard) for number in needed)), None)
 

@@ -18,16 +18,27 @@ def plugins(package: str) -> dict[str, Any]:
     Third-party entry points are looked for in the group `leasebench.<last part of package>`.
     Raises ValueError if two plug-ins share a name.
     """
-    found: dict[str, Any] = {}
+    return {name: plugin for name, (plugin, _) in _found(package).items()}
+
+
+def distribution(package: str, name: str) -> str | None:
+    """The installed distribution that brings the plug-in `name`; None for one of ours."""
+    return _found(package)[name][1]
+
+
+@cache
+def _found(package: str) -> dict[str, tuple[Any, str | None]]:
+    found: dict[str, tuple[Any, str | None]] = {}
     room = import_module(f"leasebench.{package}")
     modules = [
         import_module(f"leasebench.{package}.{module.name}")
         for module in sorted(iter_modules(room.__path__), key=lambda module: module.name)
     ]
-    ours = [module.PLUGIN for module in modules if hasattr(module, "PLUGIN")]
-    theirs = [point.load() for point in entry_points(group=f"leasebench.{package.rpartition('.')[2]}")]
-    for plugin in (*ours, *theirs):
+    ours = [(module.PLUGIN, None) for module in modules if hasattr(module, "PLUGIN")]
+    points = entry_points(group=f"leasebench.{package.rpartition('.')[2]}")
+    theirs = [(point.load(), None if point.dist is None else point.dist.name) for point in points]
+    for plugin, brought_by in (*ours, *theirs):
         if plugin.name in found:
             raise ValueError(f"two plug-ins of {package} are named {plugin.name!r}: rename one")
-        found[plugin.name] = plugin
+        found[plugin.name] = (plugin, brought_by)
     return found

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from leasebench.definitions import Definition, DefinitionError, dotted, nearest, read_toml, validate
 from leasebench.leases.lease import Wait
-from leasebench.leases.manager import LeaseManager, LibraryManager
+from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager, server_of
 from leasebench.leases.rules import BROKEN_RULES, OWNER_RULES, CommitRule
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
@@ -159,6 +159,11 @@ class Guard(Definition):
         check, commit = self.decide.check, self.commit
         if commit in LEASE_RULES and self.exclude is None:
             raise ValueError(f"commit {commit.value!r} needs a lease: add an exclude table")
+        if commit in OWNER_RULES and server_of(self.manager) != REDIS:
+            raise ValueError(
+                f"commit {commit.value!r} looks at the lease in the transaction that writes: the lease manager "
+                f"{self.manager.name!r} keeps its leases on another server, {server_of(self.manager)}"
+            )
         if commit in FENCE_RULES and not self.manager.fencing:
             fencing = [
                 name for name, manager in plugins("leases.managers").items() if manager.fencing and not manager.broken
