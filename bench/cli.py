@@ -1,5 +1,11 @@
 """The `leasebench` command. Heavy rooms are imported by the commands that need them: a run begins within 2 s."""
 
+import os
+import select
+import sys
+import traceback
+from typing import NoReturn
+
 import typer
 
 from leasebench.bench.commands.check import check
@@ -12,7 +18,15 @@ from leasebench.bench.commands.list import list_
 from leasebench.bench.commands.plot import plot
 from leasebench.bench.commands.report import report
 from leasebench.bench.commands.run import run
-from leasebench.bench.terminal import EXIT_FAILED, EXIT_USAGE, VisibleGroup, fail, visible_output
+from leasebench.bench.terminal import (
+    EXIT_FAILED,
+    EXIT_PIPE_CLOSED,
+    EXIT_USAGE,
+    VisibleGroup,
+    complain,
+    fail,
+    visible_output,
+)
 
 app = typer.Typer(
     cls=VisibleGroup,
@@ -34,18 +48,50 @@ app.command("doctor")(doctor)
 
 
 def main() -> None:
-    """Run the command; nothing that others wrote acts on the terminal."""
-    with visible_output():
-        _run()
+    """Run the command, and end with its exit code. Also the closing of a pipe that we write to is an end in order.
+
+    Nothing that others wrote acts on the terminal.
+    """
+    try:
+        try:
+            with visible_output():
+                _run()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError as error:
+        _end_at(error)
+    except SystemExit as ended:
+        # typer and rich turn a broken pipe into exit code 1, which says something else here.
+        if isinstance(ended.__context__, BrokenPipeError):
+            _end_at(ended.__context__)
+        raise
+
+
+def _end_at(error: BrokenPipeError) -> NoReturn:
+    """End quietly where nobody reads our output any more; a pipe that broke elsewhere is a failure."""
+    if not any(_nobody_reads(stream.fileno()) for stream in (sys.stdout, sys.stderr)):
+        traceback.print_exception(error)
+        sys.exit(EXIT_FAILED)
+    # What is still buffered has nowhere to go; the interpreter would complain of that as it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(EXIT_PIPE_CLOSED)
+
+
+def _nobody_reads(output: int) -> bool:
+    looks = select.poll()
+    looks.register(output, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in looks.poll(0))
 
 
 def _run() -> None:
-    """Run the command; every error is one line on standard error, an unexpected one names its traceback's file."""
+    """Run the command; every expected error is a line on standard error; a bug names its traceback's file."""
     from leasebench.bench.failure import Bug, bugs_kept_in
-    from leasebench.bench.servers import ServerUnusable
+    from leasebench.bench.servers.server import ServerUnusable
     from leasebench.definitions import DefinitionError
+    from leasebench.registry import tell_of_faulty
     from leasebench.results.history import BadRunDirectory
 
+    tell_of_faulty(lambda faulty: complain([str(faulty)]))
     try:
         with bugs_kept_in():
             app()
@@ -53,5 +99,7 @@ def _run() -> None:
         fail(str(error), EXIT_USAGE)
     except (ServerUnusable, Bug) as error:
         fail(str(error), EXIT_FAILED)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         fail(f"{error.filename or 'the system'}: {error.strerror or error}", EXIT_FAILED)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import psutil
 
 from leasebench.bench.hosts.placement import place
-from leasebench.bench.servers import ServerUnusable, examine, open_server, without_password
+from leasebench.bench.servers.choice import open_server
+from leasebench.bench.servers.server import ServerUnusable, examine, without_password
 from leasebench.registry import plugins
 
 

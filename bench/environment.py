@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
-from leasebench.bench.servers import Server
 from leasebench.bench.servers.node import Node, NodeWish
+from leasebench.bench.servers.server import Server
 from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.keys import Keys
+from leasebench.results.record.process import PROXY, Process
 
 
 class Processes(Protocol):
@@ -80,7 +81,7 @@ class Environment:
                 self.nodes[part] = self._stack.enter_context(Node(wish))
             for process, route in self._routes.items():
                 targets = self._servers_addresses()
-                journal = self._folder / f"{process}-proxy.journal"
+                journal = self._folder / f"{replace(Process.parse(process), thread=PROXY)}.journal"
                 proxy = Proxy(route, targets.store, targets.lease, journal)
                 self.proxies[process] = self._traffic.enter_context(proxy)
         except BaseException:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from leasebench.bench.servers import without_password
+from leasebench.bench.servers.server import without_password
 
 FAILURE = "failure.txt"
 """In the folder of a failed trial, or in the run directory where the whole run failed."""
@@ -51,7 +51,7 @@ def failure_of(folder: Path) -> str:
 def expected() -> tuple[type[Exception], ...]:
     """What a command may end with that is no bug of ours; its message says what to do."""
     # Imported here: a process that explores imports this module, and has no use for pandas.
-    from leasebench.bench.servers import ServerUnusable
+    from leasebench.bench.servers.server import ServerUnusable
     from leasebench.definitions import DefinitionError
     from leasebench.results.history import BadRunDirectory
 

@@ -5,22 +5,28 @@ from pathlib import Path
 
 from leasebench.bench.run import expected_seconds
 from leasebench.bench.suite import load_suite, read_scenario, scenario_files, suite_files
-from leasebench.leases.guard import presets
+from leasebench.definitions import DefinitionError
+from leasebench.leases.guard import presets, unusable_presets
 from leasebench.leases.manager import unavailable
-from leasebench.registry import plugins
+from leasebench.registry import faulty, plugins
 
 
 def rows(what: str) -> Iterator[tuple[str, str]]:
     """Name and one line about each."""
     if what == "guards":
         yield from ((guard.name, guard.about) for guard in presets().values())
+        yield from ((name, f"unusable: {reason}") for name, reason in unusable_presets().items())
     elif what == "scenarios":
         yield from ((name, read_scenario(name).about) for name in scenario_files())
     elif what == "suites":
         for name in dict.fromkeys((*suite_files(), *scenario_files())):
-            suite = load_suite(name)
-            least, most = expected_seconds(suite)
-            yield name, f"{suite.about} ({least:.0f} to {most:.0f} s)"
+            try:
+                suite = load_suite(name)
+            except DefinitionError as error:
+                yield name, f"unusable: {error}"
+            else:
+                least, most = expected_seconds(suite)
+                yield name, f"{suite.about} ({least:.0f} to {most:.0f} s)"
     elif what == "runs":
         for path in sorted(Path("runs").glob("*/suite.toml")):
             ended = (path.parent / "summary.json").exists()
@@ -37,3 +43,4 @@ def rows(what: str) -> Iterator[tuple[str, str]]:
             if what == "managers":
                 missing = missing or unavailable(plugin)
             yield name, plugin.about + (f" (not available: {missing})" if missing else "")
+        yield from ((one.name, f"unusable: {one.place}: {one.reason}") for one in faulty(package))

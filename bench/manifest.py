@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from leasebench.bench.hosts.placement import place
-from leasebench.bench.servers import Server, examine
+from leasebench.bench.servers.server import Server, examine
 from leasebench.bench.suite import Suite
 from leasebench.registry import distribution, plugins
 

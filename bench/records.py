@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from leasebench.results.history import LEASE_NODE, STORE_NODE, HistoryWriter, re
 from leasebench.results.journal import HEADER_BYTES, Journal, Kind, Outcome
 from leasebench.results.latency import histogram, tag, write_hlog
 from leasebench.results.phases import phase_samples
+from leasebench.results.record.process import Process
 from leasebench.results.trial import read_trials
 
 DRAIN_ABOVE = 1_000_000
@@ -151,14 +152,14 @@ def fault_row(fault: Fault, row: Mapping[Any, Any], cells: Sequence[str], ttl_ms
     """One row of `faults.json`, from the journal's row of what the fault did; the fault says whom it hit and how."""
     asked_ms, lasted_ns = row["seen"] / 1000, max(0, row["end_ns"] - row["start_ns"])
     report = FaultReport(asked_ms, lasted_ns / 1e6, row["outcome"] == Outcome.DONE, ttl_ms)
-    process = f"{row['cell']}.{row['process']}" if row["cell"] else row["process"]
+    process = str(replace(Process.parse(row["process"]), cell=row["cell"]))
     from_outside = row["process"] == HARNESS
     return {
         "fault": fault.name,
         "number": row["attempt"],
         "colour": fault.colour,
         "process": process,
-        "targets": processes_of(fault.programs, cells) if from_outside else [_hit_process(process)],
+        "targets": processes_of(fault.programs, cells) if from_outside else [Process.parse(process).place],
         "server": fault.hit_server if from_outside else None,
         "tells": fault.tell(report),
         "instant": fault.instant,
@@ -169,8 +170,3 @@ def fault_row(fault: Fault, row: Mapping[Any, Any], cells: Sequence[str], ttl_ms
         "lasted_ms": round(lasted_ns / 1e6, 3),
         "hit": fault.hit(report),
     }
-
-
-def _hit_process(journalled_by: str) -> str:
-    """Whom a fault hit: who journalled it, its proxy or its renewer did so in its name; a life is no part of it."""
-    return journalled_by.removesuffix("-proxy").removesuffix("-renewer").partition("+")[0]

@@ -12,8 +12,10 @@ from leasebench.bench.failure import bugs_kept_in
 from leasebench.bench.hosts.interrupt import interruptible
 from leasebench.bench.manifest import describe
 from leasebench.bench.rundir import write_json
-from leasebench.bench.servers import Server, open_server
+from leasebench.bench.servers.choice import open_server
+from leasebench.bench.servers.server import Server
 from leasebench.bench.suite import MAX_STRETCH, Suite, cells
+from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.schema import json_schema
@@ -78,11 +80,12 @@ def run_suite(
 ) -> dict[str, Any]:
     """Run all trials into the new directory `out` and return the summary.
 
-    Raises FileExistsError if `out` is there, ServerUnusable if there is no server to begin with, Bug for what is
+    Raises DefinitionError if `out` can't be made, ServerUnusable if there is no server to begin with, Bug for what is
     unexpected. Whatever ends it, KeyboardInterrupt too, the summary of what has ended is written before.
     """
     with interruptible(), open_server(server_choice) as server:
-        out.mkdir(parents=True)
+        with writing(out):
+            out.mkdir(parents=True)
         (out / "suite.toml").write_text(
             tomli_w.dumps(suite.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
         )

@@ -1,17 +1,30 @@
 """What a TOML file can say: suites, scenarios and loads, validated; where they are found by name."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from leasebench.bench.faults.fault import Fault, parse_faults
-from leasebench.definitions import Definition, DefinitionError, must_be_known, named, nearest, read_toml, validate
+from leasebench.definitions import (
+    Definition,
+    DefinitionError,
+    Mistake,
+    Mistakes,
+    Source,
+    every,
+    mistakes_of,
+    named,
+    nearest,
+    read_source,
+    validate,
+)
 from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
 from leasebench.enactors.operator.kind import OperatorDuty
 from leasebench.enactors.planner.kind import Arrivals
-from leasebench.leases.guard import Guard, parse_guards, presets
+from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
 from leasebench.leases.manager import unavailable
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
@@ -68,26 +81,47 @@ class Scenario(Definition):
     _kinds: dict[str, Definition] = PrivateAttr(default_factory=dict)
     _parsed: tuple[Fault, ...] = PrivateAttr(default=())
 
+    @field_validator("faults")
+    @classmethod
+    def _faults_are_known(cls, faults: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        # Here too, as mistakes elsewhere in the scenario would keep those of its faults from being told.
+        parse_faults(faults)
+        return faults
+
     @model_validator(mode="after")
-    def _faults_are_known(self) -> Self:
+    def _victims_are_there(self) -> Self:
         self._kinds = self.load.programs() | self._further_kinds()
-        self._parsed = parse_faults(self.faults, self.name, ("faults",))
+        self._parsed = parse_faults(self.faults)
         counts = {name: getattr(settings, "count", 1) for name, settings in self._kinds.items()}
+        absent: list[Mistake] = []
         for index, fault in enumerate(self._parsed):
             for kind, numbers in fault.programs.items():
                 if kind not in counts:
-                    raise ValueError(f"faults.{index}.program: this scenario has no {kind}: it has {', '.join(counts)}")
-                if any(not 0 <= number < counts[kind] for number in numbers):
-                    raise ValueError(f"faults.{index}.enactors: there are only the {kind}s 0 to {counts[kind] - 1}")
+                    there = f"this scenario has no {kind}: it has {', '.join(counts)}"
+                    absent.append(Mistake(("faults", index, "program"), there))
+                elif any(not 0 <= number < counts[kind] for number in numbers):
+                    there = f"there are only the {kind}s 0 to {counts[kind] - 1}"
+                    absent.append(Mistake(("faults", index, "enactors"), there))
+        if absent:
+            raise Mistakes(absent)
         return self
 
     def _further_kinds(self) -> dict[str, Definition]:
-        kinds, of_load = plugins("enactors"), set(LOAD_KINDS)
-        must_be_known("program kind", self.programs, kinds.keys() - of_load, "programs: ")
-        return {
-            name: validate(kinds[name].settings, table, self.name, ("programs", name))
-            for name, table in self.programs.items()
-        }
+        kinds = {name: kind for name, kind in plugins("enactors").items() if name not in LOAD_KINDS}
+        further: dict[str, Definition] = {}
+        mistakes: list[Mistake] = []
+        for name, table in self.programs.items():
+            if name not in kinds:
+                mistakes.append(Mistake(("programs", name), nearest("program kind", name, kinds)))
+                continue
+            settings: type[Definition] = kinds[name].settings
+            try:
+                further[name] = settings.model_validate(table)
+            except ValidationError as error:
+                mistakes += mistakes_of(settings, error, ("programs", name))
+        if mistakes:
+            raise Mistakes(mistakes)
+        return further
 
     def programs_by_kind(self) -> dict[str, Definition]:
         """The settings of each program kind that every cell has, by its name, in the order in which they start."""
@@ -164,13 +198,13 @@ def load_suite(name: str) -> Suite:
     """Resolve a suite's name, a scenario's name or a TOML path. Raises DefinitionError."""
     if name.endswith(".toml"):
         path = Path(name)
-        return _resolve(path.stem, read_toml(path), str(path), asked_for=name)
+        return _resolve(path.stem, *read_source(path), asked_for=name)
     suites, scenarios = suite_files(), scenario_files()
     if name in suites:
-        return _resolve(name, read_toml(suites[name]), suites[name].name)
+        return _resolve(name, *read_source(suites[name], suites[name].name))
     if name in scenarios:
-        table = {"guards": read_scenario(name).guards, "scenarios": [name]}
-        return _resolve(name, {"about": read_scenario(name).about, **table}, name)
+        scenario = read_scenario(name)
+        return _resolve(name, {"about": scenario.about, "guards": scenario.guards, "scenarios": [name]}, Source(name))
     raise DefinitionError(nearest("suite", name, [*suites, *scenarios]) + " (or the path of a .toml file)")
 
 
@@ -188,7 +222,8 @@ def read_scenario(name: str) -> Scenario:
     """Read a scenario of ours. Raises DefinitionError with the nearest names."""
     files = scenario_files()
     path = named("scenario", name, files)
-    return validate(Scenario, {**read_toml(path), "name": name}, path.name)
+    table, source = read_source(path, path.name)
+    return validate(Scenario, {**table, "name": name}, source)
 
 
 def narrow(
@@ -199,15 +234,17 @@ def narrow(
     trials: int | None = None,
     duration_s: float | None = None,
 ) -> Suite:
-    """Apply what the command line says over the suite. Names may be any preset or scenario, in the suite or not."""
+    """Apply what the command line says over the suite.
+
+    `guards` may name any preset, in the suite or not, and is run under every scenario; `scenarios` are some of the
+    suite's. Raises DefinitionError for other names.
+    """
     known = {**presets(), **{guard.name: guard for guard in suite.guards}}
     chosen = suite.scenarios
     if scenarios:
-        ours = {scenario.name: scenario for scenario in suite.scenarios}
-        every = {name: read_scenario(name) for name in scenario_files()} | ours
-        chosen = [named("scenario", name, every) for name in dict.fromkeys(scenarios)]
+        chosen = [_scenario_of(suite, name) for name in dict.fromkeys(scenarios)]
     if guards:
-        names = [named("guard", name, known).name for name in dict.fromkeys(guards)]
+        names = [guard_named(name, known).name for name in dict.fromkeys(guards)]
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
     changes: dict[str, Any] = {}
     if trials is not None:
@@ -224,27 +261,72 @@ def narrow(
     return narrowed.model_copy(update={"skipped": [*before, *(s for s in narrowed.skipped if s not in before)]})
 
 
-def _resolve(name: str, table: dict[str, Any], place: str, asked_for: str = "") -> Suite:
-    parsed = validate(SuiteFile, table, place)
-    guards = presets() | parse_guards(parsed.guard, place)
-    own = {
-        scenario: validate(Scenario, _table(body, place, scenario), place, ("scenario", scenario))
-        for scenario, body in parsed.scenario.items()
-    }
+def _scenario_of(suite: Suite, name: str) -> Scenario:
+    """One of the suite's scenarios. Raises DefinitionError with those that it has, or why it can't be run here."""
+    there = {scenario.name: scenario for scenario in suite.scenarios}
+    if name in there:
+        return there[name]
+    skipped = next((skip for skip in suite.skipped if skip.scenario == name), None)
+    if skipped is not None:
+        raise DefinitionError(f"{suite.name}: {skipped.guard} can't be run under {name}: {skipped.reason}")
+    alone = f" (leasebench run {name} runs that one)" if name in scenario_files() else ""
+    raise DefinitionError(f"{suite.name} has no scenario {name!r}: it has {', '.join(there)}{alone}")
+
+
+def _resolve(name: str, table: dict[str, Any], source: Source, asked_for: str = "") -> Suite:
+    tables: Any = table.get("guard", {})
+    own_names = list(tables) if isinstance(tables, dict) else []
+    parsed, guards, own, _, _ = every(
+        lambda: validate(SuiteFile, table, source),
+        lambda: presets() | parse_guards(tables, source) if own_names else presets(),
+        lambda: _own_scenarios(table, source),
+        lambda: _must_be_known("guard", table, {*presets(), *unusable_presets(), *own_names}, source),
+        lambda: _must_be_known("scenario", table, {*scenario_files(), *_names(table.get("scenario"))}, source),
+    )
     known = {ours: read_scenario(ours) for ours in scenario_files()} | own
     wanted = list(known) if parsed.scenarios == [ALL] else parsed.scenarios
-    chosen = [named("scenario", each, known, f"{place}: scenarios: ") for each in wanted]
+    chosen = [known[each] for each in wanted]
     if parsed.guards is not None:
-        every = list(guards) if parsed.guards == [ALL] else parsed.guards
-        names = [named("guard", guard, guards, f"{place}: guards: ").name for guard in every]
+        names = list(guards) if parsed.guards == [ALL] else parsed.guards
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
     rest = parsed.model_dump(include={"about", "trials", "duration_s", "min_races", "settle_s"})
     try:
         known_as = {"name": name, "asked_for": [asked_for or name]}
-        suite = validate(Suite, {**known_as, "guards": [], "scenarios": [], **rest}, place)
+        suite = validate(Suite, {**known_as, "guards": [], "scenarios": [], **rest}, source.name)
     except DefinitionError as error:
         raise DefinitionError(f"{error} (a suite's name is its file's)") from error
-    return _fitted(suite, chosen, guards, place)
+    return _fitted(suite, chosen, guards, source.name)
+
+
+def _own_scenarios(table: dict[str, Any], source: Source) -> dict[str, Scenario]:
+    bodies = table.get("scenario", {})
+    if not isinstance(bodies, dict):
+        return {}  # told as a mistake of the suite's
+    return {one.name: one for one in every(*(partial(_scenario, name, bodies[name], source) for name in bodies))}
+
+
+def _scenario(name: str, body: Any, source: Source) -> Scenario:
+    at = ("scenario", name)
+    if not isinstance(body, dict):
+        raise source.tell([Mistake(at, f"must be a table, as in [scenario.{name}]")])
+    return validate(Scenario, {"guards": ["monotonic"], **body, "name": name}, source, at)
+
+
+def _names(value: Any) -> list[str]:
+    """The names in a list of names or the keys of a table; none in anything else."""
+    return [name for name in value if isinstance(name, str)] if isinstance(value, (list, dict)) else []
+
+
+def _must_be_known(kind: str, table: dict[str, Any], known: Collection[str], source: Source) -> None:
+    """Raise DefinitionError for every name in the suite's list of guards or scenarios that there is not."""
+    key = f"{kind}s"
+    told = [
+        Mistake((key, index), nearest(kind, name, known))
+        for index, name in enumerate(table[key] if isinstance(table.get(key), list) else ())
+        if isinstance(name, str) and name not in known
+    ]
+    if told:
+        raise source.tell(told)
 
 
 def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], place: str) -> Suite:
@@ -254,7 +336,7 @@ def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], pl
     for scenario in scenarios:
         can = []
         for name in scenario.guards:
-            guard = named("guard", name, known, f"{place}: scenario.{scenario.name}.guards: ")
+            guard = guard_named(name, known, f"{place}: scenario.{scenario.name}.guards: ")
             reason = scenario.refuses(guard)
             if reason is None:
                 can.append(name)
@@ -267,12 +349,6 @@ def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], pl
         first = skipped[0]
         raise DefinitionError(f"{place}: {first.guard} can't be run under {first.scenario}: {first.reason}")
     return suite.model_copy(update={"guards": list(used.values()), "scenarios": fitted, "skipped": skipped})
-
-
-def _table(body: Any, place: str, name: str) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise DefinitionError(f"{place}: scenario.{name}: must be a table, as in [scenario.{name}]")
-    return {"guards": ["monotonic"], **body, "name": name}
 
 
 def cells(suite: Suite) -> Iterator[tuple[Guard, Scenario]]:

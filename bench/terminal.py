@@ -1,9 +1,11 @@
 """What all commands share: exit codes, a console of a known width, and how a command says what is wrong."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 import typer
@@ -12,6 +14,7 @@ from rich.segment import Segment
 from rich.text import Text as RichText
 from typer.core import TyperGroup
 
+from leasebench.definitions import DefinitionError
 from leasebench.results.grid import Grid, Text, Tone
 from leasebench.results.layout import fold_sentence, lay_out, what_is_left_out
 from leasebench.results.terminal import styled, styled_line
@@ -23,6 +26,8 @@ EXIT_WORSE = 3
 EXIT_INCONCLUSIVE = 4
 EXIT_FAILED = 5
 EXIT_INTERRUPTED = 130
+EXIT_PIPE_CLOSED = 141
+"""What a shell shows of a tool that SIGPIPE ended, as when `| head` has read enough."""
 PLAIN_WIDTH = 132
 """Of tables that go into a pipe or a file: fixed, so that what a script reads doesn't depend on somebody's window."""
 UsageError: Any = typer.BadParameter.__base__
@@ -38,7 +43,8 @@ def fail(message: str, code: int) -> None:
 def complain(messages: Iterable[str]) -> None:
     """Say each message in a line of its own on standard error."""
     for message in messages:
-        sys.stderr.write(f"leasebench: {visible_line(message)}\n")
+        for line in message.splitlines():
+            sys.stderr.write(f"leasebench: {visible_line(line)}\n")
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -77,7 +83,14 @@ def say(screen: Console, text: Text) -> None:
 
 
 class VisibleConsole(Console):
-    """Whatever is printed, only the console's own escape sequences reach the terminal."""
+    """Whatever is printed, only the console's own escape sequences reach the terminal.
+
+    It lets its caller hear of a closed pipe: rich would exit with 1, an unexpected verdict here.
+    """
+
+    def on_broken_pipe(self) -> None:
+        """Called while the BrokenPipeError is handled: hand it on."""
+        raise  # noqa: PLE0704
 
     def render_str(self, text: str, **how: Any) -> RichText:
         """A string, before it is measured."""
@@ -149,3 +162,38 @@ def visible_output() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+WRONG_PLACE = frozenset(
+    {
+        errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR,
+        errno.ENOTEMPTY, errno.EPERM, errno.EROFS,
+    }
+)  # fmt: skip
+"""A user named a place where nothing can be written. A full disk is none of these: that is a failure."""
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Let what is written to `out` fail as bad usage where the place is wrong. Raises DefinitionError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in WRONG_PLACE:
+            raise
+        raise _unwritable(out, error.strerror or str(error)) from error
+
+
+def must_be_writable(file: Path) -> None:
+    """Look before the work whether `file` can be written, its missing directories created. Raises DefinitionError."""
+    if file.is_dir():
+        raise _unwritable(file, os.strerror(errno.EISDIR))
+    there = next((parent for parent in file.absolute().parents if parent.exists()), Path("/"))
+    if not there.is_dir():
+        raise _unwritable(file, f"{there}: {os.strerror(errno.ENOTDIR)}")
+    if not os.access(there, os.W_OK):
+        raise _unwritable(file, f"{there}: {os.strerror(errno.EACCES)}")
+
+
+def _unwritable(out: Path, reason: str) -> DefinitionError:
+    return DefinitionError(f"{out}: can't be written: {reason}: choose another --out")

@@ -9,8 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from leasebench.bench.engines.processes.load import run_load
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.bench.engines.processes.supervisor import Figures, ProcessFailed, Report, Supervisor
+from leasebench.bench.engines.processes.supervisor import Figures, LocalSupervisor, ProcessFailed, SupervisorReport
 from leasebench.bench.environment import Environment
 from leasebench.bench.failure import keep_evidence
 from leasebench.bench.faults.scheduler import FaultScheduler
@@ -18,7 +19,7 @@ from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.records import HARNESS, CellRecords, Drainer, fault_log, finish_records, write_latency
 from leasebench.bench.rundir import write_json
-from leasebench.bench.servers import Server, ServerUnusable, without_password
+from leasebench.bench.servers.server import Server, ServerUnusable, without_password
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import Place
 from leasebench.enactors.plan import Cell
@@ -40,7 +41,7 @@ class TrialContext:
     environment: Environment
     cells: list[CellRecords]
     folder: Path
-    report: Report
+    report: SupervisorReport
     watch: Watch
     history: HistoryWriter
 
@@ -60,7 +61,7 @@ def run_trial(
     recorded is kept. Raises KeyboardInterrupt only.
     """
     facts = _facts_before(plan)
-    report = Report()
+    report = SupervisorReport()
     notes: list[str] = []
     try:
         folder.mkdir(parents=True)
@@ -156,12 +157,12 @@ def _race(context: TrialContext) -> None:
     journal = Journal(folder / f"{HARNESS}.journal")
     fault_scheduler = FaultScheduler(plan.faults, environment, plan.seed, journal)
     onlooker = Onlooker(fault_scheduler, environment, Drainer(context.cells, context.history, journal), context.watch)
-    supervisor = Supervisor(specs(plan, environment, folder), context.report)
+    supervisor = LocalSupervisor(specs(plan, environment, folder), context.report)
     environment.processes = supervisor
     try:
         with supervisor:
             try:
-                supervisor.run(plan.timing, onlooker)
+                run_load(supervisor, plan.timing, onlooker)
             finally:
                 fault_scheduler.heal_all()
     finally:

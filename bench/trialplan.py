@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from leasebench.bench.engines.processes.supervisor import Timing
+from leasebench.bench.engines.processes.load import Timing
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.suite import MAX_STRETCH, Scenario, Suite
 from leasebench.enactors.plan import Cell, endpoint_names

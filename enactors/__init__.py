@@ -1,1 +1,5 @@
-"""The system under test: planner, enactors and cleaner as programs, and the stores that they write to."""
+"""The system under test: operations, plans, and what acts in a trial, one folder a program kind."""
+
+from leasebench.enactors.kind import ProgramKind
+
+PROTOCOL = ProgramKind

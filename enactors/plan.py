@@ -15,8 +15,9 @@ class Cell:
     """One independent instance of the DNS automation.
 
     `rollback` keeps a rollback record: a commit is refused when the plan that it would have to roll back
-    to is gone (INCIDENT step 5). `clean_age` is how many generations a plan is kept after its successor
-    was applied; a quarantined plan is purged after `purge_age` more.
+    to is gone. In the outage of October 2025 this kept every later plan out until an operator came (AWS post-event
+    summary, https://aws.amazon.com/message/101925/). `clean_age` is how many generations a plan is kept after its
+    successor was applied; a quarantined plan is purged after `purge_age` more.
     """
 
     name: str

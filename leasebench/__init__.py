@@ -2,7 +2,7 @@
 
     import leasebench
 
-    run = leasebench.load("runs/quick-20260101T120000Z")  # shows its verdicts
+    run = leasebench.load("quick")  # the suite's latest run; or a name under runs/, or a path. Shows its verdicts
     run.cells  # a pandas frame: a row a guard and scenario
 
 `load` and `attach` read what `leasebench run` made; see `Run` for what it holds. Everything is imported on first use.

@@ -1,21 +1,48 @@
-"""TOML text in, validated values out; every error names the file, the key and what was expected there."""
+"""TOML text in, validated values out; every error names the file, the line, the key and what was expected there."""
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from leasebench.toml_lines import KeyPath, key_lines
+
 MAX_DEFINITION_BYTES = 1_000_000
+MOST_MISTAKES = 20
+"""How many mistakes of one file are told."""
+MOST_OFFERED = 3
+ALIKE, NEARLY_SAME = 0.5, 0.75
+"""From which ratio (`difflib.SequenceMatcher`) a name is offered for another, and from which it must be meant."""
+UNITS = ("per_s", "ttl", "us", "ms", "s")
+"""How the name of a setting ends that has a unit; `per_s` before `s`, which is a part of it."""
 Model = TypeVar("Model", bound=BaseModel)
 Value = TypeVar("Value")
 
 
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong at one key."""
+
+    path: KeyPath
+    text: str
+
+
 class DefinitionError(ValueError):
-    """One line that names the place in a definition file and the way out."""
+    """One line a mistake, each naming the place in a definition file and the way out."""
+
+
+class Mistakes(DefinitionError):
+    """Raised by a validator inside a model: several mistakes, at paths that begin where the validator stands."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        super().__init__("\n".join(f"{_key(mistake)}: {mistake.text}" for mistake in mistakes))
+        self.mistakes = mistakes
 
 
 class Definition(BaseModel):
@@ -24,12 +51,44 @@ class Definition(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file. Raises DefinitionError with the file, and the line where the syntax is broken."""
+@dataclass(frozen=True)
+class Source:
+    """The document in which mistakes are told: its name, and its text where lines can be named."""
+
+    name: str
+    text: str = ""
+
+    def tell(self, mistakes: Sequence[Mistake]) -> DefinitionError:
+        """Put all mistakes into words, at most MOST_MISTAKES of them."""
+        told = list(dict.fromkeys(self._line(mistake) for mistake in mistakes))
+        if len(told) > MOST_MISTAKES:
+            told = [*told[:MOST_MISTAKES], f"{self.name}: and {len(told) - MOST_MISTAKES} more mistakes"]
+        return DefinitionError("\n".join(told))
+
+    def _line(self, mistake: Mistake) -> str:
+        return f"{self._place(mistake.path)}: {_key(mistake)}: {mistake.text}"
+
+    def _place(self, path: KeyPath) -> str:
+        """File and line: that of the key, else that of the innermost table around it which stands in the file."""
+        lines = (self._lines.get(path[:length]) for length in range(len(path), 0, -1))
+        line = next((line for line in lines if line is not None), None)
+        return self.name if line is None else f"{self.name}:{line}"
+
+    @cached_property
+    def _lines(self) -> Mapping[KeyPath, int]:
+        return key_lines(self.text)
+
+
+def read_source(path: Path, name: str | None = None) -> tuple[dict[str, Any], Source]:
+    """Read a TOML file: its table, and what mistakes in it are told with (its `name`, or its path).
+
+    Raises DefinitionError with the file, and the line where the syntax is broken.
+    """
     try:
         if path.stat().st_size > MAX_DEFINITION_BYTES:
             raise DefinitionError(f"{path}: larger than {MAX_DEFINITION_BYTES} bytes, this is no definition file")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text), Source(name or str(path), text)
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError(f"{path}: not valid TOML: {error}") from error
     except RecursionError as error:
@@ -40,28 +99,76 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise DefinitionError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def validate(model: type[Model], data: Any, place: str, at: tuple[str, ...] = ()) -> Model:
-    """Validate `data`, which stands at key `at` of the file `place`. Raises DefinitionError."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read the table of a TOML file; see `read_source`."""
+    return read_source(path)[0]
+
+
+def validate(model: type[Model], data: Any, source: Source | str, at: KeyPath = ()) -> Model:
+    """Validate `data`, which stands at key `at` of a document. Raises DefinitionError with every mistake."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise DefinitionError(_one_line(model, first, place, at, len(error.errors()))) from error
+        where = Source(source) if isinstance(source, str) else source
+        raise where.tell(list(mistakes_of(model, error, at))) from error
+
+
+def mistakes_of(model: type[BaseModel], error: ValidationError, at: KeyPath = ()) -> Iterator[Mistake]:
+    """Every mistake of `error`, which came of validating what stands at key `at` against `model`."""
+    for one in error.errors():
+        path = (*at, *one["loc"])
+        inner = one.get("ctx", {}).get("error")
+        if isinstance(inner, Mistakes):
+            yield from (Mistake((*path, *mistake.path), mistake.text) for mistake in inner.mistakes)
+        else:
+            yield Mistake(path, _text(model, one))
+
+
+def every(*attempts: Callable[[], Any]) -> list[Any]:
+    """Make all attempts and return their values; if any fails, raise one DefinitionError with what each found."""
+    values, told = [], []
+    for attempt in attempts:
+        try:
+            values.append(attempt())
+        except DefinitionError as error:
+            told.append(str(error))
+    if told:
+        lines = list(dict.fromkeys("\n".join(told).splitlines()))
+        more = len(lines) - MOST_MISTAKES
+        raise DefinitionError("\n".join([*lines[:MOST_MISTAKES], f"and {more} more mistakes"] if more > 0 else lines))
+    return values
 
 
 def nearest(kind: str, name: str, known: Iterable[str]) -> str:
     """Say that `name` is unknown, and which names come nearest."""
     names = sorted(known)
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    near = _near(name, names)
     offer = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names)}"
     return f"unknown {kind} {name!r}: {offer}"
 
 
+def _near(name: str, known: Sequence[str]) -> list[str]:
+    """The nearest of `known`: those that are spelled alike; of settings with a unit, those with the same unit."""
+    alike = {other: SequenceMatcher(None, other, name).ratio() for other in known}
+    unit = _unit(name)
+    of_unit = {other for other in known if unit is not None and _unit(other) == unit}
+    fit = [
+        other
+        for other, ratio in alike.items()
+        if ratio >= NEARLY_SAME or other in of_unit or (ratio >= ALIKE and not of_unit)
+    ]
+    return sorted(fit, key=lambda other: (-alike[other], other))[:MOST_OFFERED]
+
+
+def _unit(name: str) -> str | None:
+    return next((unit for unit in UNITS if name == unit or name.endswith(f"_{unit}")), None)
+
+
 def must_be_known(kind: str, names: Iterable[str], known: Collection[str], place: str = "") -> None:
-    """Raise DefinitionError, which begins with `place`, for the first of `names` that is none of the known ones."""
-    for name in names:
-        if name not in known:
-            raise DefinitionError(place + nearest(kind, name, known))
+    """Raise DefinitionError, which begins with `place`, for those of `names` that are none of the known ones."""
+    unknown = [place + nearest(kind, name, known) for name in names if name not in known]
+    if unknown:
+        raise DefinitionError("\n".join(unknown[:MOST_MISTAKES]))
 
 
 def named(kind: str, name: str, known: Mapping[str, Value], place: str = "") -> Value:
@@ -75,34 +182,41 @@ def dotted(*parts: str) -> str:
     return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else repr(part) for part in parts)
 
 
-def _one_line(model: type[BaseModel], first: Mapping[str, Any], place: str, at: tuple[str, ...], errors: int) -> str:
-    location = [str(part) for part in first["loc"]]
-    key = dotted(*at, *location) or "the file"
-    kind, given = first["type"], first.get("input")
+def _key(mistake: Mistake) -> str:
+    return dotted(*map(str, mistake.path)) or "the file"
+
+
+def _text(model: type[BaseModel], error: Any) -> str:
+    kind, given = error["type"], error.get("input")
     if kind == "extra_forbidden":
-        known = _keys_beside(model, location[:-1])
-        text = f"{nearest('key', location[-1], known)}" if known else "unknown key"
-    elif kind == "missing":
-        text = "is missing"
-    elif kind in ("literal_error", "enum"):
-        text = f"must be one of {first['ctx']['expected']} (got {given!r})"
-    elif kind == "value_error":
-        text = str(first["ctx"]["error"])
-    else:
-        text = f"{first['msg'].lower()} (got {given!r})"
-    more = f" (and {errors - 1} more)" if errors > 1 else ""
-    return f"{place}: {key}: {text}{more}"
+        *path, key = error["loc"]
+        known = _keys_beside(model, path)
+        return nearest("key", str(key), known) if known else "unknown key"
+    if kind == "missing":
+        return "is missing"
+    if kind in ("literal_error", "enum"):
+        return f"must be one of {error['ctx']['expected']} (got {given!r})"
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    return f"{error['msg'].lower()} (got {given!r})"
 
 
-def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys that the model at `path` knows; none where the path leaves plain models."""
+def _keys_beside(model: type[BaseModel], path: Iterable[str | int]) -> list[str]:
+    """The keys that the model at `path` knows; none where the path leaves models and lists of models."""
     current: Any = model
     for part in path:
-        field = current.model_fields.get(part) if hasattr(current, "model_fields") else None
-        if field is None:
-            return []
-        options = getattr(field.annotation, "__args__", (field.annotation,))
-        current = next((option for option in options if hasattr(option, "model_fields")), None)
+        if isinstance(part, int):
+            continue  # of a list of models, as of one model
+        field = current.model_fields.get(part)
+        current = next(_models(field.annotation), None) if field is not None else None
         if current is None:
             return []
     return list(current.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[Any]:
+    """The models that an annotation speaks of, itself or inside a list or a union."""
+    if hasattr(annotation, "model_fields"):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)

@@ -1,44 +1,243 @@
 """Find the plug-ins of a kind: one module each in a package of ours, or an entry point of another package.
 
 A module of ours exports `PLUGIN`. A third party names an entry point, say
-`[project.entry-points."leasebench.managers"] mylock = "mypackage.locks:PLUGIN"`.
+`[project.entry-points."leasebench.managers"] mylock = "mypackage.locks:PLUGIN"`. The package of a kind says in its
+`PROTOCOL` which members a plug-in of it has.
+
+A faulty plug-in takes no command down: it is left out, and why is told once (`tell_of_faulty`) to whoever looks.
 """
 
+import inspect
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+
+from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from typing_extensions import get_protocol_members, is_protocol
+
+from leasebench.definitions import DefinitionError, named
 
 
-@cache
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """A plug-in that can't be used: where it comes from, and what is wrong with it."""
+
+    package: str
+    name: str
+    place: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: the plug-in {self.name!r} of {self.package} is left out: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of one kind, by name."""
+
+    usable: dict[str, Any] = field(default_factory=dict)
+    brought_by: dict[str, str] = field(default_factory=dict)
+    """The installed distribution of each that is not ours."""
+    faulty: list[Faulty] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A plug-in that was not looked at yet: what it is called where it was found, where that is, how to get it."""
+
+    name: str
+    place: str
+    load: Callable[[], Any]
+    distribution: str | None = None
+
+
+NO_PLUGIN = object()
+"""What a module of ours exports that is none: it may stand in the folder of those that it serves."""
+_listeners: list[Callable[[Faulty], None]] = []
+"""Those who want to hear of a faulty plug-in as soon as it is found."""
+
+
+def tell_of_faulty(listener: Callable[[Faulty], None]) -> None:
+    """From now on call `listener` once for each faulty plug-in, as soon as a kind that has one is looked at.
+
+    Nobody listens in the processes of a trial: what they find was told before by the command.
+    """
+    _listeners[:] = [listener]
+
+
 def plugins(package: str) -> dict[str, Any]:
-    """All plug-ins of `package`, a folder of a room (such as `leases.managers`), keyed by their `name`.
+    """All usable plug-ins of `package`, a folder of a room (such as `leases.managers`), keyed by their `name`.
 
     Third-party entry points are looked for in the group `leasebench.<last part of package>`.
-    Raises ValueError if two plug-ins share a name.
     """
-    return {name: plugin for name, (plugin, _) in _found(package).items()}
+    return _found(package).usable
+
+
+def faulty(package: str) -> list[Faulty]:
+    """The plug-ins of `package` that can't be used."""
+    return _found(package).faulty
 
 
 def distribution(package: str, name: str) -> str | None:
     """The installed distribution that brings the plug-in `name`; None for one of ours."""
-    return _found(package)[name][1]
+    return _found(package).brought_by.get(name)
+
+
+def plugin(package: str, kind: str, name: str) -> Any:
+    """The plug-in of that name. Raises DefinitionError: why it can't be used, or which names come nearest."""
+    usable = plugins(package)
+    broken = next((one for one in faulty(package) if one.name == name), None)
+    if name not in usable and broken is not None:
+        raise DefinitionError(f"the {kind} {name!r} can't be used: {broken.place}: {broken.reason}")
+    return named(kind, name, usable)
 
 
 @cache
-def _found(package: str) -> dict[str, tuple[Any, str | None]]:
-    found: dict[str, tuple[Any, str | None]] = {}
+def _found(package: str) -> Found:
     room = import_module(f"leasebench.{package}")
-    modules = [
-        import_module(f"leasebench.{package}.{module.name}")
-        for module in sorted(iter_modules(room.__path__), key=lambda module: module.name)
-    ]
-    ours = [(module.PLUGIN, None) for module in modules if hasattr(module, "PLUGIN")]
-    points = entry_points(group=f"leasebench.{package.rpartition('.')[2]}")
-    theirs = [(point.load(), None if point.dist is None else point.dist.name) for point in points]
-    for plugin, brought_by in (*ours, *theirs):
-        if plugin.name in found:
-            raise ValueError(f"two plug-ins of {package} are named {plugin.name!r}: rename one")
-        found[plugin.name] = (plugin, brought_by)
+    found = Found()
+    origins: dict[str, str] = {}
+    for candidate in (*_ours(package, room), *_theirs(package)):
+        name, place, reason = candidate.name, candidate.place, None
+        try:
+            loaded = candidate.load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a module does as it is imported)
+            place, reason = _raised_at(error) or place, f"{type(error).__name__}: {_first_line(error)}"
+        else:
+            if loaded is NO_PLUGIN:
+                continue
+            place = _defined_at(loaded) or place
+            own_name = getattr(loaded, "name", None)
+            name = own_name if isinstance(own_name, str) and own_name else name
+            reason = "; ".join(_mismatches(loaded, room.PROTOCOL)) or None
+            if reason is None and name in found.usable:
+                reason = f"another one of that name comes from {origins[name]}: rename one"
+        if reason is None:
+            found.usable[name], origins[name] = loaded, place
+            if candidate.distribution is not None:
+                found.brought_by[name] = candidate.distribution
+        else:
+            found.faulty.append(Faulty(package, name, place, reason))
+    for each in found.faulty:
+        for listener in _listeners:
+            listener(each)
     return found
+
+
+def _ours(package: str, room: ModuleType) -> Iterator[Candidate]:
+    for module in sorted(iter_modules(room.__path__), key=lambda module: module.name):
+        path = f"leasebench.{package}.{module.name}"
+        spec = module.module_finder.find_spec(path, None)
+        place = (spec.origin if spec is not None else None) or path
+        yield Candidate(module.name, place, lambda path=path: getattr(import_module(path), "PLUGIN", NO_PLUGIN))  # type: ignore[misc]
+
+
+def _theirs(package: str) -> Iterator[Candidate]:
+    group = f"leasebench.{package.rpartition('.')[2]}"
+    for point in sorted(entry_points(group=group), key=lambda point: (point.name, point.value)):
+        yield Candidate(point.name, _written_in(point), point.load, None if point.dist is None else point.dist.name)
+
+
+def _written_in(point: EntryPoint) -> str:
+    owner = f"{point.dist.name} {point.dist.version}" if point.dist is not None else "an unknown package"
+    return f"{owner}, entry point {point.name} = {point.value!r}"
+
+
+def _mismatches(loaded: Any, protocol: Any) -> Iterator[str]:
+    """What keeps `loaded` from being what `protocol` describes: by its members, their types and their arguments.
+
+    `type[Base]` describes a subclass of Base that says what Base declares as a class variable.
+    """
+    if get_origin(protocol) is type:
+        yield from _unlike_its_base(loaded, *get_args(protocol))
+        return
+    hints = {name: hint for name, hint in get_type_hints(protocol).items() if not name.startswith("_")}
+    members = get_protocol_members(protocol) if is_protocol(protocol) else frozenset(hints)
+    absent = sorted(name for name in members if not _has(loaded, name))
+    if absent:
+        yield f"{_kind_of(loaded)} has no {', '.join(absent)} ({protocol.__name__})"
+    for name in sorted(members.difference(absent)):
+        value, declared = getattr(loaded, name), getattr(protocol, name, None)
+        if inspect.isfunction(declared):
+            yield from _uncallable(name, value, declared)
+        else:
+            read = declared.fget if isinstance(declared, property) else None
+            hint = hints[name] if name in hints else get_type_hints(read)["return"]
+            yield from _mistyped(name, value, hint)
+
+
+def _unlike_its_base(loaded: Any, base: type) -> Iterator[str]:
+    if not inspect.isclass(loaded) or not issubclass(loaded, base):
+        yield f"{_kind_of(loaded)} is no subclass of {base.__name__}"
+        return
+    hints = get_type_hints(base)
+    declared = {name: hint for name, hint in hints.items() if get_origin(hint) is ClassVar and not name.startswith("_")}
+    absent = sorted(name for name in declared if not _has(loaded, name))
+    if absent:
+        yield f"{_kind_of(loaded)} has no {', '.join(absent)} ({base.__name__})"
+    for name in sorted(declared.keys() - {*absent}):
+        yield from _mistyped(name, getattr(loaded, name), get_args(declared[name])[0])
+
+
+def _has(loaded: Any, name: str) -> bool:
+    try:
+        getattr(loaded, name)
+    except Exception:  # noqa: BLE001  (a property of a stranger may raise anything)
+        return False
+    return True
+
+
+def _uncallable(name: str, value: Any, declared: Callable[..., Any]) -> Iterator[str]:
+    wanted = list(inspect.signature(declared).parameters)[1:]
+    if not callable(value):
+        yield f"{name} is {_kind_of(value)}, not a method"
+        return
+    try:
+        inspect.signature(value).bind(*wanted)
+    except TypeError:
+        yield f"{name}{inspect.signature(value)} does not take ({', '.join(wanted)})"
+    except ValueError:
+        return  # a built-in without a signature: only the call tells
+
+
+def _mistyped(name: str, value: Any, hint: Any) -> Iterator[str]:
+    try:
+        TypeAdapter(hint).validate_python(value, strict=True)
+    except ValidationError as error:
+        yield f"{name}: {error.errors()[0]['msg'].lower()} (got {value!r:.60})"
+    except PydanticSchemaGenerationError:
+        if not isinstance(value, hint):
+            yield f"{name} is {_kind_of(value)}, not {hint.__name__}"
+
+
+def _kind_of(value: Any) -> str:
+    return f"the class {value.__name__}" if inspect.isclass(value) else type(value).__name__
+
+
+def _defined_at(loaded: Any) -> str | None:
+    """File and line of the definition of a value, or of its class."""
+    what = loaded if inspect.isroutine(loaded) or inspect.isclass(loaded) else type(loaded)
+    try:
+        file, (_, line) = inspect.getsourcefile(what), inspect.getsourcelines(what)
+    except (OSError, TypeError):
+        return None
+    return f"{file}:{line}"
+
+
+def _raised_at(error: BaseException) -> str | None:
+    """File and line where a module failed as it was imported; None where there is no such module."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    machinery = (__file__, "<frozen importlib", inspect.getfile(EntryPoint), inspect.getfile(import_module))
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(machinery)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "")

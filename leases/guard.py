@@ -1,17 +1,19 @@
 """A guard is four choices: decide x exclude x commit x clean. This file parses and validates them."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from leasebench.definitions import Definition, DefinitionError, dotted, nearest, read_toml, validate
+from leasebench.definitions import Definition, DefinitionError, Mistake, Source, every, named, read_source, validate
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager, server_of
 from leasebench.leases.rules import BROKEN_RULES, OWNER_RULES, CommitRule
 from leasebench.names import NAME_PATTERN
-from leasebench.registry import plugins
+from leasebench.registry import faulty, plugin, plugins
 from leasebench.verdict import Verdict
 
 PRESETS_FILE = Path(__file__).with_name("presets.toml")
@@ -99,8 +101,7 @@ class Exclude(Definition):
     @field_validator("manager")
     @classmethod
     def _known(cls, manager: str) -> str:
-        if manager not in plugins("leases.managers"):
-            raise ValueError(nearest("lease manager", manager, plugins("leases.managers")))
+        plugin("leases.managers", "lease manager", manager)
         return manager
 
 
@@ -240,20 +241,42 @@ class Guard(Definition):
         return next((verdicts for verdicts in named if verdicts is not None), [Verdict.CLEAN])
 
 
-def parse_guards(tables: dict[str, Any], place: str) -> dict[str, Guard]:
-    """Parse the `[guard.NAME]` tables of one file. Raises DefinitionError."""
+def parse_guards(tables: Any, source: Source | str) -> dict[str, Guard]:
+    """Parse the `[guard.NAME]` tables of one file. Raises DefinitionError with every mistake."""
+    where = Source(source) if isinstance(source, str) else source
     if not isinstance(tables, dict):
-        raise DefinitionError(f"{place}: guard: must be a table of guards, as in [guard.my_guard]")
-    guards = {}
-    for name, table in tables.items():
-        if not isinstance(table, dict):
-            raise DefinitionError(f"{place}: {dotted('guard', name)}: must be a table, as in [guard.my_guard]")
-        if "name" in table:
-            raise DefinitionError(f"{place}: {dotted('guard', name)}.name: leave it out, the table's own name counts")
-        guards[name] = validate(Guard, {**table, "name": name}, place, ("guard", name))
-    return guards
+        raise where.tell([Mistake(("guard",), "must be a table of guards, as in [guard.my_guard]")])
+    guards = every(*(partial(_guard, name, table, where) for name, table in tables.items()))
+    return {guard.name: guard for guard in guards}
+
+
+def _guard(name: str, table: Any, source: Source) -> Guard:
+    if not isinstance(table, dict):
+        raise source.tell([Mistake(("guard", name), "must be a table, as in [guard.my_guard]")])
+    if "name" in table:
+        raise source.tell([Mistake(("guard", name, "name"), "leave it out, the table's own name counts")])
+    return validate(Guard, {**table, "name": name}, source, ("guard", name))
 
 
 def presets() -> dict[str, Guard]:
-    """The named guards of `presets.toml`, in the order of the file."""
-    return parse_guards(read_toml(PRESETS_FILE)["guard"], PRESETS_FILE.name)
+    """The named guards of `presets.toml`, in the order of the file, but for those whose lease manager is faulty."""
+    tables, source = read_source(PRESETS_FILE, PRESETS_FILE.name)
+    unusable = unusable_presets()
+    return parse_guards({name: table for name, table in tables["guard"].items() if name not in unusable}, source)
+
+
+def unusable_presets() -> dict[str, str]:
+    """The presets whose lease manager is faulty, and what is wrong with it."""
+    broken = {one.name: one for one in faulty("leases.managers") if one.name not in plugins("leases.managers")}
+    if not broken:
+        return {}
+    tables, _ = read_source(PRESETS_FILE)
+    named_managers = {name: table.get("exclude", {}).get("manager") for name, table in tables["guard"].items()}
+    return {name: str(broken[manager]) for name, manager in named_managers.items() if manager in broken}
+
+
+def guard_named(name: str, known: Mapping[str, Guard], place: str = "") -> Guard:
+    """The guard of that name. Raises DefinitionError: why it can't be used, or which names come nearest."""
+    if name not in known and (reason := unusable_presets().get(name)):
+        raise DefinitionError(f"{place}the guard {name!r} can't be used: {reason}")
+    return named("guard", name, known, place)

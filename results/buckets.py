@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.latency import PERCENTILES, Buckets, merge_buckets, rank
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 
 
-def pooled(run: Run, scenario: str, phase: str, side: str, only: str | None = None) -> dict[str, Buckets]:
+def pooled(run: RunDirectory, scenario: str, phase: str, side: str, only: str | None = None) -> dict[str, Buckets]:
     """Each guard's histogram under one scenario, all trials merged, in the suite's order; without empty ones.
 
     With `only`, that of this guard alone.

@@ -7,29 +7,14 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from leasebench.enactors.store.events import KINDS as EVENT_KINDS
+
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int16]
 Mask = npt.NDArray[np.bool_]
 
-KINDS = (
-    "publish",
-    "commit",
-    "reject",
-    "delete",
-    "grant",
-    "renew",
-    "release",
-    "expire",
-    "watch_conflict",
-    "quarantine",
-    "register",
-    "repair",
-    "restart",
-)
-"""`repair` is an operator's step. `restart`: the node is back where it was just before its event `previous` (a seq).
-
-What happened since then is gone, and what it had forgotten since then, at a restart before, is there again.
-"""
+KINDS = EVENT_KINDS
+"""What `Events.kind` counts through."""
 POSITION_BITS = 40
 
 

@@ -17,7 +17,7 @@ from leasebench.definitions import DefinitionError
 from leasebench.results.hgrm import percentile_distribution
 from leasebench.results.journal import REASON_NUMBERS, Kind, Outcome
 from leasebench.results.latency import Buckets, merge_buckets
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.tables import TABLES, table
 
 FORMATS = ("csv", "parquet", "hgrm")
@@ -33,7 +33,7 @@ WRITERS: dict[str, Writer] = {
 }
 
 
-def export(run: Run, out: Path, formats: Sequence[str], tables: Sequence[str] = TABLES) -> Iterator[Path]:
+def export(run: RunDirectory, out: Path, formats: Sequence[str], tables: Sequence[str] = TABLES) -> Iterator[Path]:
     """Write `run` into the directory `out` and name each file as it is complete.
 
     `csv` and `parquet` write `<table>.csv` or `.parquet` for each of `tables` (see `results.tables`), `hgrm` a file
@@ -61,7 +61,7 @@ def safe_names(names: Iterable[str]) -> dict[str, str]:
     return safe
 
 
-def _claim(run: Run, out: Path, wanted: Iterable[str]) -> None:
+def _claim(run: RunDirectory, out: Path, wanted: Iterable[str]) -> None:
     """Mark `out` as an export of this run."""
     mark = out / MARK
     if out.exists() and not out.is_dir():
@@ -95,7 +95,7 @@ def _owner(mark: Path) -> str:
     return str(said.get("run")) if isinstance(said, dict) else "something else"
 
 
-def _tables(run: Run, out: Path, kind: str, tables: Sequence[str]) -> Iterator[Path]:
+def _tables(run: RunDirectory, out: Path, kind: str, tables: Sequence[str]) -> Iterator[Path]:
     for name in tables:
         path = out / f"{name}.{kind}"
         held = table(run, name)
@@ -105,7 +105,7 @@ def _tables(run: Run, out: Path, kind: str, tables: Sequence[str]) -> Iterator[P
         yield path
 
 
-def _histograms(run: Run, out: Path) -> Iterator[Path]:
+def _histograms(run: RunDirectory, out: Path) -> Iterator[Path]:
     guards, scenarios = safe_names(run.guards), safe_names(run.scenarios)
     for scenario in run.scenarios:
         for guard in run.guards:

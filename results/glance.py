@@ -4,14 +4,14 @@ from html import escape
 
 from leasebench.results.advice import sentences
 from leasebench.results.compare.cheapest import advise_on
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.theme import VERDICT_COLOURS
 from leasebench.verdict import Verdict
 
 MOST_SCENARIOS = 60
 
 
-def as_html(run: Run) -> str:
+def as_html(run: RunDirectory) -> str:
     """A table of verdicts, guards down and scenarios across, and the advice; every name is escaped."""
     scenarios = run.scenarios[:MOST_SCENARIOS]
     head = "".join(f"<th>{escape(name)}</th>" for name in scenarios)
@@ -25,7 +25,7 @@ def as_html(run: Run) -> str:
     return f"<table><caption>{title}</caption><tr><th></th>{head}</tr>{rows}</table>{cut}{told}<p>{said}</p>"
 
 
-def _row(run: Run, guard: str, scenarios: list[str]) -> str:
+def _row(run: RunDirectory, guard: str, scenarios: list[str]) -> str:
     fields = []
     for scenario in scenarios:
         cell = run.cell(guard, scenario)

@@ -6,6 +6,7 @@ an operation, as its process saw it. Numbers that do not apply are null in the f
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,33 +18,21 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
-from leasebench.enactors.store.events import LINE_FIELDS
+from leasebench.enactors.store.events import LINE_FIELDS, TEXTS, Event
 from leasebench.leases.lease import CELL_LEASE
 from leasebench.results.events import KINDS, Codes, Events, Ints
 from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC
+from leasebench.results.record.process import Process
 
-TEXTS = ("kind", "cell", "endpoint", "enactor", "lease", "token", "node", "reason")
-LINE_TEXTS = tuple(field for field in LINE_FIELDS if field in TEXTS)
+ADDED = {"t_us": "seq", "endpoint": "cell", "reason": "node"}
+"""The columns that `history.parquet` has beside the fields of an event, each by the field that it stands before."""
 TEXT = pa.dictionary(pa.int32(), pa.string())
+LINE_TEXTS = tuple(field for field in LINE_FIELDS if field in TEXTS)
 SCHEMA = pa.schema(
-    [
-        ("seq", pa.int64()),
-        ("t_us", pa.int64()),
-        ("kind", TEXT),
-        ("cell", TEXT),
-        ("endpoint", TEXT),
-        ("version", pa.int64()),
-        ("previous", pa.int64()),
-        ("enactor", TEXT),
-        ("attempt", pa.int64()),
-        ("lease", TEXT),
-        ("token", TEXT),
-        ("fence", pa.int64()),
-        ("expires_us", pa.int64()),
-        ("node", TEXT),
-        ("reason", TEXT),
-        ("active_endpoints", pa.int64()),
-    ]
+    (name, TEXT if name in TEXTS | {"cell", "node"} else pa.int64())
+    for field in Event._fields
+    for name in (ADDED.get(field), field)
+    if name is not None
 )
 JOURNAL_DTYPE = np.dtype([(name, form) for name, form in FIELDS])
 JOURNAL_FIELDS = tuple(name for name, _ in FIELDS if not name.startswith("_"))
@@ -154,19 +143,13 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], c
     if np.any(apart[:-1] > apart[1:]):
         raise BadRunDirectory(f"{path}: no history: events of the store stand after those of the lease server")
     return Events(
-        t_us=ints("t_us"),
+        **{name: ints(name) for name in Event._fields if name not in TEXTS},
         kind=codes("kind", KINDS),
         endpoint=codes("endpoint", tuple(endpoints)),
-        version=ints("version"),
-        previous=ints("previous"),
         enactor=codes("enactor", tuple(enactors)),
-        attempt=ints("attempt"),
         lease=codes("lease", (*endpoints, CELL_LEASE)),
         token=tokens.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32),
-        fence=ints("fence"),
-        expires_us=ints("expires_us"),
         reason=codes("reason", reasons),
-        active_endpoints=ints("active_endpoints"),
         endpoints=tuple(endpoints),
         enactors=tuple(enactors),
         reasons=reasons,
@@ -199,9 +182,9 @@ def write_journal(path: Path, raw: Iterable[Path]) -> None:
         rows += len(records)
         if rows > MOST_ROWS:
             raise BadRunDirectory(f"{path}: more than {MOST_ROWS:,} operations: take a shorter trial or a lower rate")
-        cell, _, process = file.stem.rpartition(".")
+        who = Process.parse(file.stem)
         columns = {name: records[name] for name in JOURNAL_FIELDS}
-        frames.append(pd.DataFrame({"cell": cell, "process": process, **columns}))
+        frames.append(pd.DataFrame({"cell": who.cell, "process": str(replace(who, cell="")), **columns}))
     table = pa.Table.from_pandas(pd.concat(frames, ignore_index=True), preserve_index=False)
     for name in ("cell", "process"):
         table = table.set_column(table.column_names.index(name), name, table[name].dictionary_encode())

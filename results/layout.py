@@ -153,7 +153,8 @@ def _plan(columns: tuple[Column, ...], grids: list[Grid], width: int, *, fold: b
     texts = [[each.heading, *(row[at].text for grid in grids for row in grid.rows)] for at, each in enumerate(columns)]
     whole = [max(cell_len(line) for text in column for line in text.split("\n")) for column in texts]
     least = [
-        _least(column, size) if each.prose else size for each, column, size in zip(columns, texts, whole, strict=True)
+        _least(column, size, fold=fold) if each.prose else size
+        for each, column, size in zip(columns, texts, whole, strict=True)
     ]
     bands = _bands(columns, least, width)
     sizes = list(least)
@@ -166,8 +167,10 @@ def _plan(columns: tuple[Column, ...], grids: list[Grid], width: int, *, fold: b
     return _Plan(columns, bands, tuple(sizes), width, _length(least, range(len(columns))))
 
 
-def _least(texts: list[str], whole: int) -> int:
-    """How narrow prose may be: its longest word with what it is indented by, or LEAST_PROSE."""
+def _least(texts: list[str], whole: int, *, fold: bool) -> int:
+    """How narrow prose may be: its longest word with what it is indented by, or LEAST_PROSE; any, where it runs on."""
+    if not fold:
+        return min(whole, LEAST_PROSE)
     words = (len(_blanks(text)) + max(map(cell_len, text.split()), default=0) for text in texts)
     return min(whole, max(LEAST_PROSE, *words))
 

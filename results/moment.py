@@ -16,7 +16,7 @@ import pyarrow.parquet
 from leasebench.results.alignment import host_ns_of_server
 from leasebench.results.events import Events, Ints, Mask
 from leasebench.results.history import BadRunDirectory, read_events, read_journal
-from leasebench.results.overtime import OverTime, over_time
+from leasebench.results.overtime import COLUMNS, OverTime, over_time
 from leasebench.results.summary import read_faults
 from leasebench.results.trial import Trial, read_facts
 
@@ -48,7 +48,8 @@ class Moments:
     @cached_property
     def over_time(self) -> OverTime | None:
         """Its commits over time (see `results.overtime`): read once for all the pictures that show them."""
-        return over_time(self)
+        begin, end = self.facts.get("start_ns") or 0, self.facts.get("end_ns") or 0
+        return over_time(begin, end, self.batches(COLUMNS))
 
     def events(self, cell: str) -> Events:
         """The history of one cell; that of the cell asked last stays in memory."""

@@ -1,16 +1,13 @@
 """How latency and throughput went over the time of a trial: its journal in bins, read in pieces of bounded size."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from leasebench.results.journal import Kind, Outcome
-
-if TYPE_CHECKING:
-    from leasebench.results.moment import Moments
 
 BINS = 48
 LEVELS_PER_DECADE = 40
@@ -37,16 +34,18 @@ class OverTime:
     max_us: npt.NDArray[np.float64]
 
 
-def over_time(moments: "Moments") -> OverTime | None:
-    """Bin the commits of a trial by their end; None where its load never began."""
-    begin, end = moments.facts.get("start_ns") or 0, moments.facts.get("end_ns") or 0
+def over_time(begin: int, end: int, journal: Iterable[pd.DataFrame]) -> OverTime | None:
+    """Bin the commits of a trial by their end; None where its load never began.
+
+    `begin` and `end` are nanoseconds of the host's clock, `journal` holds the columns COLUMNS, in pieces.
+    """
     if end <= begin:
         return None
     width_ns = (end - begin) / BINS
     levels = np.zeros(BINS * LEVELS, dtype=np.int64)
     commits, stale, refused = (np.zeros(BINS, dtype=np.int64) for _ in range(3))
     longest = np.full(BINS, np.nan)
-    for frame in moments.batches(COLUMNS):
+    for frame in journal:
         part = _answered_commits(frame)
         at = ((part["end_ns"].to_numpy() - begin) / width_ns).astype(np.int64).clip(0, BINS - 1)
         done = part["outcome"].to_numpy() == Outcome.DONE
@@ -60,7 +59,7 @@ def over_time(moments: "Moments") -> OverTime | None:
     by_bin = levels.reshape(BINS, LEVELS)
     return OverTime(
         width_ns / 1e9,
-        np.arange(BINS) * width_ns / 1e9,
+        np.arange(BINS, dtype=np.float64) * width_ns / 1e9,
         commits,
         stale,
         refused,

@@ -9,10 +9,10 @@ from typing import Any
 import vl_convert
 
 from leasebench.definitions import DefinitionError, must_be_known
-from leasebench.registry import plugins
+from leasebench.registry import plugin, plugins
 from leasebench.results.charts import Chart, Scope, Subject
 from leasebench.results.history import BadRunDirectory
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.telling import telling_trial
 from leasebench.results.theme import Mode, theme
 from leasebench.visible import visible
@@ -38,7 +38,7 @@ class Wanted:
     trial: int | None = None
 
 
-def plot(run: Run, out: Path, wanted: Wanted, mode: Mode, formats: Sequence[str]) -> Iterator[Path]:
+def plot(run: RunDirectory, out: Path, wanted: Wanted, mode: Mode, formats: Sequence[str]) -> Iterator[Path]:
     """Draw what is wanted into the directory `out`, as `png` or `svg` or both, and name each file as it is written.
 
     Raises DefinitionError for a name that there is not. What has no data is left out: a guard without lease acquires
@@ -67,10 +67,11 @@ def plot(run: Run, out: Path, wanted: Wanted, mode: Mode, formats: Sequence[str]
             yield path
 
 
-def _subjects(run: Run, wanted: Wanted) -> Iterator[tuple[Chart, Subject]]:
+def _subjects(run: RunDirectory, wanted: Wanted) -> Iterator[tuple[Chart, Subject]]:
     known: dict[str, Chart] = plugins("results.charts")
+    for name in wanted.charts:
+        plugin("results.charts", "chart", name)
     for kind, names, there in (
-        ("chart", wanted.charts, known),
         ("guard", wanted.guards, run.guards),
         ("scenario", wanted.scenarios, run.scenarios),
     ):
@@ -85,7 +86,7 @@ def _subjects(run: Run, wanted: Wanted) -> Iterator[tuple[Chart, Subject]]:
         yield from ((chart, subject) for subject in _of(chart, run, wanted))
 
 
-def _of(chart: Chart, run: Run, wanted: Wanted) -> Iterator[Subject]:
+def _of(chart: Chart, run: RunDirectory, wanted: Wanted) -> Iterator[Subject]:
     scenarios = [name for name in run.scenarios if not wanted.scenarios or name in wanted.scenarios]
     guards = [name for name in run.guards if not wanted.guards or name in wanted.guards]
     only = guards[0] if len(wanted.guards) == 1 else None
@@ -103,7 +104,7 @@ def _of(chart: Chart, run: Run, wanted: Wanted) -> Iterator[Subject]:
         yield from _trials(run, wanted, guards, scenarios)
 
 
-def _trials(run: Run, wanted: Wanted, guards: Sequence[str], scenarios: Sequence[str]) -> Iterator[Subject]:
+def _trials(run: RunDirectory, wanted: Wanted, guards: Sequence[str], scenarios: Sequence[str]) -> Iterator[Subject]:
     if wanted.trial is not None:
         row = next((row for row in run.summary["trials"] if row["number"] == wanted.trial), None)
         if row is not None:

@@ -11,22 +11,20 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 
 from leasebench.results.assumptions import broken_assumptions
-from leasebench.results.clustered import NO_CLUSTERS, Clusters, as_json, clustered_interval
+from leasebench.results.clustered import as_json
 from leasebench.results.controls import judge_controls
 from leasebench.results.history import BadRunDirectory
 from leasebench.results.latency import PHASES, SIDES, figures, histogram, merge
+from leasebench.results.metric import Form, metrics
 from leasebench.results.phases import phase_samples
 from leasebench.results.rules import Promised
-from leasebench.results.schema import SCHEMA_VERSION, CellSummary, Spread
-from leasebench.results.statistics import spread, upper_bound_of_zero
+from leasebench.results.schema import SCHEMA_VERSION
 from leasebench.results.story import story
 from leasebench.results.tally import Tally, applications_of, tally
 from leasebench.results.trial import Trial, read_facts, read_object, read_trials
-from leasebench.results.verdict import judge
+from leasebench.results.verdict import judge, races_missing
 from leasebench.verdict import Verdict
 
-RACES, COMMITS = "races_by_application", "commits_by_application"
-NO_COUNTS = ("trials", "races_missing")
 UNKNOWN_TROUBLE = "timing"
 """What a scenario is about if it does not say: as `bench.suite.Scenario` has it."""
 
@@ -88,10 +86,8 @@ class CellData:
 
     def summarise(self) -> dict[str, Any]:
         """The cell's object in `summary.json`."""
-        counts: dict[str, Any] = {name: self.tally.counts.get(name, 0) for name in _count_names()}
-        counts |= self.tally.counts
-        clusters = dict.fromkeys((RACES, COMMITS), NO_CLUSTERS) | self.tally.clusters
-        verdict = judge(counts, failed=bool(self.failures), min_races=self.min_races)
+        figures = self.tally.figures()
+        verdict = judge(figures, failed=bool(self.failures), min_races=self.min_races)
         return {
             "guard": self.guard,
             "scenario": self.scenario,
@@ -102,20 +98,12 @@ class CellData:
             "verdict": verdict.value,
             "expected": self.expected,
             "as_expected": verdict.value in self.expected,
-            **counts,
-            "races_missing": max(0, self.min_races - (counts["raced_applications"] or 0)),
-            **_rates(counts, clusters),
-            **{name: as_json(table) for name, table in clusters.items()},
-            **{name: spread(self.tally.pooled(name)) for name in self._sampled()},
+            **figures,
+            "races_missing": races_missing(figures, self.min_races),
             "latency_us": {phase: self._phase(phase) for phase in PHASES},
-            "throughput": round(counts["commits"] / self.load_s, 1) if self.load_s else None,
+            "throughput": round(figures["commits"] / self.load_s, 1) if self.load_s else None,
             "story": self.story,
         }
-
-    def _sampled(self) -> list[str]:
-        fields = CellSummary.model_fields
-        known = [name for name in fields if fields[name].annotation is Spread]
-        return [*known, *(name for name in self.tally.samples if name not in known)]
 
     def _phase(self, phase: str) -> dict[str, Any]:
         service, response = (figures(merge(self.latency.get((phase, side), []))) for side in SIDES)
@@ -201,7 +189,7 @@ def _row(facts: dict[str, Any], parts: list[tuple[Trial, Tally]]) -> dict[str, A
         "began": facts.get("began"),
         "load_s": load_s,
         "throughput": round(commits / load_s, 1) if commits is not None and load_s else None,
-        "time_to_first_stale_s": total.first("time_to_first_stale_s"),
+        **{one.name: total.first(one.name) for one in metrics(Form.SPREAD) if one.in_trial},
         "applications_by_enactor": applications,
         **total.counts,
         **{name: as_json(table) for name, table in total.clusters.items()},
@@ -251,36 +239,3 @@ def read_summary(run: Path) -> dict[str, Any]:
             f"{path}: schema {summary.get('schema')!r}; this leasebench reads schema {SCHEMA_VERSION}"
         )
     return summary
-
-
-def _rates(counts: dict[str, Any], clusters: dict[str, Clusters]) -> dict[str, Any]:
-    """Rates by event; their intervals allow for how much the events of one application hang together."""
-    stale = counts["stale_overwrites"]
-    per_commit = stale / counts["commits"] if counts["commits"] else None
-    return {
-        "leak_rate": _ratio(stale, counts["races"]),
-        "leak_rate_ci": _interval(clusters[RACES]),
-        "leak_rate_bound": None if stale else _rounded(upper_bound_of_zero(counts["raced_applications"])),
-        "store_leak_rate": _ratio(stale, counts["exposures"]),
-        "stale_per_1000": None if per_commit is None else round(1000 * per_commit, 3),
-        "stale_per_1000_ci": _interval(clusters[COMMITS], 1000),
-    }
-
-
-def _ratio(part: int, whole: int) -> float | None:
-    return round(part / whole, 6) if whole else None
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
-
-
-def _interval(clusters: Clusters, scale: int = 1) -> list[float] | None:
-    interval = clustered_interval(clusters)
-    return None if interval is None else [round(scale * bound, 6) for bound in interval]
-
-
-def _count_names() -> list[str]:
-    """The counts that every cell has, also one whose trials left no history."""
-    fields = CellSummary.model_fields
-    return [name for name, field in fields.items() if field.annotation in (int, int | None) and name not in NO_COUNTS]

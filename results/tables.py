@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from leasebench.results.history import JOURNAL_DTYPE, JOURNAL_FIELDS, SCHEMA
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.schema import CellSummary
 
 TABLES = ("cells", "trials", "latency", "history", "journal")
@@ -52,7 +52,7 @@ class Table:
     pieces: Iterator[pa.Table]
 
 
-def table(run: Run, name: str) -> Table:
+def table(run: RunDirectory, name: str) -> Table:
     """One of TABLES.
 
     `cells` and `trials` are the run's frames; what is no number and no text in them (lists of failures, stories) is
@@ -86,13 +86,13 @@ def _flat(frame: pd.DataFrame) -> pa.Table:
     return pa.table(columns)
 
 
-def _rows(run: Run, file: str, schema: pa.Schema) -> Iterator[pa.Table]:
+def _rows(run: RunDirectory, file: str, schema: pa.Schema) -> Iterator[pa.Table]:
     for number, folder in run.folders.items():
         if (folder / file).exists():
             yield from _pieces(run, number, folder / file, schema)
 
 
-def _pieces(run: Run, number: int, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+def _pieces(run: RunDirectory, number: int, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     """One trial's rows, until the first that can't be read."""
     try:
         with pa.parquet.ParquetFile(path) as held:

@@ -2,14 +2,20 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from leasebench.registry import plugins
 from leasebench.results.checks import Samples
-from leasebench.results.clustered import Clusters, added
+from leasebench.results.clustered import NO_CLUSTERS, Clusters, added, as_json, clustered_interval
 from leasebench.results.journal import Kind, Outcome
+from leasebench.results.metric import Form, Metric, metrics
+from leasebench.results.statistics import spread, upper_bound_of_zero
 from leasebench.results.trial import Trial
+
+DIGITS = 6
+"""Of the ends of intervals."""
 
 
 @dataclass
@@ -30,6 +36,31 @@ class Tally:
         for name, clusters in other.clusters.items():
             self.clusters[name] = added([self.clusters[name], clusters]) if name in self.clusters else clusters
 
+    def figures(self) -> dict[str, Any]:
+        """All metrics as a cell of `summary.json` has them; a count of which no trial knew anything is 0."""
+        figures: dict[str, Any] = {one.name: self.counts.get(one.name, 0) for one in metrics(Form.COUNT)}
+        for one in metrics(Form.CLUSTERS):
+            figures[one.name] = as_json(self.clusters.get(one.name, NO_CLUSTERS))
+        for one in metrics(Form.RATE):
+            figures |= self._rate(one)
+        return figures | {one.name: spread(self.pooled(one.name)) for one in metrics(Form.SPREAD)}
+
+    def _rate(self, metric: Metric) -> dict[str, Any]:
+        """A rate by event; its interval allows for how much the events of one application hang together."""
+        ratio = metric.ratio
+        assert ratio is not None
+        part, whole = self.counts.get(ratio.part), self.counts.get(ratio.whole)
+        value = round(ratio.scale * (part / whole), ratio.digits) if part is not None and whole else None
+        found: dict[str, Any] = {metric.name: value}
+        if ratio.clusters:
+            interval = clustered_interval(self.clusters.get(ratio.clusters, NO_CLUSTERS))
+            ends = None if interval is None else [round(ratio.scale * end, DIGITS) for end in interval]
+            found[f"{metric.name}_ci"] = ends
+        if ratio.bound_by:
+            bound = None if part else upper_bound_of_zero(self.counts.get(ratio.bound_by) or 0)
+            found[f"{metric.name}_bound"] = None if bound is None else round(ratio.scale * bound, DIGITS)
+        return found
+
     def first(self, name: str) -> float | None:
         """The smallest value of one sample; None if it is empty."""
         values = self.pooled(name)
@@ -41,10 +72,13 @@ class Tally:
 
 
 def tally(trial: Trial) -> Tally:
-    """Run every check over one cell of a trial."""
+    """Run every check over one cell of a trial. Raises ValueError for a finding that is no metric of its check."""
     found = Tally()
     for check in plugins("results.checks").values():
         findings = check.run(trial)
+        unknown = {*findings.counts, *findings.samples, *findings.clusters} - {one.name for one in check.metrics}
+        if unknown:
+            raise ValueError(f"the check {check.name} found {', '.join(sorted(unknown))}: add it to its metrics")
         samples = {name: [values] for name, values in findings.samples.items()}
         found.add(Tally(dict(findings.counts), samples, dict(findings.clusters)))
     return found

@@ -1,7 +1,6 @@
 """One trial of a run directory, read back: what the checks look at."""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ import pandas as pd
 from leasebench.results.events import Events, Ints
 from leasebench.results.history import BadRunDirectory, read_events, read_journal
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
+from leasebench.results.record.process import Process
 
 KEYS = frozenset(
     {
@@ -33,12 +33,6 @@ KEYS = frozenset(
 """What `trial.json` holds from its first writing on, also of a trial that was cut off."""
 
 
-LIFE = re.compile(r"(?P<process>.+?)(\+\d+)?")
-"""A process's name, and how often another had taken its place before: `enactor-1`, `enactor-1+1`."""
-PARTS = ("-renewer", "-proxy")
-"""What belongs to a process and keeps a journal of its own."""
-
-
 @dataclass(frozen=True)
 class Trial:
     """One cell of a finished trial: the facts (`trial.json` and the `cell`), its history and its journal."""
@@ -54,17 +48,17 @@ class Trial:
         A renewer belongs to its enactor, and so does what took the place of a killed one.
         """
         numbers = {name: code for code, name in enumerate(self.events.enactors)}
-        return self._per_process(lambda life: numbers.get(_process(life), -1))
+        return self._per_process(lambda process: numbers.get(process.name, -1))
 
     @cached_property
     def life(self) -> Ints:
         """Per journal row a number for the life of its process: from its start to its end or SIGKILL."""
-        lives: dict[str, int] = {}
-        return self._per_process(lambda life: lives.setdefault(life, len(lives)))
+        lives: dict[Process, int] = {}
+        return self._per_process(lambda process: lives.setdefault(process.whole, len(lives)))
 
-    def _per_process(self, number: Callable[[str], int]) -> Ints:
+    def _per_process(self, number: Callable[[Process], int]) -> Ints:
         process = self.journal["process"].cat
-        lookup = np.array([number(_life(name)) for name in process.categories] or [-1], dtype=np.int64)
+        lookup = np.array([number(Process.parse(name)) for name in process.categories] or [-1], dtype=np.int64)
         return lookup[process.codes.to_numpy()]
 
     def rows(self, kind: Kind, outcome: Outcome | None = None) -> Any:
@@ -120,16 +114,3 @@ def read_trials(folder: Path) -> list[Trial]:
         )
         for cell in cells
     ]
-
-
-def _life(name: str) -> str:
-    """The process's life that a journal of this name belongs to."""
-    for part in PARTS:
-        name = name.removesuffix(part)
-    return name
-
-
-def _process(life: str) -> str:
-    match = LIFE.fullmatch(life)
-    assert match is not None
-    return match["process"]

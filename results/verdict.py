@@ -2,19 +2,24 @@
 
 from collections.abc import Mapping
 
+from leasebench.results.metric import Form, metrics
 from leasebench.verdict import Verdict
 
+RACED_APPLICATIONS = "raced_applications"
+"""The count that says whether a guard was put to the test at all."""
+Counts = Mapping[str, int | None]
 
-def judge(counts: Mapping[str, int | None], *, failed: bool, min_races: int) -> Verdict:
-    """Return the worst verdict that the counts of a cell give; `clean` needs `min_races` raced applications."""
+
+def races_missing(counts: Counts, min_races: int) -> int:
+    """How many raced applications `clean` still lacks: without races nothing is proven."""
+    return max(0, min_races - (counts.get(RACED_APPLICATIONS) or 0))
+
+
+def judge(counts: Counts, *, failed: bool, min_races: int) -> Verdict:
+    """Return the worst verdict that a count above zero gives (`Metric.verdict`), or whether races are missing."""
     if failed:
         return Verdict.FAILED
-    for figure, verdict in (
-        ("stale_overwrites", Verdict.STALE),
-        ("dangling", Verdict.DANGLING),
-        ("wedged", Verdict.WEDGED),
-        ("stuck", Verdict.STUCK),
-    ):
-        if counts.get(figure):
-            return verdict
-    return Verdict.CLEAN if (counts.get("raced_applications") or 0) >= min_races else Verdict.UNPROVEN
+    given = [one.verdict for one in metrics(Form.COUNT) if one.verdict is not None and counts.get(one.name)]
+    if given:
+        return min(given, key=lambda verdict: verdict.rank)
+    return Verdict.UNPROVEN if races_missing(counts, min_races) else Verdict.CLEAN

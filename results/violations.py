@@ -17,7 +17,7 @@ from leasebench.results.checks.overwrites import stale_positions
 from leasebench.results.events import Events, Ints
 from leasebench.results.history import BadRunDirectory
 from leasebench.results.numbering import numbers, violations_of
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 
 
 class Kind(StrEnum):
@@ -50,7 +50,7 @@ class Violation:
     over: int
 
 
-def violation(run: Run, number: int) -> Violation | None:
+def violation(run: RunDirectory, number: int) -> Violation | None:
     """The violation of that number; None if there is none, or if its trial can't be read any more."""
     for trial, own in numbers(run.summary).items():
         if number in own:
@@ -60,7 +60,7 @@ def violation(run: Run, number: int) -> Violation | None:
 
 
 def matching(
-    run: Run, guard: str | None = None, scenario: str | None = None, trial: int | None = None
+    run: RunDirectory, guard: str | None = None, scenario: str | None = None, trial: int | None = None
 ) -> Iterator[Violation]:
     """The violations of a run in order, of these trials only; trials without any are not read."""
     numbered = numbers(run.summary)
@@ -72,7 +72,7 @@ def matching(
             yield from _of_trial(run, row, numbered[row["number"]].start)
 
 
-def _of_trial(run: Run, row: dict[str, Any], number: int) -> Iterator[Violation]:
+def _of_trial(run: RunDirectory, row: dict[str, Any], number: int) -> Iterator[Violation]:
     moments = run.moments(row["number"])
     if moments is None:
         return

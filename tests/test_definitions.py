@@ -1,10 +1,26 @@
-"""A definition file's mistakes are told in one line: the file, the key, and the way out."""
+"""A definition file's mistakes are told, a line each: the file, the line, the key, and the way out."""
+
+import tomllib
 
 import pytest
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from leasebench import definitions
-from leasebench.definitions import Definition, DefinitionError, nearest, read_toml, validate
+from leasebench.bench.faults.delay import NetworkDelay
+from leasebench.bench.faults.partition import Partition
+from leasebench.bench.faults.pause import PauseProcess
+from leasebench.definitions import (
+    MOST_MISTAKES,
+    Definition,
+    DefinitionError,
+    Mistake,
+    Mistakes,
+    Source,
+    every,
+    nearest,
+    read_toml,
+    validate,
+)
 
 
 class Inner(Definition):
@@ -84,16 +100,50 @@ class TestValidation:
         told = self.told({"name": "n", "inner": {"sice": 1}})
         assert told == "my.toml: inner.sice: unknown key 'sice': did you mean size?"
 
-    def test_an_unknown_key_within_a_list_is_still_named(self):
+    def test_an_unknown_key_within_a_list_offers_its_neighbours_too(self):
         told = self.told({"name": "n", "several": [{"sice": 1}]})
-        assert told == "my.toml: several.0.sice: unknown key"
+        assert told == "my.toml: several.0.sice: unknown key 'sice': did you mean size?"
 
     def test_a_value_out_of_bounds_tells_the_bound_and_what_was_given(self):
         told = self.told({"name": "n", "inner": {"size": 0}})
         assert told == "my.toml: inner.size: input should be greater than 0 (got 0)"
 
-    def test_several_mistakes_are_counted(self):
-        assert self.told({"inner": {"size": 0}}).endswith("(and 1 more)")
+    def test_every_mistake_is_told_in_a_line_of_its_own(self):
+        assert self.told({"inner": {"size": 0}, "nam": "n"}).splitlines() == [
+            "my.toml: name: is missing",
+            "my.toml: inner.size: input should be greater than 0 (got 0)",
+            "my.toml: nam: unknown key 'nam': did you mean name?",
+        ]
+
+    def test_at_most_twenty_are_told_and_the_others_counted(self):
+        told = self.told({"name": "n", **{f"wrong{n}": 1 for n in range(25)}}).splitlines()
+        assert len(told) == MOST_MISTAKES + 1
+        assert told[-1] == "my.toml: and 5 more mistakes"
+
+    def test_the_line_is_told_where_the_text_is_known(self):
+        text = 'name = "n"\n\n[inner]\n# a comment\nsize = 0\n[[several]]\nsize = 1\n[[several]]\nsice = 2\n'
+        with pytest.raises(DefinitionError) as caught:
+            validate(Outer, tomllib.loads(text), Source("my.toml", text))
+        assert [line.partition(": ")[0] for line in str(caught.value).splitlines()] == ["my.toml:5", "my.toml:9"]
+
+    def test_what_is_missing_has_the_line_of_the_table_that_lacks_it(self):
+        text = "[thing.x]\ninner = { size = 1 }\n"
+        with pytest.raises(DefinitionError, match=r"^my\.toml:1: thing\.x\.name: is missing$"):
+            validate(Outer, tomllib.loads(text)["thing"]["x"], Source("my.toml", text), ("thing", "x"))
+
+    def test_what_a_validator_inside_finds_is_told_at_its_own_key(self):
+        class Whole(Definition):
+            part: list[int]
+
+            @field_validator("part")
+            @classmethod
+            def _are_even(cls, part):
+                raise Mistakes([Mistake((n,), "is odd") for n, value in enumerate(part) if value % 2])
+
+        text = "part = [\n  1,\n  2,\n  3,\n]\n"
+        with pytest.raises(DefinitionError) as caught:
+            validate(Whole, tomllib.loads(text), Source("my.toml", text))
+        assert str(caught.value).splitlines() == ["my.toml:2: part.0: is odd", "my.toml:4: part.2: is odd"]
 
     @pytest.mark.parametrize("data", [3, [], "text", None])
     def test_what_is_no_table_at_all_is_told(self, data):
@@ -102,3 +152,28 @@ class TestValidation:
 
 def test_nearest_offers_at_most_three_names():
     assert nearest("fruit", "aple", ["apple", "maple", "ample", "staple", "pear"]).count(" or ") == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "meant"),
+    [
+        (PauseProcess, "pause_ms", "ms"),
+        (PauseProcess, "ttl", "times_ttl"),
+        (PauseProcess, "rate_per_s", "per_s"),
+        (PauseProcess, "spraed", "spread"),
+        (NetworkDelay, "jiter_ms", "jitter_ms or ms"),
+        (Partition, "begin_s", "every_s or first_s"),
+    ],
+)
+def test_a_setting_is_offered_by_the_unit_that_its_name_ends_with(settings, key, meant):
+    assert nearest("key", key, settings.model_fields).endswith(f"did you mean {meant}?")
+
+
+def test_of_several_attempts_every_mistake_is_told():
+    def fails(text):
+        raise DefinitionError(text)
+
+    assert every(lambda: 1, lambda: 2) == [1, 2]
+    with pytest.raises(DefinitionError) as caught:
+        every(lambda: fails("a\nb"), lambda: 1, lambda: fails("b\nc"))
+    assert str(caught.value) == "a\nb\nc"

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-RunDirectory = Annotated[Path, typer.Argument(help="a run directory", show_default=False)]
+NAMED = "a path, a name under runs/, or a suite's name: its latest run"
+RunName = Annotated[str, typer.Argument(metavar="RUN", help=NAMED, show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="print summary.json to standard output, and nothing else there")]
 
 ServerChoice = Annotated[str, typer.Option(envvar="LEASEBENCH_SERVER", help="embedded, system, or a URL")]

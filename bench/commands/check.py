@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from leasebench.bench.commands.arguments import AsJson, RunDirectory
+from leasebench.bench.commands.arguments import AsJson, RunName
 from leasebench.bench.terminal import EXIT_FAILED, EXIT_UNEXPECTED, EXIT_USAGE, complain, console
 
 if TYPE_CHECKING:
     from leasebench.results.explored import Contradiction
 
 
-def check(run: RunDirectory, as_json: AsJson = False) -> None:
+def check(name: RunName, as_json: AsJson = False) -> None:
     """Derive every figure of RUN anew from its history, and compare with its summary.json.
 
     Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or the figures
@@ -23,8 +23,10 @@ def check(run: RunDirectory, as_json: AsJson = False) -> None:
     from leasebench.bench.commands.figures import show
     from leasebench.results.check import differences, unfinished
     from leasebench.results.explored import contradictions, read_explored
+    from leasebench.results.locate import find_run
     from leasebench.results.summary import read_suite, read_summary, summarise
 
+    run = find_run(name)
     screen = console(stderr=as_json)
     derived = summarise(run)
     for line in unfinished(run):

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import track
 
+from leasebench.bench.commands.arguments import NAMED
 from leasebench.bench.commands.exit_code import exit_code
-from leasebench.bench.terminal import EXIT_USAGE, complain, console
+from leasebench.bench.terminal import EXIT_USAGE, complain, console, must_be_writable, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ class As(StrEnum):
 
 
 def compare(
-    run: Annotated[str, typer.Argument(help="a run directory, its name in runs/, or a suite: its newest run")],
+    run: Annotated[str, typer.Argument(help=NAMED)],
     other: Annotated[
         str | None, typer.Argument(help="a second run: what changed from the first to it", show_default=False)
     ] = None,
@@ -107,9 +108,11 @@ def compare(
     """
     from leasebench.definitions import DefinitionError, must_be_known
     from leasebench.results.compare.finding import TOLERANCE
-    from leasebench.results.compare.locate import find_run
+    from leasebench.results.locate import find_run
     from leasebench.results.run import load
 
+    if out is not None:
+        must_be_writable(out)
     if other is not None and baseline is not None:
         raise DefinitionError("give a second run or --baseline, not both")
     later = find_run(run if other is None else other)
@@ -274,7 +277,8 @@ def _write(
     if out is None:
         sys.stdout.write(text)
     else:
-        out.write_text(text, encoding="utf-8")
+        with writing(out):
+            out.write_text(text, encoding="utf-8")
         print(out)
 
 
@@ -284,7 +288,7 @@ def _show(blocks: Sequence["Block"], out: Path | None) -> None:
     if out is None:
         _print(console(), blocks)
         return
-    with out.open("w", encoding="utf-8") as file:
+    with writing(out), out.open("w", encoding="utf-8") as file:
         _print(Console(file=file, width=PAGE_WIDTH, color_system=None), blocks)
     print(out)
 

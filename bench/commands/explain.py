@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from leasebench.bench.commands.arguments import RunDirectory
-from leasebench.bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, console, fail, say, show_tables
+from leasebench.bench.commands.arguments import RunName
+from leasebench.bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, console, fail, say, show_tables, writing
 from leasebench.results.grid import Text
 
 MOST_LISTED = 50
@@ -26,7 +26,7 @@ class As(StrEnum):
 
 
 def explain(
-    run: RunDirectory,
+    name: RunName,
     violation: Annotated[int | None, typer.Option(min=1, help="its number in the run (default: the first)")] = None,
     guard: Annotated[str | None, typer.Option(help="the first under this guard")] = None,
     scenario: Annotated[str | None, typer.Option(help="the first under this scenario")] = None,
@@ -46,7 +46,8 @@ def explain(
     from leasebench.results.run import load
     from leasebench.results.violations_table import violations_table
 
-    loaded = load(run)
+    loaded = load(name)
+    run = loaded.path
     must_be_known("guard", [] if guard is None else [guard], loaded.guards)
     must_be_known("scenario", [] if scenario is None else [scenario], loaded.scenarios)
     if trial is not None and trial not in loaded.folders:
@@ -94,5 +95,6 @@ def _say(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     else:
-        out.write_text(text, encoding="utf-8")
+        with writing(out):
+            out.write_text(text, encoding="utf-8")
         print(out)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from leasebench.bench.commands.arguments import NAMED
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.terminal import (
     EXIT_FAILED,
@@ -19,7 +20,9 @@ from leasebench.bench.terminal import (
     EXIT_USAGE,
     console,
     fail,
+    must_be_writable,
     show_tables,
+    writing,
 )
 
 if TYPE_CHECKING:
@@ -65,6 +68,14 @@ def explore(
         ),
     ] = None,
     symmetry: Annotated[bool, typer.Option(help="merge equal enactors", rich_help_panel=SCOPE)] = True,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain",
+            help="merge only programs that heard the same results, never by their frames, and no equal enactors: "
+            "slower, same answers, and no reliance on interpreter internals",
+        ),
+    ] = False,
     only: Annotated[
         Property | None, typer.Option("--property", help="only this one, and stop where it is broken")
     ] = None,
@@ -77,7 +88,7 @@ def explore(
     jobs: Annotated[int | None, typer.Option(min=1, max=64, help="guards at once [default: the cores]")] = None,
     trace: Annotated[Path | None, typer.Option(help="write each shortest trace into this directory")] = None,
     into: Annotated[
-        Path | None, typer.Option(help="explore the guards of this run directory, and leave there what was found")
+        str | None, typer.Option(help=f"explore the guards of this run, and leave there what was found: {NAMED}")
     ] = None,
     replay: Annotated[Path | None, typer.Option(help="go through this trace again, and show it")] = None,
     as_json: Annotated[
@@ -97,6 +108,7 @@ def explore(
     from leasebench.bench.engines.explorer.scope import Scope
     from leasebench.bench.engines.explorer.search import Limits
     from leasebench.bench.engines.explorer.walk import walk as walk_one
+    from leasebench.results.locate import find_run
 
     screen = console(stderr=as_json)
     if replay is not None:
@@ -108,24 +120,28 @@ def explore(
     scope = Scope(
         enactors=enactors, plans=plans, endpoints=endpoints, clean_age=clean_age, purge_age=purge_age, tries=tries,
         grants=grants, expiry=expiry, crashes=crashes if crash else 0, messages=messages if in_flight else 0,
-        rollback=rollback, give_up=give_up, symmetry=symmetry,
+        rollback=rollback, give_up=give_up, symmetry=symmetry and not plain,
     )  # fmt: skip
-    chosen = _explorable(screen, _meant(guards or [], into))
+    run = None if into is None else find_run(into)
+    if trace is not None:
+        must_be_writable(trace / "trace.json")
+    chosen = _explorable(screen, _meant(guards or [], run))
     screen.print(f"scope: {scope_in_words(scope)}", markup=False, highlight=False, soft_wrap=True)
     at_once = max(1, min(len(chosen), jobs or cores()))
     limits = Limits(int(memory * GIGABYTE / at_once), max_states)
     work: list[Callable[[], Exploration]] = [
-        partial(explore_one, each, scope, limits, only)
+        partial(explore_one, each, scope, limits, only, plain=plain)
         if walk is None
-        else partial(walk_one, each, scope, walk, seed, only)
+        else partial(walk_one, each, scope, walk, seed, only, plain=plain)
         for each in chosen
     ]
     explorations = _explored(work, at_once)
     _show(screen, explorations, only)
     if trace is not None:
         _write(screen, trace, explorations)
-    if into is not None:
-        screen.print(f"explored: {carry(into, chosen, explorations)}", markup=False, highlight=False)
+    if run is not None:
+        with writing(run):
+            screen.print(f"explored: {carry(run, chosen, explorations)}", markup=False, highlight=False)
     if as_json:
         sys.stdout.write(json.dumps({"guards": [in_json(each, only) for each in explorations]}, indent=1) + "\n")
     raise typer.Exit(_exit_code(screen, chosen, explorations))
@@ -192,13 +208,17 @@ def _draw(screen: Console, trace: "Trace") -> None:
 
 
 def _write(screen: Console, directory: Path, explorations: "list[Exploration]") -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for each in explorations:
-        for asked, answer in each.verdicts.items():
-            if answer.trace is not None:
-                path = directory / f"{each.guard}-{asked}.json"
-                path.write_text(answer.trace.written(), encoding="utf-8")
-                screen.print(str(path), markup=False, highlight=False, soft_wrap=True)
+    broken = [
+        (directory / f"{each.guard}-{asked}.json", answer.trace)
+        for each in explorations
+        for asked, answer in each.verdicts.items()
+        if answer.trace is not None
+    ]
+    with writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        for path, trace in broken:
+            path.write_text(trace.written(), encoding="utf-8")
+            screen.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 def _replay(screen: Console, path: Path) -> None:

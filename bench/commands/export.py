@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from leasebench.bench.commands.arguments import RunDirectory
-from leasebench.bench.terminal import EXIT_USAGE, complain
+from leasebench.bench.commands.arguments import RunName
+from leasebench.bench.terminal import EXIT_USAGE, complain, writing
 
 
 class Format(StrEnum):
@@ -29,7 +29,7 @@ class Rows(StrEnum):
 
 
 def export(
-    run: RunDirectory,
+    name: RunName,
     kind: Annotated[
         list[Format] | None,
         typer.Option("--format", help="csv, parquet, or hgrm: HdrHistogram's percentiles (may be repeated)"),
@@ -42,11 +42,13 @@ def export(
     from leasebench.results.run import load
     from leasebench.results.tables import TABLES
 
-    loaded = load(run)
+    loaded = load(name)
     formats = [one.value for one in dict.fromkeys(kind or [Format.CSV])]
     tables = [one.value for one in dict.fromkeys(table or ())] or TABLES
-    for path in write(loaded, out or run / "export", formats, tables):
-        print(path)
+    folder = out or loaded.path / "export"
+    with writing(folder):
+        for path in write(loaded, folder, formats, tables):
+            print(path)
     complain(loaded.problems)
     if loaded.problems:
         raise typer.Exit(EXIT_USAGE)

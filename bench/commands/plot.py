@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from leasebench.bench.commands.arguments import RunDirectory
-from leasebench.bench.terminal import EXIT_USAGE, complain
+from leasebench.bench.commands.arguments import RunName
+from leasebench.bench.terminal import EXIT_USAGE, complain, writing
 
 
 class Ground(StrEnum):
@@ -25,7 +25,7 @@ class Picture(StrEnum):
 
 
 def plot(
-    run: RunDirectory,
+    name: RunName,
     chart: Annotated[list[str] | None, typer.Option(help="only this chart: leasebench list charts")] = None,
     guard: Annotated[list[str] | None, typer.Option(help="only this guard (may be repeated)")] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="only this scenario (may be repeated)")] = None,
@@ -43,11 +43,13 @@ def plot(
     from leasebench.results.plot import plot as draw
     from leasebench.results.run import load
 
-    loaded = load(run)
+    loaded = load(name)
     wanted = Wanted(chart or (), guard or (), scenario or (), trial)
     formats = [one.value for one in (kind or list(Picture))]
-    for path in draw(loaded, out or run / "plots", wanted, theme.value, formats):
-        print(path)
+    folder = out or loaded.path / "plots"
+    with writing(folder):
+        for path in draw(loaded, folder, wanted, theme.value, formats):
+            print(path)
     complain(loaded.problems)
     if loaded.problems:
         raise typer.Exit(EXIT_USAGE)

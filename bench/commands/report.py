@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from leasebench.bench.commands.arguments import RunDirectory
-from leasebench.bench.terminal import EXIT_UNEXPECTED, EXIT_USAGE, complain, console
+from leasebench.bench.commands.arguments import RunName
+from leasebench.bench.terminal import EXIT_UNEXPECTED, EXIT_USAGE, complain, console, must_be_writable, writing
 
 
 def report(
-    run: RunDirectory, out: Annotated[Path | None, typer.Option(help="where to (default: RUN/report.html)")] = None
+    name: RunName, out: Annotated[Path | None, typer.Option(help="where to (default: RUN/report.html)")] = None
 ) -> None:
     """Write one HTML file about RUN that opens without server and network.
 
@@ -23,15 +23,17 @@ def report(
     from leasebench.results.report.write import write_report
     from leasebench.results.run import load
 
-    loaded = load(run)
-    file = out or run / "report.html"
+    loaded = load(name)
+    file = out or loaded.path / "report.html"
     screen = console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as display:
+    bar = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+    must_be_writable(file)
+    with writing(file), bar as display:
         task = display.add_task("scenarios")
         write_report(loaded, file, lambda done, of: display.update(task, completed=done, total=of))
     print(file)
-    for line in sentences(advise_on(loaded), str(run)):
+    for line in sentences(advise_on(loaded), str(loaded.path)):
         print(line)
     complain([*loaded.problems, *map(str, loaded.contradictions())])
     if loaded.problems:

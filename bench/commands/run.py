@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from leasebench.bench.commands.arguments import AsJson, PasswordFile, ServerChoice
 from leasebench.bench.commands.schedule import force
@@ -19,6 +20,7 @@ from leasebench.bench.terminal import (
     EXIT_USAGE,
     console,
     fail,
+    must_be_writable,
     say,
 )
 from leasebench.results.grid import Text, Tone
@@ -53,8 +55,10 @@ def run(
     from leasebench.bench.progress import LiveDisplay, PlainLines
     from leasebench.bench.run import count_trials, expected_seconds, run_suite
     from leasebench.bench.rundir import default_directory
+    from leasebench.bench.servers.choice import must_be_a_choice
     from leasebench.bench.suite import load_suite, narrow
 
+    must_be_a_choice(server)
     forkserver()
     screen = console(stderr=as_json)
     found = load_suite(suite or DEFAULT_SUITE)
@@ -63,6 +67,7 @@ def run(
     directory = out or default_directory(chosen.name)
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
+    must_be_writable(directory)
     least, most = expected_seconds(chosen)
     cells = f"{len(chosen.guards)} guards, {len(chosen.scenarios)} scenarios, {count_trials(chosen)} trials"
     screen.print(
@@ -77,15 +82,32 @@ def run(
         else:
             summary = run_suite(chosen, drawn, server, directory, PlainLines(screen, directory))
     except KeyboardInterrupt:
+        _show_what_had_ended(screen, directory, count_trials(chosen), as_json=as_json)
         fail(f"interrupted; what was recorded: leasebench check {directory}", EXIT_INTERRUPTED)
         return
+    _show(screen, summary, directory, as_json=as_json)
+    raise typer.Exit(exit_code(summary))
+
+
+def _show(screen: Console, summary: dict[str, Any], directory: Path, *, as_json: bool) -> None:
     from leasebench.bench.commands.figures import show
 
     show(screen, summary, directory)
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=1) + "\n")
     say(screen, Text(f"figures: {directory / 'summary.json'}; page: leasebench report {directory}", Tone.QUIET))
-    raise typer.Exit(exit_code(summary))
+
+
+def _show_what_had_ended(screen: Console, directory: Path, trials: int, *, as_json: bool) -> None:
+    """Of a run that was interrupted: the summary of the trials that had ended; nothing where there is none."""
+    from leasebench.results.summary import read_summary
+
+    if not (directory / "summary.json").exists():
+        return
+    summary = read_summary(directory)
+    ended = sum(cell["trials"] for cell in summary["cells"])
+    screen.print(f"{ended} of {trials} trials had ended", markup=False, highlight=False)
+    _show(screen, summary, directory, as_json=as_json)
 
 
 def exit_code(summary: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from rich.console import Console
 
-from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, console, fail
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, console, fail, must_be_writable
 
 if TYPE_CHECKING:
     from leasebench.bench.engines.processes.supervisor import Figures
@@ -50,7 +50,9 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.run import run_suite
     from leasebench.bench.rundir import default_directory
+    from leasebench.bench.servers.choice import must_be_a_choice
 
+    must_be_a_choice(server)
     forkserver()
     screen = console(stderr=as_json)
     schedules = read_schedules(place)
@@ -58,6 +60,7 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     directory = out or default_directory(suite.name)
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
+    must_be_writable(directory)
     lines = Lines(screen, directory)
     try:
         summary = run_suite(suite, seed or 0, server, directory, lines, ScheduledTrials(schedules))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from leasebench.enactors.kind import Activities
-from leasebench.leases.operations import Operation, Program
+from leasebench.leases.operations import Carried, Operation, Program
 
 MAX_LOCAL = 10_000
 """Local operations in a row; a program that asks for nothing else will never come to an end."""
@@ -17,12 +17,14 @@ MAX_LOCAL = 10_000
 class Interpreter:
     """One program under way. `carried` is what it carried on from its last activity.
 
-    `activities` may be replaced at any time; the next activity is taken from the new ones.
+    `activities` may be replaced at any time; the next activity is taken from the new ones. `heard` are the results that
+    `hear` gave the present activity so far.
     """
 
     def __init__(self, activities: Activities, carried: Any) -> None:
         self.activities = activities
         self.carried = carried
+        self.heard: tuple[Any, ...] = ()
         self._program: Program[Any] | None = None
         self._asks: Operation | None = None
 
@@ -48,6 +50,7 @@ class Interpreter:
         except StopIteration as end:
             self._end(end.value)
             return True
+        self.heard = (*self.heard, result)
         return False
 
     def run_activity(self, execute: Callable[[Operation], Any]) -> Any:
@@ -75,5 +78,11 @@ class Interpreter:
         return skipped
 
     def _end(self, carried: Any) -> None:
-        self.carried = carried
+        self.carried, self.heard = carried, ()
         self._program = self._asks = None
+
+
+def run_once(program: Program[Carried], execute: Callable[[Operation], Any]) -> Carried:
+    """Run one activity to its end. Returns what it carries on."""
+    carried: Carried = Interpreter(lambda _: program, None).run_activity(execute)
+    return carried

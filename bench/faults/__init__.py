@@ -1,1 +1,5 @@
 """Faults: one small file each, which exports `PLUGIN`, a subclass of `Fault`."""
+
+from leasebench.bench.faults.fault import Fault
+
+PROTOCOL = type[Fault]

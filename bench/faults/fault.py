@@ -11,11 +11,11 @@ from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from leasebench.definitions import Definition, DefinitionError, nearest, validate
+from leasebench.definitions import Definition, DefinitionError, Mistake, Mistakes, mistakes_of
 from leasebench.leases.operations import Operation
-from leasebench.registry import plugins
+from leasebench.registry import plugin
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment
@@ -186,18 +186,29 @@ class ProgramFault(Fault):
         return {self.program: self.enactors}
 
 
-def parse_faults(tables: Sequence[dict[str, Any]], place: str, at: tuple[str, ...]) -> tuple[Fault, ...]:
-    """Parse the fault tables of a scenario. Raises DefinitionError."""
-    return tuple(_parse(table, place, (*at, str(index))) for index, table in enumerate(tables))
+def parse_faults(tables: Sequence[Any]) -> tuple[Fault, ...]:
+    """Parse the fault tables of a scenario. Raises Mistakes: all of them, at paths that begin with a table's index."""
+    faults: list[Fault] = []
+    mistakes: list[Mistake] = []
+    for index, table in enumerate(tables):
+        try:
+            faults.append(_parse(table, index))
+        except Mistakes as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise Mistakes(mistakes)
+    return tuple(faults)
 
 
-def _parse(table: Any, place: str, at: tuple[str, ...]) -> Fault:
-    key = ".".join(at)
+def _parse(table: Any, index: int) -> Fault:
     if not isinstance(table, dict) or not isinstance(table.get("kind"), str):
-        raise DefinitionError(f"{place}: {key}: must be a table with a kind")
-    known = plugins("bench.faults")
-    if table["kind"] not in known:
-        raise DefinitionError(f"{place}: {key}.kind: {nearest('fault', table['kind'], known)}")
+        raise Mistakes([Mistake((index,), "must be a table with a kind")])
+    try:
+        kind: type[Fault] = plugin("bench.faults", "fault", table["kind"])
+    except DefinitionError as error:
+        raise Mistakes([Mistake((index, "kind"), str(error))]) from error
     settings = {name: value for name, value in table.items() if name != "kind"}
-    fault: Fault = validate(known[table["kind"]], settings, place, at)
-    return fault
+    try:
+        return kind.model_validate(settings)
+    except ValidationError as error:
+        raise Mistakes(list(mistakes_of(kind, error, (index,)))) from error

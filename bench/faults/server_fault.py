@@ -8,8 +8,8 @@ from pydantic import Field
 
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import Fault
-from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.local import embedded_binary
+from leasebench.bench.servers.server import ServerUnusable
 from leasebench.leases.manager import REDIS, server_of
 from leasebench.leases.rules import OWNER_RULES
 

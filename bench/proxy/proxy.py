@@ -16,8 +16,8 @@ from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.proxy.relay import RelaySpec, main
 from leasebench.bench.proxy.rules import Mode, NetRule, On, ProxyWish, detoured, upstream_of
-from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.local import private_directory
+from leasebench.bench.servers.server import ServerUnusable
 
 __all__ = ["Mode", "NetRule", "On", "Proxy", "ProxyWish"]
 

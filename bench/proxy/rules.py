@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from leasebench.bench.servers import ServerUnusable, without_password
+from leasebench.bench.servers.server import ServerUnusable, without_password
 
 DEFAULT_PORT = 6379
 NOT_FOR_A_SOCKET = frozenset({"host", "port", "path", "socket_keepalive"})

@@ -3,8 +3,8 @@
 from types import TracebackType
 from typing import Self
 
-from leasebench.bench.servers import examine
 from leasebench.bench.servers.preflight import must_allow
+from leasebench.bench.servers.server import examine
 
 
 class ExternalServer:

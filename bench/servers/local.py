@@ -15,7 +15,7 @@ from typing import Self
 from leasebench.bench.hosts.parent_death import arm
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.hosts.shortpath import temporary_directory
-from leasebench.bench.servers import ServerUnusable, examine
+from leasebench.bench.servers.server import ServerUnusable, examine
 
 READY_WITHIN_S = 10.0
 """The bound; it takes about 0.04 s."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.durable import Durable
 from leasebench.bench.servers.fakeclock import FakeClock
 from leasebench.bench.servers.link import Link
@@ -18,6 +17,7 @@ from leasebench.bench.servers.local import private_directory
 from leasebench.bench.servers.outage import Lose, Loss, NodeWish, Outage
 from leasebench.bench.servers.recorder import FLUSH_TIME_KEY, Recorder
 from leasebench.bench.servers.recording import Recording
+from leasebench.bench.servers.server import ServerUnusable
 from leasebench.bench.servers.unit import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
 from leasebench.enactors.store.keys import Keys
 

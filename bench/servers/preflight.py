@@ -7,7 +7,7 @@ held against the permissions of who called it (valkey.io, "ACL"). The rule that 
 import secrets
 from contextlib import closing, suppress
 
-from leasebench.bench.servers import ServerUnusable, without_password
+from leasebench.bench.servers.server import ServerUnusable, without_password
 from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.wire import Argument, ServerError, Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import hiredis
 
-from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.recording import SUFFIX, Recording
+from leasebench.bench.servers.server import ServerUnusable
 
 ACK_EVERY_S = 1.0
 POLL_S = 0.002

@@ -11,7 +11,7 @@ from array import array
 from dataclasses import dataclass, field
 from itertools import chain
 
-from leasebench.bench.servers import ServerUnusable
+from leasebench.bench.servers.server import ServerUnusable
 from leasebench.enactors.store.events import LINE_FIELDS
 from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.wire import Wire

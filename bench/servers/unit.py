@@ -9,8 +9,8 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import Self
 
-from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.local import READY_WITHIN_S, await_socket, embedded_binary, end, launch
+from leasebench.bench.servers.server import ServerUnusable
 from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.redis_store import load_scripts
 from leasebench.enactors.store.wire import ServerError, Wire

@@ -1,7 +1,8 @@
 """The operator: a human who watches a cell, repairs what resolves to nothing, and now and then rolls back.
 
-A commit that needs the plan in force as its rollback plan can't mend an endpoint whose plan is gone (INCIDENT step
-5): only a repair does. A rollback publishes the content of an old plan as the newest one.
+A commit that needs the plan in force as its rollback plan can't mend an endpoint whose plan is gone: only a repair
+does, as in the outage of October 2025 (aws.amazon.com/message/101925). A rollback publishes the content of an old plan
+as the newest one.
 """
 
 from collections.abc import Iterable
@@ -49,7 +50,7 @@ class Operator:
             yield Sleep(self.react_ms)
             slept_ms += self.react_ms
             # A slow enactor may have emptied more of them meanwhile.
-            yield from repair((yield from resolve_to_nothing(self.cell.endpoints)))
+            yield from repair_all(self.cell.endpoints)
         return replace(state, since_rollback_ms=slept_ms)
 
     @staticmethod
@@ -65,6 +66,11 @@ def resolve_to_nothing(endpoints: Iterable[str]) -> Program[list[str]]:
         if isinstance((yield Resolve(endpoint)), Refused):
             empty.append(endpoint)  # noqa: PERF401  (a comprehension can't yield)
     return empty
+
+
+def repair_all(endpoints: Iterable[str]) -> Program[None]:
+    """Repair whatever resolves to nothing."""
+    yield from repair((yield from resolve_to_nothing(endpoints)))
 
 
 def repair(empty: list[str]) -> Program[None]:

@@ -4,7 +4,7 @@ The line is comma-separated text in one stream field, so that a reader can hand 
 parser, and anyone can read them with `XRANGE`. Names and tokens hold no comma (`enactors.plan`).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 
 class Event(NamedTuple):
@@ -31,6 +31,27 @@ class Event(NamedTuple):
     active_endpoints: int | None = None
 
 
+KINDS = (
+    "publish",
+    "commit",
+    "reject",
+    "delete",
+    "grant",
+    "renew",
+    "release",
+    "expire",
+    "watch_conflict",
+    "quarantine",
+    "register",
+    "repair",
+    "restart",
+)
+"""`repair` is an operator's step. `restart`: the node is back where it was just before its event `previous` (a seq).
+
+What happened since then is gone, and what it had forgotten since then, at a restart before, is there again.
+"""
+TEXTS = frozenset(name for name, kind in get_type_hints(Event).items() if kind is str)
+"""The fields that are text; all others are whole numbers."""
 LINE_FIELDS = ("t_s", "t_us", *Event._fields[1:])
 """The fields of a line: TIME's two parts stand apart, because Lua would round their sum."""
 
@@ -40,23 +61,12 @@ def parse_event(line: bytes) -> Event:
     parts = line.decode("ascii").split(",")
     if len(parts) != len(LINE_FIELDS):
         raise ValueError(f"not an event of the history: {line!r}")
-    seconds, micros, kind, endpoint, version, previous, enactor, attempt, *rest = parts
-    lease, token, fence, expires_us, reason, active = rest
-    return Event(
-        int(seconds) * 1_000_000 + int(micros),
-        kind,
-        endpoint,
-        _number(version),
-        _number(previous),
-        enactor,
-        _number(attempt),
-        lease,
-        token,
-        _number(fence),
-        _number(expires_us),
-        reason,
-        _number(active),
-    )
+    fields: dict[str, Any] = {
+        name: text if name in TEXTS else _number(text) for name, text in zip(LINE_FIELDS, parts, strict=True)
+    }
+    fields["t_us"] = int(parts[0]) * 1_000_000 + int(parts[1])
+    del fields["t_s"]
+    return Event(**fields)
 
 
 def _number(text: str) -> int | None:

@@ -1,6 +1,8 @@
 """The keys of one cell. They share one hash tag, so a cluster keeps a cell on one node.
 
-Beside the layout of the design stand: `refs` (hash, endpoints per plan), `quarantined` (sorted set),
+Anyone can check a run from outside by `plan:<version>` (hash), `plans` (sorted set), `endpoint:<name>` (hash with the
+field `version`; no key before the first commit), `lease:<name>` (string, the owner's token), `fence:<name>` (counter)
+and `history` (stream). For the scripts alone there are `refs` (hash, endpoints per plan), `quarantined` (sorted set),
 `fence_seen:<endpoint>` (highest fence seen there), `announce` (a short stream that wakes enactors), in the hash of
 a plan that an operator rolled back to the field `content` (the version that first held it), and
 `expiry:<name>` (ms by its owner's clock, where a lease has no PX because the server's clock has no say in it).

@@ -17,7 +17,7 @@ import pandas as pd
 from altair.utils.schemapi import debug_mode
 
 if TYPE_CHECKING:
-    from leasebench.results.run import Run
+    from leasebench.results.rundirectory import RunDirectory
 
 Spec = dict[str, Any]
 """Vega-Lite as JSON, without a config."""
@@ -51,7 +51,7 @@ class Subject:
     TRIAL. A chart of a wider scope may narrow itself to what is given beyond that.
     """
 
-    run: "Run"
+    run: "RunDirectory"
     scenario: str | None = None
     guard: str | None = None
     phase: str | None = None
@@ -152,3 +152,6 @@ def heading(title: str) -> alt.TitleParams:
     """Set the first line as title, the others below it."""
     first, *others = title.splitlines() or [""]
     return alt.TitleParams(first, subtitle=others, anchor="start", frame="group", offset=14)
+
+
+PROTOCOL = Chart

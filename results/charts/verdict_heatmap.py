@@ -7,7 +7,7 @@ from urllib.parse import quote
 import altair as alt
 
 from leasebench.results.charts import Scope, Spec, Subject, defined, heading, inline
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.theme import VERDICT_COLOURS
 from leasebench.verdict import Verdict
 
@@ -39,7 +39,7 @@ class VerdictHeatmap:
         return defined(lambda: _map(subject.run)) if subject.run.summary["cells"] else None
 
 
-def _map(run: Run) -> Any:
+def _map(run: RunDirectory) -> Any:
     cells = run.summary["cells"]
     guards, scenarios = run.guards, run.scenarios
     second = list(_explored_rows(run))
@@ -94,7 +94,7 @@ def _map(run: Run) -> Any:
     )
 
 
-def _explored_rows(run: Run) -> Iterator[dict[str, Any]]:
+def _explored_rows(run: RunDirectory) -> Iterator[dict[str, Any]]:
     """What was explored of the run's guards, in the last scope that each was explored in."""
     if run.explored is None:
         return

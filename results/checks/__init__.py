@@ -1,7 +1,7 @@
-"""Pure functions over a trial: one small file a check, each exports `PLUGIN`.
+"""Pure functions over a trial: one small file a check, each exports `PLUGIN` with the metrics that it finds.
 
-What a check counts is summed over the trials of a cell; what it measures is pooled; clusters are counted by kind. All
-appear in `summary.json` under the names that the check gives them.
+A check of another package is an entry point of the group `leasebench.checks`. What its metrics say of themselves
+(`results.metric`) is all that tables, gates, comparisons, the report and the verdict need.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leasebench.results.clustered import Clusters
+from leasebench.results.metric import Metric
 from leasebench.results.trial import Trial
 
 Samples = npt.NDArray[np.float64]
@@ -18,7 +19,7 @@ Samples = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Findings:
-    """What one check found in one trial. A count of None: it could not be known there."""
+    """What one check found in one trial, by the names of its metrics. A count of None: it could not be known there."""
 
     counts: dict[str, int | None] = field(default_factory=dict)
     samples: dict[str, Samples] = field(default_factory=dict)
@@ -27,8 +28,12 @@ class Findings:
 
 @dataclass(frozen=True)
 class Check:
-    """A named check."""
+    """A named check. `run` returns nothing that is not among its `metrics`."""
 
     name: str
     about: str
     run: Callable[[Trial], Findings]
+    metrics: tuple[Metric, ...]
+
+
+PROTOCOL = Check

@@ -3,7 +3,9 @@
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
+from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
+from leasebench.verdict import Verdict
 
 
 def convergence(trial: Trial) -> Findings:
@@ -35,4 +37,24 @@ def convergence(trial: Trial) -> Findings:
     return Findings({"stuck": int(late)}, {"convergence_ms": took[~np.isnan(took)] / 1e3})
 
 
-PLUGIN = Check("convergence", "all endpoints at the last plan after the load has ended", convergence)
+METRICS = (
+    Metric(
+        "stuck",
+        Form.COUNT,
+        "trials that did not reach the last plan at every endpoint in time",
+        better=Better.LESS,
+        verdict=Verdict.STUCK,
+        shown=Shown.NOWHERE,
+        place=250,
+    ),
+    Metric(
+        "convergence_ms",
+        Form.SPREAD,
+        "from the last publication until every endpoint stayed at it",
+        unit="ms",
+        better=Better.LESS,
+        shown=Shown.NOWHERE,
+        place=740,
+    ),
+)
+PLUGIN = Check("convergence", "all endpoints at the last plan after the load has ended", convergence, METRICS)

@@ -5,7 +5,9 @@ import numpy as np
 from leasebench.results.byversion import ByVersion
 from leasebench.results.checks import Check, Findings, Samples
 from leasebench.results.events import KINDS, Events, Ints, Mask, Writes
+from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
+from leasebench.verdict import Verdict
 
 REPAIR = KINDS.index("repair")
 UNREPAIRABLE = "no_rollback_plan"
@@ -100,4 +102,51 @@ def _wedged_us(events: Events, writes: Writes, refused: Ints) -> Samples:
     return events.elapsed_us(refused[first[repaired]], ends)
 
 
-PLUGIN = Check("dangling", "endpoints that resolve to nothing, and cells that only an operator can repair", dangling)
+METRICS = (
+    Metric(
+        "dangling",
+        Form.COUNT,
+        "an endpoint came to point at a deleted plan",
+        better=Better.LESS,
+        verdict=Verdict.DANGLING,
+        place=200,
+        heading="empty\ntimes",
+        words="times empty",
+    ),
+    Metric(
+        "empty_ms",
+        Form.SPREAD,
+        "how long an endpoint pointed at a deleted plan",
+        unit="ms",
+        better=Better.LESS,
+        shown=Shown.BESIDE,
+        place=210,
+        heading="empty\np50 ms",
+        spare=4,
+    ),
+    Metric(
+        "wedged",
+        Form.COUNT,
+        "trials in which only an operator could repair a cell",
+        better=Better.LESS,
+        verdict=Verdict.WEDGED,
+        shown=Shown.BESIDE,
+        place=220,
+        heading="wedged\ntrials",
+    ),
+    Metric(
+        "wedged_ms",
+        Form.SPREAD,
+        "from the first refusal for want of a plan to the operator's repair",
+        unit="ms",
+        better=Better.LESS,
+        shown=Shown.BESIDE,
+        place=230,
+        heading="wedged\np50 ms",
+        spare=4,
+    ),
+    Metric("repairs", Form.COUNT, "steps of the operator", shown=Shown.BESIDE, place=240, spare=5),
+)
+PLUGIN = Check(
+    "dangling", "endpoints that resolve to nothing, and cells that only an operator can repair", dangling, METRICS
+)

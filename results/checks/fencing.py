@@ -3,6 +3,7 @@
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
+from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 
@@ -30,4 +31,26 @@ def fencing(trial: Trial) -> Findings:
     return Findings({"fencing_violations": known}, {"first_fencing_violation_s": first_s})
 
 
-PLUGIN = Check("fencing", "commits accepted with a lower fencing number than one before", fencing)
+METRICS = (
+    Metric(
+        "fencing_violations",
+        Form.COUNT,
+        "commits accepted with a fencing number below one accepted before; null where commits carry none",
+        better=Better.LESS,
+        may_be_unknown=True,
+        first_s="first_fencing_violation_s",
+        shown=Shown.BESIDE,
+        place=520,
+        heading="fencing\nviolated",
+    ),
+    Metric(
+        "first_fencing_violation_s",
+        Form.SPREAD,
+        "from a trial's first event to its first fencing violation",
+        unit="s",
+        better=Better.MORE,
+        shown=Shown.NOWHERE,
+        place=530,
+    ),
+)
+PLUGIN = Check("fencing", "commits accepted with a lower fencing number than one before", fencing, METRICS)

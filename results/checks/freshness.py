@@ -6,6 +6,7 @@ import numpy as np
 
 from leasebench.results.checks import Check, Findings
 from leasebench.results.events import Events, Ints
+from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 
@@ -35,4 +36,15 @@ def in_force(events: Events) -> Iterator[tuple[Ints, np.ndarray]]:
         yield at, (first < len(writes.since)) & (at > events.published)
 
 
-PLUGIN = Check("freshness", "from a plan's publication until it or a newer one is in force", freshness)
+METRICS = (
+    Metric(
+        "freshness_ms",
+        Form.SPREAD,
+        "from a plan's publication until it, or a newer one, is in force at an endpoint",
+        unit="ms",
+        better=Better.LESS,
+        shown=Shown.NOWHERE,
+        place=730,
+    ),
+)
+PLUGIN = Check("freshness", "from a plan's publication until it or a newer one is in force", freshness, METRICS)

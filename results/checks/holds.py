@@ -5,6 +5,7 @@ import numpy as np
 from leasebench.results.checks import Check, Findings
 from leasebench.results.events import KINDS, Events, Ints, Mask
 from leasebench.results.holds import holds_of
+from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 GRANT, RENEW = KINDS.index("grant"), KINDS.index("renew")
@@ -88,4 +89,35 @@ def _foreign(events: Events, at: Ints) -> Mask:
     return foreign
 
 
-PLUGIN = Check("holds", "two owners of one lease at a time, by their own and by the server's clock", holds)
+METRICS = (
+    Metric(
+        "double_holds",
+        Form.COUNT,
+        "two owners of one lease at a time, by the owners' clock",
+        better=Better.LESS,
+        may_be_unknown=True,
+        place=500,
+        heading="double\nholds",
+    ),
+    Metric(
+        "exclusion_violations",
+        Form.COUNT,
+        "grants given while another stood, by the lease server's clock; null where grants leave no event",
+        better=Better.LESS,
+        may_be_unknown=True,
+        first_s="first_exclusion_violation_s",
+        shown=Shown.BESIDE,
+        place=510,
+        heading="excl.\nviolated",
+    ),
+    Metric(
+        "first_exclusion_violation_s",
+        Form.SPREAD,
+        "from a trial's first event to its first exclusion violation",
+        unit="s",
+        better=Better.MORE,
+        shown=Shown.NOWHERE,
+        place=515,
+    ),
+)
+PLUGIN = Check("holds", "two owners of one lease at a time, by their own and by the server's clock", holds, METRICS)

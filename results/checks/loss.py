@@ -2,6 +2,7 @@
 
 from leasebench.results.assumptions import acknowledged_beyond
 from leasebench.results.checks import Check, Findings
+from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 
@@ -17,4 +18,15 @@ def loss(trial: Trial) -> Findings:
     return Findings({"lost_commits": acknowledged_beyond(trial, events.of("commit") & ~events.gone)})
 
 
-PLUGIN = Check("loss", "commits that the store acknowledged and forgot", loss)
+METRICS = (
+    Metric(
+        "lost_commits",
+        Form.COUNT,
+        "commits that the store acknowledged and had forgotten when it came back",
+        better=Better.LESS,
+        shown=Shown.BESIDE,
+        place=300,
+        heading="lost\ncommits",
+    ),
+)
+PLUGIN = Check("loss", "commits that the store acknowledged and forgot", loss, METRICS)

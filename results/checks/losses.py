@@ -6,9 +6,40 @@ from leasebench.results.checks import Check, Findings
 from leasebench.results.events import Ints, Mask
 from leasebench.results.holds import NEVER, Holds, holds_of, told_by_lease, told_by_store
 from leasebench.results.journal import Kind, Outcome
+from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
-COUNTS = ("leases_lost", "told_before", "told_at", "told_after", "never_told", "told_wrongly")
+
+def _count(name: str, about: str, place: int, heading: str, spare: int, better: Better | None = None) -> Metric:
+    return Metric(
+        name,
+        Form.COUNT,
+        about,
+        better=better,
+        may_be_unknown=True,
+        shown=Shown.BESIDE,
+        place=place,
+        heading=heading,
+        spare=spare,
+    )
+
+
+METRICS = (
+    _count("leases_lost", "leases lost while their owner held them", 400, "leases\nlost", 1, Better.LESS),
+    _count("told_before", "lost leases whose owner learned of it before the next write", 410, "told\nbefore", 3),
+    _count("told_at", "lost leases whose owner learned of it at the next write", 411, "at the\nwrite", 3),
+    _count("told_after", "lost leases whose owner learned of it after that write", 412, "after\nit", 3, Better.LESS),
+    _count("never_told", "lost leases whose owner never learned of it", 413, "never", 3, Better.LESS),
+    _count(
+        "told_wrongly",
+        "owners told of a loss that was none, or that a lost lease was theirs",
+        414,
+        "told\nwrongly",
+        2,
+        Better.LESS,
+    ),
+)
+COUNTS = tuple(metric.name for metric in METRICS)
 
 
 def losses(trial: Trial) -> Findings:
@@ -96,4 +127,4 @@ def _told_all_is_well(held: Holds) -> Mask:
     return well
 
 
-PLUGIN = Check("losses", "leases lost while held, and when the owner learned of it", losses)
+PLUGIN = Check("losses", "leases lost while held, and when the owner learned of it", losses, METRICS)

@@ -6,7 +6,9 @@ import numpy as np
 
 from leasebench.results.checks import Check, Findings
 from leasebench.results.events import KINDS, Events, Ints, Mask
+from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
+from leasebench.verdict import Verdict
 
 COMMIT = KINDS.index("commit")
 
@@ -83,4 +85,76 @@ def _joined(parts: list[np.ndarray]) -> np.ndarray:
     return finite
 
 
-PLUGIN = Check("overwrites", "commits of a version older than the one in force", overwrites)
+METRICS = (
+    Metric(
+        "stale_overwrites",
+        Form.COUNT,
+        "stale overwrites",
+        better=Better.LESS,
+        verdict=Verdict.STALE,
+        first_s="time_to_first_stale_s",
+        shown=Shown.REPORT,
+        place=100,
+        heading="stale",
+    ),
+    Metric(
+        "below_peak",
+        Form.COUNT,
+        "commits of a version below the endpoint's highest, but not below the one in force",
+        better=Better.LESS,
+        shown=Shown.NOWHERE,
+        place=170,
+    ),
+    Metric(
+        "stale_spells_unrepaired",
+        Form.COUNT,
+        "times that an endpoint was still behind at the end of a trial",
+        better=Better.LESS,
+        shown=Shown.NOWHERE,
+        place=171,
+    ),
+    Metric(
+        "overwrite_lag_ms",
+        Form.SPREAD,
+        "from when the newer plan came into force to the stale commit over it",
+        unit="ms",
+        shown=Shown.RUN | Shown.REPORT,
+        place=150,
+        heading="lag\np50 ms",
+        digits=1,
+        spare=7,
+    ),
+    Metric(
+        "stale_time_ms",
+        Form.SPREAD,
+        "until the endpoint had caught up",
+        unit="ms",
+        better=Better.LESS,
+        shown=Shown.RUN | Shown.REPORT,
+        place=151,
+        heading="behind\np50 ms",
+        spare=8,
+    ),
+    Metric(
+        "time_to_first_stale_s",
+        Form.SPREAD,
+        "seconds of load until the first stale overwrite",
+        unit="s",
+        better=Better.MORE,
+        in_trial=True,
+        shown=Shown.RUN | Shown.REPORT,
+        place=152,
+        heading="first\nat s",
+        digits=2,
+        spare=9,
+    ),
+    Metric(
+        "regression_depth",
+        Form.SPREAD,
+        "by how many versions a stale overwrite went back",
+        better=Better.LESS,
+        shown=Shown.NOWHERE,
+        place=720,
+    ),
+)
+PLUGIN = Check("overwrites", "commits of a version older than the one in force", overwrites, METRICS)

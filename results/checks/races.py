@@ -6,7 +6,11 @@ from leasebench.results.checks import Check, Findings
 from leasebench.results.clustered import clusters_of
 from leasebench.results.events import Ints
 from leasebench.results.journal import Kind, Outcome
+from leasebench.results.metric import Better, Form, Metric, Ratio, Shown
 from leasebench.results.trial import Trial
+from leasebench.results.verdict import RACED_APPLICATIONS
+
+BY_RACES, BY_COMMITS = "races_by_application", "commits_by_application"
 
 
 def races(trial: Trial) -> Findings:
@@ -64,7 +68,7 @@ def races(trial: Trial) -> Findings:
             "commits": int(np.count_nonzero(commit)),
             "applications": int(np.count_nonzero(trial.rows(Kind.PLAN))),
             "races": stale_count + len(blocked_units) + len(withdrawn_units),
-            "raced_applications": applications(stale_units, blocked_units, withdrawn_units),
+            RACED_APPLICATIONS: applications(stale_units, blocked_units, withdrawn_units),
             "leaky_applications": applications(stale_units),
             "exposures": stale_count + len(blocked_units),
             "exposed_applications": applications(stale_units, blocked_units),
@@ -73,8 +77,8 @@ def races(trial: Trial) -> Findings:
             "refused_fresh": int(np.count_nonzero(refused & (events.version > events.previous))),
         },
         clusters={
-            "races_by_application": clusters_of(raced, np.arange(len(raced)) < stale_count),
-            "commits_by_application": clusters_of(writers, overwrote),
+            BY_RACES: clusters_of(raced, np.arange(len(raced)) < stale_count),
+            BY_COMMITS: clusters_of(writers, overwrote),
         },
     )
 
@@ -85,4 +89,69 @@ def _distinct(values: Ints) -> Ints:
     return ascending[np.concatenate(([True], ascending[1:] != ascending[:-1]))[: len(ascending)]]
 
 
-PLUGIN = Check("races", "stale overwrites, and what the store or the guard's own read prevented", races)
+def _count(name: str, about: str, place: int, better: Better | None = None) -> Metric:
+    return Metric(name, Form.COUNT, about, better=better, shown=Shown.NOWHERE, place=place)
+
+
+METRICS = (
+    _count("attempts", "commits and refused commits", 50),
+    _count("unknown", "commits whose answer never came", 51),
+    _count("commits", "commits that the store accepted", 52),
+    _count("applications", "applications of a plan by an enactor", 53),
+    Metric(
+        "races",
+        Form.COUNT,
+        "applications of a plan to an endpoint that held a newer one by then",
+        shown=Shown.REPORT,
+        place=110,
+    ),
+    _count(RACED_APPLICATIONS, "applications with at least one race", 111),
+    _count("leaky_applications", "applications with at least one stale overwrite", 112, Better.LESS),
+    _count("exposures", "races that reached the store", 113),
+    _count("exposed_applications", "applications with at least one race that reached the store", 114),
+    _count("blocked", "races that the store refused", 115),
+    _count("withdrawn", "races that the guard's own read prevented", 116),
+    _count("refused_fresh", "refused commits of a version newer than the one in force", 117),
+    Metric(
+        BY_RACES,
+        Form.CLUSTERS,
+        "raced applications by stale overwrites of races: {'3/8': 2} is two with 3 stale of 8",
+        shown=Shown.NOWHERE,
+        place=118,
+    ),
+    Metric(BY_COMMITS, Form.CLUSTERS, "the same of stale overwrites and commits", shown=Shown.NOWHERE, place=119),
+    Metric(
+        "leak_rate",
+        Form.RATE,
+        "stale / races; the interval allows for races of one application that leak together; or the one-sided bound",
+        better=Better.LESS,
+        ratio=Ratio(
+            "stale_overwrites", "races", clusters=BY_RACES, bound_by=RACED_APPLICATIONS, units=RACED_APPLICATIONS
+        ),
+        shown=Shown.RUN | Shown.REPORT,
+        place=120,
+        heading="leak rate",
+    ),
+    Metric(
+        "store_leak_rate",
+        Form.RATE,
+        "stale overwrites of the races that reached the store",
+        better=Better.LESS,
+        ratio=Ratio("stale_overwrites", "exposures"),
+        shown=Shown.NOWHERE,
+        place=121,
+    ),
+    Metric(
+        "stale_per_1000",
+        Form.RATE,
+        "per 1,000 commits",
+        better=Better.LESS,
+        ratio=Ratio("stale_overwrites", "commits", 1000, 3, clusters=BY_COMMITS, tolerance=5.0),
+        shown=Shown.RUN | Shown.REPORT,
+        place=122,
+        heading="stale per\n1,000",
+        digits=1,
+        spare=5,
+    ),
+)
+PLUGIN = Check("races", "stale overwrites, and what the store or the guard's own read prevented", races, METRICS)

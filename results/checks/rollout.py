@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from leasebench.results.checks import Check, Findings
 from leasebench.results.events import Events, Ints
+from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 CHUNK = 1 << 17
@@ -91,4 +92,29 @@ def _versions_in_force(changes: Changes, endpoints: int) -> Iterator[npt.NDArray
         now = then
 
 
-PLUGIN = Check("rollout", "how long and over how many versions the endpoints of a cell disagree", rollout)
+METRICS = (
+    Metric(
+        "torn_ms",
+        Form.SPREAD,
+        "how long the endpoints of a cell disagreed, each time",
+        unit="ms",
+        better=Better.LESS,
+        shown=Shown.BESIDE,
+        place=700,
+        heading="torn\np50 ms",
+        spare=7,
+        own_scenario="torn",
+    ),
+    Metric(
+        "torn_versions",
+        Form.SPREAD,
+        "the most versions that were in force at once, each time that the endpoints of a cell disagreed",
+        better=Better.LESS,
+        shown=Shown.BESIDE,
+        place=701,
+        heading="plans\nmixed",
+        spare=7,
+        own_scenario="torn",
+    ),
+)
+PLUGIN = Check("rollout", "how long and over how many versions the endpoints of a cell disagree", rollout, METRICS)

@@ -4,6 +4,7 @@ import numpy as np
 
 from leasebench.results.checks import Check, Findings
 from leasebench.results.holds import NEVER, holds_of
+from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 
@@ -25,4 +26,17 @@ def takeover(trial: Trial) -> Findings:
     return Findings(samples={"takeover_ms": np.concatenate(took) if took else np.array([])})
 
 
-PLUGIN = Check("takeover", "from the death of a lease's owner to the next grant", takeover)
+METRICS = (
+    Metric(
+        "takeover_ms",
+        Form.SPREAD,
+        "from the death of a lease's owner to the next acquire of it",
+        unit="ms",
+        better=Better.LESS,
+        shown=Shown.BESIDE,
+        place=600,
+        heading="takeover\np50 ms",
+        spare=6,
+    ),
+)
+PLUGIN = Check("takeover", "from the death of a lease's owner to the next grant", takeover, METRICS)

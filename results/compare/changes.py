@@ -22,7 +22,7 @@ from leasebench.results.compare.pooling import pool
 from leasebench.results.compare.quantities import HARM, SPEED, Quantity
 from leasebench.results.compare.resampling import LogRatio, ratio
 from leasebench.results.compare.samples import Samples
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.statistics import MIN_TRIALS
 from leasebench.verdict import Verdict
 
@@ -54,8 +54,8 @@ class Changes:
     were taken from the guards of `drift_from`, or from the cells that seem not to have changed.
     """
 
-    before: Run
-    after: Run
+    before: RunDirectory
+    after: RunDirectory
     tolerance: float
     absolute: bool
     drift_from: tuple[str, ...]
@@ -96,7 +96,7 @@ class Changes:
         return [] if known else [drift for drift in self.drifts.values() if drift.loud]
 
     @property
-    def one_trial(self) -> list[Run]:
+    def one_trial(self) -> list[RunDirectory]:
         """The runs of which a cell that was compared has one trial: of it no latency has an interval."""
         places = {(one.guard, one.scenario) for one in self.differences}
         return [
@@ -127,8 +127,8 @@ class Changes:
 
 
 def changes(
-    before: Run,
-    after: Run,
+    before: RunDirectory,
+    after: RunDirectory,
     *,
     guards: Collection[str] = (),
     scenarios: Collection[str] = (),
@@ -209,7 +209,7 @@ class _Judging:
         return by_ratio(place, quantity, figures, left, seen=seen, tolerance=tolerance, least=tolerance, note=note)
 
 
-def _places(run: Run) -> list[Place]:
+def _places(run: RunDirectory) -> list[Place]:
     return [(cell["guard"], cell["scenario"]) for cell in run.summary["cells"]]
 
 
@@ -270,7 +270,7 @@ def _overall(places: list[Place], judging: _Judging) -> Iterator[Difference]:
             yield judging.ratio((guard, None), quantity, (None, None), pooled.found, scattered, note)
 
 
-def _verdicts(before: Run, after: Run, places: list[Place]) -> Iterator[VerdictChange]:
+def _verdicts(before: RunDirectory, after: RunDirectory, places: list[Place]) -> Iterator[VerdictChange]:
     for place in places:
         old, new = before.cell(*place), after.cell(*place)
         assert new is not None

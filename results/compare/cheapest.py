@@ -13,10 +13,10 @@ from leasebench.results.compare.quantities import COST
 from leasebench.results.compare.ranking import over_scenarios
 from leasebench.results.compare.resampling import paired_ratio
 from leasebench.results.compare.samples import Samples
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 
 
-def advise_on(run: Run, samples: Samples | None = None) -> Advice:
+def advise_on(run: RunDirectory, samples: Samples | None = None) -> Advice:
     """The advice for a run, with the guards whose costs can't be told apart. Reads latencies of those that held."""
     held = samples or Samples(run)
     return advise(run.summary, lambda best, others, priced_in: _beside(held, best, others, priced_in))

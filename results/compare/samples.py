@@ -12,7 +12,7 @@ from leasebench.results.clustered import Clusters, added, from_json
 from leasebench.results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
 from leasebench.results.latency import PERCENTILES, Buckets
 from leasebench.results.pricing import COST_PHASES
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 
 Floats = NDArray[np.float64]
 COUNTS = ("commits", "load_s", "stale_overwrites", "races", "leaky_applications", "raced_applications", "applications")
@@ -147,7 +147,7 @@ CLUSTERS = {LEAK_RATE: "races_by_application", STALE_PER_1000: "commits_by_appli
 class Samples:
     """The samples of a run, each read when it is first asked for."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunDirectory) -> None:
         self.run = run
         self._read: dict[tuple[str, str], Sample] = {}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from leasebench.results.explain.cure import Cure, cures, sentence
 from leasebench.results.explain.facts import gather
 from leasebench.results.explain.telling import LEASES, PLANNER, STORE, Look, Message, headline, messages
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.violations import Violation
 
 __all__ = ["Cure", "Explanation", "Look", "Message", "explain"]
@@ -24,7 +24,7 @@ class Explanation:
     """Which axes would have stopped it, in one sentence."""
 
 
-def explain(run: Run, violation: Violation) -> Explanation | None:
+def explain(run: RunDirectory, violation: Violation) -> Explanation | None:
     """Explain a violation; None, and a problem told, if its trial can't be read any more. Raises BadRunDirectory."""
     facts = gather(run, violation)
     if facts is None:

@@ -14,7 +14,7 @@ from leasebench.results.explain.strikes import Strike, lease_server_struck, stri
 from leasebench.results.explain.writer import Writer, who, writer_of
 from leasebench.results.moment import Moments
 from leasebench.results.rules import Breach, Promised, breaches
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.violations import Kind as What
 from leasebench.results.violations import Violation
 
@@ -92,7 +92,7 @@ CLOSE_S = 0.0005
 """Two clocks are compared: what lies nearer to each other has no known order."""
 
 
-def gather(run: Run, violation: Violation) -> Facts | None:
+def gather(run: RunDirectory, violation: Violation) -> Facts | None:
     """Collect the facts; None, and a problem told, if the trial can't be read any more. Raises BadRunDirectory."""
     moments = run.moments(violation.trial)
     if moments is None:
@@ -141,7 +141,7 @@ def gather(run: Run, violation: Violation) -> Facts | None:
 
 
 def _breaches(
-    run: Run, reader: Reader, guard: dict[str, Any], violation: Violation, at: set[int | None]
+    run: RunDirectory, reader: Reader, guard: dict[str, Any], violation: Violation, at: set[int | None]
 ) -> tuple[Breach, ...] | None:
     """The rules that the store broke with the events at these positions."""
     if reader.trial is None:

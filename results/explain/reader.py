@@ -11,14 +11,14 @@ from leasebench.results.events import Ints, Mask
 from leasebench.results.history import BadRunDirectory
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 from leasebench.results.moment import Moments
-from leasebench.results.run import Run
+from leasebench.results.record.process import RENEWER, Process
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.trial import Trial
 
 AFTER_NS = 1_000_000_000
 """How long after the violation the journal is looked at: two clocks are compared."""
 LEASE_KINDS = (Kind.ACQUIRE, Kind.RENEW, Kind.RELEASE)
 STOPS = {Kind.PAUSE: "stopped (SIGSTOP)", Kind.DELAY: "held up", Kind.KILL: "killed (SIGKILL)"}
-RENEWER = "-renewer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ class Reader:
     under. None, and a problem told, where it can't be read or placed.
     """
 
-    def __init__(self, run: Run, moments: Moments, cell: str, at: int, endpoint: int, writers: Sequence[int]) -> None:
+    def __init__(
+        self, run: RunDirectory, moments: Moments, cell: str, at: int, endpoint: int, writers: Sequence[int]
+    ) -> None:
         events = moments.events(cell)
         self.events = events
         self.zero = int(np.flatnonzero(events.epoch == events.epoch[at])[0])
@@ -141,7 +143,7 @@ class Reader:
                 one, call = self.trial.journal.iloc[row], self.call(row)
                 until_s = call.end_s if int(one["end_ns"]) else float("nan")
                 if not until_s <= begin_s and call.begin_s < end_s:
-                    renewer = str(one["process"]).endswith(RENEWER)
+                    renewer = Process.parse(str(one["process"])).thread == RENEWER
                     found.append(Stop(name, what, call.begin_s, until_s, renewer))
         return found
 

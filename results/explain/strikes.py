@@ -9,6 +9,7 @@ from typing import Any
 
 from leasebench.results.explain.reader import Reader, Stop
 from leasebench.results.moment import Moments
+from leasebench.results.record.process import Process
 from leasebench.results.violations import Violation
 
 SERVERS = {"lease": "the lease server", "store": "the store's server"}
@@ -36,7 +37,7 @@ def victims(fault: dict[str, Any], enactors: tuple[str, ...]) -> tuple[str, list
     """What the harness did to enactors by a row of `faults.json`, and to which; to none where it was no such fault."""
     tells = str(fault.get("tells", ""))
     what = tells.removeprefix(IS) if tells.startswith(IS) else tells.format(target="it")
-    names = [str(target).rpartition(".")[2] for target in fault.get("targets", ())]
+    names = [Process.parse(str(target)).name for target in fault.get("targets", ())]
     return what, [name for name in dict.fromkeys(names) if name in enactors] if _from_outside(fault) else []
 
 
@@ -68,8 +69,9 @@ def _told(fault: dict[str, Any], cell: str, concerned: list[str], when: tuple[fl
         yield Strike(kind, None, str(server), tells.format(target=SERVERS[server]), from_s, from_s if instant else to_s)
     elif not _from_outside(fault) and fault.get("action") == "fault":
         for target in fault.get("targets", ()):
-            where, _, name = str(target).rpartition(".")
-            if where == cell and name in concerned:
+            who = Process.parse(str(target))
+            name = who.name
+            if who.cell == cell and name in concerned:
                 words = tells.format(target=name)
                 server, begin_s, end_s = ("lease", shown_s, shown_s) if instant else ("store", from_s, to_s)
                 yield Strike(kind, name, server, words, begin_s, end_s)

@@ -9,7 +9,7 @@ from leasebench.results.explain import Explanation, explain
 from leasebench.results.explain.svg import as_svg
 from leasebench.results.history import BadRunDirectory
 from leasebench.results.numbering import violations_of
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.telling import telling_trial
 from leasebench.results.violations import Violation, matching
 
@@ -22,7 +22,7 @@ MOST_VIOLATIONS = 40
 VIOLATION_COLUMNS = ("no.", "trial", "at s", "what", "endpoint", "by", "plan", "over", "back")
 
 
-def scenario_content(run: Run, scenario: str) -> dict[str, Any]:
+def scenario_content(run: RunDirectory, scenario: str) -> dict[str, Any]:
     """`charts`: (name, guards in it, Vega-Lite) of the whole scenario; `cells`: per guard what its part shows."""
     guards = [guard for guard in run.guards if run.cell(guard, scenario)]
     cells: dict[str, dict[str, Any]] = {}
@@ -31,7 +31,7 @@ def scenario_content(run: Run, scenario: str) -> dict[str, Any]:
     return {"charts": _scenario_charts(run, scenario, guards), "cells": cells}
 
 
-def _cell_charts(run: Run, guard: str, scenario: str) -> dict[str, Any]:
+def _cell_charts(run: RunDirectory, guard: str, scenario: str) -> dict[str, Any]:
     """The pictures of a cell and of its telling trial; that trial is open for all of them, and for the story."""
     found = {}
     trial = telling_trial(run, guard, scenario)
@@ -45,7 +45,9 @@ def _cell_charts(run: Run, guard: str, scenario: str) -> dict[str, Any]:
     return found
 
 
-def _scenario_charts(run: Run, scenario: str, guards: list[str]) -> list[tuple[str, list[str], dict[str, Any]]]:
+def _scenario_charts(
+    run: RunDirectory, scenario: str, guards: list[str]
+) -> list[tuple[str, list[str], dict[str, Any]]]:
     subjects = [
         *((chart, Subject(run, scenario)) for chart in _charts(Scope.SCENARIO)),
         *(
@@ -71,7 +73,7 @@ def _charts(*scopes: Scope) -> list[Chart]:
     return [chart for chart in plugins("results.charts").values() if chart.scope in scopes]
 
 
-def _told(run: Run, guard: str, scenario: str) -> dict[str, Any]:
+def _told(run: RunDirectory, guard: str, scenario: str) -> dict[str, Any]:
     """The story of a cell's first violation, and the rows of as many as are listed."""
     listed = list(islice(matching(run, guard, scenario), MOST_VIOLATIONS))
     story = None

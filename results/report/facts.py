@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 
 METHOD = (
     """Every commit, refusal, deletion, grant and release was appended to a history by the same atomic script that did
@@ -22,7 +22,7 @@ METHOD = (
 )
 
 
-def settings(run: Run) -> Iterator[dict[str, Any]]:
+def settings(run: RunDirectory) -> Iterator[dict[str, Any]]:
     """Groups of facts: a title and rows of name and value."""
     manifest, suite = run.manifest, run.suite
     yield _group(
@@ -50,7 +50,7 @@ def settings(run: Run) -> Iterator[dict[str, Any]]:
     yield _group("Versions", manifest.get("versions", {}))
 
 
-def verdicts(run: Run) -> str:
+def verdicts(run: RunDirectory) -> str:
     """How many cells have which verdict."""
     counted = Counter(cell["verdict"] for cell in run.summary["cells"])
     return ", ".join(f"{count} {verdict}" for verdict, count in counted.most_common())

@@ -25,7 +25,7 @@ from leasebench.results.report.content import VIOLATION_COLUMNS
 from leasebench.results.report.facts import METHOD, axes, settings, verdicts
 from leasebench.results.report.figures import COLUMNS, gist
 from leasebench.results.report.packing import in_script
-from leasebench.results.run import Run
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.theme import dark_inks, theme
 from leasebench.verdict import Verdict
 
@@ -41,7 +41,7 @@ def cell_id(guard: str, scenario: str) -> str:
     return f"cell-{quote(guard, safe='')}.{quote(scenario, safe='')}"
 
 
-def render(run: Run, packs: Sequence[str]) -> str:
+def render(run: RunDirectory, packs: Sequence[str]) -> str:
     """The whole page; `packs` are the packed parts of the run's scenarios, in their order."""
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     environment.filters["id"] = lambda name: quote(name, safe="")
@@ -76,7 +76,7 @@ def render(run: Run, packs: Sequence[str]) -> str:
     )
 
 
-def _ranking(run: Run) -> dict[str, Any] | None:
+def _ranking(run: RunDirectory) -> dict[str, Any] | None:
     """The table of `leasebench compare RUN`: every guard over all scenarios, beside the reference guard."""
     if not run.summary["cells"]:
         return None
@@ -116,7 +116,7 @@ def _headings() -> list[dict[str, Any]]:
     return [verdict, *({"title": one.title, "about": one.about, "number": one.number} for one in COLUMNS)]
 
 
-def _guard(run: Run, name: str) -> dict[str, Any]:
+def _guard(run: RunDirectory, name: str) -> dict[str, Any]:
     table = next(guard for guard in run.suite["guards"] if guard["name"] == name)
     cells = [cell for scenario in run.scenarios if (cell := run.cell(name, scenario)) is not None]
     return {
@@ -159,7 +159,7 @@ def _field(text: str, value: Any, **what: Any) -> dict[str, Any]:
     return {"text": text, "value": value, "number": False, "href": None, "badge": None} | what
 
 
-def _scenarios(run: Run) -> list[dict[str, Any]]:
+def _scenarios(run: RunDirectory) -> list[dict[str, Any]]:
     about = {scenario["name"]: scenario.get("about", "") for scenario in run.suite["scenarios"]}
     return [{"name": name, "about": about.get(name, ""), "pack": pack} for pack, name in enumerate(run.scenarios)]
 
@@ -188,7 +188,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
     }
 
 
-def _data(run: Run) -> dict[str, Any]:
+def _data(run: RunDirectory) -> dict[str, Any]:
     """What the page's script begins with."""
     known = plugins("results.charts")
     charts = {name: known[name].draw(Subject(run)) for name in RUN_CHARTS}

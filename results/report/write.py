@@ -10,7 +10,8 @@ from pathlib import Path
 from leasebench.results.report.content import scenario_content
 from leasebench.results.report.packing import packed
 from leasebench.results.report.page import render
-from leasebench.results.run import Run, load
+from leasebench.results.run import load
+from leasebench.results.rundirectory import RunDirectory
 
 WORKERS = 2
 """More processes would need more memory than a laptop spares: each may hold a trial's history."""
@@ -20,7 +21,7 @@ Progress = Callable[[int, int], None]
 """Hears how many scenarios are done, of how many."""
 
 
-def write_report(run: Run, out: Path, progress: Progress = lambda _done, _of: None) -> None:
+def write_report(run: RunDirectory, out: Path, progress: Progress = lambda _done, _of: None) -> None:
     """Write the report of `run` to the file `out`. What can't be read is left out and told in `run.problems`."""
     packs: dict[str, str] = {}
     progress(0, len(run.scenarios))
@@ -38,7 +39,7 @@ def write_report(run: Run, out: Path, progress: Progress = lambda _done, _of: No
         part.unlink(missing_ok=True)
 
 
-def _packs(run: Run) -> Iterator[tuple[str, str, list[str]]]:
+def _packs(run: RunDirectory) -> Iterator[tuple[str, str, list[str]]]:
     """Scenario, packed content, problems; in the order in which they are ready."""
     workers = min(WORKERS, os.cpu_count() or 1, len(run.scenarios))
     if workers < 2 or len(run.summary["trials"]) <= FEW_TRIALS:
@@ -58,7 +59,7 @@ def _packs(run: Run) -> Iterator[tuple[str, str, list[str]]]:
 class _Worker:
     """What a worker process knows: the run, read once."""
 
-    run: Run
+    run: RunDirectory
 
 
 def _begin_worker(path: Path) -> None:

@@ -80,10 +80,15 @@ class TestDamage:
     @pytest.mark.parametrize("command", ["explain", "plot", "report"])
     def test_what_is_no_run_is_named_in_one_line(self, tmp_path, command):
         (tmp_path / "empty").mkdir()
-        for path in ("empty", "missing"):
+        for path, told in (
+            ("empty", "empty: not a run directory: it has no suite.toml"),
+            ("./missing", "missing: not a run directory: it has no suite.toml"),
+            ("missing", "unknown run 'missing': there is none in runs"),
+        ):
             ended = leasebench(command, path, cwd=tmp_path)
             assert ended.returncode == 2
-            assert ended.stderr == f"leasebench: {path}: not a run directory: it has no suite.toml\n"
+            assert ended.stderr.startswith(f"leasebench: {told}")
+            assert len(ended.stderr.splitlines()) == 1
             assert ended.stdout == ""
 
     def test_a_cut_history_is_named_and_the_rest_explained(self, place, tmp_path):

@@ -63,7 +63,7 @@ def test_traces_are_written_and_replayed(tmp_path):
         (("monotonc",), 2, "did you mean monotonic"),
         (("missing.toml",), 2, "missing.toml: cannot be read"),
         (("empty.toml",), 2, "empty.toml: names no guards"),
-        (("broken.toml",), 2, "broken.toml: guardz: unknown key"),
+        (("broken.toml",), 2, "broken.toml:1: guardz: unknown key"),
         (("monotonic", "--plans", 0), 2, "--plans"),
         (("--replay", "missing.json"), 2, "missing.json: cannot be read"),
     ],

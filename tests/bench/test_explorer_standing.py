@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 from exploring import GUARDS
 
-from leasebench.bench.engines.explorer.exploration import explore
 from leasebench.bench.engines.explorer.machine import Machine
 from leasebench.bench.engines.explorer.scope import Scope
 from leasebench.bench.engines.explorer.search import Limits, search
-from leasebench.bench.engines.explorer.standing import Standing, readable
+from leasebench.bench.engines.explorer.standing import Standing
 from leasebench.enactors.enactor.program import Enactor, EnactorState
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import presets
@@ -147,18 +146,6 @@ def test_what_cannot_be_looked_into_is_equal_to_itself_alone():
     assert standing(collecting(), odd).opaque
     assert standing(collecting(), odd).value == standing(collecting(), odd).value
     assert standing(collecting(), odd).value != standing(collecting(), Odd()).value
-
-
-def test_where_frames_cannot_be_read_what_was_heard_is_the_position(monkeypatch):
-    assert readable()
-    scope = Scope(plans=2, clean_age=1, tries=2, grants=2)
-    merged = explore(TXT_LOCK, scope)
-    monkeypatch.setattr("leasebench.bench.engines.explorer.programs.readable", lambda: False)
-    apart = explore(TXT_LOCK, scope)
-    assert apart.states > merged.states
-    assert {asked: (answer.holds, answer.steps) for asked, answer in apart.verdicts.items()} == {
-        asked: (answer.holds, answer.steps) for asked, answer in merged.verdicts.items()
-    }
 
 
 @pytest.mark.parametrize("name", list(GUARDS))

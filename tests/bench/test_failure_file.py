@@ -8,7 +8,7 @@ from third_party import Package, line_of
 
 from leasebench.bench.engines.explorer.parallel import ChildFailed, side_by_side
 from leasebench.bench.failure import FAILURE, Bug, bugs_kept_in, keep_evidence
-from leasebench.bench.servers import ServerUnusable
+from leasebench.bench.servers.server import ServerUnusable
 
 MANAGER = """
 from leasebench.leases.managers.redis_lease import RedisLease
@@ -44,6 +44,12 @@ class NoRule:
         raise LookupError(name)  # here
 
 PLUGIN = Faulty
+"""
+BUG = """colour = "#123456"
+
+    @classmethod
+    def available(cls):
+        raise LookupError("no such thing")
 """
 HARNESS_FAULT = """
 from leasebench.bench.faults.fault import Fault
@@ -131,14 +137,14 @@ def test_a_bug_in_the_harness_ends_the_run_with_one_line_and_exit_code_5(package
 
 
 def test_a_bug_outside_a_run_leaves_its_traceback_in_a_temporary_directory(package, tmp_path):
-    package.add("mybug", "raise LookupError('at import')", faults="PLUGIN")
+    package.add("mybug", FAULT.replace('colour = "#123456"', BUG), faults="PLUGIN")
     (tmp_path / "temporary").mkdir()
     ended = package.run("list", "faults", cwd=tmp_path, TMPDIR=str(tmp_path / "temporary"))
     assert ended.returncode == 5
     (line,) = ended.stderr.splitlines()
     (kept,) = (tmp_path / "temporary").glob(f"leasebench-*/{FAILURE}")
     assert f"(traceback: {kept})" in line
-    assert line_of(package.place / "mybug.py", "raise") in kept.read_text()
+    assert line_of(package.place / "mybug.py", 'raise LookupError("no such') in kept.read_text()
 
 
 def fails():

@@ -21,7 +21,7 @@ TTL_MS = 100
 
 
 def parsed(**settings) -> NetworkFault:
-    (fault,) = parse_faults([{"enactors": [0], **settings}], "s.toml", ("faults",))
+    (fault,) = parse_faults([{"enactors": [0], **settings}])
     return fault
 
 

@@ -20,8 +20,8 @@ import pytest
 
 from leasebench.bench.proxy.proxy import Mode, NetRule, On, Proxy, ProxyWish
 from leasebench.bench.proxy.rules import detoured, upstream_of
-from leasebench.bench.servers import ServerUnusable
 from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.server import ServerUnusable
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.redis_store import SCRIPT_OF_RULE, RedisStore

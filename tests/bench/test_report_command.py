@@ -54,4 +54,9 @@ def test_what_is_no_run_is_named_in_one_line(place, name):
     (place / "p").mkdir()
     made = leasebench("report", name, cwd=place)
     assert made.returncode == 2
-    assert made.stderr == f"leasebench: {name}: not a run directory: it has no suite.toml\n"
+    told = {
+        "p": "p: not a run directory: it has no suite.toml",
+        "nothing": "unknown run 'nothing': there is none in runs; a run is named by its path, its name in runs, or its "
+        "suite's name",
+    }
+    assert made.stderr == f"leasebench: {told[name]}\n"

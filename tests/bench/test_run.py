@@ -74,7 +74,7 @@ def test_the_manifest_says_on_what_it_ran(place):
     assert len(manifest["affinity"]["enactors"]) == 3
 
 
-def test_the_history_has_the_columns_of_the_design_and_counts_from_0(place):
+def test_the_history_has_its_columns_in_order_and_counts_from_0(place):
     path = next((place / "r/trials").glob("*/history.parquet"))
     table = pyarrow.parquet.read_table(path)
     assert table.column_names == [

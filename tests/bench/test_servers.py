@@ -17,10 +17,11 @@ import pytest
 import redis
 from commands import COMMAND, leasebench, lives, read, suite_text
 
-from leasebench.bench.servers import ServerUnusable, examine, open_server, without_password
+from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.credentials import PASSWORD_VARIABLE, with_password
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.server import ServerUnusable, examine, without_password
 from leasebench.definitions import DefinitionError
 
 

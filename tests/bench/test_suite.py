@@ -87,7 +87,7 @@ REFUSED = {
         suite(FAULT + 'kind = "slow"\nenactors = [0]\nmedian_ms = 2\nchance = 0.0'),
         ["faults.0.chance", "greater than 0"],
     ),
-    "a name that no key could bear": (suite('[guard."My Guard"]\nabout = "a"'), ["guard.'My Guard'.name"]),
+    "a name that no key could bear": (suite(GUARD.replace("mine", '"My Guard"')), ["guard.'My Guard'.name"]),
 }
 
 
@@ -102,6 +102,80 @@ def test_a_suite_is_refused_with_file_key_and_way_out_for(mistake, tmp_path):
     assert "\n" not in message
     for part in (str(path), *named):
         assert part in message, message
+
+
+WRONG = """\
+guards = ["monotonik", "monotonic"]
+scenarios = [
+    "steady",
+    "stedy",
+]
+trails = 3
+
+[guard.mine]
+about = "a"
+comit = "monotonic"
+decide = { check = "sometimes" }
+
+[scenario.s]
+about = "a"
+load = { enactor = 3 }
+[[scenario.s.faults]]
+kind = "pause"
+enactors = [0]
+pause_ms = 5
+[[scenario.s.faults]]
+kind = "delay"
+enactors = [0]
+delay_ms = 5
+"""
+
+
+def test_every_mistake_of_a_suite_is_told_with_its_line(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(WRONG)
+    with pytest.raises(DefinitionError) as caught:
+        load_suite(str(path))
+    told = [line.removeprefix(f"{path}:") for line in str(caught.value).splitlines()]
+    assert [line.partition(": unknown")[0].partition(": must")[0].partition(": is")[0] for line in told] == [
+        "6: trails",
+        "11: guard.mine.decide.check",
+        "8: guard.mine.commit",
+        "10: guard.mine.comit",
+        "15: scenario.s.load.enactor",
+        "19: scenario.s.faults.0.pause_ms",
+        "23: scenario.s.faults.1.delay_ms",
+        "1: guards.0",
+        "4: scenarios.1",
+    ]
+    by_key = {line.partition(": ")[2].partition(": ")[0]: line for line in told}
+    assert by_key["scenario.s.faults.0.pause_ms"].endswith("unknown key 'pause_ms': did you mean ms?")
+    assert by_key["scenario.s.faults.1.delay_ms"].endswith("did you mean jitter_ms or ms?")
+
+
+def test_the_command_tells_every_mistake_in_a_line_of_its_own(tmp_path):
+    (tmp_path / "mine.toml").write_text(WRONG)
+    ran = leasebench("run", "mine.toml", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert len(ran.stderr.splitlines()) == 9
+    assert all(line.startswith("leasebench: mine.toml:") for line in ran.stderr.splitlines())
+
+
+def test_a_suite_that_is_narrowed_to_a_scenario_that_it_lacks_is_refused_with_those_that_it_has(tmp_path):
+    with pytest.raises(
+        DefinitionError, match=r"^steady has no scenario 'burst': it has steady \(leasebench run burst "
+    ):
+        narrow(load_suite("steady"), scenarios=["burst"])
+    assert pairs(narrow(load_suite("quick"), scenarios=["steady"], guards=["monotonic"])) == [("monotonic", "steady")]
+    ran = leasebench("run", "steady", "--scenario", "burst", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "steady has no scenario 'burst'" in ran.stderr
+
+
+def test_a_scenario_of_the_suite_that_cant_be_run_here_is_told_with_the_reason(tmp_path):
+    made = loaded(tmp_path, suite(LOSES_LEASES, '["txt_lock"]', '["steady", "s"]'))
+    with pytest.raises(DefinitionError, match=r"^tiny: txt_lock can't be run under s: the fault flush: "):
+        narrow(made, scenarios=["s"])
 
 
 def test_a_file_that_is_missing_a_directory_or_no_text_is_refused(tmp_path):
@@ -306,7 +380,7 @@ def test_what_is_available_takes_part_optional_or_not(tmp_path):
         (["quik"], "did you mean quick"),
         (["none.toml"], "none.toml: cannot be read"),
         (["quick", "--guard", "monotonik"], "did you mean monotonic"),
-        (["quick", "--scenario", "stedy"], "did you mean steady"),
+        (["quick", "--scenario", "stedy"], "quick has no scenario 'stedy': it has steady, slow_enactor, "),
         (["quick", "--server", "imbedded"], "embedded"),
     ],
 )

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from leasebench.bench.servers import examine
 from leasebench.bench.servers.local import LocalServer, system_binary
+from leasebench.bench.servers.server import examine
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("redis-server") or shutil.which("valkey-server")),

@@ -93,7 +93,7 @@ def enactor_under(store, pinned_server, tmp_path):
             spec = ProcessSpec(
                 kind="enactor", place=Place(Cell("c", endpoint_names(endpoints)), guard, EnactorSettings(count=1)),
                 url=pinned_server.url, lease_url=pinned_server.url, keys=store.keys, ttl_ms=guard.ttl_ms,
-                load=NO_WORK, strikes=(), seed=1, folder=tmp_path, cpus=(),
+                load=NO_WORK, faults=(), seed=1, folder=tmp_path, cpus=(),
             )  # fmt: skip
             control, theirs = multiprocess.Pipe()
             worker = Worker(spec, theirs)

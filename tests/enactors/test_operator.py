@@ -87,7 +87,7 @@ class TestRollingBack:
 
 
 def test_a_wedged_cell_takes_commits_again_after_the_operators_step():
-    """INCIDENT step 5: no commit succeeds where the plan in force is gone, whatever plan it brings."""
+    """No commit succeeds where the plan in force is gone: the outage of October 2025, aws.amazon.com/message/101925."""
     world = MemoryWorld(CELL)
     enactor, operator = world.client("a"), Actor(world.client("operator"), "operator")
     for version in (1, 2, 3):

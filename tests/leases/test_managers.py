@@ -1,13 +1,10 @@
 """Lease managers: the programs of ours, and redis-py's Lock against a real server."""
 
-import importlib.metadata
 import time
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
 
-from leasebench import registry
 from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown
@@ -36,48 +33,6 @@ AT_ONCE = Wait(timeout_ms=1)
 LONG_MS = 600_000
 WITHIN_S = 5.0
 LEASE = Lease("e0", "t", 1, 1, 100)
-
-
-class Entry:
-    """An installed package's entry point."""
-
-    def __init__(self, plugin: SimpleNamespace) -> None:
-        self._plugin = plugin
-
-    def load(self) -> SimpleNamespace:
-        return self._plugin
-
-
-@pytest.fixture
-def installed(monkeypatch):
-    """Lets another package bring plug-ins; returns what would then be found."""
-
-    def find(*plugs):
-        monkeypatch.setattr(registry, "entry_points", lambda **_: [Entry(plug) for plug in plugs])
-        return plugins.__wrapped__("leases.managers")
-
-    return find
-
-
-class TestRegistry:
-    def test_finds_our_own_by_their_names(self):
-        assert {"redis", "redis_py"} <= set(MANAGERS)
-        assert all(manager.name == name for name, manager in MANAGERS.items())
-
-    def test_finds_what_other_packages_bring(self, installed):
-        theirs = SimpleNamespace(name="theirs")
-        assert installed(theirs)["theirs"] is theirs
-
-    def test_rejects_a_second_plugin_of_the_same_name(self, installed):
-        with pytest.raises(ValueError, match=r"two plug-ins of leases\.managers are named 'redis': rename one"):
-            installed(SimpleNamespace(name="redis"))
-
-    def test_looks_in_the_group_named_after_the_room(self, monkeypatch):
-        groups = []
-        monkeypatch.setattr(registry, "entry_points", lambda group: groups.append(group) or [])
-        plugins.__wrapped__("leases.managers")
-        assert groups == ["leasebench.managers"]
-        assert importlib.metadata.entry_points(group="no.such.group") == ()
 
 
 @pytest.mark.parametrize("manager", MANAGERS.values(), ids=list(MANAGERS))

@@ -304,7 +304,7 @@ def exclusion_violations(events):
 
 
 def holds(rows):
-    """What each owner did and heard under each grant, in the words of DESIGN: one dict a hold."""
+    """What each owner did and heard under each grant, from the end of an acquire on: one dict a hold."""
     found, under, deaths = [], defaultdict(list), defaultdict(list)
     for one in rows:
         under[enactor(one["process"]), one["grant"]].append(one)

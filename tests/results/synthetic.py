@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from leasebench.enactors.store.events import LINE_FIELDS
+from leasebench.enactors.store.events import LINE_FIELDS, TEXTS, Event
 from leasebench.results.events import KINDS, Events
 from leasebench.results.history import JOURNAL_DTYPE
 from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Kind, Outcome
@@ -33,8 +33,7 @@ FACTS = {
     "lease": {"ttl_ms": 100, "audited": True},
     "load_s": 2.0,
 }
-TEXTS = ("kind", "endpoint", "enactor", "lease", "token", "reason")
-NUMBERS = ("t_us", "version", "previous", "attempt", "fence", "expires_us", "active_endpoints")
+NUMBERS = tuple(name for name in Event._fields if name not in TEXTS)
 
 
 def event(kind, t_us, **fields):

@@ -135,7 +135,7 @@ class Tape:
 
     def fault(self, begin_ms, end_ms, process="harness", number=0, asked_ms=0.0):
         """Fault `number` of the scenario did something, as the process that did it has it in its journal."""
-        (fault,) = parse_faults([self.faults[number]], "tape", ("faults",))
+        (fault,) = parse_faults([self.faults[number]])
         cell, _, name = process.rpartition(".")
         begin_ns, end_ns = (HOST_NS + round(one * 1e6) for one in (begin_ms, end_ms))
         row = {"cell": cell, "process": name, "kind": Kind.FAULT, "attempt": number, "outcome": Outcome.DONE}

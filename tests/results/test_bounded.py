@@ -29,7 +29,7 @@ from leasebench.results.history import (
     read_raw_journal,
     write_journal,
 )
-from leasebench.results.journal import HEADER_BYTES, MAGIC, Journal, Kind, Live
+from leasebench.results.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal, Kind
 from leasebench.results.phases import phase_samples
 from leasebench.results.run import load
 from leasebench.results.statistics import MOST_TABLES, fisher_p
@@ -187,7 +187,7 @@ def test_a_journal_that_claims_more_records_than_it_holds_is_read_up_to_its_end(
     path = tmp_path / "c0.enactor-0.journal"
     header = bytearray(HEADER_BYTES)
     header[: len(MAGIC)] = MAGIC
-    header[Live.COUNT : Live.COUNT + 8] = count.to_bytes(8, "little", signed=True)
+    header[COUNT_AT : COUNT_AT + 8] = count.to_bytes(8, "little", signed=True)
     path.write_bytes(bytes(header) + bytes(3 * history.JOURNAL_DTYPE.itemsize + 5))
     found = []
     assert peak_mb(lambda: found.append(read_raw_journal(path))) < 1

@@ -16,7 +16,6 @@ from leasebench.results.compare.document import Grid
 from leasebench.results.compare.drift import LOUD, LOUD_TAIL, MIN_CELLS, Drift, beyond, estimate_drift, reference_drift
 from leasebench.results.compare.false_positives import LEAST_TRIALS, false_positives
 from leasebench.results.compare.finding import Finding
-from leasebench.results.compare.locate import find_run
 from leasebench.results.compare.pooling import pool
 from leasebench.results.compare.quantities import COST, HARM, LEAK_RATE, STALE_PER_1000, THROUGHPUT, latency
 from leasebench.results.compare.ranking import rank
@@ -25,6 +24,7 @@ from leasebench.results.compare.resampling import LogRatio
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
 from leasebench.results.history import BadRunDirectory
+from leasebench.results.locate import find_run
 from leasebench.results.run import load
 from leasebench.results.statistics import exact_interval
 
@@ -555,7 +555,7 @@ class TestLocate:
         assert find_run("tiny", runs=runs) == runs / "tiny-2"
 
     def test_a_name_that_means_none_is_told_with_the_nearest(self, runs, tmp_path):
-        with pytest.raises(DefinitionError, match="unknown run 'tiny-9': did you mean tiny-"):
+        with pytest.raises(BadRunDirectory, match="unknown run 'tiny-9': did you mean tiny-"):
             find_run("tiny-9", runs=runs)
-        with pytest.raises(DefinitionError, match="there is none in"):
+        with pytest.raises(BadRunDirectory, match="there is none in"):
             find_run("tiny", runs=tmp_path / "nowhere")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, events_of, histories, line_of
 
 from leasebench.enactors.store.events import LINE_FIELDS
+from leasebench.results import history
 from leasebench.results.history import SCHEMA, BadRunDirectory, HistoryWriter, read_events, read_journal, write_journal
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
 from leasebench.results.trial import read_trials
@@ -253,3 +254,11 @@ def test_every_part_and_every_life_of_an_enactor_is_that_enactor(tmp_path):
     lives = trial.life.tolist()
     assert lives[0] == lives[1] == lives[4]
     assert len({*lives[:4]}) == 3
+
+
+def test_the_columns_of_a_history_are_those_of_the_design():
+    design = "seq t_us kind cell endpoint version previous enactor attempt lease token fence expires_us node reason"
+    assert history.SCHEMA.names == [*design.split(), "active_endpoints"]
+    texts = {field.name for field in history.SCHEMA if field.type == history.TEXT}
+    assert texts == {"kind", "cell", "endpoint", "enactor", "lease", "token", "node", "reason"}
+    assert {field.type for field in history.SCHEMA if field.name not in texts} == {pa.int64()}

@@ -21,17 +21,11 @@ rows = st.tuples(
 )
 
 
-class Journal:
-    """What `over_time` asks of a trial: its facts, and its journal in pieces."""
-
-    def __init__(self, made, piece):
-        self.facts = {"start_ns": BEGIN_NS, "end_ns": END_NS}
-        self.made, self.piece = made, piece
-
-    def batches(self, columns):
-        frame = pd.DataFrame(self.made, columns=COLUMNS).astype(np.int64)[columns]
-        for low in range(0, max(len(frame), 1), self.piece):
-            yield frame.iloc[low : low + self.piece]
+def binned(made, piece):
+    """The bins of a journal that is read in pieces."""
+    frame = pd.DataFrame(made, columns=COLUMNS).astype(np.int64)
+    pieces = [frame.iloc[low : low + piece] for low in range(0, max(len(frame), 1), piece)]
+    return over_time(BEGIN_NS, END_NS, pieces)
 
 
 def plain_bins(made):
@@ -46,7 +40,7 @@ def plain_bins(made):
 
 @given(st.lists(rows, max_size=60), st.integers(1, 20))
 def test_bins_hold_what_a_plain_count_finds(made, piece):
-    found = over_time(Journal(made, piece))
+    found = binned(made, piece)
     for number, held in enumerate(plain_bins(made)):
         done = [stale for outcome, stale, _ in held if outcome is Outcome.DONE]
         assert found.commits[number] == len(done)
@@ -56,7 +50,7 @@ def test_bins_hold_what_a_plain_count_finds(made, piece):
 
 @given(st.lists(rows, max_size=60), st.integers(1, 20))
 def test_quantiles_are_at_most_a_step_above_the_nearest_rank_and_never_above_the_longest(made, piece):
-    found = over_time(Journal(made, piece))
+    found = binned(made, piece)
     for number, held in enumerate(plain_bins(made)):
         times = sorted(service_ns / 1000 for _, _, service_ns in held)
         for share, seen in ((0.5, found.p50_us[number]), (0.99, found.p99_us[number])):
@@ -70,19 +64,15 @@ def test_quantiles_are_at_most_a_step_above_the_nearest_rank_and_never_above_the
         assert (np.isnan(found.max_us[number]) and not times) or found.max_us[number] == times[-1]
 
 
-@pytest.mark.parametrize(
-    "facts", [{}, {"start_ns": 5}, {"start_ns": None, "end_ns": None}, {"start_ns": 5, "end_ns": 5}]
-)
-def test_a_load_that_never_began_has_no_bins(facts):
-    journal = Journal([], 1)
-    journal.facts = facts
-    assert over_time(journal) is None
+@pytest.mark.parametrize(("begin", "end"), [(0, 0), (5, 0), (5, 5)])
+def test_a_load_that_never_began_has_no_bins(begin, end):
+    assert over_time(begin, end, []) is None
 
 
 def test_a_real_trial_has_the_counts_of_its_history(harmed_run):
     run = load(harmed_run)
     for row in run.summary["trials"]:
-        found, facts = over_time(run.moments(row["number"])), run.facts(row["number"])
+        found, facts = run.moments(row["number"]).over_time, run.facts(row["number"])
         assert row["unknown"] == 0
         assert found.commits.sum() == row["commits"]
         assert found.stale.sum() == row["stale_overwrites"]

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from leasebench.bench.suite import ALL, SuiteFile
-from leasebench.definitions import DefinitionError, named, nearest, read_toml, validate
-from leasebench.leases.guard import Guard, parse_guards, presets
+from leasebench.definitions import DefinitionError, nearest, read_source, validate
+from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
 
 
 def choose(names: Iterable[str]) -> list[Guard]:
@@ -17,8 +17,8 @@ def choose(names: Iterable[str]) -> list[Guard]:
             found |= _of_file(Path(name), known)
         elif name == ALL:
             found |= known
-        elif name in known:
-            found[name] = known[name]
+        elif name in known or name in unusable_presets():
+            found[name] = guard_named(name, known)
         else:
             raise DefinitionError(nearest("guard", name, [*known, ALL]) + " (or a suite's .toml file)")
     return list(found.values())
@@ -26,12 +26,13 @@ def choose(names: Iterable[str]) -> list[Guard]:
 
 def _of_file(path: Path, known: dict[str, Guard]) -> dict[str, Guard]:
     """The guards that a suite names and those that it defines; a file for exploring alone needs no scenarios."""
-    suite = validate(SuiteFile, {"scenarios": ALL, **read_toml(path)}, str(path))
-    own = parse_guards(suite.guard, str(path))
+    table, source = read_source(path)
+    suite = validate(SuiteFile, {"scenarios": ALL, **table}, source)
+    own = parse_guards(suite.guard, source)
     every = known | own
     found = {}
     for name in list(every) if suite.guards == [ALL] else suite.guards or []:
-        found[name] = named("guard", name, every, f"{path}: guards: ")
+        found[name] = guard_named(name, every, f"{path}: guards: ")
     found |= own
     if not found:
         raise DefinitionError(f"{path}: names no guards: add guards = [...] or a table [guard.my_guard]")

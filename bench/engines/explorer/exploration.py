@@ -60,11 +60,13 @@ def explore(
     limits: Limits | None = None,
     only: Property | None = None,
     store: type[MemoryStore] = MemoryStore,
+    *,
+    plain: bool = False,
 ) -> Exploration:
-    """Explore breadth first; with `only`, until that property is broken."""
+    """Explore breadth first; with `only`, until that property is broken; with `plain`, as `programs` explains."""
     assert opaque(guard) is None
     began = time.perf_counter()
-    machine = Machine(guard, scope, store)
+    machine = Machine(guard, scope, store, plain=plain)
     graph = search(machine, limits or Limits(), only)
     places: dict[Property, int | None] = dict(graph.broken)
     outlook = Outlook(machine)

@@ -6,6 +6,7 @@ once and found again by those numbers, in whatever states it is possible.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from leasebench.bench.engines.explorer.acting import Act, Blocked, Stage
 from leasebench.bench.engines.explorer.interned import Interned
@@ -25,10 +26,10 @@ from leasebench.bench.engines.explorer.programs import Programs
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import Scope
 from leasebench.bench.engines.explorer.world import OVER, OWN, Ranks, Seen, World
+from leasebench.bench.engines.interpreter import Interpreter, run_once
 from leasebench.enactors.enactor.program import EnactorState
 from leasebench.enactors.operations import Commit, Publish
-from leasebench.enactors.operator.program import repair, resolve_to_nothing, roll_back
-from leasebench.enactors.plan import Cell
+from leasebench.enactors.operator.program import repair_all, roll_back
 from leasebench.enactors.planner.program import PlannerState, publish_next
 from leasebench.enactors.store.memory_store import MemoryStore
 from leasebench.leases.guard import FENCE_RULES, Guard
@@ -40,8 +41,6 @@ from leasebench.leases.operations import (
     Belief,
     Done,
     Operation,
-    Program,
-    Sleep,
     StartRenewal,
     StopRenewal,
     TakeExpired,
@@ -62,21 +61,18 @@ WORLD_BITS, LOCAL_BITS = 24, 18
 NO_FLAWS: frozenset[Property] = frozenset()
 
 
-def _mend(cell: Cell) -> Program[None]:
-    """What an operator does first."""
-    yield from repair((yield from resolve_to_nothing(cell.endpoints)))
-
-
 class Machine:
     """The moves of one guard in one scope, over one store."""
 
-    def __init__(self, guard: Guard, scope: Scope, store: type[MemoryStore] = MemoryStore) -> None:
+    def __init__(
+        self, guard: Guard, scope: Scope, store: type[MemoryStore] = MemoryStore, *, plain: bool = False
+    ) -> None:
         self.guard, self.scope = guard, scope
         cell = scope.cell
         whole = guard.exclude is not None and guard.exclude.scope is LeaseScope.CELL
         domains = tuple(CELL_LEASE if whole else name for name in cell.endpoints)
         self.stage = Stage(cell, Ranks(domains, guard.commit in FENCE_RULES), store)
-        self.programs = Programs()
+        self.programs = Programs(plain=plain)
         self.worlds: Interned[World] = Interned(1 << WORLD_BITS)
         self.locals: Interned[Local] = Interned(1 << LOCAL_BITS)
         self._acts: dict[tuple[int, int, int, Operation, int], Act | None] = {}
@@ -176,16 +172,16 @@ class Machine:
         if at.newest < MIN_PLANS:
             return self.further(world)
         published = False
-        for program in (_mend(self.scope.cell), roll_back()):
-            heard = None
-            try:
-                while True:
-                    asks = program.send(heard)
-                    act = self.stage.act(at, OPERATOR, asks, 0)
-                    at, heard = act.world, act.heard
-                    published = isinstance(asks, Publish) and isinstance(heard, Done)
-            except StopIteration:
-                pass
+
+        def execute(operation: Operation) -> Any:
+            nonlocal at, published
+            act = self.stage.act(at, OPERATOR, operation, 0)
+            at = act.world
+            published = isinstance(operation, Publish) and isinstance(act.heard, Done)
+            return act.heard
+
+        for program in (repair_all(self.scope.cell.endpoints), roll_back()):
+            run_once(program, execute)
         return self.worlds.number(at) if published else None
 
     def _planner_step(self, world: int) -> Move:
@@ -260,19 +256,17 @@ class Machine:
         me = self.locals[local]
         if me.renewing is None or me.told:
             return []
-        program = keep_alive(self.guard.manager, me.renewing)
-        asks = next(program)
-        while isinstance(asks, Sleep):
-            asks = next(program)
+        lease = me.renewing
+        renewal = Interpreter(lambda _: keep_alive(self.guard.manager, lease), None)
+        renewal.skip_local()
+        asks = renewal.asks
         act = self._act(world, client, asks, 0)
         assert act is not None, "a renewal waits for nothing"
-        try:
-            again = program.send(act.heard)
-            while isinstance(again, Sleep):
-                again = next(program)
-            assert again == asks, "a renewer that goes on asks for the same again"
-        except StopIteration as end:
-            me = me._replace(told=end.value is False)
+        if renewal.hear(act.heard):
+            me = me._replace(told=renewal.carried is False)
+        else:
+            renewal.skip_local()
+            assert renewal.asks == asks, "a renewer that goes on asks for the same again"
         move = self._move(Choice(f"enactor-{client}-renewer", STEP), client, me, act)
         return [] if (move.world, move.local) == (world, local) else [move]
 

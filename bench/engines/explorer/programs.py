@@ -1,8 +1,12 @@
 """The programs of one exploration: where each can stand, what it asks for there, and where an answer takes it.
 
-A position is a program's carried value and the results that it heard in its present activity, or rather how its
-generator stands after them (`bench.engines.explorer.standing`). Each is found once, by sending the generator the
-results of one way there, and then remembered: no prefix of a program is run a second time.
+A position is a program's carried value and the results that it heard in its present activity, or rather the state of
+its generator after them (`bench.engines.explorer.standing`). Each is found once, by sending the generator the
+results of one path there, and then remembered: no prefix of a program is run a second time.
+
+In plain mode a position is the carried value and the results, and nothing else: two programs are taken for one only if
+they heard the same. A program is deterministic, so this needs nothing from the interpreter. There are more states, and
+the same properties hold or break after as many steps (tests/bench/test_explorer_plain.py compares both modes).
 
 Local operations (`Operation.local`) are done at once, with the step before them. That loses no order that matters:
 what they hear does not depend on when they are done, and nobody else can see that they were done; so they can be moved
@@ -15,11 +19,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from leasebench.bench.engines.explorer.standing import Standing, readable
-from leasebench.bench.engines.interpreter import MAX_LOCAL, Interpreter
+from leasebench.bench.engines.explorer.standing import Standing, leases_in, readable
+from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.enactors.kind import Activities
-from leasebench.leases.lease import Lease
-from leasebench.leases.operations import Operation, Program
+from leasebench.leases.operations import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,9 @@ class Position:
 class Programs:
     """All positions that were met so far, numbered from 0, and the answers that lead from one to another."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, plain: bool = False) -> None:
+        # Without a way to read frames, what was heard is all there is to tell positions apart by.
+        self._plain = plain or not readable()
         self.positions: list[Position] = []
         self._roles: list[Activities] = []
         self._numbers: dict[Hashable, int] = {}
@@ -45,7 +50,7 @@ class Programs:
     def add(self, role: Activities, carried: Any) -> tuple[int, tuple[Operation, ...]]:
         """Begin a program. Returns where it stands at its first step, and what it did quietly before."""
         self._roles.append(role)
-        return self._stand(len(self._roles) - 1, carried, (), None)
+        return self._position(len(self._roles) - 1, carried, ())
 
     def role(self, number: int) -> Activities:
         """The program of that number, in the order in which they were added."""
@@ -58,43 +63,33 @@ class Programs:
         known = self._after.get(key)
         if known is None:
             at = self.positions[position]
-            known = self._after[key] = self._stand(at.role, at.carried, at.heard, (result,))
+            known = self._after[key] = self._position(at.role, at.carried, (*at.heard, result))
         return known
 
-    def _stand(
-        self, number: int, carried: Any, heard: tuple[Any, ...], told: tuple[Any] | None
-    ) -> tuple[int, tuple[Operation, ...]]:
-        """Bring a program to where it heard `heard`, tell it `told`, and let it do what is quiet."""
-        interpreter = Interpreter(self._roles[number], carried)
+    def _position(self, role: int, carried: Any, heard: tuple[Any, ...]) -> tuple[int, tuple[Operation, ...]]:
+        """Begin an activity, give it the results `heard`, and skip the local operations that follow."""
+        interpreter = Interpreter(self._roles[role], carried)
         for result in heard:
-            assert interpreter.asks is not None
+            assert interpreter.asks is not None  # begins the activity
             interpreter.hear(result)
-        local: list[Operation] = []
-        if told is not None:
-            heard = self._after_hearing(interpreter, heard, told[0])
-        while interpreter.asks.local:
-            if len(local) == MAX_LOCAL:
-                raise AssertionError(f"a program did {MAX_LOCAL} local operations in a row, last {interpreter.asks}")
-            local.append(interpreter.asks)
-            heard = self._after_hearing(interpreter, heard, interpreter.asks.skipped)
-        asks, program = interpreter.asks, interpreter.program
-        return self._number(number, interpreter.carried, heard, asks, program), tuple(local)
+        local = interpreter.skip_local()
+        return self._number(role, interpreter), tuple(local)
 
-    @staticmethod
-    def _after_hearing(interpreter: Interpreter, heard: tuple[Any, ...], result: Any) -> tuple[Any, ...]:
-        """Tell a program a result. Returns what it has heard since in its present activity."""
-        assert interpreter.asks is not None
-        return () if interpreter.hear(result) else (*heard, result)
-
-    def _number(self, role: int, carried: Any, heard: tuple[Any, ...], asks: Operation, program: Program[Any]) -> int:
-        standing = Standing(program)
-        apart = [(type(each), each) for each in heard]
-        stands: Hashable = standing.value if readable() else tuple(apart)
-        leases = {each for each in (getattr(asks, "lease", None),) if each is not None} | standing.leases
-        if standing.opaque or not readable():
-            # A lease may be where we can't look.
-            leases |= {each for each in heard if isinstance(each, Lease)}
-        key = (role, carried, asks, stands)
+    def _number(self, role: int, interpreter: Interpreter) -> int:
+        carried, heard, asks = interpreter.carried, interpreter.heard, interpreter.asks
+        leases = {each for each in (getattr(asks, "lease", None),) if each is not None}
+        state: Hashable
+        if self._plain:
+            # Results of different types can be equal (1 and True).
+            state = tuple((type(each), each) for each in heard)
+            leases |= leases_in((carried, heard))
+        else:
+            standing = Standing(interpreter.program)
+            state = standing.value
+            leases |= standing.leases
+            if standing.opaque:
+                leases |= leases_in(heard)  # one may be where we can't look
+        key = (role, carried, asks, state)
         known = self._numbers.get(key)
         if known is None:
             known = self._numbers[key] = len(self.positions)

@@ -24,6 +24,7 @@ from leasebench.enactors.store.memory_store import MemoryStore
 from leasebench.enactors.store.performing import perform
 from leasebench.leases.guard import Guard
 from leasebench.leases.lease import Lease
+from leasebench.leases.manager import LeaseManager
 from leasebench.leases.operations import (
     UNKNOWN,
     AcquireLease,
@@ -34,7 +35,6 @@ from leasebench.leases.operations import (
     ReleaseLease,
     ReleaseUnchecked,
     RenewLease,
-    Sleep,
     StartRenewal,
     StopRenewal,
     TakeExpired,
@@ -64,8 +64,7 @@ class Actor:
     interpreter: Interpreter = field(init=False)
     store: MemoryStore = field(init=False)
     renewing: Lease | None = None
-    renewer: Any = None
-    renewal: Operation | None = None
+    renewer: Interpreter | None = None
     told: bool = False
     in_flight: dict[int, tuple[Commit, MemoryStore]] = field(default_factory=dict)
 
@@ -79,7 +78,7 @@ class Actor:
 
     def restart(self) -> list[Operation]:
         """Begin from nothing; what was sent is on its way."""
-        self.renewing, self.renewer, self.renewal, self.told = None, None, None, False
+        self.renewing, self.renewer, self.told = None, None, False
         self.store = self.connect()
         self.interpreter = Interpreter(self.begin, self.first)
         return self._skip_local()
@@ -89,12 +88,22 @@ class Actor:
         self.interpreter.hear(result)
         return self._skip_local()
 
+    def renewal(self, manager: LeaseManager) -> Interpreter:
+        """The renewer's program; begun if it is not under way."""
+        if self.renewer is None:
+            lease = self.renewing
+            assert lease is not None
+            self.renewer = Interpreter(lambda _: keep_alive(manager, lease), None)
+            self.renewer.skip_local()
+        return self.renewer
+
     def renewed(self, result: Any) -> None:
-        """Tell the renewer."""
-        try:
-            self.renewal = _next_renewal(self.renewer, result)
-        except StopIteration as end:
-            self.told, self.renewal = end.value is False, None
+        """Give the renewer the result of its renewal."""
+        assert self.renewer is not None
+        if self.renewer.hear(result):
+            self.told, self.renewer = self.renewer.carried is False, None
+        else:
+            self.renewer.skip_local()
 
     def _skip_local(self) -> list[Operation]:
         local = self.interpreter.skip_local()
@@ -102,7 +111,7 @@ class Actor:
             if isinstance(operation, StartRenewal):
                 self.renewing, self.told = operation.lease, False
             elif isinstance(operation, StopRenewal):
-                self.renewing, self.renewer, self.renewal, self.told = None, None, None, False
+                self.renewing, self.renewer, self.told = None, None, False
         return local
 
 
@@ -193,10 +202,7 @@ class Reenactment:
     def _renew(self, owner: Actor, broken: set[Property]) -> Happened:
         if owner.renewing is None or owner.told:
             raise Impossible(f"{owner.name} has nothing to renew")
-        if owner.renewal is None:
-            owner.renewer = keep_alive(self._guard.manager, owner.renewing)
-            owner.renewal = _next_renewal(owner.renewer, None)
-        asks = owner.renewal
+        asks = owner.renewal(self._guard.manager).asks
         result = self._do(owner, asks, owner.store, broken)
         owner.renewed(result)
         return asks, result, [], broken
@@ -261,10 +267,3 @@ class Reenactment:
 
     def _dangling(self) -> set[str]:
         return {name for name, at in self._cell.endpoints.items() if at.version and not self._cell.exists(at.version)}
-
-
-def _next_renewal(renewer: Any, result: Any) -> Operation:
-    asks: Operation = renewer.send(result)
-    while isinstance(asks, Sleep):
-        asks = next(renewer)
-    return asks

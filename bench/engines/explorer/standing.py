@@ -13,7 +13,9 @@ value too. What this file does not know how to read stands for itself alone (`Op
 different such objects are never merged, which costs states and not soundness.
 
 This is how CPython keeps a suspended generator, and an interpreter may do it otherwise: `readable` looks whether loops
-that stand apart look apart here. Where they don't, a program's position is what it heard, and nothing else is merged.
+that stand apart look apart here. Where they don't, the explorer works in plain mode (`programs`): a program's position
+is what it heard, and nothing else is merged. Anybody may ask for that mode (`leasebench explore --plain`), so that no
+claim rests on this file alone.
 """
 
 import gc
@@ -102,6 +104,17 @@ class Standing:
             return (type(it).__name__, *(self._value(each, depth + 1) for each in _inside(it)))
         self.opaque = self.opaque or not _shared(it)
         return Opaque(it)
+
+
+def leases_in(value: Any) -> set[Lease]:
+    """The leases in a frozen value, a result or what a program carries; nothing of the interpreter is looked at."""
+    if isinstance(value, Lease):
+        return {value}
+    if isinstance(value, tuple):
+        return set().union(*map(leases_in, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return set().union(*(leases_in(getattr(value, each.name)) for each in fields(value)))
+    return set()
 
 
 @cache

@@ -24,13 +24,15 @@ def walk(
     seed: int,
     only: Property | None = None,
     store: type[MemoryStore] = MemoryStore,
+    *,
+    plain: bool = False,
 ) -> Exploration:
     """Go `walks` random ways, drawn from `seed`. The traces are the shortest that were met, not the shortest there are.
 
     What can still be reached is asked where a walk ends.
     """
     began = time.perf_counter()
-    machine, rng = Machine(guard, scope, store), Random(seed)
+    machine, rng = Machine(guard, scope, store, plain=plain), Random(seed)
     outlook, moves_of = Outlook(machine), _Remembered(machine)
     met: set[State] = set()
     shortest: dict[Property, list[Choice]] = {}

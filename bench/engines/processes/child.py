@@ -1,5 +1,6 @@
 """One process of a trial, as its supervisor sees it."""
 
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -40,6 +41,11 @@ class Child:
         """It said that a fault kills it."""
         self.restart_ms: float | None = None
         self.born_again_at: float | None = None
+
+    def tell(self, order: tuple[Any, ...]) -> None:
+        """Give it an order. One that has ended does not get it; why it ended is heard of elsewhere."""
+        with suppress(OSError):
+            self.control.send(order)
 
     def watch(self) -> None:
         """It is ready: its journal shows from now on what it does."""

@@ -22,6 +22,7 @@ from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused
 from leasebench.results import journal
 from leasebench.results.journal import CELL_RESOURCE, KIND_OF_STEP, NO_ENDPOINT, REASON_NUMBERS, Journal, Kind
+from leasebench.results.record.process import RENEWER
 
 ATTEMPTS_OF_A_LIFE = 1 << 32
 """Attempt numbers of a process that took the place of a killed one begin that much higher."""
@@ -68,7 +69,7 @@ class Executor:
         self.spec, self.client, self.gate = spec, client, gate
         self._thread, self._line, self._hold = thread, line, hold
         client.attempt = spec.life * ATTEMPTS_OF_A_LIFE + first_attempt
-        self.journal = Journal(spec.journal("-renewer" if thread is Thread.RENEWER else ""))
+        self.journal = Journal(spec.journal(RENEWER if thread is Thread.RENEWER else ""))
         self.observer: Observer = NoObserver()
         self.numbers = {name: number for number, name in enumerate(spec.cell.endpoints)}
         self.numbers[CELL_LEASE] = CELL_RESOURCE

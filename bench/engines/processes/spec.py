@@ -1,6 +1,6 @@
 """What one process of a trial is told before it begins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leasebench.bench.faults.fault import Fault
@@ -10,6 +10,7 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.keys import Keys
 from leasebench.leases.guard import Guard
 from leasebench.registry import plugins
+from leasebench.results.record.process import Process
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,6 @@ class ProcessSpec:
         """Unique in its trial: `c0.enactor-1`."""
         return f"{self.cell.name}.{self.name}"
 
-    def journal(self, program: str = "") -> Path:
-        """Where this life of the process, or a second program of it, keeps its journal."""
-        life = f"+{self.life}" if self.life else ""
-        return self.folder / f"{self.process}{life}{program}.journal"
+    def journal(self, thread: str = "") -> Path:
+        """Where this life of the process, or a part of it, keeps its journal."""
+        return self.folder / f"{replace(Process.parse(self.process), life=self.life, thread=thread)}.journal"

@@ -1,15 +1,15 @@
-"""The engine `processes`: real operating-system processes, real time, real signals. The supervisor's side.
+"""The processes of one trial: what starts and ends them, gives them orders, and hears and sees what they do.
 
-The supervisor starts one process a program, lets all begin at one instant, ends each pause that a fault began, gives
-one that a fault killed its successor, and sees to it that none is left, stopped or running, however the trial ends.
+`Supervisor` is the face that an engine drives: the race (`load.run_load`) and the forced schedule use the same one.
+`LocalSupervisor` is this host. It ends each pause that a fault began, gives a process that a fault killed its
+successor, and sees to it that none is left, stopped or running, however the trial ends.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
-from time import perf_counter_ns
 from typing import Any, Protocol, Self
 
 import psutil
@@ -18,15 +18,14 @@ from leasebench.bench.engines.processes.child import Child
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
-from leasebench.enactors.kind import CHECKS, COMMITS, PUBLISHED, RACED_APPLICATIONS, STALE, Ends
+from leasebench.enactors.kind import CHECKS, COMMITS, RACED_APPLICATIONS, STALE, Ends
 
 READY_WITHIN_S = 20.0
-START_MARGIN_NS = 15_000_000
 STOPPED_WITHIN_S = 1.0
-STOP_GRACE_S = 5.0
+STOP_WITHIN_S = 5.0
 CONTINUE_AGAIN_S = 0.05
 """A SIGCONT that overtook its SIGSTOP is lost: it is sent again until the process says that it goes on."""
-WATCH_EVERY_S = 0.02
+ATTEND_EVERY_S = 0.02
 LOOK_FOR_SUCCESSOR_S = 0.002
 MAX_LIVES = 256
 """How many processes may have one place, one after the other; their attempt numbers have room for that many."""
@@ -34,16 +33,6 @@ MAX_LIVES = 256
 
 class ProcessFailed(RuntimeError):
     """A process of the trial died, failed or did not stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How long the load lasts: `duration_s`, then on until `min_races` raced applications, `longest_s` at most."""
-
-    duration_s: float
-    longest_s: float
-    min_races: int
-    settle_s: float
 
 
 @dataclass(slots=True)
@@ -56,7 +45,7 @@ class Figures:
 
 
 @dataclass(slots=True)
-class Report:
+class SupervisorReport:
     """What the supervisor saw: instants of the host's monotonic clock (ns), and where each process ran."""
 
     start_ns: int = 0
@@ -65,25 +54,77 @@ class Report:
     processes: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Watch(Protocol):
-    """Looks on while the load goes on, and says goodbye at its end."""
+class Forwarder(Protocol):
+    """Bytes that the supervisor's thread moves between two sockets while it waits for its processes."""
 
-    def look(self, elapsed_s: float, figures: Figures) -> None:
-        """Called many times a second with the load's elapsed seconds."""
+    def sources(self) -> Sequence[Any]:
+        """Return what bytes may come from."""
         ...
 
-    def load_is_over(self) -> None:
-        """Called once, before the endpoints are given time to settle."""
+    def move(self, ready: Collection[Any]) -> None:
+        """Move what has come from those sources that are `ready`."""
         ...
 
 
-class Supervisor:
-    """The processes of one trial. Use as a context: at its end none is left, and `report` says what was seen."""
+class Supervisor(Protocol):
+    """The processes of one trial, wherever they run."""
 
-    def __init__(self, specs: Sequence[ProcessSpec], report: Report) -> None:
-        self._specs = specs
+    report: SupervisorReport
+
+    @property
+    def children(self) -> Sequence[Child]:
+        """The processes; a successor stands in the place of the one that was killed."""
+        ...
+
+    def tell(self, order: tuple[Any, ...], *ends: Ends) -> None:
+        """Give an order to all processes of kinds that end so; one that starts later gets it when it is ready."""
+        ...
+
+    def attend(self, within_s: float, lines: Sequence[Any] = ()) -> None:
+        """Handle news of any process; return as soon as there was some or a line has any. Raises ProcessFailed."""
+        ...
+
+    def until(self, reached: Callable[[], bool], within_s: float, otherwise: str) -> None:
+        """Attend until something is reached. Raises ProcessFailed, which begins with `otherwise`, if it takes longer.
+
+        Pauses and restarts that a fault asked for do not count.
+        """
+        ...
+
+    def replace(self, child: Child) -> Child:
+        """Start the successor of a process that is dead. Raises ProcessFailed if it had too many predecessors."""
+        ...
+
+    def suspend(self, process: str) -> bool:
+        """Stop a process (SIGSTOP) and wait until it stands; False if it is gone."""
+        ...
+
+    def resume(self, process: str) -> None:
+        """Let a process go on, unless a pause of its own holds it."""
+        ...
+
+    def figures(self) -> Figures:
+        """Sum what the processes show of themselves."""
+        ...
+
+
+class LocalSupervisor:
+    """The processes of one trial on this host. A context: inside all are ready, and at its end none is left.
+
+    `gates` is how many lines each process gets for a schedule that decides when its operations are done.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[ProcessSpec],
+        report: SupervisorReport,
+        *,
+        gates: int = 0,
+        forwarders: Sequence[Forwarder] = (),
+    ) -> None:
+        self._specs, self._gates, self._forwarders = specs, gates, forwarders
         self._children: list[Child] = []
-        self._buried = Figures()
+        self._ended_figures = Figures()
         self._context: Any = None
         self._told: dict[Ends, list[tuple[Any, ...]]] = {end: [] for end in Ends}
         self.report = report
@@ -92,107 +133,39 @@ class Supervisor:
         try:
             self._context = running_forkserver()
             for spec in self._specs:
-                with undisturbed():
-                    self._children.append(Child(self._context, spec))
+                self._children.append(self._start(spec))
             ready = "the processes were not ready"
-            self._until(lambda: all(child.ready for child in self._children), READY_WITHIN_S, ready)
+            self.until(lambda: all(child.ready for child in self._children), READY_WITHIN_S, ready)
         except BaseException:
-            self._end()
+            self._end_all()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        self._end_all()
 
-    def run(self, timing: Timing, watch: Watch) -> None:
-        """Run load, settling and stop. Raises ProcessFailed as soon as a process fails."""
-        start = self.report.start_ns = perf_counter_ns() + START_MARGIN_NS
-        self._tell(("start", start), *Ends)
-        while not self._load_is_over(timing):
-            self._attend(WATCH_EVERY_S)
-            watch.look((perf_counter_ns() - start) / 1e9, self.figures())
-        watch.load_is_over()
-        self._tell(("load_over",), Ends.SETTLED)
-        self._tell(("stop",), Ends.WITH_THE_LOAD)
-        loading = self._that_end(Ends.WITH_THE_LOAD)
-        self._until(lambda: all(child.done for child in loading), STOP_GRACE_S, "a planner did not stop")
-        self.report.load_end_ns = perf_counter_ns()
-        settled = time.monotonic() + timing.settle_s
-        while not self._settled() and time.monotonic() < settled:
-            self._attend(WATCH_EVERY_S / 4)
-        self._tell(("stop",), Ends.SETTLED)
-        self._until(self._all_done, STOP_GRACE_S, "an enactor did not stop")
-        self.report.end_ns = perf_counter_ns()
+    @property
+    def children(self) -> Sequence[Child]:
+        """See `Supervisor`, here and below."""
+        return self._children
 
-    def figures(self) -> Figures:
-        """Sum what the processes show of themselves."""
-        total = replace(self._buried)
-        for child in self._children:
-            _add(total, child)
-        return total
-
-    def suspend(self, process: str) -> bool:
-        """Stop a process (SIGSTOP) and wait until it stands; False if it is gone."""
-        for child in self._children:
-            if child.spec.process == process and not child.done and not child.dies:
-                child.held = True
-                child.handle.suspend()
-                return self._stands_still(child)
-        return False
-
-    def resume(self, process: str) -> None:
-        """Let a process go on, unless a pause of its own holds it."""
-        for child in self._children:
-            if child.spec.process == process and child.held:
-                child.held = False
-                if child.continue_at is None and not child.done and not child.dies:
-                    with suppress(psutil.NoSuchProcess):
-                        child.handle.resume()
-
-    def _that_end(self, *ends: Ends) -> list[Child]:
-        return [child for child in self._children if child.spec.program.ends in ends]
-
-    def _tell(self, order: tuple[Any, ...], *ends: Ends) -> None:
-        """Give an order to all processes of kinds that end so; one that is born later hears it as it begins."""
+    def tell(self, order: tuple[Any, ...], *ends: Ends) -> None:
         for end in ends:
             self._told[end].append(order)
-        for child in self._that_end(*ends):
-            if child.ready and not child.done and not child.dies:
-                self._send(child, order)
-
-    @staticmethod
-    def _send(child: Child, order: tuple[Any, ...]) -> None:
-        with suppress(OSError):  # it has ended: why, is heard of elsewhere
-            child.control.send(order)
-
-    def _all_done(self) -> bool:
-        return all(child.done for child in self._children)
-
-    def _load_is_over(self, timing: Timing) -> bool:
-        elapsed = (perf_counter_ns() - self.report.start_ns) / 1e9
-        if elapsed < timing.duration_s:
-            return False
-        return elapsed >= timing.longest_s or self.figures().raced_applications >= timing.min_races
-
-    def _settled(self) -> bool:
-        """Whether every process has no more to do after its cell's last plan."""
-        last: dict[str, int] = {}
         for child in self._children:
-            cell = child.spec.cell.name
-            last[cell] = max(last.get(cell, 0), child.gauge(PUBLISHED))
-        return all(child.settled(last[child.spec.cell.name]) for child in self._children)
+            if child.spec.program.ends in ends and child.ready and not child.done and not child.dies:
+                child.tell(order)
 
-    def _until(self, reached: Callable[[], bool], within_s: float, otherwise: str) -> None:
+    def until(self, reached: Callable[[], bool], within_s: float, otherwise: str) -> None:
         deadline = time.monotonic() + within_s
         while not reached():
             if any(child.continue_at is not None or child.born_again_at is not None for child in self._children):
                 deadline = time.monotonic() + within_s
             if time.monotonic() > deadline:
                 raise ProcessFailed(f"{otherwise} within {within_s:.0f} s")
-            self._attend(WATCH_EVERY_S)
+            self.attend(ATTEND_EVERY_S)
 
-    def _attend(self, within_s: float) -> None:
-        """Wait for news of any process, at most `within_s`, and end the pauses that are due."""
+    def attend(self, within_s: float, lines: Sequence[Any] = ()) -> None:
         now = time.monotonic()
         pauses = [child.continue_at for child in self._children if not child.held]
         births = [child.born_again_at for child in self._children]
@@ -202,32 +175,69 @@ class Supervisor:
         living = [child for child in self._children if not child.done and child.born_again_at is None]
         sources: dict[Any, Child] = {child.control: child for child in living}
         sources |= {child.process.sentinel: child for child in living}
-        news = wait(list(sources), max(0.0, min([within_s, *due])))
-        for source in sorted(news, key=lambda source: isinstance(source, int)):
+        forwarded = [source for each in self._forwarders for source in each.sources()]
+        ready = wait([*sources, *lines, *forwarded], max(0.0, min([within_s, *due])))
+        for each in self._forwarders:
+            each.move(ready)
+        # What a process said comes before its end (a sentinel is an int): it may explain it.
+        for source in sorted(sources.keys() & set(ready), key=lambda source: isinstance(source, int)):
             child = sources[source]
             if source is child.control:
                 self._hear(child)
             elif child.dies:
-                self._bury(child)
+                self._note_death(child)
             elif not child.done and not child.control.poll(0):
-                raise ProcessFailed(f"{child.spec.name} {ending(child.process.exitcode)}")
+                raise failure_of(child)
         self._continue_those_due()
-        self._bear_those_due()
+        self._replace_those_due()
+
+    def replace(self, child: Child) -> Child:
+        self._check_lives(child)
+        self._close(child)
+        successor = self._start(replace(child.spec, life=child.spec.life + 1))
+        self._children[self._children.index(child)] = successor
+        return successor
+
+    def suspend(self, process: str) -> bool:
+        for child in self._children:
+            if child.spec.process == process and not child.done and not child.dies:
+                child.held = True
+                child.handle.suspend()
+                return self._stands_still(child)
+        return False
+
+    def resume(self, process: str) -> None:
+        for child in self._children:
+            if child.spec.process == process and child.held:
+                child.held = False
+                if child.continue_at is None and not child.done and not child.dies:
+                    with suppress(psutil.NoSuchProcess):
+                        child.handle.resume()
+
+    def figures(self) -> Figures:
+        total = replace(self._ended_figures)
+        for child in self._children:
+            _add(total, child)
+        return total
+
+    def _start(self, spec: ProcessSpec) -> Child:
+        with undisturbed():
+            return Child(self._context, spec, self._gates)
 
     def _hear(self, child: Child) -> None:
         try:
             news = child.control.recv()
         except (EOFError, OSError):
             if child.dies:
-                self._bury(child)
+                self._note_death(child)
                 return
-            raise _died(child) from None
+            raise failure_of(child) from None
         if news[0] == "ready":
             child.watch()
             process = {"name": child.spec.process, "life": child.spec.life, "pid": news[1], "affinity": news[2]}
             self.report.processes.append(process)
             for order in self._told[child.spec.program.ends]:
-                self._send(child, order)
+                child.tell(order)
         elif news[0] == "dies":
             child.dies = True
             child.restart_ms = news[1]
@@ -257,26 +267,32 @@ class Supervisor:
                 time.sleep(0.0001)
         return False
 
-    def _bury(self, child: Child) -> None:
+    def _note_death(self, child: Child) -> None:
         """A process that a fault killed is gone, for good or until its successor is due."""
         if child.born_again_at is not None or child.done:
             return
-        _add(self._buried, child)
-        child.end()
+        self._close(child)
         child.continue_at = None
         if child.restart_ms is None:
             child.done = True
-        elif child.spec.life + 1 >= MAX_LIVES:
-            raise ProcessFailed(f"{child.spec.name} was killed {MAX_LIVES} times: let the fault come less often")
         else:
+            self._check_lives(child)
             child.born_again_at = time.monotonic() + child.restart_ms / 1000
 
-    def _bear_those_due(self) -> None:
+    def _replace_those_due(self) -> None:
         now = time.monotonic()
-        for place, child in enumerate(self._children):
+        for child in list(self._children):
             if child.born_again_at is not None and now >= child.born_again_at:
-                with undisturbed():
-                    self._children[place] = Child(self._context, replace(child.spec, life=child.spec.life + 1))
+                self.replace(child)
+
+    @staticmethod
+    def _check_lives(child: Child) -> None:
+        if child.spec.life + 1 >= MAX_LIVES:
+            raise ProcessFailed(f"{child.spec.name} was killed {MAX_LIVES} times: let the fault come less often")
+
+    def _close(self, child: Child) -> None:
+        _add(self._ended_figures, child)
+        child.end()
 
     def _checks_beside(self, child: Child) -> list[int]:
         """What the other processes of its cell show of their checks."""
@@ -297,7 +313,8 @@ class Supervisor:
                     child.handle.resume()
                 child.wakes_on, child.continue_at = None, now + CONTINUE_AGAIN_S
 
-    def _end(self) -> None:
+    def _end_all(self) -> None:
+        # All are killed before any is waited for: one by one would let the rest go on meanwhile.
         for child in self._children:
             if not child.ended and child.process.is_alive():
                 child.process.kill()
@@ -314,12 +331,13 @@ def _add(total: Figures, child: Child) -> None:
     total.raced_applications += child.gauge(RACED_APPLICATIONS)
 
 
-def _died(child: Child) -> ProcessFailed:
-    child.process.join(STOP_GRACE_S)
-    return ProcessFailed(f"{child.spec.name} {ending(child.process.exitcode)}")
+def failure_of(child: Child) -> ProcessFailed:
+    """How a process ended that was not to end."""
+    child.process.join(STOP_WITHIN_S)
+    return ProcessFailed(f"{child.spec.name} {_ending(child.process.exitcode)}")
 
 
-def ending(code: int | None) -> str:
+def _ending(code: int | None) -> str:
     """How a process ended, as a part of a sentence."""
     if code is not None and code < 0:
         return f"was killed by signal {-code}"

@@ -12,6 +12,7 @@ from typing import Any
 from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.bench.engines.processes.client import ProcessClient, Timekeeper
 from leasebench.bench.engines.processes.executor import ControlLine, Executor, JournalNotebook
+from leasebench.bench.engines.processes.foreign import told
 from leasebench.bench.engines.processes.gate import Gate, ScheduleOver
 from leasebench.bench.engines.processes.renewer import Renewer
 from leasebench.bench.engines.processes.spec import ProcessSpec
@@ -44,7 +45,7 @@ def main(spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
         return
     except Exception as error:  # noqa: BLE001  (whatever it is, the supervisor must hear of it)
         with suppress(OSError):
-            control.send(("failed", f"{type(error).__name__}: {error}", traceback.format_exc()))
+            control.send(("failed", told(error), traceback.format_exc()))
 
 
 def affinity() -> list[int] | None:

@@ -8,7 +8,7 @@ from leasebench.bench.engines.explorer.spelling import asked_in_words, heard_in_
 from leasebench.bench.engines.explorer.trace import Step, Trace
 from leasebench.bench.engines.processes.gate import Arrival
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
-from leasebench.bench.engines.schedule.cast import Cast
+from leasebench.bench.engines.schedule.gated_programs import GatedPrograms
 from leasebench.bench.engines.schedule.heldwire import Held, HeldWire
 from leasebench.bench.engines.schedule.likeness import Likeness
 from leasebench.enactors.store.redis_store import RedisStore, outcome_of
@@ -39,7 +39,7 @@ class Forcing:
     """One trace, under way. `store` is the harness's own view of the cell."""
 
     trace: Trace
-    cast: Cast
+    programs: GatedPrograms
     store: RedisStore
     wires: dict[str, HeldWire]
     interventions: list[Intervention] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Forcing:
         asks = self._asked(step)
         skew_ms = self._skew_ms(asks) if isinstance(asks, TakeExpired) else 0.0
         start = perf_counter_ns()
-        report = self.cast.let(step.actor, skew_ms)
+        report = self.programs.let(step.actor, skew_ms)
         if skew_ms:
             self.interventions.append(Intervention("skew", step.actor, start, perf_counter_ns(), skew_ms))
         if isinstance(report.heard, Lease):
@@ -102,7 +102,7 @@ class Forcing:
         wire = self.wires[step.actor]
         wire.hold_next()
         start = perf_counter_ns()
-        report = self.cast.let(step.actor)
+        report = self.programs.let(step.actor)
         try:
             held = wire.caught()
         except LookupError as error:
@@ -129,10 +129,10 @@ class Forcing:
         self._compare_result(step, outcome)
 
     def _crash(self, step: Step) -> None:
-        if step.actor not in self.cast.actors:
+        if step.actor not in self.programs.actors:
             raise Differs(f"step {step.step}: there is no {step.actor} in this scope")
         start = perf_counter_ns()
-        report = self.cast.crash(step.actor)
+        report = self.programs.crash(step.actor)
         self.interventions.append(Intervention("crash", step.actor, start, perf_counter_ns()))
         self._orphaned |= self._granted.pop(step.actor, set())
         self._compare_quiet(step, report)
@@ -152,9 +152,9 @@ class Forcing:
 
     def _asked(self, step: Step) -> Operation:
         """What the step's actor asks for. Raises Differs if that is not what the step does."""
-        if step.actor.removesuffix("-renewer") not in self.cast.actors:
+        if step.actor.removesuffix("-renewer") not in self.programs.actors:
             raise Differs(f"step {step.step}: there is no {step.actor} in this scope")
-        asks = self.cast.asks(step.actor)
+        asks = self.programs.asks(step.actor)
         if asks is None or not self._likeness.same(step.operation, spelled(asks)):
             recorded = asked_in_words(step.operation) or "nothing"
             real = "nothing" if asks is None else asked_in_words(spelled(asks))

@@ -1,4 +1,4 @@
-"""One trace, performed: the crew at its gates, every step of the trace, and a while of freedom at the end."""
+"""One trace, performed: all programs at their gates, every step of the trace, and a while of freedom at the end."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -7,9 +7,9 @@ from time import perf_counter_ns
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.trace import Trace
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.bench.engines.processes.supervisor import ProcessFailed
-from leasebench.bench.engines.schedule.cast import Cast
+from leasebench.bench.engines.processes.supervisor import LocalSupervisor, ProcessFailed
 from leasebench.bench.engines.schedule.forcing import Forcing, Intervention
+from leasebench.bench.engines.schedule.gated_programs import GATES, GatedPrograms
 from leasebench.bench.engines.schedule.heldwire import HeldWire
 from leasebench.bench.engines.schedule.operating import operate
 from leasebench.bench.trial import TrialContext, specs
@@ -42,25 +42,27 @@ class Performance:
             told = specs(context.plan, context.environment, context.folder)
             wires = {spec.name: stack.enter_context(HeldWire(spec.url)) for spec in told if spec.name in senders}
             told = [_led(spec, trace.scope.tries, wires.get(spec.name)) for spec in told]
-            cast = stack.enter_context(Cast(told, report, wires))
-            forcing = Forcing(trace, cast, store, wires, self.interventions)
+            forwarders = list(wires.values())
+            supervisor = stack.enter_context(LocalSupervisor(told, report, gates=GATES, forwarders=forwarders))
+            programs = GatedPrograms(supervisor)
+            forcing = Forcing(trace, programs, store, wires, self.interventions)
             stack.callback(forcing.close)
             for step in trace.steps:
                 forcing.take(step)
                 self.taken += 1
             self.last_seq = store.events_waiting() - 1
-            self._publish_further(cast, store)
+            self._publish_further(programs, store)
             report.load_end_ns = perf_counter_ns()
             forcing.release_orphans()
-            cast.set_free(max(store.plans().applicable, default=0), FREE_S)
-            cast.stop()
+            programs.set_free(max(store.plans().applicable, default=0), FREE_S)
+            programs.stop()
             report.end_ns = perf_counter_ns()
 
-    def _publish_further(self, cast: Cast, store: RedisStore) -> None:
+    def _publish_further(self, programs: GatedPrograms, store: RedisStore) -> None:
         """Where the property asks whether one further plan can come into force: publish it."""
         if self._trace.property is Property.CONVERGES:
             for _ in range(MAX_REFUSALS):
-                if isinstance(cast.asks("planner"), Publish) and isinstance(cast.let("planner").heard, Done):
+                if isinstance(programs.asks("planner"), Publish) and isinstance(programs.let("planner").heard, Done):
                     return
             raise ProcessFailed(f"the planner was refused {MAX_REFUSALS} times in a row")
         if self._trace.property is Property.ROLLBACK:

@@ -11,7 +11,7 @@ from leasebench.bench.engines.schedule.performance import FREE_S, Performance
 from leasebench.bench.engines.schedule.shown import shown
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.rundir import write_json
-from leasebench.bench.servers import Server
+from leasebench.bench.servers.server import Server
 from leasebench.bench.suite import PROVEN_RACES, Load, Scenario, Suite
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan

@@ -1,8 +1,9 @@
-"""Which run directory a name means."""
+"""Which run directory a name means: the one place that says so, for every command and for `leasebench.load`."""
 
+import os
 from pathlib import Path
 
-from leasebench.definitions import DefinitionError, nearest
+from leasebench.definitions import nearest
 from leasebench.results.history import BadRunDirectory
 from leasebench.results.summary import read_suite
 from leasebench.results.trial import read_object
@@ -12,14 +13,20 @@ MOST_RUNS = 10_000
 """Of a directory with more, the last ones by name are looked at."""
 
 
-def find_run(name: str, other_than: Path | None = None, runs: Path = RUNS) -> Path:
-    """A run directory by its path, by its name in `runs`, or by its suite's name: the newest other run of that suite.
+def find_run(name: Path | str, other_than: Path | None = None, runs: Path = RUNS) -> Path:
+    """The run directory that `name` means.
 
-    Raises DefinitionError with the nearest names.
+    The first of these that exists: the path `name` itself, the run of that name in `runs`, the latest run of the suite
+    of that name in `runs` which has ended (`other_than` not counted). A path that exists wins whatever it holds.
+
+    Raises BadRunDirectory with the nearest names.
     """
     for path in (Path(name), runs / name):
-        if path.is_dir():
+        if path.exists():
             return path
+    name = str(name)
+    if os.sep in name:
+        return Path(name)  # no name of a run or a suite: whoever reads it says that it is not there
     found = [path.parent for path in sorted(runs.glob("*/suite.toml"))[-MOST_RUNS:]]
     others = [path for path in found if other_than is None or path.resolve() != other_than.resolve()]
     of_suite = [path for path in others if (path / "summary.json").exists() and _suite(path) == name]
@@ -27,7 +34,7 @@ def find_run(name: str, other_than: Path | None = None, runs: Path = RUNS) -> Pa
         return max(of_suite, key=lambda path: (_began(path), path.name))
     known = [path.name for path in others]
     near = nearest("run", name, known) if known else f"unknown run {name!r}: there is none in {runs}"
-    raise DefinitionError(f"{near}; a run is named by its path, its name in {runs}, or its suite's name")
+    raise BadRunDirectory(f"{near}; a run is named by its path, its name in {runs}, or its suite's name")
 
 
 def _suite(path: Path) -> str:
