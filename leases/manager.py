@@ -79,7 +79,7 @@ class Library(Protocol):
     that a reply never came is raised as `ReplyUnknown` (leases.errors).
     """
 
-    def acquire(self, key: str, ttl_ms: int, wait: Wait) -> Taken | None:
+    def acquire(self, key: str, ttl_ms: int, wait: Wait) -> Taken | str | None:
         """Return what was taken, or None when `wait` is over."""
         ...
 

@@ -234,8 +234,8 @@ def test_a_program_kind_that_raises_is_told_by_file_and_line(package, tmp_path):
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        ("[scenario.theirs.programs.planer]", "programs: unknown program kind 'planer'"),
-        ("[scenario.theirs.programs.planner]", "programs: unknown program kind 'planner'"),
+        ("[scenario.theirs.programs.planer]", "programs.planer: unknown program kind 'planer'"),
+        ("[scenario.theirs.programs.planner]", "programs.planner: unknown program kind 'planner'"),
         ("[scenario.theirs.programs.resolver]\nlook = 3", "unknown key 'look': did you mean look_ms?"),
         (PROGRAMS + '[[scenario.theirs.faults]]\nkind = "crash"\nafter = "resolve"\nenactors = [2]', "after"),
         (PROGRAMS.replace("resolver", "nobody"), "unknown program kind 'nobody'"),

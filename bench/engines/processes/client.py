@@ -13,7 +13,7 @@ from leasebench.enactors.planner.kind import Arrivals
 from leasebench.enactors.store.redis_store import RedisStore
 from leasebench.enactors.store.wire import Wire
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import Library, server_url
+from leasebench.leases.manager import Library, Taken, server_url
 from leasebench.leases.operations import Done, OpaqueLock, Outcome, Reason, Refused, Renewals
 
 MAX_FENCE = 1 << 53
@@ -139,6 +139,8 @@ class CalledLibrary:
         taken = self.library.acquire(self.key_of(resource), ttl_ms, wait)
         if taken is None:
             return None
+        if isinstance(taken, str):
+            taken = Taken(taken)
         if self.fencing and (taken.fence is None or not 0 <= taken.fence < MAX_FENCE):
             raise ValueError(f"a lease manager that says fencing = True gave the fencing number {taken.fence}")
         return Lease(resource, taken.token, taken.fence if self.fencing else None, attempt, ttl_ms)
