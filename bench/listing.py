@@ -7,6 +7,7 @@ from leasebench.bench.run import expected_seconds
 from leasebench.bench.suite import load_suite, read_scenario, scenario_files, suite_files
 from leasebench.definitions import DefinitionError
 from leasebench.leases.guard import presets, unusable_presets
+from leasebench.leases.manager import unavailable
 from leasebench.registry import faulty, plugins
 
 
@@ -31,12 +32,19 @@ def rows(what: str) -> Iterator[tuple[str, str]]:
             ended = (path.parent / "summary.json").exists()
             yield str(path.parent), "ended" if ended else "not ended"
     else:
-        package = {
-            "faults": "bench.faults",
-            "managers": "leases.managers",
-            "charts": "results.charts",
-        }[what]
-        for name, plugin in plugins(package).items():
-            missing = plugin.available() if hasattr(plugin, "available") else None
-            yield name, plugin.about + (f" (not available: {missing})" if missing else "")
-        yield from ((one.name, f"unusable: {one.place}: {one.reason}") for one in faulty(package))
+        yield from _plug_ins(what)
+
+
+def _plug_ins(what: str) -> Iterator[tuple[str, str]]:
+    package = {
+        "faults": "bench.faults",
+        "managers": "leases.managers",
+        "charts": "results.charts",
+        "programs": "enactors",
+    }[what]
+    for name, plugin in plugins(package).items():
+        missing = plugin.available() if hasattr(plugin, "available") else None
+        if what == "managers":
+            missing = missing or unavailable(plugin)
+        yield name, plugin.about + (f" (not available: {missing})" if missing else "")
+    yield from ((one.name, f"unusable: {one.place}: {one.reason}") for one in faulty(package))

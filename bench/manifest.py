@@ -12,6 +12,7 @@ import psutil
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.servers.server import Server, examine
 from leasebench.bench.suite import Suite
+from leasebench.registry import distribution, plugins
 
 PACKAGES = (
     "leasebench",
@@ -26,6 +27,21 @@ PACKAGES = (
 )
 
 
+def _packages(suite: Suite) -> list[str]:
+    """The distributions whose versions belong to a result: ours, and those of the plug-ins in use."""
+    used = {
+        "leases.managers": [guard.exclude.manager for guard in suite.guards if guard.exclude is not None],
+        "bench.faults": [fault.name for scenario in suite.scenarios for fault in scenario.parsed_faults],
+        "enactors": [kind for scenario in suite.scenarios for kind in scenario.programs_by_kind()],
+    }
+    names = dict.fromkeys(PACKAGES)
+    for package, plugin in ((package, name) for package, found in used.items() for name in found):
+        names |= dict.fromkeys(getattr(plugins(package)[plugin], "distributions", ()))
+        if (brought_by := distribution(package, plugin)) is not None:
+            names[brought_by] = None
+    return list(names)
+
+
 def describe(suite: Suite, server: Server, seed: int) -> dict[str, Any]:
     """Build `manifest.json`. Raises ServerUnusable."""
     facts = examine(server.url)
@@ -35,7 +51,7 @@ def describe(suite: Suite, server: Server, seed: int) -> dict[str, Any]:
         "schema": 1,
         "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seed": seed,
-        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in PACKAGES}},
+        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in _packages(suite)}},
         "machine": {
             "system": platform.platform(),
             "processor": platform.processor() or platform.machine(),

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from leasebench.bench.faults.fault import Fault, parse_faults
 from leasebench.definitions import (
@@ -15,6 +15,7 @@ from leasebench.definitions import (
     Mistakes,
     Source,
     every,
+    mistakes_of,
     named,
     nearest,
     read_source,
@@ -24,11 +25,15 @@ from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
 from leasebench.enactors.operator.kind import OperatorDuty
 from leasebench.enactors.planner.kind import Arrivals
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
+from leasebench.leases.manager import unavailable
 from leasebench.names import NAME_PATTERN
+from leasebench.registry import plugins
 
 HERE = Path(__file__).parent
 PROVEN_RACES = 59
 """Zero of 59 bounds a rate below 5 % (one-sided, 95 %)."""
+LOAD_KINDS = ("planner", "enactor", "operator")
+"""The program kinds that have a place in the load."""
 MAX_STRETCH = 3
 """A trial that lacks races goes on for at most this many times its duration."""
 
@@ -53,8 +58,8 @@ class Load(Definition):
     def programs(self) -> dict[str, Definition]:
         """The settings of each program kind that every cell has, by its name, in the order in which they start."""
         enactors = EnactorSettings(count=self.enactors, work=self.work, discover=self.discover, poll_ms=self.poll_ms)
-        named = {"planner": self.planner, "enactor": enactors, "operator": self.operator}
-        return {name: settings for name, settings in named.items() if settings is not None}
+        of_load = zip(LOAD_KINDS, (self.planner, enactors, self.operator), strict=True)
+        return {name: settings for name, settings in of_load if settings is not None}
 
 
 class Scenario(Definition):
@@ -71,6 +76,9 @@ class Scenario(Definition):
     trouble: Literal["none", "timing", "lease_server", "store"] = "timing"
     ttl_ms: int | None = Field(default=None, ge=50, le=600_000)
     faults: list[dict[str, Any]] = Field(default_factory=list)
+    programs: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Further program kinds that take part, with their settings."""
+    _kinds: dict[str, Definition] = PrivateAttr(default_factory=dict)
     _parsed: tuple[Fault, ...] = PrivateAttr(default=())
 
     @field_validator("faults")
@@ -82,8 +90,9 @@ class Scenario(Definition):
 
     @model_validator(mode="after")
     def _victims_are_there(self) -> Self:
+        self._kinds = self.load.programs() | self._further_kinds()
         self._parsed = parse_faults(self.faults)
-        counts = {name: getattr(settings, "count", 1) for name, settings in self.load.programs().items()}
+        counts = {name: getattr(settings, "count", 1) for name, settings in self._kinds.items()}
         absent: list[Mistake] = []
         for index, fault in enumerate(self._parsed):
             for kind, numbers in fault.programs.items():
@@ -97,6 +106,27 @@ class Scenario(Definition):
             raise Mistakes(absent)
         return self
 
+    def _further_kinds(self) -> dict[str, Definition]:
+        kinds = {name: kind for name, kind in plugins("enactors").items() if name not in LOAD_KINDS}
+        further: dict[str, Definition] = {}
+        mistakes: list[Mistake] = []
+        for name, table in self.programs.items():
+            if name not in kinds:
+                mistakes.append(Mistake(("programs", name), nearest("program kind", name, kinds)))
+                continue
+            settings: type[Definition] = kinds[name].settings
+            try:
+                further[name] = settings.model_validate(table)
+            except ValidationError as error:
+                mistakes += mistakes_of(settings, error, ("programs", name))
+        if mistakes:
+            raise Mistakes(mistakes)
+        return further
+
+    def programs_by_kind(self) -> dict[str, Definition]:
+        """The settings of each program kind that every cell has, by its name, in the order in which they start."""
+        return self._kinds
+
     def obstacle(self, number: int, guard: Guard) -> str | None:
         """Return why fault `number` can't be had on this machine, or not with `guard`; None if it can."""
         fault = self._parsed[number]
@@ -107,6 +137,8 @@ class Scenario(Definition):
 
     def refuses(self, guard: Guard) -> str | None:
         """Return why `guard` can't be run under this scenario on this machine; None if it can."""
+        if guard.exclude is not None and (missing := unavailable(guard.manager)):
+            return missing
         needed = [number for number, fault in enumerate(self._parsed) if not fault.optional]
         return next(filter(None, (self.obstacle(number, guard) for number in needed)), None)
 

@@ -178,7 +178,7 @@ def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[Proce
     outages = any(fault.outage() for fault in plan.faults if fault is not None)
     told = []
     for cell_number, (cell, keys) in enumerate(zip(plan.cells, environment.keys, strict=True)):
-        for kind, settings in load.programs().items():
+        for kind, settings in plan.scenario.programs_by_kind().items():
             count = getattr(settings, "count", 1)
             for number in range(count):
                 enacts = kind == "enactor"

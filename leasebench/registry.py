@@ -42,6 +42,8 @@ class Found:
     """What there is of one kind, by name."""
 
     usable: dict[str, Any] = field(default_factory=dict)
+    brought_by: dict[str, str] = field(default_factory=dict)
+    """The installed distribution of each that is not ours."""
     faulty: list[Faulty] = field(default_factory=list)
 
 
@@ -52,6 +54,7 @@ class Candidate:
     name: str
     place: str
     load: Callable[[], Any]
+    distribution: str | None = None
 
 
 NO_PLUGIN = object()
@@ -79,6 +82,11 @@ def plugins(package: str) -> dict[str, Any]:
 def faulty(package: str) -> list[Faulty]:
     """The plug-ins of `package` that can't be used."""
     return _found(package).faulty
+
+
+def distribution(package: str, name: str) -> str | None:
+    """The installed distribution that brings the plug-in `name`; None for one of ours."""
+    return _found(package).brought_by.get(name)
 
 
 def plugin(package: str, kind: str, name: str) -> Any:
@@ -112,6 +120,8 @@ def _found(package: str) -> Found:
                 reason = f"another one of that name comes from {origins[name]}: rename one"
         if reason is None:
             found.usable[name], origins[name] = loaded, place
+            if candidate.distribution is not None:
+                found.brought_by[name] = candidate.distribution
         else:
             found.faulty.append(Faulty(package, name, place, reason))
     for each in found.faulty:
@@ -131,7 +141,7 @@ def _ours(package: str, room: ModuleType) -> Iterator[Candidate]:
 def _theirs(package: str) -> Iterator[Candidate]:
     group = f"leasebench.{package.rpartition('.')[2]}"
     for point in sorted(entry_points(group=group), key=lambda point: (point.name, point.value)):
-        yield Candidate(point.name, _written_in(point), point.load)
+        yield Candidate(point.name, _written_in(point), point.load, None if point.dist is None else point.dist.name)
 
 
 def _written_in(point: EntryPoint) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from leasebench.definitions import Definition, DefinitionError, Mistake, Source, every, named, read_source, validate
 from leasebench.leases.lease import Wait
-from leasebench.leases.manager import LeaseManager, LibraryManager
+from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager, server_of
 from leasebench.leases.rules import BROKEN_RULES, OWNER_RULES, CommitRule
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import faulty, plugin, plugins
@@ -160,6 +160,11 @@ class Guard(Definition):
         check, commit = self.decide.check, self.commit
         if commit in LEASE_RULES and self.exclude is None:
             raise ValueError(f"commit {commit.value!r} needs a lease: add an exclude table")
+        if commit in OWNER_RULES and server_of(self.manager) != REDIS:
+            raise ValueError(
+                f"commit {commit.value!r} looks at the lease in the transaction that writes: the lease manager "
+                f"{self.manager.name!r} keeps its leases on another server, {server_of(self.manager)}"
+            )
         if commit in FENCE_RULES and not self.manager.fencing:
             fencing = [
                 name for name, manager in plugins("leases.managers").items() if manager.fencing and not manager.broken

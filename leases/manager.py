@@ -1,9 +1,24 @@
-"""The face of every lease manager, ours or a library's."""
+"""The face of every lease manager, ours or a library's, and what the adapter of a library need not write again."""
 
-from typing import Protocol, runtime_checkable
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+from leasebench.leases.errors import ReplyUnknown
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.operations import Outcome, Program, Unknown
+from leasebench.leases.operations import (
+    AcquireLock,
+    Outcome,
+    Program,
+    ReleaseLock,
+    RenewLock,
+    Unknown,
+    ValidateLock,
+)
+
+REDIS = "redis"
+Lock = TypeVar("Lock")
 
 
 @runtime_checkable
@@ -50,15 +65,22 @@ class LibraryManager(LeaseManager, Protocol):
         ...
 
 
+class Taken(NamedTuple):
+    """A lock that a library took: its token, and the fencing number if the library gives one."""
+
+    token: str
+    fence: int | None = None
+
+
 class Library(Protocol):
     """The library's calls as we use them. `key` is the lock's full key under our prefix.
 
     What an exception of the library means is normalised here: True/False for done/refused. Whatever says
-    that a reply never came is raised as `ReplyUnknown` (enactors.store).
+    that a reply never came is raised as `ReplyUnknown` (leases.errors).
     """
 
-    def acquire(self, key: str, ttl_ms: int, wait: Wait) -> str | None:
-        """Return the token, or None when `wait` is over."""
+    def acquire(self, key: str, ttl_ms: int, wait: Wait) -> Taken | str | None:
+        """Return what was taken, or None when `wait` is over."""
         ...
 
     def renew(self, key: str) -> bool:
@@ -76,3 +98,126 @@ class Library(Protocol):
     def close(self) -> None:
         """Close the client."""
         ...
+
+
+class LibraryLock(ABC):
+    """A lease manager that hands every call to a library. A subclass says its name, what it can, and how to connect.
+
+    `server` names the kind of server that `connect` is given the URL of: the trial's own Redis, or another kind, whose
+    URL the user sets in the environment (`server_variable`). What a library leaves on such a server is its own affair.
+    """
+
+    name: str
+    about: str
+    fencing = False
+    audited = False
+    renews = True
+    broken = False
+    server: ClassVar[str] = REDIS
+    distributions: ClassVar[tuple[str, ...]] = ()
+    """The installed packages whose versions belong to a result."""
+
+    def acquire(self, resource: str, ttl_ms: int, wait: Wait) -> Program[Lease | None | Unknown]:
+        lease: Lease | None | Unknown = yield AcquireLock(resource, ttl_ms, wait)
+        return lease
+
+    def renew(self, lease: Lease) -> Program[Outcome | None]:
+        outcome: Outcome = yield RenewLock(lease)
+        return outcome
+
+    def validate(self, lease: Lease) -> Program[Outcome | None]:
+        outcome: Outcome = yield ValidateLock(lease)
+        return outcome
+
+    def release(self, lease: Lease) -> Program[Outcome | None]:
+        outcome: Outcome = yield ReleaseLock(lease)
+        return outcome
+
+    @abstractmethod
+    def connect(self, url: str, timeout_s: float) -> Library:
+        """Build the library's client with explicit time-outs and no retries."""
+
+
+class LockObjects(ABC, Generic[Lock]):
+    """A library whose locks are objects, one a key. A subclass says how one is taken and what its calls are.
+
+    `lost` are the exceptions by which the library says that a lock is not ours any more; `silent` those that say that
+    a reply never came.
+    """
+
+    lost: ClassVar[tuple[type[Exception], ...]] = ()
+    silent: ClassVar[tuple[type[Exception], ...]] = ()
+
+    def __init__(self) -> None:
+        self._locks: dict[str, Lock] = {}
+
+    @abstractmethod
+    def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Lock, Taken] | None:
+        """Take the lock, or return None when `wait` is over."""
+
+    @abstractmethod
+    def prolong(self, lock: Lock) -> Any:
+        """Give a lock its full time to live again. False: it was lost."""
+
+    @abstractmethod
+    def owned(self, lock: Lock) -> Any:
+        """Look whether a lock is still ours."""
+
+    @abstractmethod
+    def give_back(self, lock: Lock) -> Any:
+        """Release a lock. False: it was lost."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the client."""
+
+    def acquire(self, key: str, ttl_ms: int, wait: Wait) -> Taken | None:
+        try:
+            found = self.take(key, ttl_ms, wait)
+        except self.silent as error:
+            raise ReplyUnknown(str(error)) from error
+        if found is None:
+            return None
+        self._locks[key], taken = found
+        return taken
+
+    def renew(self, key: str) -> bool:
+        return self._stands(self.prolong, self._locks[key])
+
+    def validate(self, key: str) -> bool:
+        return self._stands(self.owned, self._locks[key])
+
+    def release(self, key: str) -> bool:
+        return self._stands(self.give_back, self._locks.pop(key))
+
+    def _stands(self, call: Callable[[Lock], Any], lock: Lock) -> bool:
+        try:
+            return call(lock) is not False
+        except self.lost:
+            return False
+        except self.silent as error:
+            raise ReplyUnknown(str(error)) from error
+
+
+def server_of(manager: LeaseManager) -> str:
+    """Name the kind of server that a manager's leases are on."""
+    return str(getattr(manager, "server", REDIS))
+
+
+def server_variable(server: str) -> str:
+    """Name the environment variable with the URL of a server that is not ours: `LEASEBENCH_ETCD_URL`."""
+    return f"LEASEBENCH_{server.upper().replace('-', '_')}_URL"
+
+
+def server_url(manager: LeaseManager, redis_url: str) -> str:
+    """Return the URL that a manager connects to; "" if it needs a server whose URL is not set."""
+    server = server_of(manager)
+    return redis_url if server == REDIS else os.environ.get(server_variable(server), "")
+
+
+def unavailable(manager: LeaseManager) -> str | None:
+    """Return why a manager can't be used here, and the way out; None if it can."""
+    if server_url(manager, REDIS):
+        return None
+    server = server_of(manager)
+    return f"the lease manager {manager.name} needs a server of {server}: set {server_variable(server)} to its URL"

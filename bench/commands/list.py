@@ -18,6 +18,7 @@ class Listing(StrEnum):
     SUITES = "suites"
     MANAGERS = "managers"
     CHARTS = "charts"
+    PROGRAMS = "programs"
     RUNS = "runs"
 
 

@@ -118,6 +118,8 @@ class Fault(Definition):
     """In which plots shade it."""
     instant: ClassVar[bool] = False
     """Whether it is done at once, so that how long the doing took tells nothing."""
+    distributions: ClassVar[tuple[str, ...]] = ()
+    """The installed packages whose versions belong to a result."""
 
     chance: float = Field(default=1.0, gt=0, le=1)
     optional: bool = False

@@ -72,7 +72,7 @@ class PauseProcess(ProgramFault):
         return None if hasattr(signal, "SIGSTOP") else "this system has no SIGSTOP"
 
     def tell(self, report: FaultReport) -> str:  # noqa: ARG002
-        return "{target} is stopped (SIGSTOP)"
+        return "{target} is stopped (SIGSTOP)" if self.who is Who.PROCESS else "{target} is held up"
 
     def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:
         """Stop the process, or hold the thread, where the trigger fires."""

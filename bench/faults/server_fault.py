@@ -10,6 +10,7 @@ from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.servers.local import embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
+from leasebench.leases.manager import REDIS, server_of
 from leasebench.leases.rules import OWNER_RULES
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class ServerFault(Fault):
 
     def refuses(self, guard: "Guard") -> str | None:
         """With the leases on a server of their own, no transaction can see both a lease and an endpoint."""
+        if self.server == "lease" and (where := _elsewhere(guard)):
+            return where
         if self.server == "lease" and guard.commit in OWNER_RULES:
             return "the write and the check of the lease are one transaction: they need one server"
         return None
@@ -64,6 +67,12 @@ class ServerFault(Fault):
     def node(self, environment: Environment) -> "Node":
         """The server that is hit."""
         return environment.nodes[self.server]
+
+
+def _elsewhere(guard: "Guard") -> str | None:
+    """Say that a guard's leases are on a server that is not ours to hit; None if they are on one of ours."""
+    server = REDIS if guard.exclude is None else server_of(guard.manager)
+    return None if server == REDIS else f"the leases are on a server of {server}, which is not ours to disturb"
 
 
 class OutageFault(ServerFault):

@@ -47,7 +47,7 @@ class SlowOperations(ProgramFault):
         return self
 
     def tell(self, report: FaultReport) -> str:  # noqa: ARG002
-        return "{target} is slow"
+        return "{target} is held up"
 
     def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002
         """Delay before every operation that is meant."""

@@ -21,6 +21,9 @@ LEASE_KINDS = (Kind.ACQUIRE, Kind.RENEW, Kind.RELEASE)
 STOPS = {Kind.PAUSE: "stopped (SIGSTOP)", Kind.DELAY: "held up", Kind.KILL: "killed (SIGKILL)"}
 
 
+IS = "{target} is "
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One operation as its process saw it; times are seconds on the axis of the Reader."""
@@ -63,7 +66,10 @@ class Reader:
         self.zero = int(np.flatnonzero(events.epoch == events.epoch[at])[0])
         self.trial: Trial | None = None
         self._zero_ns = 0.0
+        self._told: dict[int, str] = {}
+        """In a fault's own words, how the process stood that it hit at that instant (ns)."""
         try:
+            self._told = {one["start_ns"]: state(str(one["tells"])) for one in moments.faults if one.get("tells")}
             offset_ns = moments.offset_ns(cell)
             if offset_ns is not None:
                 at_ns = int(events.t_us[at]) * 1000 + offset_ns
@@ -144,8 +150,14 @@ class Reader:
                 until_s = call.end_s if int(one["end_ns"]) else float("nan")
                 if not until_s <= begin_s and call.begin_s < end_s:
                     renewer = Process.parse(str(one["process"])).thread == RENEWER
-                    found.append(Stop(name, what, call.begin_s, until_s, renewer))
+                    words = self._told.get(int(one["start_ns"]), what)
+                    found.append(Stop(name, words, call.begin_s, until_s, renewer))
         return found
+
+
+def state(tells: str) -> str:
+    """How a process stands, from what a fault tells of it: what follows "it is"."""
+    return tells.removeprefix(IS) if tells.startswith(IS) else tells.format(target="it")
 
 
 def _groups(trial: Trial, endpoint: int, writers: Sequence[int]) -> Ints:

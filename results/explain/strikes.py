@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from leasebench.results.explain.reader import Reader, Stop
+from leasebench.results.explain.reader import Reader, Stop, state
 from leasebench.results.moment import Moments
 from leasebench.results.record.process import Process
 from leasebench.results.violations import Violation
 
 SERVERS = {"lease": "the lease server", "store": "the store's server"}
-IS = "{target} is "
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ def lease_server_struck(moments: Moments) -> bool:
 def victims(fault: dict[str, Any], enactors: tuple[str, ...]) -> tuple[str, list[str]]:
     """What the harness did to enactors by a row of `faults.json`, and to which; to none where it was no such fault."""
     tells = str(fault.get("tells", ""))
-    what = tells.removeprefix(IS) if tells.startswith(IS) else tells.format(target="it")
+    what = state(tells)
     names = [Process.parse(str(target)).name for target in fault.get("targets", ())]
     return what, [name for name in dict.fromkeys(names) if name in enactors] if _from_outside(fault) else []
 

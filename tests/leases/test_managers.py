@@ -108,7 +108,7 @@ class TestRedisPyLock:
             library.close()
 
     def test_a_free_lock_is_acquired_with_a_token_and_a_time_to_live(self, connect, wire, key):
-        token = connect().acquire(key, LONG_MS, AT_ONCE)
+        token = connect().acquire(key, LONG_MS, AT_ONCE).token
         assert wire.call("GET", key) == token.encode()
         assert 0 < wire.call("PTTL", key) <= LONG_MS
 
@@ -146,7 +146,7 @@ class TestRedisPyLock:
         loser, holder = connect(), connect()
         loser.acquire(key, LONG_MS, AT_ONCE)
         wire.call("DEL", key)
-        token = holder.acquire(key, LONG_MS, AT_ONCE)
+        token = holder.acquire(key, LONG_MS, AT_ONCE).token
         assert getattr(loser, call)(key) is False
         assert wire.call("GET", key) == token.encode()
 

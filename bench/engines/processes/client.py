@@ -13,9 +13,11 @@ from leasebench.enactors.planner.kind import Arrivals
 from leasebench.enactors.store.redis_store import RedisStore
 from leasebench.enactors.store.wire import Wire
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import Library
+from leasebench.leases.manager import Library, Taken, server_url
 from leasebench.leases.operations import Done, OpaqueLock, Outcome, Reason, Refused, Renewals
 
+MAX_FENCE = 1 << 53
+"""Scripts in Lua compare larger numbers wrongly."""
 STOP_CHECK_MS = 20
 """How long a wait goes on before it looks whether the load is over."""
 
@@ -43,7 +45,8 @@ class ProcessClient:
         self._library: Library | None = None
         library = spec.guard.library
         if library is not None:
-            self._library = library.connect(spec.lease_url, timeout_s)
+            self._library = library.connect(server_url(library, spec.lease_url), timeout_s)
+        self._fencing = library is not None and library.fencing
         self._keys, self._load = spec.keys, spec.load
         self._keeper, self._rng = keeper, rng
         self._due = due_times(spec.load.planner, Random(spec.seed + 1))
@@ -62,7 +65,7 @@ class ProcessClient:
     @property
     def opaque_lock(self) -> OpaqueLock:
         assert self._library is not None
-        return CalledLibrary(self._library, self._keys.lease)
+        return CalledLibrary(self._library, self._keys.lease, self._fencing)
 
     @property
     def renewals(self) -> Renewals:
@@ -130,10 +133,17 @@ class CalledLibrary:
 
     library: Library
     key_of: Callable[[str], str]
+    fencing: bool
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
-        token = self.library.acquire(self.key_of(resource), ttl_ms, wait)
-        return None if token is None else Lease(resource, token, None, attempt, ttl_ms)
+        taken = self.library.acquire(self.key_of(resource), ttl_ms, wait)
+        if taken is None:
+            return None
+        if isinstance(taken, str):
+            taken = Taken(taken)
+        if self.fencing and (taken.fence is None or not 0 <= taken.fence < MAX_FENCE):
+            raise ValueError(f"a lease manager that says fencing = True gave the fencing number {taken.fence}")
+        return Lease(resource, taken.token, taken.fence if self.fencing else None, attempt, ttl_ms)
 
     def renew(self, lease: Lease) -> Outcome:
         return _outcome(self.library.renew(self.key_of(lease.resource)))

@@ -1,0 +1,248 @@
+"""A package of somebody else brings a fault, a lease manager, a program kind; no file of ours knows them."""
+
+import pytest
+from third_party import Package, read
+
+FAULT = """
+from leasebench.bench.faults.fault import Delay, ProgramFault
+
+class Nap(ProgramFault):
+    name = "nap"
+    about = "a thread naps before it commits"
+    colour = "#123456"
+    distributions = ("redis",)
+
+    ms: float = 30.0
+
+    def tell(self, report):
+        return "{target} is taking a nap"
+
+    def armed_in(self, victim, rng):
+        return lambda side, operation: Delay(self.ms) if (side, operation.step) == ("before", self.at) else None
+
+    at: str = "commit"
+
+PLUGIN = Nap
+"""
+MANAGER = """
+import redis
+from leasebench.leases.manager import LibraryLock, LockObjects, Taken
+from leasebench.leases.errors import ServerDown
+
+class Calls(LockObjects):
+    silent = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+
+    def __init__(self, url, timeout_s):
+        super().__init__()
+        self._client = redis.Redis.from_url(url, socket_timeout=timeout_s, single_connection_client=True)
+
+    def take(self, key, ttl_ms, wait):
+        fence = 1000 + self._client.incr(key + ":count")
+        taken = self._client.set(key, fence, nx=True, px=ttl_ms)
+        return (key, Taken(str(fence), FENCE)) if taken else None
+
+    def prolong(self, key):
+        return bool(self._client.pexpire(key, 100))
+
+    def owned(self, key):
+        return bool(self._client.exists(key))
+
+    def give_back(self, key):
+        return bool(self._client.delete(key))
+
+    def close(self):
+        self._client.close()
+
+class Counting(LibraryLock):
+    name = "counting"
+    about = "counts by itself"
+    fencing = True
+    server = "SERVER"
+
+    def connect(self, url, timeout_s):
+        return Calls(url, timeout_s)
+
+PLUGIN = Counting()
+"""
+KIND = """
+from leasebench.definitions import Definition
+from leasebench.enactors.kind import Ends, NoObserver
+from leasebench.enactors.operations import Resolve
+from leasebench.leases.operations import Sleep
+
+class Settings(Definition):
+    count: int = 1
+    look_ms: float = 5.0
+
+class Resolver:
+    name = "resolver"
+    about = "looks up every endpoint"
+    settings = Settings
+    single = False
+    ends = Ends.WITH_THE_LOAD
+    gauges = ("looked",)
+    renews = False
+
+    def begin(self, place):
+        def look(carried):
+            for endpoint in place.cell.endpoints:
+                yield Resolve(endpoint)
+                RAISE
+            yield Sleep(place.settings.look_ms)
+            return carried + 1
+        return look, 0
+
+    def after_load(self, place):
+        return self.begin(place)[0]
+
+    def observer(self, notebook):
+        return Shows(notebook)
+
+    def settled(self, gauge, published):
+        return gauge("looked") > 0
+
+class Shows(NoObserver):
+    def __init__(self, notebook):
+        self._notebook = notebook
+
+    def carried(self, state):
+        self._notebook.show("looked", state)
+
+PLUGIN = Resolver()
+"""
+SUITE = """
+about = "tiny"
+guards = ["mine"]
+scenarios = ["theirs"]
+duration_s = 1.0
+min_races = 1
+settle_s = 0.5
+[guard.mine]
+about = "mine"
+decide = { check = "never" }
+commit = "COMMIT"
+expect = { default = ["stale", "clean"] }
+EXCLUDE
+[scenario.theirs]
+about = "theirs"
+load = { enactors = 3, endpoints = 3, planner = { rate_per_s = 60.0 } }
+MORE
+"""
+
+
+@pytest.fixture
+def package(tmp_path):
+    return Package(tmp_path / "package")
+
+
+def run(package, tmp_path, *, commit="unconditional", exclude="", more="", **env):
+    suite = tmp_path / "tiny.toml"
+    suite.write_text(SUITE.replace("COMMIT", commit).replace("EXCLUDE", exclude).replace("MORE", more))
+    return package.run("run", suite, "--out", "r", "--seed", 1, cwd=tmp_path, **env)
+
+
+def folder(tmp_path):
+    (found,) = (tmp_path / "r" / "trials").iterdir()
+    return found
+
+
+def test_a_fault_is_listed_strikes_and_is_narrated_in_its_own_words(package, tmp_path):
+    package.add("naps", FAULT, faults="PLUGIN")
+    assert "a thread naps before it commits" in package.run("list", "faults", cwd=tmp_path).stdout
+    ended = run(package, tmp_path, more='[[scenario.theirs.faults]]\nkind = "nap"\nenactors = [0, 1]')
+    assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
+    rows = read(folder(tmp_path) / "faults.json")
+    assert rows
+    assert {row["fault"] for row in rows} == {"nap"}
+    assert {target for row in rows for target in row["targets"]} == {"c0.enactor-0", "c0.enactor-1"}
+    assert all(row["tells"] == "{target} is taking a nap" and row["hit"] for row in rows)
+    versions = read(tmp_path / "r" / "manifest.json")["versions"]
+    assert versions["third-party"] == "1.2.3", "the version of the package that brought it is recorded"
+    (cell,) = read(tmp_path / "r" / "summary.json")["cells"]
+    assert cell["stale_overwrites"] > 0
+    told = package.run("explain", "r", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "taking a nap" in told.stdout
+
+
+def test_a_lease_manager_gives_a_fencing_number_of_its_own_that_the_store_compares(package, tmp_path):
+    package.add("counting", MANAGER.replace("SERVER", "redis").replace("FENCE)", "fence)"), managers="PLUGIN")
+    assert "counts by itself" in package.run("list", "managers", cwd=tmp_path).stdout
+    ended = run(package, tmp_path, commit="fenced", exclude='exclude = { manager = "counting" }')
+    assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
+    import pandas as pd
+
+    history = pd.read_parquet(folder(tmp_path) / "history.parquet")
+    fences = history.loc[history["kind"] == "commit", "fence"]
+    assert len(fences) > 10
+    assert fences.min() > 1000, "these are the library's numbers"
+    assert read(tmp_path / "r" / "manifest.json")["versions"]["third-party"] == "1.2.3"
+
+
+def test_a_lease_manager_that_promises_a_fencing_number_and_gives_none_fails_its_trial(package, tmp_path):
+    package.add("counting", MANAGER.replace("SERVER", "redis").replace("FENCE)", "None)"), managers="PLUGIN")
+    ended = run(package, tmp_path, commit="fenced", exclude='exclude = { manager = "counting" }')
+    assert ended.returncode == 5
+    assert "fencing = True gave the fencing number None" in ended.stdout
+
+
+def test_a_lease_manager_that_needs_another_server_is_refused_until_its_url_is_known(package, tmp_path):
+    package.add("counting", MANAGER.replace("SERVER", "quorum").replace("FENCE)", "fence)"), managers="PLUGIN")
+    exclude = 'exclude = { manager = "counting" }'
+    way_out = "needs a server of quorum: set LEASEBENCH_QUORUM_URL to its URL"
+    ended = run(package, tmp_path, commit="fenced", exclude=exclude)
+    assert ended.returncode == 2
+    assert way_out in ended.stderr
+    assert way_out in package.run("list", "managers", cwd=tmp_path, COLUMNS="200").stdout
+    nobody = f"unix://{tmp_path}/nobody"
+    ended = run(package, tmp_path, commit="fenced", exclude=exclude, LEASEBENCH_QUORUM_URL=nobody)
+    assert ended.returncode == 5
+    assert str(tmp_path / "nobody") in ended.stdout, "it was that server that the library was sent to"
+    ended = run(package, tmp_path, commit="owner_checked", exclude=exclude, LEASEBENCH_QUORUM_URL=nobody)
+    assert ended.returncode == 2
+    assert "keeps its leases on another server, quorum" in ended.stderr
+
+
+PROGRAMS = "[scenario.theirs.programs.resolver]\ncount = 2\nlook_ms = 3.0\n"
+
+
+def test_a_program_kind_takes_part_and_faults_aim_at_it(package, tmp_path):
+    package.add("resolvers", KIND.replace("RAISE", "pass"), enactors="PLUGIN")
+    package.add("naps", FAULT, faults="PLUGIN")
+    assert "looks up every endpoint" in package.run("list", "programs", cwd=tmp_path).stdout
+    nap = '[[scenario.theirs.faults]]\nkind = "nap"\nprogram = "resolver"\nenactors = [1]\nat = "resolve"\n'
+    ended = run(package, tmp_path, more=PROGRAMS + nap)
+    assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
+    import pandas as pd
+
+    journal = pd.read_parquet(folder(tmp_path) / "journal.parquet")
+    assert {"resolver-0", "resolver-1"} <= set(journal["process"])
+    assert {row["targets"][0] for row in read(folder(tmp_path) / "faults.json")} == {"c0.resolver-1"}
+    assert package.run("check", "r", cwd=tmp_path).returncode == 0
+    assert package.run("report", "r", cwd=tmp_path).returncode == 0
+
+
+def test_a_program_kind_that_raises_is_told_by_file_and_line(package, tmp_path):
+    from third_party import line_of
+
+    package.add("resolvers", KIND.replace("RAISE", "raise LookupError('no such name')"), enactors="PLUGIN")
+    ended = run(package, tmp_path, more=PROGRAMS)
+    assert ended.returncode == 5
+    assert line_of(package.place / "resolvers.py", "raise ") in (folder(tmp_path) / "failure.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("[scenario.theirs.programs.planer]", "programs.planer: unknown program kind 'planer'"),
+        ("[scenario.theirs.programs.planner]", "programs.planner: unknown program kind 'planner'"),
+        ("[scenario.theirs.programs.resolver]\nlook = 3", "unknown key 'look': did you mean look_ms?"),
+        (PROGRAMS + '[[scenario.theirs.faults]]\nkind = "crash"\nafter = "resolve"\nenactors = [2]', "after"),
+        (PROGRAMS.replace("resolver", "nobody"), "unknown program kind 'nobody'"),
+    ],
+)
+def test_a_mistake_in_a_table_of_programs_is_told_with_the_way_out(table, told, package, tmp_path):
+    package.add("resolvers", KIND.replace("RAISE", "pass"), enactors="PLUGIN")
+    ended = run(package, tmp_path, more=table)
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert told in ended.stderr
