@@ -66,10 +66,10 @@ class Reader:
         self.zero = int(np.flatnonzero(events.epoch == events.epoch[at])[0])
         self.trial: Trial | None = None
         self._zero_ns = 0.0
-        self._told: dict[int, str] = {}
+        told = [one for one in moments.faults if one.get("tells") and isinstance(one.get("start_ns"), int)]
+        self._told = {one["start_ns"]: state(str(one["tells"])) for one in told}
         """In a fault's own words, how the process stood that it hit at that instant (ns)."""
         try:
-            self._told = {one["start_ns"]: state(str(one["tells"])) for one in moments.faults if one.get("tells")}
             offset_ns = moments.offset_ns(cell)
             if offset_ns is not None:
                 at_ns = int(events.t_us[at]) * 1000 + offset_ns
