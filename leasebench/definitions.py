@@ -99,11 +99,6 @@ def read_source(path: Path, name: str | None = None) -> tuple[dict[str, Any], So
         raise DefinitionError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read the table of a TOML file; see `read_source`."""
-    return read_source(path)[0]
-
-
 def validate(model: type[Model], data: Any, source: Source | str, at: KeyPath = ()) -> Model:
     """Validate `data`, which stands at key `at` of a document. Raises DefinitionError with every mistake."""
     try:

@@ -71,8 +71,7 @@ class Metric:
     """One metric, under the `name` that it has in `summary.json`. `about` describes it in a sentence.
 
     What it is: `unit` and `better` (None: neither way), `ratio` (of a rate), `may_be_unknown` (a trial may be unable to
-    count it: null). `verdict` is the one that a count above zero gives; the worst of all counts. `first_s` names the
-    spread that says when a count first rose. `in_trial`: a trial's own row has the smallest sample of this spread.
+    count it: null). `verdict` is the one that a count above zero gives; the worst of all counts. `in_trial`: a trial's own row has the smallest sample of this spread.
 
     How tables have it: the columns stand in the order of `place`, at first ours. `heading` may have two lines; empty,
     it is made from the name. `digits` come after the point. Where a screen is too narrow, the columns with the highest
@@ -88,7 +87,6 @@ class Metric:
     ratio: Ratio | None = None
     may_be_unknown: bool = False
     verdict: Verdict | None = None
-    first_s: str = ""
     in_trial: bool = False
     shown: Shown = Shown.BESIDE | Shown.REPORT
     place: int = 1000
@@ -148,8 +146,3 @@ def metrics(*forms: Form) -> tuple[Metric, ...]:
                 owners[name] = check.name
             every.append(one)
     return tuple(sorted(every, key=lambda one: one.place))
-
-
-def measured_rates() -> dict[str, tuple[Metric, Ratio]]:
-    """The rates that have an interval: those that gates take and runs are compared by, keyed by their name."""
-    return {one.name: (one, one.ratio) for one in metrics(Form.RATE) if one.ratio is not None and one.ratio.clusters}

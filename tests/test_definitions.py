@@ -18,7 +18,7 @@ from leasebench.definitions import (
     Source,
     every,
     nearest,
-    read_toml,
+    read_source,
     validate,
 )
 
@@ -41,36 +41,36 @@ def file(tmp_path):
 class TestReading:
     def test_a_file_is_read(self, file):
         file.write_text("a = { b = 1 }\n")
-        assert read_toml(file) == {"a": {"b": 1}}
+        assert read_source(file)[0] == {"a": {"b": 1}}
 
     def test_broken_toml_names_the_file_and_the_line(self, file):
         file.write_text("a = 1\nb = \n")
         with pytest.raises(DefinitionError, match=r"my\.toml: not valid TOML: .*line 2"):
-            read_toml(file)
+            read_source(file)
 
     def test_a_file_that_is_not_there_is_named(self, file):
         with pytest.raises(DefinitionError, match=r"my\.toml: cannot be read: No such file"):
-            read_toml(file)
+            read_source(file)
 
     def test_a_directory_is_no_definition(self, tmp_path):
         with pytest.raises(DefinitionError, match="cannot be read: Is a directory"):
-            read_toml(tmp_path)
+            read_source(tmp_path)
 
     def test_bytes_that_are_no_text_are_told(self, file):
         file.write_bytes(b"a = '\xff'\n")
         with pytest.raises(DefinitionError, match=r"my\.toml: not UTF-8"):
-            read_toml(file)
+            read_source(file)
 
     def test_a_huge_file_is_not_read(self, file, monkeypatch):
         monkeypatch.setattr(definitions, "MAX_DEFINITION_BYTES", 10)
         file.write_text("a = 1234567890\n")
         with pytest.raises(DefinitionError, match="larger than 10 bytes"):
-            read_toml(file)
+            read_source(file)
 
     def test_deeply_nested_toml_is_an_error_of_the_file(self, file):
         file.write_text("a = " + "[" * 100_000)
         with pytest.raises(DefinitionError, match=r"my\.toml: "):
-            read_toml(file)
+            read_source(file)
 
 
 class TestValidation:

@@ -38,7 +38,6 @@ METRICS = (
         "commits accepted with a fencing number below one accepted before; null where commits carry none",
         better=Better.LESS,
         may_be_unknown=True,
-        first_s="first_fencing_violation_s",
         shown=Shown.BESIDE,
         place=520,
         heading="fencing\nviolated",

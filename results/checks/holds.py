@@ -105,7 +105,6 @@ METRICS = (
         "grants given while another stood, by the lease server's clock; null where grants leave no event",
         better=Better.LESS,
         may_be_unknown=True,
-        first_s="first_exclusion_violation_s",
         shown=Shown.BESIDE,
         place=510,
         heading="excl.\nviolated",

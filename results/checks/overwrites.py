@@ -92,7 +92,6 @@ METRICS = (
         "stale overwrites",
         better=Better.LESS,
         verdict=Verdict.STALE,
-        first_s="time_to_first_stale_s",
         shown=Shown.REPORT,
         place=100,
         heading="stale",
