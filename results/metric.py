@@ -71,7 +71,8 @@ class Metric:
     """One metric, under the `name` that it has in `summary.json`. `about` describes it in a sentence.
 
     What it is: `unit` and `better` (None: neither way), `ratio` (of a rate), `may_be_unknown` (a trial may be unable to
-    count it: null). `verdict` is the one that a count above zero gives; the worst of all counts. `in_trial`: a trial's own row has the smallest sample of this spread.
+    count it: null). `verdict` is the one that a count above zero gives; the worst of all counts.
+    `in_trial`: a trial's own row has the smallest sample of this spread.
 
     How tables have it: the columns stand in the order of `place`, at first ours. `heading` may have two lines; empty,
     it is made from the name. `digits` come after the point. Where a screen is too narrow, the columns with the highest
