@@ -1,5 +1,6 @@
 """One trial from start to end: a fresh prefix, a crew, a history that is read out, and files that stay readable."""
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -31,6 +32,8 @@ from leasebench.results.history import HistoryWriter
 from leasebench.results.journal import Journal
 from leasebench.results.record.faults import FAULTS_FILE, HARNESS
 from leasebench.results.record.file import BadRunDirectory
+
+logger = logging.getLogger(__name__)
 
 Watch = Callable[[float, Figures], None]
 
@@ -84,12 +87,14 @@ def run_trial(
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None  # what failed is the clearing up after it
         facts |= {"status": "failed", "reason": _reason(error)}
-        keep_evidence(folder, error)
+        kept = keep_evidence(folder, error)
+        logger.exception("trial %d failed: %s (traceback: %s)", plan.number, facts["reason"], kept)
     else:
         facts["status"] = "ok"
     notes += reaper().notes()
     if notes:
         facts["notes"] = notes
+        logger.warning("trial %d: %s", plan.number, "; ".join(notes))
     facts |= {
         "load_s": (report.load_end_ns - report.start_ns) / 1e9 if report.load_end_ns else None,
         "start_ns": report.start_ns,

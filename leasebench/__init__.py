@@ -8,6 +8,7 @@
 `load` and `attach` read what `leasebench run` made; see `Run` for what it holds. Everything is imported on first use.
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from leasebench.results.run import Run, load
 
 __all__ = ["BadRunDirectory", "Run", "attach", "load"]
+
+# Who imports us decides whether anything is logged.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _PLACES = {
     "BadRunDirectory": "leasebench.results.record.file",
