@@ -1,5 +1,6 @@
 """One trial from start to end: a fresh prefix, a crew, a history that is read out, and files that stay readable."""
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from leasebench.bench.failure import keep_evidence
 from leasebench.bench.faults.scheduler import FaultScheduler
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
-from leasebench.bench.records import HARNESS, CellRecords, Drainer, fault_log, finish_records, write_latency
+from leasebench.bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.server import Server, ServerUnusable, without_password
 from leasebench.bench.trialplan import TrialPlan
@@ -26,8 +27,12 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-from leasebench.results.history import BadRunDirectory, HistoryWriter
+from leasebench.results.history import HistoryWriter
 from leasebench.results.journal import Journal
+from leasebench.results.record.faults import FAULTS_FILE, HARNESS
+from leasebench.results.record.file import BadRunDirectory
+
+logger = logging.getLogger(__name__)
 
 Watch = Callable[[float, Figures], None]
 
@@ -81,12 +86,14 @@ def run_trial(
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None  # what failed is the clearing up after it
         facts |= {"status": "failed", "reason": _reason(error)}
-        keep_evidence(folder, error)
+        kept = keep_evidence(folder, error)
+        logger.exception("trial %d failed: %s (traceback: %s)", plan.number, facts["reason"], kept)
     else:
         facts["status"] = "ok"
     notes += reaper().notes()
     if notes:
         facts["notes"] = notes
+        logger.warning("trial %d: %s", plan.number, "; ".join(notes))
     facts |= {
         "load_s": (report.load_end_ns - report.start_ns) / 1e9 if report.load_end_ns else None,
         "start_ns": report.start_ns,
@@ -96,7 +103,7 @@ def run_trial(
     }
     try:
         write_latency(plan, folder, facts)
-        write_json(folder / "faults.json", fault_log(plan, folder))
+        write_json(folder / FAULTS_FILE, fault_log(plan, folder))
         write_json(folder / "trial.json", facts)
     except (BadRunDirectory, OSError) as error:
         facts |= {"status": "failed", "history": False, "reason": facts.get("reason") or _reason(error)}

@@ -4,6 +4,7 @@ Clients find it at `url`, a symbolic link to the socket of the process in charge
 is no link, and nobody is let in before the recorder hears: the recording holds every event that was ever executed.
 """
 
+import logging
 import shutil
 import time
 from pathlib import Path
@@ -21,6 +22,8 @@ from leasebench.bench.servers.server import ServerUnusable
 from leasebench.bench.servers.unit import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.store import CellAddress
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Lose", "Loss", "Node", "NodeWish", "Outage"]
 CAUGHT_UP_WITHIN_S = 2.0
@@ -107,6 +110,7 @@ class Node:
 
         def come_back() -> Loss:
             loss = self._admit(unit, ready or self._prepare(unit), "restarted", stood)
+            logger.info("server pid %d restarted: %s", unit.process.pid, loss)
             if self._link is not None:
                 self._link.lead_to(unit.socket)
             if self._wish.spare and self._spare is None:
@@ -131,6 +135,7 @@ class Node:
         def promote() -> Loss:
             unit.wire.call("REPLICAOF", "NO", "ONE")
             loss = self._admit(unit, self._prepare(unit), "promoted", stood)
+            logger.info("server pid %d promoted: %s", unit.process.pid, loss)
             self._follow()
             return loss
 
