@@ -5,6 +5,7 @@ has committed, or to lose the reply of one that was done, a proxy has to. It run
 adds to a request that it leaves alone is about 0.1 ms, and nobody else's requests pass through it.
 """
 
+import logging
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from leasebench.bench.proxy.relay import RelaySpec, main
 from leasebench.bench.proxy.rules import Mode, NetRule, On, ProxyWish, detoured, upstream_of
 from leasebench.bench.servers.local import private_directory
 from leasebench.bench.servers.server import ServerUnusable
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Mode", "NetRule", "On", "Proxy", "ProxyWish"]
 
@@ -85,8 +88,10 @@ class Proxy:
         with undisturbed():
             context = running_forkserver()
             self._control, theirs = context.Pipe()
-            self._process = context.Process(target=main, args=(spec, theirs), name="proxy", daemon=True)
+            name = self._journal.stem
+            self._process = context.Process(target=main, args=(spec, theirs), name=name, daemon=True)
             self._process.start()
+            logger.info("proxy %s started: pid %d", name, self._process.pid)
             theirs.close()
             reaper().watch_process(self._process.pid)
         self._hear("ready", READY_WITHIN_S)
@@ -108,6 +113,7 @@ class Proxy:
             raise ServerUnusable(f"{who} is gone") from error
         if answer[0] != expected:
             raise with_evidence(ServerUnusable(f"{who}: {answer[1]}"), who, answer[2])
+        logger.debug("%s: %s", who, answer)
         return answer
 
     def _end(self) -> None:
@@ -115,6 +121,7 @@ class Proxy:
             if self._process.is_alive():
                 self._process.kill()
             self._process.join(ANSWER_WITHIN_S)
+            logger.info("proxy %s ended: exit code %s", self._journal.stem, self._process.exitcode)
             reaper().forget_process(self._process.pid)
             self._process.close()
             self._process = None

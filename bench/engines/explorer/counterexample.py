@@ -13,7 +13,7 @@ from leasebench.bench.engines.explorer.packed import PackedMoves, StateLayout
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.search import StateGraph
 from leasebench.bench.engines.explorer.trace import Trace, guard_table
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 
 
 def choices_to(graph: StateGraph, place: int, breaking: Property | None) -> list[Choice]:

@@ -10,7 +10,7 @@ from leasebench.bench.engines.explorer.moves import Choice, Move
 from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
 from leasebench.bench.engines.explorer.reachability import Reachability, State
 from leasebench.bench.engines.explorer.scope import ExplorationScope
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import Guard
 
 MAX_WALK_STEPS = 300
