@@ -25,7 +25,7 @@ from leasebench.results.trial import read_trials
 DRAIN_ABOVE = 1_000_000
 READ_BLOCK = 5_000
 """Events per request once the load is over and nobody is disturbed."""
-HARNESS = "harness"
+HARNESS = Process("harness")
 """Who journals what happens to a trial from outside its processes."""
 ACTIONS = {Kind.PAUSE: "pause", Kind.DELAY: "delay", Kind.KILL: "kill", Kind.FAULT: "fault"}
 """What a fault did, as the journal has it; `fault` is anything but a stop of the process that journals it."""
@@ -153,7 +153,7 @@ def fault_row(fault: Fault, row: Mapping[Any, Any], cells: Sequence[str], ttl_ms
     asked_ms, lasted_ns = row["seen"] / 1000, max(0, row["end_ns"] - row["start_ns"])
     report = FaultReport(asked_ms, lasted_ns / 1e6, row["outcome"] == Outcome.DONE, ttl_ms)
     process = str(replace(Process.parse(row["process"]), cell=row["cell"]))
-    from_outside = row["process"] == HARNESS
+    from_outside = row["process"] == HARNESS.name
     return {
         "fault": fault.name,
         "number": row["attempt"],
