@@ -23,6 +23,7 @@ from leasebench.leases.lease import CELL_LEASE
 from leasebench.results.events import KINDS, Codes, Events, Ints
 from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC, OWN_KINDS, Header, Kind
 from leasebench.results.record.clock import ONE_HOST
+from leasebench.results.record.file import BadRunDirectory
 
 ADDED = {"t_us": "seq", "endpoint": "cell", "reason": "node"}
 """The columns that `history.parquet` has beside the fields of an event, each by the field that it stands before."""
@@ -48,10 +49,6 @@ MOST_BYTES = 150 * MOST_ROWS
 VERSIONS = frozenset({"version", "previous"})
 MOST_VERSION = (1 << 31) - 1
 """A thousand plans a second for 24 days. Higher ones are a damaged file's, and products of them would overflow."""
-
-
-class BadRunDirectory(ValueError):
-    """One line that names the file and what is wrong with it."""
 
 
 class HistoryWriter:

@@ -5,6 +5,7 @@ has committed, or to lose the reply of one that was done, a proxy has to. It run
 adds to a request that it leaves alone is about 0.1 ms, and nobody else's requests pass through it.
 """
 
+import logging
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ from leasebench.bench.proxy.rules import Mode, NetRule, On, ProxyWish, detoured,
 from leasebench.bench.servers.local import private_directory
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.results.record.process import Process
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Mode", "NetRule", "On", "Proxy", "ProxyWish"]
 
@@ -87,8 +90,10 @@ class Proxy:
         with undisturbed():
             context = running_forkserver()
             self._control, theirs = context.Pipe()
-            self._process = context.Process(target=main, args=(spec, theirs), name="proxy", daemon=True)
+            name = str(self._identity)
+            self._process = context.Process(target=main, args=(spec, theirs), name=name, daemon=True)
             self._process.start()
+            logger.info("proxy %s started: pid %d", name, self._process.pid)
             theirs.close()
             reaper().watch_process(self._process.pid)
         self._hear("ready", READY_WITHIN_S)
@@ -110,6 +115,7 @@ class Proxy:
             raise ServerUnusable(f"{who} is gone") from error
         if answer[0] != expected:
             raise with_evidence(ServerUnusable(f"{who}: {answer[1]}"), who, answer[2])
+        logger.debug("%s: %s", who, answer)
         return answer
 
     def _end(self) -> None:
@@ -117,6 +123,7 @@ class Proxy:
             if self._process.is_alive():
                 self._process.kill()
             self._process.join(ANSWER_WITHIN_S)
+            logger.info("proxy %s ended: exit code %s", str(self._identity), self._process.exitcode)
             reaper().forget_process(self._process.pid)
             self._process.close()
             self._process = None

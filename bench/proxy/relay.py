@@ -1,6 +1,7 @@
 """The proxy's process: it listens, obeys the harness and keeps the journal."""
 
 import asyncio
+import logging
 import os
 import signal
 import traceback
@@ -19,6 +20,8 @@ from leasebench.bench.proxy.spotting import Request
 from leasebench.bench.proxy.versions import Versions
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
 from leasebench.results.record.process import Process
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ class Relay:
             line.side_changed()
 
     def _note(self, note: Note) -> None:
+        logger.info("fault %d acts: %s", note.rule, "hit" if note.hit else "no hit")
         self._journal.begin(Kind.FAULT, note.start_ns, 0, note.rule, note.version, 0, NO_ENDPOINT)
         came = Outcome.DONE if note.hit else Outcome.NOTHING
         self._journal.end(note.end_ns, note.end_ns - note.start_ns, int(note.asked_ms * 1000), 0, came, 0)

@@ -22,7 +22,6 @@ from leasebench.results.history import (
     MOST_ROWS,
     MOST_VERSION,
     SCHEMA,
-    BadRunDirectory,
     HistoryWriter,
     read_events,
     read_journal,
@@ -32,6 +31,7 @@ from leasebench.results.history import (
 from leasebench.results.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal, Kind
 from leasebench.results.phases import phase_samples
 from leasebench.results.record.clock import ONE_HOST
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
 from leasebench.results.run import load
 from leasebench.results.statistics import MOST_TABLES, fisher_p

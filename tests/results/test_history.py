@@ -10,9 +10,10 @@ from synthetic import ENACTORS, ENDPOINTS, FACTS, event, events_of, histories, l
 
 from leasebench.enactors.store.events import LINE_FIELDS
 from leasebench.results import history
-from leasebench.results.history import SCHEMA, BadRunDirectory, HistoryWriter, read_events, read_journal, write_journal
+from leasebench.results.history import SCHEMA, HistoryWriter, read_events, read_journal, write_journal
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
 from leasebench.results.record.clock import ONE_HOST
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
 from leasebench.results.trial import read_trials
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from leasebench.results import journal as writer_side
 from leasebench.results.history import (
     JOURNAL_DTYPE,
-    BadRunDirectory,
     read_header,
     read_journal,
     read_raw_journal,
@@ -28,6 +27,7 @@ from leasebench.results.journal import (
     Outcome,
 )
 from leasebench.results.record.clock import ONE_HOST, Clock
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import RENEWER, Process
 
 FIRST = ("kind", "start_ns", "due_ns", "attempt", "version", "grant", "endpoint")

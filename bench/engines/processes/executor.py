@@ -3,6 +3,7 @@
 Where a fault says so, the process is stopped, killed or held up at the boundary of an operation.
 """
 
+import logging
 import os
 import signal
 import threading
@@ -24,6 +25,8 @@ from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused
 from leasebench.results import journal
 from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal, Kind
 from leasebench.results.record.process import RENEWER
+
+logger = logging.getLogger(__name__)
 
 ATTEMPTS_OF_A_LIFE = 1 << 32
 """Attempt numbers of a process that took the place of a killed one begin that much higher."""
@@ -148,9 +151,11 @@ class Executor:
             result = operation.perform(client)
             if result is None and operation.waits:
                 result = self._wait_for(operation)
-        except ReplyUnknown:
+        except ReplyUnknown as error:
+            logger.info("%s %s: no reply: %s", operation.step, place, error)
             result = UNKNOWN
-        except ServerDown:
+        except ServerDown as error:
+            logger.info("%s %s: the server is away: %s", operation.step, place, error)
             if not self.spec.outages:
                 raise
             sleep(AFTER_OUTAGE_S)
@@ -193,6 +198,7 @@ class Executor:
 
     def _suffer(self, number: int, action: Action) -> None:
         """Do what a fault asks, and journal it: `attempt` is the fault's number, `seen` the asked microseconds."""
+        logger.info("fault %d acts: %s", number, action)
         start = perf_counter_ns()
         if isinstance(action, Kill):
             self._die(number, action, start)
