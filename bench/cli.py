@@ -116,7 +116,7 @@ def _run() -> None:
     from leasebench.bench.servers.server import ServerUnusable
     from leasebench.definitions import DefinitionError
     from leasebench.registry import tell_of_faulty
-    from leasebench.results.history import BadRunDirectory
+    from leasebench.results.record.file import BadRunDirectory
 
     tell_of_faulty(lambda faulty: complain([str(faulty)]))
     try:

@@ -56,7 +56,7 @@ def expected() -> tuple[type[Exception], ...]:
     # Imported here: a process that explores imports this module, and has no use for pandas.
     from leasebench.bench.servers.server import ServerUnusable
     from leasebench.definitions import DefinitionError
-    from leasebench.results.history import BadRunDirectory
+    from leasebench.results.record.file import BadRunDirectory
 
     return (DefinitionError, BadRunDirectory, ServerUnusable, OSError, Bug)
 

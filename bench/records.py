@@ -19,14 +19,13 @@ from leasebench.results.history import LEASE_NODE, STORE_NODE, HistoryWriter, re
 from leasebench.results.journal import HEADER_BYTES, Journal, Kind, Outcome
 from leasebench.results.latency import histogram, tag, write_hlog
 from leasebench.results.phases import phase_samples
+from leasebench.results.record.faults import HARNESS, FaultRow
 from leasebench.results.record.process import Process
 from leasebench.results.trial import read_trials
 
 DRAIN_ABOVE = 1_000_000
 READ_BLOCK = 5_000
 """Events per request once the load is over and nobody is disturbed."""
-HARNESS = "harness"
-"""Who journals what happens to a trial from outside its processes."""
 ACTIONS = {Kind.PAUSE: "pause", Kind.DELAY: "delay", Kind.KILL: "kill", Kind.FAULT: "fault"}
 """What a fault did, as the journal has it; `fault` is anything but a stop of the process that journals it."""
 
@@ -134,7 +133,7 @@ def write_latency(plan: TrialPlan, folder: Path, facts: dict[str, Any]) -> None:
     write_hlog(folder / "latency.hlog", histograms, facts["began"], facts["began"] + lasted)
 
 
-def fault_log(plan: TrialPlan, folder: Path) -> list[dict[str, Any]]:
+def fault_log(plan: TrialPlan, folder: Path) -> list[FaultRow]:
     """What the faults did, from the journal: when, for how long, and whether it hit."""
     path = folder / "journal.parquet"
     if not path.exists() or not plan.scenario.parsed_faults:
@@ -148,25 +147,26 @@ def fault_log(plan: TrialPlan, folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def fault_row(fault: Fault, row: Mapping[Any, Any], cells: Sequence[str], ttl_ms: int) -> dict[str, Any]:
+def fault_row(fault: Fault, row: Mapping[Any, Any], cells: Sequence[str], ttl_ms: int) -> FaultRow:
     """One row of `faults.json`, from the journal's row of what the fault did; the fault says whom it hit and how."""
     asked_ms, lasted_ns = row["seen"] / 1000, max(0, row["end_ns"] - row["start_ns"])
     report = FaultReport(asked_ms, lasted_ns / 1e6, row["outcome"] == Outcome.DONE, ttl_ms)
-    process = str(replace(Process.parse(row["process"]), cell=row["cell"]))
+    process = replace(Process.parse(row["process"]), cell=row["cell"])
     from_outside = row["process"] == HARNESS
-    return {
-        "fault": fault.name,
-        "number": row["attempt"],
-        "colour": fault.colour,
-        "process": process,
-        "targets": processes_of(fault.programs, cells) if from_outside else [Process.parse(process).place],
-        "server": fault.hit_server if from_outside else None,
-        "tells": fault.tell(report),
-        "instant": fault.instant,
-        "action": ACTIONS[row["kind"]],
-        "start_ns": row["start_ns"],
-        "end_ns": row["end_ns"] or None,
-        "asked_ms": asked_ms,
-        "lasted_ms": round(lasted_ns / 1e6, 3),
-        "hit": fault.hit(report),
-    }
+    targets = processes_of(fault.programs, cells) if from_outside else [process.place]
+    return FaultRow(
+        fault=fault.name,
+        number=row["attempt"],
+        colour=fault.colour,
+        process=str(process),
+        targets=tuple(map(Process.parse, targets)),
+        server=fault.hit_server if from_outside else None,
+        tells=fault.tell(report),
+        instant=fault.instant,
+        action=ACTIONS[row["kind"]],
+        start_ns=row["start_ns"],
+        end_ns=row["end_ns"] or None,
+        asked_ms=asked_ms,
+        lasted_ms=round(lasted_ns / 1e6, 3),
+        hit=fault.hit(report),
+    )

@@ -18,7 +18,7 @@ from leasebench.bench.failure import keep_evidence
 from leasebench.bench.faults.scheduler import FaultScheduler
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
-from leasebench.bench.records import HARNESS, CellRecords, Drainer, fault_log, finish_records, write_latency
+from leasebench.bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.server import Server, ServerUnusable, without_password
 from leasebench.bench.trialplan import TrialPlan
@@ -28,8 +28,10 @@ from leasebench.enactors.store.keys import Keys
 from leasebench.enactors.store.redis_store import RedisStore
 from leasebench.enactors.store.wire import ServerError, Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown
-from leasebench.results.history import BadRunDirectory, HistoryWriter
+from leasebench.results.history import HistoryWriter
 from leasebench.results.journal import Journal
+from leasebench.results.record.faults import FAULTS_FILE, HARNESS
+from leasebench.results.record.file import BadRunDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +104,7 @@ def run_trial(
     }
     try:
         write_latency(plan, folder, facts)
-        write_json(folder / "faults.json", fault_log(plan, folder))
+        write_json(folder / FAULTS_FILE, fault_log(plan, folder))
         write_json(folder / "trial.json", facts)
     except (BadRunDirectory, OSError) as error:
         facts |= {"status": "failed", "history": False, "reason": facts.get("reason") or _reason(error)}

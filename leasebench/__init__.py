@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from leasebench.results.benchmarking import attach
-    from leasebench.results.history import BadRunDirectory
+    from leasebench.results.record.file import BadRunDirectory
     from leasebench.results.run import Run, load
 
 __all__ = ["BadRunDirectory", "Run", "attach", "load"]
@@ -22,7 +22,7 @@ __all__ = ["BadRunDirectory", "Run", "attach", "load"]
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _PLACES = {
-    "BadRunDirectory": "leasebench.results.history",
+    "BadRunDirectory": "leasebench.results.record.file",
     "Run": "leasebench.results.run",
     "attach": "leasebench.results.benchmarking",
     "load": "leasebench.results.run",

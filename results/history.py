@@ -22,6 +22,7 @@ from leasebench.enactors.store.events import LINE_FIELDS, TEXTS, Event
 from leasebench.leases.lease import CELL_LEASE
 from leasebench.results.events import KINDS, Codes, Events, Ints
 from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
 
 ADDED = {"t_us": "seq", "endpoint": "cell", "reason": "node"}
@@ -45,10 +46,6 @@ MOST_BYTES = 150 * MOST_ROWS
 VERSIONS = frozenset({"version", "previous"})
 MOST_VERSION = (1 << 31) - 1
 """A thousand plans a second for 24 days. Higher ones are a damaged file's, and products of them would overflow."""
-
-
-class BadRunDirectory(ValueError):
-    """One line that names the file and what is wrong with it."""
 
 
 class HistoryWriter:

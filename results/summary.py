@@ -1,6 +1,5 @@
 """`summary.json`: every figure of a run, derived from its run directory and from nothing else."""
 
-import json
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,10 +12,11 @@ from hdrh.histogram import HdrHistogram
 from leasebench.results.assumptions import broken_assumptions
 from leasebench.results.clustered import as_json
 from leasebench.results.controls import judge_controls
-from leasebench.results.history import BadRunDirectory
 from leasebench.results.latency import PHASES, SIDES, figures, histogram, merge
 from leasebench.results.metric import Form, metrics
 from leasebench.results.phases import phase_samples
+from leasebench.results.record.faults import FaultRow, read_faults
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.rules import Promised
 from leasebench.results.schema import SCHEMA_VERSION
 from leasebench.results.story import story
@@ -51,12 +51,12 @@ class CellData:
         for kind in kinds:
             self.faults.setdefault(kind, {"struck": 0, "hit": 0})
 
-    def add_faults(self, rows: Iterable[dict[str, Any]]) -> None:
+    def add_faults(self, rows: Iterable[FaultRow]) -> None:
         """Take in what a trial's `faults.json` says."""
         for row in rows:
-            count = self.faults.setdefault(row["fault"], {"struck": 0, "hit": 0})
+            count = self.faults.setdefault(row.fault, {"struck": 0, "hit": 0})
             count["struck"] += 1
-            count["hit"] += bool(row["hit"])
+            count["hit"] += row.hit
 
     def add_facts(self, facts: dict[str, Any]) -> None:
         """Take in what `trial.json` says."""
@@ -194,20 +194,6 @@ def _row(facts: dict[str, Any], parts: list[tuple[Trial, Tally]]) -> dict[str, A
         **total.counts,
         **{name: as_json(table) for name, table in total.clusters.items()},
     }
-
-
-def read_faults(folder: Path) -> list[dict[str, Any]]:
-    """Read `faults.json` of a trial; empty where a trial failed before it was written. Raises BadRunDirectory."""
-    path = folder / "faults.json"
-    if not path.exists():
-        return []
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and {"fault", "hit"} <= set(row) for row in rows):
-        raise BadRunDirectory(f"{path}: holds no list of faults")
-    return rows
 
 
 def read_suite(run: Path) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.events import Events, Ints
-from leasebench.results.history import BadRunDirectory, read_events, read_journal
+from leasebench.results.history import read_events, read_journal
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
 
 KEYS = frozenset(

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from leasebench.results.events import Ints, Mask
-from leasebench.results.history import BadRunDirectory
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 from leasebench.results.moment import Moments
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import RENEWER, Process
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.trial import Trial
@@ -66,8 +66,7 @@ class Reader:
         self.zero = int(np.flatnonzero(events.epoch == events.epoch[at])[0])
         self.trial: Trial | None = None
         self._zero_ns = 0.0
-        told = [one for one in moments.faults if one.get("tells") and isinstance(one.get("start_ns"), int)]
-        self._told = {one["start_ns"]: state(str(one["tells"])) for one in told}
+        self._told = {one.start_ns: state(one.tells) for one in moments.faults if one.tells}
         """In a fault's own words, how the process stood that it hit at that instant (ns)."""
         try:
             offset_ns = moments.offset_ns(cell)

@@ -22,7 +22,6 @@ from leasebench.results.history import (
     MOST_ROWS,
     MOST_VERSION,
     SCHEMA,
-    BadRunDirectory,
     HistoryWriter,
     read_events,
     read_journal,
@@ -31,6 +30,7 @@ from leasebench.results.history import (
 )
 from leasebench.results.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal, Kind
 from leasebench.results.phases import phase_samples
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.run import load
 from leasebench.results.statistics import MOST_TABLES, fisher_p
 from leasebench.results.story import story

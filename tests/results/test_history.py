@@ -10,8 +10,9 @@ from synthetic import ENACTORS, ENDPOINTS, FACTS, event, events_of, histories, l
 
 from leasebench.enactors.store.events import LINE_FIELDS
 from leasebench.results import history
-from leasebench.results.history import SCHEMA, BadRunDirectory, HistoryWriter, read_events, read_journal, write_journal
+from leasebench.results.history import SCHEMA, HistoryWriter, read_events, read_journal, write_journal
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.trial import read_trials
 
 ARRAYS = ("kind", "endpoint", "enactor", "lease", "reason", "t_us", "version", "previous", "attempt")

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leasebench.results import journal as writer_side
-from leasebench.results.history import JOURNAL_DTYPE, BadRunDirectory, read_journal, read_raw_journal, write_journal
+from leasebench.results.history import JOURNAL_DTYPE, read_journal, read_raw_journal, write_journal
 from leasebench.results.journal import (
     CHUNK_RECORDS,
     HEADER_BYTES,
@@ -15,6 +15,7 @@ from leasebench.results.journal import (
     LiveView,
     Outcome,
 )
+from leasebench.results.record.file import BadRunDirectory
 
 FIRST = ("kind", "start_ns", "due_ns", "attempt", "version", "grant", "endpoint")
 SECOND = ("end_ns", "service_ns", "seen", "fence", "outcome", "reason")

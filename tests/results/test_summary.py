@@ -14,8 +14,9 @@ from tape import Tape, write_run
 
 from leasebench.results.check import differences, unfinished
 from leasebench.results.clustered import clustered_interval, from_json
-from leasebench.results.history import BadRunDirectory, HistoryWriter, write_journal
+from leasebench.results.history import HistoryWriter, write_journal
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.schema import CellSummary, json_schema
 from leasebench.results.statistics import exact_interval, spread, upper_bound_of_zero
 from leasebench.results.summary import read_summary, summarise

@@ -19,6 +19,8 @@ from leasebench.definitions import DefinitionError
 from leasebench.enactors.enactor.kind import WorkTime
 from leasebench.leases.guard import Guard
 from leasebench.registry import plugins
+from leasebench.results.record.faults import FAULTS_FILE, FaultRow
+from leasebench.results.record.process import Process
 from leasebench.results.trial import read_trials
 from leasebench.verdict import Verdict
 
@@ -116,7 +118,7 @@ class ScheduledTrials:
                 facts |= {"status": "failed", "reason": f"every step came as recorded, the history shows no {missing}"}
         facts["schedule"] = told
         write_json(
-            folder / "faults.json",
+            folder / FAULTS_FILE,
             [_row(number, intervention) for number, intervention in enumerate(performance.interventions)],
         )
         write_json(folder / "trial.json", facts)
@@ -152,23 +154,23 @@ def _scenario(trace: Trace, before: Sequence[Schedule]) -> Scenario:
     raise AssertionError("more numbers than traces were taken")
 
 
-def _row(number: int, intervention: Intervention) -> dict[str, Any]:
+def _row(number: int, intervention: Intervention) -> FaultRow:
     """What was done from outside, as a row of `faults.json`."""
     known: type[Fault] | None = plugins("bench.faults").get(intervention.fault)
     ahead_ms = intervention.asked_ms
-    return {
-        "fault": intervention.fault,
-        "number": number,
-        "colour": NO_COLOUR if known is None else known.colour,
-        "process": intervention.process,
-        "targets": [f"c0.{intervention.process}"] if intervention.process else [],
-        "server": None,
-        "tells": f"the clock of {{target}} is {ahead_ms:g} ms ahead" if ahead_ms else "",
-        "instant": bool(ahead_ms),
-        "action": "fault" if ahead_ms else "step",
-        "start_ns": intervention.start_ns,
-        "end_ns": intervention.end_ns,
-        "asked_ms": intervention.asked_ms,
-        "lasted_ms": round((intervention.end_ns - intervention.start_ns) / 1e6, 3),
-        "hit": True,
-    }
+    return FaultRow(
+        fault=intervention.fault,
+        number=number,
+        colour=NO_COLOUR if known is None else known.colour,
+        process=intervention.process,
+        targets=(Process.parse(f"c0.{intervention.process}"),) if intervention.process else (),
+        server=None,
+        tells=f"the clock of {{target}} is {ahead_ms:g} ms ahead" if ahead_ms else "",
+        instant=bool(ahead_ms),
+        action="fault" if ahead_ms else "step",
+        start_ns=intervention.start_ns,
+        end_ns=intervention.end_ns,
+        asked_ms=intervention.asked_ms,
+        lasted_ms=round((intervention.end_ns - intervention.start_ns) / 1e6, 3),
+        hit=True,
+    )
