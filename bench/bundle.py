@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from leasebench.bench.failure import FAILURE
 from leasebench.bench.servers.server import without_password
-from leasebench.results.history import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.summary import trial_folders
 from leasebench.results.trial import read_object
 

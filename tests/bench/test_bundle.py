@@ -10,7 +10,7 @@ from third_party import Package
 
 from leasebench.bench import bundle
 from leasebench.bench.bundle import Redaction, pack, secrets_of
-from leasebench.results.history import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory
 
 MANAGER = """
 import os
