@@ -27,8 +27,8 @@ from leasebench.enactors.operations import (
     Work,
 )
 from leasebench.enactors.planner.program import PlannerState, publish_next
-from leasebench.enactors.store.memory_cell import MemoryCell
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_cell import MemoryCell
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import Guard
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import (

@@ -24,8 +24,8 @@ from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.redis_store import SCRIPT_OF_RULE, RedisStore
-from leasebench.enactors.store.wire import Prepared, Wire, script
+from leasebench.enactors.store.redis.redis_store import SCRIPT_OF_RULE, RedisStore
+from leasebench.enactors.store.redis.wire import Prepared, Wire, script
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Reason, Refused
@@ -54,7 +54,7 @@ class Place:
         wire = Wire(url, timeout_s, retries)
         self._stack.callback(wire.close)
         store = RedisStore(wire, self._keys, CELL, "other" if url == self._url else "victim")
-        store.load_scripts()
+        store.prepare()
         return store
 
     def victim(self, timeout_s: float = 2.0, retries: int = 0) -> RedisStore:
@@ -294,7 +294,7 @@ class TestLostReply:
             ("e0", "victim", here.other.keys.plan(0)[:-1], 0, 0, 1, 1, "", "", "", ""),
             0,
         )
-        here.other.load_scripts()
+        here.other.prepare()
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(WITHIN_S)
             client.connect(here.proxy.store_url.removeprefix("unix://"))

@@ -23,7 +23,7 @@ from leasebench.bench.engines.schedule.trials import ScheduledTrials, read_sched
 from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.definitions import DefinitionError
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import parse_guards, presets
 from leasebench.leases.operations import Done
 from leasebench.results.trial import read_trials

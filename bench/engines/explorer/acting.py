@@ -18,8 +18,8 @@ from leasebench.bench.engines.explorer.world import (
 )
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.memory_cell import Endpoint, Grant, MemoryCell
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_cell import Endpoint, Grant, MemoryCell
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.enactors.store.performing import perform
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import (

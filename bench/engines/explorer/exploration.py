@@ -11,7 +11,7 @@ from leasebench.bench.engines.explorer.retrace import choices_to, trace_of
 from leasebench.bench.engines.explorer.scope import Scope
 from leasebench.bench.engines.explorer.search import Graph, Limits, search
 from leasebench.bench.engines.explorer.trace import Trace
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import Guard
 
 OF_A_LEASE = (Property.DOUBLE_HOLD, Property.EXCLUSION)

@@ -19,8 +19,8 @@ from leasebench.enactors.enactor.program import EnactorState
 from leasebench.enactors.kind import Activities
 from leasebench.enactors.operations import AwaitPlan, Commit
 from leasebench.enactors.planner.program import PlannerState, publish_next
-from leasebench.enactors.store.memory_cell import MemoryCell
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_cell import MemoryCell
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.enactors.store.performing import perform
 from leasebench.leases.guard import Guard
 from leasebench.leases.lease import Lease

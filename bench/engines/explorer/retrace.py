@@ -13,7 +13,7 @@ from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.reenactment import Reenactment
 from leasebench.bench.engines.explorer.search import Graph
 from leasebench.bench.engines.explorer.trace import Trace, guard_table
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 
 
 def choices_to(graph: Graph, place: int, breaking: Property | None) -> list[Choice]:

@@ -10,7 +10,7 @@ from leasebench.bench.engines.explorer.outlook import Outlook, State
 from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
 from leasebench.bench.engines.explorer.retrace import trace_of
 from leasebench.bench.engines.explorer.scope import Scope
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import Guard
 
 MAX_WALK_STEPS = 300

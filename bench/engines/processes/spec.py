@@ -7,7 +7,7 @@ from leasebench.bench.faults.fault import Fault
 from leasebench.bench.suite import Load
 from leasebench.enactors.kind import Place, ProgramKind, process_name
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.guard import Guard
 from leasebench.registry import plugins
 from leasebench.results.record.process import Process
@@ -22,7 +22,7 @@ class ProcessSpec:
     place: Place
     url: str
     lease_url: str
-    keys: Keys
+    address: CellAddress
     ttl_ms: int
     """The time to live of the guard's leases; what pauses are measured by also where there is no lease."""
     load: Load

@@ -11,7 +11,8 @@ from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.engines.schedule.gated_programs import GatedPrograms
 from leasebench.bench.engines.schedule.heldwire import Held, HeldWire
 from leasebench.bench.engines.schedule.likeness import Likeness
-from leasebench.enactors.store.redis_store import RedisStore, outcome_of
+from leasebench.enactors.store.redis.redis_store import outcome_of
+from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import Operation, Reason, Refused, TakeExpired
 
@@ -40,18 +41,18 @@ class Forcing:
 
     trace: Trace
     programs: GatedPrograms
-    store: RedisStore
+    store: Store
     wires: dict[str, HeldWire]
     interventions: list[Intervention] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._likeness = Likeness()
         self._in_flight: dict[tuple[str, int], tuple[Held, str]] = {}
-        self._over: dict[str, bytes] = {}
+        self._over: dict[str, str] = {}
         """Records that look expired to who would take them: by resource, the token of the one that is meant."""
-        self._granted: dict[str, set[bytes]] = {}
+        self._granted: dict[str, set[str]] = {}
         """By process, the tokens of the leases that it was granted in its present life."""
-        self._orphaned: set[bytes] = set()
+        self._orphaned: set[str] = set()
 
     def take(self, step: Step) -> None:
         """Let one step happen. Raises Differs, with the step's number, if it can't or comes out otherwise."""
@@ -75,7 +76,7 @@ class Forcing:
     def release_orphans(self) -> None:
         """End the leases whose owners were killed, as their time to live would."""
         for resource in (*self.trace.scope.cell.endpoints, CELL_LEASE):
-            if self.store.wire.call("GET", self.store.keys.lease(resource)) in self._orphaned:
+            if self.store.holder(resource) in self._orphaned:
                 start = perf_counter_ns()
                 self.store.expire(resource)
                 self.interventions.append(Intervention("expiry", "", start, perf_counter_ns()))
@@ -93,7 +94,7 @@ class Forcing:
         if skew_ms:
             self.interventions.append(Intervention("skew", step.actor, start, perf_counter_ns(), skew_ms))
         if isinstance(report.heard, Lease):
-            self._granted.setdefault(step.actor, set()).add(report.heard.token.encode())
+            self._granted.setdefault(step.actor, set()).add(report.heard.token)
         self._compare(step, report)
 
     def _send(self, step: Step) -> None:
@@ -139,12 +140,12 @@ class Forcing:
 
     def _expire(self, step: Step) -> None:
         """End a lease on the server; one whose record its owner dates only looks over, to whoever would take it."""
-        resource, keys, wire = step.what, self.store.keys, self.store.wire
+        resource = step.what
         start = perf_counter_ns()
-        token = wire.call("GET", keys.lease(resource))
+        token = self.store.holder(resource)
         if token is None:
             raise Differs(f"step {step.step}: nobody holds the lease {resource!r} that is to expire")
-        if wire.call("EXISTS", keys.expiry(resource)):
+        if self.store.held_until_ms(resource) is not None:
             self._over[resource] = token
         else:
             self.store.expire(resource)
@@ -163,11 +164,12 @@ class Forcing:
 
     def _skew_ms(self, asks: TakeExpired) -> float:
         """How far ahead the taker's clock has to be: past the record, if it is one that is to look over."""
-        keys, wire = self.store.keys, self.store.wire
         over = self._over.get(asks.resource)
-        if over is None or wire.call("GET", keys.lease(asks.resource)) != over:
+        if over is None or self.store.holder(asks.resource) != over:
             return 0.0
-        return float(wire.call("GET", keys.expiry(asks.resource))) - time() * 1000 + CLOCK_MARGIN_MS
+        until_ms = self.store.held_until_ms(asks.resource)
+        assert until_ms is not None
+        return until_ms - time() * 1000 + CLOCK_MARGIN_MS
 
     def _compare(self, step: Step, report: Arrival) -> None:
         self._compare_result(step, report.heard)
