@@ -23,7 +23,7 @@ MAX_REFUSALS = 3
 """Of one planner in a row: a restarted one is refused once."""
 
 
-class Performance:
+class TraceRun:
     """Takes a trace's steps (`bench.trial.Perform`), and keeps what came of it."""
 
     def __init__(self, trace: Trace) -> None:
