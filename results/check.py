@@ -10,7 +10,7 @@ from leasebench.results.trial import read_facts
 
 
 def differences(written: Any, derived: Any, at: str = "") -> list[str]:
-    """Every place at which two summaries differ, as `key: written != derived`."""
+    """Every place at which two summaries differ, as JSON values, as `key: written != derived`."""
     if isinstance(written, dict) and isinstance(derived, dict):
         keys = sorted({*written, *derived})
         return [

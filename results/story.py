@@ -3,7 +3,7 @@
 That is the first time that an endpoint resolved to nothing; where none did, the first stale overwrite.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import itemgetter
@@ -12,6 +12,7 @@ import numpy as np
 
 from leasebench.results.checks.dangling import gone_positions
 from leasebench.results.events import KINDS, Events, Ints, Writes
+from leasebench.results.record.summary import StoryLine
 from leasebench.results.trial import Trial
 
 UNREPAIRABLE = "no_rollback_plan"
@@ -88,7 +89,7 @@ def story(trial: Trial) -> list[Chapter]:
     return chapters
 
 
-def lines(chapters: list[Chapter]) -> list[str]:
+def lines(chapters: Sequence[StoryLine]) -> list[str]:
     """The story for a terminal, a line a chapter."""
     times = ["?" if chapter.t_s is None else f"{chapter.t_s:.3f} s" for chapter in chapters]
     width = max(map(len, times), default=0)
