@@ -1,10 +1,14 @@
 """The `leasebench` command. Heavy rooms are imported by the commands that need them: a run begins within 2 s."""
 
+import logging
 import os
 import select
+import shlex
 import sys
 import traceback
-from typing import NoReturn
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -18,6 +22,7 @@ from leasebench.bench.commands.list import list_
 from leasebench.bench.commands.plot import plot
 from leasebench.bench.commands.report import report
 from leasebench.bench.commands.run import run
+from leasebench.bench.log import FILE_VARIABLE, LEVEL_VARIABLE, LogLevel, log_as_asked
 from leasebench.bench.terminal import (
     EXIT_FAILED,
     EXIT_PIPE_CLOSED,
@@ -25,8 +30,11 @@ from leasebench.bench.terminal import (
     VisibleGroup,
     complain,
     fail,
+    must_be_writable,
     visible_output,
 )
+
+logger = logging.getLogger(__name__)
 
 app = typer.Typer(
     cls=VisibleGroup,
@@ -35,6 +43,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Which guard should a control plane use, what does it cost, and does it hold?",
 )
+
+
+@app.callback()
+def options(
+    log_level: Annotated[
+        LogLevel | None, typer.Option(envvar=LEVEL_VARIABLE, help="log what happens, from this level on")
+    ] = None,
+    log_file: Annotated[
+        Path | None, typer.Option(envvar=FILE_VARIABLE, help="append the log to this file, not to standard error")
+    ] = None,
+) -> None:
+    """Set up what all commands share."""
+    if log_file is not None:
+        must_be_writable(log_file)
+    log_as_asked(log_level, log_file)
+    logger.info("leasebench %s: %s", version("leasebench"), shlex.join(sys.argv[1:]))
+
+
 app.command("run")(run)
 app.command("check")(check)
 app.command("compare")(compare)
@@ -61,6 +87,7 @@ def main() -> None:
     except BrokenPipeError as error:
         _end_at(error)
     except SystemExit as ended:
+        logger.info("exit code %s", ended.code or 0)
         # typer and rich turn a broken pipe into exit code 1, which says something else here.
         if isinstance(ended.__context__, BrokenPipeError):
             _end_at(ended.__context__)
@@ -89,7 +116,7 @@ def _run() -> None:
     from leasebench.bench.servers.server import ServerUnusable
     from leasebench.definitions import DefinitionError
     from leasebench.registry import tell_of_faulty
-    from leasebench.results.history import BadRunDirectory
+    from leasebench.results.record.file import BadRunDirectory
 
     tell_of_faulty(lambda faulty: complain([str(faulty)]))
     try:

@@ -4,6 +4,7 @@ The error of a child process is raised again in the harness as an error of anoth
 with it as a note (`Exception.add_note`), so that whoever writes the error down writes both.
 """
 
+import logging
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from leasebench.bench.servers.server import without_password
+
+logger = logging.getLogger(__name__)
 
 FAILURE = "failure.txt"
 """In the folder of a failed trial, or in the run directory where the whole run failed."""
@@ -53,7 +56,7 @@ def expected() -> tuple[type[Exception], ...]:
     # Imported here: a process that explores imports this module, and has no use for pandas.
     from leasebench.bench.servers.server import ServerUnusable
     from leasebench.definitions import DefinitionError
-    from leasebench.results.history import BadRunDirectory
+    from leasebench.results.record.file import BadRunDirectory
 
     return (DefinitionError, BadRunDirectory, ServerUnusable, OSError, Bug)
 
@@ -70,6 +73,7 @@ def bugs_kept_in(folder: Path | None = None) -> Iterator[None]:
         if kept is None:
             with suppress(OSError):
                 kept = keep_evidence(Path(tempfile.mkdtemp(prefix="leasebench-")), error)
+        logger.exception("a bug")
         where = kept or "it could not be written"
         raise Bug(f"a bug, of leasebench or of a plug-in: {one_line(error)} (traceback: {where})") from error
 

@@ -9,10 +9,12 @@ import signal
 
 from leasebench.bench.engines.processes import worker
 from leasebench.bench.hosts.parent_death import HARNESS_VARIABLE, die_with_parent
+from leasebench.bench.log import log_as_environment_says
 from leasebench.bench.proxy import relay
 
 __all__ = ["relay", "worker"]
 
+log_as_environment_says()
 if os.environ.get(HARNESS_VARIABLE) == str(os.getppid()):
     die_with_parent(os.getppid())
     # Blocked until now; the children inherit it, so that Ctrl-C is the harness's alone.

@@ -13,20 +13,19 @@ from leasebench.bench.faults.fault import Fault, FaultReport
 from leasebench.bench.servers.node import Node
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import processes_of
-from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import ServerError
+from leasebench.enactors.store.store import CellAddress, Store
+from leasebench.leases.errors import ServerError
 from leasebench.results.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
 from leasebench.results.journal import HEADER_BYTES, Journal, Kind, Outcome
 from leasebench.results.latency import histogram, tag, write_hlog
 from leasebench.results.phases import phase_samples
+from leasebench.results.record.faults import HARNESS, FaultRow
 from leasebench.results.record.process import Process
 from leasebench.results.trial import read_trials
 
 DRAIN_ABOVE = 1_000_000
 READ_BLOCK = 5_000
 """Events per request once the load is over and nobody is disturbed."""
-HARNESS = "harness"
-"""Who journals what happens to a trial from outside its processes."""
 ACTIONS = {Kind.PAUSE: "pause", Kind.DELAY: "delay", Kind.KILL: "kill", Kind.FAULT: "fault"}
 """What a fault did, as the journal has it; `fault` is anything but a stop of the process that journals it."""
 
@@ -35,8 +34,8 @@ ACTIONS = {Kind.PAUSE: "pause", Kind.DELAY: "delay", Kind.KILL: "kill", Kind.FAU
 class CellRecords:
     """Where the history of one cell is: in its store, or with servers of the trial's own, which record it."""
 
-    cell: str
-    store: RedisStore
+    address: CellAddress
+    store: Store
     store_node: Node | None
     lease_node: Node | None
 
@@ -67,7 +66,7 @@ class Drainer:
         self._journal.begin(Kind.DRAIN, begin, 0, 0, 0, 0, 0)
         before = self._history.count
         for lines in records.store.drain(excess):
-            self._history.append(lines, records.cell, STORE_NODE)
+            self._history.append(lines, records.address.cell, STORE_NODE)
         end = time.perf_counter_ns()
         self._journal.end(end, end - begin, self._history.count - before, 0, Outcome.DONE, 0)
 
@@ -91,7 +90,7 @@ def finish_records(folder: Path, cells: Sequence[CellRecords], history: HistoryW
         for records in cells:
             if records.store_node is None:
                 records.store.remove_all()
-            records.store.wire.close()
+            records.store.close()
     facts["history"] = bool(begun)
 
 
@@ -99,15 +98,15 @@ def _gather(records: CellRecords, history: HistoryWriter) -> None:
     """Write all that is known of one cell: the store's events, then those of a lease server of its own."""
     store = records.store
     if records.store_node is not None:
-        history.append(records.store_node.history_lines(store.keys), records.cell, STORE_NODE)
+        history.append(records.store_node.history_lines(records.address), records.address.cell, STORE_NODE)
     else:
         for lines in _blocks(store.history_lines(READ_BLOCK)):
-            history.append(lines, records.cell, STORE_NODE)
-        expected, written = store.events_ever(), history.count_of(records.cell, STORE_NODE)
+            history.append(lines, records.address.cell, STORE_NODE)
+        expected, written = store.events_ever(), history.count_of(records.address.cell, STORE_NODE)
         if expected not in (-1, written):
             raise ServerError(f"{expected} events were appended to the history, {written} could be read")
     if records.lease_node is not None:
-        history.append(records.lease_node.history_lines(store.keys), records.cell, LEASE_NODE)
+        history.append(records.lease_node.history_lines(records.address), records.address.cell, LEASE_NODE)
 
 
 def _blocks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -134,7 +133,7 @@ def write_latency(plan: TrialPlan, folder: Path, facts: dict[str, Any]) -> None:
     write_hlog(folder / "latency.hlog", histograms, facts["began"], facts["began"] + lasted)
 
 
-def fault_log(plan: TrialPlan, folder: Path) -> list[dict[str, Any]]:
+def fault_log(plan: TrialPlan, folder: Path) -> list[FaultRow]:
     """What the faults did, from the journal: when, for how long, and whether it hit."""
     path = folder / "journal.parquet"
     if not path.exists() or not plan.scenario.parsed_faults:
@@ -148,25 +147,26 @@ def fault_log(plan: TrialPlan, folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def fault_row(fault: Fault, row: Mapping[Any, Any], cells: Sequence[str], ttl_ms: int) -> dict[str, Any]:
+def fault_row(fault: Fault, row: Mapping[Any, Any], cells: Sequence[str], ttl_ms: int) -> FaultRow:
     """One row of `faults.json`, from the journal's row of what the fault did; the fault says whom it hit and how."""
     asked_ms, lasted_ns = row["seen"] / 1000, max(0, row["end_ns"] - row["start_ns"])
     report = FaultReport(asked_ms, lasted_ns / 1e6, row["outcome"] == Outcome.DONE, ttl_ms)
-    process = str(replace(Process.parse(row["process"]), cell=row["cell"]))
+    process = replace(Process.parse(row["process"]), cell=row["cell"])
     from_outside = row["process"] == HARNESS
-    return {
-        "fault": fault.name,
-        "number": row["attempt"],
-        "colour": fault.colour,
-        "process": process,
-        "targets": processes_of(fault.programs, cells) if from_outside else [Process.parse(process).place],
-        "server": fault.hit_server if from_outside else None,
-        "tells": fault.tell(report),
-        "instant": fault.instant,
-        "action": ACTIONS[row["kind"]],
-        "start_ns": row["start_ns"],
-        "end_ns": row["end_ns"] or None,
-        "asked_ms": asked_ms,
-        "lasted_ms": round(lasted_ns / 1e6, 3),
-        "hit": fault.hit(report),
-    }
+    targets = processes_of(fault.programs, cells) if from_outside else [process.place]
+    return FaultRow(
+        fault=fault.name,
+        number=row["attempt"],
+        colour=fault.colour,
+        process=str(process),
+        targets=tuple(map(Process.parse, targets)),
+        server=fault.hit_server if from_outside else None,
+        tells=fault.tell(report),
+        instant=fault.instant,
+        action=ACTIONS[row["kind"]],
+        start_ns=row["start_ns"],
+        end_ns=row["end_ns"] or None,
+        asked_ms=asked_ms,
+        lasted_ms=round(lasted_ns / 1e6, 3),
+        hit=fault.hit(report),
+    )

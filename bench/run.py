@@ -1,5 +1,6 @@
 """A whole run: trials in random order on one server, and the run directory that they leave."""
 
+import logging
 import secrets
 from pathlib import Path
 from random import Random
@@ -20,6 +21,8 @@ from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.record.summary import FILE, Summary, json_schema
 from leasebench.results.summary import summarise
+
+logger = logging.getLogger(__name__)
 
 OVERHEAD_S = 0.5
 """Per trial: starting and ending processes, settling, reading and writing. Only for what is said beforehand."""
@@ -86,6 +89,7 @@ def run_suite(
     with interruptible(), open_server(server_choice) as server:
         with writing(out):
             out.mkdir(parents=True)
+        logger.info("run of %s, seed %d, into %s, on a server %s", suite.name, seed, out, server.kind)
         (out / "suite.toml").write_text(
             tomli_w.dumps(suite.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
         )
@@ -99,9 +103,12 @@ def _run_trials(suite: Suite, seed: int, server: Server, out: Path, listener: Li
     plans = plan_trials(suite, seed)
     try:
         for plan in plans:
+            what = (plan.number, len(plans), plan.guard.name, plan.scenario.name, plan.seed)
+            logger.info("trial %d of %d begins: %s under %s, seed %d", *what)
             listener.begin(plan, len(plans))
             facts = run_one(plan, server, run, plan.folder_in(out), listener.watch)
             listener.end(plan, facts)
+            logger.info("trial %d ended: %s, load %s s", plan.number, facts["status"], facts["load_s"])
     finally:
         summary = summarise(out)
         write_json(out / "summary.schema.json", json_schema())

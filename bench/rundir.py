@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 
 def default_directory(suite: str) -> Path:
     """`runs/<suite>-<UTC time>`, with a number behind it if that is taken."""
@@ -15,10 +17,10 @@ def default_directory(suite: str) -> Path:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write in one step: a reader sees the old file or the new one."""
+    """Write a model, or what JSON knows, in one step: a reader sees the old file or the new one."""
     part = path.with_suffix(".part")
     try:
-        part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(to_jsonable_python(value, by_alias=True), indent=1) + "\n", encoding="utf-8")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

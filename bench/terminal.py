@@ -1,6 +1,7 @@
 """What all commands share: exit codes, a console of a known width, and how a command says what is wrong."""
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -30,6 +31,7 @@ EXIT_PIPE_CLOSED = 141
 """What a shell shows of a tool that SIGPIPE ended, as when `| head` has read enough."""
 PLAIN_WIDTH = 132
 """Of tables that go into a pipe or a file: fixed, so that what a script reads doesn't depend on somebody's window."""
+logger = logging.getLogger(__name__)
 UsageError: Any = typer.BadParameter.__base__
 """What is wrong with the words of a command, from whichever library `typer` has it."""
 
@@ -43,6 +45,7 @@ def fail(message: str, code: int) -> None:
 def complain(messages: Iterable[str]) -> None:
     """Say each message in a line of its own on standard error."""
     for message in messages:
+        logger.warning(message)
         for line in message.splitlines():
             sys.stderr.write(f"leasebench: {visible_line(line)}\n")
 

@@ -8,17 +8,21 @@
 `load` and `attach` read what `leasebench run` made; see `Run` for what it holds. Everything is imported on first use.
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from leasebench.results.benchmarking import attach
-    from leasebench.results.history import BadRunDirectory
+    from leasebench.results.record.file import BadRunDirectory
     from leasebench.results.run import Run, load
 
 __all__ = ["BadRunDirectory", "Run", "attach", "load"]
 
+# Who imports us decides whether anything is logged.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
 _PLACES = {
-    "BadRunDirectory": "leasebench.results.history",
+    "BadRunDirectory": "leasebench.results.record.file",
     "Run": "leasebench.results.run",
     "attach": "leasebench.results.benchmarking",
     "load": "leasebench.results.run",

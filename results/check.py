@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from leasebench.results.history import BadRunDirectory, read_raw_journal
+from leasebench.results.history import read_raw_journal
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.summary import trial_folders
 from leasebench.results.trial import read_facts
 

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from leasebench.results.charts import Subject
 from leasebench.results.events import Events, Ints
-from leasebench.results.history import BadRunDirectory
 from leasebench.results.moment import Moments
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.violations import found_in
 
 

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from leasebench.results.history import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.trial import read_object
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from leasebench.definitions import nearest
-from leasebench.results.history import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.summary import read_suite
 from leasebench.results.trial import read_object
 

@@ -15,9 +15,10 @@ import pyarrow.parquet
 
 from leasebench.results.alignment import host_ns_of_server
 from leasebench.results.events import Events, Ints, Mask
-from leasebench.results.history import BadRunDirectory, read_events, read_journal
+from leasebench.results.history import read_events, read_journal
 from leasebench.results.overtime import COLUMNS, OverTime, over_time
-from leasebench.results.summary import read_faults
+from leasebench.results.record.faults import FaultRow, read_faults
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.trial import Trial, read_facts
 
 WHOLE_ROWS = 300_000
@@ -41,7 +42,7 @@ class Moments:
         return cells
 
     @cached_property
-    def faults(self) -> list[dict[str, Any]]:
+    def faults(self) -> tuple[FaultRow, ...]:
         """What `faults.json` says."""
         return read_faults(self.folder)
 

@@ -11,7 +11,7 @@ import vl_convert
 from leasebench.definitions import DefinitionError, must_be_known
 from leasebench.registry import plugin, plugins
 from leasebench.results.charts import Chart, Scope, Subject
-from leasebench.results.history import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.telling import telling_trial
 from leasebench.results.theme import Mode, theme

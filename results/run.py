@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from leasebench.results.history import BadRunDirectory
 from leasebench.results.locate import find_run
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.summary import FILE
 from leasebench.results.rundirectory import RunDirectory, read_manifest
 from leasebench.results.summary import as_written, read_suite, summarise

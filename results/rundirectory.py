@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from leasebench.results.encoded import read_buckets
 from leasebench.results.explored import Contradiction, Explored, contradictions, read_explored
-from leasebench.results.history import SCHEMA, BadRunDirectory, open_table, read_journal
+from leasebench.results.history import SCHEMA, open_table, read_journal
 from leasebench.results.latency import Buckets, merge_buckets
 from leasebench.results.moment import Moments
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.summary import FILE, CellSummary, Spread, Summary, TrialRow
 from leasebench.results.summary import read_summary, summarise, trial_folders
 from leasebench.results.trial import Trial, read_facts, read_object, read_trials

@@ -1,6 +1,5 @@
 """`summary.json`: every figure of a run, derived from its run directory and from nothing else."""
 
-import json
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -9,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from hdrh.histogram import HdrHistogram
-from pydantic import ValidationError
+from pydantic import TypeAdapter
 
 from leasebench.results.assumptions import broken_assumptions
 from leasebench.results.clustered import as_json
 from leasebench.results.controls import judge_controls
-from leasebench.results.history import BadRunDirectory
 from leasebench.results.latency import PHASES, SIDES, figures, histogram, merge
 from leasebench.results.phases import phase_samples
+from leasebench.results.record.faults import FaultRow, read_faults
+from leasebench.results.record.file import BadRunDirectory, as_value
 from leasebench.results.record.summary import (
     FILE,
     SCHEMA_VERSION,
@@ -61,11 +61,11 @@ class CellData:
         """The faults that take part in every trial: each is reported, also one that never struck."""
         self.struck.update(dict.fromkeys(kinds, 0))
 
-    def add_faults(self, rows: Iterable[dict[str, Any]]) -> None:
+    def add_faults(self, rows: Iterable[FaultRow]) -> None:
         """Take in what a trial's `faults.json` says."""
         for row in rows:
-            self.struck[row["fault"]] += 1
-            self.hit[row["fault"]] += bool(row["hit"])
+            self.struck[row.fault] += 1
+            self.hit[row.fault] += row.hit
 
     def add_facts(self, facts: dict[str, Any]) -> None:
         """Take in what `trial.json` says."""
@@ -207,20 +207,6 @@ def _row(facts: dict[str, Any], parts: list[tuple[Trial, Tally]], broken: list[s
     )
 
 
-def read_faults(folder: Path) -> list[dict[str, Any]]:
-    """Read `faults.json` of a trial; empty where a trial failed before it was written. Raises BadRunDirectory."""
-    path = folder / "faults.json"
-    if not path.exists():
-        return []
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and {"fault", "hit"} <= set(row) for row in rows):
-        raise BadRunDirectory(f"{path}: holds no list of faults")
-    return rows
-
-
 def read_suite(run: Path) -> dict[str, Any]:
     """Read the resolved suite of a run directory. Raises BadRunDirectory."""
     path = run / "suite.toml"
@@ -243,12 +229,7 @@ def trial_folders(run: Path) -> Iterable[Path]:
 
 def read_summary(run: Path) -> Summary:
     """Read `summary.json`. Raises BadRunDirectory, also for a newer schema."""
-    try:
-        return Summary.model_validate(as_written(run))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadRunDirectory(f"{run / FILE}: {key}: {first['msg'].lower()}") from error
+    return as_value(run / FILE, TypeAdapter(Summary), as_written(run))
 
 
 def as_written(run: Path) -> Any:

@@ -14,8 +14,8 @@ import numpy as np
 from leasebench.results.checks.dangling import spells_without_plan
 from leasebench.results.checks.overwrites import stale_positions
 from leasebench.results.events import Events, Ints
-from leasebench.results.history import BadRunDirectory
 from leasebench.results.numbering import numbers, violations_of
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.summary import TrialRow
 from leasebench.results.rundirectory import RunDirectory
 

@@ -1,5 +1,6 @@
 """Schedules the faults that act from outside: begins each in its windows, and heals it, whatever else happens."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -8,6 +9,8 @@ from time import monotonic, perf_counter_ns
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import Fault, Injection
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -52,6 +55,7 @@ class FaultScheduler:
                 length_s = scheduled.window[1] - scheduled.window[0]
                 scheduled.began_ns = perf_counter_ns()
                 scheduled.injection = scheduled.fault.inject(self._environment, scheduled.rng)
+                logger.info("fault %d (%s) injected for %.3f s", scheduled.number, scheduled.fault.name, length_s)
                 # One that begins late, because we looked late or it took its time, lasts as long all the same.
                 scheduled.over_at_s = self._now_s() + length_s
                 if not length_s:
@@ -78,6 +82,7 @@ class FaultScheduler:
         hit = False
         try:
             hit = injection.heal()
+            logger.info("fault %d (%s) healed: %s", scheduled.number, scheduled.fault.name, "hit" if hit else "no hit")
         finally:
             end_ns = perf_counter_ns()
             self._journal.begin(Kind.FAULT, scheduled.began_ns, 0, scheduled.number, 0, 0, NO_ENDPOINT)

@@ -1,6 +1,7 @@
 """The proxy's process: it listens, obeys the harness and keeps the journal."""
 
 import asyncio
+import logging
 import os
 import signal
 import traceback
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from leasebench.bench.hosts.clock import own_clock
 from leasebench.bench.hosts.parent_death import die_with_parent
 from leasebench.bench.proxy.line import Line, Passage
 from leasebench.bench.proxy.modes import Note, Treatment, Way, treatments
@@ -17,6 +19,9 @@ from leasebench.bench.proxy.side import Side
 from leasebench.bench.proxy.spotting import Request
 from leasebench.bench.proxy.versions import Versions
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.record.process import Process
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,8 @@ class RelaySpec:
 
     ways: tuple[tuple[str, Upstream], ...]
     rules: tuple[NetRule, ...]
-    journal: Path
+    folder: Path
+    process: Process
 
 
 def main(spec: RelaySpec, control: Any) -> None:
@@ -43,7 +49,7 @@ def main(spec: RelaySpec, control: Any) -> None:
 
 
 async def _serve(spec: RelaySpec, control: Any) -> None:
-    journal = Journal(spec.journal)
+    journal = Journal(spec.folder / spec.process.journal, spec.process, own_clock())
     relay = Relay(spec, control, journal)
     try:
         await relay.serve()
@@ -157,6 +163,7 @@ class Relay:
             line.side_changed()
 
     def _note(self, note: Note) -> None:
+        logger.info("fault %d acts: %s", note.rule, "hit" if note.hit else "no hit")
         self._journal.begin(Kind.FAULT, note.start_ns, 0, note.rule, note.version, 0, NO_ENDPOINT)
         came = Outcome.DONE if note.hit else Outcome.NOTHING
         self._journal.end(note.end_ns, note.end_ns - note.start_ns, int(note.asked_ms * 1000), 0, came, 0)

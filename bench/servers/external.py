@@ -1,10 +1,13 @@
 """A server that runs already: we touch our own prefix there, never flush it and never stop it."""
 
+import logging
 from types import TracebackType
 from typing import Self
 
 from leasebench.bench.servers.preflight import must_allow
 from leasebench.bench.servers.server import examine
+
+logger = logging.getLogger(__name__)
 
 
 class ExternalServer:
@@ -28,4 +31,5 @@ class ExternalServer:
 
     def revive(self) -> None:
         """Look whether it answers; it is not ours to start."""
-        examine(self.url)
+        facts = examine(self.url)
+        logger.info("server %s answers: %s %s", self.url, facts.name, facts.version)

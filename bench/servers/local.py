@@ -1,6 +1,7 @@
 """A server process of our own on a private unix socket: no network, no persistence, gone when we are."""
 
 import contextlib
+import logging
 import os
 import secrets
 import shutil
@@ -16,6 +17,8 @@ from leasebench.bench.hosts.parent_death import arm
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.hosts.shortpath import temporary_directory
 from leasebench.bench.servers.server import ServerUnusable, examine
+
+logger = logging.getLogger(__name__)
 
 READY_WITHIN_S = 10.0
 """The bound; it takes about 0.04 s."""
@@ -142,6 +145,7 @@ def launch(
             env=None if environment is None else {**os.environ, **environment},
         )
     reaper().watch_process(process.pid)
+    logger.info("server started: pid %d, socket %s", process.pid, path)
     return process
 
 
@@ -160,6 +164,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """Kill a server, whatever it does at the moment, and wait until it is gone."""
     process.kill()
     process.wait(STOP_WITHIN_S)
+    logger.info("server ended: pid %d, exit code %s", process.pid, process.returncode)
     reaper().forget_process(process.pid)
 
 

@@ -4,6 +4,7 @@ Clients find it at `url`, a symbolic link to the socket of the process in charge
 is no link, and nobody is let in before the recorder hears: the recording holds every event that was ever executed.
 """
 
+import logging
 import shutil
 import time
 from pathlib import Path
@@ -19,7 +20,10 @@ from leasebench.bench.servers.recorder import FLUSH_TIME_KEY, Recorder
 from leasebench.bench.servers.recording import Recording
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.bench.servers.unit import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
-from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.store import CellAddress
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Lose", "Loss", "Node", "NodeWish", "Outage"]
 CAUGHT_UP_WITHIN_S = 2.0
@@ -106,6 +110,7 @@ class Node:
 
         def come_back() -> Loss:
             loss = self._admit(unit, ready or self._prepare(unit), "restarted", stood)
+            logger.info("server pid %d restarted: %s", unit.process.pid, loss)
             if self._link is not None:
                 self._link.lead_to(unit.socket)
             if self._wish.spare and self._spare is None:
@@ -130,6 +135,7 @@ class Node:
         def promote() -> Loss:
             unit.wire.call("REPLICAOF", "NO", "ONE")
             loss = self._admit(unit, self._prepare(unit), "promoted", stood)
+            logger.info("server pid %d promoted: %s", unit.process.pid, loss)
             self._follow()
             return loss
 
@@ -167,14 +173,14 @@ class Node:
         """How many leases stand now."""
         return len(self._charge.leases()) if self.is_up and self._charge is not None else 0
 
-    def history_lines(self, keys: Keys) -> list[bytes]:
-        """Return every event that was executed under `keys`, lost ones and `restart` markers included, in order.
+    def history_lines(self, address: CellAddress) -> list[bytes]:
+        """Return every event of the cell at `address`, lost ones and `restart` markers included, in order.
 
         Raises ServerUnusable if not all is known.
         """
         if self.is_up and self._charge is not None and self._recorder is not None:
             _catch_up(self._charge, self._recorder)
-        return self._recording.lines(keys.history)
+        return self._recording.lines(Keys.of(address).history)
 
     @property
     def _front(self) -> Path:

@@ -112,12 +112,10 @@ def _stops_from_outside(found: Closeup) -> Iterator[dict[str, Any]]:
     """Stops and cuts that the harness did to enactors, all at once."""
     begin_s, end_s = found.span_s
     for fault in found.moments.faults:
-        if not isinstance(fault.get("start_ns"), int):
+        if fault.span_ns is None:
             continue
         what, names = victims(fault, found.events.enactors)
-        from_s, to_s = (
-            float(found.moments.seconds(fault[name] or fault["start_ns"])) for name in ("start_ns", "end_ns")
-        )
+        from_s, to_s = (float(found.moments.seconds(at_ns)) for at_ns in fault.span_ns)
         if to_s >= begin_s and from_s <= end_s:
             span = {"from_s": max(from_s, begin_s), "to_s": min(to_s, end_s)}
             yield from ({"lane": name, "what": what, **span} for name in names)

@@ -10,7 +10,7 @@ from leasebench.results.compare.finding import TOLERANCE, by_rate, too_few
 from leasebench.results.compare.quantities import SPEED, rates
 from leasebench.results.compare.resampling import ratio
 from leasebench.results.compare.samples import Samples
-from leasebench.results.history import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.statistics import CONFIDENCE, holm
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from leasebench.results.events import Ints, Mask
-from leasebench.results.history import BadRunDirectory
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 from leasebench.results.moment import Moments
-from leasebench.results.record.process import RENEWER, Process
+from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.process import RENEWER
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.trial import Trial
 
@@ -66,8 +66,7 @@ class Reader:
         self.zero = int(np.flatnonzero(events.epoch == events.epoch[at])[0])
         self.trial: Trial | None = None
         self._zero_ns = 0.0
-        told = [one for one in moments.faults if one.get("tells") and isinstance(one.get("start_ns"), int)]
-        self._told = {one["start_ns"]: state(str(one["tells"])) for one in told}
+        self._told = {one.start_ns: state(one.tells) for one in moments.faults if one.tells}
         """In a fault's own words, how the process stood that it hit at that instant (ns)."""
         try:
             offset_ns = moments.offset_ns(cell)
@@ -149,7 +148,7 @@ class Reader:
                 one, call = self.trial.journal.iloc[row], self.call(row)
                 until_s = call.end_s if int(one["end_ns"]) else float("nan")
                 if not until_s <= begin_s and call.begin_s < end_s:
-                    renewer = Process.parse(str(one["process"])).thread == RENEWER
+                    renewer = self.trial.process_of(row).thread == RENEWER
                     words = self._told.get(int(one["start_ns"]), what)
                     found.append(Stop(name, words, call.begin_s, until_s, renewer))
         return found

@@ -5,11 +5,10 @@ A fault says itself whom it hit and in which words (`faults.json`); nothing here
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from leasebench.results.explain.reader import Reader, Stop, state
 from leasebench.results.moment import Moments
-from leasebench.results.record.process import Process
+from leasebench.results.record.faults import FaultRow
 from leasebench.results.violations import Violation
 
 SERVERS = {"lease": "the lease server", "store": "the store's server"}
@@ -32,12 +31,10 @@ def lease_server_struck(moments: Moments) -> bool:
     return "lease" in moments.facts.get("own_servers", ())
 
 
-def victims(fault: dict[str, Any], enactors: tuple[str, ...]) -> tuple[str, list[str]]:
+def victims(fault: FaultRow, enactors: tuple[str, ...]) -> tuple[str, list[str]]:
     """What the harness did to enactors by a row of `faults.json`, and to which; to none where it was no such fault."""
-    tells = str(fault.get("tells", ""))
-    what = state(tells)
-    names = [Process.parse(str(target)).name for target in fault.get("targets", ())]
-    return what, [name for name in dict.fromkeys(names) if name in enactors] if _from_outside(fault) else []
+    names = dict.fromkeys(target.name for target in fault.targets) if fault.from_outside else ()
+    return state(fault.tells), [name for name in names if name in enactors]
 
 
 def strikes(
@@ -48,34 +45,25 @@ def strikes(
         return
     concerned = [name for name in dict.fromkeys(names) if name in reader.events.enactors]
     for fault in moments.faults:
-        if not isinstance(fault.get("start_ns"), int):
+        if fault.span_ns is None:
             continue
-        from_s = reader.seconds(fault["start_ns"])
-        to_s = reader.seconds(fault.get("end_ns") or fault["start_ns"])
+        from_s, to_s = map(reader.seconds, fault.span_ns)
         # What a process was done to at once stays done: a clock that was set wrong is wrong from then on.
-        lasts = bool(fault.get("instant")) and not _from_outside(fault)
+        lasts = fault.instant and not fault.from_outside
         if (to_s >= begin_s or lasts) and from_s <= end_s:
             what, hit = victims(fault, reader.events.enactors)
             yield from (Stop(name, what, from_s, to_s) for name in hit if name in concerned)
             yield from _told(fault, violation.cell, concerned, (max(from_s, begin_s), from_s, to_s))
 
 
-def _told(fault: dict[str, Any], cell: str, concerned: list[str], when: tuple[float, float, float]) -> Iterator[Strike]:
+def _told(fault: FaultRow, cell: str, concerned: list[str], when: tuple[float, float, float]) -> Iterator[Strike]:
     shown_s, from_s, to_s = when
-    kind, tells, instant = str(fault["fault"]), str(fault.get("tells", "")), bool(fault.get("instant"))
-    server = fault.get("server")
-    if server in SERVERS:
-        yield Strike(kind, None, str(server), tells.format(target=SERVERS[server]), from_s, from_s if instant else to_s)
-    elif not _from_outside(fault) and fault.get("action") == "fault":
-        for target in fault.get("targets", ()):
-            who = Process.parse(str(target))
-            name = who.name
-            if who.cell == cell and name in concerned:
-                words = tells.format(target=name)
-                server, begin_s, end_s = ("lease", shown_s, shown_s) if instant else ("store", from_s, to_s)
-                yield Strike(kind, name, server, words, begin_s, end_s)
-
-
-def _from_outside(fault: dict[str, Any]) -> bool:
-    """Whether the harness did it, all at once, and not the process itself or its proxy."""
-    return bool(fault.get("process") == "harness")
+    if fault.server in SERVERS:
+        words = fault.tells.format(target=SERVERS[fault.server])
+        yield Strike(fault.fault, None, fault.server, words, from_s, from_s if fault.instant else to_s)
+    elif not fault.from_outside and fault.action == "fault":
+        for target in fault.targets:
+            if target.cell == cell and target.name in concerned:
+                words = fault.tells.format(target=target.name)
+                server, begin_s, end_s = ("lease", shown_s, shown_s) if fault.instant else ("store", from_s, to_s)
+                yield Strike(fault.fault, target.name, server, words, begin_s, end_s)

@@ -7,8 +7,8 @@ from leasebench.registry import plugins
 from leasebench.results.charts import Chart, Scope, Spec, Subject
 from leasebench.results.explain import explain
 from leasebench.results.explain.svg import as_svg
-from leasebench.results.history import BadRunDirectory
 from leasebench.results.numbering import violations_of
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.telling import telling_trial
 from leasebench.results.violations import Violation, matching

@@ -7,7 +7,7 @@ import pytest
 from commands import leasebench, suite_text
 
 import leasebench as package
-from leasebench.results.history import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory
 
 NAMES = {"a path": "runs/tiny-2", "a name under runs": "tiny-2", "a suite": "tiny"}
 

@@ -10,6 +10,7 @@ from synthetic import ENACTORS, ENDPOINTS, FACTS, event, journal_of, line_of, ro
 
 from leasebench.bench.faults.fault import parse_faults
 from leasebench.bench.records import fault_row
+from leasebench.bench.rundir import write_json
 from leasebench.results.history import HistoryWriter
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 from leasebench.results.latency import histogram, tag, write_hlog
@@ -173,7 +174,7 @@ def write_run(path: Path, *tapes: Tape, **facts) -> Path:
         "expected": ["stale"], "min_races": 1, "processes": [],
     }  # fmt: skip
     (folder / "trial.json").write_text(json.dumps(FACTS | own | facts))
-    (folder / "faults.json").write_text(json.dumps([one for tape in tapes for one in tape.struck]))
+    write_json(folder / "faults.json", [one for tape in tapes for one in tape.struck])
     samples = phase_samples(read_trials(folder)[0])
     held = {tag(first.guard["name"], "steady", *key): histogram(values) for key, values in samples.items()}
     write_hlog(folder / "latency.hlog", held, 1.7e9, 1.7e9 + 1)

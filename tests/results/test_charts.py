@@ -15,9 +15,9 @@ from leasebench.results.charts.fairness import jain
 from leasebench.results.charts.first_stale import kaplan_meier_median
 from leasebench.results.closeup import nearest
 from leasebench.results.events import KINDS
-from leasebench.results.history import BadRunDirectory
 from leasebench.results.journal import Kind
 from leasebench.results.plot import PHASES
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.telling import telling_trial
 from leasebench.results.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme
@@ -330,7 +330,7 @@ class TestOverTime:
         assert len(shaded) == len(moments.faults)
         assert "shaded: pause" in text_of(spec)
         for shade, fault in zip(shaded, moments.faults, strict=True):
-            assert shade["from_s"] == pytest.approx(moments.seconds(fault["start_ns"]), abs=1e-4)
+            assert shade["from_s"] == pytest.approx(moments.seconds(fault.start_ns), abs=1e-4)
 
     def test_the_longest_commit_is_that_of_the_summary(self, run):
         (row,) = run.trials_of("monotonic", "stopped")

@@ -23,8 +23,8 @@ from leasebench.results.compare.ranking_view import ranking_blocks
 from leasebench.results.compare.resampling import LogRatio
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
-from leasebench.results.history import BadRunDirectory
 from leasebench.results.locate import find_run
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.run import load
 from leasebench.results.statistics import exact_interval
 

@@ -10,7 +10,7 @@ import leasebench
 from leasebench.registry import plugins
 from leasebench.results.charts import Subject
 from leasebench.results.explored import FILE, Explored, contradictions, missing, read_explored
-from leasebench.results.history import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.report.write import write_report
 
 MONOTONIC = {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shown import shown
 
 from leasebench.bench.engines.explorer import report
-from leasebench.bench.engines.explorer.diagram import TRACE
+from leasebench.bench.engines.explorer.rendering import TRACE
 from leasebench.results import violations_table
 from leasebench.results.columns import of_metrics, run_columns
 from leasebench.results.compare import changes_view, gates_view, ranking_view

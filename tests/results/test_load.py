@@ -11,8 +11,9 @@ from tape import Tape, write_run
 
 from leasebench import load
 from leasebench.results.explain import explain
-from leasebench.results.history import BadRunDirectory, read_events, read_journal
+from leasebench.results.history import read_events, read_journal
 from leasebench.results.latency import read_hlog
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.violations import matching
 
 

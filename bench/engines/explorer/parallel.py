@@ -1,5 +1,6 @@
 """Several explorations side by side, each in a process of its own: memory that one used is gone when it ends."""
 
+import logging
 import os
 import signal
 import traceback
@@ -12,6 +13,8 @@ from leasebench.bench.failure import one_line, with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.bench.hosts.parent_death import die_with_parent
 from leasebench.bench.hosts.reaper import reaper
+
+logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 END_WAIT_S = 5.0
@@ -44,8 +47,9 @@ def side_by_side(jobs: Sequence[Callable[[], Answer]], at_once: int) -> Iterator
                 number, job = waiting.pop()
                 with undisturbed():
                     ours, theirs = context.Pipe(duplex=False)
-                    process = context.Process(target=_work, args=(job, theirs), daemon=True)
+                    process = context.Process(target=_work, args=(job, theirs), name=f"explorer-{number}", daemon=True)
                     process.start()
+                    logger.info("explorer-%d started: pid %d", number, process.pid)
                     reaper().watch_process(process.pid)
                     theirs.close()
                 running[ours] = (number, process)
@@ -65,6 +69,7 @@ def _answer(line: Any, process: Any) -> Any:
         good, answer = line.recv()
     except EOFError:
         process.join(END_WAIT_S)
+        logger.warning("%s ended without an answer: exit code %s", process.name, process.exitcode)
         raise ChildFailed(
             f"a process that explored was ended with exit code {process.exitcode}: is there enough memory?"
         ) from None

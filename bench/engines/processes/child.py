@@ -1,5 +1,6 @@
 """One process of a trial, as its supervisor sees it."""
 
+import logging
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +11,8 @@ from leasebench.bench.engines.processes.worker import main
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.results.journal import LiveView
 
+logger = logging.getLogger(__name__)
+
 ENDED_WITHIN_S = 5.0
 
 
@@ -18,13 +21,16 @@ class Child:
 
     def __init__(self, context: Any, spec: ProcessSpec, gates: int = 0) -> None:
         self.spec = spec
+        self.name = spec.journal().stem
+        """Of this life of it, as its journal and the log have it."""
         self.control, theirs = context.Pipe()
         pairs = [context.Pipe() for _ in range(gates)]
         self.gates = [ours for ours, _ in pairs]
         """The lines to its gates, where a schedule decides when its operations are done."""
         lines = [line for _, line in pairs]
-        self.process = context.Process(target=main, args=(spec, theirs, lines), name=spec.name, daemon=True)
+        self.process = context.Process(target=main, args=(spec, theirs, lines), name=self.name, daemon=True)
         self.process.start()
+        logger.info("%s started: pid %d", self.name, self.process.pid)
         for line in (theirs, *lines):
             line.close()
         reaper().watch_process(self.process.pid)
@@ -68,7 +74,9 @@ class Child:
         self.ended = True
         if self.process.is_alive():
             self.process.kill()
+            logger.info("%s: sent SIGKILL", self.name)
         self.process.join(ENDED_WITHIN_S)
+        logger.info("%s ended: exit code %s", self.name, self.process.exitcode)
         reaper().forget_process(self.process.pid)
         for line in (self.control, *self.gates):
             line.close()

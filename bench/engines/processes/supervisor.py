@@ -5,6 +5,7 @@
 successor, and sees to it that none is left, stopped or running, however the trial ends.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -19,6 +20,8 @@ from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.enactors.kind import CHECKS, COMMITS, RACED_APPLICATIONS, STALE, Ends
+
+logger = logging.getLogger(__name__)
 
 READY_WITHIN_S = 20.0
 STOPPED_WITHIN_S = 1.0
@@ -195,6 +198,7 @@ class LocalSupervisor:
         self._check_lives(child)
         self._close(child)
         successor = self._start(replace(child.spec, life=child.spec.life + 1))
+        logger.info("%s takes the place of %s", successor.name, child.name)
         self._children[self._children.index(child)] = successor
         return successor
 
@@ -203,6 +207,7 @@ class LocalSupervisor:
             if child.spec.process == process and not child.done and not child.dies:
                 child.held = True
                 child.handle.suspend()
+                logger.info("%s: sent SIGSTOP", child.name)
                 return self._stands_still(child)
         return False
 
@@ -213,6 +218,7 @@ class LocalSupervisor:
                 if child.continue_at is None and not child.done and not child.dies:
                     with suppress(psutil.NoSuchProcess):
                         child.handle.resume()
+                        logger.info("%s: sent SIGCONT", child.name)
 
     def figures(self) -> Figures:
         total = replace(self._ended_figures)
@@ -234,6 +240,7 @@ class LocalSupervisor:
             raise failure_of(child) from None
         if news[0] == "ready":
             child.watch()
+            logger.info("%s is ready: pid %d, cores %s", child.name, news[1], news[2])
             process = {"name": child.spec.process, "life": child.spec.life, "pid": news[1], "affinity": news[2]}
             self.report.processes.append(process)
             for order in self._told[child.spec.program.ends]:
@@ -241,7 +248,9 @@ class LocalSupervisor:
         elif news[0] == "dies":
             child.dies = True
             child.restart_ms = news[1]
+            logger.info("%s: a fault kills it, restart after %s ms", child.name, news[1])
         elif news[0] == "paused":
+            logger.info("%s: a fault stops it (SIGSTOP) for %s ms", child.name, news[1])
             # A pause is counted from the moment that the kernel shows the process as stopped.
             if self._stands_still(child):
                 child.continue_at = time.monotonic() + news[1] / 1000
@@ -249,8 +258,10 @@ class LocalSupervisor:
                 child.checks_before = self._checks_beside(child)
         elif news[0] == "resumed":
             child.continue_at = None
+            logger.info("%s goes on", child.name)
         elif news[0] == "done":
             child.done = True
+            logger.debug("%s is done", child.name)
         else:
             raise with_evidence(ProcessFailed(f"{child.spec.name}: {news[1]}"), child.spec.process, news[2])
 
@@ -311,6 +322,7 @@ class LocalSupervisor:
             if child.continue_at is not None and now >= child.continue_at and not child.held:
                 with suppress(psutil.NoSuchProcess):  # its end is heard of elsewhere
                     child.handle.resume()
+                    logger.info("%s: sent SIGCONT at the end of its pause", child.name)
                 child.wakes_on, child.continue_at = None, now + CONTINUE_AGAIN_S
 
     def _end_all(self) -> None:
@@ -334,6 +346,7 @@ def _add(total: Figures, child: Child) -> None:
 def failure_of(child: Child) -> ProcessFailed:
     """How a process ended that was not to end."""
     child.process.join(STOP_WITHIN_S)
+    logger.error("%s %s", child.name, _ending(child.process.exitcode))
     return ProcessFailed(f"{child.spec.name} {_ending(child.process.exitcode)}")
 
 

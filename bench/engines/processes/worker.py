@@ -1,5 +1,6 @@
 """The child's side of the engine `processes`: one process, one program."""
 
+import logging
 import os
 import signal
 import traceback
@@ -18,6 +19,8 @@ from leasebench.bench.engines.processes.renewer import Renewer
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.faults.fault import Thread
 from leasebench.bench.hosts.parent_death import die_with_parent
+
+logger = logging.getLogger(__name__)
 
 SPIN_NS = 500_000
 
@@ -43,7 +46,8 @@ def main(spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
         control.send(("done",))
     except (EOFError, BrokenPipeError):
         return
-    except Exception as error:  # noqa: BLE001  (whatever it is, the supervisor must hear of it)
+    except Exception as error:
+        logger.exception("failed")
         with suppress(OSError):
             control.send(("failed", told(error), traceback.format_exc()))
 

@@ -1,0 +1,61 @@
+"""`faults.json`: a row for each thing that a fault did in a trial."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, WithJsonSchema
+
+from leasebench.results.record.file import Record, read_json
+from leasebench.results.record.process import Process
+
+FAULTS_FILE = "faults.json"
+HARNESS = "harness"
+"""The process that acts on a trial from outside all others."""
+GREY = "#888888"
+ProcessText = Annotated[
+    Process,
+    BeforeValidator(lambda text: Process.parse(text) if isinstance(text, str) else text),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string"}),
+]
+
+
+class FaultRow(Record):
+    """One thing that a fault did, in its own words; times are nanoseconds of the host's clock.
+
+    A row without `start_ns` tells that the fault struck, not when.
+    """
+
+    fault: str = Field(description="the kind of the fault")
+    number: int = Field(default=0, description="its place among the faults of the scenario")
+    colour: str = Field(default=GREY, description="in which charts shade it")
+    process: str = Field(default="", description="whose journal tells of it; `harness`: it was done from outside")
+    targets: tuple[ProcessText, ...] = Field(default=(), description="the processes that it hit")
+    server: str | None = Field(default=None, description="the server that it hit: `lease` or `store`")
+    tells: str = Field(default="", description="what it did, with {target} for whom or what it hit")
+    instant: bool = Field(default=False, description="whether it is done at once")
+    action: str = Field(default="", description="pause, delay, kill: a stop of a process; fault: anything else")
+    start_ns: int | None = None
+    end_ns: int | None = Field(default=None, description="null where its end was never seen")
+    asked_ms: float = 0.0
+    lasted_ms: float = 0.0
+    hit: bool = Field(description="whether it did what it is for")
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether the harness did it, to all of `targets` at once, and not a process itself or its proxy."""
+        return self.process == HARNESS
+
+    @property
+    def span_ns(self) -> tuple[int, int] | None:
+        """From when to when it was in force; None if that was not recorded. Without an end it is an instant."""
+        return None if self.start_ns is None else (self.start_ns, self.end_ns or self.start_ns)
+
+
+FAULTS = TypeAdapter(tuple[FaultRow, ...])
+
+
+def read_faults(folder: Path) -> tuple[FaultRow, ...]:
+    """Read `faults.json` of a trial; empty where a trial failed before it was written. Raises BadRunDirectory."""
+    path = folder / FAULTS_FILE
+    return read_json(path, FAULTS) if path.exists() else ()

@@ -1,0 +1,54 @@
+"""How a file of a run directory is read: through its model, or refused in one line that names the file and the key."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+Value = TypeVar("Value")
+
+
+class BadRunDirectory(ValueError):
+    """One line that names the file and what is wrong with it."""
+
+
+class Record(BaseModel):
+    """A frozen value of a run directory. A key that only a newer version knows is kept, and nobody looks at it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+def read_json(path: Path, kind: TypeAdapter[Value]) -> Value:
+    """Read a JSON file as the value that it holds. Raises BadRunDirectory."""
+    return as_value(path, kind, json_value(path))
+
+
+def json_value(path: Path) -> Any:
+    """What a JSON file holds, whatever that is. Raises BadRunDirectory."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadRunDirectory(f"{path}: is missing") from error
+    except (ValueError, OSError, RecursionError) as error:
+        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
+
+
+def as_value(path: Path, kind: TypeAdapter[Value], content: Any) -> Value:
+    """What was read from `path`, as the value that it is. Raises BadRunDirectory with the first mistake."""
+    try:
+        return kind.validate_python(content)
+    except ValidationError as error:
+        first = min(error.errors(), key=lambda one: one["loc"] != ("schema",))
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "missing":
+            raise BadRunDirectory(f"{path}: the key {key} is missing") from error
+        raise BadRunDirectory(f"{path}: {f'{key}: ' if key else ''}{_words(first)}") from error
+
+
+def _words(mistake: Any) -> str:
+    if mistake["type"] in ("model_type", "model_attributes_type", "dict_type") and not mistake["loc"]:
+        return "holds no JSON object"
+    if mistake["type"] in ("tuple_type", "list_type") and not mistake["loc"]:
+        return "holds no JSON list"
+    return str(mistake["msg"]).lower()
