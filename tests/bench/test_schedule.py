@@ -319,13 +319,13 @@ class TestTheCommand:
 
     def test_nothing_is_left_of_one_that_was_killed(self, tmp_path):
         temporary = Path(tempfile.mkdtemp(prefix="lbt"))  # the path of a socket has to be short
-        # With a wire to hold a commit on, and a cell that is wedged, so that it takes a while to end.
+        # With a proxy that holds a commit, and a cell that is wedged, so that it takes a while to end.
         send, arrive = Choice("enactor-0", SEND), Choice("enactor-0", ARRIVE, "0")
         choices = [P, E0, E0, send, P, P, E1, E1, E1, E1, E1, arrive]
         path = saved(by_hand("last_writer_wins", Property.CONVERGES, choices, messages=1), tmp_path / "trace.json")
         started = Started("run", "--schedule", path, "--out", "forced", cwd=tmp_path, temporary=temporary)
         try:
-            until(lambda: started.crew(3), "a crew of three")
+            until(lambda: started.crew(4), "three programs and the proxy of one")
             started.family()
             started.process.send_signal(signal.SIGKILL)
             started.ended()
