@@ -11,7 +11,7 @@ from leasebench.bench.proxy.proxy import Proxy, ProxyWish
 from leasebench.bench.servers.node import Node, NodeWish
 from leasebench.bench.servers.server import Server
 from leasebench.enactors.kind import processes_of
-from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.store import CellAddress
 from leasebench.results.record.process import PROXY, Process
 
 
@@ -42,11 +42,10 @@ class Environment:
     or lets it forget is given a server of its own: a `Node`, for the leases (`lease`) or for the store (`store`).
     """
 
-    def __init__(self, server: Server, folder: Path, keys: Sequence[Keys], ttl_ms: int) -> None:
+    def __init__(self, server: Server, folder: Path, cells: Sequence[CellAddress], ttl_ms: int) -> None:
         self._server = server
         self._folder = folder
-        self.keys = tuple(keys)
-        """The keys of each cell."""
+        self.cells = tuple(cells)
         self.ttl_ms = ttl_ms
         """The time to live of the guard's leases."""
         self._wishes: dict[str, NodeWish] = {}
@@ -59,7 +58,7 @@ class Environment:
 
     def processes_of(self, programs: Mapping[str, Sequence[int]]) -> list[str]:
         """The names of these processes, by kind and number, in every cell: `c0.enactor-1`."""
-        return processes_of(programs, [keys.cell for keys in self.keys])
+        return processes_of(programs, [address.cell for address in self.cells])
 
     def wish(self, part: str, **wishes: object) -> None:
         """Ask for a server of the trial's own for `part` (`store` or `lease`); wishes of several faults add up."""
@@ -81,8 +80,8 @@ class Environment:
                 self.nodes[part] = self._stack.enter_context(Node(wish))
             for process, route in self._routes.items():
                 targets = self._servers_addresses()
-                journal = self._folder / f"{replace(Process.parse(process), thread=PROXY)}.journal"
-                proxy = Proxy(route, targets.store, targets.lease, journal)
+                proxied = replace(Process.parse(process), thread=PROXY)
+                proxy = Proxy(route, targets.store, targets.lease, self._folder, proxied)
                 self.proxies[process] = self._traffic.enter_context(proxy)
         except BaseException:
             self._close()

@@ -41,6 +41,7 @@ def _plug_ins(what: str) -> Iterator[tuple[str, str]]:
         "managers": "leases.managers",
         "charts": "results.charts",
         "programs": "enactors",
+        "stores": "enactors.store",
     }[what]
     for name, plugin in plugins(package).items():
         missing = plugin.available() if hasattr(plugin, "available") else None

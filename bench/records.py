@@ -13,8 +13,8 @@ from leasebench.bench.faults.fault import Fault, FaultReport
 from leasebench.bench.servers.node import Node
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import processes_of
-from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import ServerError
+from leasebench.enactors.store.store import CellAddress, Store
+from leasebench.leases.errors import ServerError
 from leasebench.results.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
 from leasebench.results.journal import HEADER_BYTES, Journal, Kind, Outcome
 from leasebench.results.latency import histogram, tag, write_hlog
@@ -35,8 +35,8 @@ ACTIONS = {Kind.PAUSE: "pause", Kind.DELAY: "delay", Kind.KILL: "kill", Kind.FAU
 class CellRecords:
     """Where the history of one cell is: in its store, or with servers of the trial's own, which record it."""
 
-    cell: str
-    store: RedisStore
+    address: CellAddress
+    store: Store
     store_node: Node | None
     lease_node: Node | None
 
@@ -67,7 +67,7 @@ class Drainer:
         self._journal.begin(Kind.DRAIN, begin, 0, 0, 0, 0, 0)
         before = self._history.count
         for lines in records.store.drain(excess):
-            self._history.append(lines, records.cell, STORE_NODE)
+            self._history.append(lines, records.address.cell, STORE_NODE)
         end = time.perf_counter_ns()
         self._journal.end(end, end - begin, self._history.count - before, 0, Outcome.DONE, 0)
 
@@ -91,7 +91,7 @@ def finish_records(folder: Path, cells: Sequence[CellRecords], history: HistoryW
         for records in cells:
             if records.store_node is None:
                 records.store.remove_all()
-            records.store.wire.close()
+            records.store.close()
     return bool(begun)
 
 
@@ -99,15 +99,15 @@ def _gather(records: CellRecords, history: HistoryWriter) -> None:
     """Write all that is known of one cell: the store's events, then those of a lease server of its own."""
     store = records.store
     if records.store_node is not None:
-        history.append(records.store_node.history_lines(store.keys), records.cell, STORE_NODE)
+        history.append(records.store_node.history_lines(records.address), records.address.cell, STORE_NODE)
     else:
         for lines in _blocks(store.history_lines(READ_BLOCK)):
-            history.append(lines, records.cell, STORE_NODE)
-        expected, written = store.events_ever(), history.count_of(records.cell, STORE_NODE)
+            history.append(lines, records.address.cell, STORE_NODE)
+        expected, written = store.events_ever(), history.count_of(records.address.cell, STORE_NODE)
         if expected not in (-1, written):
             raise ServerError(f"{expected} events were appended to the history, {written} could be read")
     if records.lease_node is not None:
-        history.append(records.lease_node.history_lines(store.keys), records.cell, LEASE_NODE)
+        history.append(records.lease_node.history_lines(records.address), records.address.cell, LEASE_NODE)
 
 
 def _blocks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -15,6 +15,7 @@ from leasebench.bench.engines.processes.supervisor import Figures, LocalSupervis
 from leasebench.bench.environment import Environment
 from leasebench.bench.failure import keep_evidence
 from leasebench.bench.faults.scheduler import FaultScheduler
+from leasebench.bench.hosts.clock import own_clock
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
@@ -23,14 +24,14 @@ from leasebench.bench.servers.server import Server, ServerUnusable, without_pass
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import Place
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import ServerError, Wire
-from leasebench.leases.errors import ReplyUnknown, ServerDown
+from leasebench.enactors.store.drivers import connect
+from leasebench.enactors.store.store import CellAddress
+from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 from leasebench.results.history import HistoryWriter
 from leasebench.results.journal import Journal
 from leasebench.results.record.faults import FAULTS_FILE, HARNESS
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TRIAL_FILE, LeaseTerms, TrialFacts
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def run_trial(
         with _arranged(plan, server, run, folder) as environment:
             facts = facts.adding(stepped_clocks=environment.stepped_clocks, own_servers=sorted(environment.nodes))
             _keep_to_core(environment)
-            cells = [_open(environment, cell, keys) for cell, keys in zip(plan.cells, environment.keys, strict=True)]
+            cells = [_open(environment, cell, at) for cell, at in zip(plan.cells, environment.cells, strict=True)]
             with HistoryWriter(folder / "history.parquet") as history:
                 try:
                     (perform or _race)(TrialContext(plan, environment, cells, folder, report, watch, history))
@@ -116,8 +117,8 @@ def run_trial(
 
 def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Environment:
     """Let every fault ask for the servers and routes that it needs."""
-    keys = [Keys(run, str(plan.number), cell.name) for cell in plan.cells]
-    environment = Environment(server, folder, keys, plan.ttl_ms)
+    cells = [CellAddress(run, str(plan.number), cell.name) for cell in plan.cells]
+    environment = Environment(server, folder, cells, plan.ttl_ms)
     for number, fault in enumerate(plan.faults):
         if fault is not None:
             fault.arrange(environment, number, Random(f"{plan.seed} arrange {number}"))
@@ -132,14 +133,14 @@ def _keep_to_core(environment: Environment) -> None:
             os.sched_setaffinity(pid, cores)
 
 
-def _open(environment: Environment, cell: Cell, keys: Keys) -> CellRecords:
-    """Meet the store of one cell. Its scripts are loaded, so that none is sent within a measured operation.
+def _open(environment: Environment, cell: Cell, address: CellAddress) -> CellRecords:
+    """Meet the store of one cell. It is prepared, so that no measured operation has to do it.
 
-    A lease server of the trial's own has loaded them itself.
+    A lease server of the trial's own is prepared by its node.
     """
-    store = RedisStore(Wire(environment.store_url), keys, cell, "harness")
-    store.load_scripts()
-    return CellRecords(cell.name, store, environment.nodes.get("store"), environment.nodes.get("lease"))
+    store = connect(environment.store_url, address, cell, "harness")
+    store.prepare()
+    return CellRecords(address, store, environment.nodes.get("store"), environment.nodes.get("lease"))
 
 
 class Onlooker:
@@ -162,7 +163,8 @@ class Onlooker:
 
 def _race(context: TrialContext) -> None:
     plan, environment, folder = context.plan, context.environment, context.folder
-    journal = Journal(folder / f"{HARNESS}.journal")
+    harness = Process(HARNESS)
+    journal = Journal(folder / harness.journal, harness, own_clock())
     fault_scheduler = FaultScheduler(plan.faults, environment, plan.seed, journal)
     onlooker = Onlooker(fault_scheduler, environment, Drainer(context.cells, context.history, journal), context.watch)
     supervisor = LocalSupervisor(specs(plan, environment, folder), context.report)
@@ -185,7 +187,7 @@ def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[Proce
     guard = plan.guard.with_ttl(plan.ttl_ms)
     outages = any(fault.outage() for fault in plan.faults if fault is not None)
     told = []
-    for cell_number, (cell, keys) in enumerate(zip(plan.cells, environment.keys, strict=True)):
+    for cell_number, (cell, address) in enumerate(zip(plan.cells, environment.cells, strict=True)):
         for kind, settings in plan.scenario.programs_by_kind().items():
             count = getattr(settings, "count", 1)
             for number in range(count):
@@ -196,7 +198,7 @@ def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[Proce
                     place=Place(cell, guard, settings, number, count),
                     url="",
                     lease_url="",
-                    keys=keys,
+                    address=address,
                     ttl_ms=plan.ttl_ms,
                     load=load,
                     faults=plan.faults,

@@ -35,6 +35,10 @@ class VersionStore(Protocol):
         """Return the newest applicable plan; 0 if there is none."""
         ...
 
+    def await_announcement(self, newer_than: int, timeout_ms: int) -> bool:
+        """Wait up to `timeout_ms` for the publication of a plan newer than `newer_than`; tell whether it came."""
+        ...
+
     def plans(self) -> Plans:
         """List the plans that exist."""
         ...

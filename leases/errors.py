@@ -7,3 +7,7 @@ class ServerDown(ConnectionError):
 
 class ReplyUnknown(ConnectionError):
     """The request was sent and its reply never came: it may have happened or not."""
+
+
+class ServerError(RuntimeError):
+    """The server answered with an error that we do not expect."""

@@ -120,6 +120,18 @@ class LeaseStore(Protocol):
         """Look whether a lease still stands. Writes nothing."""
         ...
 
+    def holder(self, resource: str) -> str | None:
+        """Return the token of the lease that the server has for `resource`. For schedules, not for guards."""
+        ...
+
+    def held_until_ms(self, resource: str) -> int | None:
+        """Return until when `resource` is held by its owner's own clock; None where the server's clock decides."""
+        ...
+
+    def expire(self, resource: str) -> bool:
+        """Let a lease run out before its time; False if nobody holds it. For schedules, not for guards."""
+        ...
+
 
 class OpaqueLock(Protocol):
     """A third-party lock that is called and never looked into; its calls wait by themselves."""

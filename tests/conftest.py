@@ -8,9 +8,9 @@ from hypothesis import settings
 
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import Wire
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.redis_store import RedisStore
+from leasebench.enactors.store.redis.wire import Wire
 
 # The machines are shared: how long one example takes says nothing of the code.
 settings.register_profile("leasebench", deadline=None)

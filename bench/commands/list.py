@@ -19,6 +19,7 @@ class Listing(StrEnum):
     MANAGERS = "managers"
     CHARTS = "charts"
     PROGRAMS = "programs"
+    STORES = "stores"
     RUNS = "runs"
 
 

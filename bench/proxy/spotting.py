@@ -8,7 +8,7 @@ from typing import Any
 
 import hiredis
 
-from leasebench.enactors.store.wire import script
+from leasebench.enactors.store.redis.wire import script
 
 SETTING_UP = frozenset({b"AUTH", b"CLIENT", b"HELLO", b"SELECT"})
 """With these a connection is set up; they are no requests of the program that uses it."""
@@ -76,7 +76,7 @@ def was_done(reply: Any) -> bool:
 @cache
 def commit_scripts() -> frozenset[bytes]:
     """The names under which the server knows the commit scripts, whatever rules there are."""
-    folder = files("leasebench.enactors.store").joinpath("lua")
+    folder = files("leasebench.enactors.store.redis").joinpath("lua")
     names = [entry.name.removesuffix(".lua") for entry in folder.iterdir() if entry.name.startswith("commit_")]
     assert names
     return frozenset(script(name).sha.encode() for name in names)

@@ -20,7 +20,8 @@ from leasebench.bench.servers.recorder import FLUSH_TIME_KEY, Recorder
 from leasebench.bench.servers.recording import Recording
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.bench.servers.unit import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
-from leasebench.enactors.store.keys import Keys
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.store import CellAddress
 
 logger = logging.getLogger(__name__)
 
@@ -172,14 +173,14 @@ class Node:
         """How many leases stand now."""
         return len(self._charge.leases()) if self.is_up and self._charge is not None else 0
 
-    def history_lines(self, keys: Keys) -> list[bytes]:
-        """Return every event that was executed under `keys`, lost ones and `restart` markers included, in order.
+    def history_lines(self, address: CellAddress) -> list[bytes]:
+        """Return every event of the cell at `address`, lost ones and `restart` markers included, in order.
 
         Raises ServerUnusable if not all is known.
         """
         if self.is_up and self._charge is not None and self._recorder is not None:
             _catch_up(self._charge, self._recorder)
-        return self._recording.lines(keys.history)
+        return self._recording.lines(Keys.of(address).history)
 
     @property
     def _front(self) -> Path:

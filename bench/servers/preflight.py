@@ -8,9 +8,9 @@ import secrets
 from contextlib import closing, suppress
 
 from leasebench.bench.servers.server import ServerUnusable, without_password
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.wire import Argument, ServerError, Wire
-from leasebench.leases.errors import ReplyUnknown, ServerDown
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.wire import Argument, Wire
+from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 
 NO_PERMISSION, NO_SCRIPT, NO_MULTI = "NOPERM", "NOSCRIPT", "ERR EXEC without MULTI"
 NO_KEY = "key"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from leasebench.bench.servers.server import ServerUnusable
-from leasebench.enactors.store.events import LINE_FIELDS
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.wire import Wire
+from leasebench.enactors.store.events import Event, line_of
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.wire import Wire
 
 MOST_EVENTS = 2_000_000
 """About 250 MB; more make the trial fail, with this reason."""
@@ -139,8 +139,8 @@ def marker(time: tuple[int, int], back_to: int, reason: str) -> bytes:
 
     What happened since then is gone; what it had forgotten since then is there again. `time` is the server's TIME.
     """
-    said = {"t_s": time[0], "t_us": time[1], "kind": "restart", "previous": back_to, "reason": reason}
-    return ",".join(str(said.get(name, "")) for name in LINE_FIELDS).encode()
+    t_us = time[0] * 1_000_000 + time[1]
+    return line_of(Event(t_us, "restart", previous=back_to, reason=reason))
 
 
 def _in_common(one: "array[int]", other: "array[int]") -> int:

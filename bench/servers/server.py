@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from leasebench.enactors.store.wire import Wire
+from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ServerDown
 
 OLDEST_VERSION = (6, 2)

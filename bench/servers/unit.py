@@ -11,10 +11,10 @@ from typing import Self
 
 from leasebench.bench.servers.local import READY_WITHIN_S, await_socket, embedded_binary, end, launch
 from leasebench.bench.servers.server import ServerUnusable
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.redis_store import load_scripts
-from leasebench.enactors.store.wire import ServerError, Wire
-from leasebench.leases.errors import ReplyUnknown, ServerDown
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.redis_store import load_scripts
+from leasebench.enactors.store.redis.wire import Wire
+from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 
 SYNCHRONISED_WITHIN_S = 10.0
 """The bound; it takes about 0.1 s."""

@@ -1,1 +1,5 @@
-"""The plan version store, twice: in Redis and in memory, under one conformance test suite."""
+"""The plan version store: its faces, and one folder a driver; each exports `PLUGIN`."""
+
+from leasebench.enactors.store.store import StoreDriver
+
+PROTOCOL = StoreDriver

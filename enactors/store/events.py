@@ -56,6 +56,12 @@ LINE_FIELDS = ("t_s", "t_us", *Event._fields[1:])
 """The fields of a line: TIME's two parts stand apart, because Lua would round their sum."""
 
 
+def line_of(event: Event) -> bytes:
+    """The line of an event, as the scripts write it."""
+    seconds, micros = divmod(event.t_us, 1_000_000)
+    return ",".join("" if part is None else str(part) for part in (seconds, micros, *event[1:])).encode("ascii")
+
+
 def parse_event(line: bytes) -> Event:
     """Parse one line. Raises ValueError if it is none of ours."""
     parts = line.decode("ascii").split(",")

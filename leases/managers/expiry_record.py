@@ -10,7 +10,7 @@ from leasebench.leases.operations import Outcome, Program, TakeExpired, Unknown
 
 
 class ExpiryRecord:
-    """Our own protocol; the scripts are `grant_by_clock` and `release` in `enactors/store/lua`."""
+    """Our own protocol; the scripts are `grant_by_clock` and `release` in `enactors/store/redis/lua`."""
 
     name = "expiry_record"
     about = "a record with token and expiry by its owner's clock, taken over by whoever's own clock is past it"

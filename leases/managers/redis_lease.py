@@ -17,7 +17,7 @@ from leasebench.leases.operations import (
 
 
 class RedisLease:
-    """Our own protocol; the operations' scripts stand in `enactors/store/lua`."""
+    """Our own protocol; the operations' scripts stand in `enactors/store/redis/lua`."""
 
     name = "redis"
     about = "SET NX PX with a random token; release and renew compare it in Lua; fencing number from INCR"

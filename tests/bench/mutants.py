@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence
-from leasebench.enactors.store.memory_cell import Endpoint
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_cell import Endpoint
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Outcome, Reason
 from leasebench.leases.rules import CommitRule, DeleteRule

@@ -7,7 +7,7 @@ from pathlib import Path
 import tomli_w
 
 ROOT = Path(__file__).parents[2]
-LUA = "enactors/store/lua"
+LUA = "enactors/store/redis/lua"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ CAUGHT = [
            "fence_registered", LOCKED | {"commit": "fence_registered"}, "late_check"),
     script("register_fence", "redis.call('SET', KEYS[3], fence)", "", "fence_registered",
            LOCKED | {"commit": "fence_registered"}, "woken"),
-    Mutant("enactors/store/redis_store.py", '("WATCH", key)', '("PING",)', "watch",
+    Mutant("enactors/store/redis/redis_store.py", '("WATCH", key)', '("PING",)', "watch",
            {"decide": EACH, "commit": "watch"}, "paused"),
     script("delete", "not state or (rule == 'quarantine' and state == 'quarantined')", "false", "deleted once",
            BLIND, "even"),

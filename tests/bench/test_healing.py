@@ -6,7 +6,7 @@ from commands import leasebench, read, trial_facts
 from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.fakeclock import faketime_library
 from leasebench.bench.suite import load_suite
-from leasebench.enactors.store.wire import Wire
+from leasebench.enactors.store.redis.wire import Wire
 
 FAULTS = {
     "lease_restart": 'kind = "restart"\nfirst_s = 0.1\nevery_s = 0.2',

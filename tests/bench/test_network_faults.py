@@ -12,8 +12,8 @@ from leasebench.bench.faults.network_fault import NetworkFault
 from leasebench.bench.proxy.proxy import Mode, On
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.definitions import DefinitionError
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.wire import Wire
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown
 from leasebench.registry import plugins
 

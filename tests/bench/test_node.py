@@ -26,9 +26,9 @@ from leasebench.bench.servers.unit import Unit
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event, parse_event
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import Wire
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.redis_store import RedisStore
+from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.operations import Done
 from leasebench.leases.rules import CommitRule

@@ -17,6 +17,7 @@ from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.suite import Suite, load_suite
 from leasebench.bench.trial import run_trial
+from leasebench.enactors.store.redis.redis_store import RedisStore
 from leasebench.results.history import read_journal
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.trial import read_trials
@@ -96,8 +97,8 @@ def test_every_process_is_recorded_with_the_cores_that_it_had(run_one):
 def test_a_history_that_is_drained_meanwhile_keeps_every_event_and_marks_each_drain(run_one, monkeypatch):
     monkeypatch.setattr(records, "DRAIN_ABOVE", 50)
     counted = []
-    ever = records.RedisStore.events_ever
-    monkeypatch.setattr(records.RedisStore, "events_ever", lambda self: counted.append(ever(self)) or counted[-1])
+    ever = RedisStore.events_ever
+    monkeypatch.setattr(RedisStore, "events_ever", lambda self: counted.append(ever(self)) or counted[-1])
     _, folder = run_one(duration_s=1.0)
     (read_back,) = read_trials(folder)
     assert len(read_back.events) == counted[-1] > 100

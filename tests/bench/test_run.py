@@ -166,6 +166,7 @@ def test_plot_draws_png_and_svg(place):
         ("faults", ["pause", "slow"]),
         ("suites", ["quick", "steady"]),
         ("managers", ["redis", "redis_py"]),
+        ("stores", ["memory", "redis"]),
     ],
 )
 def test_list_names_what_there_is(what, some, tmp_path):

@@ -18,9 +18,9 @@ from leasebench.bench.servers.outage import NodeWish
 from leasebench.bench.suite import read_scenario
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import Wire
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.redis_store import RedisStore
+from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ServerDown
 from leasebench.leases.guard import presets
 from leasebench.registry import plugins

@@ -29,9 +29,9 @@ from leasebench.bench.suite import Load, WorkTime
 from leasebench.enactors.enactor.kind import EnactorSettings
 from leasebench.enactors.kind import Place
 from leasebench.enactors.plan import Cell, endpoint_names
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import Wire
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.redis_store import RedisStore
+from leasebench.enactors.store.redis.wire import Wire
 
 ENDPOINTS = 8
 NO_WORK = Load(work=WorkTime(median_ms=0))
@@ -75,7 +75,7 @@ def pinned_server(server):
 def store(pinned_server):
     wire = Wire(pinned_server.url)
     fresh = RedisStore(wire, Keys("bench", secrets.token_hex(4), "c"), Cell("c", endpoint_names(ENDPOINTS)), "a")
-    fresh.load_scripts()
+    fresh.prepare()
     yield fresh
     fresh.remove_all()
     wire.close()
@@ -92,7 +92,7 @@ def enactor_under(store, pinned_server, tmp_path):
         def make(guard, endpoints=ENDPOINTS):
             spec = ProcessSpec(
                 kind="enactor", place=Place(Cell("c", endpoint_names(endpoints)), guard, EnactorSettings(count=1)),
-                url=pinned_server.url, lease_url=pinned_server.url, keys=store.keys, ttl_ms=guard.ttl_ms,
+                url=pinned_server.url, lease_url=pinned_server.url, address=store.keys, ttl_ms=guard.ttl_ms,
                 load=NO_WORK, faults=(), seed=1, folder=tmp_path, cpus=(),
             )  # fmt: skip
             control, theirs = multiprocess.Pipe()

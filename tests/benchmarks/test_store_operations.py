@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence
-from leasebench.enactors.store.redis_store import SCRIPT_OF_RULE
+from leasebench.enactors.store.redis.redis_store import SCRIPT_OF_RULE
 from leasebench.leases.operations import Done
 from leasebench.leases.rules import CommitRule, DeleteRule
 from leasebench.results.history import HistoryWriter, read_events

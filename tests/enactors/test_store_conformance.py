@@ -4,30 +4,34 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from two_stores import LONG_MS, MemoryWorld, World, history, redis_world
+from two_stores import LONG_MS, MemoryWorld, World, history, served_world
 
 from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.events import Event
+from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Reason, Refused
 from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.registry import plugins
 
 CELL = Cell("c", ("e0", "e1", "e2"))
 WITH_ROLLBACK = Cell("c", ("e0", "e1", "e2"), rollback=True)
 NobodysLease = Lease("e0", "nobody", 1, 1, LONG_MS)
 MakeWorld = Callable[[Cell], World]
+URL_OF = {"redis": "server_url"}
+"""The fixture that has the URL of a server, by driver. A new driver needs its own here."""
 
 
-@pytest.fixture(params=["redis", "memory"])
+@pytest.fixture(params=sorted(plugins("enactors.store")))
 def world_of(request: pytest.FixtureRequest) -> Iterator[MakeWorld]:
+    """Makes worlds in the store of each driver that is found; only in memory does time stand still."""
     with ExitStack() as stack:
         if request.param == "memory":
             yield MemoryWorld
         else:
-            url, keys = request.getfixturevalue("server_url"), request.getfixturevalue("keys")
-            yield lambda cell: stack.enter_context(redis_world(url, keys, cell))
+            url = request.getfixturevalue(URL_OF[request.param])
+            yield lambda cell: stack.enter_context(served_world(url, cell))
 
 
 @pytest.fixture
@@ -778,3 +782,50 @@ class TestExpiryByForce:
     def test_of_a_lease_that_nobody_holds_does_nothing(self, a):
         assert not a.expire("e0")
         assert history(a) == []
+
+
+class TestTheLogOfEvents:
+    def test_its_lines_are_its_events(self, a):
+        a.publish(1, 1)
+        grant(a)
+        write(a, 1)
+        assert [parse_event(line) for line in a.history_lines(block=2)] == list(a.history())
+        assert a.events_waiting() == 3
+
+    def test_what_is_drained_is_the_oldest_and_is_gone(self, a):
+        for version in range(1, 8):
+            a.publish(version, version)
+        everything = list(a.history_lines())
+        assert [len(lines) for lines in a.drain(5, block=2)] == [2, 2, 1]
+        assert list(a.history_lines()) == everything[5:]
+        assert a.events_waiting() == 2
+        assert a.events_ever() in (7, -1)
+        assert [line for lines in a.drain(100) for line in lines] == everything[5:]
+        assert a.events_waiting() == 0
+
+
+class TestTheSession:
+    def test_a_plan_is_announced_to_whoever_waits_for_a_newer_one(self, a, b):
+        assert not a.await_announcement(0, timeout_ms=1)
+        b.publish(3, 1)
+        assert a.await_announcement(2, timeout_ms=1)
+        assert not a.await_announcement(3, timeout_ms=1)
+
+    def test_the_server_tells_who_holds_a_lease_and_by_whose_clock(self, a):
+        assert (a.holder("e0"), a.held_until_ms("e0")) == (None, None)
+        grant(a, token="mine")
+        assert (a.holder("e0"), a.held_until_ms("e0")) == ("mine", None)
+        a.grant_by_clock("cell", 100, "by_clock", 2, 1_000)
+        assert (a.holder("cell"), a.held_until_ms("cell")) == ("by_clock", 1_100)
+
+    def test_it_may_go_under_another_clients_name(self, a):
+        a.as_client("operator").publish(1, 1)
+        assert [event.enactor for event in a.history()] == ["operator"]
+
+    def test_a_removed_cell_is_as_new(self, a):
+        a.publish(1, 1)
+        write(a, 1)
+        grant(a)
+        a.remove_all()
+        assert (a.newest(), a.read("e0"), a.holder("e0"), list(a.history())) == (0, 0, None, [])
+        assert a.publish(1, 2) == Done(0)

@@ -1,15 +1,13 @@
 """The two stores are twins: whatever is asked of them, both answer and remember the same."""
 
-import uuid
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from two_stores import LONG_MS, MemoryWorld, World, history, redis_world
+from two_stores import LONG_MS, MemoryWorld, World, history, served_world
 
 from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence, Repair
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.keys import Keys
 from leasebench.leases.lease import Lease
 from leasebench.leases.rules import OWNER_RULES, CommitRule, DeleteRule
 
@@ -112,9 +110,8 @@ class Teller:
 @settings(max_examples=250, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 def test_both_stores_answer_the_same_and_remember_the_same(server_url, story, rollback):
     cell = Cell("c", ENDPOINTS, rollback=rollback)
-    keys = Keys(run=f"w{uuid.uuid4().hex[:12]}", trial="1", cell="c")
     memory = MemoryWorld(cell)
-    with redis_world(server_url, keys, cell) as redis:
+    with served_world(server_url, cell) as redis:
         in_memory, in_redis = Teller(memory), Teller(redis)
         for attempt, (client, call) in enumerate(story, start=1):
             told = in_redis.tell(client, call, attempt)

@@ -12,10 +12,10 @@ import pytest
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event, parse_event
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import Prepared, ServerError, Wire, script
-from leasebench.leases.errors import ReplyUnknown, ServerDown
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.redis_store import RedisStore
+from leasebench.enactors.store.redis.wire import Prepared, Wire, script
+from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 from leasebench.leases.operations import Done, Reason, Refused
 from leasebench.leases.rules import CommitRule
 
@@ -34,7 +34,7 @@ def wire(server_url: str) -> Iterator[Wire]:
 @pytest.fixture
 def store(wire: Wire, keys: Keys) -> RedisStore:
     store = RedisStore(wire, keys, CELL, "a")
-    store.load_scripts()
+    store.prepare()
     return store
 
 

@@ -1,20 +1,19 @@
 """One cell in either store, as several clients see it; and a small engine that runs programs over it."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from leasebench.enactors.operations import AwaitDue, Finish, Withdraw, Work
 from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.events import Event
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.memory_cell import MemoryCell
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_cell import MemoryCell
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.enactors.store.performing import perform
-from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.store import Store
-from leasebench.enactors.store.wire import Wire
+from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Belief, Done, Operation, Program, Sleep, StartRenewal, StopRenewal
 
@@ -48,17 +47,17 @@ class MemoryWorld:
         self.shared.advance(lease.ttl_ms + 1)
 
 
-class RedisWorld:
-    """A connection a client, as in separate processes."""
+class ServedWorld:
+    """A connection a client, as in separate processes, to the server of whichever driver speaks the URL's scheme."""
 
-    def __init__(self, url: str, keys: Keys, cell: Cell) -> None:
-        self._url, self._keys, self._cell = url, keys, cell
-        self._clients: dict[str, RedisStore] = {}
+    def __init__(self, url: str, address: CellAddress, cell: Cell) -> None:
+        self._url, self._address, self._cell = url, address, cell
+        self._clients: dict[str, Store] = {}
 
-    def client(self, name: str) -> RedisStore:
+    def client(self, name: str) -> Store:
         if name not in self._clients:
-            store = RedisStore(Wire(self._url), self._keys, self._cell, name)
-            store.load_scripts()
+            store = connect(self._url, self._address, self._cell, name)
+            store.prepare()
             self._clients[name] = store
         return self._clients[name]
 
@@ -71,13 +70,13 @@ class RedisWorld:
 
     def close(self) -> None:
         for store in self._clients.values():
-            store.wire.close()
+            store.close()
 
 
 @contextmanager
-def redis_world(url: str, keys: Keys, cell: Cell) -> Iterator[RedisWorld]:
+def served_world(url: str, cell: Cell) -> Iterator[ServedWorld]:
     """A world whose keys and connections are gone afterwards."""
-    world = RedisWorld(url, keys, cell)
+    world = ServedWorld(url, CellAddress(f"w{uuid.uuid4().hex[:12]}", "1", cell.name), cell)
     try:
         yield world
     finally:

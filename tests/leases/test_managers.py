@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.wire import Wire
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import LeaseManager, Library, LibraryManager

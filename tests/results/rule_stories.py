@@ -11,8 +11,8 @@ from synthetic import ENACTORS, ENDPOINTS, event, row, trial_of
 
 from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence, Repair
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.memory_cell import MemoryCell
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.enactors.store.memory.memory_cell import MemoryCell
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import LEASE_RULES
 from leasebench.leases.operations import Refused
 from leasebench.leases.rules import CommitRule, DeleteRule

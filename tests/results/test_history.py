@@ -12,7 +12,9 @@ from leasebench.enactors.store.events import LINE_FIELDS
 from leasebench.results import history
 from leasebench.results.history import SCHEMA, HistoryWriter, read_events, read_journal, write_journal
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.process import Process
 from leasebench.results.trial import read_trials
 
 ARRAYS = ("kind", "endpoint", "enactor", "lease", "reason", "t_us", "version", "previous", "attempt")
@@ -220,7 +222,7 @@ def write_trial(folder, cells, journals):
     two_cells(folder / "history.parquet")
     paths = [folder / f"{name}.journal" for name in journals]
     for number, path in enumerate(paths):
-        journal = Journal(path)
+        journal = Journal(path, Process.parse(path.stem), ONE_HOST)
         journal.begin(Kind.COMMIT, 1, 0, number, 1, 0, NO_ENDPOINT)
         journal.end(2, 1, 0, 0, Outcome.DONE, 0)
         journal.close()

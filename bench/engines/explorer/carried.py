@@ -25,7 +25,7 @@ def guards_of(run: Path) -> list[Guard]:
     ]
 
 
-def carry(run: Path, guards: Iterable[Guard], explorations: Sequence[Exploration]) -> Path:
+def write_explored(run: Path, guards: Iterable[Guard], explorations: Sequence[Exploration]) -> Path:
     """Write what was explored into the run, beside what was explored before in other scopes. Returns the file.
 
     Raises BadRunDirectory if there is one that can't be read: it is not overwritten.

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value", bound=Hashable)
 
 
-class TooMany(Exception):
+class TableFull(Exception):
     """More different values than there are numbers for: the search has to give up."""
 
 
@@ -19,12 +19,12 @@ class Interned(Generic[Value]):
         self._values: list[Value] = []
 
     def number(self, value: Value) -> int:
-        """The number of a value, new or known. Raises TooMany."""
+        """The number of a value, new or known. Raises TableFull."""
         known = self._numbers.get(value)
         if known is None:
             known = self._numbers[value] = len(self._values)
             if known >= self._limit:
-                raise TooMany
+                raise TableFull
             self._values.append(value)
         return known
 

@@ -22,23 +22,23 @@ class Choice(NamedTuple):
     what: str = ""
 
 
-class Sent(NamedTuple):
+class InFlight(NamedTuple):
     """A commit in flight; `slot` names it among its sender's, and the lease that it carries."""
 
     slot: int
     commit: Commit
 
 
-class Local(NamedTuple):
+class LocalState(NamedTuple):
     """The local state of an enactor: its program's position, its renewer, and its commits in flight.
 
-    `renewing` is the lease that its renewer keeps alive, `told` whether that one heard that the lease is lost.
+    `renewing` is the lease that its renewer keeps alive, `notified` whether that one heard that the lease is lost.
     """
 
     position: int
     renewing: Lease | None = None
-    told: bool = False
-    sent: tuple[Sent, ...] = ()
+    notified: bool = False
+    sent: tuple[InFlight, ...] = ()
 
 
 class Move(NamedTuple):
@@ -47,4 +47,4 @@ class Move(NamedTuple):
     choice: Choice
     world: int
     local: int
-    flaws: frozenset[Property]
+    breaks: frozenset[Property]

@@ -17,7 +17,7 @@ FIRST_BITS = 11
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class StateLayout:
     """How many bits each part of a state has: the world's lowest, then each local state's."""
 
     enactors: int
@@ -58,17 +58,17 @@ class Layout:
         """Whether all worlds and local states that there are by now have room."""
         return len(machine.worlds) <= 1 << self.world_bits and len(machine.locals) <= 1 << self.local_bits
 
-    def widened(self, machine: Machine) -> "Layout":
+    def widened(self, machine: Machine) -> "StateLayout":
         """A layout with room for twice as many as there are by now."""
         world_bits = max(self.world_bits, (2 * len(machine.worlds)).bit_length())
-        return Layout(self.enactors, world_bits, max(self.local_bits, (2 * len(machine.locals)).bit_length()))
+        return StateLayout(self.enactors, world_bits, max(self.local_bits, (2 * len(machine.locals)).bit_length()))
 
 
-class Outgrown(Exception):
+class LayoutOutgrown(Exception):
     """A part has become too narrow; what was packed so far has to be packed anew."""
 
 
-class Moves(dict[int, tuple[int, ...]]):
+class MoveTable(dict[int, tuple[int, ...]]):
     """What the moves of one mover add to a state, by the part of the state that they depend on."""
 
     def __init__(self, work_out: Callable[[int], tuple[int, ...]]) -> None:
@@ -79,19 +79,21 @@ class Moves(dict[int, tuple[int, ...]]):
         return sums
 
 
-class Packed:
+class PackedMoves:
     """The moves of a machine in one layout.
 
     `broken` collects the properties that moves were found to break, as they are first worked out. A search that goes
     breadth first looks at a part of a state for the first time in one of the nearest states that have it.
     """
 
-    def __init__(self, machine: Machine, layout: Layout) -> None:
+    def __init__(self, machine: Machine, layout: StateLayout) -> None:
         self.machine, self.layout = machine, layout
         self.broken: list[Property] = []
-        self.movers = [(Moves(self._shared), layout.world_mask)]
-        """Moves, and the bits that they depend on: the planner's and the environment's, then each enactor's."""
-        self.movers += [(Moves(partial(self._own, client)), layout.part(client)) for client in range(layout.enactors)]
+        self.movers = [(MoveTable(self._shared), layout.world_mask)]
+        """Moves, and the bits that they depend on: first the planner's and the environment's, then each enactor's."""
+        self.movers += [
+            (MoveTable(partial(self._own, client)), layout.part(client)) for client in range(layout.enactors)
+        ]
         self.start = layout.pack(machine.start, machine.roots)
         self._swapped: dict[tuple[int, tuple[int, ...]], int] = {}
         self.canonical = self._canonical_of()
@@ -109,9 +111,9 @@ class Packed:
 
     def _sums(self, moves: list[Move], sum_of: Callable[[Move], int]) -> tuple[int, ...]:
         if not self.layout.holds(self.machine):
-            raise Outgrown
+            raise LayoutOutgrown
         for move in moves:
-            self.broken += move.flaws
+            self.broken += move.breaks
         return tuple(map(sum_of, moves))
 
     def _canonical_of(self) -> Callable[[int], int]:
@@ -127,7 +129,7 @@ class Packed:
         layout = self.layout
         first, second, mask = layout.shift(0), layout.shift(1), layout.local_mask
         world_mask, exchange = layout.world_mask, (1 << first) - (1 << second)
-        swapped = Moves(lambda world: (self._renamed(world, (1, 0)) - world,))
+        swapped = MoveTable(lambda world: (self._renamed(world, (1, 0)) - world,))
 
         def sort_two(state: int) -> int:
             ahead = (state >> first & mask) - (state >> second)
@@ -153,5 +155,5 @@ class Packed:
             worlds = self.machine.worlds
             known = self._swapped[world, order] = worlds.number(worlds[world].permuted(order))
             if not self.layout.holds(self.machine):
-                raise Outgrown
+                raise LayoutOutgrown
         return known

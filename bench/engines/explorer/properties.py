@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from leasebench.enactors.operations import Commit
-from leasebench.enactors.store.memory_cell import MemoryCell
+from leasebench.enactors.store.memory.memory_cell import MemoryCell
 from leasebench.leases.operations import Done, Reason, Refused
 
 

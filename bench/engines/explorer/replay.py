@@ -2,24 +2,24 @@
 
 from typing import Any
 
+from leasebench.bench.engines.explorer.concrete_run import ConcreteRun, Impossible
 from leasebench.bench.engines.explorer.machine import Machine
-from leasebench.bench.engines.explorer.outlook import Outlook
 from leasebench.bench.engines.explorer.properties import OF_A_STATE
-from leasebench.bench.engines.explorer.reenactment import Impossible, Reenactment
-from leasebench.bench.engines.explorer.trace import Step, Trace
+from leasebench.bench.engines.explorer.reachability import Reachability
+from leasebench.bench.engines.explorer.trace import Trace, TraceStep
 from leasebench.definitions import DefinitionError
 
 COMPARED = ("operation", "result", "quiet", "in_force", "plans", "breaks")
 
 
-def replay(trace: Trace, place: str) -> list[Step]:
+def replay(trace: Trace, place: str) -> list[TraceStep]:
     """Replay a trace that was read from `place`. Returns its steps as they happened again.
 
     Raises DefinitionError at the first step that can't happen or comes out otherwise, and if the end does not break
     the property.
     """
     guard = trace.parsed_guard(place)
-    scene = Reenactment(guard, trace.scope)
+    scene = ConcreteRun(guard, trace.scope)
     steps = []
     for recorded in trace.steps:
         at = f"{place}: step {recorded.step}: "
@@ -45,7 +45,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 200 else text[:200] + "..."
 
 
-def _broken(trace: Trace, steps: list[Step], machine: Machine) -> bool:
+def _broken(trace: Trace, steps: list[TraceStep], machine: Machine) -> bool:
     """Whether the end of the trace breaks its property; of what can't be reached any more, the machine is asked."""
     if steps and trace.property in steps[-1].breaks:
         return True
@@ -55,4 +55,4 @@ def _broken(trace: Trace, steps: list[Step], machine: Machine) -> bool:
     for step in steps:
         after = {move.choice: state for move, *state in machine.moves(world, locals_)}
         world, locals_ = after[step.choice]  # type: ignore[assignment]
-    return Outlook(machine).fails(trace.property, (world, locals_))
+    return Reachability(machine).fails(trace.property, (world, locals_))

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from leasebench.bench.engines.explorer.interned import TooMany
+from leasebench.bench.engines.explorer.interned import TableFull
 from leasebench.bench.engines.explorer.machine import Machine
-from leasebench.bench.engines.explorer.packed import Layout, Outgrown, Packed
+from leasebench.bench.engines.explorer.packed import LayoutOutgrown, PackedMoves, StateLayout
 from leasebench.bench.engines.explorer.properties import Property
 
 LOOK_EVERY = 1 << 12
@@ -35,14 +35,14 @@ class Limits:
 
 
 @dataclass
-class Graph:
+class StateGraph:
     """What a search found: every state in the order of its distance from the start, and where it was reached from.
 
     `broken` names for each property that a step breaks the state (by its place) in which that step is possible.
     `gave_up` says why the search did not get to its end.
     """
 
-    packed: Packed
+    packed: PackedMoves
     states: list[int]
     parents: "array[int]"
     transitions: int = 0
@@ -56,7 +56,7 @@ class Graph:
         self.packed.broken.clear()
         return True
 
-    def way_to(self, place: int) -> list[int]:
+    def path_to(self, place: int) -> list[int]:
         """The states from the start to `place`."""
         way = [self.states[place]]
         while place:
@@ -65,26 +65,26 @@ class Graph:
         return way[::-1]
 
 
-def search(machine: Machine, limits: Limits, until: Property | None = None) -> Graph:
+def search(machine: Machine, limits: Limits, until: Property | None = None) -> StateGraph:
     """Search to the end, to a limit, or until property `until` is broken."""
-    packed = Packed(machine, Layout(len(machine.roots)))
-    graph = Graph(packed, [packed.start], array("I", [0]))
+    packed = PackedMoves(machine, StateLayout(len(machine.roots)))
+    graph = StateGraph(packed, [packed.start], array("I", [0]))
     place = 0
     with _without_collector():
         while True:
             try:
                 _go_on(graph, place, limits, until)
-            except Outgrown as grown:
+            except LayoutOutgrown as grown:
                 place = grown.args[0]
                 _repack(graph)
-            except TooMany:
+            except TableFull:
                 graph.gave_up = "more worlds or local states than there are numbers for"
                 return graph
             else:
                 return graph
 
 
-def _go_on(graph: Graph, place: int, limits: Limits, until: Property | None) -> None:
+def _go_on(graph: StateGraph, place: int, limits: Limits, until: Property | None) -> None:
     """Search on from the state at `place`. This is the hot loop: it makes no object but the states."""
     packed, states, parents = graph.packed, graph.states, graph.parents
     movers, canonical, broken = packed.movers, packed.canonical, packed.broken
@@ -112,19 +112,19 @@ def _go_on(graph: Graph, place: int, limits: Limits, until: Property | None) -> 
                 graph.gave_up = limits.exceeded(len(states))
                 if graph.gave_up:
                     return
-    except Outgrown:
+    except LayoutOutgrown:
         transitions = counted  # what this state leads to is counted when it is looked at again
-        raise Outgrown(place) from None
+        raise LayoutOutgrown(place) from None
     finally:
         graph.transitions += transitions
 
 
-def _repack(graph: Graph) -> None:
+def _repack(graph: StateGraph) -> None:
     """Give every part of a state more room."""
     old, machine = graph.packed.layout, graph.packed.machine
     layout = old.widened(machine)
     graph.states[:] = [layout.pack(*old.unpack(state)) for state in graph.states]
-    graph.packed = Packed(machine, layout)
+    graph.packed = PackedMoves(machine, layout)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from leasebench.bench.engines.explorer.moves import Choice
 from leasebench.bench.engines.explorer.properties import Property
-from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.definitions import Definition, DefinitionError, validate
 from leasebench.leases.guard import Guard, parse_guards
 
@@ -31,7 +31,7 @@ MAX_TRACE_BYTES = 50_000_000
 Action = Literal["step", "send", "arrive", "give_up", "crash", "expire"]
 
 
-class Step(Definition):
+class TraceStep(Definition):
     """One step of a trace."""
 
     step: int
@@ -57,9 +57,9 @@ class Trace(Definition):
     schema_: Literal[1] = Field(default=1, alias="schema")
     guard: str
     table: dict[str, Any]
-    scope: Scope
+    scope: ExplorationScope
     property: Property
-    steps: list[Step] = Field(max_length=MAX_STEPS)
+    steps: list[TraceStep] = Field(max_length=MAX_STEPS)
 
     def written(self) -> str:
         """As it stands in a file."""

@@ -3,14 +3,14 @@
 import time
 from random import Random
 
-from leasebench.bench.engines.explorer.exploration import Exploration, Verdict, no_question
+from leasebench.bench.engines.explorer.counterexample import trace_of
+from leasebench.bench.engines.explorer.exploration import Answer, Exploration, why_not_applicable
 from leasebench.bench.engines.explorer.machine import Machine
 from leasebench.bench.engines.explorer.moves import Choice, Move
-from leasebench.bench.engines.explorer.outlook import Outlook, State
 from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
-from leasebench.bench.engines.explorer.retrace import trace_of
-from leasebench.bench.engines.explorer.scope import Scope
-from leasebench.enactors.store.memory_store import MemoryStore
+from leasebench.bench.engines.explorer.reachability import Reachability, State
+from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import Guard
 
 MAX_WALK_STEPS = 300
@@ -19,7 +19,7 @@ MAX_WALK_STEPS = 300
 
 def walk(
     guard: Guard,
-    scope: Scope,
+    scope: ExplorationScope,
     walks: int,
     seed: int,
     only: Property | None = None,
@@ -33,7 +33,7 @@ def walk(
     """
     began = time.perf_counter()
     machine, rng = Machine(guard, scope, store, plain=plain), Random(seed)
-    outlook, moves_of = Outlook(machine), _Remembered(machine)
+    reachability, moves_of = Reachability(machine), _MoveCache(machine)
     met: set[State] = set()
     shortest: dict[Property, list[Choice]] = {}
     steps = 0
@@ -47,21 +47,21 @@ def walk(
             move, state = moves[rng.randrange(len(moves))]
             way.append(move.choice)
             steps += 1
-            for flaw in move.flaws:
+            for flaw in move.breaks:
                 _keep(shortest, flaw, way)
         for each in OF_A_STATE:
-            if outlook.fails(each, state):
+            if reachability.fails(each, state):
                 _keep(shortest, each, way)
-    verdicts = {}
+    answers = {}
     for each in Property:
         if only in (None, each):
             found = shortest.get(each)
-            why = no_question(guard, scope, each)
-            verdicts[each] = (
-                Verdict(False, trace_of(machine, found, each, store)) if found else Verdict(None, says_nothing=why)
+            why = why_not_applicable(guard, scope, each)
+            answers[each] = (
+                Answer(False, trace_of(machine, found, each, store)) if found else Answer(None, not_applicable=why)
             )
     gave_up = f"{walks:,} random walks (seed {seed}) prove nothing"
-    return Exploration(guard.name, scope, len(met), steps, time.perf_counter() - began, gave_up, verdicts)
+    return Exploration(guard.name, scope, len(met), steps, time.perf_counter() - began, gave_up, answers)
 
 
 def _keep(shortest: dict[Property, list[Choice]], flaw: Property, way: list[Choice]) -> None:
@@ -69,7 +69,7 @@ def _keep(shortest: dict[Property, list[Choice]], flaw: Property, way: list[Choi
         shortest[flaw] = list(way)
 
 
-class _Remembered:
+class _MoveCache:
     """The moves from a state, those of each part worked out once."""
 
     def __init__(self, machine: Machine) -> None:

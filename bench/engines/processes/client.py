@@ -10,8 +10,7 @@ from typing import Any
 
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.enactors.planner.kind import Arrivals
-from leasebench.enactors.store.redis_store import RedisStore
-from leasebench.enactors.store.wire import Wire
+from leasebench.enactors.store.drivers import connect
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import Library, Taken, server_url
 from leasebench.leases.operations import Done, OpaqueLock, Outcome, Reason, Refused, Renewals
@@ -38,16 +37,16 @@ class ProcessClient:
 
     def __init__(self, spec: ProcessSpec, keeper: Timekeeper, rng: Random) -> None:
         timeout_s, retries = spec.load.timeout_ms / 1000, spec.load.client_retries
-        self.versions = RedisStore(Wire(spec.url, timeout_s, retries), spec.keys, spec.cell, spec.name)
+        self.versions = connect(spec.url, spec.address, spec.cell, spec.name, timeout_s, retries)
         self.leases = self.versions
         if spec.lease_url != spec.url:
-            self.leases = RedisStore(Wire(spec.lease_url, timeout_s, retries), spec.keys, spec.cell, spec.name)
+            self.leases = connect(spec.lease_url, spec.address, spec.cell, spec.name, timeout_s, retries)
         self._library: Library | None = None
         library = spec.guard.library
         if library is not None:
             self._library = library.connect(server_url(library, spec.lease_url), timeout_s)
         self._fencing = library is not None and library.fencing
-        self._keys, self._load = spec.keys, spec.load
+        self._address, self._load = spec.address, spec.load
         self._keeper, self._rng = keeper, rng
         self._due = due_times(spec.load.planner, Random(spec.seed + 1))
         self.attempt = 0
@@ -65,7 +64,7 @@ class ProcessClient:
     @property
     def opaque_lock(self) -> OpaqueLock:
         assert self._library is not None
-        return CalledLibrary(self._library, self._keys.lease, self._fencing)
+        return CalledLibrary(self._library, self._address.lease, self._fencing)
 
     @property
     def renewals(self) -> Renewals:
@@ -121,8 +120,8 @@ class ProcessClient:
 
     def close(self) -> None:
         """Close all connections."""
-        self.versions.wire.close()
-        self.leases.wire.close()
+        self.versions.close()
+        self.leases.close()
         if self._library is not None:
             self._library.close()
 

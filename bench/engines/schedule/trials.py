@@ -6,8 +6,8 @@ from pathlib import Path
 
 from leasebench.bench.engines.explorer.trace import Trace, read_trace
 from leasebench.bench.engines.schedule.forcing import Intervention
-from leasebench.bench.engines.schedule.performance import FREE_S, Performance
-from leasebench.bench.engines.schedule.shown import shown
+from leasebench.bench.engines.schedule.trace_run import FREE_S, TraceRun
+from leasebench.bench.engines.schedule.verification import shown
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.server import Server
@@ -100,7 +100,7 @@ class ScheduledTrials:
         shows at which seq. A trial that came out otherwise is failed.
         """
         schedule = self._schedules[plan.guard.name, plan.scenario.name]
-        performance = Performance(schedule.trace)
+        performance = TraceRun(schedule.trace)
         facts = run_trial(plan, server, run, folder, watch, performance)
         shows = None
         if facts.status == "ok":

@@ -9,20 +9,19 @@ a plan that an operator rolled back to the field `content` (the version that fir
 """
 
 from dataclasses import dataclass
+from typing import Self
+
+from leasebench.enactors.store.store import CellAddress
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """All keys of the cell `cell` in trial `trial` of run `run`."""
+class Keys(CellAddress):
+    """All keys of one cell."""
 
-    run: str
-    trial: str
-    cell: str
-
-    @property
-    def prefix(self) -> str:
-        """What every key begins with; nothing outside it is ever touched."""
-        return f"lb:{{{self.run}.{self.trial}.{self.cell}}}:"
+    @classmethod
+    def of(cls, address: CellAddress) -> Self:
+        """The keys of the cell at `address`."""
+        return cls(address.run, address.trial, address.cell)
 
     @property
     def plans(self) -> str:
@@ -49,9 +48,6 @@ class Keys:
 
     def endpoint(self, name: str) -> str:
         return f"{self.prefix}endpoint:{name}"
-
-    def lease(self, resource: str) -> str:
-        return f"{self.prefix}lease:{resource}"
 
     def expiry(self, resource: str) -> str:
         return f"{self.prefix}expiry:{resource}"

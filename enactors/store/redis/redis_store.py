@@ -6,14 +6,13 @@ from typing import Any
 from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.plan import MAX_VERSION, Cell
 from leasebench.enactors.store.events import Event, parse_event
-from leasebench.enactors.store.keys import Keys
-from leasebench.enactors.store.wire import Argument, Prepared, Wire, script
+from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.wire import Argument, Prepared, Wire, script
+from leasebench.enactors.store.store import HISTORY_BLOCK
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Outcome, Reason, Refused
 from leasebench.leases.rules import OWNER_RULES, CommitRule
 
-HISTORY_BLOCK = 500
-"""Events per XRANGE while others work: 10,000 would block the server for 7 ms."""
 SCRIPT_OF_RULE = {
     CommitRule.UNCONDITIONAL: "commit_unconditional",
     CommitRule.OWNER_CHECKED: "commit_owner_checked",
@@ -52,7 +51,7 @@ class RedisStore:
         self._commits: dict[tuple[str, CommitRule, str, bool], Prepared] = {}
         self._watching: int | None = None
 
-    def load_scripts(self) -> None:
+    def prepare(self) -> None:
         """Load every script, so that none is sent within a measured operation or a transaction."""
         load_scripts(self.wire)
 
@@ -71,10 +70,7 @@ class RedisStore:
         return int(reply[0]) if reply else 0
 
     def await_announcement(self, newer_than: int, timeout_ms: int) -> bool:
-        """Block until a plan newer than `newer_than` was announced, or for `timeout_ms`.
-
-        An announcement's stream id is its version, so none can slip through between two calls.
-        """
+        # An announcement's stream id is its version, so none can slip through between two calls.
         reply = self.wire.call(
             "XREAD", "COUNT", 1, "BLOCK", timeout_ms, "STREAMS", self.keys.announce, f"{newer_than}-0"
         )
@@ -173,6 +169,14 @@ class RedisStore:
         stands = self.wire.call("GET", self.keys.lease(lease.resource)) == lease.token.encode()
         return Done() if stands else Refused(Reason.LEASE_LOST)
 
+    def holder(self, resource: str) -> str | None:
+        token = self.wire.call("GET", self.keys.lease(resource))
+        return None if token is None else token.decode()
+
+    def held_until_ms(self, resource: str) -> int | None:
+        until = self.wire.call("GET", self.keys.expiry(resource))
+        return None if until is None else int(until)
+
     def expire(self, resource: str) -> bool:
         keys = self.keys
         names = (keys.lease(resource), keys.expiry(resource), keys.fence(resource), keys.history)
@@ -182,7 +186,6 @@ class RedisStore:
         return map(parse_event, self.history_lines())
 
     def history_lines(self, block: int = HISTORY_BLOCK) -> Iterator[bytes]:
-        """The lines of the history stream, `block` events a request."""
         start = "-"
         while entries := self.wire.call("XRANGE", self.keys.history, start, "+", "COUNT", block):
             for entry in entries:
@@ -190,7 +193,6 @@ class RedisStore:
             start = f"({entries[-1][0].decode()}"
 
     def drain(self, most: int, block: int = HISTORY_BLOCK) -> Iterator[list[bytes]]:
-        """Take up to `most` of the oldest lines out of the stream, in small blocks; what was yielded is trimmed."""
         for taken in range(0, most, block):
             count = min(block, most - taken)
             entries = self.wire.call("XRANGE", self.keys.history, "-", "+", "COUNT", count)
@@ -202,11 +204,10 @@ class RedisStore:
             self.wire.call("XTRIM", self.keys.history, "MINID", after)
 
     def events_waiting(self) -> int:
-        """How many events the history stream holds."""
         return int(self.wire.call("XLEN", self.keys.history))
 
     def events_ever(self) -> int:
-        """How many events were ever appended, drained ones included; -1 before Redis 7."""
+        """Redis tells from version 7 on."""
         try:
             fields = self.wire.call("XINFO", "STREAM", self.keys.history)
         except RuntimeError:
@@ -215,7 +216,6 @@ class RedisStore:
         return int(info.get(b"entries-added", -1))
 
     def remove_all(self) -> None:
-        """Delete the cell's keys, endpoints before plans, so that no reader ever sees a dangling record of ours."""
         pattern = self.keys.prefix.replace("[", "\\[") + "*"
         found: list[bytes] = []
         cursor = b"0"
@@ -228,6 +228,12 @@ class RedisStore:
         found.sort(key=lambda name: not name.startswith(endpoints))
         for start in range(0, len(found), 1000):
             self.wire.call("UNLINK", *found[start : start + 1000])
+
+    def as_client(self, client: str) -> "RedisStore":
+        return RedisStore(self.wire, self.keys, self._cell, client)
+
+    def close(self) -> None:
+        self.wire.close()
 
     def _prepare_commit(self, step: Commit, resource: str) -> Prepared:
         keys = self.keys

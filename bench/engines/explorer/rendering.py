@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, SEND, STEP
 from leasebench.bench.engines.explorer.spelling import asked_in_words, heard_in_words
-from leasebench.bench.engines.explorer.trace import Step, Trace
+from leasebench.bench.engines.explorer.trace import Trace, TraceStep
 from leasebench.results.grid import Column, Grid, Text
 
 TRACE = (
@@ -55,7 +55,7 @@ def trace_table(trace: Trace) -> Grid:
     return Grid(title, TRACE, tuple(tuple(map(Text, row)) for row in rows))
 
 
-def _does(step: Step) -> str:
+def _does(step: TraceStep) -> str:
     asked = asked_in_words(step.operation)
     if step.action == STEP:
         return asked
@@ -82,7 +82,7 @@ def _lifelines(actors: list[str]) -> str:
     return "".join("|".ljust(COLUMN) for _ in (*actors, STORE)).rstrip()
 
 
-def _arrows(step: Step, actors: list[str]) -> Iterator[str]:
+def _arrows(step: TraceStep, actors: list[str]) -> Iterator[str]:
     yield _lifelines(actors)
     if step.action == EXPIRE:
         yield _beside("", len(actors), f"the lease {step.what} expires", actors)
@@ -122,7 +122,7 @@ def _beside(mark: str, column: int, text: str, actors: list[str]) -> str:
     return "".join(cells).rstrip()
 
 
-def _briefly(step: Step) -> str:
+def _briefly(step: TraceStep) -> str:
     """An operation in as many characters as a lifeline has room for."""
     operation = step.operation or {}
     kind = operation.get("kind", "")
@@ -133,7 +133,7 @@ def _briefly(step: Step) -> str:
     return str(kind)
 
 
-def _after(step: Step) -> str:
+def _after(step: TraceStep) -> str:
     said = ", ".join(f"{name} at {version or '-'}" for name, version in step.in_force.items())
     broken = f"  !! {', '.join(step.breaks)}" if step.breaks else ""
     return f"  {said}{broken}" if broken or (step.operation or {}).get("kind") == "Commit" else ""

@@ -14,7 +14,7 @@ from leasebench.bench.engines.schedule.heldwire import HeldWire
 from leasebench.bench.engines.schedule.operating import operate
 from leasebench.bench.trial import TrialContext, specs
 from leasebench.enactors.operations import Publish
-from leasebench.enactors.store.redis_store import RedisStore
+from leasebench.enactors.store.store import Store
 from leasebench.leases.operations import Done
 
 FREE_S = 1.5
@@ -23,7 +23,7 @@ MAX_REFUSALS = 3
 """Of one planner in a row: a restarted one is refused once."""
 
 
-class Performance:
+class TraceRun:
     """Takes a trace's steps (`bench.trial.Perform`), and keeps what came of it."""
 
     def __init__(self, trace: Trace) -> None:
@@ -58,7 +58,7 @@ class Performance:
             programs.stop()
             report.end_ns = perf_counter_ns()
 
-    def _publish_further(self, programs: GatedPrograms, store: RedisStore) -> None:
+    def _publish_further(self, programs: GatedPrograms, store: Store) -> None:
         """Where the property asks whether one further plan can come into force: publish it."""
         if self._trace.property is Property.CONVERGES:
             for _ in range(MAX_REFUSALS):

@@ -18,24 +18,20 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.retry import Retry
 
-from leasebench.leases.errors import ReplyUnknown, ServerDown
+from leasebench.enactors.store.store import DEFAULT_TIMEOUT_S
+from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 
 Argument = str | int | float | bytes
-DEFAULT_TIMEOUT_S = 1.0
 RECEIVE_BYTES = 65_536
 BACK_OFF = ExponentialWithJitterBackoff()
 """Between the tries of a client that retries: redis-py's own, drawn below 16 ms, doubling, 512 ms at most."""
 
 
-class ServerError(RuntimeError):
-    """The server answered with an error that we do not expect."""
-
-
 class Script:
-    """A Lua script of `enactors/store/lua`, with what stands before it, and the name that EVALSHA wants."""
+    """A Lua script of this folder's `lua`, with what stands before it, and the name that EVALSHA wants."""
 
     def __init__(self, name: str) -> None:
-        folder = files("leasebench.enactors.store").joinpath("lua")
+        folder = files("leasebench.enactors.store.redis").joinpath("lua")
         parts = ["prelude.lua", *(["apply.lua"] if name.startswith("commit_") else []), f"{name}.lua"]
         self.name = name
         self.source = "".join(folder.joinpath(part).read_text(encoding="utf-8") for part in parts).encode()

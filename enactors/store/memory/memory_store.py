@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
-from leasebench.enactors.store.events import Event
-from leasebench.enactors.store.memory_cell import Endpoint, Grant, MemoryCell
+from leasebench.enactors.store.events import Event, line_of
+from leasebench.enactors.store.memory.memory_cell import Endpoint, Grant, MemoryCell
+from leasebench.enactors.store.store import HISTORY_BLOCK
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Outcome, Reason, Refused
 from leasebench.leases.rules import CommitRule, DeleteRule
@@ -40,6 +41,9 @@ class MemoryStore:
 
     def newest(self) -> int:
         return max(self._shared.live, default=0)
+
+    def await_announcement(self, newer_than: int, timeout_ms: int) -> bool:  # noqa: ARG002  (time stands still)
+        return self.newest() > newer_than
 
     def plans(self) -> Plans:
         return Plans(tuple(sorted(self._shared.live)), tuple(sorted(self._shared.quarantined)))
@@ -176,6 +180,12 @@ class MemoryStore:
         stands = self._shared.holder(lease.resource) == lease.token
         return Done() if stands else Refused(Reason.LEASE_LOST)
 
+    def holder(self, resource: str) -> str | None:
+        return self._shared.holder(resource)
+
+    def held_until_ms(self, resource: str) -> int | None:
+        return self._shared.expiries_ms.get(resource)
+
     def expire(self, resource: str) -> bool:
         shared = self._shared
         token = shared.holder(resource)
@@ -188,6 +198,35 @@ class MemoryStore:
 
     def history(self) -> Iterator[Event]:
         return iter(self._shared.history)
+
+    def history_lines(self, block: int = HISTORY_BLOCK) -> Iterator[bytes]:  # noqa: ARG002  (nobody waits)
+        return map(line_of, self._shared.history)
+
+    def drain(self, most: int, block: int = HISTORY_BLOCK) -> Iterator[list[bytes]]:
+        shared = self._shared
+        while most > 0 and (taken := shared.history[: min(block, most)]):
+            yield [line_of(event) for event in taken]
+            del shared.history[: len(taken)]
+            shared.drained += len(taken)
+            most -= len(taken)
+
+    def events_waiting(self) -> int:
+        return len(self._shared.history)
+
+    def events_ever(self) -> int:
+        return self._shared.drained + len(self._shared.history)
+
+    def prepare(self) -> None:
+        """Nothing has to be loaded."""
+
+    def as_client(self, client: str) -> "MemoryStore":
+        return type(self)(self._shared, client)
+
+    def remove_all(self) -> None:
+        vars(self._shared).update(vars(MemoryCell(self._shared.cell)))
+
+    def close(self) -> None:
+        """There is no connection."""
 
     def _why_not(self, step: Commit, at: Endpoint) -> Reason | None:
         """Return why the store refuses, in the order in which the scripts look: first the rule, then the plans."""

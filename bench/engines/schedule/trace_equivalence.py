@@ -11,7 +11,7 @@ NOT_COMPARED = frozenset({"ttl_ms", "wait", "grant"})
 """How long leases live and are waited for is the schedule's own; `grant` counts what its owner did before."""
 
 
-class Likeness:
+class TraceEquivalence:
     """What of this run stands for what of the trace."""
 
     def __init__(self) -> None:
