@@ -6,10 +6,10 @@ import pytest
 from exploring import GUARDS
 from mutants import RenewsForAnybody
 
+from leasebench.bench.engines.explorer.counterexample import replay
 from leasebench.bench.engines.explorer.exploration import explore
 from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
 from leasebench.bench.engines.explorer.rendering import sequence_diagram
-from leasebench.bench.engines.explorer.replay import replay
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.trace import Trace, read_trace
 from leasebench.definitions import DefinitionError

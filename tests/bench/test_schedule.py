@@ -13,9 +13,9 @@ from commands import Started, leasebench, read, until
 from leasebench.bench.engines.explorer.counterexample import trace_of
 from leasebench.bench.engines.explorer.exploration import explore
 from leasebench.bench.engines.explorer.machine import Machine
-from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, SEND, STEP, Choice
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.bench.engines.explorer.states import ARRIVE, CRASH, EXPIRE, SEND, STEP, Choice
 from leasebench.bench.engines.explorer.trace import Trace
 from leasebench.bench.engines.schedule import trace_run
 from leasebench.bench.engines.schedule.trace_equivalence import TraceEquivalence

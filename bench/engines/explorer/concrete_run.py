@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leasebench.bench.engines.explorer.effects import LOSS_REASONS
-from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
 from leasebench.bench.engines.explorer.properties import Property, broken_by_commit
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.spelling import spelled
+from leasebench.bench.engines.explorer.states import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
 from leasebench.bench.engines.explorer.trace import TraceStep
 from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.enactors.enactor.program import EnactorState

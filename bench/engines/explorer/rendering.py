@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, SEND, STEP
 from leasebench.bench.engines.explorer.spelling import asked_in_words, heard_in_words
+from leasebench.bench.engines.explorer.states import ARRIVE, CRASH, EXPIRE, SEND, STEP
 from leasebench.bench.engines.explorer.trace import Trace, TraceStep
 from leasebench.results.grid import Column, Grid, Text
 

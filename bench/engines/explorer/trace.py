@@ -20,9 +20,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from leasebench.bench.engines.explorer.moves import Choice
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.bench.engines.explorer.states import Choice
 from leasebench.definitions import Definition, DefinitionError, validate
 from leasebench.leases.guard import Guard, parse_guards
 
