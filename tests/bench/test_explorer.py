@@ -101,7 +101,7 @@ class TestThePublicSpinModel:
         found = explore(GUARDS["skip_active_alone"], ExplorationScope())
         trace = found.answers[STALE].trace
         assert trace is not None
-        assert trace.steps[-1].operation["version"] < trace.steps[-1].result["previous"]
+        assert trace.steps[-1].operation.version < trace.steps[-1].result.previous
 
     def test_had_it_compared_the_endpoints_own_version_it_would_hold(self):
         assert holds("swapped_once", STALE) is True

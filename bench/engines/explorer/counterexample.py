@@ -13,7 +13,7 @@ from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
 from leasebench.bench.engines.explorer.reachability import Reachability
 from leasebench.bench.engines.explorer.search import PackedMoves, StateGraph, StateLayout
 from leasebench.bench.engines.explorer.states import Choice
-from leasebench.bench.engines.explorer.trace import Trace, TraceStep, guard_table
+from leasebench.bench.engines.explorer.trace import Trace, TraceStep
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 
@@ -46,15 +46,14 @@ def trace_of(
     """Go through `choices` with live programs and one cell, and write down what happens."""
     scene = ConcreteRun(machine.guard, machine.scope, store)
     return Trace(
-        guard=machine.guard.name,
-        table=guard_table(machine.guard),
+        guard=machine.guard,
         scope=machine.scope,
         property=property_,
         steps=[scene.take(choice) for choice in choices],
     )
 
 
-COMPARED = ("operation", "result", "quiet", "in_force", "plans", "breaks")
+COMPARED = ("operation", "result", "local", "in_force", "plans", "breaks")
 
 
 def replay(trace: Trace, place: str) -> list[TraceStep]:
@@ -63,8 +62,7 @@ def replay(trace: Trace, place: str) -> list[TraceStep]:
     Raises DefinitionError at the first step that can't happen or comes out otherwise, and if the end does not break
     the property.
     """
-    guard = trace.parsed_guard(place)
-    scene = ConcreteRun(guard, trace.scope)
+    scene = ConcreteRun(trace.guard, trace.scope)
     steps = []
     for recorded in trace.steps:
         at = f"{place}: step {recorded.step}: "
@@ -77,7 +75,7 @@ def replay(trace: Trace, place: str) -> list[TraceStep]:
             if was != now:
                 raise DefinitionError(f"{at}{name} was {_short(was)} and is now {_short(now)}: {_ADVICE}")
         steps.append(step)
-    if not _broken(trace, steps, Machine(guard, trace.scope)):
+    if not _broken(trace, steps, Machine(trace.guard, trace.scope)):
         raise DefinitionError(f"{place}: its last step does not break {trace.property}: {_ADVICE}")
     return steps
 
