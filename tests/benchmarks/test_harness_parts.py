@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from leasebench import load
+from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
-from leasebench.results.events import KINDS, Events
+from leasebench.results.events import Events
 from leasebench.results.journal import RECORD_BYTES, Journal, Kind, Outcome
 from leasebench.results.latency import PHASES, figures, histogram, merge, read_hlog, tag, write_hlog
 from leasebench.results.record.clock import ONE_HOST
