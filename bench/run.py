@@ -4,7 +4,7 @@ import logging
 import secrets
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Protocol
 
 import tomli_w
 
@@ -20,6 +20,7 @@ from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.record.summary import FILE, Summary, json_schema
+from leasebench.results.record.trial import TrialFacts
 from leasebench.results.summary import summarise
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Listener(Protocol):
         """The load goes on."""
         ...
 
-    def end(self, plan: TrialPlan, facts: dict[str, Any]) -> None:
+    def end(self, plan: TrialPlan, facts: TrialFacts) -> None:
         """A trial has ended."""
         ...
 
@@ -73,7 +74,7 @@ def plan_trials(suite: Suite, seed: int) -> list[TrialPlan]:
 class RunOne(Protocol):
     """Runs one trial into its folder and returns its facts, as `run_trial` does."""
 
-    def __call__(self, plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch) -> dict[str, Any]:
+    def __call__(self, plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch) -> TrialFacts:
         """Run it. Raises KeyboardInterrupt only."""
         ...
 
@@ -108,7 +109,7 @@ def _run_trials(suite: Suite, seed: int, server: Server, out: Path, listener: Li
             listener.begin(plan, len(plans))
             facts = run_one(plan, server, run, plan.folder_in(out), listener.watch)
             listener.end(plan, facts)
-            logger.info("trial %d ended: %s, load %s s", plan.number, facts["status"], facts["load_s"])
+            logger.info("trial %d ended: %s, load %s s", plan.number, facts.status, facts.load_s)
     finally:
         summary = summarise(out)
         write_json(out / "summary.schema.json", json_schema())

@@ -15,8 +15,9 @@ from leasebench.results.latency import Buckets, merge_buckets
 from leasebench.results.moment import Moments
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.summary import FILE, CellSummary, Spread, Summary, TrialRow
+from leasebench.results.record.trial import TrialFacts, read_facts
 from leasebench.results.summary import read_summary, summarise, trial_folders
-from leasebench.results.trial import Trial, read_facts, read_object, read_trials
+from leasebench.results.trial import Trial, read_object, read_trials
 
 MANIFEST_SCHEMA = 1
 
@@ -93,7 +94,7 @@ class RunDirectory:
                 found[int(number)] = folder
         return found
 
-    def facts(self, number: int) -> dict[str, Any] | None:
+    def facts(self, number: int) -> TrialFacts | None:
         """`trial.json` of one trial; None, and a problem told, if it can't be read."""
         try:
             return read_facts(self._folder(number))
@@ -108,7 +109,7 @@ class RunDirectory:
         """
         try:
             folder = self._folder(number)
-            return read_trials(folder) if read_facts(folder)["history"] else []
+            return read_trials(folder) if read_facts(folder).history else []
         except BadRunDirectory as error:
             self.tell(str(error))
             return []
