@@ -21,12 +21,12 @@ def holds(trial: Trial) -> Findings:
     clocks can't tell, the second where grants leave no event. `first_exclusion_violation_s`: seconds from the trial's
     first event to the first one.
     """
-    if not trial.facts.get("lease"):
+    if trial.facts.lease is None:
         return Findings({"double_holds": None, "exclusion_violations": None})
     held = holds_of(trial)
     known = np.array_equal(held.doubled, held.doubled_for_sure)
     doubled = int(np.count_nonzero(held.doubled)) if known else None
-    if not trial.facts["lease"]["audited"]:
+    if not trial.facts.lease.audited:
         return Findings({"double_holds": doubled, "exclusion_violations": None})
     found = violations(trial)
     first_s = trial.events.seconds_until(min(found, default=None))
@@ -103,6 +103,7 @@ METRICS = (
         may_be_unknown=True,
         shown=Shown.BESIDE,
         place=510,
+        first_s="first_exclusion_violation_s",
         heading="excl.\nviolated",
     ),
     Metric(
