@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from leasebench.results.record.suite import GuardTable
+
 FIRST = {
     "stale_overwrites": "time_to_first_stale_s",
     "exclusion_violations": "first_exclusion_violation_s",
@@ -29,8 +31,8 @@ class ControlResult(BaseModel):
     caught: bool
 
 
-def judge_controls(guards: Sequence[dict[str, Any]], cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Judge the controls among `guards` (tables of the resolved suite) by the run's cells.
+def judge_controls(guards: Sequence[GuardTable], cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Judge the controls among `guards` by the run's cells.
 
     A control is `caught` if its metric is above zero and its twin's is zero, both under the scenario that it names.
     One whose cells are not in the run is left out.
@@ -38,21 +40,23 @@ def judge_controls(guards: Sequence[dict[str, Any]], cells: Sequence[dict[str, A
     by_place = {(cell["guard"], cell["scenario"]): cell for cell in cells}
     results = []
     for guard in guards:
-        control = guard.get("control")
-        if not control:
+        control = guard.control
+        if control is None:
             continue
-        own = by_place.get((guard["name"], control["scenario"]))
-        twin = by_place.get((control["twin"], control["scenario"]))
+        own = by_place.get((guard.name, control.scenario))
+        twin = by_place.get((control.twin, control.scenario))
         if own is None or twin is None:
             continue
-        seen, twin_seen = own.get(control["metric"]), twin.get(control["metric"])
+        seen, twin_seen = own.get(control.metric), twin.get(control.metric)
         result = ControlResult(
-            control=guard["name"],
+            control=guard.name,
+            twin=control.twin,
+            scenario=control.scenario,
+            metric=control.metric,
             seen=seen,
             twin_seen=twin_seen,
-            first_s=own.get(FIRST.get(control["metric"], ""), {}).get("max"),
+            first_s=own.get(FIRST.get(control.metric, ""), {}).get("max"),
             caught=bool(seen) and twin_seen == 0,
-            **control,
         )
         results.append(result.model_dump())
     return results

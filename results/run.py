@@ -8,8 +8,9 @@ import pandas as pd
 
 from leasebench.results.locate import find_run
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.suite import read_suite
 from leasebench.results.rundirectory import RunDirectory, read_manifest
-from leasebench.results.summary import read_suite, summarise
+from leasebench.results.summary import summarise
 
 
 class Run(RunDirectory):

@@ -1,6 +1,5 @@
 """`summary.json`: every figure of a run, derived from its run directory and from nothing else."""
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from leasebench.results.metric import Form, metrics
 from leasebench.results.phases import phase_samples
 from leasebench.results.record.faults import FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.suite import GuardTable, ScenarioTable, read_suite
 from leasebench.results.record.trial import TRIAL_FILE, TrialFacts, read_facts
 from leasebench.results.rules import Promised
 from leasebench.results.schema import SCHEMA_VERSION
@@ -26,17 +26,14 @@ from leasebench.results.trial import Trial, read_object, read_trials
 from leasebench.results.verdict import judge, races_missing
 from leasebench.verdict import Verdict
 
-UNKNOWN_TROUBLE = "timing"
-"""What a scenario is about if it does not say: as `bench.suite.Scenario` has it."""
-
 
 class CellData:
     """What the trials of one cell add up to."""
 
-    def __init__(self, guard: dict[str, Any], scenario: dict[str, Any]) -> None:
+    def __init__(self, guard: GuardTable, scenario: ScenarioTable) -> None:
         self._guard, self._scenario = guard, scenario
-        self.guard, self.scenario = guard["name"], scenario["name"]
-        self.trouble = scenario.get("trouble", UNKNOWN_TROUBLE)
+        self.guard, self.scenario = guard.name, scenario.name
+        self.trouble = scenario.trouble
         self.trials = 0
         self.min_races = 1
         self.load_s = 0.0
@@ -118,13 +115,12 @@ def summarise(run: Path, problems: list[str] | None = None) -> dict[str, Any]:
     """
     suite = read_suite(run)
     cells: dict[tuple[str, str], CellData] = {}
-    guards = {guard["name"]: guard for guard in suite["guards"]}
-    for scenario in suite["scenarios"]:
-        sure = [fault["kind"] for fault in scenario.get("faults", ()) if fault.get("chance", 1) == 1]
-        for guard in scenario["guards"]:
-            cell = CellData(guards.get(guard, {"name": guard}), scenario)
+    for scenario in suite.scenarios:
+        sure = [fault.kind for fault in scenario.faults if fault.chance == 1]
+        for guard in scenario.guards:
+            cell = CellData(suite.guard(guard), scenario)
             cell.expect_faults(sure)
-            cells[guard, scenario["name"]] = cell
+            cells[guard, scenario.name] = cell
     rows = []
     for folder in trial_folders(run):
         try:
@@ -139,13 +135,13 @@ def summarise(run: Path, problems: list[str] | None = None) -> dict[str, Any]:
     summaries = [cell.summarise() for cell in cells.values() if cell.trials]
     return {
         "schema": SCHEMA_VERSION,
-        "suite": suite["name"],
-        **({"asked_for": suite["asked_for"]} if "asked_for" in suite else {}),
-        "complete": len(rows) == len(cells) * suite["trials"],
+        "suite": suite.name,
+        **({} if suite.asked_for is None else {"asked_for": list(suite.asked_for)}),
+        "complete": len(rows) == len(cells) * suite.trials,
         "cells": summaries,
         "trials": rows,
-        "controls": judge_controls(suite["guards"], summaries),
-        "skipped": suite.get("skipped", []),
+        "controls": judge_controls(suite.guards, summaries),
+        "skipped": [skip.model_dump() for skip in suite.skipped],
     }
 
 
@@ -195,21 +191,6 @@ def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]]) -> dict[str, Any]:
         **total.counts,
         **{name: as_json(table) for name, table in total.clusters.items()},
     }
-
-
-def read_suite(run: Path) -> dict[str, Any]:
-    """Read the resolved suite of a run directory. Raises BadRunDirectory."""
-    path = run / "suite.toml"
-    try:
-        suite = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadRunDirectory(f"{run}: not a run directory: it has no suite.toml") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
-    for key in ("name", "trials", "guards", "scenarios"):
-        if key not in suite:
-            raise BadRunDirectory(f"{path}: the key {key} is missing")
-    return suite
 
 
 def trial_folders(run: Path) -> Iterable[Path]:

@@ -24,7 +24,8 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     from leasebench.results.check import differences, unfinished
     from leasebench.results.explored import contradictions, read_explored
     from leasebench.results.locate import find_run
-    from leasebench.results.summary import read_suite, read_summary, summarise
+    from leasebench.results.record.suite import read_suite
+    from leasebench.results.summary import read_summary, summarise
 
     run = find_run(name)
     screen = console(stderr=as_json)

@@ -117,11 +117,11 @@ def _headings() -> list[dict[str, Any]]:
 
 
 def _guard(run: RunDirectory, name: str) -> dict[str, Any]:
-    table = next(guard for guard in run.suite["guards"] if guard["name"] == name)
+    table = run.suite.guard(name)
     cells = [cell for scenario in run.scenarios if (cell := run.cell(name, scenario)) is not None]
     return {
         "name": name,
-        "about": table.get("about", ""),
+        "about": table.about,
         "axes": list(axes(table)),
         "rows": [_row(cell) for cell in cells],
         "cells": [
@@ -160,7 +160,7 @@ def _field(text: str, value: Any, **what: Any) -> dict[str, Any]:
 
 
 def _scenarios(run: RunDirectory) -> list[dict[str, Any]]:
-    about = {scenario["name"]: scenario.get("about", "") for scenario in run.suite["scenarios"]}
+    about = {scenario.name: scenario.about for scenario in run.suite.scenarios}
     return [{"name": name, "about": about.get(name, ""), "pack": pack} for pack, name in enumerate(run.scenarios)]
 
 
