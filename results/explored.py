@@ -16,15 +16,16 @@ How many enactors, plans and endpoints there are is not asked for: that few of t
 every bounded search, and a run that proves it wrong is worth a loud word, too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.suite import Choices, GuardTable, ScenarioTable, SuiteRecord
+from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.trial import read_object
 
 FILE = "explored.json"
@@ -127,19 +128,19 @@ def read_explored(run: Path) -> Explored | None:
         raise BadRunDirectory(f"{path}: {key}: {first['msg'].lower()}") from error
 
 
-def contradictions(summary: Mapping[str, Any], suite: SuiteRecord, explored: Explored | None) -> list[Contradiction]:
+def contradictions(summary: Summary, suite: SuiteRecord, explored: Explored | None) -> list[Contradiction]:
     """Every violation of a run that its exploration excludes. `suite` is the run's resolved suite."""
     if explored is None:
         return []
     guards = {guard.name: guard for guard in suite.guards}
     scenarios = {scenario.name: scenario for scenario in suite.scenarios}
     found = []
-    for cell in summary["cells"]:
-        guard, scenario = guards.get(cell["guard"]), scenarios.get(cell["scenario"])
-        if guard is None or scenario is None or cell["failures"]:
+    for cell in summary.cells:
+        guard, scenario = guards.get(cell.guard), scenarios.get(cell.scenario)
+        if guard is None or scenario is None or cell.failures:
             continue  # a history that can't be trusted contradicts nothing
         for name, figure in MEASURED.items():
-            seen = cell.get(figure) or 0
+            seen = cell.total(figure)
             against = next(
                 (
                     each
@@ -149,16 +150,14 @@ def contradictions(summary: Mapping[str, Any], suite: SuiteRecord, explored: Exp
                 None,
             )
             if seen and against is not None:
-                found.append(Contradiction(cell["guard"], cell["scenario"], name, seen, against))
+                found.append(Contradiction(*cell.place, name, seen, against))
     return found
 
 
-def missing(
-    explored: ExploredGuard, guard: GuardTable, scenario: ScenarioTable, cell: Mapping[str, Any]
-) -> Iterator[str]:
+def missing(explored: ExploredGuard, guard: GuardTable, scenario: ScenarioTable, cell: CellSummary) -> Iterator[str]:
     """What the scenario had, or `cell` saw, that the exploration had not; a phrase each."""
     scope, load = explored.scope, scenario.load
-    faults = {fault.kind for fault in scenario.faults} | set(cell.get("faults", ()))
+    faults = {fault.kind for fault in scenario.faults} | set(cell.faults)
     if scenario.trouble not in TROUBLES:
         yield f"a scenario whose trouble is {scenario.trouble}"
     yield from (f"the fault {kind}" for kind in sorted(faults - MODELLED))
@@ -172,7 +171,7 @@ def missing(
         yield "a crash"
     if any(fault.kind in NETWORK and not fault.commits_only for fault in scenario.faults):
         yield "other requests than commits in flight"
-    if (faults & NETWORK or cell.get("unknown")) and not scope.messages:
+    if (faults & NETWORK or cell.total("unknown")) and not scope.messages:
         yield "a commit in flight"
     if scope.rollback != load.rollback and not explored.excludes("dangling"):
         yield "the same rollback record"
