@@ -151,9 +151,6 @@ def test_a_run_that_was_not_explored_is_contradicted_by_nothing(tmp_path):
     assert read_explored(tmp_path) is None
     suite = SuiteRecord(name="s", trials=1, guards=(), scenarios=())
     assert contradictions(cells.summary(cells.cell()), suite, None) == []
-        contradictions(cells.summary(cells.cell()), SuiteRecord(name="s", trials=1, guards=(), scenarios=()), None)
-        == []
-    )
 
 
 def test_what_was_missing_is_told_in_phrases():
