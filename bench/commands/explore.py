@@ -100,14 +100,13 @@ def explore(
     Exit codes: 0; 1 a guard breaks in a way that it does not expect of itself; 2 bad usage; 4 something was not
     searched to its end.
     """
-    from leasebench.bench.engines.explorer.carried import write_explored
     from leasebench.bench.engines.explorer.exploration import explore as explore_one
+    from leasebench.bench.engines.explorer.exploration import walk as walk_one
     from leasebench.bench.engines.explorer.parallel import cores
     from leasebench.bench.engines.explorer.report import as_json as in_json
-    from leasebench.bench.engines.explorer.report import scope_in_words
+    from leasebench.bench.engines.explorer.report import scope_in_words, write_explored
     from leasebench.bench.engines.explorer.scope import ExplorationScope
     from leasebench.bench.engines.explorer.search import Limits
-    from leasebench.bench.engines.explorer.walk import walk as walk_one
     from leasebench.results.locate import find_run
 
     screen = console(stderr=as_json)
@@ -149,8 +148,7 @@ def explore(
 
 def _meant(names: list[str], into: Path | None) -> "list[Guard]":
     """The guards by their names; of a run directory, those that it has, or the named ones among them."""
-    from leasebench.bench.engines.explorer.carried import guards_of
-    from leasebench.bench.engines.explorer.selection import choose
+    from leasebench.bench.engines.explorer.selection import choose, guards_of
     from leasebench.definitions import named
 
     if into is None:
@@ -222,7 +220,7 @@ def _write(screen: Console, directory: Path, explorations: "list[Exploration]") 
 
 
 def _replay(screen: Console, path: Path) -> None:
-    from leasebench.bench.engines.explorer.replay import replay
+    from leasebench.bench.engines.explorer.counterexample import replay
     from leasebench.bench.engines.explorer.trace import read_trace
 
     trace = read_trace(path)

@@ -2,9 +2,10 @@
 
 import tomli_w
 
-from leasebench.bench.engines.explorer.carried import guards_of, write_explored
 from leasebench.bench.engines.explorer.exploration import explore, not_explorable
+from leasebench.bench.engines.explorer.report import write_explored
 from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.bench.engines.explorer.selection import guards_of
 from leasebench.bench.suite import load_suite
 from leasebench.results.explored import contradictions, read_explored
 from leasebench.results.summary import read_suite

@@ -3,13 +3,12 @@
 import pytest
 from exploring import GUARDS, OWN
 
-from leasebench.bench.engines.explorer.exploration import Exploration, explore, not_explorable
+from leasebench.bench.engines.explorer.exploration import Exploration, explore, not_explorable, walk
 from leasebench.bench.engines.explorer.machine import Machine
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.report import as_json, surprising, verdict
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.search import Limits, search
-from leasebench.bench.engines.explorer.walk import walk
 from leasebench.leases.guard import presets
 from leasebench.verdict import Verdict
 
@@ -102,7 +101,7 @@ class TestThePublicSpinModel:
         found = explore(GUARDS["skip_active_alone"], ExplorationScope())
         trace = found.answers[STALE].trace
         assert trace is not None
-        assert trace.steps[-1].operation["version"] < trace.steps[-1].result["previous"]
+        assert trace.steps[-1].operation.version < trace.steps[-1].result.previous
 
     def test_had_it_compared_the_endpoints_own_version_it_would_hold(self):
         assert holds("swapped_once", STALE) is True
@@ -127,11 +126,9 @@ class TestASearch:
         assert found.states < whole.states
         assert list(found.answers) == [STALE]
 
-    def test_widens_its_states_on_the_way_without_losing_one(self, monkeypatch):
+    def test_widens_its_states_on_the_way_without_losing_one(self):
         wide = search(Machine(GUARDS["txt_lock"], SCOPE), Limits())
-        monkeypatch.setattr("leasebench.bench.engines.explorer.packed.FIRST_BITS", 2)
-        monkeypatch.setattr("leasebench.bench.engines.explorer.search.StateLayout.__init__.__defaults__", (2, 2))
-        narrow = search(Machine(GUARDS["txt_lock"], SCOPE), Limits())
+        narrow = search(Machine(GUARDS["txt_lock"], SCOPE), Limits(), first_bits=2)
         assert narrow.packed.layout.local_bits > 2
         assert len(narrow.states) == len(wide.states)
         assert narrow.transitions == wide.transitions

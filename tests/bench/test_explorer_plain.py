@@ -10,9 +10,8 @@ from commands import leasebench
 from exploring import GUARDS
 
 from leasebench.bench.engines.explorer import programs
-from leasebench.bench.engines.explorer.exploration import Exploration, explore
+from leasebench.bench.engines.explorer.exploration import Exploration, explore, walk
 from leasebench.bench.engines.explorer.scope import ExplorationScope
-from leasebench.bench.engines.explorer.walk import walk
 
 SCOPES = {
     "three plans": ExplorationScope(plans=3, clean_age=1, tries=1),

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leasebench.bench.engines.explorer.effects import LOSS_REASONS
-from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
 from leasebench.bench.engines.explorer.properties import Property, broken_by_commit
 from leasebench.bench.engines.explorer.scope import ExplorationScope
-from leasebench.bench.engines.explorer.spelling import spelled
+from leasebench.bench.engines.explorer.states import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
 from leasebench.bench.engines.explorer.trace import TraceStep
 from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.enactors.enactor.program import EnactorState
@@ -141,7 +140,7 @@ class ConcreteRun:
     def take(self, choice: Choice) -> TraceStep:
         """Let one thing happen. Raises Impossible."""
         dangled = self._dangling()
-        operation, result, quiet, broken = self._happen(choice)
+        operation, result, local, broken = self._happen(choice)
         if self._dangling() - dangled:
             broken.add(Property.DANGLING)
         self._steps += 1
@@ -150,9 +149,9 @@ class ConcreteRun:
             actor=choice.actor,
             action=choice.action,  # type: ignore[arg-type]
             what=choice.what,
-            operation=spelled(operation),
-            result=spelled(result),
-            quiet=[spelled(each) for each in quiet],
+            operation=operation,
+            result=result,
+            quiet=tuple(local),
             in_force={name: self._cell.at(name).version for name in self._cell.cell.endpoints},
             plans=sorted(self._cell.live | self._cell.quarantined),
             breaks=sorted(broken),

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from leasebench.bench.engines.explorer.properties import Property, broken_by_commit
-from leasebench.bench.engines.explorer.world import (
+from leasebench.bench.engines.explorer.states import (
     BY_RECORD,
     BY_SERVER,
     OWN_CONNECTION,

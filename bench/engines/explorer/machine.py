@@ -5,27 +5,30 @@ and on its own local state only, a move of the planner or the environment on the
 once and found again by those numbers, in whatever states it is possible.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Hashable, Iterator
+from typing import Any, Generic, TypeVar
 
 from leasebench.bench.engines.explorer.effects import CellModel, Effect, MustWait
-from leasebench.bench.engines.explorer.interned import Interned
-from leasebench.bench.engines.explorer.moves import (
+from leasebench.bench.engines.explorer.programs import Programs
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.bench.engines.explorer.states import (
     ARRIVE,
     CRASH,
     EXPIRE,
     GIVE_UP,
+    OWN_CONNECTION,
+    RECORD_OVER,
     SEND,
     STEP,
     Choice,
+    EndpointState,
     InFlight,
     LocalState,
     Move,
+    Ranks,
+    World,
 )
-from leasebench.bench.engines.explorer.programs import Programs
-from leasebench.bench.engines.explorer.properties import Property
-from leasebench.bench.engines.explorer.scope import ExplorationScope
-from leasebench.bench.engines.explorer.world import OWN_CONNECTION, RECORD_OVER, EndpointState, Ranks, World
 from leasebench.bench.engines.interpreter import Interpreter, run_once
 from leasebench.enactors.enactor.program import EnactorState
 from leasebench.enactors.operations import Commit, Publish
@@ -46,6 +49,38 @@ from leasebench.leases.operations import (
     TakeExpired,
 )
 from leasebench.leases.renewal import keep_alive
+
+Value = TypeVar("Value", bound=Hashable)
+
+
+class TableFull(Exception):
+    """More different values than there are numbers for: the search has to give up."""
+
+
+class Interned(Generic[Value]):
+    """A table of values, at most `limit` of them."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._numbers: dict[Value, int] = {}
+        self._values: list[Value] = []
+
+    def number(self, value: Value) -> int:
+        """The number of a value, new or known. Raises TableFull."""
+        known = self._numbers.get(value)
+        if known is None:
+            known = self._numbers[value] = len(self._values)
+            if known >= self._limit:
+                raise TableFull
+            self._values.append(value)
+        return known
+
+    def __getitem__(self, number: int) -> Value:
+        return self._values[number]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
 
 PLANNER, OPERATOR = -2, -3
 """Their numbers among the clients; enactors count from 0."""

@@ -1,13 +1,17 @@
-"""What explorations came to: a table, JSON, one word a guard, and whether that was expected."""
+"""What explorations came to: a table, JSON, a verdict for each guard, and the `explored.json` of a run."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from leasebench.bench.engines.explorer.exploration import Answer, Exploration
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import ExplorationScope
-from leasebench.bench.engines.explorer.trace import Trace
+from leasebench.bench.engines.explorer.trace import Trace, guard_table
+from leasebench.bench.rundir import write_json
 from leasebench.leases.guard import Guard
+from leasebench.results.explored import FILE, read_explored
 from leasebench.results.grid import Column, Grid, Text
 from leasebench.verdict import SAFE, Verdict
 
@@ -108,3 +112,24 @@ def scope_in_words(scope: ExplorationScope) -> str:
         "with a rollback record" if scope.rollback else "no rollback record",
     ]
     return ", ".join(parts)
+
+
+SCHEMA = 1
+
+
+def write_explored(run: Path, guards: Iterable[Guard], explorations: Sequence[Exploration]) -> Path:
+    """Write what was explored into the run, beside what was explored before in other scopes. Returns the file.
+
+    Raises BadRunDirectory if there is one that can't be read: it is not overwritten.
+    """
+    tables = {guard.name: guard_table(guard) for guard in guards}
+    path = run / FILE
+    known: list[dict[str, Any]] = []
+    if read_explored(run) is not None:
+        known = json.loads(path.read_text(encoding="utf-8"))["guards"]
+    for each in explorations:
+        fresh = as_json(each, None) | {"table": tables[each.guard]}
+        place = (fresh["guard"], fresh["scope"])
+        known = [*(old for old in known if (old["guard"], old["scope"]) != place), fresh]
+    write_json(path, {"schema": SCHEMA, "guards": known})
+    return path

@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns, time
 from typing import Any, NoReturn
 
-from leasebench.bench.engines.explorer.spelling import asked_in_words, heard_in_words, spelled
+from leasebench.bench.engines.explorer.rendering import heard_in_words, in_words
 from leasebench.bench.engines.explorer.trace import Trace, TraceStep
 from leasebench.bench.engines.processes.gate import Arrival
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.engines.schedule.gated_programs import GatedPrograms
 from leasebench.bench.engines.schedule.heldwire import HeldCommit, HeldWire
 from leasebench.bench.engines.schedule.trace_equivalence import TraceEquivalence
+from leasebench.enactors.operations import Commit
 from leasebench.enactors.store.redis.redis_store import outcome_of
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import CELL_LEASE, Lease
@@ -110,8 +111,8 @@ class Forcing:
             raise TraceMismatch(f"step {step.step}: {step.actor}: {error}") from error
         self._compare(step, report)
         slot = next(each for each in range(len(self._in_flight) + 1) if (step.actor, each) not in self._in_flight)
-        endpoint = "" if step.operation is None else step.operation["endpoint"]
-        self._in_flight[step.actor, slot] = (held, endpoint)
+        assert isinstance(step.operation, Commit)
+        self._in_flight[step.actor, slot] = (held, step.operation.endpoint)
         self.interventions.append(Intervention("late_write", step.actor, start, perf_counter_ns()))
 
     def _arrive(self, step: TraceStep) -> None:
@@ -136,7 +137,7 @@ class Forcing:
         report = self.programs.crash(step.actor)
         self.interventions.append(Intervention("crash", step.actor, start, perf_counter_ns()))
         self._orphaned |= self._granted.pop(step.actor, set())
-        self._compare_quiet(step, report)
+        self._compare_local(step, report)
 
     def _expire(self, step: TraceStep) -> None:
         """End a lease on the server; one whose record its owner dates only looks over, to whoever would take it."""
@@ -156,9 +157,9 @@ class Forcing:
         if step.actor.removesuffix("-renewer") not in self.programs.actors:
             raise TraceMismatch(f"step {step.step}: there is no {step.actor} in this scope")
         asks = self.programs.asks(step.actor)
-        if asks is None or not self._equivalence.same(step.operation, spelled(asks)):
-            recorded = asked_in_words(step.operation) or "nothing"
-            real = "nothing" if asks is None else asked_in_words(spelled(asks))
+        if asks is None or not self._equivalence.same(step.operation, asks):
+            recorded = in_words(step.operation) or "nothing"
+            real = "nothing" if asks is None else in_words(asks)
             raise TraceMismatch(f"step {step.step}: the trace lets {step.actor} do {recorded}, and it asks for {real}")
         return asks
 
@@ -173,24 +174,22 @@ class Forcing:
 
     def _compare(self, step: TraceStep, report: Arrival) -> None:
         self._compare_result(step, report.heard)
-        self._compare_quiet(step, report)
+        self._compare_local(step, report)
 
     def _compare_result(self, step: TraceStep, heard: Any) -> None:
-        real = spelled(heard)
-        if not self._equivalence.same(step.result, real):
-            self._disagrees(step, heard_in_words(step.result), heard_in_words(real))
+        if not self._equivalence.same(step.result, heard):
+            self._disagrees(step, heard_in_words(step.result), heard_in_words(heard))
 
-    def _compare_quiet(self, step: TraceStep, report: Arrival) -> None:
+    def _compare_local(self, step: TraceStep, report: Arrival) -> None:
         if step.actor.endswith("-renewer"):
             return
-        quiet = [spelled(each) for each in report.local]
-        if not self._equivalence.same(step.quiet, quiet):
-            recorded, real = (", ".join(map(asked_in_words, each)) or "nothing" for each in (step.quiet, quiet))
+        if not self._equivalence.same(step.local, report.local):
+            recorded, real = (", ".join(map(in_words, each)) or "nothing" for each in (step.local, report.local))
             raise TraceMismatch(f"step {step.step}: the trace lets {step.actor} then do {recorded}, and it did {real}")
 
     @staticmethod
     def _disagrees(step: TraceStep, expected: str, heard: str) -> NoReturn:
         raise TraceMismatch(
             f"the store disagrees with its twin in memory at step {step.step}: {step.actor} "
-            f"{asked_in_words(step.operation) or step.action}: expected {expected}, heard {heard}"
+            f"{in_words(step.operation) or step.action}: expected {expected}, heard {heard}"
         )

@@ -1,43 +1,48 @@
-"""Whether what a run asked or heard is what a trace recorded.
+"""Trace equivalence: whether what a run asked or heard is what a trace recorded.
 
-Tokens are drawn at random and fencing numbers count what happened before, so neither is compared by its value. A token
-of the run stands for the one of the trace that was heard in its place first, and for no other. Of one resource, fencing
-numbers of the run stand in the same order as those of the trace for which they stand.
+Tokens are drawn at random and fencing numbers count what happened before, so neither is compared by its value. Each
+token of the trace stands for one token of the run, the first that was heard in its place, and for no other. The fencing
+numbers of one resource have the same order in the run as in the trace.
 """
 
-from typing import Any
+from collections.abc import Hashable
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
 
-NOT_COMPARED = frozenset({"ttl_ms", "wait", "grant"})
-"""How long leases live and are waited for is the schedule's own; `grant` counts what its owner did before."""
+from leasebench.leases.lease import Lease
+
+NOT_COMPARED = frozenset({"ttl_ms", "wait"})
+"""The schedule itself says how long leases live and how long they are waited for."""
+Key = TypeVar("Key", bound=Hashable)
 
 
 class TraceEquivalence:
-    """What of this run stands for what of the trace."""
+    """What in the trace stands for what in this run, as far as it is known."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, str] = {}
         self._fences: dict[str, dict[int, int]] = {}
 
     def same(self, recorded: Any, real: Any) -> bool:
-        """Compare two values as `bench.engines.explorer.spelling` spells them, and learn what stands for what."""
-        if isinstance(recorded, dict) and isinstance(real, dict):
-            if recorded.keys() != real.keys():
-                return False
-            if recorded.get("kind") == real.get("kind") == "Lease":
-                return self._same_lease(recorded, real)
-            return all(self.same(recorded[name], real[name]) for name in recorded.keys() - NOT_COMPARED)
-        if isinstance(recorded, list) and isinstance(real, list):
+        """Compare two operations or results, and learn what stands for what."""
+        if type(recorded) is not type(real):  # True is equal to 1, and is another answer
+            return False
+        if isinstance(recorded, Lease):
+            return self._same_lease(recorded, real)
+        if isinstance(recorded, (tuple, list)):
             return len(recorded) == len(real) and all(map(self.same, recorded, real))
-        return type(recorded) is type(real) and bool(recorded == real)
+        if is_dataclass(recorded):
+            names = [each.name for each in fields(recorded) if each.name not in NOT_COMPARED]
+            return all(self.same(getattr(recorded, name), getattr(real, name)) for name in names)
+        return bool(recorded == real)
 
-    def _same_lease(self, recorded: dict[str, Any], real: dict[str, Any]) -> bool:
-        resource = recorded["resource"]
-        return (
-            resource == real["resource"]
-            and _stands_for(self._tokens, recorded["token"], real["token"])
-            and (recorded["fence"] is None) == (real["fence"] is None)
-            and (recorded["fence"] is None or self._same_fence(resource, recorded["fence"], real["fence"]))
-        )
+    def _same_lease(self, recorded: Lease, real: Lease) -> bool:
+        """Compare two leases but for `grant`, which counts what their owners did before."""
+        if recorded.resource != real.resource or not _stands_for(self._tokens, recorded.token, real.token):
+            return False
+        if recorded.fence is None or real.fence is None:
+            return recorded.fence is real.fence
+        return self._same_fence(recorded.resource, recorded.fence, real.fence)
 
     def _same_fence(self, resource: str, recorded: int, real: int) -> bool:
         fences = self._fences.setdefault(resource, {})
@@ -47,7 +52,7 @@ class TraceEquivalence:
         return ordered == sorted(ordered)
 
 
-def _stands_for(known: dict[Any, Any], recorded: Any, real: Any) -> bool:
+def _stands_for(known: dict[Key, Key], recorded: Key, real: Key) -> bool:
     if recorded not in known and real not in known.values():
         known[recorded] = real
     return bool(known.get(recorded) == real)
