@@ -8,6 +8,7 @@ from leasebench.results.charts import Chart, Scope, Spec, Subject
 from leasebench.results.explain import Explanation, explain
 from leasebench.results.explain.svg import as_svg
 from leasebench.results.numbering import violations_of
+from leasebench.results.phrases import instant
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.telling import telling_trial
@@ -92,7 +93,7 @@ def _story(told: Explanation) -> dict[str, Any]:
         "number": told.violation.number,
         "trial": told.violation.trial,
         "headline": told.headline,
-        "chapters": [[f"{message.at_s:.4f} s", message.words] for message in told.messages],
+        "chapters": [[instant(message.at_s, 4), message.words] for message in told.messages],
         "svg": as_svg(told),
         "cure": [[f"{cure.axis}: {cure.choice}", cure.answer.value, cure.why] for cure in told.cures],
         "verdict": told.verdict,

@@ -17,7 +17,6 @@ from leasebench.results.explain.cure import Answer
 from leasebench.results.explain.mermaid import as_mermaid
 from leasebench.results.explain.svg import as_svg
 from leasebench.results.explain.text import as_text
-from leasebench.results.explain.words import count, duration
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.violations import matching
 
@@ -849,19 +848,6 @@ def _rename(path, column, names):
     pa.parquet.write_table(
         table.set_column(at, table.schema.field(at), [changed.cast(table.schema.field(at).type)]), path
     )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.00004, "0.0 ms"), (0.0099, "9.9 ms"), (0.00996, "10 ms"), (0.9994, "999 ms"), (0.9996, "1.00 s"),
-     (60, "60.00 s"), (float("nan"), "an unknown time")],
-)  # fmt: skip
-def test_durations_are_told_in_the_unit_that_suits_them(seconds, text):
-    assert duration(seconds) == text
-
-
-def test_what_is_one_is_not_told_in_the_plural():
-    assert (count(1, "generation"), count(2, "generation")) == ("1 generation", "2 generations")
 
 
 def test_a_violation_among_more_than_a_hundred_thousand_operations_is_explained_within_two_seconds(tmp_path):

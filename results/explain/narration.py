@@ -8,8 +8,8 @@ from math import isnan
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.hold import Hold
 from leasebench.results.explain.reader import Stop
-from leasebench.results.explain.words import count, duration, plan
 from leasebench.results.explain.writer import Writer
+from leasebench.results.phrases import age, count, deletes, duration, over, plan, puts_in_force, refuses, writes
 from leasebench.results.violations import Kind
 
 PLANNER, STORE, LEASES, OPERATOR = "planner", "store", "leases", "operator"
@@ -48,7 +48,7 @@ def messages(facts: Facts) -> list[Message]:
     if facts.newer is not None:
         told += _before(facts, facts.newer)
         told.append(_put_in_force(facts, facts.newer))
-    told += [*_strikes(facts), *_harm(facts), *_aftermath(facts)]
+    told += [*_faults(facts), *_harm(facts), *_aftermath(facts)]
     ordered = sorted((one for one in told if not isnan(one.at_s)), key=lambda one: one.at_s)
     return list(dict.fromkeys(ordered))
 
@@ -175,16 +175,16 @@ def _hold(name: str, hold: Hold) -> Iterator[Message]:
         yield Message(hold.taken_s, LEASES, LEASES, f"{name}'s goes to {hold.taken_by}", words, Look.NOTE)
 
 
-def _strikes(facts: Facts) -> Iterator[Message]:
-    for strike in facts.strikes:
-        lane = strike.name or (STORE if strike.server == "store" else LEASES)
-        lasted = strike.end_s - strike.begin_s
-        words = strike.words + (f" for {duration(lasted)}" if lasted > 0 else "")
-        yield Message(strike.begin_s, lane, lane, f"fault: {strike.fault}", words, Look.STOP)
+def _faults(facts: Facts) -> Iterator[Message]:
+    for record in facts.fault_records:
+        lane = record.name or (STORE if record.server == "store" else LEASES)
+        lasted = record.end_s - record.begin_s
+        words = record.words + (f" for {duration(lasted)}" if lasted > 0 else "")
+        yield Message(record.begin_s, lane, lane, f"fault: {record.fault}", words, Look.STOP)
 
 
 def _age(writer: Writer) -> str:
-    return "" if writer.published_s is None else f" ({duration(writer.at_s - writer.published_s)} old)"
+    return age(None if writer.published_s is None else duration(writer.at_s - writer.published_s))
 
 
 def _put_in_force(facts: Facts, writer: Writer, look: Look = Look.CALL, more: str = "") -> Message:
@@ -197,24 +197,21 @@ def _put_in_force(facts: Facts, writer: Writer, look: Look = Look.CALL, more: st
     if writer.kind == "repair":
         words = f"the operator sets {endpoint} to plan {version}{_age(writer)}"
     elif more:
-        again = "" if writer.first_s is None else "sends it again and "
-        words = f"{name} {again}writes plan {version}{_age(writer)}{more}"
+        again = "" if writer.first_s is None else " sends it again and"
+        words = writes(f"{name}{again}", version, _age(writer), more)
     else:
-        words = f"{name} puts plan {version}{_age(writer)} in force at {endpoint}"
+        words = f"{puts_in_force(name, version, _age(writer))} at {endpoint}"
     return Message(writer.at_s, name, STORE, label, words, look)
 
 
 def _harm(facts: Facts) -> Iterator[Message]:
     """The write and, where there was one, the deletion."""
     violation, writer = facts.violation, facts.writer
-    more = ""
-    if facts.newer is not None:
-        back = count(facts.newer.version - writer.version, "generation")
-        more = f" over plan {facts.newer.version}, {back} back"
+    more = "" if facts.newer is None else over(writer.version, facts.newer.version)
     look = Look.HARM if violation.position == writer.at else Look.CALL
     yield _put_in_force(facts, writer, look, more)
     if facts.deleted_at is not None:
-        words = f"{facts.cleaner} deletes plan {violation.version}"
+        words = deletes(facts.cleaner, violation.version)
         if facts.active > 0:
             verb = "points" if facts.active == 1 else "point"
             words += f" while {count(facts.active, 'endpoint')} {verb} at it"
@@ -232,7 +229,7 @@ def _aftermath(facts: Facts) -> Iterator[Message]:
         name = events.enactors[int(events.enactor[first])] if events.enactor[first] >= 0 else OPERATOR
         until = "the end" if facts.mended_at is None else "then"
         more = f", the first of {len(facts.refusals)} refusals until {until}" if len(facts.refusals) > 1 else ""
-        words = f"the store refuses plan {events.version[first]} of {name} at {endpoint}: {reason}{more}"
+        words = f"{refuses(events.version[first], name)} at {endpoint}: {reason}{more}"
         yield Message(facts.seconds(first), STORE, name, f"refused: {reason}", words, Look.REPLY)
     if facts.mended_at is not None:
         yield _mending(facts, facts.mended_at)
@@ -253,7 +250,7 @@ def _mending(facts: Facts, at: int) -> Message:
         words = f"the store comes back without its last events: at plan {version}, {endpoint} {result}"
         return Message(at_s, STORE, STORE, label, words, Look.STOP)
     name = events.enactors[code] if code >= 0 else OPERATOR
-    words = f"{name} writes plan {version}: {endpoint} {result}"
+    words = f"{writes(name, version)}: {endpoint} {result}"
     if repaired:
         words = f"the operator sets {endpoint} to plan {version}: it {result}"
     return Message(at_s, name, STORE, label, words)
