@@ -151,7 +151,7 @@ class TestWhatHappenedLongAgo:
             tape.check(10_201 + 20 * number, 2, seen=2)
             tape.release(10_202 + 20 * number, busy)
             tape.commit(10_203 + 20 * number, 2, 2, endpoint=0)
-        tape.commit(18_030, 0, 1, grant, sent_ms=18_023)
+        tape.commit(18_032, 0, 1, grant, sent_ms=18_023)  # 7.897 s: no tie of rounding
         told = Told(tmp_path, tape)
         assert told.headline.startswith(
             "enactor-0 wrote plan 1 over the newer plan 2 at e1, 1 generation back, 7.90 s after enactor-1 had put it"
@@ -185,7 +185,7 @@ class TestWhatHappenedLongAgo:
         tape.commit(10_200, 1, 2)
         for number in range(300):
             tape.check(10_201 + 20 * number, 1, seen=2)
-        tape.commit(18_030, 0, 1, grant, sent_ms=18_023)
+        tape.commit(18_032, 0, 1, grant, sent_ms=18_023)  # 7.897 s: no tie of rounding
         told = Told(tmp_path, tape)
         assert told.order("enactor-0 gets the lease", "is stopped (SIGSTOP) for 18.00 s", "goes to enactor-2")
 
