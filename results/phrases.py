@@ -56,7 +56,7 @@ def puts_in_force(name: str, version: int, old: str = "") -> str:
     return f"{name} puts plan {version}{old} in force"
 
 
-def writes(name: str, version: int, old: str = "", more: str = "") -> str:
+def writes_plan(name: str, version: int, old: str = "", more: str = "") -> str:
     """`more` says over what, as `over` has it."""
     return f"{name} writes plan {version}{old}{more}"
 
@@ -66,11 +66,11 @@ def over(older: int, newer: int) -> str:
     return f" over plan {newer}, {count(newer - older, 'generation')} back"
 
 
-def deletes(name: str | None, version: int) -> str:
+def deletes_plan(name: str | None, version: int) -> str:
     """Somebody removes a plan."""
     return f"{name} deletes plan {version}"
 
 
-def refuses(version: int, name: str) -> str:
+def refuses_plan(version: int, name: str) -> str:
     """The store does not do as it was asked."""
     return f"the store refuses plan {version} of {name}"

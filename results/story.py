@@ -3,31 +3,31 @@
 That is the first time that an endpoint resolved to nothing; where none did, the first stale overwrite.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import itemgetter
 
 import numpy as np
 
+from leasebench.enactors.store.events import KINDS
+from leasebench.leases.operations import Reason
 from leasebench.results.checks.dangling import gone_positions
-from leasebench.results.events import KINDS, Events, Ints, Writes
+from leasebench.results.events import Events, Ints, Writes
 from leasebench.results.phrases import (
     age,
     count,
-    deletes,
+    deletes_plan,
     duration_us,
     instant,
     over,
     puts_in_force,
-    refuses,
+    refuses_plan,
+    writes_plan,
 )
-from leasebench.results.phrases import (
-    writes as wrote,
-)
+from leasebench.results.record.summary import StoryLine
 from leasebench.results.trial import Trial
 
-UNREPAIRABLE = "no_rollback_plan"
 OTHERS = {"repair": "the operator", "restart": "a restart of the store"}
 """Who acts where the event names no enactor."""
 
@@ -101,7 +101,7 @@ def story(trial: Trial) -> list[Chapter]:
     return chapters
 
 
-def lines(chapters: list[Chapter]) -> list[str]:
+def lines(chapters: Sequence[StoryLine]) -> list[str]:
     """The story for a terminal, a line a chapter."""
     times = [instant(chapter.t_s) for chapter in chapters]
     width = max(map(len, times), default=0)
@@ -154,16 +154,16 @@ def _origin(events: Events, incident: Incident) -> Told:
         before = int(writes.since[writes.put_in_force(stale[-1:] - 1)][0])
         at = int(writes.since[last])
         yield before, Turn.NEWER, puts_in_force(_who(events, before), newer, _age(events, newer, before))
-        text = wrote(_who(events, at), older, _age(events, older, at), over(older, newer))
+        text = writes_plan(_who(events, at), older, _age(events, older, at), over(older, newer))
         yield at, Turn.STALE, text + (nothing if at == incident.empty_at else "")
     if not len(stale) or stale[-1] != harm:
         at, version = int(writes.since[harm]), int(writes.version[harm])
-        text = wrote(_who(events, at), version, _age(events, version, at))
+        text = writes_plan(_who(events, at), version, _age(events, version, at))
         yield at, Turn.WRITTEN, text + (nothing if at == incident.empty_at else "")
     if incident.deleted_at is not None:
         at = incident.deleted_at
         pointing = count(int(events.active_endpoints[at]), "endpoint")
-        text = f"{deletes(_who(events, at), events.version[at])} while {pointing} pointed at it"
+        text = f"{deletes_plan(_who(events, at), events.version[at])} while {pointing} pointed at it"
         yield at, Turn.DELETED, text + (nothing if at == incident.empty_at else "")
 
 
@@ -175,7 +175,7 @@ def _outcome(events: Events, incident: Incident) -> Told:
     if len(refused):
         at = int(refused[0])
         more = f" ({len(refused)} times until it is mended)" if len(refused) > 1 else ""
-        text = f"{refuses(events.version[at], _who(events, at))}, as there is no plan to roll back to"
+        text = f"{refuses_plan(events.version[at], _who(events, at))}, as there is no plan to roll back to"
         yield at, Turn.REFUSED, text + more
     passed = _duration(events, incident.begin, min(until, events.last))
     whole = f" after {passed} in all" if passed else ""
@@ -189,15 +189,13 @@ def _outcome(events: Events, incident: Incident) -> Told:
     yield until, turn, f"{_who(events, until)} {verb} plan {writes.version[mended]} and it {healed}{whole}"
     if repaired and mended + 1 < len(writes.since):
         at = int(writes.since[mended + 1])
-        yield at, Turn.COMMITTED, f"{wrote(_who(events, at), writes.version[mended + 1])}: commits succeed again"
+        yield at, Turn.COMMITTED, f"{writes_plan(_who(events, at), writes.version[mended + 1])}: commits succeed again"
 
 
 def _refusals(events: Events, endpoint: int, begin: int, end: int) -> Ints:
     """The refusals at an endpoint, between two positions, for want of a plan to roll back to."""
-    if UNREPAIRABLE not in events.reasons:
-        return np.array([], dtype=np.int64)
     part = slice(begin, end)
-    refused = events.reason[part] == events.reasons.index(UNREPAIRABLE)
+    refused = events.because(Reason.NO_ROLLBACK_PLAN)[part]
     return begin + np.flatnonzero(refused & (events.endpoint[part] == endpoint))
 
 

@@ -9,7 +9,17 @@ from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.hold import Hold
 from leasebench.results.explain.reader import Stop
 from leasebench.results.explain.writer import Writer
-from leasebench.results.phrases import age, count, deletes, duration, over, plan, puts_in_force, refuses, writes
+from leasebench.results.phrases import (
+    age,
+    count,
+    deletes_plan,
+    duration,
+    over,
+    plan,
+    puts_in_force,
+    refuses_plan,
+    writes_plan,
+)
 from leasebench.results.violations import Kind
 
 PLANNER, STORE, LEASES, OPERATOR = "planner", "store", "leases", "operator"
@@ -234,7 +244,7 @@ def _put_in_force(facts: Facts, writer: Writer, look: Look = Look.CALL, more: st
         words = f"the operator sets {endpoint} to plan {version}{_age(writer)}"
     elif more:
         again = "" if writer.first_s is None else " sends it again and"
-        words = writes(f"{name}{again}", version, _age(writer), more)
+        words = writes_plan(f"{name}{again}", version, _age(writer), more)
     else:
         words = f"{puts_in_force(name, version, _age(writer))} at {endpoint}"
     return Message(About.OVERWRITE if more else About.PUT_IN_FORCE, writer.at_s, name, STORE, label, words, look)
@@ -247,7 +257,7 @@ def _harm(facts: Facts) -> Iterator[Message]:
     look = Look.HARM if violation.position == writer.at else Look.CALL
     yield _put_in_force(facts, writer, look, more)
     if facts.deleted_at is not None:
-        words = deletes(facts.cleaner, violation.version)
+        words = deletes_plan(facts.cleaner, violation.version)
         if facts.active > 0:
             verb = "points" if facts.active == 1 else "point"
             words += f" while {count(facts.active, 'endpoint')} {verb} at it"
@@ -265,7 +275,7 @@ def _aftermath(facts: Facts) -> Iterator[Message]:
         name = events.enactors[int(events.enactor[first])] if events.enactor[first] >= 0 else OPERATOR
         until = "the end" if facts.mended_at is None else "then"
         more = f", the first of {len(facts.refusals)} refusals until {until}" if len(facts.refusals) > 1 else ""
-        words = f"{refuses(events.version[first], name)} at {endpoint}: {reason}{more}"
+        words = f"{refuses_plan(events.version[first], name)} at {endpoint}: {reason}{more}"
         yield Message(About.REFUSE, facts.seconds(first), STORE, name, f"refused: {reason}", words, Look.REPLY)
     if facts.mended_at is not None:
         yield _mending(facts, facts.mended_at)
@@ -286,7 +296,7 @@ def _mending(facts: Facts, at: int) -> Message:
         words = f"the store comes back without its last events: at plan {version}, {endpoint} {result}"
         return Message(About.MEND, at_s, STORE, STORE, label, words, Look.STOP)
     name = events.enactors[code] if code >= 0 else OPERATOR
-    words = f"{writes(name, version)}: {endpoint} {result}"
+    words = f"{writes_plan(name, version)}: {endpoint} {result}"
     if repaired:
         words = f"the operator sets {endpoint} to plan {version}: it {result}"
     return Message(About.MEND, at_s, name, STORE, label, words)

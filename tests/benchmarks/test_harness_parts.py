@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from leasebench import load
+from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
 from leasebench.results.encoded import read_buckets
-from leasebench.results.events import KINDS, Events
+from leasebench.results.events import Events
 from leasebench.results.journal import RECORD_BYTES, Journal, Kind, Outcome
 from leasebench.results.latency import PHASES, figures, histogram, merge, tag, write_hlog
 from leasebench.results.record.clock import ONE_HOST
@@ -76,7 +77,7 @@ def test_all_checks_over_five_million_events(benchmark, leases):
     held = sum(value.nbytes for value in vars(trial.events).values() if isinstance(value, np.ndarray))
 
     def check():
-        fresh = Trial(trial.facts, Events(**vars(trial.events) | {}), trial.journal)
+        fresh = Trial(trial.facts, trial.cell, Events(**vars(trial.events) | {}), trial.journal)
         return [plugin.run(fresh) for plugin in plugins("results.checks").values()]
 
     tracemalloc.start()
@@ -151,11 +152,11 @@ def run(benchmark, large_run, tmp_path):
 @pytest.mark.benchmark(group="run directory")
 def test_deriving_the_summary_of_a_run(benchmark, run):
     summary = benchmark.pedantic(summarise, (run,), rounds=3)
-    loose, tight = summary["cells"]
+    loose, tight = summary.cells
     assert (loose["verdict"], tight["stale_overwrites"]) == ("stale", 0)
     assert loose["commits"] == tight["commits"] > 0
     if benchmark.stats:
-        events = sum(cell["attempts"] for cell in summary["cells"])
+        events = sum(cell.count("attempts") for cell in summary.cells)
         benchmark.extra_info["million_commits_per_s"] = round(events / benchmark.stats.stats.median / 1e6, 2)
 
 
@@ -166,5 +167,5 @@ def test_loading_a_run_with_its_summary_and_latencies(benchmark, run):
         return loaded.summary, [loaded.latencies(number) for number in loaded.folders]
 
     summary, latencies = benchmark.pedantic(read, rounds=20)
-    assert len(summary["trials"]) == 2
+    assert len(summary.trials) == 2
     assert all(held["commit", "service"].counts.sum() for held in latencies)

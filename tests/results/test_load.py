@@ -47,11 +47,11 @@ class TestFrames:
 
     def test_cells_are_the_rows_of_the_summary_laid_flat(self, run):
         assert list(run.cells["guard"]) == list(GUARDS)
-        for (_, row), cell in zip(run.cells.iterrows(), run.summary["cells"], strict=True):
-            assert row["commits"] == cell["commits"]
-            assert row["freshness_ms_p50"] == cell["freshness_ms"]["p50"]
-            assert row["commit_service_p99_us"] == cell["latency_us"]["commit"]["service"]["p99"]
-            assert row["commit_service_n"] == cell["latency_us"]["commit"]["service"]["n"]
+        for (_, row), cell in zip(run.cells.iterrows(), run.summary.cells, strict=True):
+            assert row["commits"] == cell.count("commits")
+            assert row["freshness_ms_p50"] == cell.spread("freshness_ms").p50
+            assert row["commit_service_p99_us"] == cell.latency("commit").p99
+            assert row["commit_service_n"] == cell.latency("commit").n
         nested = [name for name in run.cells if run.cells[name].map(lambda value: isinstance(value, dict)).any()]
         assert nested == ["faults", "races_by_application", "commits_by_application"]
 
@@ -63,7 +63,7 @@ class TestFrames:
     def test_history_and_journal_hold_every_row_of_every_trial(self, run):
         for number, folder in run.folders.items():
             facts = run.facts(number)
-            events = read_events(folder / "history.parquet", facts["endpoints"], facts["enactors"])
+            events = read_events(folder / "history.parquet", facts.endpoints, facts.enactors)
             assert (run.history["trial"] == number).sum() == len(events)
             assert (run.journal["trial"] == number).sum() == len(read_journal(folder / "journal.parquet"))
         commits = run.history[run.history["kind"] == "commit"].groupby("trial").size()
@@ -82,9 +82,9 @@ class TestFrames:
         assert run.problems == []
 
     def test_a_cell_is_found_by_its_place(self, run):
-        assert run.cell("monotonic", "steady")["guard"] == "monotonic"
+        assert run.cell("monotonic", "steady").guard == "monotonic"
         assert run.cell("monotonic", "incident") is None
-        assert [row["guard"] for row in run.trials_of("monotonic", "steady")] == ["monotonic"]
+        assert [row.guard for row in run.trials_of("monotonic", "steady")] == ["monotonic"]
 
     def test_a_chart_comes_as_an_altair_object(self, run):
         drawn = run.chart("latency_histogram", scenario="steady", phase="commit")
@@ -124,7 +124,7 @@ class TestDamage:
         before = json.loads((place / "summary.json").read_text())
         (place / "summary.json").write_text(content)
         run = load(place)
-        assert run.summary["cells"] == before["cells"]
+        assert run.summary.as_json()["cells"] == before["cells"]
         assert len(run.trials) == 2
 
     def test_a_run_that_did_not_end_counts_the_trials_that_did(self, place):
@@ -133,7 +133,7 @@ class TestDamage:
         second.write_text(json.dumps(json.loads(second.read_text()) | {"status": "running"}))
         run = load(place)
         assert list(run.trials["number"]) == [1]
-        assert not run.summary["complete"]
+        assert not run.summary.complete
         assert run.problems == [f"{place}: no summary.json, the run did not end: only trials that ended are counted"]
 
     @pytest.mark.parametrize("name", ["history.parquet", "journal.parquet"])
@@ -165,7 +165,7 @@ class TestDamage:
         assert run.facts(1) is None
         assert run.trial(1) == []
         assert run.moments(1) is None
-        assert run.problems == [f"{path}: the key cells is missing"]
+        assert run.problems == [f"{path}: the key number is missing"]
 
     def test_a_trial_whose_facts_are_gone_is_none(self, place):
         (path,) = place.glob("trials/0001-*/trial.json")
@@ -187,7 +187,7 @@ class TestDamage:
     def test_a_chart_of_a_damaged_trial_raises_or_is_none_and_names_the_file(self, place):
         (path,) = place.glob("trials/0001-*/journal.parquet")
         path.write_bytes(b"PAR1")
-        guard = load(place).summary["trials"][0]["guard"]
+        guard = load(place).summary.trials[0].guard
         with pytest.raises(BadRunDirectory, match=str(path)):
             load(place).chart("latency_over_time", scenario="steady", guard=guard, trial=1)
 
@@ -212,7 +212,7 @@ class TestMoments:
         run = load(original)
         moments = run.moments(1)
         whole = read_journal(run.folders[1] / "journal.parquet")
-        begin = moments.facts["start_ns"] + 100_000_000
+        begin = moments.facts.start_ns + 100_000_000
         part = moments.journal(begin, begin + 50_000_000)
         ends = np.maximum(whole["end_ns"], whole["start_ns"])
         expected = whole[(whole["start_ns"] < begin + 50_000_000) & (ends >= begin)]
@@ -220,7 +220,7 @@ class TestMoments:
         assert part["start_ns"].tolist() == expected["start_ns"].tolist()
 
     def test_a_long_journal_is_read_in_pieces_to_the_same_end(self, original, monkeypatch):
-        begin = load(original).facts(1)["start_ns"] + 100_000_000
+        begin = load(original).facts(1).start_ns + 100_000_000
         once = load(original).moments(1).journal(begin, begin + 50_000_000)
         monkeypatch.setattr("leasebench.results.moment.WHOLE_ROWS", 0)
         monkeypatch.setattr("leasebench.results.moment.BATCH_ROWS", 100)
