@@ -4,8 +4,9 @@ from collections import Counter
 
 import numpy as np
 
+from leasebench.enactors.store.events import KINDS
 from leasebench.results.byversion import ByVersion
-from leasebench.results.events import KINDS, Events, Mask
+from leasebench.results.events import Events, Mask
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.rules import NOTHING, Breach, Promised, breaches
 from leasebench.results.trial import Trial
@@ -46,7 +47,7 @@ def _broken_rules(trial: Trial, promised: Promised) -> list[str]:
     for breach in breaches(trial, promised):
         first.setdefault(breach.rule, breach)
         count[breach.rule] += 1
-    cell = f"cell {trial.facts['cell']}: " if len(trial.facts["cells"]) > 1 else ""
+    cell = f"cell {trial.cell}: " if len(trial.facts.cells) > 1 else ""
     return [
         f"{cell}{breach.sentence(trial.events)}" + (f" ({count[rule] - 1} more)" if count[rule] > 1 else "")
         for rule, breach in first.items()

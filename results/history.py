@@ -18,9 +18,9 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
-from leasebench.enactors.store.events import LINE_FIELDS, TEXTS, Event
+from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.leases.lease import CELL_LEASE
-from leasebench.results.events import KINDS, Codes, Events, Ints
+from leasebench.results.events import Codes, Events, Ints
 from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC, OWN_KINDS, Header, Kind
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from leasebench import load
+from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
-from leasebench.results.events import KINDS, Events
+from leasebench.results.events import Events
 from leasebench.results.journal import RECORD_BYTES, Journal, Kind, Outcome
 from leasebench.results.latency import PHASES, figures, histogram, merge, read_hlog, tag, write_hlog
 from leasebench.results.record.clock import ONE_HOST
@@ -75,7 +76,7 @@ def test_all_checks_over_five_million_events(benchmark, leases):
     held = sum(value.nbytes for value in vars(trial.events).values() if isinstance(value, np.ndarray))
 
     def check():
-        fresh = Trial(trial.facts, Events(**vars(trial.events) | {}), trial.journal)
+        fresh = Trial(trial.facts, trial.cell, Events(**vars(trial.events) | {}), trial.journal)
         return [plugin.run(fresh) for plugin in plugins("results.checks").values()]
 
     tracemalloc.start()

@@ -20,6 +20,7 @@ from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.enactors.kind import CHECKS, COMMITS, RACED_APPLICATIONS, STALE, Ends
+from leasebench.results.record.trial import ProcessLife
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class SupervisorReport:
     start_ns: int = 0
     load_end_ns: int = 0
     end_ns: int = 0
-    processes: list[dict[str, Any]] = field(default_factory=list)
+    processes: list[ProcessLife] = field(default_factory=list)
 
 
 class Supervisor(Protocol):
@@ -225,7 +226,7 @@ class LocalSupervisor:
         if news[0] == "ready":
             child.watch()
             logger.info("%s is ready: pid %d, cores %s", child.name, news[1], news[2])
-            process = {"name": child.spec.process, "life": child.spec.life, "pid": news[1], "affinity": news[2]}
+            process = ProcessLife(name=child.spec.process, life=child.spec.life, pid=news[1], affinity=news[2])
             self.report.processes.append(process)
             for order in self._told[child.spec.program.ends]:
                 child.tell(order)
