@@ -12,8 +12,8 @@ from leasebench.results.explain import commit_rules
 from leasebench.results.explain.commit_rules import Answer, Held, of_own_rule
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.longer_lease import longer_lease
-from leasebench.results.explain.words import count, duration, plan
 from leasebench.results.explain.writer import Writer
+from leasebench.results.phrases import count, duration, plan
 from leasebench.results.violations import Kind
 
 __all__ = ["Answer", "Cure", "cures", "sentence"]

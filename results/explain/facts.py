@@ -10,8 +10,8 @@ import numpy as np
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.checks.dangling import gone_positions
 from leasebench.results.events import Events, Ints, Mask, Writes
+from leasebench.results.explain.fault_records import FaultRecord, fault_records, has_lease_server_of_its_own
 from leasebench.results.explain.reader import Reader, Stop
-from leasebench.results.explain.strikes import Strike, lease_server_struck, strikes
 from leasebench.results.explain.writer import Writer, who, writer_of
 from leasebench.results.moment import Moments
 from leasebench.results.record.suite import GuardTable
@@ -23,7 +23,7 @@ from leasebench.results.violations import Violation
 COMMIT, REPAIR = KINDS.index("commit"), KINDS.index("repair")
 MOST = 5
 """Stops of one writer, and faults, that are told: the longest."""
-Timed = TypeVar("Timed", Stop, Strike)
+Timed = TypeVar("Timed", Stop, FaultRecord)
 BEFORE_S = 0.05
 """How long before the first of the story a fault may have ended to be told."""
 
@@ -56,7 +56,7 @@ class Facts:
     leases_apart: bool
     mended_at: int | None
     refusals: Ints
-    strikes: tuple[Strike, ...]
+    fault_records: tuple[FaultRecord, ...]
     breaches: tuple[Breach, ...] | None
 
     def seconds(self, at: int) -> float:
@@ -119,7 +119,7 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
     names = [name for one in (writer, newer) if one for name in (one.name, one.hold.taken_by if one.hold else None)]
     end_s = reader.at(violation.position)
     own = {writer.at, deleted_at, None if newer is None else newer.at}
-    struck = list(strikes(violation, moments, reader, filter(None, names), since_s - BEFORE_S, end_s))
+    acted = list(fault_records(violation, moments, reader, filter(None, names), since_s - BEFORE_S, end_s))
     return Facts(
         violation=violation,
         guard=guard,
@@ -127,8 +127,8 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
         events=events,
         reader=reader,
         writes=writes,
-        writer=_stopped_from_outside(writer, struck),
-        newer=None if newer is None else _stopped_from_outside(newer, struck),
+        writer=_stopped_from_outside(writer, acted),
+        newer=None if newer is None else _stopped_from_outside(newer, acted),
         rewritten=newer is not None and first != wrong - 1,
         before_newer=int(writes.before[first]),
         deleted_at=deleted_at,
@@ -137,7 +137,7 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
         leases_apart=_apart(moments, events),
         mended_at=mended,
         refusals=_refusals(events, endpoint, violation.position + 1, until),
-        strikes=tuple(_longest(one for one in struck if isinstance(one, Strike))),
+        fault_records=tuple(_longest(one for one in acted if isinstance(one, FaultRecord))),
         breaches=_breaches(run, reader, guard, violation, own),
     )
 
@@ -156,7 +156,7 @@ def _apart(moments: Moments, events: Events) -> bool:
     """Whether leases and endpoints are on two servers; of a library's lock, which leaves no event, by the faults."""
     if np.any(events.of("grant")):
         return events.lease_events > 0
-    return lease_server_struck(moments)
+    return has_lease_server_of_its_own(moments)
 
 
 def _put_in_force(writes: Writes, wrong: int, violation: Violation | None) -> int:
@@ -169,10 +169,10 @@ def _put_in_force(writes: Writes, wrong: int, violation: Violation | None) -> in
     return int(writes.put_in_force(np.array([wrong]))[0])
 
 
-def _stopped_from_outside(writer: Writer, struck: Iterable[Strike | Stop]) -> Writer:
+def _stopped_from_outside(writer: Writer, acted: Iterable[FaultRecord | Stop]) -> Writer:
     """A writer with the stops that the harness did to it, until its write; the longest of all."""
     since_s = writer.picked.begin_s if writer.picked else writer.at_s
-    more = [one for one in struck if isinstance(one, Stop) and one.name == writer.name]
+    more = [one for one in acted if isinstance(one, Stop) and one.name == writer.name]
     more = [one for one in more if one.begin_s < writer.at_s and not one.end_s <= since_s]
     return replace(writer, stops=tuple(_longest([*writer.stops, *more])))
 

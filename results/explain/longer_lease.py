@@ -3,8 +3,8 @@
 from leasebench.results.explain.commit_rules import Answer, Held
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.hold import Hold
-from leasebench.results.explain.words import duration
 from leasebench.results.explain.writer import Writer
+from leasebench.results.phrases import duration
 
 
 def longer_lease(facts: Facts, writer: Writer, newer: Writer) -> Held:
