@@ -337,7 +337,7 @@ class TestTheCommand:
 
 class TestReading:
     def test_an_empty_directory_holds_no_trace(self, tmp_path):
-        with pytest.raises(DefinitionError, match="no trace.*leasebench explore"):
+        with pytest.raises(DefinitionError, match=r"no trace.*leasebench explore"):
             read_schedules(tmp_path)
 
     def test_a_trace_without_steps_is_none(self, tmp_path):

@@ -240,9 +240,9 @@ class Machine:
 
     def _resumed(self, choice: Choice, client: int, state: LocalState, effect: Effect) -> Move:
         """The program gets its result; among the local operations that follow, a renewal may begin or end."""
-        position, quiet = self.programs.after(state.position, effect.result)
+        position, local = self.programs.after(state.position, effect.result)
         state = state._replace(position=position)
-        for operation in quiet:
+        for operation in local:
             if isinstance(operation, StartRenewal):
                 state = state._replace(renewing=operation.lease, notified=False)
             elif isinstance(operation, StopRenewal):
