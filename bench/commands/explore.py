@@ -103,8 +103,7 @@ def explore(
     from leasebench.bench.engines.explorer.exploration import explore as explore_one
     from leasebench.bench.engines.explorer.exploration import walk as walk_one
     from leasebench.bench.engines.explorer.parallel import cores
-    from leasebench.bench.engines.explorer.report import as_json as in_json
-    from leasebench.bench.engines.explorer.report import scope_in_words, write_explored
+    from leasebench.bench.engines.explorer.report import explored, scope_in_words, write_explored
     from leasebench.bench.engines.explorer.scope import ExplorationScope
     from leasebench.bench.engines.explorer.search import Limits
     from leasebench.results.locate import find_run
@@ -142,7 +141,11 @@ def explore(
         with writing(run):
             screen.print(f"explored: {write_explored(run, explorable, explorations)}", markup=False, highlight=False)
     if as_json:
-        sys.stdout.write(json.dumps({"guards": [in_json(each, only) for each in explorations]}, indent=1) + "\n")
+        found = [
+            explored(guard, each, only).model_dump(mode="json", exclude={"table"})
+            for guard, each in zip(explorable, explorations, strict=True)
+        ]
+        sys.stdout.write(json.dumps({"guards": found}, indent=1) + "\n")
     raise typer.Exit(_exit_code(screen, explorable, explorations))
 
 
