@@ -30,7 +30,7 @@ class Pick(StrEnum):
     INSIDE = "inside"
 
 
-class Check(StrEnum):
+class VersionCheck(StrEnum):
     """When the plan is checked against the endpoint."""
 
     NEVER = "never"
@@ -39,7 +39,7 @@ class Check(StrEnum):
     INSIDE = "inside"
 
 
-class Scope(StrEnum):
+class LeaseScope(StrEnum):
     """What one lease covers."""
 
     ENDPOINT = "endpoint"
@@ -73,7 +73,7 @@ class Decide(Definition):
     """When the plan is picked and when it is checked."""
 
     pick: Pick = Pick.BEFORE
-    check: Check
+    check: VersionCheck
 
 
 class Waiting(Definition):
@@ -92,7 +92,7 @@ class Exclude(Definition):
     """The lease: who grants it, what it covers, how long it lives and who renews it."""
 
     manager: str
-    scope: Scope = Scope.ENDPOINT
+    scope: LeaseScope = LeaseScope.ENDPOINT
     ttl_ms: int = Field(default=DEFAULT_TTL_MS, ge=50, le=600_000)
     renewal: Renewal = Renewal.NONE
     on_loss: OnLoss = OnLoss.RETRY
@@ -145,9 +145,9 @@ class Guard(Definition):
     @model_validator(mode="after")
     def _decides_where_it_can(self) -> Self:
         check = self.decide.check
-        if self.exclude is None and (check is Check.INSIDE or self.decide.pick is Pick.INSIDE):
+        if self.exclude is None and (check is VersionCheck.INSIDE or self.decide.pick is Pick.INSIDE):
             raise ValueError("decide 'inside' means inside a lease: add an exclude table")
-        if self.decide.pick is Pick.INSIDE and check not in (Check.NEVER, Check.INSIDE):
+        if self.decide.pick is Pick.INSIDE and check not in (VersionCheck.NEVER, VersionCheck.INSIDE):
             raise ValueError("pick 'inside' needs check 'never' or 'inside': no earlier check knows the plan")
         if self.library is not None and self.renewed:
             raise ValueError("renewal 'watchdog' is for our own lease managers: a library's lock has one owner thread")
@@ -173,16 +173,16 @@ class Guard(Definition):
                 f"commit {commit.value!r} needs a fencing number, which the lease manager "
                 f"{self.manager.name!r} does not give: use one of {', '.join(fencing)}"
             )
-        if commit is CommitRule.FENCE_REGISTERED and check is not Check.INSIDE:
+        if commit is CommitRule.FENCE_REGISTERED and check is not VersionCheck.INSIDE:
             raise ValueError("commit 'fence_registered' registers its fence at the read: it needs check 'inside'")
-        if commit in SEEN_RULES and check is Check.NEVER:
+        if commit in SEEN_RULES and check is VersionCheck.NEVER:
             raise ValueError(f"commit {commit.value!r} compares with what the check read: it needs a check")
-        if commit in SEEN_RULES and check is Check.ONCE and not self.known_bad:
+        if commit in SEEN_RULES and check is VersionCheck.ONCE and not self.known_bad:
             raise ValueError(
                 f"commit {commit.value!r} with check 'once' compares with an old read: use check 'per_endpoint', "
                 "or say known_bad = true"
             )
-        if commit is CommitRule.BROKEN_CAS and check is not Check.PER_ENDPOINT:
+        if commit is CommitRule.BROKEN_CAS and check is not VersionCheck.PER_ENDPOINT:
             raise ValueError(
                 "commit 'broken_cas' compares with what was read just before: it needs check 'per_endpoint'"
             )

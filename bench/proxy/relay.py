@@ -18,7 +18,7 @@ from leasebench.bench.proxy.rules import NetRule, Upstream
 from leasebench.bench.proxy.side import Side
 from leasebench.bench.proxy.spotting import Request
 from leasebench.bench.proxy.versions import Versions
-from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 
 logger = logging.getLogger(__name__)
@@ -174,6 +174,6 @@ class Relay:
 
     def _note(self, note: Note) -> None:
         logger.info("fault %d acts: %s", note.rule, "hit" if note.hit else "no hit")
-        self._journal.begin(Kind.FAULT, note.start_ns, 0, note.rule, note.version, 0, NO_ENDPOINT)
-        came = Outcome.DONE if note.hit else Outcome.NOTHING
+        self._journal.begin(RowKind.FAULT, note.start_ns, 0, note.rule, note.version, 0, NO_ENDPOINT)
+        came = RowOutcome.DONE if note.hit else RowOutcome.NOTHING
         self._journal.end(note.end_ns, note.end_ns - note.start_ns, int(note.asked_ms * 1000), 0, came, 0)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leasebench.definitions import DefinitionError
-from leasebench.leases.guard import Check, Guard, Scope, parse_guards
+from leasebench.leases.guard import Guard, LeaseScope, VersionCheck, parse_guards
 from leasebench.leases.rules import CommitRule
 from leasebench.verdict import SAFE, Verdict
 
@@ -39,7 +39,7 @@ class TestDefaults:
     def test_the_least_that_a_lease_says(self):
         lease = guard(exclude=LOCK).exclude
         assert (lease.scope, lease.ttl_ms, lease.renewal, lease.on_loss) == (
-            Scope.ENDPOINT,
+            LeaseScope.ENDPOINT,
             100,
             "none",
             "retry",
@@ -75,7 +75,7 @@ class TestAllowedValues:
         ("changed", "key", "allowed"),
         [
             ({"commit": "hope"}, "commit", [rule.value for rule in CommitRule]),
-            ({"decide": {"check": "x"}}, "decide.check", [check.value for check in Check]),
+            ({"decide": {"check": "x"}}, "decide.check", [check.value for check in VersionCheck]),
             ({"decide": {"check": "never", "pick": "x"}}, "decide.pick", ["before", "inside"]),
             ({"exclude": {**LOCK, "scope": "x"}}, "exclude.scope", ["endpoint", "cell"]),
             ({"exclude": {**LOCK, "renewal": "x"}}, "exclude.renewal", ["none", "watchdog"]),
@@ -222,7 +222,7 @@ SCALARS = st.one_of(
     st.text(max_size=12),
     st.just(datetime(2025, 10, 20, tzinfo=UTC)),
     st.just(date(2025, 10, 20)),
-    st.sampled_from([value for rule in (CommitRule, Check, Verdict) for value in rule]).map(str),
+    st.sampled_from([value for rule in (CommitRule, VersionCheck, Verdict) for value in rule]).map(str),
     st.sampled_from(["redis", "redis_py", "inside", "before", "watchdog", "cell", "quarantine"]),
 )
 KEYS = st.sampled_from(
