@@ -198,7 +198,7 @@ def gist(cell: CellSummary) -> str:
     parts = [f"{cell.total('stale_overwrites'):,} stale of {cell.total('races'):,} races"]
     parts += [f"{count:,} {one.words}" for one in metrics(Form.COUNT) if one.words and (count := cell.total(one.name))]
     cost = guard_cost_us(cell)
-    return ", ".join([*parts, *([] if cost is None else [f"{cost:,.0f} us per endpoint"])])
+    return ", ".join([*parts, *([] if cost is None else [f"{number(cost)} us per endpoint"])])
 
 
 def _failure(failure: Failure) -> FailureRow:
