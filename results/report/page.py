@@ -111,7 +111,7 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     environment.filters["id"] = lambda name: quote(name, safe="")
     environment.filters["cell_id"] = lambda cell: cell_id(*cell.place)
-    environment.filters["gist"] = gist
+    environment.filters["summary_line"] = summary_line
     columns = report_columns()
     about = {scenario["name"]: scenario.get("about", "") for scenario in run.suite["scenarios"]}
     advice = advise_on(run)
@@ -191,7 +191,7 @@ def _row(cell: CellSummary, columns: Sequence[CellColumn]) -> Row:
     )
 
 
-def gist(cell: CellSummary) -> str:
+def summary_line(cell: CellSummary) -> str:
     """The one line that stands beside a closed cell."""
     if cell.verdict is Verdict.FAILED:
         return cell.failures[0] if cell.failures else "failed"
