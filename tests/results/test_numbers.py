@@ -25,10 +25,10 @@ def test_a_number_has_its_places_and_says_its_value(value, places):
 
 
 @given(POSITIVE)
-def test_digits_are_three_or_all_before_the_point(value):
+def test_digits_are_three_or_all_before_the_point_and_fewer_of_small_values(value):
     said = value_of(digits(value))
-    tolerance = 0.51 if value >= 100 else value * (0.0051 if value >= 0.01 else 0.51)
-    assert abs(said - value) <= tolerance
+    places = next((places for least, places in ((100, 0), (10, 1), (0.1, 2), (0.01, 3)) if value >= least), None)
+    assert abs(said - value) <= (0.51 * value if places is None else 0.501 * 10**-places)
 
 
 @given(POSITIVE, POSITIVE)
