@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import inf, isnan
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from leasebench.results.explain.fault_records import FaultRecord, fault_records,
 from leasebench.results.explain.reader import Reader, Stop
 from leasebench.results.explain.writer import Writer, who, writer_of
 from leasebench.results.moment import Moments
+from leasebench.results.record.suite import GuardTable
 from leasebench.results.rules import Breach, Promised, breaches
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.violations import Kind as What
@@ -40,7 +41,7 @@ class Facts:
     """
 
     violation: Violation
-    guard: dict[str, Any]
+    guard: GuardTable
     cells: int
     events: Events
     reader: Reader
@@ -102,7 +103,7 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
     endpoint = events.endpoints.index(violation.endpoint)
     writes = events.writes_by_endpoint[endpoint]
     wrong = _put_in_force(writes, int(np.searchsorted(writes.since, violation.position, side="right")) - 1, violation)
-    guard = next((one for one in run.suite["guards"] if one["name"] == violation.guard), {"name": violation.guard})
+    guard = run.suite.guard(violation.guard)
     ttl_ms = float(moments.facts.lease.ttl_ms if moments.facts.lease else 0)
     stale = bool(wrong) and int(writes.before[wrong]) > int(writes.version[wrong])
     first = _put_in_force(writes, wrong - 1, None) if stale else wrong
@@ -142,13 +143,12 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
 
 
 def _breaches(
-    run: RunDirectory, reader: Reader, guard: dict[str, Any], violation: Violation, at: set[int | None]
+    run: RunDirectory, reader: Reader, guard: GuardTable, violation: Violation, at: set[int | None]
 ) -> tuple[Breach, ...] | None:
     """The rules that the store broke with the events at these positions."""
     if reader.trial is None:
         return None
-    scenario: dict[str, Any] = next((one for one in run.suite["scenarios"] if one["name"] == violation.scenario), {})
-    promised = Promised.by(guard, scenario, reader.trial.facts)
+    promised = Promised.by(guard, run.suite.scenario(violation.scenario), reader.trial.facts)
     return tuple(one for one in breaches(reader.trial, promised) if one.at in at)
 
 

@@ -60,6 +60,6 @@ def _of_the_newer(facts: Facts, writer: Writer, newer: Writer) -> Held:
         return Held(Answer.UNKNOWN, f"{kept}, but {newer.name} had lost it before it wrote plan {newer.version}")
     needed = duration(newer.at_s - other.granted_s)
     lost = f"had the lease of {newer.name}, lost before it wrote plan {newer.version}, lived for {needed}"
-    if facts.guard.get("decide", {}).get("check") == "inside":
+    if facts.guard.check == "inside":
         return Held(Answer.YES, f"{lost}, {writer.name} would have come later and seen that plan")
     return Held(Answer.NO, f"{lost}, {writer.name} would have come later, and written without a look all the same")
