@@ -19,6 +19,7 @@ from leasebench.bench.suite import MAX_STRETCH, Suite, cells
 from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
+from leasebench.enactors.store.drivers import driver_of
 from leasebench.results.schema import json_schema
 from leasebench.results.summary import summarise
 
@@ -83,10 +84,13 @@ def run_suite(
 ) -> dict[str, Any]:
     """Run all trials into the new directory `out` and return the summary.
 
-    Raises DefinitionError if `out` can't be made, ServerUnusable if there is no server to begin with, Bug for what is
-    unexpected. Whatever ends it, KeyboardInterrupt too, the summary of what has ended is written before.
+    Raises DefinitionError if `out` can't be made or the store does not enforce a guard's commit rule, ServerUnusable if
+    there is no server to begin with, Bug for what is unexpected. Whatever ends it, KeyboardInterrupt too, the summary
+    of what has ended is written before.
     """
     with interruptible(), open_server(server_choice) as server:
+        for guard, _ in cells(suite):
+            driver_of(server.url).must_enforce(guard.rule)
         with writing(out):
             out.mkdir(parents=True)
         logger.info("run of %s, seed %d, into %s, on a server %s", suite.name, seed, out, server.kind)

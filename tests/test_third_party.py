@@ -203,6 +203,61 @@ def test_a_lease_manager_that_needs_another_server_is_refused_until_its_url_is_k
     assert "keeps its leases on another server, quorum" in ended.stderr
 
 
+COMMIT_RULE = """
+from leasebench.leases.commit_rule import CommitRule
+from leasebench.leases.operations import Reason
+
+LUA = '''
+if tonumber(version) < tonumber(previous) then
+  return refuse('not_newer')
+end
+return apply()
+'''
+
+def refusal(step, at, cell):
+    return Reason.NOT_NEWER if step.version < at.version else None
+
+def promise(trial, lives, promised):
+    from leasebench.results.rules import Breach
+    for life in lives:
+        events = life.events
+        for place in life.of("commit").tolist():
+            if events.version[place] < events.previous[place] + MARGIN:
+                yield Breach(int(life.position[place]), None, promised.commit, "commits an older plan", "nothing")
+
+PLUGIN = CommitRule(
+    name="not_older", about="takes the plan in force once more", parts=PARTS
+)
+"""
+PARTS = '{"redis": LUA, "memory": refusal, "results": promise}'
+
+
+def test_a_commit_rule_is_enforced_in_both_stores_and_held_against_the_history(package, tmp_path):
+    package.add("rules", COMMIT_RULE.replace("MARGIN", "0").replace("PARTS", PARTS), commit_rules="PLUGIN")
+    assert "takes the plan in force once more" in package.run("list", "rules", cwd=tmp_path).stdout
+    ended = run(package, tmp_path, commit="not_older")
+    assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
+    (cell,) = read(tmp_path / "r" / "summary.json")["cells"]
+    assert (cell["verdict"] in ("clean", "unproven"), cell["stale_overwrites"]) == (True, 0)
+    explored = package.run("explore", tmp_path / "tiny.toml", cwd=tmp_path)
+    assert explored.returncode == 0, explored.stdout + explored.stderr
+
+
+def test_a_commit_rule_that_its_store_does_not_keep_fails_the_trial(package, tmp_path):
+    """Its promise asks for more than its script enforces."""
+    package.add("rules", COMMIT_RULE.replace("MARGIN", "1_000").replace("PARTS", PARTS), commit_rules="PLUGIN")
+    ended = run(package, tmp_path, commit="not_older")
+    assert ended.returncode == 5
+    assert "not_older is broken" in ended.stdout
+
+
+def test_a_commit_rule_that_the_store_does_not_enforce_is_refused_before_anything_runs(package, tmp_path):
+    package.add("rules", COMMIT_RULE.replace("MARGIN", "0").replace("PARTS", "{}"), commit_rules="PLUGIN")
+    ended = run(package, tmp_path, commit="not_older")
+    assert ended.returncode == 2
+    assert "the store 'redis' does not enforce the commit rule 'not_older'" in ended.stderr
+
+
 PROGRAMS = "[scenario.theirs.programs.resolver]\ncount = 2\nlook_ms = 3.0\n"
 
 

@@ -11,7 +11,6 @@ from leasebench.bench.faults.fault import Fault
 from leasebench.bench.servers.local import embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.leases.manager import REDIS, server_of
-from leasebench.leases.rules import OWNER_RULES
 
 if TYPE_CHECKING:
     from leasebench.bench.servers.node import Node, Outage
@@ -48,7 +47,7 @@ class ServerFault(Fault):
         """With the leases on a server of their own, no transaction can see both a lease and an endpoint."""
         if self.server == "lease" and (where := _elsewhere(guard)):
             return where
-        if self.server == "lease" and guard.commit in OWNER_RULES:
+        if self.server == "lease" and guard.rule.owner:
             return "the write and the check of the lease are one transaction: they need one server"
         return None
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.leases.rules import DeleteRule
 
+UNCONDITIONAL = "unconditional"
 OWN_CLOCK = frozenset({"expiry_record"})
 """Lease managers whose leases end by their owners' clocks; the server itself ends none."""
 EMPTY: Mapping[str, Any] = {}
@@ -20,7 +21,7 @@ class Promised:
     `own_clock`: leases, given for `ttl_ms`, end by their owners' clocks. `steady_clock`: no fault steps a server's.
     """
 
-    commit: CommitRule = CommitRule.UNCONDITIONAL
+    commit: str = UNCONDITIONAL
     referential: bool = False
     skip_active: bool = False
     rollback: bool = False
@@ -35,7 +36,7 @@ class Promised:
         clean, lease = guard.get("clean") or EMPTY, facts.get("lease") or EMPTY
         quarantine = clean.get("rule") == DeleteRule.QUARANTINE
         return cls(
-            commit=CommitRule(guard.get("commit", CommitRule.UNCONDITIONAL)),
+            commit=str(guard.get("commit", UNCONDITIONAL)),
             referential=quarantine or bool(clean.get("referential")),
             skip_active=quarantine or clean.get("rule") == DeleteRule.SKIP_ACTIVE,
             rollback=bool((scenario.get("load") or EMPTY).get("rollback")),

@@ -16,10 +16,10 @@ from leasebench.definitions import DefinitionError, validate
 from leasebench.enactors.operations import Commit, DeletePlan, Finish, Work
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.operations import AcquireLease, AcquireLock, Operation, ReleaseLock, RenewLease
-from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.leases.rules import DeleteRule
 
 LEASE = Lease("e0", "token", 1, 1, 100)
-COMMIT = Commit("e0", 1, CommitRule.UNCONDITIONAL)
+COMMIT = Commit("e0", 1, "unconditional")
 WORKER = Victim("c0.enactor-0", "enactor", 0, 100)
 RENEWER = Victim("c0.enactor-0", "enactor", 0, 100, Thread.RENEWER)
 
@@ -143,7 +143,7 @@ def test_a_delay_may_be_for_some_endpoints_and_operations_only():
     boundary = settings.armed_in(WORKER, Random(1))
     assert boundary("before", COMMIT) is None
     assert boundary("before", Work("e1")) is None
-    assert boundary("before", Commit("e1", 1, CommitRule.UNCONDITIONAL)) == Delay(5.0)
+    assert boundary("before", Commit("e1", 1, "unconditional")) == Delay(5.0)
 
 
 @pytest.mark.parametrize(
