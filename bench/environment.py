@@ -80,8 +80,8 @@ class Environment:
                 self.nodes[part] = self._stack.enter_context(Node(wish))
             for process, route in self._routes.items():
                 targets = self._servers_addresses()
-                journal = self._folder / f"{replace(Process.parse(process), thread=PROXY)}.journal"
-                proxy = Proxy(route, targets.store, targets.lease, journal)
+                proxied = replace(Process.parse(process), thread=PROXY)
+                proxy = Proxy(route, targets.store, targets.lease, self._folder, proxied)
                 self.proxies[process] = self._traffic.enter_context(proxy)
         except BaseException:
             self._close()

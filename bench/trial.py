@@ -16,6 +16,7 @@ from leasebench.bench.engines.processes.supervisor import Figures, LocalSupervis
 from leasebench.bench.environment import Environment
 from leasebench.bench.failure import keep_evidence
 from leasebench.bench.faults.scheduler import FaultScheduler
+from leasebench.bench.hosts.clock import own_clock
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
@@ -31,6 +32,7 @@ from leasebench.results.history import HistoryWriter
 from leasebench.results.journal import Journal
 from leasebench.results.record.faults import FAULTS_FILE, HARNESS
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.process import Process
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +162,8 @@ class Onlooker:
 
 def _race(context: TrialContext) -> None:
     plan, environment, folder = context.plan, context.environment, context.folder
-    journal = Journal(folder / f"{HARNESS}.journal")
+    harness = Process(HARNESS)
+    journal = Journal(folder / harness.journal, harness, own_clock())
     fault_scheduler = FaultScheduler(plan.faults, environment, plan.seed, journal)
     onlooker = Onlooker(fault_scheduler, environment, Drainer(context.cells, context.history, journal), context.watch)
     supervisor = LocalSupervisor(specs(plan, environment, folder), context.report)

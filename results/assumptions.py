@@ -4,8 +4,9 @@ from collections import Counter
 
 import numpy as np
 
+from leasebench.enactors.store.events import KINDS
 from leasebench.results.byversion import ByVersion
-from leasebench.results.events import KINDS, Events, Mask
+from leasebench.results.events import Events, Mask
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.rules import NOTHING, Breach, Promised, breaches
 from leasebench.results.trial import Trial

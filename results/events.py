@@ -7,14 +7,13 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from leasebench.enactors.store.events import KINDS as EVENT_KINDS
+from leasebench.enactors.store.events import KINDS, Event
+from leasebench.leases.lease import CELL_LEASE
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int16]
 Mask = npt.NDArray[np.bool_]
 
-KINDS = EVENT_KINDS
-"""What `Events.kind` counts through."""
 POSITION_BITS = 40
 
 
@@ -46,6 +45,8 @@ class Writes:
 class Events:
     """One cell's history as arrays, one element an event in store order; about 75 bytes an event.
 
+    The arrays are the fields of an `Event`, which `row` gives back one by one; -1 is a number that does not apply.
+    `kind` counts through `enactors.store.events.KINDS`.
     `kind`, `endpoint`, `enactor`, `lease`, `reason` and `token` hold codes into the tuples of names beside them,
     -1 for none. The last `lease_events` are those of a lease server of its own; before them a position is a `seq`.
     """
@@ -77,6 +78,27 @@ class Events:
         for kind in kinds:
             mask |= self.kind == KINDS.index(kind)
         return mask
+
+    def because(self, reason: str) -> Mask:
+        """Which events have this reason."""
+        code = self.reasons.index(reason) if reason in self.reasons else None
+        mask: Mask = np.zeros(len(self), dtype=bool) if code is None else self.reason == code
+        return mask
+
+    def row(self, at: int) -> Event:
+        """The event at a position. Its `token` is only a number here: equal in those of one owner's grant."""
+        numbers = {name: int(getattr(self, name)[at]) for name in Event._fields}
+        names = {
+            "kind": KINDS,
+            "endpoint": self.endpoints,
+            "enactor": self.enactors,
+            "lease": (*self.endpoints, CELL_LEASE),
+            "reason": self.reasons,
+        }
+        texts = {name: known[numbers[name]] if numbers[name] >= 0 else "" for name, known in names.items()}
+        token = str(numbers["token"]) if numbers["token"] >= 0 else ""
+        given = {name: None if number < 0 else number for name, number in numbers.items()}
+        return Event(**(given | texts | {"token": token}))  # type: ignore[arg-type]
 
     @property
     def last(self) -> int:

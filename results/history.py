@@ -5,7 +5,7 @@ an operation, as its process saw it. Numbers that do not apply are null in the f
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -18,12 +18,12 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
-from leasebench.enactors.store.events import LINE_FIELDS, TEXTS, Event
+from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.leases.lease import CELL_LEASE
-from leasebench.results.events import KINDS, Codes, Events, Ints
-from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC
+from leasebench.results.events import Codes, Events, Ints
+from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC, OWN_KINDS, Header, Kind
+from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.record.process import Process
 
 ADDED = {"t_us": "seq", "endpoint": "cell", "reason": "node"}
 """The columns that `history.parquet` has beside the fields of an event, each by the field that it stands before."""
@@ -37,6 +37,9 @@ SCHEMA = pa.schema(
 )
 JOURNAL_DTYPE = np.dtype([(name, form) for name, form in FIELDS])
 JOURNAL_FIELDS = tuple(name for name, _ in FIELDS if not name.startswith("_"))
+ADDED_LATER = ("clock", "kind_name")
+"""Columns that a journal may lack: see `with_added`."""
+KIND_NAMES = {int(kind): kind.name.lower() for kind in Kind}
 STORE_NODE, LEASE_NODE = "n0", "n1"
 """The nodes of a cell: the store's server, and the lease server where it is another one."""
 MOST_ROWS = 20_000_000
@@ -167,47 +170,92 @@ def read_raw_journal(path: Path) -> npt.NDArray[Any]:
         return np.fromfile(file, JOURNAL_DTYPE, max(0, min(claimed, held)))
 
 
-def write_journal(path: Path, raw: Iterable[Path]) -> None:
-    """Gather the journal files of all processes into `journal.parquet`; a file is named `<cell>.<process>.journal`.
+def read_header(path: Path) -> Header:
+    """Read what one process's journal says of itself. Raises BadRunDirectory naming the file."""
+    try:
+        with path.open("rb") as file:
+            return Header.from_bytes(file.read(HEADER_BYTES))
+    except (OSError, ValueError) as error:
+        raise BadRunDirectory(f"{path}: not a journal of leasebench: {error}") from error
 
-    The cell is '' where the name has none: the harness. Raises BadRunDirectory.
+
+def write_journal(path: Path, raw: Iterable[Path]) -> None:
+    """Gather the journal files of all processes into `journal.parquet`. Raises BadRunDirectory.
+
+    The cell is '' where the journal is of none: the harness. Steps beyond `Kind` are numbered anew, all of one name
+    alike.
     """
-    frames = []
+    tables = []
     rows = 0
+    steps: dict[str, int] = {}
     for file in raw:
         records = read_raw_journal(file)
         rows += len(records)
         if rows > MOST_ROWS:
             raise BadRunDirectory(f"{path}: more than {MOST_ROWS:,} operations: take a shorter trial or a lower rate")
-        who = Process.parse(file.stem)
-        columns = {name: records[name] for name in JOURNAL_FIELDS}
-        frames.append(pd.DataFrame({"cell": who.cell, "process": str(replace(who, cell="")), **columns}))
-    table = pa.Table.from_pandas(pd.concat(frames, ignore_index=True), preserve_index=False)
-    for name in ("cell", "process"):
-        table = table.set_column(table.column_names.index(name), name, table[name].dictionary_encode())
+        head = read_header(file)
+        who = {"cell": head.process.cell, "process": str(replace(head.process, cell="")), "clock": str(head.clock)}
+        columns = {name: np.ascontiguousarray(records[name]) for name in JOURNAL_FIELDS}
+        columns["kind"] = _kinds_of_all(path, head.steps, steps)[records["kind"]]
+        tables.append(pa.table({name: _all_of(text, len(records)) for name, text in who.items()} | columns))
+    table = pa.concat_tables(tables).unify_dictionaries()
+    names = KIND_NAMES | {kind: step for step, kind in steps.items()}
+    kind_names = _named(table["kind"].to_numpy(), names)
+    table = table.add_column(table.column_names.index("clock") + 1, "kind_name", kind_names)
     pa.parquet.write_table(table, path, compression="zstd")
+
+
+def _kinds_of_all(path: Path, own: Sequence[str], steps: dict[str, int]) -> npt.NDArray[np.uint8]:
+    """For each kind of one journal that of all journals; `steps` numbers the names, and takes in new ones."""
+    kinds = np.arange(1 << 8, dtype=np.uint8)
+    for number, step in enumerate(own, start=OWN_KINDS):
+        kind = steps.setdefault(step, OWN_KINDS + len(steps))
+        if kind >= len(kinds):
+            raise BadRunDirectory(f"{path}: more than {len(kinds) - OWN_KINDS} steps that are none of leasebench's own")
+        kinds[number] = kind
+    return kinds
+
+
+def _named(kinds: npt.NDArray[np.uint8], names: Mapping[int, str]) -> pa.DictionaryArray:
+    """The names of kinds, one a row; '' for a number that no journal names."""
+    there = np.unique(kinds)
+    texts = pa.array([names.get(int(kind), "") for kind in there], pa.string())
+    return pa.DictionaryArray.from_arrays(np.searchsorted(there, kinds).astype(np.int32), texts)
+
+
+def _all_of(text: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), [text])
 
 
 def read_journal(path: Path) -> pd.DataFrame:
     """Read `journal.parquet`: one row an operation.
 
-    `cell` and `process` (categories), `kind` and `outcome` (numbers of `results.journal.Kind` and `Outcome`),
-    `start_ns`, `end_ns`, `service_ns`, `due_ns` (the host's monotonic clock), `attempt`, `version`, `grant`,
-    `endpoint`, `seen`, `fence`. Raises BadRunDirectory naming the file.
+    `cell`, `process`, `clock` (a `record.clock.Clock` as text) and `kind_name` (categories), `kind` and `outcome`
+    (numbers of `results.journal.Kind` and `Outcome`), `start_ns`, `end_ns`, `service_ns`, `due_ns` (by that clock),
+    `attempt`, `version`, `grant`, `endpoint`, `seen`, `fence`. Raises BadRunDirectory naming the file.
     """
     file = open_table(path)
     schema = file.schema_arrow
     for name in ("cell", "process", *JOURNAL_FIELDS):
         if name not in schema.names:
             raise BadRunDirectory(f"{path}: no journal: the column {name} is missing")
-    for name in ("cell", "process", *JOURNAL_FIELDS):
-        kind = schema.field(name).type
+    for name in ("cell", "process", *ADDED_LATER, *JOURNAL_FIELDS):
+        kind = schema.field(name).type if name in schema.names else TEXT
         if not (pa.types.is_integer(kind) if name in JOURNAL_FIELDS else pa.types.is_dictionary(kind)):
             raise BadRunDirectory(f"{path}: no journal: the column {name} is of type {kind}")
-    frame = _readable(path, lambda _: file.read()).to_pandas()
-    assert isinstance(frame, pd.DataFrame)
+    frame = with_added(_readable(path, lambda _: file.read()).to_pandas())
     for name in VERSIONS & set(JOURNAL_FIELDS):
         _must_be_versions(path, frame[name].to_numpy())
+    return frame
+
+
+def with_added(frame: pd.DataFrame) -> pd.DataFrame:
+    """Fill in the columns that a journal of version 0.1 or before does not have: it was written on one host."""
+    at = list(frame.columns).index("process") + 1
+    if "kind_name" not in frame:
+        frame.insert(at, "kind_name", _named(frame["kind"].to_numpy(), KIND_NAMES).to_pandas())
+    if "clock" not in frame:
+        frame.insert(at, "clock", _all_of(str(ONE_HOST), len(frame)).to_pandas())
     return frame
 
 

@@ -5,15 +5,20 @@ second half is missing belongs to a process that died inside the operation. Only
 layout stand here; `results.history` reads journals.
 """
 
+import json
 import mmap
 import os
 import struct
+from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
 from pathlib import Path
+from typing import Self
 
 from leasebench.leases.operations import Reason
+from leasebench.results.record.clock import Clock
+from leasebench.results.record.process import Process
 
-MAGIC = b"LBJRNL01"
+MAGIC = b"LBJRNL02"
 HEADER_BYTES = 4096
 BEGIN = struct.Struct("<5qBxH4x")
 END = struct.Struct("<4qBB6x")
@@ -48,6 +53,8 @@ FIELDS = (
 
 class Kind(IntEnum):
     """What a record is about. `PLAN` is a whole application, from discovery to its end.
+
+    A step that is none of these gets a number of its own, from OWN_KINDS on, which the journal's header names.
 
     `PAUSE`, `DELAY`, `KILL` and `FAULT` (one from outside) are what a fault did: `attempt` is its number in the
     scenario, `seen` the microseconds that it asked for.
@@ -93,6 +100,12 @@ COUNT_AT = 16
 GAUGES_AT = 24
 """Where the header's gauges begin, 8 bytes each: what the process shows of itself while it runs."""
 MAX_GAUGES = 64
+IDENTITY_AT, IDENTITY_BYTES = 1024, 1024
+"""Where the header says, as JSON, whose journal it is and by which clock."""
+STEPS_AT, STEP_BYTES, MAX_STEPS = 2048, 32, 64
+"""Where the header names the steps that `Kind` does not know, in the order in which they were met."""
+OWN_KINDS = 128
+"""The kind of the first of these steps."""
 KIND_OF_STEP = {
     "discover": Kind.DISCOVER,
     "acquire": Kind.ACQUIRE,
@@ -120,17 +133,61 @@ class JournalFull(RuntimeError):
 _INT = struct.Struct("<q")
 
 
-class Journal:
-    """The writer: one open record at a time."""
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a journal says of itself: whose it is, which clock its times are of, and its steps beyond `Kind`."""
 
-    def __init__(self, path: Path) -> None:
+    process: Process
+    clock: Clock
+    steps: tuple[str, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """Return the header of an empty journal. Raises ValueError if the names are too long for it."""
+        identity = json.dumps({"process": asdict(self.process), "clock": asdict(self.clock)}).encode()
+        if len(identity) > IDENTITY_BYTES:
+            raise ValueError(f"{self.process}: the names of process and host take more than {IDENTITY_BYTES} bytes")
+        head = (MAGIC + struct.pack("<Q", RECORD_BYTES)).ljust(IDENTITY_AT, b"\0") + identity
+        return head.ljust(HEADER_BYTES, b"\0")
+
+    @classmethod
+    def from_bytes(cls, head: bytes) -> Self:
+        """Read a header back. Raises ValueError if it names no process and clock."""
+        said = json.loads(head[IDENTITY_AT : IDENTITY_AT + IDENTITY_BYTES].rstrip(b"\0"))
+        slots = (head[STEPS_AT + STEP_BYTES * number :][:STEP_BYTES] for number in range(MAX_STEPS))
+        steps = tuple(slot.rstrip(b"\0").decode() for slot in slots if slot[:1] != b"\0")
+        try:
+            return cls(Process(**said["process"]), Clock(**said["clock"]), steps)
+        except (KeyError, TypeError) as error:
+            raise ValueError("the header names no process and clock") from error
+
+
+class Journal:
+    """The writer: one open record at a time. Raises FileExistsError if `path` is a journal already."""
+
+    def __init__(self, path: Path, process: Process, clock: Clock) -> None:
         self._path = path
+        head = Header(replace(process, host=clock.host), clock).to_bytes()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         self._capacity = 0
         self._count = 0
         self._offset = HEADER_BYTES - RECORD_BYTES
-        os.pwrite(self._file, MAGIC + struct.pack("<Q", RECORD_BYTES) + bytes(HEADER_BYTES - 16), 0)
+        os.pwrite(self._file, head, 0)
+        self._kinds: dict[str, int] = dict(KIND_OF_STEP)
         self._map = self._grow()
+
+    def kind_of(self, step: str) -> int:
+        """Return the kind under which a step is recorded; the header names one that is none of `Kind`."""
+        kind = self._kinds.get(step)
+        if kind is None:
+            number, name = len(self._kinds) - len(KIND_OF_STEP), step.encode()
+            if number >= MAX_STEPS or not 0 < len(name) <= STEP_BYTES:
+                raise ValueError(
+                    f"step {step!r}: a journal has room for {MAX_STEPS} steps of others, of 1 to {STEP_BYTES} bytes"
+                )
+            at = STEPS_AT + STEP_BYTES * number
+            self._map[at : at + len(name)] = name
+            kind = self._kinds[step] = OWN_KINDS + number
+        return kind
 
     def begin(
         self, kind: int, start_ns: int, due_ns: int, attempt: int, version: int, grant: int, endpoint: int

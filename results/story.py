@@ -10,11 +10,12 @@ from operator import itemgetter
 
 import numpy as np
 
+from leasebench.enactors.store.events import KINDS
+from leasebench.leases.operations import Reason
 from leasebench.results.checks.dangling import gone_positions
-from leasebench.results.events import KINDS, Events, Ints, Writes
+from leasebench.results.events import Events, Ints, Writes
 from leasebench.results.trial import Trial
 
-UNREPAIRABLE = "no_rollback_plan"
 OTHERS = {"repair": "the operator", "restart": "a restart of the store"}
 """Who acts where the event names no enactor."""
 
@@ -182,10 +183,8 @@ def _outcome(events: Events, incident: Incident) -> Told:
 
 def _refusals(events: Events, endpoint: int, begin: int, end: int) -> Ints:
     """The refusals at an endpoint, between two positions, for want of a plan to roll back to."""
-    if UNREPAIRABLE not in events.reasons:
-        return np.array([], dtype=np.int64)
     part = slice(begin, end)
-    refused = events.reason[part] == events.reasons.index(UNREPAIRABLE)
+    refused = events.because(Reason.NO_ROLLBACK_PLAN)[part]
     return begin + np.flatnonzero(refused & (events.endpoint[part] == endpoint))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from leasebench.results.history import JOURNAL_DTYPE, JOURNAL_FIELDS, SCHEMA
+from leasebench.results.history import ADDED_LATER, JOURNAL_DTYPE, JOURNAL_FIELDS, SCHEMA, with_added
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.schema import CellSummary
 
@@ -34,6 +34,7 @@ _JOURNAL = pa.schema(
     [
         ("cell", pa.string()),
         ("process", pa.string()),
+        *((name, pa.string()) for name in ADDED_LATER),
         *((name, pa.from_numpy_dtype(JOURNAL_DTYPE[name])) for name in JOURNAL_FIELDS),
     ]
 )
@@ -96,12 +97,13 @@ def _pieces(run: RunDirectory, number: int, path: Path, schema: pa.Schema) -> It
     """One trial's rows, until the first that can't be read."""
     try:
         with pa.parquet.ParquetFile(path) as held:
-            for name in schema.names:
-                if name not in held.schema_arrow.names:
-                    run.tell(f"{path}: no {path.stem}: the column {name} is missing")
-                    return
-            for batch in held.iter_batches(PIECE_ROWS, columns=schema.names):
-                columns = [batch[field.name].cast(field.type) for field in schema]
+            absent = [name for name in schema.names if name not in held.schema_arrow.names]
+            if missing := [name for name in absent if name not in ADDED_LATER]:
+                run.tell(f"{path}: no {path.stem}: the column {missing[0]} is missing")
+                return
+            for batch in held.iter_batches(PIECE_ROWS, columns=[name for name in schema.names if name not in absent]):
+                rows = pa.Table.from_pandas(with_added(batch.to_pandas())) if absent else batch
+                columns = [rows[field.name].cast(field.type) for field in schema]
                 trial = pa.repeat(pa.scalar(number, pa.int64()), batch.num_rows)
                 yield pa.table([trial, *columns], pa.schema([_TRIAL, *schema]))
     except (pa.ArrowException, OSError) as error:

@@ -57,10 +57,18 @@ class Trial:
         lives: dict[Process, int] = {}
         return self._per_process(lambda process: lives.setdefault(process.whole, len(lives)))
 
+    @cached_property
+    def processes(self) -> tuple[Process, ...]:
+        """Who kept the journal, in the order of the categories of its column `process`."""
+        return tuple(Process.parse(name) for name in self.journal["process"].cat.categories)
+
+    def process_of(self, row: int) -> Process:
+        """Who wrote one journal row."""
+        return self.processes[int(self.journal["process"].cat.codes.iloc[row])]
+
     def _per_process(self, number: Callable[[Process], int]) -> Ints:
-        process = self.journal["process"].cat
-        lookup = np.array([number(Process.parse(name)) for name in process.categories] or [-1], dtype=np.int64)
-        return lookup[process.codes.to_numpy()]
+        lookup = np.array([number(process) for process in self.processes] or [-1], dtype=np.int64)
+        return lookup[self.journal["process"].cat.codes.to_numpy()]
 
     def rows(self, kind: Kind, outcome: Outcome | None = None) -> Any:
         """The mask of the journal rows of `kind` (with `outcome`)."""

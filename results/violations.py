@@ -100,7 +100,7 @@ def _violation(
     events: Events, kind: Kind, at: int, endpoint: int, number: int, row: dict[str, Any], cell: str
 ) -> Violation:
     elapsed_us = float(events.elapsed_us(np.array([0]), np.array([at]))[0])
-    code = int(events.enactor[at])
+    event = events.row(at)
     return Violation(
         number=number,
         trial=row["number"],
@@ -111,9 +111,9 @@ def _violation(
         position=at,
         t_s=None if np.isnan(elapsed_us) else elapsed_us / 1e6,
         endpoint=events.endpoints[endpoint],
-        enactor=events.enactors[code] if code >= 0 else None,
-        version=in_force(events, endpoint, at) if kind is Kind.DANGLING else int(events.version[at]),
-        over=int(events.previous[at]) if kind is Kind.STALE else 0,
+        enactor=event.enactor or None,
+        version=in_force(events, endpoint, at) if kind is Kind.DANGLING else event.version or 0,
+        over=(event.previous or 0) if kind is Kind.STALE else 0,
     )
 
 

@@ -67,12 +67,22 @@ PLUGIN = Counting()
 KIND = """
 from leasebench.definitions import Definition
 from leasebench.enactors.kind import Ends, NoObserver
+from dataclasses import dataclass
+from typing import ClassVar
+
 from leasebench.enactors.operations import Resolve
-from leasebench.leases.operations import Sleep
+from leasebench.leases.operations import Operation, Sleep
 
 class Settings(Definition):
     count: int = 1
     look_ms: float = 5.0
+
+@dataclass(frozen=True, slots=True)
+class LookUpAll(Operation):
+    step: ClassVar[str] = "look-up-all"
+
+    def perform(self, client):
+        return client.versions.newest()
 
 class Resolver:
     name = "resolver"
@@ -88,6 +98,7 @@ class Resolver:
             for endpoint in place.cell.endpoints:
                 yield Resolve(endpoint)
                 RAISE
+            yield LookUpAll()
             yield Sleep(place.settings.look_ms)
             return carried + 1
         return look, 0
@@ -272,6 +283,11 @@ def test_a_program_kind_takes_part_and_faults_aim_at_it(package, tmp_path):
 
     journal = pd.read_parquet(folder(tmp_path) / "journal.parquet")
     assert {"resolver-0", "resolver-1"} <= set(journal["process"])
+    own = journal[journal["kind_name"] == "look-up-all"]
+    assert set(own["process"]) == {"resolver-0", "resolver-1"}, "its own step, which no list of ours has"
+    assert (own["end_ns"] > own["start_ns"]).all()
+    assert set(journal["kind_name"]) > {"look-up-all", "resolve", "commit", "publish"}
+    assert len(set(journal["clock"])) == 1
     assert {row["targets"][0] for row in read(folder(tmp_path) / "faults.json")} == {"c0.resolver-1"}
     assert package.run("check", "r", cwd=tmp_path).returncode == 0
     assert package.run("report", "r", cwd=tmp_path).returncode == 0

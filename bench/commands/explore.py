@@ -100,14 +100,13 @@ def explore(
     Exit codes: 0; 1 a guard breaks in a way that it does not expect of itself; 2 bad usage; 4 something was not
     searched to its end.
     """
-    from leasebench.bench.engines.explorer.carried import carry
     from leasebench.bench.engines.explorer.exploration import explore as explore_one
+    from leasebench.bench.engines.explorer.exploration import walk as walk_one
     from leasebench.bench.engines.explorer.parallel import cores
     from leasebench.bench.engines.explorer.report import as_json as in_json
-    from leasebench.bench.engines.explorer.report import scope_in_words
-    from leasebench.bench.engines.explorer.scope import Scope
+    from leasebench.bench.engines.explorer.report import scope_in_words, write_explored
+    from leasebench.bench.engines.explorer.scope import ExplorationScope
     from leasebench.bench.engines.explorer.search import Limits
-    from leasebench.bench.engines.explorer.walk import walk as walk_one
     from leasebench.results.locate import find_run
 
     screen = console(stderr=as_json)
@@ -117,7 +116,7 @@ def explore(
     if not guards and into is None:
         fail("which guard? name presets, a suite's TOML file, or all (leasebench list guards)", EXIT_USAGE)
         return
-    scope = Scope(
+    scope = ExplorationScope(
         enactors=enactors, plans=plans, endpoints=endpoints, clean_age=clean_age, purge_age=purge_age, tries=tries,
         grants=grants, expiry=expiry, crashes=crashes if crash else 0, messages=messages if in_flight else 0,
         rollback=rollback, give_up=give_up, symmetry=symmetry and not plain,
@@ -141,7 +140,7 @@ def explore(
         _write(screen, trace, explorations)
     if run is not None:
         with writing(run):
-            screen.print(f"explored: {carry(run, chosen, explorations)}", markup=False, highlight=False)
+            screen.print(f"explored: {write_explored(run, chosen, explorations)}", markup=False, highlight=False)
     if as_json:
         sys.stdout.write(json.dumps({"guards": [in_json(each, only) for each in explorations]}, indent=1) + "\n")
     raise typer.Exit(_exit_code(screen, chosen, explorations))
@@ -149,8 +148,7 @@ def explore(
 
 def _meant(names: list[str], into: Path | None) -> "list[Guard]":
     """The guards by their names; of a run directory, those that it has, or the named ones among them."""
-    from leasebench.bench.engines.explorer.carried import guards_of
-    from leasebench.bench.engines.explorer.chosen import choose
+    from leasebench.bench.engines.explorer.selection import choose, guards_of
     from leasebench.definitions import named
 
     if into is None:
@@ -160,12 +158,12 @@ def _meant(names: list[str], into: Path | None) -> "list[Guard]":
 
 
 def _explorable(screen: Console, guards: "list[Guard]") -> "list[Guard]":
-    from leasebench.bench.engines.explorer.exploration import opaque
+    from leasebench.bench.engines.explorer.exploration import not_explorable
 
     for each in guards:
-        if reason := opaque(each):
+        if reason := not_explorable(each):
             screen.print(f"{each.name}: {reason}", markup=False, highlight=False)
-    return [each for each in guards if opaque(each) is None]
+    return [each for each in guards if not_explorable(each) is None]
 
 
 def _explored(work: "list[Callable[[], Exploration]]", at_once: int) -> "list[Exploration]":
@@ -199,7 +197,7 @@ def _show(screen: Console, explorations: "list[Exploration]", only: Property | N
 
 
 def _draw(screen: Console, trace: "Trace") -> None:
-    from leasebench.bench.engines.explorer.diagram import sequence_diagram, trace_table
+    from leasebench.bench.engines.explorer.rendering import sequence_diagram, trace_table
 
     screen.print()
     show_tables(screen, [trace_table(trace)], "--trace DIRECTORY")
@@ -211,7 +209,7 @@ def _write(screen: Console, directory: Path, explorations: "list[Exploration]") 
     broken = [
         (directory / f"{each.guard}-{asked}.json", answer.trace)
         for each in explorations
-        for asked, answer in each.verdicts.items()
+        for asked, answer in each.answers.items()
         if answer.trace is not None
     ]
     with writing(directory):
@@ -222,7 +220,7 @@ def _write(screen: Console, directory: Path, explorations: "list[Exploration]") 
 
 
 def _replay(screen: Console, path: Path) -> None:
-    from leasebench.bench.engines.explorer.replay import replay
+    from leasebench.bench.engines.explorer.counterexample import replay
     from leasebench.bench.engines.explorer.trace import read_trace
 
     trace = read_trace(path)

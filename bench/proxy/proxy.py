@@ -19,6 +19,7 @@ from leasebench.bench.proxy.relay import RelaySpec, main
 from leasebench.bench.proxy.rules import Mode, NetRule, On, ProxyWish, detoured, upstream_of
 from leasebench.bench.servers.local import private_directory
 from leasebench.bench.servers.server import ServerUnusable
+from leasebench.results.record.process import Process
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +33,15 @@ class Proxy:
     """A context: on enter the process listens, on exit it is gone with its directory.
 
     `store_url` and `lease_url` (where they were given as two addresses, two) are for the client to use. What the
-    rules did stands in `journal`, one record of kind FAULT for each thing done. Raises ServerUnusable for an address
-    that can't be forwarded to, and wherever the process does not do its part.
+    rules did stands in the journal of `process` in `folder`, one record of kind FAULT for each thing done. Raises
+    ServerUnusable for an address that can't be forwarded to, and wherever the proxy's process does not do its part.
     """
 
-    def __init__(self, wish: ProxyWish, store_url: str, lease_url: str, journal: Path) -> None:
+    def __init__(self, wish: ProxyWish, store_url: str, lease_url: str, folder: Path, process: Process) -> None:
         self._wish = wish
         self._targets = list(dict.fromkeys((store_url, lease_url)))
         self._upstreams = [upstream_of(url) for url in self._targets]
-        self._journal = journal
+        self._folder, self._identity = folder, process
         self._directory: Path | None = None
         self._process: Any = None
         self._control: Any = None
@@ -84,11 +85,12 @@ class Proxy:
     def _start(self) -> None:
         self._directory = private_directory()
         sockets = [str(self._directory / f"proxy-{number}") for number, _ in enumerate(self._targets)]
-        spec = RelaySpec(tuple(zip(sockets, self._upstreams, strict=True)), self._wish.rules, self._journal)
+        upstreams = tuple(zip(sockets, self._upstreams, strict=True))
+        spec = RelaySpec(upstreams, self._wish.rules, self._folder, self._identity)
         with undisturbed():
             context = running_forkserver()
             self._control, theirs = context.Pipe()
-            name = self._journal.stem
+            name = str(self._identity)
             self._process = context.Process(target=main, args=(spec, theirs), name=name, daemon=True)
             self._process.start()
             logger.info("proxy %s started: pid %d", name, self._process.pid)
@@ -104,7 +106,7 @@ class Proxy:
         return self._hear(answer, ANSWER_WITHIN_S)
 
     def _hear(self, expected: str, within_s: float) -> tuple[Any, ...]:
-        who = f"the proxy of {self._journal.stem}"
+        who = f"the proxy of {self._identity.whole}"
         try:
             if not self._control.poll(within_s):
                 raise ServerUnusable(f"{who} did not answer within {within_s:.0f} s")
@@ -121,7 +123,7 @@ class Proxy:
             if self._process.is_alive():
                 self._process.kill()
             self._process.join(ANSWER_WITHIN_S)
-            logger.info("proxy %s ended: exit code %s", self._journal.stem, self._process.exitcode)
+            logger.info("proxy %s ended: exit code %s", str(self._identity), self._process.exitcode)
             reaper().forget_process(self._process.pid)
             self._process.close()
             self._process = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from leasebench.bench.hosts.clock import own_clock
 from leasebench.bench.hosts.parent_death import die_with_parent
 from leasebench.bench.proxy.line import Line, Passage
 from leasebench.bench.proxy.modes import Note, Treatment, Way, treatments
@@ -18,6 +19,7 @@ from leasebench.bench.proxy.side import Side
 from leasebench.bench.proxy.spotting import Request
 from leasebench.bench.proxy.versions import Versions
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.record.process import Process
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +30,8 @@ class RelaySpec:
 
     ways: tuple[tuple[str, Upstream], ...]
     rules: tuple[NetRule, ...]
-    journal: Path
+    folder: Path
+    process: Process
 
 
 def main(spec: RelaySpec, control: Any) -> None:
@@ -46,7 +49,7 @@ def main(spec: RelaySpec, control: Any) -> None:
 
 
 async def _serve(spec: RelaySpec, control: Any) -> None:
-    journal = Journal(spec.journal)
+    journal = Journal(spec.folder / spec.process.journal, spec.process, own_clock())
     relay = Relay(spec, control, journal)
     try:
         await relay.serve()

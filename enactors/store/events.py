@@ -6,14 +6,19 @@ parser, and anyone can read them with `XRANGE`. Names and tokens hold no comma (
 
 from typing import Any, NamedTuple, get_type_hints
 
+ROLLBACK_TO = "rollback_to_"
+"""How the reason of a publication begins that takes the content of another plan; that plan's version follows."""
+FOREIGN = "foreign"
+"""The reason of a release that took another owner's lease."""
+
 
 class Event(NamedTuple):
-    """What happened, in the server's own time.
+    """What happened, in the server's own time: the one place that says what an event of the history is.
 
     `t_us` is the server's TIME in microseconds; a number that does not apply is None, a text ''.
     `previous` is the endpoint's version just before, `active_endpoints` how many endpoints still pointed at
-    a plan when it was deleted. `reason` is why the store refused; of a publication `rollback_to_<version>` where
-    an operator published the content of that plan again, of a release `foreign` where it took another's lease.
+    a plan when it was deleted. `reason` is why the store refused (`leases.operations.Reason`), or else what
+    `rollback_to` and `is_foreign` say.
     """
 
     t_us: int
@@ -29,6 +34,16 @@ class Event(NamedTuple):
     expires_us: int | None = None
     reason: str = ""
     active_endpoints: int | None = None
+
+    @property
+    def rollback_to(self) -> int | None:
+        """The plan whose content an operator published again; None for a plan of its own."""
+        return rollback_target(self.reason)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is a release that took another owner's lease."""
+        return self.reason == FOREIGN
 
 
 KINDS = (
@@ -54,6 +69,12 @@ TEXTS = frozenset(name for name, kind in get_type_hints(Event).items() if kind i
 """The fields that are text; all others are whole numbers."""
 LINE_FIELDS = ("t_s", "t_us", *Event._fields[1:])
 """The fields of a line: TIME's two parts stand apart, because Lua would round their sum."""
+
+
+def rollback_target(reason: str) -> int | None:
+    """The version in the reason of a publication that takes the content of another plan; None in any other reason."""
+    version = reason.removeprefix(ROLLBACK_TO)
+    return int(version) if version != reason and version.isdecimal() else None
 
 
 def line_of(event: Event) -> bytes:

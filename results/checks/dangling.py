@@ -2,15 +2,16 @@
 
 import numpy as np
 
+from leasebench.enactors.store.events import KINDS
+from leasebench.leases.operations import Reason
 from leasebench.results.byversion import ByVersion
 from leasebench.results.checks import Check, Findings, Samples
-from leasebench.results.events import KINDS, Events, Ints, Mask, Writes
+from leasebench.results.events import Events, Ints, Mask, Writes
 from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 from leasebench.verdict import Verdict
 
 REPAIR = KINDS.index("repair")
-UNREPAIRABLE = "no_rollback_plan"
 
 
 def dangling(trial: Trial) -> Findings:
@@ -68,9 +69,7 @@ def gone_positions(events: Events) -> ByVersion:
 
 
 def _refused(events: Events) -> Ints:
-    if UNREPAIRABLE not in events.reasons:
-        return np.array([], dtype=np.int64)
-    return np.flatnonzero(events.of("reject") & (events.reason == events.reasons.index(UNREPAIRABLE)))
+    return np.flatnonzero(events.of("reject") & events.because(Reason.NO_ROLLBACK_PLAN))
 
 
 def _empty_us(events: Events, writes: Writes, gone_at: Ints) -> Samples:

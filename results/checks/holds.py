@@ -2,15 +2,14 @@
 
 import numpy as np
 
+from leasebench.enactors.store.events import FOREIGN, KINDS
 from leasebench.results.checks import Check, Findings
-from leasebench.results.events import KINDS, Events, Ints, Mask
+from leasebench.results.events import Ints
 from leasebench.results.holds import holds_of
 from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 GRANT, RENEW = KINDS.index("grant"), KINDS.index("renew")
-FOREIGN = "foreign"
-"""The reason of a release that deleted another owner's lock."""
 
 
 def holds(trial: Trial) -> Findings:
@@ -45,7 +44,7 @@ def violations(trial: Trial) -> list[int]:
     at = at[np.argsort(events.lease[at], kind="stable")]
     lease, token = events.lease[at], events.token[at]
     granted = events.kind[at] == GRANT
-    foreign = _foreign(events, at)
+    foreign = events.because(FOREIGN)[at]
     ended = (events.kind[at] != GRANT) & (events.kind[at] != RENEW) & ~foreign
     follows = np.zeros(len(at), dtype=bool)
     follows[1:] = lease[1:] == lease[:-1]
@@ -61,7 +60,9 @@ def _walk(trial: Trial, at: Ints) -> list[int]:
     """Find the grants given while another stood, event by event; `at` is sorted by lease, then in store order."""
     events = trial.events
     columns = (events.kind, events.lease, events.token, events.enactor, events.t_us, events.expires_us)
-    rows = zip(at.tolist(), *(column[at].tolist() for column in columns), _foreign(events, at).tolist(), strict=True)
+    rows = zip(
+        at.tolist(), *(column[at].tolist() for column in columns), events.because(FOREIGN)[at].tolist(), strict=True
+    )
     standing: dict[int, dict[int, tuple[int, int]]] = {}
     found = []
     for position, kind, lease, token, owner, t_us, expires_us, foreign in rows:
@@ -75,18 +76,10 @@ def _walk(trial: Trial, at: Ints) -> list[int]:
             grants[token] = (expires_us, owner)
         elif not foreign:
             grants.pop(token, None)
-        else:
+        else:  # it deleted another owner's lock, and ended its own grant alone
             for own in [other for other, (_, holder) in grants.items() if holder == owner]:
                 del grants[own]
     return found
-
-
-def _foreign(events: Events, at: Ints) -> Mask:
-    """Which of the events `at` are releases of another owner's lock: they end the releaser's own grant alone."""
-    if FOREIGN not in events.reasons:
-        return np.zeros(len(at), dtype=bool)
-    foreign: Mask = events.reason[at] == events.reasons.index(FOREIGN)
-    return foreign
 
 
 METRICS = (

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from leasebench.enactors.store.events import KINDS
 from leasebench.results.checks.dangling import gone_positions
-from leasebench.results.events import KINDS, Events, Ints, Mask, Writes
+from leasebench.results.events import Events, Ints, Mask, Writes
 from leasebench.results.explain.reader import Reader, Stop
 from leasebench.results.explain.strikes import Strike, lease_server_struck, strikes
 from leasebench.results.explain.writer import Writer, who, writer_of

@@ -9,7 +9,8 @@ from math import inf, isnan, nan
 
 import numpy as np
 
-from leasebench.results.events import KINDS, Events
+from leasebench.enactors.store.events import KINDS
+from leasebench.results.events import Events
 from leasebench.results.explain.reader import Reader
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 from leasebench.results.rules.promised import OWN_CLOCK

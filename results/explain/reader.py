@@ -11,7 +11,7 @@ from leasebench.results.events import Ints, Mask
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
 from leasebench.results.moment import Moments
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.record.process import RENEWER, Process
+from leasebench.results.record.process import RENEWER
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.trial import Trial
 
@@ -148,7 +148,7 @@ class Reader:
                 one, call = self.trial.journal.iloc[row], self.call(row)
                 until_s = call.end_s if int(one["end_ns"]) else float("nan")
                 if not until_s <= begin_s and call.begin_s < end_s:
-                    renewer = Process.parse(str(one["process"])).thread == RENEWER
+                    renewer = self.trial.process_of(row).thread == RENEWER
                     words = self._told.get(int(one["start_ns"]), what)
                     found.append(Stop(name, words, call.begin_s, until_s, renewer))
         return found

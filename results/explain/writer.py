@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from leasebench.results.events import KINDS, Events
+from leasebench.enactors.store.events import KINDS
+from leasebench.results.events import Events
 from leasebench.results.explain.hold import Hold, hold_of
 from leasebench.results.explain.reader import Call, Reader, Stop
 from leasebench.results.journal import Kind, Outcome
@@ -47,11 +48,9 @@ class Writer:
 
 def who(events: Events, at: int) -> str:
     """Who did it: an enactor, else the operator, the planner or the store itself."""
-    code = int(events.enactor[at])
-    if code >= 0:
-        return events.enactors[code]
+    event = events.row(at)
     kinds = {"repair": "operator", "reject": "operator", "restart": "store", "publish": "planner"}
-    return kinds.get(KINDS[int(events.kind[at])], "somebody")
+    return event.enactor or kinds.get(event.kind, "somebody")
 
 
 def writer_of(reader: Reader, endpoint: int, at: int, guard: dict[str, Any], ttl_ms: float) -> Writer:
@@ -110,10 +109,8 @@ def _publication(reader: Reader, version: int, before: int) -> tuple[float | Non
     if not len(published):
         return None, None
     at = int(published[-1])
-    reason = events.reasons[int(events.reason[at])] if events.reason[at] >= 0 else ""
-    content = reason.removeprefix("rollback_to_")
     when_s = reader.at(at)
-    return None if isnan(when_s) else when_s, int(content) if content.isdecimal() else None
+    return None if isnan(when_s) else when_s, events.row(at).rollback_to
 
 
 def _first_s(reader: Reader, endpoint: int, enactor: int, at: int) -> float | None:

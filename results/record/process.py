@@ -57,6 +57,11 @@ class Process:
         return f"{self.cell}.{self.name}" if self.cell else self.name
 
     @property
+    def journal(self) -> str:
+        """The name of its journal's file, while it runs."""
+        return f"{self}.journal"
+
+    @property
     def whole(self) -> Self:
         """The process that it is or belongs to, in the same life."""
         return replace(self, thread="")

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from leasebench.results.events import KINDS, Events
+from leasebench.enactors.store.events import KINDS
+from leasebench.results.events import Events
 
 
 @dataclass(frozen=True, slots=True)

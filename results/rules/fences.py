@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from leasebench.results.events import KINDS, Events, Ints
+from leasebench.enactors.store.events import KINDS
+from leasebench.results.events import Events, Ints
 from leasebench.results.rules.breach import Breach, who
 from leasebench.results.rules.lives import Life
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from leasebench.results.events import KINDS, Events, Ints, Mask
+from leasebench.enactors.store.events import FOREIGN, KINDS
+from leasebench.results.events import Events, Ints, Mask
 from leasebench.results.rules.breach import Breach, who
 from leasebench.results.rules.lives import Life
 from leasebench.results.rules.preceding import Preceding
 from leasebench.results.rules.promised import Promised
 
 GIVES = tuple(KINDS.index(kind) for kind in ("grant", "renew"))
-FOREIGN = "foreign"
 """The reason of a release that deletes another owner's lock, and says so."""
 
 
@@ -43,9 +43,8 @@ def owner_checked(life: Life, promised: Promised) -> Iterator[Breach]:
 def kept_by_owners(life: Life, promised: Promised) -> Iterator[Breach]:
     """Renewals and releases by whoever did not hold the lease; a release that says it was another's is known to be."""
     yield from _by_others(life, promised, life.of("renew"), "renewed by its owner", "renews")
-    released, events = life.of("release"), life.events
-    if FOREIGN in events.reasons:
-        released = released[events.reason[released] != events.reasons.index(FOREIGN)]
+    released = life.of("release")
+    released = released[~life.events.because(FOREIGN)[released]]
     yield from _by_others(life, promised, released, "released by its owner", "releases")
 
 

@@ -6,15 +6,14 @@ from functools import cached_property
 
 import numpy as np
 
-from leasebench.results.events import KINDS, Events, Ints, Mask
+from leasebench.enactors.store.events import KINDS, rollback_target
+from leasebench.results.events import Events, Ints, Mask
 from leasebench.results.rules.breach import Breach, who
 from leasebench.results.rules.lives import Life
 from leasebench.results.rules.preceding import Preceding
 from leasebench.results.rules.promised import Promised
 
 PUBLISH, QUARANTINE, DELETE, REJECT = map(KINDS.index, ("publish", "quarantine", "delete", "reject"))
-ROLLBACK = "rollback_to_"
-"""How the reason of a publication begins that takes another plan's content."""
 NEVER = -1
 
 
@@ -87,7 +86,8 @@ def published_newest(life: Life, plans: Plans) -> Iterator[Breach]:
         other = int(every[np.flatnonzero(events.version[every] == newest)[0]])
         done = f"publishes plan {events.version[place]} for {who(events, place)}"
         yield _breach(life, place, other, "published newest", done, f"had published plan {newest}")
-    content = np.array([_content(reason) for reason in events.reasons] or [NEVER], dtype=np.int64)
+    targets = (rollback_target(reason) for reason in events.reasons)
+    content = np.array([NEVER if target is None else target for target in targets] or [NEVER], dtype=np.int64)
     taken = np.where(events.reason[at] >= 0, content[events.reason[at]], NEVER)
     back, taken = at[taken != NEVER], taken[taken != NEVER]
     last, word = plans.last_word(plans.code_of(taken), back)
@@ -166,12 +166,6 @@ def _gone(life: Life, at: Ints, last: Ints, wrong: Mask, version: Ints, rule: st
 def _exists(word: Ints) -> Mask:
     there: Mask = (word == PUBLISH) | (word == QUARANTINE)
     return there
-
-
-def _content(reason: str) -> int:
-    """The plan whose content a publication takes; NEVER for its own."""
-    text = reason.removeprefix(ROLLBACK)
-    return int(text) if text != reason and text.isdecimal() else NEVER
 
 
 def _breach(life: Life, place: int, other: int, rule: str, done: str, why: str) -> Breach:

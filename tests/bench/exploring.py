@@ -1,6 +1,6 @@
 """What the explorer's tests share: the presets that can be explored, and guards that a suite file would define."""
 
-from leasebench.bench.engines.explorer.exploration import opaque
+from leasebench.bench.engines.explorer.exploration import not_explorable
 from leasebench.leases.guard import parse_guards, presets
 
 OWN = parse_guards(
@@ -45,4 +45,4 @@ OWN = parse_guards(
     },
     "exploring.py",
 )
-GUARDS = {name: guard for name, guard in presets().items() if opaque(guard) is None} | OWN
+GUARDS = {name: guard for name, guard in presets().items() if not_explorable(guard) is None} | OWN

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from leasebench.bench.engines.explorer.properties import Property
-from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.enactors.enactor.program import EnactorState
 from leasebench.enactors.operations import (
     AwaitDue,
@@ -124,11 +124,11 @@ def _typed(process: Process) -> Any:
 class After:
     node: Node
     counts: bool
-    flaws: set[Property] = field(default_factory=set)
+    breaks: set[Property] = field(default_factory=set)
 
 
 class PlainExplorer:
-    def __init__(self, guard: Guard, scope: Scope, store: type[MemoryStore] = MemoryStore) -> None:
+    def __init__(self, guard: Guard, scope: ExplorationScope, store: type[MemoryStore] = MemoryStore) -> None:
         self.guard, self.scope, self.store = guard, scope, store
         self.roles = [scope.enactor(guard, number).next_activity for number in range(scope.enactors)]
 
@@ -167,7 +167,7 @@ class PlainExplorer:
                 new.steps = node.steps + after.counts
                 if depth is not None and new.steps > depth:
                     continue
-                for flaw in after.flaws:
+                for flaw in after.breaks:
                     found[flaw] = min(found.get(flaw, new.steps), new.steps)
                 if not merge:
                     new = self._settled(new)
@@ -290,26 +290,26 @@ class PlainExplorer:
         return heard, after, tuple(store.watched.items())
 
     def _judge(self, after: After, before: Node, number: int, asks: Operation, heard: Any) -> None:  # noqa: C901  (one case a property)
-        node, cell, flaws = after.node, after.node.cell, after.flaws
+        node, cell, breaks = after.node, after.node.cell, after.breaks
         (event, *_) = [*cell.history, None]
         cell.history.clear()
         if event is not None and event.kind == "commit":
             if event.previous > event.version:
-                flaws.add(Property.STALE_OVERWRITE)
+                breaks.add(Property.STALE_OVERWRITE)
             record = cell.at(event.endpoint).rollback
             if record and not cell.exists(record):
-                flaws.add(Property.ROLLBACK)
+                breaks.add(Property.ROLLBACK)
         if event is not None and event.kind == "reject" and event.reason == Reason.NO_ROLLBACK_PLAN:
-            flaws.add(Property.WEDGED)
+            breaks.add(Property.WEDGED)
         if dangling(cell) and not dangling(before.cell):
-            flaws.add(Property.DANGLING)
+            breaks.add(Property.DANGLING)
         lease = getattr(asks, "lease", None)
         if isinstance(heard, Lease):
             node.grants -= 1
             if any(resource == heard.resource and holder != number for resource, holder, _ in node.holds):
-                flaws.add(Property.DOUBLE_HOLD)
+                breaks.add(Property.DOUBLE_HOLD)
             if any(resource == heard.resource for resource, _ in node.granted):
-                flaws.add(Property.EXCLUSION)
+                breaks.add(Property.EXCLUSION)
             node.holds |= {(heard.resource, number, heard.token)}
             node.granted |= {(heard.resource, heard.token)}
         elif isinstance(asks, (ReleaseLease, ReleaseUnchecked)):
@@ -319,7 +319,7 @@ class PlainExplorer:
             node.holds -= {(lease.resource, number, lease.token)}
         elif isinstance(asks, RenewLease):
             if any(resource == lease.resource and token != lease.token for resource, token in node.granted):
-                flaws.add(Property.EXCLUSION)
+                breaks.add(Property.EXCLUSION)
             node.granted |= {(lease.resource, lease.token)}
 
     def _renew(self, node: Node, number: int) -> Iterator[After]:

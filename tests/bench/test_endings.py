@@ -52,7 +52,7 @@ class TestCtrlC:
         code, out, err = interrupted()
         assert code == 130, err
         assert "1 of 9 trials had ended" in out
-        (row,) = [line for line in out.splitlines() if line.startswith("mine_open ")]
+        row = next(line for line in out.splitlines() if line.startswith("mine_open "))
         (cell,) = read(tmp_path / "r/summary.json")["cells"]
         assert cell["trials"] == 1
         assert f"{cell['stale_overwrites']}/{cell['races']}" in row

@@ -3,27 +3,26 @@
 import pytest
 from exploring import GUARDS, OWN
 
-from leasebench.bench.engines.explorer.exploration import Exploration, explore, opaque
+from leasebench.bench.engines.explorer.exploration import Exploration, explore, not_explorable, walk
 from leasebench.bench.engines.explorer.machine import Machine
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.report import as_json, surprising, verdict
-from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.search import Limits, search
-from leasebench.bench.engines.explorer.walk import walk
 from leasebench.leases.guard import presets
 from leasebench.verdict import Verdict
 
 STALE, DANGLING = Property.STALE_OVERWRITE, Property.DANGLING
-SCOPE = Scope(plans=4, clean_age=2, tries=2)
+SCOPE = ExplorationScope(plans=4, clean_age=2, tries=2)
 CALM = SCOPE.model_copy(update={"expiry": False})
-_explored: dict[tuple[str, Scope], Exploration] = {}
+_explored: dict[tuple[str, ExplorationScope], Exploration] = {}
 
 
-def holds(name: str, asked: Property, scope: Scope = SCOPE) -> bool | None:
+def holds(name: str, asked: Property, scope: ExplorationScope = SCOPE) -> bool | None:
     key = (name, scope)
     if key not in _explored:
         _explored[key] = explore(GUARDS[name], scope)
-    return _explored[key].verdicts[asked].holds
+    return _explored[key].answers[asked].holds
 
 
 class TestWhatIsKnown:
@@ -99,10 +98,10 @@ class TestThePublicSpinModel:
     """
 
     def test_its_remaining_stale_overwrite_is_found(self):
-        found = explore(GUARDS["skip_active_alone"], Scope())
-        trace = found.verdicts[STALE].trace
+        found = explore(GUARDS["skip_active_alone"], ExplorationScope())
+        trace = found.answers[STALE].trace
         assert trace is not None
-        assert trace.steps[-1].operation["version"] < trace.steps[-1].result["previous"]
+        assert trace.steps[-1].operation.version < trace.steps[-1].result.previous
 
     def test_had_it_compared_the_endpoints_own_version_it_would_hold(self):
         assert holds("swapped_once", STALE) is True
@@ -113,8 +112,8 @@ class TestASearch:
         found = explore(GUARDS["redis_lock"], SCOPE, Limits(states=2_000))
         assert "gave up at" in found.gave_up
         assert not found.exhaustive
-        assert found.verdicts[DANGLING].holds is None
-        assert found.verdicts[Property.DOUBLE_HOLD].holds is False
+        assert found.answers[DANGLING].holds is None
+        assert found.answers[Property.DOUBLE_HOLD].holds is False
 
     def test_that_runs_out_of_memory_says_so(self):
         found = explore(GUARDS["redis_lock"], SCOPE, Limits(memory_bytes=1))
@@ -123,44 +122,42 @@ class TestASearch:
     def test_for_one_property_stops_where_that_is_broken(self):
         whole = explore(GUARDS["one_time_check"], SCOPE)
         found = explore(GUARDS["one_time_check"], SCOPE, only=STALE)
-        assert found.verdicts[STALE].steps == whole.verdicts[STALE].steps
+        assert found.answers[STALE].steps == whole.answers[STALE].steps
         assert found.states < whole.states
-        assert list(found.verdicts) == [STALE]
+        assert list(found.answers) == [STALE]
 
-    def test_widens_its_states_on_the_way_without_losing_one(self, monkeypatch):
+    def test_widens_its_states_on_the_way_without_losing_one(self):
         wide = search(Machine(GUARDS["txt_lock"], SCOPE), Limits())
-        monkeypatch.setattr("leasebench.bench.engines.explorer.packed.FIRST_BITS", 2)
-        monkeypatch.setattr("leasebench.bench.engines.explorer.search.Layout.__init__.__defaults__", (2, 2))
-        narrow = search(Machine(GUARDS["txt_lock"], SCOPE), Limits())
+        narrow = search(Machine(GUARDS["txt_lock"], SCOPE), Limits(), first_bits=2)
         assert narrow.packed.layout.local_bits > 2
         assert len(narrow.states) == len(wide.states)
         assert narrow.transitions == wide.transitions
         assert list(narrow.parents) == list(wide.parents)
 
     def test_cannot_look_into_a_library(self):
-        assert opaque(presets()["redis_py_lock"]) == "not explorable: a third-party lock"
+        assert not_explorable(presets()["redis_py_lock"]) == "not explorable: a third-party lock"
 
     def test_of_a_guard_without_a_lease_says_nothing_about_leases(self):
         found = explore(GUARDS["monotonic"], SCOPE)
-        assert found.verdicts[Property.DOUBLE_HOLD].holds is None
+        assert found.answers[Property.DOUBLE_HOLD].holds is None
         assert verdict(found) is Verdict.CLEAN
 
 
 class TestAWalk:
     def test_finds_what_breaks_and_proves_nothing(self):
         found = walk(GUARDS["last_writer_wins"], SCOPE, walks=200, seed=1)
-        assert found.verdicts[STALE].holds is False
-        assert found.verdicts[Property.ROLLBACK].holds is None
+        assert found.answers[STALE].holds is False
+        assert found.answers[Property.ROLLBACK].holds is None
         assert not found.exhaustive
 
     def test_finds_the_same_again_with_the_same_seed(self):
         one, two = (walk(GUARDS["redis_lock"], SCOPE, walks=100, seed=7) for _ in range(2))
         assert (one.states, one.transitions) == (two.states, two.transitions)
-        assert one.verdicts == two.verdicts
+        assert one.answers == two.answers
 
     def test_breaks_nothing_that_holds(self):
         found = walk(GUARDS["monotonic"], SCOPE, walks=200, seed=2)
-        assert {answer.holds for answer in found.verdicts.values()} == {None}
+        assert {answer.holds for answer in found.answers.values()} == {None}
         assert verdict(found) is Verdict.UNPROVEN
 
 

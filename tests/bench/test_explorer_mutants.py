@@ -16,7 +16,7 @@ from mutants import (
 
 from leasebench.bench.engines.explorer.exploration import explore
 from leasebench.bench.engines.explorer.properties import Property
-from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.scope import ExplorationScope
 
 SMALL = {"plans": 3, "clean_age": 1, "tries": 2}
 RELIES = [
@@ -41,6 +41,6 @@ RELIES = [
     ("store", "name", "asked", "more"), RELIES, ids=[f"{store.__name__}-{name}" for store, name, _, _ in RELIES]
 )
 def test_a_check_that_is_taken_out_of_the_store_is_missed(store, name, asked, more):
-    scope = Scope(**SMALL, **more)
-    assert explore(GUARDS[name], scope, only=asked).verdicts[asked].holds is True
-    assert explore(GUARDS[name], scope, only=asked, store=store).verdicts[asked].holds is False
+    scope = ExplorationScope(**SMALL, **more)
+    assert explore(GUARDS[name], scope, only=asked).answers[asked].holds is True
+    assert explore(GUARDS[name], scope, only=asked, store=store).answers[asked].holds is False

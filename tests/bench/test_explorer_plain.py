@@ -10,25 +10,24 @@ from commands import leasebench
 from exploring import GUARDS
 
 from leasebench.bench.engines.explorer import programs
-from leasebench.bench.engines.explorer.exploration import Exploration, explore
-from leasebench.bench.engines.explorer.scope import Scope
-from leasebench.bench.engines.explorer.walk import walk
+from leasebench.bench.engines.explorer.exploration import Exploration, explore, walk
+from leasebench.bench.engines.explorer.scope import ExplorationScope
 
 SCOPES = {
-    "three plans": Scope(plans=3, clean_age=1, tries=1),
-    "two tries": Scope(plans=2, clean_age=1, tries=2, grants=2),
-    "a crash": Scope(plans=2, clean_age=1, tries=1, crashes=1),
-    "a commit in flight": Scope(plans=2, clean_age=1, tries=1, messages=1),
+    "three plans": ExplorationScope(plans=3, clean_age=1, tries=1),
+    "two tries": ExplorationScope(plans=2, clean_age=1, tries=2, grants=2),
+    "a crash": ExplorationScope(plans=2, clean_age=1, tries=1, crashes=1),
+    "a commit in flight": ExplorationScope(plans=2, clean_age=1, tries=1, messages=1),
 }
 
 
-def plainly(name: str, scope: Scope) -> Exploration:
+def plainly(name: str, scope: ExplorationScope) -> Exploration:
     return explore(GUARDS[name], scope.model_copy(update={"symmetry": False}), plain=True)
 
 
 def answers(found: Exploration) -> dict[str, tuple[bool | None, int | None, str]]:
     assert found.exhaustive
-    return {asked: (answer.holds, answer.steps, answer.says_nothing) for asked, answer in found.verdicts.items()}
+    return {asked: (answer.holds, answer.steps, answer.not_applicable) for asked, answer in found.answers.items()}
 
 
 @pytest.mark.parametrize("scope", SCOPES.values(), ids=list(SCOPES))
@@ -46,7 +45,7 @@ def test_it_looks_into_no_frame(monkeypatch):
     def refuse(*_: object) -> None:
         raise AssertionError("plain mode looked into a frame")
 
-    monkeypatch.setattr(programs, "Standing", refuse)
+    monkeypatch.setattr(programs, "ProgramState", refuse)
     plainly("redis_lock_renewed", SCOPES["two tries"])
     walk(GUARDS["redis_lock_renewed"], SCOPES["two tries"], walks=20, seed=1, plain=True)
 
@@ -54,7 +53,7 @@ def test_it_looks_into_no_frame(monkeypatch):
 def test_an_interpreter_whose_frames_cannot_be_read_gets_it_unasked(monkeypatch):
     scope = SCOPES["two tries"]
     merged = explore(GUARDS["txt_lock"], scope)
-    monkeypatch.setattr(programs, "readable", lambda: False)
+    monkeypatch.setattr(programs, "frames_readable", lambda: False)
     apart = explore(GUARDS["txt_lock"], scope)
     assert apart.states > merged.states
     assert answers(apart) == answers(merged)

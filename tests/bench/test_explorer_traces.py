@@ -6,25 +6,26 @@ import pytest
 from exploring import GUARDS
 from mutants import RenewsForAnybody
 
-from leasebench.bench.engines.explorer.diagram import sequence_diagram
+from leasebench.bench.engines.explorer.counterexample import replay
 from leasebench.bench.engines.explorer.exploration import explore
 from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
-from leasebench.bench.engines.explorer.replay import replay
-from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.rendering import sequence_diagram
+from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.trace import Trace, read_trace
 from leasebench.definitions import DefinitionError
+from leasebench.leases.operations import Operation, RenewLease
 
 SMALL = {"plans": 3, "clean_age": 1, "tries": 2}
 SCOPES = {
-    "plain": Scope(**SMALL),
-    "crash": Scope(**SMALL, crashes=1),
-    "in flight": Scope(**SMALL, messages=1),
-    "two endpoints": Scope(plans=2, clean_age=1, tries=1, endpoints=2, grants=3),
+    "plain": ExplorationScope(**SMALL),
+    "crash": ExplorationScope(**SMALL, crashes=1),
+    "in flight": ExplorationScope(**SMALL, messages=1),
+    "two endpoints": ExplorationScope(plans=2, clean_age=1, tries=1, endpoints=2, grants=3),
 }
 
 
-def traces(name: str, scope: Scope) -> list[Trace]:
-    return [answer.trace for answer in explore(GUARDS[name], scope).verdicts.values() if answer.trace]
+def traces(name: str, scope: ExplorationScope) -> list[Trace]:
+    return [answer.trace for answer in explore(GUARDS[name], scope).answers.values() if answer.trace]
 
 
 @pytest.fixture
@@ -47,10 +48,12 @@ def test_every_trace_replays_and_breaks_its_property_with_its_last_step(name, sc
 
 
 def test_a_renewers_steps_stand_in_a_trace_too():
-    found = explore(GUARDS["redis_lock_renewed"], Scope(**SMALL), only=Property.EXCLUSION, store=RenewsForAnybody)
-    trace = found.verdicts[Property.EXCLUSION].trace
+    found = explore(
+        GUARDS["redis_lock_renewed"], ExplorationScope(**SMALL), only=Property.EXCLUSION, store=RenewsForAnybody
+    )
+    trace = found.answers[Property.EXCLUSION].trace
     assert trace.steps[-1].actor.endswith("-renewer")
-    assert trace.steps[-1].operation["kind"] == "RenewLease"
+    assert isinstance(trace.steps[-1].operation, RenewLease)
     assert sequence_diagram(trace)
     with pytest.raises(DefinitionError, match=r"result was .*Done.* and is now .*lease_lost"):
         replay(trace, "here")
@@ -69,7 +72,7 @@ def test_every_step_names_its_actor_and_its_operation(trace):
     for number, step in enumerate(trace.steps, start=1):
         assert step.step == number
         assert step.actor in ("planner", "enactor-0", "enactor-1")
-        assert step.operation["kind"]
+        assert isinstance(step.operation, Operation)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,9 @@ def test_every_step_names_its_actor_and_its_operation(trace):
         (lambda data: data["steps"][2].update(action="arrive", what="0"), "no commit '0' in flight"),
         (lambda data: data["steps"][2].update(action="give_up"), "not waiting for a lease"),
         (lambda data: data["steps"][2].update(actor="enactor-0-renewer"), "nothing to renew"),
-        (lambda data: data["table"].update(commit="magic"), "guard.one_time_check.commit"),
+        (lambda data: data["table"].update(commit="magic"), "guard.commit"),
+        (lambda data: data["steps"][2]["operation"].update(kind="Magic"), "steps.2.operation: there is no operation"),
+        (lambda data: data["steps"][2]["operation"].update(endpoint=[]), "steps.2.operation: ReadEndpoint: endpoint"),
         (lambda data: data["scope"].update(enactors=99), "scope.enactors"),
         (lambda data: data.update(schema=2), "schema"),
     ],

@@ -9,6 +9,8 @@ from leasebench.bench.faults.fault import Fault
 from leasebench.bench.faults.scheduler import FaultScheduler
 from leasebench.results.history import read_raw_journal
 from leasebench.results.journal import Journal, Kind, Outcome
+from leasebench.results.record.clock import ONE_HOST
+from leasebench.results.record.process import Process
 
 
 class Place:
@@ -62,7 +64,7 @@ class Timed:
 @pytest.fixture
 def conduct(tmp_path):
     LOG.clear()
-    journal = Journal(tmp_path / "harness.journal")
+    journal = Journal(tmp_path / "harness.journal", Process("harness"), ONE_HOST)
     yield lambda *faults: Timed(faults, journal)
     journal.close()
 

@@ -34,6 +34,7 @@ from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Reason, Refused
 from leasebench.registry import plugins
 from leasebench.results.journal import FIELDS, HEADER_BYTES, Kind, Outcome
+from leasebench.results.record.process import PROXY, Process
 
 CELL = Cell("c", ("e0", "e1"))
 SHORT_S = 0.15
@@ -41,15 +42,16 @@ WITHIN_S = 5.0
 FIRST_OF_TWO = next(seed for seed in range(100) if Random(seed).randrange(2) == 0)
 """The seed of a rule that strikes the first of two commits."""
 STORED = [name for name, rule in plugins("leases.commit_rules").items() if not rule.by_enactor]
+WHO = Process("enactor", 1, "c", thread=PROXY)
 RULES = ["unconditional", "monotonic", "compare_and_set"]
 
 
 class Place:
     """A proxy, and the stores of clients who take it (`victim`) or not (`other`)."""
 
-    def __init__(self, stack: ExitStack, url: str, keys, journal: Path, rules: tuple[NetRule, ...]) -> None:
-        self._stack, self._url, self._keys, self._journal = stack, url, keys, journal
-        self.proxy = Proxy(ProxyWish(rules), url, url, journal)
+    def __init__(self, stack: ExitStack, url: str, keys, folder: Path, rules: tuple[NetRule, ...]) -> None:
+        self._stack, self._url, self._keys, self._journal = stack, url, keys, folder / WHO.journal
+        self.proxy = Proxy(ProxyWish(rules), url, url, folder, WHO)
         self._entered = stack.enter_context(ExitStack())
         self._entered.enter_context(self.proxy)
         self.other = self.client(url, 2.0)
@@ -88,7 +90,7 @@ class Place:
 @pytest.fixture
 def place(server_url: str, keys, tmp_path: Path) -> Iterator[Callable[..., Place]]:
     with ExitStack() as stack:
-        yield lambda *rules: Place(stack, server_url, keys, tmp_path / "proxy.journal", rules)
+        yield lambda *rules: Place(stack, server_url, keys, tmp_path, rules)
 
 
 def commit(version: int, rule: str = "unconditional", seen: int | None = None) -> Commit:
@@ -491,7 +493,7 @@ class TestAServerThatGoesAway:
     def test_the_client_is_told_at_once_by_the_end_of_its_connection(self, tmp_path):
         with LocalServer("embedded", embedded_binary()) as server:
             url = server.url
-            with Proxy(ProxyWish(), url, url, tmp_path / "j") as proxy:
+            with Proxy(ProxyWish(), url, url, tmp_path, WHO) as proxy:
                 wire = Wire(proxy.store_url, WITHIN_S)
                 assert wire.call("PING") == b"PONG"
                 psutil.Process(server.pid).kill()
@@ -506,7 +508,7 @@ class TestAServerThatGoesAway:
     def test_store_and_lease_server_may_be_two(self, server_url, keys, tmp_path):
         with (
             LocalServer("embedded", embedded_binary()) as leases,
-            Proxy(ProxyWish(), server_url, leases.url, tmp_path / "j") as proxy,
+            Proxy(ProxyWish(), server_url, leases.url, tmp_path, WHO) as proxy,
         ):
             assert proxy.store_url != proxy.lease_url
             for url, direct in ((proxy.store_url, server_url), (proxy.lease_url, leases.url)):
@@ -541,7 +543,7 @@ class TestAddresses:
     def test_a_late_write_on_another_database_is_overtaken_there(self, server_url, keys, tmp_path):
         url = server_url + "?db=3"
         with ExitStack() as stack:
-            here = Place(stack, url, keys, tmp_path / "j", (late(),))
+            here = Place(stack, url, keys, tmp_path, (late(),))
             victim = here.victim()
             thread, results = in_thread(lambda: victim.commit(commit(1), 1))
             here.await_held()
@@ -552,7 +554,7 @@ class TestAddresses:
 
     def test_an_encrypted_way_is_refused_without_showing_the_password(self, tmp_path):
         with pytest.raises(ServerUnusable, match="rediss") as refused:
-            Proxy(ProxyWish(), "rediss://u:secret@host", "rediss://u:secret@host", tmp_path / "j")
+            Proxy(ProxyWish(), "rediss://u:secret@host", "rediss://u:secret@host", tmp_path, WHO)
         assert "secret" not in str(refused.value)
 
 
@@ -560,8 +562,9 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
+from leasebench.results.record.process import Process
 if __name__ == "__main__":
-    with Proxy(ProxyWish(), sys.argv[1], sys.argv[1], Path(sys.argv[2])) as proxy:
+    with Proxy(ProxyWish(), sys.argv[1], sys.argv[1], Path(sys.argv[2]), Process("enactor", 0, "c0")) as proxy:
         print(proxy.pid, proxy.store_url.removeprefix("unix://"), flush=True)
         time.sleep(60)
 """
@@ -569,7 +572,7 @@ if __name__ == "__main__":
 
 class TestTheEnd:
     def test_the_process_and_its_private_directory_are_gone(self, server_url, tmp_path):
-        with Proxy(ProxyWish(), server_url, server_url, tmp_path / "j") as proxy:
+        with Proxy(ProxyWish(), server_url, server_url, tmp_path, WHO) as proxy:
             pid, directory = proxy.pid, Path(proxy.store_url.removeprefix("unix://")).parent
             assert psutil.pid_exists(pid)
             assert stat.S_IMODE(directory.stat().st_mode) == 0o700
@@ -578,25 +581,25 @@ class TestTheEnd:
         assert proxy.pid is None
 
     def test_also_after_an_error(self, server_url, tmp_path):
-        proxy = Proxy(ProxyWish((late(),)), server_url, server_url, tmp_path / "j").__enter__()
+        proxy = Proxy(ProxyWish((late(),)), server_url, server_url, tmp_path, WHO).__enter__()
         pid, directory = proxy.pid, Path(proxy.store_url.removeprefix("unix://")).parent
         proxy.__exit__(ZeroDivisionError, ZeroDivisionError(), None)
         assert not psutil.pid_exists(pid)
         assert not directory.exists()
 
     def test_a_proxy_that_died_is_told_of(self, server_url, tmp_path):
-        proxy = Proxy(ProxyWish(), server_url, server_url, tmp_path / "j").__enter__()
+        proxy = Proxy(ProxyWish(), server_url, server_url, tmp_path, WHO).__enter__()
         directory = Path(proxy.store_url.removeprefix("unix://")).parent
         os.kill(proxy.pid, signal.SIGKILL)
-        with pytest.raises(ServerUnusable, match="proxy of j is gone"):
+        with pytest.raises(ServerUnusable, match=r"proxy of c\.enactor-1 is gone"):
             proxy.cut()
-        with pytest.raises(ServerUnusable, match="proxy of j is gone"):
+        with pytest.raises(ServerUnusable, match=r"proxy of c\.enactor-1 is gone"):
             proxy.__exit__(None, None, None)
         assert not directory.exists()
 
     def test_a_proxy_that_can_not_write_its_journal_says_so(self, server_url, tmp_path):
         with pytest.raises(ServerUnusable, match="FileNotFoundError"):
-            Proxy(ProxyWish(), server_url, server_url, tmp_path / "no" / "j").__enter__()
+            Proxy(ProxyWish(), server_url, server_url, tmp_path / "no", WHO).__enter__()
 
     def test_an_interrupt_at_the_keyboard_is_not_for_the_proxy(self, place):
         here = place()
@@ -607,7 +610,7 @@ class TestTheEnd:
         program = tmp_path / "parent.py"
         program.write_text(PARENT)
         with subprocess.Popen(
-            [sys.executable, str(program), server_url, str(tmp_path / "j")], stdout=subprocess.PIPE, text=True
+            [sys.executable, str(program), server_url, str(tmp_path)], stdout=subprocess.PIPE, text=True
         ) as parent:
             pid, path = parent.stdout.readline().split()
             children = psutil.Process(parent.pid).children(recursive=True)

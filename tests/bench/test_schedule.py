@@ -4,32 +4,34 @@ import json
 import shutil
 import signal
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 from commands import Started, leasebench, read, until
 
+from leasebench.bench.engines.explorer.counterexample import trace_of
 from leasebench.bench.engines.explorer.exploration import explore
 from leasebench.bench.engines.explorer.machine import Machine
-from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, SEND, STEP, Choice
 from leasebench.bench.engines.explorer.properties import Property
-from leasebench.bench.engines.explorer.retrace import trace_of
-from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.bench.engines.explorer.states import ARRIVE, CRASH, EXPIRE, SEND, STEP, Choice
 from leasebench.bench.engines.explorer.trace import Trace
-from leasebench.bench.engines.schedule import performance
-from leasebench.bench.engines.schedule.likeness import Likeness
+from leasebench.bench.engines.schedule import trace_run
+from leasebench.bench.engines.schedule.trace_equivalence import TraceEquivalence
 from leasebench.bench.engines.schedule.trials import ScheduledTrials, read_schedules, suite_of
 from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import parse_guards, presets
-from leasebench.leases.operations import Done
+from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.operations import AcquireLease, Belief, Done, Reason, Refused
 from leasebench.results.trial import read_trials
 
 PRESETS = presets()
-SMALL = Scope(plans=3, clean_age=1)
+SMALL = ExplorationScope(plans=3, clean_age=1)
 SHORT_S = 0.3
 STALE = "enactor-0 writes plan 1 over plan 2 at e000"
 P, E0, E1 = (Choice(name, STEP) for name in ("planner", "enactor-0", "enactor-1"))
@@ -37,7 +39,7 @@ P, E0, E1 = (Choice(name, STEP) for name in ("planner", "enactor-0", "enactor-1"
 
 def shortest(guard: str, asked: Property, **scope) -> Trace:
     """The explorer's shortest trace that breaks a property."""
-    trace = explore(PRESETS[guard], SMALL.model_copy(update=scope), only=asked).verdicts[asked].trace
+    trace = explore(PRESETS[guard], SMALL.model_copy(update=scope), only=asked).answers[asked].trace
     assert trace is not None
     return trace
 
@@ -61,7 +63,7 @@ def saved(trace: Trace, path: Path) -> Path:
 @pytest.fixture
 def force(server_url, tmp_path, monkeypatch):
     """Force a trace on real processes; returns the trial's facts and its folder."""
-    monkeypatch.setattr(performance, "FREE_S", SHORT_S)
+    monkeypatch.setattr(trace_run, "FREE_S", SHORT_S)
 
     def run(trace: Trace):
         schedules = read_schedules(saved(trace, tmp_path / "trace.json"))
@@ -124,8 +126,8 @@ def test_a_renewal_is_a_step_of_its_own_and_tells_its_owner_that_the_lease_is_lo
     renewer = Choice("enactor-0-renewer", STEP)
     choices = [P, E0, E1, E0, E1, E0, Choice("environment", EXPIRE, "e000"), E1, renewer, E0, E0]
     trace = by_hand("redis_lock_renewed", Property.DOUBLE_HOLD, choices)
-    assert trace.steps[8].result == {"kind": "Refused", "reason": "lease_lost", "previous": 0}
-    assert trace.steps[-1].operation["kind"] == "Belief"
+    assert trace.steps[8].result == Refused(Reason.LEASE_LOST)
+    assert isinstance(trace.steps[-1].operation, Belief)
     assert trace.steps[-1].result is False
     facts, _ = force(trace)
     assert facts["schedule"]["taken"] == len(choices), facts["reason"]
@@ -153,7 +155,7 @@ def test_a_watched_commit_in_flight_aborts_if_the_endpoint_was_written_meanwhile
     send, arrive = Choice("enactor-0", SEND), Choice("enactor-0", ARRIVE, "0")
     choices = [P, E0, E1, E0, E0, send, E1, E1, E1, arrive]
     trace = by_hand("optimistic_watch", Property.STALE_OVERWRITE, choices, messages=1)
-    assert trace.steps[-1].result["reason"] == "watch_conflict"
+    assert trace.steps[-1].result.reason is Reason.WATCH_CONFLICT
     facts, _ = force(trace)
     assert facts["schedule"]["taken"] == len(choices), facts["reason"]
     assert "the history shows no stale_overwrite" in facts["reason"]
@@ -182,7 +184,7 @@ def test_an_enactor_that_gives_up_waiting_goes_on_without_the_lease(force):
 )
 def test_the_store_answers_as_its_twin_in_memory_in_any_order_of_steps(force, guard):
     rng = Random(guard)
-    scope = Scope(plans=5, endpoints=2, clean_age=1, tries=3, crashes=1, messages=2, give_up=True)
+    scope = ExplorationScope(plans=5, endpoints=2, clean_age=1, tries=3, crashes=1, messages=2, give_up=True)
     machine = Machine(PRESETS[guard], scope)
     world, locals_, choices = machine.start, machine.roots, []
     while moves := list(machine.moves(world, locals_)):
@@ -225,7 +227,7 @@ def test_a_trace_of_a_twin_that_is_wrong_is_found_out(force):
 
 
 def test_a_wrong_result_in_a_trace_is_refused_with_its_step(force):
-    trace = edited(shortest("one_time_check", Property.STALE_OVERWRITE), 10, result={"kind": "Done", "previous": 7})
+    trace = edited(shortest("one_time_check", Property.STALE_OVERWRITE), 10, result=Done(7))
     facts, _ = force(trace)
     assert facts["reason"].startswith("the store disagrees with its twin in memory at step 10: enactor-0 Commit(")
     assert facts["reason"].endswith("expected done, before: plan 7, heard done, before: plan 2")
@@ -240,7 +242,7 @@ def test_what_is_in_force_after_a_step_is_compared_too(force):
 
 def test_a_step_that_its_process_does_not_ask_for_is_refused(force):
     trace = shortest("one_time_check", Property.STALE_OVERWRITE)
-    operation = trace.steps[9].operation | {"version": 5}
+    operation = replace(trace.steps[9].operation, version=5)
     facts, _ = force(edited(trace, 10, operation=operation))
     assert facts["reason"].startswith("step 10: the trace lets enactor-0 do Commit(endpoint=e000, version=5")
     assert "and it asks for Commit(endpoint=e000, version=1" in facts["reason"]
@@ -346,7 +348,9 @@ class TestReading:
     def test_two_guards_of_one_name_are_told_apart_by_nobody(self, tmp_path):
         trace = shortest("one_time_check", Property.STALE_OVERWRITE)
         saved(trace, tmp_path / "a.json")
-        saved(trace.model_copy(update={"table": {**trace.table, "about": "another"}}), tmp_path / "b.json")
+        saved(
+            trace.model_copy(update={"guard": trace.guard.model_copy(update={"about": "another"})}), tmp_path / "b.json"
+        )
         with pytest.raises(DefinitionError, match=r"b\.json: guard 'one_time_check' is another one"):
             read_schedules(tmp_path)
 
@@ -362,45 +366,46 @@ class TestReading:
         assert names == ["stale_overwrite", "stale_overwrite", "stale_overwrite-2", "stale_overwrite-3"]
 
 
-def lease(token: str, fence: int | None, resource: str = "e000") -> dict[str, object]:
-    return {"kind": "Lease", "resource": resource, "token": token, "fence": fence, "grant": 1, "ttl_ms": 100}
+def lease(token: str, fence: int | None, resource: str = "e000") -> Lease:
+    return Lease(resource, token, fence, grant=1, ttl_ms=100)
 
 
-class TestLikeness:
+class TestTraceEquivalence:
     def test_a_token_stands_for_one_of_the_trace_and_for_no_other(self):
-        alike = Likeness()
+        alike = TraceEquivalence()
         assert alike.same(lease("a", 1), lease("x", 1))
         assert alike.same(lease("a", 1), lease("x", 1))
         assert not alike.same(lease("a", 1), lease("y", 1))
         assert not alike.same(lease("b", 2), lease("x", 2))
 
     def test_fencing_numbers_are_in_the_same_order(self):
-        alike = Likeness()
+        alike = TraceEquivalence()
         assert alike.same(lease("a", 1), lease("x", 5))
         assert alike.same(lease("b", 2), lease("y", 9))
         assert not alike.same(lease("c", 3), lease("z", 7))
 
     def test_fencing_numbers_of_two_resources_have_nothing_to_do_with_each_other(self):
-        alike = Likeness()
+        alike = TraceEquivalence()
         assert alike.same(lease("a", 2), lease("x", 8))
         assert alike.same(lease("b", 3, "e001"), lease("y", 1, "e001"))
 
     def test_a_truth_is_no_number(self):
-        assert not Likeness().same(1, True)
-        assert Likeness().same([1, None, "a"], [1, None, "a"])
-        assert not Likeness().same([1], [1, 2])
-        assert not Likeness().same({"kind": "Done", "previous": 0}, {"kind": "Done", "previous": 1})
+        assert not TraceEquivalence().same(1, True)
+        assert TraceEquivalence().same((1, None), (1, None))
+        assert not TraceEquivalence().same((1,), (1, 2))
+        assert not TraceEquivalence().same(Done(0), Done(1))
+        assert not TraceEquivalence().same(Done(0), 0)
 
     def test_how_long_a_lease_lives_is_not_compared(self):
-        asked = {"kind": "AcquireLease", "resource": "e000", "ttl_ms": 100, "wait": {"kind": "Wait", "poll_ms": 1.0}}
-        assert Likeness().same(asked, asked | {"ttl_ms": 600_000, "wait": None})
+        asked = AcquireLease("e000", 100, Wait())
+        assert TraceEquivalence().same(asked, AcquireLease("e000", 600_000, Wait(poll_ms=2.0)))
 
 
 def test_a_guard_of_a_suite_file_is_carried_by_its_trace(force):
     table = {"about": "mine", "decide": {"check": "per_endpoint"}, "commit": "broken_cas", "known_bad": True}
     guard = parse_guards({"mine": table}, "mine.toml")["mine"]
-    trace = explore(guard, SMALL, only=Property.STALE_OVERWRITE).verdicts[Property.STALE_OVERWRITE].trace
+    trace = explore(guard, SMALL, only=Property.STALE_OVERWRITE).answers[Property.STALE_OVERWRITE].trace
     facts, _ = force(trace)
     assert facts["guard"] == "mine"
     assert facts["schedule"]["shows"] is not None, facts["reason"]
-    assert Done.__name__ == trace.steps[-1].result["kind"]
+    assert isinstance(trace.steps[-1].result, Done)

@@ -7,7 +7,7 @@ import pytest
 
 from leasebench.bench.engines.explorer.exploration import explore
 from leasebench.bench.engines.explorer.machine import Machine
-from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.search import Limits, search
 from leasebench.leases.guard import presets
 
@@ -16,11 +16,11 @@ from leasebench.leases.guard import presets
 @pytest.mark.parametrize(
     ("name", "scope"),
     [
-        ("fence_registered", Scope()),
-        ("redis_lock_renewed", Scope(tries=3)),
-        ("txt_lock", Scope()),
-        ("monotonic", Scope(enactors=3)),
-        ("compare_and_set", Scope(enactors=3)),
+        ("fence_registered", ExplorationScope()),
+        ("redis_lock_renewed", ExplorationScope(tries=3)),
+        ("txt_lock", ExplorationScope()),
+        ("monotonic", ExplorationScope(enactors=3)),
+        ("compare_and_set", ExplorationScope(enactors=3)),
     ],
     ids=["fence_registered", "redis_lock_renewed-3-tries", "txt_lock", "monotonic-3", "compare_and_set-3"],
 )

@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 
 from leasebench import load
+from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
-from leasebench.results.events import KINDS, Events
+from leasebench.results.events import Events
 from leasebench.results.journal import RECORD_BYTES, Journal, Kind, Outcome
 from leasebench.results.latency import PHASES, figures, histogram, merge, read_hlog, tag, write_hlog
+from leasebench.results.record.clock import ONE_HOST
+from leasebench.results.record.process import Process
 from leasebench.results.summary import summarise
 from leasebench.results.trial import Trial
 
@@ -91,7 +94,7 @@ def test_all_checks_over_five_million_events(benchmark, leases):
 @pytest.mark.benchmark(group="journal")
 def test_one_record_of_the_journal(benchmark, tmp_path):
     attempts = itertools.count(1)
-    journal = Journal(tmp_path / "j.journal")
+    journal = Journal(tmp_path / "j.journal", Process("enactor", 0, "c0"), ONE_HOST)
 
     def record():
         journal.begin(Kind.COMMIT, 1, 0, next(attempts), 7, 0, 3)

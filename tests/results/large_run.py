@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import tomli_w
 
+from leasebench.enactors.store.events import KINDS
 from leasebench.names import valid_name
-from leasebench.results.events import KINDS
 from leasebench.results.history import SCHEMA
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.latency import histogram, tag, write_hlog

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from leasebench.enactors.store.events import LINE_FIELDS, TEXTS, Event
-from leasebench.results.events import KINDS, Events
+from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
+from leasebench.results.events import Events
 from leasebench.results.history import JOURNAL_DTYPE
 from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Kind, Outcome
 from leasebench.results.trial import Trial

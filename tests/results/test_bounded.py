@@ -30,7 +30,9 @@ from leasebench.results.history import (
 )
 from leasebench.results.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal, Kind
 from leasebench.results.phases import phase_samples
+from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.process import Process
 from leasebench.results.run import load
 from leasebench.results.statistics import MOST_TABLES, fisher_p
 from leasebench.results.story import story
@@ -175,7 +177,7 @@ def test_nothing_is_written_that_would_be_refused(tmp_path, monkeypatch):
             writer.append([line], "c0", "n0")
     paths = [tmp_path / f"c0.enactor-{number}.journal" for number in range(3)]
     for path in paths:
-        journal = Journal(path)
+        journal = Journal(path, Process.parse(path.stem), ONE_HOST)
         journal.begin(Kind.COMMIT, 1, 1, 1, 1, 1, 0)
         journal.close()
     with pytest.raises(BadRunDirectory, match="more than 2 operations"):

@@ -9,12 +9,12 @@ import vl_convert
 from tape import INSIDE, LEASE, Tape, write_run
 
 from leasebench import load
+from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
 from leasebench.results.charts import Chart, Scope, Subject, duration, padded, plain, ticks
 from leasebench.results.charts.fairness import jain
 from leasebench.results.charts.first_stale import kaplan_meier_median
 from leasebench.results.closeup import nearest
-from leasebench.results.events import KINDS
 from leasebench.results.journal import Kind
 from leasebench.results.plot import PHASES
 from leasebench.results.record.file import BadRunDirectory

@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, events_of, histories, line_of
 
-from leasebench.enactors.store.events import LINE_FIELDS
+from leasebench.enactors.store.events import LINE_FIELDS, Event
 from leasebench.results import history
 from leasebench.results.history import SCHEMA, HistoryWriter, read_events, read_journal, write_journal
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.process import Process
 from leasebench.results.trial import read_trials
 
 ARRAYS = ("kind", "endpoint", "enactor", "lease", "reason", "t_us", "version", "previous", "attempt")
@@ -220,7 +224,7 @@ def write_trial(folder, cells, journals):
     two_cells(folder / "history.parquet")
     paths = [folder / f"{name}.journal" for name in journals]
     for number, path in enumerate(paths):
-        journal = Journal(path)
+        journal = Journal(path, Process.parse(path.stem), ONE_HOST)
         journal.begin(Kind.COMMIT, 1, 0, number, 1, 0, NO_ENDPOINT)
         journal.end(2, 1, 0, 0, Outcome.DONE, 0)
         journal.close()
@@ -263,3 +267,48 @@ def test_the_columns_of_a_history_are_those_of_the_design():
     texts = {field.name for field in history.SCHEMA if field.type == history.TEXT}
     assert texts == {"kind", "cell", "endpoint", "enactor", "lease", "token", "node", "reason"}
     assert {field.type for field in history.SCHEMA if field.name not in texts} == {pa.int64()}
+
+
+@given(histories())
+@settings(max_examples=50)
+def test_an_event_is_given_back_as_the_store_recorded_it(dicts):
+    events = events_of(dicts)
+    for at, one in enumerate(dicts):
+        row = events.row(at)
+        expected = {name: one.get(name) for name in Event._fields if name != "token"}
+        known = {"endpoint": ENDPOINTS, "enactor": ENACTORS, "lease": (*ENDPOINTS, "cell")}
+        for name, names in known.items():
+            expected[name] = expected[name] if expected[name] in names else ""
+        found = row._asdict() | {name: getattr(row, name) or "" for name in ("endpoint", "reason")}
+        assert {name: value or None for name, value in found.items() if name != "token"} == {
+            name: value or None for name, value in expected.items()
+        }
+
+
+@pytest.mark.parametrize(
+    ("reason", "target", "foreign"),
+    [
+        ("rollback_to_7", 7, False),
+        ("rollback_to_", None, False),
+        ("rollback_to_x", None, False),
+        ("7", None, False),
+        ("foreign", None, True),
+        ("not_newer", None, False),
+        ("", None, False),
+    ],
+)
+def test_a_reason_is_read_in_one_place(reason, target, foreign):
+    event = events_of([COMMIT | {"kind": "publish", "reason": reason}]).row(0)
+    assert (event.reason, event.rollback_to, event.is_foreign) == (reason, target, foreign)
+
+
+def test_only_the_schema_of_an_event_says_how_a_rollback_is_written():
+    """The script that writes it aside, which is no Python."""
+    top = Path(history.__file__).resolve().parent.parent
+    says = {
+        path.relative_to(top).as_posix()
+        for room in ("leases", "enactors", "bench", "results")
+        for path in (top / room).rglob("*.py")
+        if re.search(r"rollback_to_['\"{]|['\"]foreign['\"]", path.read_text(encoding="utf-8"))
+    }
+    assert says == {"enactors/store/events.py"}

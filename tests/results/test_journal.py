@@ -1,13 +1,24 @@
+from dataclasses import replace
+
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leasebench.results import journal as writer_side
-from leasebench.results.history import JOURNAL_DTYPE, read_journal, read_raw_journal, write_journal
+from leasebench.results.history import (
+    JOURNAL_DTYPE,
+    read_header,
+    read_journal,
+    read_raw_journal,
+    write_journal,
+)
 from leasebench.results.journal import (
     CHUNK_RECORDS,
     HEADER_BYTES,
     MAX_GAUGES,
+    MAX_STEPS,
+    OWN_KINDS,
     RECORD_BYTES,
     Journal,
     JournalFull,
@@ -15,7 +26,9 @@ from leasebench.results.journal import (
     LiveView,
     Outcome,
 )
+from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.process import RENEWER, Process
 
 FIRST = ("kind", "start_ns", "due_ns", "attempt", "version", "grant", "endpoint")
 SECOND = ("end_ns", "service_ns", "seen", "fence", "outcome", "reason")
@@ -24,8 +37,16 @@ begins = st.tuples(st.sampled_from(Kind), longs, longs, longs, longs, longs, st.
 ends = st.tuples(longs, longs, longs, longs, st.sampled_from(Outcome), st.integers(0, 255))
 
 
+CLOCK = Clock("here", "boot-1")
+
+
+def opened(path, clock=CLOCK):
+    """The journal of the process that the file is named by."""
+    return Journal(path, Process.parse(path.stem), clock)
+
+
 def write(path, records):
-    journal = Journal(path)
+    journal = opened(path)
     for first, second in records:
         journal.begin(*first)
         if second is not None:
@@ -99,12 +120,12 @@ def test_a_journal_never_overwrites_another(tmp_path):
     path = tmp_path / "enactor-0.journal"
     write(path, [numbered(1)]).close()
     with pytest.raises(FileExistsError):
-        Journal(path)
+        opened(path)
 
 
 def test_the_supervisor_sees_the_running_figures_also_after_the_journal_has_grown(tmp_path):
     path = tmp_path / "enactor-0.journal"
-    journal = Journal(path)
+    journal = opened(path)
     view = LiveView(path)
     gauges = (0, 1, 5, MAX_GAUGES - 1)
     assert [view.count, *map(view.gauge, gauges)] == [0] * 5
@@ -119,7 +140,7 @@ def test_the_supervisor_sees_the_running_figures_also_after_the_journal_has_grow
     view.close()
 
 
-@pytest.mark.parametrize("content", [b"", b"LBJRNL01", b"PAR1" + bytes(8192), b"LBJRNL02" + bytes(8192)])
+@pytest.mark.parametrize("content", [b"", b"LBJRNL01", b"PAR1" + bytes(8192), b"LBJRNL01" + bytes(8192)])
 def test_a_file_that_is_no_journal_is_named(tmp_path, content):
     path = tmp_path / "enactor-0.journal"
     path.write_bytes(content)
@@ -159,3 +180,87 @@ def test_processes_that_did_nothing_leave_an_empty_table(tmp_path):
     frame = read_journal(tmp_path / "journal.parquet")
     assert len(frame) == 0
     assert frame["process"].dtype == "category"
+
+
+def test_a_journal_says_whose_it_is_and_by_which_clock(tmp_path):
+    path = tmp_path / "whatever.journal"
+    renewer = Process("host-lease", 3, "c1", life=2, thread=RENEWER)
+    journal = Journal(path, renewer, Clock("alpha", "boot-7"))
+    head = read_header(path)
+    journal.close()
+    assert head.process == replace(renewer, host="alpha"), "the fields, not the file's name"
+    assert head.clock == Clock("alpha", "boot-7")
+    assert read_header(path) == head
+
+
+def test_names_that_the_header_has_no_room_for_are_refused_before_a_file_is_made(tmp_path):
+    with pytest.raises(ValueError, match="names of process and host take more than 1024 bytes"):
+        Journal(tmp_path / "j", Process("enactor", 0, "c0"), Clock("h" * 1100, ""))
+    assert not (tmp_path / "j").exists()
+
+
+def test_the_table_says_by_which_clock_each_row_is(tmp_path):
+    paths = [tmp_path / f"c0.enactor-{number}.journal" for number in range(2)]
+    clocks = [Clock("alpha", "boot-7"), Clock("beta", "boot-9")]
+    for path, clock in zip(paths, clocks, strict=True):
+        journal = opened(path, clock)
+        journal.begin(*numbered(1)[0])
+        journal.close()
+    write_journal(tmp_path / "journal.parquet", paths)
+    frame = read_journal(tmp_path / "journal.parquet")
+    assert [Clock.parse(text) for text in frame["clock"]] == clocks
+
+
+@given(st.builds(Clock, st.text(max_size=20), st.text("0123456789abcdef-", max_size=36), st.text("ab_", max_size=9)))
+def test_a_clock_is_read_back_from_its_text(clock):
+    assert Clock.parse(str(clock)) == clock
+
+
+def test_a_text_that_is_no_clock_is_refused():
+    with pytest.raises(ValueError, match="not a clock"):
+        Clock.parse("perf_counter")
+
+
+def test_a_step_that_no_list_of_ours_has_is_found_by_its_name_whatever_its_number_was_in_each_journal(tmp_path):
+    paths = [tmp_path / f"c0.resolver-{number}.journal" for number in range(2)]
+    steps = [("look_up", "commit", "ping"), ("ping", "look_up", "delete")]
+    for path, own in zip(paths, steps, strict=True):
+        journal = opened(path)
+        for attempt, step in enumerate((*own, *own)):
+            journal.begin(journal.kind_of(step), 1, 0, attempt, 1, 0, 0)
+        journal.close()
+        assert len(set(read_raw_journal(path)["kind"].tolist())) == 3
+    write_journal(tmp_path / "journal.parquet", paths)
+    frame = read_journal(tmp_path / "journal.parquet")
+    named = [step.replace("delete", "clean") for own in steps for step in (*own, *own)]
+    assert frame["kind_name"].tolist() == named
+    for name in ("ping", "look_up"):
+        (kind,) = frame["kind"][frame["kind_name"] == name].unique()
+        assert kind >= OWN_KINDS
+    assert set(frame["kind"][frame["kind_name"] == "commit"]) == {Kind.COMMIT}
+
+
+def test_a_journal_has_room_for_so_many_steps_of_others(tmp_path):
+    journal = opened(tmp_path / "c0.enactor-0.journal")
+    for number in range(MAX_STEPS):
+        assert journal.kind_of(f"{number:032}") == OWN_KINDS + number
+    assert journal.kind_of(f"{0:032}") == OWN_KINDS
+    for step in ("one-more", "x" * 33, ""):
+        with pytest.raises(ValueError, match="has room for 64 steps of others, of 1 to 32 bytes"):
+            journal.kind_of(step)
+    assert journal.kind_of("commit") == Kind.COMMIT
+    journal.close()
+    assert read_header(tmp_path / "c0.enactor-0.journal").steps == tuple(f"{n:032}" for n in range(MAX_STEPS))
+
+
+def test_a_table_without_clocks_and_names_was_written_on_one_host(tmp_path):
+    path = tmp_path / "c0.enactor-0.journal"
+    write(path, [numbered(1), numbered(2)]).close()
+    table = tmp_path / "journal.parquet"
+    write_journal(table, [path])
+    whole = read_journal(table)
+    pq.write_table(pq.read_table(table).drop_columns(["clock", "kind_name"]), table)
+    old = read_journal(table)
+    assert old.columns.tolist() == whole.columns.tolist()
+    assert old["kind_name"].tolist() == ["commit"] * 2
+    assert {Clock.parse(text) for text in old["clock"]} == {ONE_HOST}

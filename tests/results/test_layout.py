@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from shown import shown
 
 from leasebench.bench.engines.explorer import report
-from leasebench.bench.engines.explorer.diagram import TRACE
+from leasebench.bench.engines.explorer.rendering import TRACE
 from leasebench.results import harm_table, table, violations_table
 from leasebench.results.compare import changes_view, gates_view, ranking_view
 from leasebench.results.grid import Column, Grid, Text

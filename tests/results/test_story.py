@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from synthetic import event, events_of, trial_of
 
-from leasebench.results.events import KINDS, Events
+from leasebench.enactors.store.events import KINDS
+from leasebench.results.events import Events
 from leasebench.results.story import Turn, lines, story
 from leasebench.results.trial import Trial
 

@@ -16,7 +16,9 @@ from leasebench.results.check import differences, unfinished
 from leasebench.results.clustered import clustered_interval, from_json
 from leasebench.results.history import HistoryWriter, write_journal
 from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.process import Process
 from leasebench.results.schema import CellSummary, json_schema
 from leasebench.results.statistics import exact_interval, spread, upper_bound_of_zero
 from leasebench.results.summary import read_summary, summarise
@@ -133,7 +135,7 @@ def write_trial(run, number, guard, outcome, **facts):
     journals = []
     for process in ("planner", *ENACTORS):
         journals.append(folder / f"c0.{process}.journal")
-        journal = Journal(journals[-1])
+        journal = Journal(journals[-1], Process.parse(f"c0.{process}"), ONE_HOST)
         for one in dicts:
             if one["enactor"] == process:
                 kind = Kind.PUBLISH if one["kind"] == "publish" else Kind.COMMIT
@@ -238,7 +240,7 @@ class TestSummary:
         path = edit_facts(run, 1, status="running", history=False)
         (path.parent / "history.parquet").unlink()
         (path.parent / "journal.parquet").unlink()
-        journal = Journal(path.parent / "c0.enactor-0.journal")
+        journal = Journal(path.parent / "c0.enactor-0.journal", Process("enactor", 0, "c0"), ONE_HOST)
         for number in range(3):
             journal.begin(Kind.COMMIT, 1, 0, number, 1, 0, 0)
         (path.parent / "c0.enactor-1.journal").write_bytes(b"cut before its header was written")

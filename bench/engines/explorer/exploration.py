@@ -2,14 +2,16 @@
 
 import time
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
+from leasebench.bench.engines.explorer.counterexample import choices_to, trace_of
 from leasebench.bench.engines.explorer.machine import Machine
-from leasebench.bench.engines.explorer.outlook import Outlook
 from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
-from leasebench.bench.engines.explorer.retrace import choices_to, trace_of
-from leasebench.bench.engines.explorer.scope import Scope
-from leasebench.bench.engines.explorer.search import Graph, Limits, search
+from leasebench.bench.engines.explorer.reachability import Reachability, State
+from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.bench.engines.explorer.search import Limits, StateGraph, search
+from leasebench.bench.engines.explorer.states import Choice, Move
 from leasebench.bench.engines.explorer.trace import Trace
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import Guard
@@ -18,12 +20,12 @@ OF_A_LEASE = (Property.DOUBLE_HOLD, Property.EXCLUSION)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Answer:
     """Whether a property holds in the scope: None where that is not known, or where it says nothing, and why."""
 
     holds: bool | None
     trace: Trace | None = None
-    says_nothing: str = ""
+    not_applicable: str = ""
 
     @property
     def steps(self) -> int | None:
@@ -36,12 +38,12 @@ class Exploration:
     """What came of exploring one guard. `gave_up` says why it is not exhaustive."""
 
     guard: str
-    scope: Scope
+    scope: ExplorationScope
     states: int
     transitions: int
     seconds: float
     gave_up: str | None
-    verdicts: dict[Property, Verdict] = field(default_factory=dict)
+    answers: dict[Property, Answer] = field(default_factory=dict)
 
     @property
     def exhaustive(self) -> bool:
@@ -49,14 +51,14 @@ class Exploration:
         return self.gave_up is None
 
 
-def opaque(guard: Guard) -> str | None:
+def not_explorable(guard: Guard) -> str | None:
     """Why a guard can't be explored; None if it can."""
     return "not explorable: a third-party lock" if guard.library is not None else None
 
 
 def explore(
     guard: Guard,
-    scope: Scope,
+    scope: ExplorationScope,
     limits: Limits | None = None,
     only: Property | None = None,
     store: type[MemoryStore] = MemoryStore,
@@ -64,16 +66,16 @@ def explore(
     plain: bool = False,
 ) -> Exploration:
     """Explore breadth first; with `only`, until that property is broken; with `plain`, as `programs` explains."""
-    assert opaque(guard) is None
+    assert not_explorable(guard) is None
     began = time.perf_counter()
     machine = Machine(guard, scope, store, plain=plain)
     graph = search(machine, limits or Limits(), only)
     places: dict[Property, int | None] = dict(graph.broken)
-    outlook = Outlook(machine)
+    reachability = Reachability(machine)
     for each in OF_A_STATE:
         if each not in places and only in (None, each):
-            places[each] = outlook.first_failing(graph, each)
-    verdicts = {each: _verdict(graph, each, places, store) for each in Property if only in (None, each)}
+            places[each] = reachability.first_failing(graph, each)
+    answers = {each: _answer(graph, each, places, store) for each in Property if only in (None, each)}
     return Exploration(
         guard.name,
         scope,
@@ -81,11 +83,11 @@ def explore(
         graph.transitions,
         time.perf_counter() - began,
         graph.gave_up,
-        verdicts,
+        answers,
     )
 
 
-def no_question(guard: Guard, scope: Scope, asked: Property) -> str:
+def why_not_applicable(guard: Guard, scope: ExplorationScope, asked: Property) -> str:
     """Why a property does not apply; an empty text if it does."""
     if asked in OF_A_LEASE and guard.exclude is None:
         return "no lease"
@@ -94,12 +96,91 @@ def no_question(guard: Guard, scope: Scope, asked: Property) -> str:
     return ""
 
 
-def _verdict(graph: Graph, asked: Property, places: dict[Property, int | None], store: Any) -> Verdict:
+def _answer(graph: StateGraph, asked: Property, places: dict[Property, int | None], store: Any) -> Answer:
     machine = graph.packed.machine
-    if why := no_question(machine.guard, machine.scope, asked):
-        return Verdict(None, says_nothing=why)
+    if why := why_not_applicable(machine.guard, machine.scope, asked):
+        return Answer(None, not_applicable=why)
     place = places.get(asked)
     if place is not None:
         step = asked if asked in graph.broken else None
-        return Verdict(False, trace_of(machine, choices_to(graph, place, step), asked, store))
-    return Verdict(True) if graph.gave_up is None else Verdict(None)
+        return Answer(False, trace_of(machine, choices_to(graph, place, step), asked, store))
+    return Answer(True) if graph.gave_up is None else Answer(None)
+
+
+MAX_WALK_STEPS = 300
+"""Of one walk; it ends sooner where nothing more can happen."""
+
+
+def walk(
+    guard: Guard,
+    scope: ExplorationScope,
+    walks: int,
+    seed: int,
+    only: Property | None = None,
+    store: type[MemoryStore] = MemoryStore,
+    *,
+    plain: bool = False,
+) -> Exploration:
+    """Go `walks` random ways, drawn from `seed`. The traces are the shortest that were met, not the shortest there are.
+
+    What can still be reached is asked where a walk ends.
+    """
+    began = time.perf_counter()
+    machine, rng = Machine(guard, scope, store, plain=plain), Random(seed)
+    reachability, moves_of = Reachability(machine), _MoveCache(machine)
+    met: set[State] = set()
+    shortest: dict[Property, list[Choice]] = {}
+    steps = 0
+    for _ in range(walks):
+        state, way = (machine.start, machine.roots), list[Choice]()
+        for _ in range(MAX_WALK_STEPS):
+            met.add(state)
+            moves = moves_of.state(state)
+            if not moves:
+                break
+            move, state = moves[rng.randrange(len(moves))]
+            way.append(move.choice)
+            steps += 1
+            for flaw in move.breaks:
+                _keep(shortest, flaw, way)
+        for each in OF_A_STATE:
+            if reachability.fails(each, state):
+                _keep(shortest, each, way)
+    answers = {}
+    for each in Property:
+        if only in (None, each):
+            found = shortest.get(each)
+            why = why_not_applicable(guard, scope, each)
+            answers[each] = (
+                Answer(False, trace_of(machine, found, each, store)) if found else Answer(None, not_applicable=why)
+            )
+    gave_up = f"{walks:,} random walks (seed {seed}) prove nothing"
+    return Exploration(guard.name, scope, len(met), steps, time.perf_counter() - began, gave_up, answers)
+
+
+def _keep(shortest: dict[Property, list[Choice]], flaw: Property, way: list[Choice]) -> None:
+    if flaw not in shortest or len(way) < len(shortest[flaw]):
+        shortest[flaw] = list(way)
+
+
+class _MoveCache:
+    """The moves from a state, those of each part worked out once."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._shared: dict[int, list[Move]] = {}
+        self._own: dict[tuple[int, int, int], list[Move]] = {}
+
+    def state(self, state: State) -> list[tuple[Move, State]]:
+        world, locals_ = state
+        if world not in self._shared:
+            self._shared[world] = self._machine.planner_moves(world) + self._machine.expiries(world)
+        found: list[tuple[Move, State]] = [(move, (move.world, locals_)) for move in self._shared[world]]
+        for client, local in enumerate(locals_):
+            key = (client, world, local)
+            if key not in self._own:
+                self._own[key] = self._machine.enactor_moves(*key)
+            found += [
+                (move, (move.world, (*locals_[:client], move.local, *locals_[client + 1 :]))) for move in self._own[key]
+            ]
+        return found

@@ -5,27 +5,30 @@ and on its own local state only, a move of the planner or the environment on the
 once and found again by those numbers, in whatever states it is possible.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Hashable, Iterator
+from typing import Any, Generic, TypeVar
 
-from leasebench.bench.engines.explorer.acting import Act, Blocked, Stage
-from leasebench.bench.engines.explorer.interned import Interned
-from leasebench.bench.engines.explorer.moves import (
+from leasebench.bench.engines.explorer.effects import CellModel, Effect, MustWait
+from leasebench.bench.engines.explorer.programs import Programs
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.bench.engines.explorer.states import (
     ARRIVE,
     CRASH,
     EXPIRE,
     GIVE_UP,
+    OWN_CONNECTION,
+    RECORD_OVER,
     SEND,
     STEP,
     Choice,
-    Local,
+    EndpointState,
+    InFlight,
+    LocalState,
     Move,
-    Sent,
+    Ranks,
+    World,
 )
-from leasebench.bench.engines.explorer.programs import Programs
-from leasebench.bench.engines.explorer.properties import Property
-from leasebench.bench.engines.explorer.scope import Scope
-from leasebench.bench.engines.explorer.world import OVER, OWN, Ranks, Seen, World
 from leasebench.bench.engines.interpreter import Interpreter, run_once
 from leasebench.enactors.enactor.program import EnactorState
 from leasebench.enactors.operations import Commit, Publish
@@ -47,6 +50,38 @@ from leasebench.leases.operations import (
 )
 from leasebench.leases.renewal import keep_alive
 
+Value = TypeVar("Value", bound=Hashable)
+
+
+class TableFull(Exception):
+    """More different values than there are numbers for: the search has to give up."""
+
+
+class Interned(Generic[Value]):
+    """A table of values, at most `limit` of them."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._numbers: dict[Value, int] = {}
+        self._values: list[Value] = []
+
+    def number(self, value: Value) -> int:
+        """The number of a value, new or known. Raises TableFull."""
+        known = self._numbers.get(value)
+        if known is None:
+            known = self._numbers[value] = len(self._values)
+            if known >= self._limit:
+                raise TableFull
+            self._values.append(value)
+        return known
+
+    def __getitem__(self, number: int) -> Value:
+        return self._values[number]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
 PLANNER, OPERATOR = -2, -3
 """Their numbers among the clients; enactors count from 0."""
 MIN_PLANS = 2
@@ -58,34 +93,34 @@ MAX_REFUSALS = 3
 """Of one planner in a row: a restarted one is refused once."""
 WORLD_BITS, LOCAL_BITS = 24, 18
 """How many worlds and local states can be told apart; both far beyond what 4 GB can search."""
-NO_FLAWS: frozenset[Property] = frozenset()
+NOTHING_BROKEN: frozenset[Property] = frozenset()
 
 
 class Machine:
     """The moves of one guard in one scope, over one store."""
 
     def __init__(
-        self, guard: Guard, scope: Scope, store: type[MemoryStore] = MemoryStore, *, plain: bool = False
+        self, guard: Guard, scope: ExplorationScope, store: type[MemoryStore] = MemoryStore, *, plain: bool = False
     ) -> None:
         self.guard, self.scope = guard, scope
         cell = scope.cell
         whole = guard.exclude is not None and guard.exclude.scope is LeaseScope.CELL
         domains = tuple(CELL_LEASE if whole else name for name in cell.endpoints)
-        self.stage = Stage(cell, Ranks(domains, guard.rule.fence), store)
+        self.model = CellModel(cell, Ranks(domains, guard.rule.fence), store)
         self.programs = Programs(plain=plain)
         self.worlds: Interned[World] = Interned(1 << WORLD_BITS)
-        self.locals: Interned[Local] = Interned(1 << LOCAL_BITS)
-        self._acts: dict[tuple[int, int, int, Operation, int], Act | None] = {}
+        self.locals: Interned[LocalState] = Interned(1 << LOCAL_BITS)
+        self._effects: dict[tuple[int, int, int, Operation, int], Effect | None] = {}
         self._planner_root, _ = self.programs.add(publish_next, PlannerState())
         roots: dict[int, int] = {}
         firsts = [scope.first(number) for number in range(scope.enactors)]
         for number, first in enumerate(firsts):
             if first not in roots:
                 position, _ = self.programs.add(scope.enactor(guard, number).next_activity, EnactorState())
-                roots[first] = self.locals.number(Local(position))
+                roots[first] = self.locals.number(LocalState(position))
         self.roots = tuple(roots[first] for first in firsts)
         """Where each enactor begins; those that begin their walk at the same endpoint are the same program."""
-        endpoints = tuple(Seen(0, 0) for _ in cell.endpoints)
+        endpoints = tuple(EndpointState(0, 0) for _ in cell.endpoints)
         grants = UNLIMITED if scope.grants is None else scope.grants
         self.start = self.worlds.number(
             World(
@@ -115,12 +150,12 @@ class Machine:
         """The program's own step; None while it waits."""
         me = self.locals[local]
         asks = self.programs.positions[me.position].asks
-        act: Act | None
+        effect: Effect | None
         if isinstance(asks, Belief):
-            act = Act(self.worlds[world], not me.told, NO_FLAWS)
+            effect = Effect(self.worlds[world], not me.notified, NOTHING_BROKEN)
         else:
-            act = self._act(world, client, asks, self._free_slot(me))
-        return None if act is None else self._heard(Choice(f"enactor-{client}", STEP), client, me, act)
+            effect = self._effect(world, client, asks, self._free_slot(me))
+        return None if effect is None else self._resumed(Choice(f"enactor-{client}", STEP), client, me, effect)
 
     def planner_moves(self, world: int) -> list[Move]:
         """The planner publishes while the scope lets it; where processes may crash, it may too."""
@@ -128,7 +163,7 @@ class Machine:
         moves = [self._planner_step(world)] if at.newest < self.scope.plans else []
         if at.crashes and at.planner != self._planner_root:
             crashed = at._replace(planner=self._planner_root, crashes=at.crashes - 1)
-            moves.append(Move(Choice("planner", CRASH), self.worlds.number(crashed), 0, NO_FLAWS))
+            moves.append(Move(Choice("planner", CRASH), self.worlds.number(crashed), 0, NOTHING_BROKEN))
         return moves
 
     def expiries(self, world: int) -> list[Move]:
@@ -139,12 +174,12 @@ class Machine:
         return [
             Move(
                 Choice("environment", EXPIRE, lease.resource),
-                self.worlds.number(self.stage.expire(at, lease.resource)),
+                self.worlds.number(self.model.expire(at, lease.resource)),
                 0,
-                NO_FLAWS,
+                NOTHING_BROKEN,
             )
             for lease in at.leases
-            if lease.expires != OVER
+            if lease.expires != RECORD_OVER
         ]
 
     def further(self, world: int) -> int:
@@ -152,9 +187,9 @@ class Machine:
         for _ in range(MAX_REFUSALS):
             before = self.worlds[world]
             asks = self.programs.positions[before.planner].asks
-            act = self._act(world, PLANNER, asks, 0)
+            effect = self._effect(world, PLANNER, asks, 0)
             world = self._planner_step(world).world
-            if isinstance(asks, Publish) and act is not None and isinstance(act.heard, Done):
+            if isinstance(asks, Publish) and effect is not None and isinstance(effect.result, Done):
                 return world
         raise AssertionError(f"the planner was refused {MAX_REFUSALS} times in a row")
 
@@ -175,10 +210,10 @@ class Machine:
 
         def execute(operation: Operation) -> Any:
             nonlocal at, published
-            act = self.stage.act(at, OPERATOR, operation, 0)
-            at = act.world
-            published = isinstance(operation, Publish) and isinstance(act.heard, Done)
-            return act.heard
+            effect = self.model.perform(at, OPERATOR, operation, 0)
+            at = effect.world
+            published = isinstance(operation, Publish) and isinstance(effect.result, Done)
+            return effect.result
 
         for program in (repair_all(self.scope.cell.endpoints), roll_back()):
             run_once(program, execute)
@@ -186,45 +221,47 @@ class Machine:
 
     def _planner_step(self, world: int) -> Move:
         at = self.worlds[world]
-        act = self._act(world, PLANNER, self.programs.positions[at.planner].asks, 0)
-        assert act is not None, "a planner waits for nothing but its time"
-        planner, _ = self.programs.after(at.planner, act.heard)
-        after = self.worlds.number(act.world._replace(planner=planner))
-        return Move(Choice("planner", STEP), after, 0, act.flaws)
+        effect = self._effect(world, PLANNER, self.programs.positions[at.planner].asks, 0)
+        assert effect is not None, "a planner waits for nothing but its time"
+        planner, _ = self.programs.after(at.planner, effect.result)
+        after = self.worlds.number(effect.world._replace(planner=planner))
+        return Move(Choice("planner", STEP), after, 0, effect.breaks)
 
-    def _act(self, world: int, client: int, operation: Operation, slot: int, connection: int = OWN) -> Act | None:
+    def _effect(
+        self, world: int, client: int, operation: Operation, slot: int, connection: int = OWN_CONNECTION
+    ) -> Effect | None:
         key = (world, client, connection, operation, slot)
-        if key not in self._acts:
+        if key not in self._effects:
             try:
-                self._acts[key] = self.stage.act(self.worlds[world], client, operation, slot, connection)
-            except Blocked:
-                self._acts[key] = None
-        return self._acts[key]
+                self._effects[key] = self.model.perform(self.worlds[world], client, operation, slot, connection)
+            except MustWait:
+                self._effects[key] = None
+        return self._effects[key]
 
-    def _heard(self, choice: Choice, client: int, me: Local, act: Act) -> Move:
+    def _resumed(self, choice: Choice, client: int, me: LocalState, effect: Effect) -> Move:
         """The program hears; what it then does quietly may begin or end a renewal."""
-        position, quiet = self.programs.after(me.position, act.heard)
+        position, quiet = self.programs.after(me.position, effect.result)
         me = me._replace(position=position)
         for operation in quiet:
             if isinstance(operation, StartRenewal):
-                me = me._replace(renewing=operation.lease, told=False)
+                me = me._replace(renewing=operation.lease, notified=False)
             elif isinstance(operation, StopRenewal):
-                me = me._replace(renewing=None, told=False)
-        return self._move(choice, client, me, act)
+                me = me._replace(renewing=None, notified=False)
+        return self._move(choice, client, me, effect)
 
-    def _move(self, choice: Choice, client: int, me: Local, act: Act, *, connection: bool = True) -> Move:
+    def _move(self, choice: Choice, client: int, me: LocalState, effect: Effect, *, connection: bool = True) -> Move:
         """Where a move leads: the world forgets the leases that their owner forgot."""
-        after = self.stage.forget(act.world, client, self._slots(me), connection=connection)
-        return Move(choice, self.worlds.number(after), self.locals.number(me), act.flaws)
+        after = self.model.forget(effect.world, client, self._slots(me), connection=connection)
+        return Move(choice, self.worlds.number(after), self.locals.number(me), effect.breaks)
 
-    def _slots(self, me: Local) -> frozenset[int]:
+    def _slots(self, me: LocalState) -> frozenset[int]:
         """The names of the leases that an enactor and its messages can still name."""
         named = self.programs.positions[me.position].slots
         if me.renewing is not None:
             named |= {me.renewing.grant}
         return named | {sent.slot for sent in me.sent} if me.sent else named
 
-    def _free_slot(self, me: Local) -> int:
+    def _free_slot(self, me: LocalState) -> int:
         taken = self._slots(me)
         return next(slot for slot in range(FIRST_MESSAGE) if slot not in taken)
 
@@ -240,11 +277,11 @@ class Machine:
         if isinstance(asks, Commit) and at.messages:
             taken = {sent.slot for sent in me.sent}
             slot = next(each for each in range(FIRST_MESSAGE, 2 * FIRST_MESSAGE) if each not in taken)
-            after, commit = self.stage.send(at, client, asks, slot)
-            sender = me._replace(sent=tuple(sorted((*me.sent, Sent(slot, commit)), key=lambda sent: sent.slot)))
-            return [self._heard(Choice(name, SEND), client, sender, Act(after, UNKNOWN, NO_FLAWS))]
+            after, commit = self.model.send(at, client, asks, slot)
+            sender = me._replace(sent=tuple(sorted((*me.sent, InFlight(slot, commit)), key=lambda sent: sent.slot)))
+            return [self._resumed(Choice(name, SEND), client, sender, Effect(after, UNKNOWN, NOTHING_BROKEN))]
         if waits and self.scope.give_up and isinstance(asks, (AcquireLease, TakeExpired)):
-            return [self._heard(Choice(name, GIVE_UP), client, me, Act(at, None, NO_FLAWS))]
+            return [self._resumed(Choice(name, GIVE_UP), client, me, Effect(at, None, NOTHING_BROKEN))]
         return []
 
     def _renewal(self, client: int, world: int, local: int) -> list[Move]:
@@ -254,31 +291,31 @@ class Machine:
         the same again, only one turn nearer to its bound, which is days away. Such a move leads back to its own state.
         """
         me = self.locals[local]
-        if me.renewing is None or me.told:
+        if me.renewing is None or me.notified:
             return []
         lease = me.renewing
         renewal = Interpreter(lambda _: keep_alive(self.guard.manager, lease), None)
         renewal.skip_local()
         asks = renewal.asks
-        act = self._act(world, client, asks, 0)
-        assert act is not None, "a renewal waits for nothing"
-        if renewal.hear(act.heard):
-            me = me._replace(told=renewal.carried is False)
+        effect = self._effect(world, client, asks, 0)
+        assert effect is not None, "a renewal waits for nothing"
+        if renewal.hear(effect.result):
+            me = me._replace(notified=renewal.carried is False)
         else:
             renewal.skip_local()
             assert renewal.asks == asks, "a renewer that goes on asks for the same again"
-        move = self._move(Choice(f"enactor-{client}-renewer", STEP), client, me, act)
+        move = self._move(Choice(f"enactor-{client}-renewer", STEP), client, me, effect)
         return [] if (move.world, move.local) == (world, local) else [move]
 
     def _arrivals(self, client: int, world: int, local: int) -> list[Move]:
         me = self.locals[local]
         moves = []
         for sent in me.sent:
-            act = self._act(world, client, sent.commit, 0, sent.slot)
-            assert act is not None, "a commit waits for nothing"
+            effect = self._effect(world, client, sent.commit, 0, sent.slot)
+            assert effect is not None, "a commit waits for nothing"
             rest = me._replace(sent=tuple(each for each in me.sent if each != sent))
             choice = Choice(f"enactor-{client}", ARRIVE, str(sent.slot - FIRST_MESSAGE))
-            moves.append(self._move(choice, client, rest, act))
+            moves.append(self._move(choice, client, rest, effect))
         return moves
 
     def _crash(self, client: int, world: int, local: int) -> list[Move]:
@@ -287,6 +324,6 @@ class Machine:
         root = self.locals[self.roots[client]]
         if not at.crashes or me._replace(sent=()) == root:
             return []
-        act = Act(at._replace(crashes=at.crashes - 1), None, NO_FLAWS)
+        effect = Effect(at._replace(crashes=at.crashes - 1), None, NOTHING_BROKEN)
         choice = Choice(f"enactor-{client}", CRASH)
-        return [self._move(choice, client, root._replace(sent=me.sent), act, connection=False)]
+        return [self._move(choice, client, root._replace(sent=me.sent), effect, connection=False)]

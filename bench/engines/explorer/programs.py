@@ -1,7 +1,7 @@
 """The programs of one exploration: where each can stand, what it asks for there, and where an answer takes it.
 
 A position is a program's carried value and the results that it heard in its present activity, or rather the state of
-its generator after them (`bench.engines.explorer.standing`). Each is found once, by sending the generator the
+its generator after them (`bench.engines.explorer.program_state`). Each is found once, by sending the generator the
 results of one path there, and then remembered: no prefix of a program is run a second time.
 
 In plain mode a position is the carried value and the results, and nothing else: two programs are taken for one only if
@@ -19,7 +19,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from leasebench.bench.engines.explorer.standing import Standing, leases_in, readable
+from leasebench.bench.engines.explorer.program_state import ProgramState, frames_readable, leases_in
 from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.enactors.kind import Activities
 from leasebench.leases.operations import Operation
@@ -41,7 +41,7 @@ class Programs:
 
     def __init__(self, *, plain: bool = False) -> None:
         # Without a way to read frames, what was heard is all there is to tell positions apart by.
-        self._plain = plain or not readable()
+        self._plain = plain or not frames_readable()
         self.positions: list[Position] = []
         self._roles: list[Activities] = []
         self._numbers: dict[Hashable, int] = {}
@@ -84,10 +84,10 @@ class Programs:
             state = tuple((type(each), each) for each in heard)
             leases |= leases_in((carried, heard))
         else:
-            standing = Standing(interpreter.program)
-            state = standing.value
-            leases |= standing.leases
-            if standing.opaque:
+            program_state = ProgramState(interpreter.program)
+            state = program_state.value
+            leases |= program_state.leases
+            if program_state.incomplete:
                 leases |= leases_in(heard)  # one may be where we can't look
         key = (role, carried, asks, state)
         known = self._numbers.get(key)

@@ -1,14 +1,17 @@
-"""What explorations came to: a table, JSON, one word a guard, and whether that was expected."""
+"""What explorations came to: a table, JSON, a verdict for each guard, and the `explored.json` of a run."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from leasebench.bench.engines.explorer.exploration import Exploration
-from leasebench.bench.engines.explorer.exploration import Verdict as Answer
+from leasebench.bench.engines.explorer.exploration import Answer, Exploration
 from leasebench.bench.engines.explorer.properties import Property
-from leasebench.bench.engines.explorer.scope import Scope
-from leasebench.bench.engines.explorer.trace import Trace
+from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.bench.engines.explorer.trace import Trace, guard_table
+from leasebench.bench.rundir import write_json
 from leasebench.leases.guard import Guard
+from leasebench.results.explored import FILE, read_explored
 from leasebench.results.grid import Column, Grid, Text
 from leasebench.verdict import SAFE, Verdict
 
@@ -26,16 +29,16 @@ NOT_OF_TIMING = frozenset({"lease_server", "store", "none", "default"})
 
 def verdict(found: Exploration) -> Verdict:
     """The worst that can happen; `unproven` where the search did not get to its end without finding harm."""
-    harms = [harm for each, harm in HARM.items() if each in found.verdicts and found.verdicts[each].holds is False]
+    harms = [harm for each, harm in HARM.items() if each in found.answers and found.answers[each].holds is False]
     if harms:
         return min(harms, key=lambda harm: harm.rank)
-    open_questions = any(answer.holds is None and not answer.says_nothing for answer in found.verdicts.values())
+    open_questions = any(answer.holds is None and not answer.not_applicable for answer in found.answers.values())
     return Verdict.UNPROVEN if open_questions else Verdict.CLEAN
 
 
 def worst(found: Exploration) -> Trace | None:
     """The trace that breaks the worst of what is broken, in the order of the properties."""
-    return next((answer.trace for answer in found.verdicts.values() if answer.trace is not None), None)
+    return next((answer.trace for answer in found.answers.values() if answer.trace is not None), None)
 
 
 def surprising(guard: Guard, found: Exploration) -> bool:
@@ -62,7 +65,7 @@ def as_json(found: Exploration, asked: Property | None) -> dict[str, Any]:
         "exhaustive": found.exhaustive,
         "properties": {
             str(each): {"holds": answer.holds, "shortest_trace": answer.steps}
-            for each, answer in found.verdicts.items()
+            for each, answer in found.answers.items()
             if each in PUBLISHED or each is asked
         },
     }
@@ -84,7 +87,7 @@ def table(explorations: Iterable[Exploration], asked: Property | None) -> Grid:
             Text(f"{found.states:,}"),
             Text(f"{found.transitions:,}"),
             Text(f"{found.seconds:.1f}"),
-            *(Text(_cell(found.verdicts[each])) for each in shown),
+            *(Text(_cell(found.answers[each])) for each in shown),
         )
         for found in explorations
     )
@@ -93,11 +96,11 @@ def table(explorations: Iterable[Exploration], asked: Property | None) -> Grid:
 
 def _cell(answer: Answer) -> str:
     if answer.holds is None:
-        return "-" if answer.says_nothing else "?"
+        return "-" if answer.not_applicable else "?"
     return "holds" if answer.holds else f"{answer.steps} steps"
 
 
-def scope_in_words(scope: Scope) -> str:
+def scope_in_words(scope: ExplorationScope) -> str:
     """The scope in a line."""
     parts = [
         f"{scope.enactors} enactors, {scope.plans} plans, {scope.endpoints} endpoint{'s' * (scope.endpoints > 1)}",
@@ -109,3 +112,24 @@ def scope_in_words(scope: Scope) -> str:
         "with a rollback record" if scope.rollback else "no rollback record",
     ]
     return ", ".join(parts)
+
+
+SCHEMA = 1
+
+
+def write_explored(run: Path, guards: Iterable[Guard], explorations: Sequence[Exploration]) -> Path:
+    """Write what was explored into the run, beside what was explored before in other scopes. Returns the file.
+
+    Raises BadRunDirectory if there is one that can't be read: it is not overwritten.
+    """
+    tables = {guard.name: guard_table(guard) for guard in guards}
+    path = run / FILE
+    known: list[dict[str, Any]] = []
+    if read_explored(run) is not None:
+        known = json.loads(path.read_text(encoding="utf-8"))["guards"]
+    for each in explorations:
+        fresh = as_json(each, None) | {"table": tables[each.guard]}
+        place = (fresh["guard"], fresh["scope"])
+        known = [*(old for old in known if (old["guard"], old["scope"]) != place), fresh]
+    write_json(path, {"schema": SCHEMA, "guards": known})
+    return path

@@ -10,7 +10,7 @@ from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.leases.guard import Guard
 
 
-class Scope(Definition):
+class ExplorationScope(Definition):
     """What is explored; the defaults finish for every preset.
 
     `plans` is how many the planner publishes, `tries` how often an application tries one endpoint, `grants` how many

@@ -1,46 +1,110 @@
-"""One way to break a property, as a file: JSON that says step by step who did what and what came of it.
+"""A counterexample as a file: JSON that says step by step who did what, and what came of it.
 
-`guard` is the guard's table as it would stand in a suite file, `scope` the scope of the exploration. Of each step:
+`guard` and `table` are the guard as it would stand in a suite file, `scope` is the scope of the exploration. Of each
+step:
 
 - `actor`: `planner`, `enactor-N`, `enactor-N-renewer` or `environment`;
 - `action`: `step`: the actor's next operation was done and its result heard; `send`: its commit left, and it goes on
   without ever getting the reply; `arrive`: that commit reaches the store (`what` counts its sender's messages in
   flight from 0, oldest place first); `give_up`: it stopped waiting for a lease; `crash`: the process died, and starts
   again from nothing; `expire`: the lease named by `what` ran out, whatever its owner is doing;
-- `operation` and `result`: what was asked and heard (null where there is none). Tokens and fencing numbers are those
-  of this run; another run has others in the same places;
-- `quiet`: the operations that the actor did right after, which touch nothing shared;
+- `operation` and `result`: what was asked and heard (null where there is none), as objects whose `kind` is the name of
+  their type. Tokens and fencing numbers are those of this run; another run has others in the same places;
+- `quiet`: the local operations that the actor did right after, which touch nothing shared;
 - `in_force`: the version at each endpoint after the step, `plans`: the plans that then exist;
 - `breaks`: the properties that this step breaks.
 """
 
 import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import (
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
-from leasebench.bench.engines.explorer.moves import Choice
 from leasebench.bench.engines.explorer.properties import Property
-from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.bench.engines.explorer.states import Choice
 from leasebench.definitions import Definition, DefinitionError, validate
-from leasebench.leases.guard import Guard, parse_guards
+from leasebench.enactors import operations as on_plans
+from leasebench.enactors.operations import Plans
+from leasebench.leases import operations as on_leases
+from leasebench.leases.guard import Guard
+from leasebench.leases.lease import Lease
+from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused, Unknown
 
 MAX_STEPS = 10_000
 MAX_TRACE_BYTES = 50_000_000
 Action = Literal["step", "send", "arrive", "give_up", "crash", "expire"]
+Result = Lease | Plans | Done | Refused | Unknown | bool | int | None
+"""What a program hears."""
+KINDS: Mapping[str, type] = {
+    kind.__name__: kind
+    for kind in (*vars(on_leases).values(), *vars(on_plans).values(), Lease, Plans, Done, Refused)
+    if isinstance(kind, type) and (issubclass(kind, Operation) or kind in (Lease, Plans, Done, Refused))
+}
+"""The types of operations and results, by the names under which they stand in a file."""
 
 
-class Step(Definition):
+def encoded(value: Any) -> Any:
+    """A value as JSON: one of ours as an object whose `kind` is its type's name, with its fields."""
+    if value is UNKNOWN:
+        return {"kind": "Unknown"}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [encoded(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"kind": type(value).__name__} | {
+            each.name: encoded(getattr(value, each.name)) for each in fields(value)
+        }
+    assert value is None or isinstance(value, (bool, int, float, str)), f"{value!r} can't stand in a trace"
+    return value
+
+
+def decoded(data: Any) -> Any:
+    """The value that `encoded` wrote as `data`. Raises ValueError, which says what is wrong in one line."""
+    if isinstance(data, list):
+        return tuple(map(decoded, data))
+    if not isinstance(data, dict):
+        return data
+    kind = data.get("kind")
+    if kind == "Unknown":
+        return UNKNOWN
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"there is no operation or result of the kind {kind!r}")
+    try:
+        return TypeAdapter(KINDS[kind]).validate_python(data)  # `kind` is one more key in it, and ignored
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{kind}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
+
+
+Coded = (BeforeValidator(decoded), PlainSerializer(encoded))
+"""How operations and results cross the edge of a file."""
+
+
+class TraceStep(Definition):
     """One step of a trace."""
 
     step: int
     actor: str = Field(pattern=r"^(planner|environment|enactor-[0-9]+(-renewer)?)$")
     action: Action
     what: str = ""
-    operation: dict[str, Any] | None
-    result: Any
-    quiet: list[dict[str, Any]]
+    operation: Annotated[InstanceOf[Operation] | None, *Coded]
+    result: Annotated[Result, *Coded]
+    local: Annotated[tuple[InstanceOf[Operation], ...], *Coded] = Field(alias="quiet")
     in_force: dict[str, int]
     plans: list[int]
     breaks: list[Property]
@@ -55,19 +119,35 @@ class Trace(Definition):
     """A trace with all that is needed to go through it again."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")
-    guard: str
-    table: dict[str, Any]
-    scope: Scope
+    guard: Guard
+    scope: ExplorationScope
     property: Property
-    steps: list[Step] = Field(max_length=MAX_STEPS)
+    steps: list[TraceStep] = Field(max_length=MAX_STEPS)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _guard_of_its_table(cls, data: Any) -> Any:
+        """In a file the guard's name and its table stand apart, as they do in a suite."""
+        if not isinstance(data, dict) or not isinstance(data.get("table"), dict):
+            return data
+        name, table = data["guard"], data["table"]
+        return {key: value for key, value in data.items() if key != "table"} | {"guard": {**table, "name": name}}
+
+    @model_serializer
+    def _as_in_a_file(self) -> Any:
+        steps = [step.model_dump(mode="json", by_alias=True) for step in self.steps]
+        return {
+            "schema": self.schema_,
+            "guard": self.guard.name,
+            "table": guard_table(self.guard),
+            "scope": self.scope.model_dump(mode="json"),
+            "property": str(self.property),
+            "steps": steps,
+        }
 
     def written(self) -> str:
         """As it stands in a file."""
-        return json.dumps(self.model_dump(mode="json", by_alias=True), indent=1) + "\n"
-
-    def parsed_guard(self, place: str) -> Guard:
-        """The guard of the trace. Raises DefinitionError."""
-        return parse_guards({self.guard: self.table}, place)[self.guard]
+        return json.dumps(self.model_dump(), indent=1) + "\n"
 
 
 def guard_table(guard: Guard) -> dict[str, Any]:

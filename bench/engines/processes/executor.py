@@ -16,13 +16,14 @@ from leasebench.bench.engines.processes.client import ProcessClient
 from leasebench.bench.engines.processes.gate import Gate
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.faults.fault import Action, Boundary, Delay, Kill, Pause, Thread, Victim
+from leasebench.bench.hosts.clock import own_clock
 from leasebench.enactors.kind import NoObserver, Observer
 from leasebench.enactors.operations import Work
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused
 from leasebench.results import journal
-from leasebench.results.journal import CELL_RESOURCE, KIND_OF_STEP, NO_ENDPOINT, REASON_NUMBERS, Journal, Kind
+from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal, Kind
 from leasebench.results.record.process import RENEWER
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,8 @@ class Executor:
         self.spec, self.client, self.gate = spec, client, gate
         self._thread, self._line, self._hold = thread, line, hold
         client.attempt = spec.life * ATTEMPTS_OF_A_LIFE + first_attempt
-        self.journal = Journal(spec.journal(RENEWER if thread is Thread.RENEWER else ""))
+        part = RENEWER if thread is Thread.RENEWER else ""
+        self.journal = Journal(spec.journal(part), spec.identity(part), own_clock())
         self.observer: Observer = NoObserver()
         self.numbers = {name: number for number, name in enumerate(spec.cell.endpoints)}
         self.numbers[CELL_LEASE] = CELL_RESOURCE
@@ -123,7 +125,8 @@ class Executor:
         client = self.client
         kind = self._kinds.get(type(operation))
         if kind is None:
-            kind = self._kinds[type(operation)] = KIND_OF_STEP.get(operation.step, NOT_JOURNALLED)
+            kind = self.journal.kind_of(operation.step) if operation.step else NOT_JOURNALLED
+            self._kinds[type(operation)] = kind
         if not kind:
             result = operation.perform(client)
             self.observer.heard(operation, result, perf_counter_ns())
@@ -234,7 +237,7 @@ class JournalNotebook:
         self._journal.show(self._gauges[gauge], value)
 
     def note(self, step: str, version: int, start_ns: int, *, complete: bool) -> None:
-        self._journal.begin(KIND_OF_STEP[step], start_ns, 0, 0, version, 0, NO_ENDPOINT)
+        self._journal.begin(self._journal.kind_of(step), start_ns, 0, 0, version, 0, NO_ENDPOINT)
         now_ns = perf_counter_ns()
         came = journal.Outcome.DONE if complete else journal.Outcome.NOTHING
         self._journal.end(now_ns, now_ns - start_ns, 0, 0, came, 0)

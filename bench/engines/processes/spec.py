@@ -1,11 +1,11 @@
 """What one process of a trial is told before it begins."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.suite import Load
-from leasebench.enactors.kind import Place, ProgramKind, process_name
+from leasebench.enactors.kind import Place, ProgramKind
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.guard import Guard
@@ -58,13 +58,18 @@ class ProcessSpec:
     @property
     def name(self) -> str:
         """Unique in its cell: the client's name in the history."""
-        return process_name(self.program, self.number)
+        return self.identity().name
 
     @property
     def process(self) -> str:
         """Unique in its trial: `c0.enactor-1`."""
-        return f"{self.cell.name}.{self.name}"
+        return self.identity().place
+
+    def identity(self, thread: str = "") -> Process:
+        """Who this life of the process is, or a part of it."""
+        number = None if self.program.single else self.number
+        return Process(self.kind, number, self.cell.name, self.life, thread)
 
     def journal(self, thread: str = "") -> Path:
         """Where this life of the process, or a part of it, keeps its journal."""
-        return self.folder / f"{replace(Process.parse(self.process), life=self.life, thread=thread)}.journal"
+        return self.folder / self.identity(thread).journal

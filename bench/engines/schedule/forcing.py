@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns, time
 from typing import Any, NoReturn
 
-from leasebench.bench.engines.explorer.spelling import asked_in_words, heard_in_words, spelled
-from leasebench.bench.engines.explorer.trace import Step, Trace
+from leasebench.bench.engines.explorer.rendering import heard_in_words, in_words
+from leasebench.bench.engines.explorer.trace import Trace, TraceStep
 from leasebench.bench.engines.processes.gate import Arrival
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.engines.schedule.gated_programs import GatedPrograms
-from leasebench.bench.engines.schedule.heldwire import Held, HeldWire
-from leasebench.bench.engines.schedule.likeness import Likeness
+from leasebench.bench.engines.schedule.heldwire import HeldCommit, HeldWire
+from leasebench.bench.engines.schedule.trace_equivalence import TraceEquivalence
+from leasebench.enactors.operations import Commit
 from leasebench.enactors.store.redis.redis_store import outcome_of
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import CELL_LEASE, Lease
@@ -31,7 +32,7 @@ class Intervention:
     asked_ms: float = 0.0
 
 
-class Differs(ProcessFailed):
+class TraceMismatch(ProcessFailed):
     """What happens is not what the trace says."""
 
 
@@ -46,16 +47,16 @@ class Forcing:
     interventions: list[Intervention] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._likeness = Likeness()
-        self._in_flight: dict[tuple[str, int], tuple[Held, str]] = {}
+        self._equivalence = TraceEquivalence()
+        self._in_flight: dict[tuple[str, int], tuple[HeldCommit, str]] = {}
         self._over: dict[str, str] = {}
         """Records that look expired to who would take them: by resource, the token of the one that is meant."""
         self._granted: dict[str, set[str]] = {}
         """By process, the tokens of the leases that it was granted in its present life."""
         self._orphaned: set[str] = set()
 
-    def take(self, step: Step) -> None:
-        """Let one step happen. Raises Differs, with the step's number, if it can't or comes out otherwise."""
+    def take(self, step: TraceStep) -> None:
+        """Let one step happen. Raises TraceMismatch, with the step's number, if it can't or comes out otherwise."""
         act = {
             "step": self._step,
             "give_up": self._step,
@@ -86,7 +87,7 @@ class Forcing:
         for held, _ in self._in_flight.values():
             held.server.close()
 
-    def _step(self, step: Step) -> None:
+    def _step(self, step: TraceStep) -> None:
         asks = self._asked(step)
         skew_ms = self._skew_ms(asks) if isinstance(asks, TakeExpired) else 0.0
         start = perf_counter_ns()
@@ -97,7 +98,7 @@ class Forcing:
             self._granted.setdefault(step.actor, set()).add(report.heard.token)
         self._compare(step, report)
 
-    def _send(self, step: Step) -> None:
+    def _send(self, step: TraceStep) -> None:
         """The commit leaves, and stays on the wire; its sender loses the connection and goes on without a reply."""
         self._asked(step)
         wire = self.wires[step.actor]
@@ -107,59 +108,59 @@ class Forcing:
         try:
             held = wire.caught()
         except LookupError as error:
-            raise Differs(f"step {step.step}: {step.actor}: {error}") from error
+            raise TraceMismatch(f"step {step.step}: {step.actor}: {error}") from error
         self._compare(step, report)
         slot = next(each for each in range(len(self._in_flight) + 1) if (step.actor, each) not in self._in_flight)
-        endpoint = "" if step.operation is None else step.operation["endpoint"]
-        self._in_flight[step.actor, slot] = (held, endpoint)
+        assert isinstance(step.operation, Commit)
+        self._in_flight[step.actor, slot] = (held, step.operation.endpoint)
         self.interventions.append(Intervention("late_write", step.actor, start, perf_counter_ns()))
 
-    def _arrive(self, step: Step) -> None:
+    def _arrive(self, step: TraceStep) -> None:
         slot = (step.actor, int(step.what)) if step.what.isdigit() else None
         if slot is None or slot not in self._in_flight:
-            raise Differs(f"step {step.step}: {step.actor} has no commit {step.what!r} in flight")
+            raise TraceMismatch(f"step {step.step}: {step.actor} has no commit {step.what!r} in flight")
         held, endpoint = self._in_flight.pop(slot)
         try:
             reply = held.arrive()
         except OSError as error:
-            raise Differs(f"step {step.step}: the commit in flight got no answer: {error}") from error
+            raise TraceMismatch(f"step {step.step}: the commit in flight got no answer: {error}") from error
         if isinstance(reply, list):
             reply = reply[0]
         # An aborted EXEC says nothing; that it was refused is known here, and its sender never learns it.
         outcome = Refused(Reason.WATCH_CONFLICT, self.store.read(endpoint)) if reply is None else outcome_of(reply)
         self._compare_result(step, outcome)
 
-    def _crash(self, step: Step) -> None:
+    def _crash(self, step: TraceStep) -> None:
         if step.actor not in self.programs.actors:
-            raise Differs(f"step {step.step}: there is no {step.actor} in this scope")
+            raise TraceMismatch(f"step {step.step}: there is no {step.actor} in this scope")
         start = perf_counter_ns()
         report = self.programs.crash(step.actor)
         self.interventions.append(Intervention("crash", step.actor, start, perf_counter_ns()))
         self._orphaned |= self._granted.pop(step.actor, set())
-        self._compare_quiet(step, report)
+        self._compare_local(step, report)
 
-    def _expire(self, step: Step) -> None:
+    def _expire(self, step: TraceStep) -> None:
         """End a lease on the server; one whose record its owner dates only looks over, to whoever would take it."""
         resource = step.what
         start = perf_counter_ns()
         token = self.store.holder(resource)
         if token is None:
-            raise Differs(f"step {step.step}: nobody holds the lease {resource!r} that is to expire")
+            raise TraceMismatch(f"step {step.step}: nobody holds the lease {resource!r} that is to expire")
         if self.store.held_until_ms(resource) is not None:
             self._over[resource] = token
         else:
             self.store.expire(resource)
         self.interventions.append(Intervention("expiry", "", start, perf_counter_ns()))
 
-    def _asked(self, step: Step) -> Operation:
-        """What the step's actor asks for. Raises Differs if that is not what the step does."""
+    def _asked(self, step: TraceStep) -> Operation:
+        """What the step's actor asks for. Raises TraceMismatch if that is not what the step does."""
         if step.actor.removesuffix("-renewer") not in self.programs.actors:
-            raise Differs(f"step {step.step}: there is no {step.actor} in this scope")
+            raise TraceMismatch(f"step {step.step}: there is no {step.actor} in this scope")
         asks = self.programs.asks(step.actor)
-        if asks is None or not self._likeness.same(step.operation, spelled(asks)):
-            recorded = asked_in_words(step.operation) or "nothing"
-            real = "nothing" if asks is None else asked_in_words(spelled(asks))
-            raise Differs(f"step {step.step}: the trace lets {step.actor} do {recorded}, and it asks for {real}")
+        if asks is None or not self._equivalence.same(step.operation, asks):
+            recorded = in_words(step.operation) or "nothing"
+            real = "nothing" if asks is None else in_words(asks)
+            raise TraceMismatch(f"step {step.step}: the trace lets {step.actor} do {recorded}, and it asks for {real}")
         return asks
 
     def _skew_ms(self, asks: TakeExpired) -> float:
@@ -171,26 +172,24 @@ class Forcing:
         assert until_ms is not None
         return until_ms - time() * 1000 + CLOCK_MARGIN_MS
 
-    def _compare(self, step: Step, report: Arrival) -> None:
+    def _compare(self, step: TraceStep, report: Arrival) -> None:
         self._compare_result(step, report.heard)
-        self._compare_quiet(step, report)
+        self._compare_local(step, report)
 
-    def _compare_result(self, step: Step, heard: Any) -> None:
-        real = spelled(heard)
-        if not self._likeness.same(step.result, real):
-            self._disagrees(step, heard_in_words(step.result), heard_in_words(real))
+    def _compare_result(self, step: TraceStep, heard: Any) -> None:
+        if not self._equivalence.same(step.result, heard):
+            self._disagrees(step, heard_in_words(step.result), heard_in_words(heard))
 
-    def _compare_quiet(self, step: Step, report: Arrival) -> None:
+    def _compare_local(self, step: TraceStep, report: Arrival) -> None:
         if step.actor.endswith("-renewer"):
             return
-        quiet = [spelled(each) for each in report.local]
-        if not self._likeness.same(step.quiet, quiet):
-            recorded, real = (", ".join(map(asked_in_words, each)) or "nothing" for each in (step.quiet, quiet))
-            raise Differs(f"step {step.step}: the trace lets {step.actor} then do {recorded}, and it did {real}")
+        if not self._equivalence.same(step.local, report.local):
+            recorded, real = (", ".join(map(in_words, each)) or "nothing" for each in (step.local, report.local))
+            raise TraceMismatch(f"step {step.step}: the trace lets {step.actor} then do {recorded}, and it did {real}")
 
     @staticmethod
-    def _disagrees(step: Step, expected: str, heard: str) -> NoReturn:
-        raise Differs(
+    def _disagrees(step: TraceStep, expected: str, heard: str) -> NoReturn:
+        raise TraceMismatch(
             f"the store disagrees with its twin in memory at step {step.step}: {step.actor} "
-            f"{asked_in_words(step.operation) or step.action}: expected {expected}, heard {heard}"
+            f"{in_words(step.operation) or step.action}: expected {expected}, heard {heard}"
         )

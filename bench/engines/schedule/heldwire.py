@@ -27,7 +27,7 @@ BACKLOG = 8
 
 
 @dataclass(slots=True)
-class Held:
+class HeldCommit:
     """A commit that was sent and has not arrived: its bytes, how many requests they are, and its way to the server."""
 
     server: socket.socket
@@ -61,9 +61,9 @@ class HeldWire:
         self._servers: dict[socket.socket, socket.socket] = {}
         """By the process's end of each connection, the server's."""
         self._spotters: dict[socket.socket, Spotter] = {}
-        self._holding: Held | None = None
+        self._holding: HeldCommit | None = None
         self._armed = False
-        self._caught: Held | None = None
+        self._caught: HeldCommit | None = None
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -108,7 +108,7 @@ class HeldWire:
         """Hold the next commit."""
         self._armed = True
 
-    def caught(self) -> Held:
+    def caught(self) -> HeldCommit:
         """Return the commit that was held. Raises LookupError if none was sent."""
         held, self._caught = self._caught, None
         if held is None:
@@ -123,7 +123,7 @@ class HeldWire:
         if not data:
             self._hang_up(client)
             return
-        held = self._holding = self._holding or Held(server, b"", 0)
+        held = self._holding = self._holding or HeldCommit(server, b"", 0)
         for request in self._spotters[client].feed(data, time.perf_counter_ns()):
             if request.sets_up:
                 server.sendall(request.raw)
@@ -133,7 +133,7 @@ class HeldWire:
             if request.commit is not None:
                 self._catch(client, held)
 
-    def _catch(self, client: socket.socket, held: Held) -> None:
+    def _catch(self, client: socket.socket, held: HeldCommit) -> None:
         """The commit is complete: its sender is cut off from it."""
         self._caught, self._holding, self._armed = held, None, False
         del self._servers[client], self._spotters[client]

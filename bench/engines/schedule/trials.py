@@ -7,8 +7,8 @@ from typing import Any
 
 from leasebench.bench.engines.explorer.trace import Trace, read_trace
 from leasebench.bench.engines.schedule.forcing import Intervention
-from leasebench.bench.engines.schedule.performance import FREE_S, Performance
-from leasebench.bench.engines.schedule.shown import shown
+from leasebench.bench.engines.schedule.trace_run import FREE_S, TraceRun
+from leasebench.bench.engines.schedule.verification import shown
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.server import Server
@@ -56,7 +56,7 @@ def read_schedules(place: Path) -> list[Schedule]:
         trace = read_trace(path)
         if not trace.steps:
             raise DefinitionError(f"{path}: has no steps: write one with leasebench explore --trace DIR")
-        guard = trace.parsed_guard(str(path))
+        guard = trace.guard
         if any(each.guard.name == guard.name and each.guard != guard for each in schedules):
             raise DefinitionError(f"{path}: guard {guard.name!r} is another one in the traces before it: rename it")
         schedules.append(Schedule(path, trace, guard, _scenario(trace, schedules)))
@@ -100,7 +100,7 @@ class ScheduledTrials:
         shows at which seq. A trial that came out otherwise is failed.
         """
         schedule = self._schedules[plan.guard.name, plan.scenario.name]
-        performance = Performance(schedule.trace)
+        performance = TraceRun(schedule.trace)
         facts = run_trial(plan, server, run, folder, watch, performance)
         told: dict[str, Any] = {
             "trace": schedule.path.name,
@@ -128,7 +128,7 @@ class ScheduledTrials:
 
 def _scenario(trace: Trace, before: Sequence[Schedule]) -> Scenario:
     """The scenario of a trace: called as its property, with a number where that is another one or the guard has it."""
-    scope = trace.scope
+    scope, guard = trace.scope, trace.guard.name
     load = Load(
         enactors=scope.enactors,
         endpoints=scope.endpoints,
@@ -142,14 +142,14 @@ def _scenario(trace: Trace, before: Sequence[Schedule]) -> Scenario:
         scenario = Scenario(
             name=str(trace.property) if number == 1 else f"{trace.property}-{number}",
             about=f"the order of steps that a trace gives, which breaks {trace.property}",
-            guards=[trace.guard],
+            guards=[guard],
             load=load,
             trouble="timing",
             ttl_ms=TTL_MS,
         )
         same = [each for each in before if each.scenario.name == scenario.name]
-        taken = any(each.guard.name == trace.guard for each in same)
-        if not taken and all(each.scenario.model_copy(update={"guards": [trace.guard]}) == scenario for each in same):
+        taken = any(each.guard.name == guard for each in same)
+        if not taken and all(each.scenario.model_copy(update={"guards": [guard]}) == scenario for each in same):
             return scenario
     raise AssertionError("more numbers than traces were taken")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
-from leasebench.enactors.store.events import Event, line_of
+from leasebench.enactors.store.events import FOREIGN, ROLLBACK_TO, Event, line_of
 from leasebench.enactors.store.memory.commit_rules import fence_of, refusal_of
 from leasebench.enactors.store.memory.memory_cell import Endpoint, Grant, MemoryCell
 from leasebench.enactors.store.store import HISTORY_BLOCK
@@ -37,7 +37,7 @@ class MemoryStore:
         shared.live.add(version)
         if content is not None:
             shared.contents[version] = shared.contents.get(content, content)
-            facts |= {"reason": f"rollback_to_{content}"}
+            facts |= {"reason": f"{ROLLBACK_TO}{content}"}
         self._event("publish", **facts)
         return Done(newest)
 
@@ -171,7 +171,7 @@ class MemoryStore:
             self._event("reject", reason=Reason.LEASE_LOST, **facts)
             return Refused(Reason.LEASE_LOST)
         del self._shared.leases[lease.resource]
-        self._event("release", reason="" if holder == lease.token else "foreign", **facts)
+        self._event("release", reason="" if holder == lease.token else FOREIGN, **facts)
         return Done()
 
     def validate(self, lease: Lease) -> Outcome:

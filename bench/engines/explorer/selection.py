@@ -1,4 +1,4 @@
-"""Which guards are explored: presets by name, all of them, or those of a suite's file."""
+"""Which guards are explored: presets by name, all of them, those of a suite's file, or those of a run."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from leasebench.bench.suite import ALL, SuiteFile
 from leasebench.definitions import DefinitionError, nearest, read_source, validate
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
+from leasebench.results.summary import read_suite
 
 
 def choose(names: Iterable[str]) -> list[Guard]:
@@ -22,6 +23,14 @@ def choose(names: Iterable[str]) -> list[Guard]:
         else:
             raise DefinitionError(nearest("guard", name, [*known, ALL]) + " (or a suite's .toml file)")
     return list(found.values())
+
+
+def guards_of(run: Path) -> list[Guard]:
+    """The guards of a run directory, as its resolved suite has them. Raises BadRunDirectory, DefinitionError."""
+    place = str(run / "suite.toml")
+    return [
+        validate(Guard, table, place, ("guards", str(number))) for number, table in enumerate(read_suite(run)["guards"])
+    ]
 
 
 def _of_file(path: Path, known: dict[str, Guard]) -> dict[str, Guard]:

@@ -10,7 +10,7 @@ are one world:
 - tokens and fencing numbers. Both grow without end, but are only compared: a token with the one that holds the lease
   (and there is one token for each fencing number of a resource, so equal tokens are equal numbers), a fencing number
   with others of the same resource. Only the numbers that something can still name matter: leases of which a program or
-  a message still has a reference (`book`), and the highest one seen at an endpoint. They are replaced by their rank
+  a message still has a reference (`held`), and the highest one seen at an endpoint. They are replaced by their rank
   among those; the next grant gets a number above all of them, as it did before. Where the guard's commit compares no
   fencing numbers it is enough to know whether a lease is the one that stands;
 - a lease that stands and that nobody can name any more is an `ORPHAN`: its token differs from every one that is asked.
@@ -18,24 +18,28 @@ are one world:
 
 from typing import NamedTuple
 
+from leasebench.bench.engines.explorer.properties import Property
+from leasebench.enactors.operations import Commit
+from leasebench.leases.lease import Lease
+
 ORPHAN = -1
 """The fencing number of a lease that stands without anybody who could name it."""
-STANDS, LOST = 1, 0
+CURRENT, LOST = 1, 0
 """Fencing numbers where only their identity matters."""
-BY_SERVER, BY_RECORD, OVER = 0, 1, 2
+BY_SERVER, BY_RECORD, RECORD_OVER = 0, 1, 2
 """By whose account a lease expires: the server's, a record's that is still good, or a record's that looks over."""
-OWN = -1
+OWN_CONNECTION = -1
 """The slot of a client's own connection, among those of its messages in flight."""
 
 
-class Seen(NamedTuple):
+class EndpointState(NamedTuple):
     """One endpoint: the version in force, and the highest fencing number seen there."""
 
     version: int
     fence: int
 
 
-class Standing(NamedTuple):
+class ServerLease(NamedTuple):
     """A lease that stands, as the server has it."""
 
     resource: str
@@ -43,7 +47,7 @@ class Standing(NamedTuple):
     expires: int
 
 
-class Held(NamedTuple):
+class HeldLease(NamedTuple):
     """A lease that somebody can still name: `slot` is its owner's name for it.
 
     `holding`: its owner neither released it nor was told that it is lost. `unexpired`: by the server's account it
@@ -58,7 +62,7 @@ class Held(NamedTuple):
     unexpired: bool
 
 
-class Watch(NamedTuple):
+class WatchedEndpoint(NamedTuple):
     """What a connection watches, and whether that was written since."""
 
     client: int
@@ -73,10 +77,10 @@ class World(NamedTuple):
     newest: int
     live: tuple[int, ...]
     quarantined: tuple[int, ...]
-    endpoints: tuple[Seen, ...]
-    leases: tuple[Standing, ...]
-    book: tuple[Held, ...]
-    watches: tuple[Watch, ...]
+    endpoints: tuple[EndpointState, ...]
+    leases: tuple[ServerLease, ...]
+    held: tuple[HeldLease, ...]
+    watches: tuple[WatchedEndpoint, ...]
     planner: int
     crashes: int
     messages: int
@@ -97,11 +101,11 @@ class World(NamedTuple):
         Sound as a symmetry only between clients that run the same program from the same start: the store treats all
         clients alike, so any run of the one world is a run of the other with the names changed.
         """
-        if not self.book and not self.watches:
+        if not self.held and not self.watches:
             return self
         name = {client: number for number, client in enumerate(order)}
         return self._replace(
-            book=tuple(sorted(each._replace(client=name[each.client]) for each in self.book)),
+            held=tuple(sorted(each._replace(client=name[each.client]) for each in self.held)),
             watches=tuple(sorted(each._replace(client=name[each.client]) for each in self.watches)),
         )
 
@@ -112,30 +116,30 @@ class Ranks(NamedTuple):
     domains: tuple[str, ...]
     fenced: bool
 
-    def settle(self, world: World) -> World:
+    def normalised(self, world: World) -> World:
         """The world with its fencing numbers replaced by ranks (see above)."""
-        if not world.leases and not world.book:
+        if not world.leases and not world.held:
             if not any(at.fence for at in world.endpoints):
                 return world
-            return world._replace(endpoints=tuple(Seen(at.version, 0) for at in world.endpoints))
-        named = {(held.resource, held.fence) for held in world.book}
-        rank = self._ranks(world, named) if self.fenced else self._standing(world, named)
+            return world._replace(endpoints=tuple(EndpointState(at.version, 0) for at in world.endpoints))
+        named = {(held.resource, held.fence) for held in world.held}
+        rank = self._ranks(world, named) if self.fenced else self._current(world, named)
         endpoints = world.endpoints
         if self.fenced:
             endpoints = tuple(
-                Seen(version, rank[domain, fence])
+                EndpointState(version, rank[domain, fence])
                 for domain, (version, fence) in zip(self.domains, endpoints, strict=True)
             )
         leases = tuple(
-            Standing(resource, rank[resource, fence] if (resource, fence) in named else ORPHAN, expires)
+            ServerLease(resource, rank[resource, fence] if (resource, fence) in named else ORPHAN, expires)
             for resource, fence, expires in world.leases
         )
         book = [
-            Held(client, slot, resource, rank[resource, fence], holding, unexpired)
-            for client, slot, resource, fence, holding, unexpired in world.book
+            HeldLease(client, slot, resource, rank[resource, fence], holding, unexpired)
+            for client, slot, resource, fence, holding, unexpired in world.held
         ]
         book.sort()
-        return world._replace(endpoints=endpoints, leases=leases, book=tuple(book))
+        return world._replace(endpoints=endpoints, leases=leases, held=tuple(book))
 
     def _ranks(self, world: World, named: set[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """The rank of each number among those of its resource that anything can name."""
@@ -147,12 +151,56 @@ class Ranks(NamedTuple):
         return {(domain, fence): number for domain, seen in values.items() for number, fence in enumerate(sorted(seen))}
 
     @staticmethod
-    def _standing(world: World, named: set[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    def _current(world: World, named: set[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Which of the numbers that anything can name is the one that stands."""
         standing = {lease[:2] for lease in world.leases}
-        return {each: STANDS if each in standing else LOST for each in named}
+        return {each: CURRENT if each in standing else LOST for each in named}
 
     def highest(self, world: World, resource: str) -> int:
         """The highest fencing number of `resource` that anything can name; the next grant's is above it."""
         seen = [at.fence for domain, at in zip(self.domains, world.endpoints, strict=True) if domain == resource]
-        return max((*seen, *(held.fence for held in world.book if held.resource == resource)), default=0)
+        return max((*seen, *(held.fence for held in world.held if held.resource == resource)), default=0)
+
+
+STEP, SEND, ARRIVE, GIVE_UP, CRASH, EXPIRE = "step", "send", "arrive", "give_up", "crash", "expire"
+
+
+class Choice(NamedTuple):
+    """What happens next: whose move, which kind, and of which lease or message where there is a choice.
+
+    `step`: the actor's operation is done and heard. `send`: its commit is sent and the reply never comes. `arrive`:
+    a sent commit reaches the store. `give_up`: it stops waiting for a lease. `crash`: it dies and starts again.
+    `expire`: a lease runs out.
+    """
+
+    actor: str
+    action: str
+    what: str = ""
+
+
+class InFlight(NamedTuple):
+    """A commit in flight; `slot` names it among its sender's, and the lease that it carries."""
+
+    slot: int
+    commit: Commit
+
+
+class LocalState(NamedTuple):
+    """The local state of an enactor: its program's position, its renewer, and its commits in flight.
+
+    `renewing` is the lease that its renewer keeps alive, `notified` whether that one heard that the lease is lost.
+    """
+
+    position: int
+    renewing: Lease | None = None
+    notified: bool = False
+    sent: tuple[InFlight, ...] = ()
+
+
+class Move(NamedTuple):
+    """One move: where it leads (a world, and the mover's local state), and which properties it breaks."""
+
+    choice: Choice
+    world: int
+    local: int
+    breaks: frozenset[Property]

@@ -1,10 +1,35 @@
 """A trace for the eyes: as a table, and as a sequence diagram in plain text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
 
-from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, SEND, STEP
-from leasebench.bench.engines.explorer.spelling import asked_in_words, heard_in_words
-from leasebench.bench.engines.explorer.trace import Step, Trace
+from leasebench.bench.engines.explorer.states import ARRIVE, CRASH, EXPIRE, SEND, STEP
+from leasebench.bench.engines.explorer.trace import Trace, TraceStep
+from leasebench.enactors.operations import (
+    AwaitPlan,
+    Commit,
+    DeletePlan,
+    ListPlans,
+    Plans,
+    Publish,
+    ReadEndpoint,
+    RegisterFence,
+)
+from leasebench.leases.lease import Lease
+from leasebench.leases.operations import (
+    UNKNOWN,
+    AcquireLease,
+    Belief,
+    Done,
+    Operation,
+    Refused,
+    ReleaseLease,
+    ReleaseUnchecked,
+    RenewLease,
+    TakeExpired,
+    ValidateLease,
+)
 from leasebench.results.grid import Column, Grid, Text
 
 TRACE = (
@@ -18,23 +43,21 @@ TRACE = (
 COLUMN = 30
 """Characters of one lifeline."""
 STORE = "store"
-LEASE_STEPS = {
-    "AcquireLease": "acquire",
-    "TakeExpired": "take",
-    "RenewLease": "renew",
-    "ReleaseLease": "release",
-    "ReleaseUnchecked": "release",
-    "ValidateLease": "validate",
-}
-BRIEFLY = {
-    "Publish": "publish plan {version}",
-    "AwaitPlan": "which plan is newest?",
-    "ReadEndpoint": "read {endpoint}",
-    "RegisterFence": "register, read {endpoint}",
-    "Commit": "commit plan {version} to {endpoint}",
-    "ListPlans": "which plans are there?",
-    "DeletePlan": "delete plan {version}",
-    "Belief": "is the lease still mine?",
+BRIEFLY: Mapping[type[Operation], str] = {
+    Publish: "publish plan {0.version}",
+    AwaitPlan: "which plan is newest?",
+    ReadEndpoint: "read {0.endpoint}",
+    RegisterFence: "register, read {0.endpoint}",
+    Commit: "commit plan {0.version} to {0.endpoint}",
+    ListPlans: "which plans are there?",
+    DeletePlan: "delete plan {0.version}",
+    Belief: "is the lease still mine?",
+    AcquireLease: "acquire {0.resource}",
+    TakeExpired: "take {0.resource}",
+    RenewLease: "renew {0.lease.resource}",
+    ReleaseLease: "release {0.lease.resource}",
+    ReleaseUnchecked: "release {0.lease.resource}",
+    ValidateLease: "validate {0.lease.resource}",
 }
 
 
@@ -51,12 +74,12 @@ def trace_table(trace: Trace) -> Grid:
         )
         for step in trace.steps
     )
-    title = f"{trace.guard}: {trace.property} broken in {len(trace.steps)} steps"
+    title = f"{trace.guard.name}: {trace.property} broken in {len(trace.steps)} steps"
     return Grid(title, TRACE, tuple(tuple(map(Text, row)) for row in rows))
 
 
-def _does(step: Step) -> str:
-    asked = asked_in_words(step.operation)
+def _does(step: TraceStep) -> str:
+    asked = in_words(step.operation)
     if step.action == STEP:
         return asked
     if step.action == EXPIRE:
@@ -82,7 +105,7 @@ def _lifelines(actors: list[str]) -> str:
     return "".join("|".ljust(COLUMN) for _ in (*actors, STORE)).rstrip()
 
 
-def _arrows(step: Step, actors: list[str]) -> Iterator[str]:
+def _arrows(step: TraceStep, actors: list[str]) -> Iterator[str]:
     yield _lifelines(actors)
     if step.action == EXPIRE:
         yield _beside("", len(actors), f"the lease {step.what} expires", actors)
@@ -91,7 +114,7 @@ def _arrows(step: Step, actors: list[str]) -> Iterator[str]:
     if step.action == CRASH:
         yield _beside("x ", column, "dies, starts again", actors)
         return
-    asked = _briefly(step)
+    asked = _briefly(step.operation)
     if step.action == SEND:
         yield _arrow(column, actors, asked, "...", "")
         return
@@ -122,18 +145,44 @@ def _beside(mark: str, column: int, text: str, actors: list[str]) -> str:
     return "".join(cells).rstrip()
 
 
-def _briefly(step: Step) -> str:
+def _briefly(operation: Operation | None) -> str:
     """An operation in as many characters as a lifeline has room for."""
-    operation = step.operation or {}
-    kind = operation.get("kind", "")
-    if kind in LEASE_STEPS:
-        return f"{LEASE_STEPS[kind]} {operation.get('resource') or operation['lease']['resource']}"
-    if kind in BRIEFLY:
-        return BRIEFLY[kind].format(**operation)
-    return str(kind)
+    return "" if operation is None else BRIEFLY.get(type(operation), type(operation).__name__).format(operation)
 
 
-def _after(step: Step) -> str:
+def _after(step: TraceStep) -> str:
     said = ", ".join(f"{name} at {version or '-'}" for name, version in step.in_force.items())
     broken = f"  !! {', '.join(step.breaks)}" if step.breaks else ""
-    return f"  {said}{broken}" if broken or (step.operation or {}).get("kind") == "Commit" else ""
+    return f"  {said}{broken}" if broken or isinstance(step.operation, Commit) else ""
+
+
+def in_words(operation: Operation | None) -> str:
+    """What an operation asks, short enough for a table."""
+    if operation is None:
+        return ""
+    values = {each.name: getattr(operation, each.name) for each in fields(operation)}  # type: ignore[arg-type]
+    said = [
+        f"{name}={_value_in_words(value)}"
+        for name, value in values.items()
+        if name not in ("ttl_ms", "wait") and value is not None and value is not False
+    ]
+    return f"{type(operation).__name__}({', '.join(said)})"
+
+
+def heard_in_words(result: Any) -> str:
+    """What was heard, short enough for a table."""
+    match result:
+        case None:
+            return "-"
+        case Refused():
+            return f"refused: {result.reason}"
+        case Done():
+            return "done" + (f", before: plan {result.previous}" if result.previous else "")
+        case Plans():
+            quarantined = f", in quarantine {list(result.quarantined)}" if result.quarantined else ""
+            return f"plans {list(result.applicable)}{quarantined}"
+    return "no reply" if result is UNKNOWN else _value_in_words(result)
+
+
+def _value_in_words(value: Any) -> str:
+    return f"lease {value.token}, fence {value.fence}" if isinstance(value, Lease) else str(value)

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from leasebench.bench.engines.explorer.acting import TOLD
-from leasebench.bench.engines.explorer.moves import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
+from leasebench.bench.engines.explorer.effects import LOSS_REASONS
 from leasebench.bench.engines.explorer.properties import Property, broken_by_commit
-from leasebench.bench.engines.explorer.scope import Scope
-from leasebench.bench.engines.explorer.spelling import spelled
-from leasebench.bench.engines.explorer.trace import Step
+from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.bench.engines.explorer.states import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
+from leasebench.bench.engines.explorer.trace import TraceStep
 from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.enactors.enactor.program import EnactorState
 from leasebench.enactors.kind import Activities
@@ -53,7 +52,7 @@ class Impossible(Exception):
 
 
 @dataclass
-class Actor:
+class LiveProcess:
     """One live process: its program, its connection, its renewer's program and its commits in flight."""
 
     name: str
@@ -65,7 +64,7 @@ class Actor:
     store: MemoryStore = field(init=False)
     renewing: Lease | None = None
     renewer: Interpreter | None = None
-    told: bool = False
+    notified: bool = False
     in_flight: dict[int, tuple[Commit, MemoryStore]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,7 +77,7 @@ class Actor:
 
     def restart(self) -> list[Operation]:
         """Begin from nothing; what was sent is on its way."""
-        self.renewing, self.renewer, self.told = None, None, False
+        self.renewing, self.renewer, self.notified = None, None, False
         self.store = self.connect()
         self.interpreter = Interpreter(self.begin, self.first)
         return self._skip_local()
@@ -101,7 +100,7 @@ class Actor:
         """Give the renewer the result of its renewal."""
         assert self.renewer is not None
         if self.renewer.hear(result):
-            self.told, self.renewer = self.renewer.carried is False, None
+            self.notified, self.renewer = self.renewer.carried is False, None
         else:
             self.renewer.skip_local()
 
@@ -109,16 +108,16 @@ class Actor:
         local = self.interpreter.skip_local()
         for operation in local:
             if isinstance(operation, StartRenewal):
-                self.renewing, self.told = operation.lease, False
+                self.renewing, self.notified = operation.lease, False
             elif isinstance(operation, StopRenewal):
-                self.renewing, self.renewer, self.told = None, None, False
+                self.renewing, self.renewer, self.notified = None, None, False
         return local
 
 
-class Reenactment:
+class ConcreteRun:
     """All actors of one guard and scope, and the cell that they share."""
 
-    def __init__(self, guard: Guard, scope: Scope, store: type[MemoryStore] = MemoryStore) -> None:
+    def __init__(self, guard: Guard, scope: ExplorationScope, store: type[MemoryStore] = MemoryStore) -> None:
         self._guard = guard
         self._cell = MemoryCell(scope.cell)
         self._steps = 0
@@ -126,31 +125,33 @@ class Reenactment:
         """By lease and actor: the token of what it holds, neither given back nor known to be lost."""
         self._granted: dict[str, set[str]] = {}
         """Tokens whose grants stand by the server's account, by lease."""
-        self._actors = {"planner": Actor("planner", publish_next, PlannerState(), lambda: store(self._cell, "planner"))}
+        self._actors = {
+            "planner": LiveProcess("planner", publish_next, PlannerState(), lambda: store(self._cell, "planner"))
+        }
         for number in range(scope.enactors):
             name = f"enactor-{number}"
-            self._actors[name] = Actor(
+            self._actors[name] = LiveProcess(
                 name,
                 scope.enactor(guard, number).next_activity,
                 EnactorState(),
                 lambda name=name: store(self._cell, name),  # type: ignore[misc]
             )
 
-    def take(self, choice: Choice) -> Step:
+    def take(self, choice: Choice) -> TraceStep:
         """Let one thing happen. Raises Impossible."""
         dangled = self._dangling()
-        operation, result, quiet, broken = self._happen(choice)
+        operation, result, local, broken = self._happen(choice)
         if self._dangling() - dangled:
             broken.add(Property.DANGLING)
         self._steps += 1
-        return Step(
+        return TraceStep(
             step=self._steps,
             actor=choice.actor,
             action=choice.action,  # type: ignore[arg-type]
             what=choice.what,
-            operation=spelled(operation),
-            result=spelled(result),
-            quiet=[spelled(each) for each in quiet],
+            operation=operation,
+            result=result,
+            quiet=tuple(local),
             in_force={name: self._cell.at(name).version for name in self._cell.cell.endpoints},
             plans=sorted(self._cell.live | self._cell.quarantined),
             breaks=sorted(broken),
@@ -169,16 +170,16 @@ class Reenactment:
         act = {CRASH: self._crash, ARRIVE: self._arrive, SEND: self._send, GIVE_UP: self._give_up, STEP: self._step}
         return act[choice.action](owner, choice.what, broken)
 
-    def _step(self, owner: Actor, _: str, broken: set[Property]) -> Happened:
+    def _step(self, owner: LiveProcess, _: str, broken: set[Property]) -> Happened:
         asks = owner.asks
         result = self._do(owner, asks, owner.store, broken)
         return asks, result, owner.hear(result), broken
 
-    def _crash(self, owner: Actor, _: str, broken: set[Property]) -> Happened:
+    def _crash(self, owner: LiveProcess, _: str, broken: set[Property]) -> Happened:
         self._holds = {key: token for key, token in self._holds.items() if key[1] != owner.name}
         return None, None, owner.restart(), broken
 
-    def _send(self, owner: Actor, _: str, broken: set[Property]) -> Happened:
+    def _send(self, owner: LiveProcess, _: str, broken: set[Property]) -> Happened:
         asks = owner.asks
         if not isinstance(asks, Commit):
             raise Impossible(f"{owner.name} is not about to commit, but asks for {asks}")
@@ -187,30 +188,30 @@ class Reenactment:
         owner.store = owner.connect()
         return asks, UNKNOWN, owner.hear(UNKNOWN), broken
 
-    def _arrive(self, owner: Actor, what: str, broken: set[Property]) -> Happened:
+    def _arrive(self, owner: LiveProcess, what: str, broken: set[Property]) -> Happened:
         if not what.isdigit() or int(what) not in owner.in_flight:
             raise Impossible(f"{owner.name} has no commit {what!r} in flight")
         commit, connection = owner.in_flight.pop(int(what))
         return commit, self._do(owner, commit, connection, broken), [], broken
 
-    def _give_up(self, owner: Actor, _: str, broken: set[Property]) -> Happened:
+    def _give_up(self, owner: LiveProcess, _: str, broken: set[Property]) -> Happened:
         asks = owner.asks
         if not isinstance(asks, (AcquireLease, TakeExpired)):
             raise Impossible(f"{owner.name} is not waiting for a lease, but asks for {asks}")
         return asks, None, owner.hear(None), broken
 
-    def _renew(self, owner: Actor, broken: set[Property]) -> Happened:
-        if owner.renewing is None or owner.told:
+    def _renew(self, owner: LiveProcess, broken: set[Property]) -> Happened:
+        if owner.renewing is None or owner.notified:
             raise Impossible(f"{owner.name} has nothing to renew")
         asks = owner.renewal(self._guard.manager).asks
         result = self._do(owner, asks, owner.store, broken)
         owner.renewed(result)
         return asks, result, [], broken
 
-    def _do(self, owner: Actor, asks: Operation, store: MemoryStore, broken: set[Property]) -> Any:
+    def _do(self, owner: LiveProcess, asks: Operation, store: MemoryStore, broken: set[Property]) -> Any:
         owner.attempts += 1
         if isinstance(asks, Belief):
-            return not owner.told
+            return not owner.notified
         if isinstance(asks, (ReleaseLease, ReleaseUnchecked)):
             self._holds.pop((asks.lease.resource, owner.name), None)
             self._granted.get(asks.lease.resource, set()).discard(asks.lease.token)
@@ -231,7 +232,7 @@ class Reenactment:
         self._note_loss(owner, getattr(asks, "lease", None), heard)
         return heard
 
-    def _got(self, owner: Actor, lease: Lease | None, broken: set[Property]) -> Lease:
+    def _got(self, owner: LiveProcess, lease: Lease | None, broken: set[Property]) -> Lease:
         if lease is None:
             raise Impossible(f"{owner.name} waits for a lease that another holds")
         if any(resource == lease.resource and name != owner.name for resource, name in self._holds):
@@ -250,9 +251,9 @@ class Reenactment:
                 broken.add(Property.EXCLUSION)
             granted.add(lease.token)
 
-    def _note_loss(self, owner: Actor, lease: Lease | None, result: Any) -> None:
-        """Who is told that its lease is lost does not hold it any more."""
-        if lease is not None and isinstance(result, Refused) and result.reason in TOLD:
+    def _note_loss(self, owner: LiveProcess, lease: Lease | None, result: Any) -> None:
+        """Who is notified that its lease is lost does not hold it any more."""
+        if lease is not None and isinstance(result, Refused) and result.reason in LOSS_REASONS:
             key = (lease.resource, owner.name)
             if self._holds.get(key) == lease.token:
                 del self._holds[key]

@@ -2,14 +2,15 @@
 
 import tomli_w
 
-from leasebench.bench.engines.explorer.carried import carry, guards_of
-from leasebench.bench.engines.explorer.exploration import explore, opaque
-from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.exploration import explore, not_explorable
+from leasebench.bench.engines.explorer.report import write_explored
+from leasebench.bench.engines.explorer.scope import ExplorationScope
+from leasebench.bench.engines.explorer.selection import guards_of
 from leasebench.bench.suite import load_suite
 from leasebench.results.explored import contradictions, read_explored
 from leasebench.results.summary import read_suite
 
-SMALL = Scope(plans=2, clean_age=1)
+SMALL = ExplorationScope(plans=2, clean_age=1)
 
 
 def run_of(path, name):
@@ -22,7 +23,7 @@ def run_of(path, name):
 def test_the_guards_of_a_run_are_explored_into_it_and_found_there(tmp_path):
     run = run_of(tmp_path, "quick")
     guards = [guard for guard in guards_of(run) if guard.name in ("monotonic", "last_writer_wins")]
-    path = carry(run, guards, [explore(guard, SMALL) for guard in guards])
+    path = write_explored(run, guards, [explore(guard, SMALL) for guard in guards])
     assert path == run / "explored.json"
     found = {each.guard: each for each in read_explored(run).guards}
     assert found["monotonic"].excludes("stale_overwrite")
@@ -34,21 +35,21 @@ def test_every_guard_of_a_run_can_be_read_back_from_its_suite(tmp_path):
     run = run_of(tmp_path, "full")
     guards = guards_of(run)
     assert len(guards) > 10
-    assert [guard.name for guard in guards if opaque(guard)] == ["redis_py_lock"]
+    assert [guard.name for guard in guards if not_explorable(guard)] == ["redis_py_lock"]
 
 
 def test_another_scope_is_added_and_the_same_one_replaced(tmp_path):
     run = run_of(tmp_path, "quick")
     guards = [guard for guard in guards_of(run) if guard.name == "monotonic"]
     for scope in (SMALL, SMALL.model_copy(update={"messages": 1}), SMALL):
-        carry(run, guards, [explore(guard, scope) for guard in guards])
+        write_explored(run, guards, [explore(guard, scope) for guard in guards])
     assert [each.scope.messages for each in read_explored(run).guards] == [1, 0]
 
 
 def test_a_stale_overwrite_that_can_not_be_is_found_in_what_was_carried(tmp_path):
     run = run_of(tmp_path, "quick")
     guards = [guard for guard in guards_of(run) if guard.name == "monotonic"]
-    carry(run, guards, [explore(guard, SMALL) for guard in guards])
+    write_explored(run, guards, [explore(guard, SMALL) for guard in guards])
     cell = {"guard": "monotonic", "scenario": "steady", "stale_overwrites": 1, "failures": [], "unknown": 0}
     (found,) = contradictions({"cells": [cell]}, read_suite(run), read_explored(run))
     assert "monotonic under steady: 1 stale_overwrites measured" in str(found)

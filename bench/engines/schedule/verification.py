@@ -6,8 +6,10 @@ import numpy as np
 
 from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
 from leasebench.bench.engines.explorer.trace import Trace
+from leasebench.enactors.store.events import Event
+from leasebench.leases.operations import Reason
 from leasebench.results.checks.holds import violations
-from leasebench.results.events import KINDS, Events
+from leasebench.results.events import Events
 from leasebench.results.holds import holds_of
 from leasebench.results.tally import tally
 from leasebench.results.trial import Trial
@@ -43,45 +45,45 @@ def shown(trial: Trial, trace: Trace, last: int) -> str | None:
 
 
 def _stale_overwrite(trial: Trial, at: int) -> str | None:
-    events = trial.events
-    if _kind(events, at) != "commit" or not events.version[at] < events.previous[at]:
+    event = trial.events.row(at)
+    if event.kind != "commit" or not (event.version or 0) < (event.previous or 0):
         return None
-    over = f"over plan {events.previous[at]} at {_where(events, at)}"
-    return f"{_who(events, at)} writes plan {events.version[at]} {over}"
+    over = f"over plan {event.previous} at {event.endpoint}"
+    return f"{_who(event)} writes plan {event.version} {over}"
 
 
 def _dangling(trial: Trial, at: int) -> str | None:
-    events = trial.events
-    if _kind(events, at) == "delete" and events.active_endpoints[at] > 0:
-        return f"{_who(events, at)} deletes plan {events.version[at]}, which is in force"
+    events, event = trial.events, trial.events.row(at)
+    if event.kind == "delete" and (event.active_endpoints or 0) > 0:
+        return f"{_who(event)} deletes plan {event.version}, which is in force"
     deleted = events.of("delete")[:at] & (events.version[:at] == events.version[at])
-    if _kind(events, at) == "commit" and np.any(deleted):
-        return f"{_who(events, at)} writes plan {events.version[at]}, which was deleted, at {_where(events, at)}"
+    if event.kind == "commit" and np.any(deleted):
+        return f"{_who(event)} writes plan {event.version}, which was deleted, at {event.endpoint}"
     return None
 
 
 def _wedged(trial: Trial, at: int) -> str | None:
-    events = trial.events
-    if _kind(events, at) != "reject" or _name(events.reasons, events.reason[at]) != "no_rollback_plan":
+    event = trial.events.row(at)
+    if event.kind != "reject" or event.reason != Reason.NO_ROLLBACK_PLAN:
         return None
-    return f"plan {events.version[at]} of {_who(events, at)} is refused, as there is none to roll back to"
+    return f"plan {event.version} of {_who(event)} is refused, as there is none to roll back to"
 
 
 def _double_hold(trial: Trial, at: int) -> str | None:
     """By the owners' own account: the hold that begins with this grant began while another one's went on."""
     events, held = trial.events, holds_of(trial)
-    if _kind(events, at) != "grant":
+    event = events.row(at)
+    if event.kind != "grant":
         return None
     mine = held.doubled & (held.fence == events.fence[at]) & (held.lease == events.lease[at])
-    return f"{_who(events, at)} is granted a lease that another one holds" if np.any(mine) else None
+    return f"{_who(event)} is granted a lease that another one holds" if np.any(mine) else None
 
 
 def _exclusion(trial: Trial, at: int) -> str | None:
     """By the lease server's account."""
-    events = trial.events
     if at not in violations(trial):
         return None
-    return f"{_who(events, at)} is granted a lease while another grant of it stands"
+    return f"{_who(trial.events.row(at))} is granted a lease while another grant of it stands"
 
 
 _SHOWS: dict[Property, Any] = {
@@ -95,20 +97,8 @@ _SHOWS: dict[Property, Any] = {
 
 def _is_the_actors(events: Events, at: int, trace: Trace) -> bool:
     """Whether the event is of the one who takes the trace's last step."""
-    return _who(events, at) == trace.steps[-1].actor.removesuffix("-renewer")
+    return _who(events.row(at)) == trace.steps[-1].actor.removesuffix("-renewer")
 
 
-def _kind(events: Events, at: int) -> str:
-    return KINDS[events.kind[at]]
-
-
-def _who(events: Events, at: int) -> str:
-    return _name(events.enactors, events.enactor[at])
-
-
-def _where(events: Events, at: int) -> str:
-    return _name(events.endpoints, events.endpoint[at])
-
-
-def _name(names: tuple[str, ...], code: Any) -> str:
-    return names[code] if code >= 0 else "somebody"
+def _who(event: Event) -> str:
+    return event.enactor or "somebody"

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator
 
 from leasebench.bench.engines.explorer.machine import Machine
 from leasebench.bench.engines.explorer.properties import Property
-from leasebench.bench.engines.explorer.search import Graph
+from leasebench.bench.engines.explorer.search import StateGraph
 
 MAX_ALONE = 100_000
 """Steps of one enactor alone; it comes to the plan, waits or goes round in a circle long before."""
 State = tuple[int, tuple[int, ...]]
 
 
-class Outlook:
+class Reachability:
     """What can still be reached, in one machine."""
 
     def __init__(self, machine: Machine) -> None:
@@ -29,7 +29,7 @@ class Outlook:
         self._alone: dict[tuple[Property, int, int, int], bool] = {}
         self._targets: dict[tuple[Property, int], int | None] = {}
 
-    def first_failing(self, graph: Graph, asked: Property) -> int | None:
+    def first_failing(self, graph: StateGraph, asked: Property) -> int | None:
         """The place of the nearest state from which a further plan can't come into force; None if there is none.
 
         The further plan is the planner's for `converges`, an operator's for `rollback`.

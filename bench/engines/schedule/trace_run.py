@@ -2,18 +2,22 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import count
 from time import perf_counter_ns
 
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.trace import Trace
+from leasebench.bench.engines.interpreter import run_once
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import LocalSupervisor, ProcessFailed
 from leasebench.bench.engines.schedule.forcing import Forcing, Intervention
 from leasebench.bench.engines.schedule.gated_programs import GATES, GatedPrograms
 from leasebench.bench.engines.schedule.heldwire import HeldWire
-from leasebench.bench.engines.schedule.operating import operate
 from leasebench.bench.trial import TrialContext, specs
 from leasebench.enactors.operations import Publish
+from leasebench.enactors.operator.program import repair_all, roll_back
+from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.performing import perform
 from leasebench.enactors.store.store import Store
 from leasebench.leases.operations import Done
 
@@ -23,7 +27,7 @@ MAX_REFUSALS = 3
 """Of one planner in a row: a restarted one is refused once."""
 
 
-class Performance:
+class TraceRun:
     """Takes a trace's steps (`bench.trial.Perform`), and keeps what came of it."""
 
     def __init__(self, trace: Trace) -> None:
@@ -73,3 +77,15 @@ def _led(spec: ProcessSpec, tries: int, wire: HeldWire | None) -> ProcessSpec:
     """Let a process try as often as the scope says, and lead it over its wire, if it has one."""
     spec = replace(spec, place=replace(spec.place, tries=tries))
     return spec if wire is None else replace(spec, url=wire.url, lease_url=wire.url)
+
+
+NO_TOKEN = ""
+"""An operator takes no lease."""
+
+
+def operate(store: Store, cell: Cell) -> None:
+    """Do what an operator does who rolls back, as the explorer's does, under the name of one in the history."""
+    operator = store.as_client("operator")
+    attempts = count(1)
+    for program in (repair_all(cell.endpoints), roll_back()):
+        run_once(program, lambda operation: perform(operator, operation, next(attempts), NO_TOKEN, 0))

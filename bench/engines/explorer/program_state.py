@@ -9,13 +9,13 @@ different things before.
 
 The stack (it holds the iterators of loops) is seen through `gc.get_referents`, which lists all that a generator's
 frame refers to, in order, but leaves out variables that are not bound; so the names of the bound ones belong to the
-value too. What this file does not know how to read stands for itself alone (`Opaque`): two programs that refer to
+value too. What this file does not know how to read stands for itself alone (`Identity`): two programs that refer to
 different such objects are never merged, which costs states and not soundness.
 
-This is how CPython keeps a suspended generator, and an interpreter may do it otherwise: `readable` looks whether loops
-that stand apart look apart here. Where they don't, the explorer works in plain mode (`programs`): a program's position
-is what it heard, and nothing else is merged. Anybody may ask for that mode (`leasebench explore --plain`), so that no
-claim rests on this file alone.
+This is how CPython keeps a suspended generator; another interpreter may do it otherwise. `frames_readable` checks that
+loops at different places look different here. Where they don't, the explorer works in plain mode (`programs`): a
+program's position is what it heard, and nothing else is merged. Anybody may ask for that mode (`leasebench explore
+--plain`), so that no claim rests on this file alone.
 """
 
 import gc
@@ -37,7 +37,7 @@ ITERATORS: tuple[type, ...] = (type(iter(range(0))), type(iter(())), type(iter([
 PLAIN = (int, float, str, bytes, type(None))
 
 
-class Opaque:
+class Identity:
     """An object that is equal to itself only; kept alive, so that its identity is not given to another."""
 
     __slots__ = ("it",)
@@ -46,18 +46,18 @@ class Opaque:
         self.it = it
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Opaque) and self.it is other.it
+        return isinstance(other, Identity) and self.it is other.it
 
     def __hash__(self) -> int:
         return hash(("opaque", id(self.it)))
 
 
-class Standing:
+class ProgramState:
     """The value of one suspended program, and the leases that it can still name."""
 
     def __init__(self, program: Generator[Any, Any, Any]) -> None:
         self.leases: set[Lease] = set()
-        self.opaque = False
+        self.incomplete = False
         """Whether it refers to something that could not be looked into; a lease may hide there."""
         self._met: dict[int, int] = {}
         self._kept: list[object] = []
@@ -71,7 +71,7 @@ class Standing:
             return "ended"
         code = frame.f_code
         held = tuple(self._value(each, 0) for each in referents)
-        return Opaque(code), frame.f_lasti, tuple(sorted(frame.f_locals)), held
+        return Identity(code), frame.f_lasti, tuple(sorted(frame.f_locals)), held
 
     def _value(self, it: Any, depth: int) -> Hashable:  # noqa: PLR0911  (one case a kind of value)
         assert depth < MAX_DEPTH, "a program carries values that are nested too deeply"
@@ -87,7 +87,7 @@ class Standing:
         if kind is tuple:
             return ("tuple", *(self._value(each, depth + 1) for each in it))
         if isinstance(it, (FunctionType, BuiltinFunctionType, CodeType, type, BaseModel)):
-            return Opaque(it)  # none of these changes, and programs share them
+            return Identity(it)  # none of these changes, and programs share them
         if is_dataclass(it) and getattr(kind, "__dataclass_params__").frozen:  # noqa: B009
             return (kind.__name__, *(self._value(getattr(it, each.name), depth + 1) for each in fields(it)))
         return self._mutable(it, depth)
@@ -102,8 +102,8 @@ class Standing:
             return "generator", self._generator(it)
         if isinstance(it, (list, set, dict, CellType, *ITERATORS)):
             return (type(it).__name__, *(self._value(each, depth + 1) for each in _inside(it)))
-        self.opaque = self.opaque or not _shared(it)
-        return Opaque(it)
+        self.incomplete = self.incomplete or not _shared(it)
+        return Identity(it)
 
 
 def leases_in(value: Any) -> set[Lease]:
@@ -118,7 +118,7 @@ def leases_in(value: Any) -> set[Lease]:
 
 
 @cache
-def readable() -> bool:
+def frames_readable() -> bool:
     """Whether this interpreter shows all that a suspended generator refers to."""
 
     def asking(places: Iterable[int]) -> Generator[int, None, None]:
@@ -129,7 +129,7 @@ def readable() -> bool:
         program, seen = asking(places), set()
         for _ in range(4):  # each place is asked about twice: four suspensions that differ by iterators alone
             next(program)
-            seen.add(Standing(program).value)
+            seen.add(ProgramState(program).value)
         if len(seen) < 4:
             return False
     return True

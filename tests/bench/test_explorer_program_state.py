@@ -6,9 +6,9 @@ import pytest
 from exploring import GUARDS
 
 from leasebench.bench.engines.explorer.machine import Machine
-from leasebench.bench.engines.explorer.scope import Scope
+from leasebench.bench.engines.explorer.program_state import ProgramState
+from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.search import Limits, search
-from leasebench.bench.engines.explorer.standing import Standing
 from leasebench.enactors.enactor.program import Enactor, EnactorState
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import presets
@@ -20,11 +20,11 @@ TXT_LOCK = presets()["txt_lock"]
 LEASE = Lease("e0", "own-0", 0, 0, 100)
 
 
-def standing(program: Any, *heard: Any) -> Standing:
+def standing(program: Any, *heard: Any) -> ProgramState:
     next(program)
     for each in heard:
         program.send(each)
-    return Standing(program)
+    return ProgramState(program)
 
 
 def looping(bound: int) -> Any:
@@ -66,7 +66,7 @@ def closing_over(bound: int) -> Any:
     yield [each for each in range(9) if each < bound]
 
 
-def apply(*heard: Any) -> Standing:
+def apply(*heard: Any) -> ProgramState:
     enactor = Enactor(CELL, TXT_LOCK)
     return standing(enactor.next_activity(EnactorState(resumed=True)), *heard)
 
@@ -128,7 +128,7 @@ def test_the_leases_that_a_program_can_still_name_are_known():
 
 
 def test_a_variable_that_an_inner_function_sees_too_is_looked_into():
-    assert not standing(closing_over(5)).opaque
+    assert not standing(closing_over(5)).incomplete
     assert standing(closing_over(5)).value == standing(closing_over(5)).value
     assert standing(closing_over(5)).value != standing(closing_over(6)).value
 
@@ -143,18 +143,18 @@ def test_what_cannot_be_looked_into_is_equal_to_itself_alone():
             self.hidden = LEASE
 
     odd = Odd()
-    assert standing(collecting(), odd).opaque
+    assert standing(collecting(), odd).incomplete
     assert standing(collecting(), odd).value == standing(collecting(), odd).value
     assert standing(collecting(), odd).value != standing(collecting(), Odd()).value
 
 
 @pytest.mark.parametrize("name", list(GUARDS))
 def test_all_that_the_programs_of_a_guard_refer_to_can_be_looked_into(name):
-    machine = Machine(GUARDS[name], Scope(plans=3, clean_age=1, tries=2))
+    machine = Machine(GUARDS[name], ExplorationScope(plans=3, clean_age=1, tries=2))
     search(machine, Limits())
     for position in machine.programs.positions:
         program = machine.programs.role(position.role)(position.carried)
         next(program)
         for each in position.heard:
             program.send(each)
-        assert not Standing(program).opaque
+        assert not ProgramState(program).incomplete

@@ -4,16 +4,16 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from leasebench.bench.engines.explorer.properties import Property, broken_by_commit
-from leasebench.bench.engines.explorer.world import (
+from leasebench.bench.engines.explorer.states import (
     BY_RECORD,
     BY_SERVER,
-    OVER,
-    OWN,
-    Held,
+    OWN_CONNECTION,
+    RECORD_OVER,
+    EndpointState,
+    HeldLease,
     Ranks,
-    Seen,
-    Standing,
-    Watch,
+    ServerLease,
+    WatchedEndpoint,
     World,
 )
 from leasebench.enactors.operations import Commit
@@ -36,24 +36,24 @@ from leasebench.leases.operations import (
 
 WRITES = 1
 """How often a thawed endpoint was written; a connection whose watched endpoint was written since saw one less."""
-TOLD = (Reason.LEASE_LOST, Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)
+LOSS_REASONS = (Reason.LEASE_LOST, Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)
 """Refusals that tell an owner that its lease is lost."""
-NO_FLAWS: frozenset[Property] = frozenset()
+NOTHING_BROKEN: frozenset[Property] = frozenset()
 
 
-class Blocked(Exception):
+class MustWait(Exception):
     """The operation waits for something that is not there yet."""
 
 
-class Act(NamedTuple):
+class Effect(NamedTuple):
     """What one operation did: the world after it, what was heard, and which properties this step broke."""
 
     world: World
-    heard: Any
-    flaws: frozenset[Property]
+    result: Any
+    breaks: frozenset[Property]
 
 
-def handle(resource: str, slot: int, ttl_ms: int) -> Lease:
+def lease_of_slot(resource: str, slot: int, ttl_ms: int) -> Lease:
     """A lease as programs are given it here: named by its owner's slot, not by a token that nobody had before.
 
     Programs hand a lease on and never look into it, so they do the same whatever it is named.
@@ -61,59 +61,64 @@ def handle(resource: str, slot: int, ttl_ms: int) -> Lease:
     return Lease(resource, f"own-{slot}", slot, slot, ttl_ms)
 
 
-class Stage:
+class CellModel:
     """Does operations on worlds of one cell."""
 
     def __init__(self, cell: Cell, ranks: Ranks, store: type[MemoryStore]) -> None:
         self._cell, self._ranks, self._store = cell, ranks, store
 
-    def act(self, world: World, client: int, operation: Operation, slot: int, connection: int = OWN) -> Act:
-        """Do one operation of a client. A lease that it is granted gets the name `slot`. Raises Blocked."""
-        return _Acting(self._cell, self._ranks, self._store, world, client, connection).act(operation, slot)
+    def perform(
+        self, world: World, client: int, operation: Operation, slot: int, connection: int = OWN_CONNECTION
+    ) -> Effect:
+        """Do one operation of a client. A lease that it is granted gets the name `slot`. Raises MustWait."""
+        return _Thawed(self._cell, self._ranks, self._store, world, client, connection).perform(operation, slot)
 
     def expire(self, world: World, resource: str) -> World:
         """Let a lease run out; of a record that its owner dates: let it look over to whoever looks."""
         (lease,) = (each for each in world.leases if each.resource == resource)
         others = tuple(each for each in world.leases if each.resource != resource)
         if lease.expires == BY_RECORD:
-            return world._replace(leases=tuple(sorted((*others, lease._replace(expires=OVER)))))
-        book = tuple(
-            each._replace(unexpired=False) if (each.resource, each.fence) == lease[:2] else each for each in world.book
+            return world._replace(leases=tuple(sorted((*others, lease._replace(expires=RECORD_OVER)))))
+        held = tuple(
+            each._replace(unexpired=False) if (each.resource, each.fence) == lease[:2] else each for each in world.held
         )
-        return self._ranks.settle(world._replace(leases=others, book=book))
+        return self._ranks.normalised(world._replace(leases=others, held=held))
 
     def forget(self, world: World, client: int, slots: frozenset[int], *, connection: bool = True) -> World:
         """The world once `client` can name the leases of `slots` only; without `connection`, its own is closed."""
-        book = tuple(each for each in world.book if each.client != client or each.slot in slots)
+        held = tuple(each for each in world.held if each.client != client or each.slot in slots)
         watches = world.watches
         if not connection:
-            watches = tuple(each for each in watches if (each.client, each.slot) != (client, OWN))
-        if len(book) == len(world.book):
+            watches = tuple(each for each in watches if (each.client, each.slot) != (client, OWN_CONNECTION))
+        if len(held) == len(world.held):
             return world if watches == world.watches else world._replace(watches=watches)
-        return self._ranks.settle(world._replace(book=book, watches=watches))
+        return self._ranks.normalised(world._replace(held=held, watches=watches))
 
     def send(self, world: World, client: int, commit: Commit, slot: int) -> tuple[World, Commit]:
         """Put a commit on its way under a name of its own: its sender may go on and forget the lease it names."""
-        book, watches = list(world.book), list(world.watches)
+        held, watches = list(world.held), list(world.watches)
         if commit.lease is not None:
-            own = next(each for each in book if (each.client, each.slot) == (client, commit.lease.grant))
-            book.append(own._replace(slot=slot, holding=False, unexpired=False))
-            commit = replace(commit, lease=handle(own.resource, slot, commit.lease.ttl_ms))
+            own = next(each for each in held if (each.client, each.slot) == (client, commit.lease.grant))
+            held.append(own._replace(slot=slot, holding=False, unexpired=False))
+            commit = replace(commit, lease=lease_of_slot(own.resource, slot, commit.lease.ttl_ms))
         # The connection broke, or the reply would have come: what it watched goes with the message.
-        watches = [each._replace(slot=slot) if (each.client, each.slot) == (client, OWN) else each for each in watches]
-        sent = world._replace(book=tuple(sorted(book)), watches=tuple(sorted(watches)), messages=world.messages - 1)
+        watches = [
+            each._replace(slot=slot) if (each.client, each.slot) == (client, OWN_CONNECTION) else each
+            for each in watches
+        ]
+        sent = world._replace(held=tuple(sorted(held)), watches=tuple(sorted(watches)), messages=world.messages - 1)
         return sent, commit
 
 
-class _Acting:
+class _Thawed:
     """One operation, under way."""
 
     def __init__(
         self, cell: Cell, ranks: Ranks, store: type[MemoryStore], world: World, client: int, connection: int
     ) -> None:
         self._ranks, self._world, self._client, self._connection = ranks, world, client, connection
-        self._book = {(each.client, each.slot): each for each in world.book}
-        self._flaws: set[Property] = set()
+        self._held = {(each.client, each.slot): each for each in world.held}
+        self._breaks: set[Property] = set()
         self._grants = world.grants
         self._cell = thawed = MemoryCell(cell, newest_ever=world.newest, live=set(world.live))
         self._now_ms = thawed.now_us // 1000
@@ -133,7 +138,7 @@ class _Acting:
             if (each.client, each.slot) == (client, connection)
         }
 
-    def act(self, operation: Operation, slot: int) -> Act:
+    def perform(self, operation: Operation, slot: int) -> Effect:
         """Do it."""
         heard = self._do(operation, slot)
         lease: Lease | None = getattr(operation, "lease", None)
@@ -141,8 +146,8 @@ class _Acting:
             self._note(operation, lease, heard)
         world = self._frozen()
         if world.dangles and not self._world.dangles:
-            self._flaws.add(Property.DANGLING)
-        return Act(world, heard, frozenset(self._flaws) if self._flaws else NO_FLAWS)
+            self._breaks.add(Property.DANGLING)
+        return Effect(world, heard, frozenset(self._breaks) if self._breaks else NOTHING_BROKEN)
 
     def _do(self, operation: Operation, slot: int) -> Any:
         if isinstance(operation, (AcquireLease, TakeExpired)):
@@ -151,9 +156,9 @@ class _Acting:
         if isinstance(operation, (AcquireLease, TakeExpired)):
             return self._granted(heard, slot)
         if heard is None:
-            raise Blocked
+            raise MustWait
         if isinstance(operation, Commit):
-            self._flaws |= broken_by_commit(operation, heard, self._cell)
+            self._breaks |= broken_by_commit(operation, heard, self._cell)
         return heard
 
     def _as_the_store_knows(self, operation: Any) -> Operation:
@@ -164,39 +169,39 @@ class _Acting:
 
     def _counter(self, resource: str) -> None:
         if self._world.grants == 0:
-            raise Blocked
+            raise MustWait
         self._cell.fences[resource] = self._ranks.highest(self._world, resource)
 
     def _granted(self, lease: Lease | None, slot: int) -> Lease:
         if lease is None or lease.fence is None:
-            raise Blocked
+            raise MustWait
         self._grants -= self._grants > 0
         self._cell.leases[lease.resource].token = _token(lease.fence)
-        others = [each for each in self._book.values() if each.resource == lease.resource]
+        others = [each for each in self._held.values() if each.resource == lease.resource]
         if any(each.holding and each.client != self._client for each in others):
-            self._flaws.add(Property.DOUBLE_HOLD)
+            self._breaks.add(Property.DOUBLE_HOLD)
         if any(each.unexpired for each in others):
-            self._flaws.add(Property.EXCLUSION)
-        self._book[self._client, slot] = Held(self._client, slot, lease.resource, lease.fence, True, True)
-        return handle(lease.resource, slot, lease.ttl_ms)
+            self._breaks.add(Property.EXCLUSION)
+        self._held[self._client, slot] = HeldLease(self._client, slot, lease.resource, lease.fence, True, True)
+        return lease_of_slot(lease.resource, slot, lease.ttl_ms)
 
     def _note(self, operation: Operation, lease: Lease, heard: Any) -> None:
-        """Keep the book: who still holds its lease, and whose grant stands by the server's account."""
+        """Keep account: who still holds its lease, and whose grant stands by the server's account."""
         key = (self._client, lease.grant)
-        held = self._book[key]
+        held = self._held[key]
         if isinstance(operation, (ReleaseLease, ReleaseUnchecked)):
             held = held._replace(holding=False, unexpired=False)
-        elif isinstance(heard, Refused) and heard.reason in TOLD:
+        elif isinstance(heard, Refused) and heard.reason in LOSS_REASONS:
             held = held._replace(holding=False)
         elif isinstance(operation, RenewLease) and isinstance(heard, Done) and not held.unexpired:
             held = held._replace(unexpired=True)
-            if any(each.unexpired for each in self._book.values() if each.resource == held.resource):
-                self._flaws.add(Property.EXCLUSION)
-        self._book[key] = held
+            if any(each.unexpired for each in self._held.values() if each.resource == held.resource):
+                self._breaks.add(Property.EXCLUSION)
+        self._held[key] = held
 
     def _named(self, lease: Lease) -> Lease:
         """The lease as the store knows it."""
-        fence = self._book[self._client, lease.grant].fence
+        fence = self._held[self._client, lease.grant].fence
         return Lease(lease.resource, _token(fence), fence, 0, lease.ttl_ms)
 
     def _frozen(self) -> World:
@@ -205,24 +210,24 @@ class _Acting:
         for resource, grant in sorted(cell.leases.items()):
             expires = BY_SERVER
             if resource in cell.expiries_ms:
-                expires = BY_RECORD if cell.expiries_ms[resource] > self._now_ms else OVER
-            leases.append(Standing(resource, _fence(grant.token), expires))
+                expires = BY_RECORD if cell.expiries_ms[resource] > self._now_ms else RECORD_OVER
+            leases.append(ServerLease(resource, _fence(grant.token), expires))
         frozen = World(
             cell.newest_ever,
             tuple(sorted(cell.live)),
             tuple(sorted(cell.quarantined)),
-            tuple(Seen(at.version, at.fence_seen) for at in map(cell.at, cell.cell.endpoints)),
+            tuple(EndpointState(at.version, at.fence_seen) for at in map(cell.at, cell.cell.endpoints)),
             tuple(leases),
-            tuple(sorted(self._book.values())),
+            tuple(sorted(self._held.values())),
             self._watches(),
             world.planner,
             world.crashes,
             world.messages,
             self._grants,
         )
-        return self._ranks.settle(frozen)
+        return self._ranks.normalised(frozen)
 
-    def _watches(self) -> tuple[Watch, ...]:
+    def _watches(self) -> tuple[WatchedEndpoint, ...]:
         own = (self._client, self._connection)
         watches = [
             each._replace(changed=each.changed or self._cell.at(each.endpoint).writes > WRITES)
@@ -230,7 +235,7 @@ class _Acting:
             if (each.client, each.slot) != own
         ]
         watches += [
-            Watch(*own, endpoint, self._cell.at(endpoint).writes != writes)
+            WatchedEndpoint(*own, endpoint, self._cell.at(endpoint).writes != writes)
             for endpoint, writes in self._store.watched.items()
         ]
         return tuple(sorted(watches))
