@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,6 +14,7 @@ from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.failure import failure_of
 from leasebench.bench.run import OVERHEAD_S
 from leasebench.bench.trialplan import TrialPlan
+from leasebench.results.record.trial import TrialFacts
 
 
 class PlainLines:
@@ -31,10 +32,10 @@ class PlainLines:
     def watch(self, elapsed_s: float, figures: Figures) -> None:  # noqa: ARG002  (a Listener)
         self._figures = figures
 
-    def end(self, plan: TrialPlan, facts: dict[str, Any]) -> None:
+    def end(self, plan: TrialPlan, facts: TrialFacts) -> None:
         what = f"{self._figures.commits} commits, {self._figures.stale} stale"
-        if facts["status"] != "ok":
-            what = f"failed: {facts['reason']}{failure_of(plan.folder_in(self._directory))}"
+        if facts.status != "ok":
+            what = f"failed: {facts.reason}{failure_of(plan.folder_in(self._directory))}"
         place = f"{plan.guard.name} under {plan.scenario.name}"
         self._console.print(
             f"trial {plan.number} of {self._of}: {place}: {what}", highlight=False, markup=False, soft_wrap=True
@@ -100,14 +101,14 @@ class LiveDisplay:
         share = min(elapsed_s / self._longest_s, 0.99)
         self._progress.update(self._task, figures=text, completed=self._done + share)
 
-    def end(self, plan: TrialPlan, facts: dict[str, Any]) -> None:
+    def end(self, plan: TrialPlan, facts: TrialFacts) -> None:
         self._stale_before[self._guard] += self._stale
         self._stale = 0
         self._done += 1
         self._progress.update(self._task, completed=self._done)
-        if facts["status"] != "ok":
+        if facts.status != "ok":
             self._progress.console.print(
-                f"trial {plan.number} failed: {plan.guard.name} under {plan.scenario.name}: {facts['reason']}"
+                f"trial {plan.number} failed: {plan.guard.name} under {plan.scenario.name}: {facts.reason}"
                 f"{failure_of(plan.folder_in(self._directory))}",
                 markup=False,
                 soft_wrap=True,
@@ -115,6 +116,6 @@ class LiveDisplay:
         _tell_notes(self._progress.console, plan, facts)
 
 
-def _tell_notes(console: Console, plan: TrialPlan, facts: dict[str, Any]) -> None:
-    for line in facts.get("notes", ()):
+def _tell_notes(console: Console, plan: TrialPlan, facts: TrialFacts) -> None:
+    for line in facts.notes:
         console.print(f"! trial {plan.number}: {line}", highlight=False, markup=False, soft_wrap=True)

@@ -21,6 +21,7 @@ from leasebench.results.latency import histogram, tag, write_hlog
 from leasebench.results.phases import phase_samples
 from leasebench.results.record.faults import HARNESS, FaultRow
 from leasebench.results.record.process import Process
+from leasebench.results.record.trial import TrialFacts
 from leasebench.results.trial import read_trials
 
 DRAIN_ABOVE = 1_000_000
@@ -71,10 +72,10 @@ class Drainer:
         self._journal.end(end, end - begin, self._history.count - before, 0, Outcome.DONE, 0)
 
 
-def finish_records(folder: Path, cells: Sequence[CellRecords], history: HistoryWriter, facts: dict[str, Any]) -> None:
+def finish_records(folder: Path, cells: Sequence[CellRecords], history: HistoryWriter) -> bool:
     """Bring the journals and the history, as far as it can still be had, into their files; remove the keys.
 
-    Raises ServerError if events are missing.
+    Returns whether there was anything to keep. Raises ServerError if events are missing.
     """
     begun: list[Path] = []
     try:
@@ -91,7 +92,7 @@ def finish_records(folder: Path, cells: Sequence[CellRecords], history: HistoryW
             if records.store_node is None:
                 records.store.remove_all()
             records.store.close()
-    facts["history"] = bool(begun)
+    return bool(begun)
 
 
 def _gather(records: CellRecords, history: HistoryWriter) -> None:
@@ -119,9 +120,9 @@ def _blocks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
     yield block
 
 
-def write_latency(plan: TrialPlan, folder: Path, facts: dict[str, Any]) -> None:
+def write_latency(plan: TrialPlan, folder: Path, facts: TrialFacts) -> None:
     """Write `latency.hlog` from the journal and history that were just written."""
-    if not facts["history"]:
+    if not facts.history:
         return
     pooled: dict[tuple[str, str], list[Any]] = {}
     for trial in read_trials(folder):
@@ -129,8 +130,9 @@ def write_latency(plan: TrialPlan, folder: Path, facts: dict[str, Any]) -> None:
             pooled.setdefault(key, []).append(values)
     names = (plan.guard.name, plan.scenario.name)
     histograms = {tag(*names, phase, side): histogram(np.concatenate(parts)) for (phase, side), parts in pooled.items()}
-    lasted = (facts["end_ns"] - facts["start_ns"]) / 1e9 if facts["end_ns"] else 0.0
-    write_hlog(folder / "latency.hlog", histograms, facts["began"], facts["began"] + lasted)
+    lasted = (facts.end_ns - facts.start_ns) / 1e9 if facts.end_ns else 0.0
+    began = facts.began or 0.0
+    write_hlog(folder / "latency.hlog", histograms, began, began + lasted)
 
 
 def fault_log(plan: TrialPlan, folder: Path) -> list[FaultRow]:

@@ -20,6 +20,7 @@ from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.store.drivers import driver_of
+from leasebench.results.record.trial import TrialFacts
 from leasebench.results.schema import json_schema
 from leasebench.results.summary import summarise
 
@@ -40,7 +41,7 @@ class Listener(Protocol):
         """The load goes on."""
         ...
 
-    def end(self, plan: TrialPlan, facts: dict[str, Any]) -> None:
+    def end(self, plan: TrialPlan, facts: TrialFacts) -> None:
         """A trial has ended."""
         ...
 
@@ -74,7 +75,7 @@ def plan_trials(suite: Suite, seed: int) -> list[TrialPlan]:
 class RunOne(Protocol):
     """Runs one trial into its folder and returns its facts, as `run_trial` does."""
 
-    def __call__(self, plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch) -> dict[str, Any]:
+    def __call__(self, plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch) -> TrialFacts:
         """Run it. Raises KeyboardInterrupt only."""
         ...
 
@@ -114,7 +115,7 @@ def _run_trials(
             listener.begin(plan, len(plans))
             facts = run_one(plan, server, run, plan.folder_in(out), listener.watch)
             listener.end(plan, facts)
-            logger.info("trial %d ended: %s, load %s s", plan.number, facts["status"], facts["load_s"])
+            logger.info("trial %d ended: %s, load %s s", plan.number, facts.status, facts.load_s)
     finally:
         summary = summarise(out)
         write_json(out / "summary.schema.json", json_schema())

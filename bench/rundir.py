@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import to_jsonable_python
+from pydantic import TypeAdapter
+
+ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 def default_directory(suite: str) -> Path:
@@ -17,10 +19,14 @@ def default_directory(suite: str) -> Path:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a model, or what JSON knows, in one step: a reader sees the old file or the new one."""
+    """Write models, or what JSON knows, in one step: a reader sees the old file or the new one.
+
+    What was never said of a model is not written: its default is not a finding.
+    """
+    content = ANYTHING.dump_python(value, mode="json", by_alias=True, exclude_unset=True)
     part = path.with_suffix(".part")
     try:
-        part.write_text(json.dumps(to_jsonable_python(value, by_alias=True), indent=1) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

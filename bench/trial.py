@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from leasebench.bench.engines.processes.load import run_load
 from leasebench.bench.engines.processes.spec import ProcessSpec
@@ -33,6 +32,7 @@ from leasebench.results.journal import Journal
 from leasebench.results.record.faults import FAULTS_FILE, HARNESS
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
+from leasebench.results.record.trial import TRIAL_FILE, LeaseTerms, TrialFacts
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ Perform = Callable[[TrialContext], None]
 
 def run_trial(
     plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch, perform: Perform | None = None
-) -> dict[str, Any]:
+) -> TrialFacts:
     """Run a trial into `folder` and return its facts, which also stand in `trial.json`.
 
     It is a race, unless something else is to be performed.
@@ -67,15 +67,15 @@ def run_trial(
     recorded is kept. Raises KeyboardInterrupt only.
     """
     facts = _facts_before(plan)
+    kept = False
     report = SupervisorReport()
     notes: list[str] = []
     try:
         folder.mkdir(parents=True)
-        write_json(folder / "trial.json", facts)
+        write_json(folder / TRIAL_FILE, facts)
         server.revive()
         with _arranged(plan, server, run, folder) as environment:
-            facts["stepped_clocks"] = environment.stepped_clocks
-            facts["own_servers"] = sorted(environment.nodes)
+            facts = facts.adding(stepped_clocks=environment.stepped_clocks, own_servers=sorted(environment.nodes))
             _keep_to_core(environment)
             cells = [_open(environment, cell, at) for cell, at in zip(plan.cells, environment.cells, strict=True)]
             with HistoryWriter(folder / "history.parquet") as history:
@@ -83,34 +83,35 @@ def run_trial(
                     (perform or _race)(TrialContext(plan, environment, cells, folder, report, watch, history))
                 finally:
                     notes += environment.notes()
-                    finish_records(folder, cells, history, facts)
+                    kept = finish_records(folder, cells, history)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None  # what failed is the clearing up after it
-        facts |= {"status": "failed", "reason": _reason(error)}
-        kept = keep_evidence(folder, error)
-        logger.exception("trial %d failed: %s (traceback: %s)", plan.number, facts["reason"], kept)
+        facts = facts.failed(_reason(error))
+        evidence = keep_evidence(folder, error)
+        logger.exception("trial %d failed: %s (traceback: %s)", plan.number, facts.reason, evidence)
     else:
-        facts["status"] = "ok"
+        facts = facts.adding(status="ok")
     notes += reaper().notes()
     if notes:
-        facts["notes"] = notes
+        facts = facts.adding(notes=notes)
         logger.warning("trial %d: %s", plan.number, "; ".join(notes))
-    facts |= {
-        "load_s": (report.load_end_ns - report.start_ns) / 1e9 if report.load_end_ns else None,
-        "start_ns": report.start_ns,
-        "load_end_ns": report.load_end_ns,
-        "end_ns": report.end_ns,
-        "processes": report.processes,
-    }
+    facts = facts.adding(
+        history=kept,
+        load_s=(report.load_end_ns - report.start_ns) / 1e9 if report.load_end_ns else None,
+        start_ns=report.start_ns,
+        load_end_ns=report.load_end_ns,
+        end_ns=report.end_ns,
+        processes=report.processes,
+    )
     try:
         write_latency(plan, folder, facts)
         write_json(folder / FAULTS_FILE, fault_log(plan, folder))
-        write_json(folder / "trial.json", facts)
+        write_json(folder / TRIAL_FILE, facts)
     except (BadRunDirectory, OSError) as error:
-        facts |= {"status": "failed", "history": False, "reason": facts.get("reason") or _reason(error)}
+        facts = facts.failed(_reason(error)).adding(history=False)
         with suppress(OSError):
-            write_json(folder / "trial.json", facts)
+            write_json(folder / TRIAL_FILE, facts)
     return facts
 
 
@@ -211,24 +212,24 @@ def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[Proce
     return told
 
 
-def _facts_before(plan: TrialPlan) -> dict[str, Any]:
+def _facts_before(plan: TrialPlan) -> TrialFacts:
     exclude = plan.guard.exclude
-    return {
-        "number": plan.number,
-        "guard": plan.guard.name,
-        "scenario": plan.scenario.name,
-        "seed": plan.seed,
-        "status": "running",
-        "history": False,
-        "began": time.time(),
-        "cells": [cell.name for cell in plan.cells],
-        "endpoints": list(plan.cells[0].endpoints),
-        "enactors": plan.enactors,
-        "min_races": plan.suite.min_races,
-        "settle_s": plan.suite.settle_s,
-        "expected": [verdict.value for verdict in plan.guard.expected(plan.scenario.name, plan.scenario.trouble)],
-        "lease": {"ttl_ms": plan.ttl_ms, "audited": plan.guard.manager.audited} if exclude else None,
-    }
+    return TrialFacts(
+        number=plan.number,
+        guard=plan.guard.name,
+        scenario=plan.scenario.name,
+        seed=plan.seed,
+        status="running",
+        history=False,
+        began=time.time(),
+        cells=tuple(cell.name for cell in plan.cells),
+        endpoints=tuple(plan.cells[0].endpoints),
+        enactors=tuple(plan.enactors),
+        min_races=plan.suite.min_races,
+        settle_s=plan.suite.settle_s,
+        expected=tuple(plan.guard.expected(plan.scenario.name, plan.scenario.trouble)),
+        lease=LeaseTerms(ttl_ms=plan.ttl_ms, audited=plan.guard.manager.audited) if exclude else None,
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -47,7 +47,7 @@ def _broken_rules(trial: Trial, promised: Promised) -> list[str]:
     for breach in breaches(trial, promised):
         first.setdefault(breach.rule, breach)
         count[breach.rule] += 1
-    cell = f"cell {trial.facts['cell']}: " if len(trial.facts["cells"]) > 1 else ""
+    cell = f"cell {trial.cell}: " if len(trial.facts.cells) > 1 else ""
     return [
         f"{cell}{breach.sentence(trial.events)}" + (f" ({count[rule] - 1} more)" if count[rule] > 1 else "")
         for rule, breach in first.items()

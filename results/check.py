@@ -6,8 +6,8 @@ from typing import Any
 
 from leasebench.results.history import read_raw_journal
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.trial import read_facts
 from leasebench.results.summary import trial_folders
-from leasebench.results.trial import read_facts
 
 
 def differences(written: Any, derived: Any, at: str = "") -> list[str]:
@@ -33,7 +33,7 @@ def differences(written: Any, derived: Any, at: str = "") -> list[str]:
 def unfinished(run: Path) -> Iterator[str]:
     """One line for each trial that was cut off: what its processes had journalled until then."""
     for folder in trial_folders(run):
-        if read_facts(folder)["status"] != "running":
+        if read_facts(folder).status != "running":
             continue
         recorded = 0
         for path in sorted(folder.glob("*.journal")):

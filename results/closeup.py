@@ -63,7 +63,7 @@ def closeup(subject: Subject, before_s: float, after_s: float) -> Closeup | None
     except BadRunDirectory as error:
         subject.run.tell(str(error))
         return None
-    start_ns = moments.facts.get("start_ns") or 0
+    start_ns = moments.facts.start_ns
     zero_us = float(events.t_us[0]) if offset_ns is None else (start_ns - offset_ns) / 1000
     begin, end = _around(events, at, before_s * 1e6, after_s * 1e6)
     return Closeup(moments, chosen, events, at, begin, end, endpoint, zero_us)

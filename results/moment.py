@@ -19,7 +19,8 @@ from leasebench.results.history import read_events, read_journal
 from leasebench.results.overtime import COLUMNS, OverTime, over_time
 from leasebench.results.record.faults import FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.trial import Trial, read_facts
+from leasebench.results.record.trial import read_facts
+from leasebench.results.trial import Trial
 
 WHOLE_ROWS = 300_000
 """A journal of at most so many rows is read at once."""
@@ -33,13 +34,12 @@ class Moments:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.facts: dict[str, Any] = read_facts(folder)
+        self.facts = read_facts(folder)
 
     @property
-    def cells(self) -> list[str]:
+    def cells(self) -> tuple[str, ...]:
         """The cells of the trial."""
-        cells: list[str] = self.facts["cells"]
-        return cells
+        return self.facts.cells
 
     @cached_property
     def faults(self) -> tuple[FaultRow, ...]:
@@ -49,14 +49,13 @@ class Moments:
     @cached_property
     def over_time(self) -> OverTime | None:
         """Its commits over time (see `results.overtime`): read once for all the pictures that show them."""
-        begin, end = self.facts.get("start_ns") or 0, self.facts.get("end_ns") or 0
-        return over_time(begin, end, self.batches(COLUMNS))
+        return over_time(self.facts.start_ns, self.facts.end_ns, self.batches(COLUMNS))
 
     def events(self, cell: str) -> Events:
         """The history of one cell; that of the cell asked last stays in memory."""
         if cell not in self._events:
             self._events.clear()
-            names = (self.facts["endpoints"], self.facts["enactors"])
+            names = (self.facts.endpoints, self.facts.enactors)
             only = None if len(self.cells) == 1 else cell
             self._events[cell] = read_events(self.folder / "history.parquet", *names, only)
         return self._events[cell]
@@ -70,7 +69,7 @@ class Moments:
         journal = self.journal(begin_ns, end_ns)
         if len(self.cells) > 1:
             journal = journal[journal["cell"] == cell]
-        return Trial(self.facts | {"cell": cell}, self.events(cell), journal.reset_index(drop=True))
+        return Trial(self.facts, cell, self.events(cell), journal.reset_index(drop=True))
 
     def trial_about(self, cell: str, end_ns: int, groups: Callable[[Trial], Ints]) -> Trial:
         """One cell with those journal rows that `groups` puts into a group and that began before an instant.
@@ -78,7 +77,7 @@ class Moments:
         However long ago that was: of each group the MOST_ABOUT rows are kept that began last. `groups` gives each row
         of a trial a number from 0 on, or -1 for none.
         """
-        facts, events = self.facts | {"cell": cell}, self.events(cell)
+        facts, events = self.facts, self.events(cell)
         kept: dict[int, pd.DataFrame] = {}
         whole = self._whole_journal
         for frame in self.batches() if whole is None else [whole]:
@@ -86,12 +85,12 @@ class Moments:
             if len(self.cells) > 1:
                 here &= frame["cell"] == cell
             part = frame[here]
-            group = groups(Trial(facts, events, part))
+            group = groups(Trial(facts, cell, events, part))
             kept[-1] = part[:0]  # so that there is a frame, though nothing may be in it
             for number in np.unique(group[group >= 0]).tolist():
                 found = [kept[number]] if number in kept else []
                 kept[number] = _newest(pd.concat([*found, part[group == number]]), MOST_ABOUT)
-        return Trial(facts, events, pd.concat(kept.values(), ignore_index=True))
+        return Trial(facts, cell, events, pd.concat(kept.values(), ignore_index=True))
 
     def journal(self, begin_ns: int, end_ns: int) -> pd.DataFrame:
         """The journal rows that are under way between two instants of the host's clock."""
@@ -127,9 +126,9 @@ class Moments:
         if cell not in self._offsets:
             whole = self._whole_journal
             frames = self.batches() if whole is None else [whole]
-            facts, events = self.facts | {"cell": cell}, self.events(cell)
+            facts, events = self.facts, self.events(cell)
             parts = (frame if len(self.cells) == 1 else frame[frame["cell"] == cell] for frame in frames)
-            found = (host_ns_of_server(Trial(facts, events, part)) for part in parts)
+            found = (host_ns_of_server(Trial(facts, cell, events, part)) for part in parts)
             self._offsets[cell] = next((offset_ns for offset_ns in found if offset_ns is not None), None)
         return self._offsets[cell]
 
@@ -139,7 +138,7 @@ class Moments:
 
     def seconds(self, host_ns: Any) -> Any:
         """Seconds since the load's start of instants of the host's clock."""
-        return (host_ns - (self.facts.get("start_ns") or 0)) / 1e9
+        return (host_ns - self.facts.start_ns) / 1e9
 
 
 def _newest(frame: pd.DataFrame, most: int) -> pd.DataFrame:

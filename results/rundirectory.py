@@ -14,8 +14,9 @@ from leasebench.results.history import SCHEMA, open_table, read_journal
 from leasebench.results.latency import Buckets, merge_buckets
 from leasebench.results.moment import Moments
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.trial import TrialFacts, read_facts
 from leasebench.results.summary import read_summary, summarise, trial_folders
-from leasebench.results.trial import Trial, read_facts, read_object, read_trials
+from leasebench.results.trial import Trial, read_object, read_trials
 
 MANIFEST_SCHEMA = 1
 
@@ -97,7 +98,7 @@ class RunDirectory:
                 found[int(number)] = folder
         return found
 
-    def facts(self, number: int) -> dict[str, Any] | None:
+    def facts(self, number: int) -> TrialFacts | None:
         """`trial.json` of one trial; None, and a problem told, if it can't be read."""
         try:
             return read_facts(self._folder(number))
@@ -112,7 +113,7 @@ class RunDirectory:
         """
         try:
             folder = self._folder(number)
-            return read_trials(folder) if read_facts(folder)["history"] else []
+            return read_trials(folder) if read_facts(folder).history else []
         except BadRunDirectory as error:
             self.tell(str(error))
             return []

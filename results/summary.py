@@ -17,11 +17,12 @@ from leasebench.results.metric import Form, metrics
 from leasebench.results.phases import phase_samples
 from leasebench.results.record.faults import FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.trial import TRIAL_FILE, TrialFacts, read_facts
 from leasebench.results.rules import Promised
 from leasebench.results.schema import SCHEMA_VERSION
 from leasebench.results.story import story
 from leasebench.results.tally import Tally, applications_of, tally
-from leasebench.results.trial import Trial, read_facts, read_object, read_trials
+from leasebench.results.trial import Trial, read_object, read_trials
 from leasebench.results.verdict import judge, races_missing
 from leasebench.verdict import Verdict
 
@@ -58,26 +59,26 @@ class CellData:
             count["struck"] += 1
             count["hit"] += row.hit
 
-    def add_facts(self, facts: dict[str, Any]) -> None:
+    def add_facts(self, facts: TrialFacts) -> None:
         """Take in what `trial.json` says."""
         self.trials += 1
-        self.min_races = facts["min_races"]
-        self.expected = facts["expected"]
-        if facts["history"]:  # once a trial, however many cells it had: they shared these seconds
-            self.load_s += facts.get("load_s") or 0.0
-        if facts["status"] != "ok":
-            self.failures.append(f"trial {facts['number']}: {facts.get('reason') or facts['status']}")
+        self.min_races = facts.min_races
+        self.expected = list(facts.expected)
+        if facts.history:  # once a trial, however many cells it had: they shared these seconds
+            self.load_s += facts.load_s or 0.0
+        if facts.status != "ok":
+            self.failures.append(f"trial {facts.number}: {facts.reason or facts.status}")
 
     def broken(self, trial: Trial) -> list[str]:
         """What a trial's history breaks, unless the trial failed anyhow: what it lacks then is no wonder."""
-        if trial.facts["status"] != "ok":
+        if trial.facts.status != "ok":
             return []
         return broken_assumptions(trial, Promised.by(self._guard, self._scenario, trial.facts))
 
     def add(self, trial: Trial, found: Tally, broken: list[str]) -> None:
         """Take in a trial's history and journal, what the checks found in them, and what they break."""
         if broken:
-            self.failures.append(f"trial {trial.facts['number']}: {broken[0]}")
+            self.failures.append(f"trial {trial.facts.number}: {broken[0]}")
         self.tally.add(found)
         for key, values_ns in phase_samples(trial).items():
             self.latency[key].append(histogram(values_ns))
@@ -154,13 +155,13 @@ def _take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> dict[str, 
     All is read before anything is added: a trial counts whole or not at all.
     """
     facts = read_facts(folder)
-    if facts["status"] == "running":
+    if facts.status == "running":
         return None
-    key = (facts["guard"], facts["scenario"])
+    key = (facts.guard, facts.scenario)
     if key not in cells:
-        raise BadRunDirectory(f"{folder / 'trial.json'}: {key[0]} under {key[1]} is not in the run's suite")
+        raise BadRunDirectory(f"{folder / TRIAL_FILE}: {key[0]} under {key[1]} is not in the run's suite")
     faults = read_faults(folder)
-    parts = [(trial, tally(trial)) for trial in read_trials(folder)] if facts["history"] else []
+    parts = [(trial, tally(trial)) for trial in read_trials(folder)] if facts.history else []
     broken = [cells[key].broken(trial) for trial, _ in parts]
     cells[key].add_facts(facts)
     cells[key].add_faults(faults)
@@ -170,23 +171,23 @@ def _take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> dict[str, 
     return _row(facts, parts) | ({"broken_assumptions": sentences} if sentences else {})
 
 
-def _row(facts: dict[str, Any], parts: list[tuple[Trial, Tally]]) -> dict[str, Any]:
+def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]]) -> dict[str, Any]:
     """One trial's object in `summary.json`: its facts and its counts, over all of its cells."""
     total = Tally()
     applications: dict[str, int] = {}
     for trial, found in parts:
         total.add(found)
-        prefix = f"{trial.facts['cell']}." if len(parts) > 1 else ""
+        prefix = f"{trial.cell}." if len(parts) > 1 else ""
         applications |= {f"{prefix}{name}": count for name, count in applications_of(trial).items()}
-    load_s = facts.get("load_s")
+    load_s = facts.load_s
     commits = total.counts.get("commits")
     return {
-        "number": facts["number"],
-        "guard": facts["guard"],
-        "scenario": facts["scenario"],
-        "seed": facts.get("seed"),
-        "status": facts["status"],
-        "began": facts.get("began"),
+        "number": facts.number,
+        "guard": facts.guard,
+        "scenario": facts.scenario,
+        "seed": facts.seed,
+        "status": facts.status,
+        "began": facts.began,
         "load_s": load_s,
         "throughput": round(commits / load_s, 1) if commits is not None and load_s else None,
         **{one.name: total.first(one.name) for one in metrics(Form.SPREAD) if one.in_trial},
@@ -213,7 +214,7 @@ def read_suite(run: Path) -> dict[str, Any]:
 
 def trial_folders(run: Path) -> Iterable[Path]:
     """The trials of a run, in the order in which they ran."""
-    return sorted(path.parent for path in (run / "trials").glob("*/trial.json"))
+    return sorted(path.parent for path in (run / "trials").glob(f"*/{TRIAL_FILE}"))
 
 
 def read_summary(run: Path) -> dict[str, Any]:

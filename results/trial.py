@@ -1,6 +1,5 @@
 """One trial of a run directory, read back: what the checks look at."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,32 +12,17 @@ import pandas as pd
 from leasebench.results.events import Events, Ints
 from leasebench.results.history import read_events, read_journal
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
-from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory, json_value
 from leasebench.results.record.process import Process
-
-KEYS = frozenset(
-    {
-        "number",
-        "guard",
-        "scenario",
-        "status",
-        "history",
-        "cells",
-        "endpoints",
-        "enactors",
-        "min_races",
-        "settle_s",
-        "expected",
-    }
-)
-"""What `trial.json` holds from its first writing on, also of a trial that was cut off."""
+from leasebench.results.record.trial import TrialFacts, read_facts
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One cell of a finished trial: the facts (`trial.json` and the `cell`), its history and its journal."""
+    """One cell of a finished trial: the trial's facts, the cell's name, its history and its journal."""
 
-    facts: dict[str, Any]
+    facts: TrialFacts
+    cell: str
     events: Events
     journal: pd.DataFrame
 
@@ -82,23 +66,9 @@ class Trial:
         return np.where(number == CELL_RESOURCE, len(self.events.endpoints), number)
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
-    """Read `trial.json`. Raises BadRunDirectory naming the file."""
-    path = folder / "trial.json"
-    facts = read_object(path)
-    if missing := KEYS - set(facts):
-        raise BadRunDirectory(f"{path}: the key {min(missing)} is missing")
-    return facts
-
-
 def read_object(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds one object. Raises BadRunDirectory naming the file."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadRunDirectory(f"{path}: is missing") from error
-    except (ValueError, OSError) as error:
-        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
+    value = json_value(path)
     if not isinstance(value, dict):
         raise BadRunDirectory(f"{path}: holds no JSON object")
     return value
@@ -110,14 +80,15 @@ def read_trials(folder: Path) -> list[Trial]:
     What the harness itself did is in the journal of a trial's only cell, and in none where there are several.
     """
     facts = read_facts(folder)
-    history, cells = folder / "history.parquet", facts["cells"]
-    names = (facts["endpoints"], facts["enactors"])
+    history, cells = folder / "history.parquet", facts.cells
+    names = (facts.endpoints, facts.enactors)
     journal = read_journal(folder / "journal.parquet")
     if len(cells) == 1:
-        return [Trial(facts | {"cell": cells[0]}, read_events(history, *names), journal)]
+        return [Trial(facts, cells[0], read_events(history, *names), journal)]
     return [
         Trial(
-            facts | {"cell": cell},
+            facts,
+            cell,
             read_events(history, *names, cell),
             journal[journal["cell"] == cell].reset_index(drop=True),
         )

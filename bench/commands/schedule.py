@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,6 +13,7 @@ from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE,
 if TYPE_CHECKING:
     from leasebench.bench.engines.processes.supervisor import Figures
     from leasebench.bench.trialplan import TrialPlan
+    from leasebench.results.record.trial import TrialFacts
 
 
 class Lines:
@@ -28,17 +29,18 @@ class Lines:
     def watch(self, elapsed_s: float, figures: "Figures") -> None:
         """Say nothing."""
 
-    def end(self, plan: "TrialPlan", facts: dict[str, Any]) -> None:
+    def end(self, plan: "TrialPlan", facts: "TrialFacts") -> None:
         """Say what became of a trace."""
         from leasebench.bench.failure import failure_of
 
-        told = facts.get("schedule", {})
-        if facts["status"] == "ok":
-            what = f"{told['taken']} steps as recorded; the history shows {told['property']}: {told['shows']}"
+        told = facts.schedule
+        assert told is not None, "only forced trials are told of here"
+        if facts.status == "ok":
+            what = f"{told.taken} steps as recorded; the history shows {told.property}: {told.shows}"
         else:
             self.failed += 1
-            what = f"failed: {facts['reason']}{failure_of(plan.folder_in(self._directory))}"
-        self._screen.print(f"{told.get('trace', '')}: {what}", markup=False, highlight=False, soft_wrap=True)
+            what = f"failed: {facts.reason}{failure_of(plan.folder_in(self._directory))}"
+        self._screen.print(f"{told.trace}: {what}", markup=False, highlight=False, soft_wrap=True)
 
 
 def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_json: bool) -> NoReturn:

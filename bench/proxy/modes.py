@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import log
 from random import Random
 from time import perf_counter_ns
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from leasebench.bench.proxy.rules import Mode, NetRule, On
 from leasebench.bench.proxy.spotting import Commit, Request, was_done
@@ -31,6 +31,13 @@ class Note:
 
 
 Notebook = Callable[[Note], None]
+
+
+class Answer(NamedTuple):
+    """What a server said; the reply to an aborted EXEC is None, so `came` says whether there was one at all."""
+
+    reply: Any
+    came: bool
 
 
 class Way(Protocol):
@@ -204,6 +211,52 @@ class Delay(Treatment):
     def _draw_ms(self) -> float:
         jitter_ms = self._rng.lognormvariate(log(self._rule.jitter_ms), JITTER_SIGMA) if self._rule.jitter_ms else 0.0
         return min(self._rule.delay_ms + jitter_ms, LONGEST_DELAY_MS)
+
+
+class HeldCommits(Treatment):
+    """Holds those commits that a forced schedule names, each until the schedule lets it arrive.
+
+    The sender of one is cut off, as if its connection had broken. The connection to the server is kept, with all that
+    the sender had asked of it before (WATCH), whatever becomes of the sender.
+    """
+
+    def __init__(self) -> None:
+        self._armed = False
+        self._released: list[asyncio.Event] = []
+        self._answers: list[asyncio.Future[Answer]] = []
+
+    def hold_next(self) -> int:
+        """Hold the next commit. Returns the number that it will have."""
+        self._armed = True
+        return len(self._released)
+
+    def holds(self, number: int) -> bool:
+        """Tell whether the commit of that number was sent, and so is held."""
+        return number < len(self._released)
+
+    async def arrive(self, number: int) -> Answer:
+        """Let a commit arrive, and wait for what the server says."""
+        self._released[number].set()
+        return await self._answers[number]
+
+    def wants(self, request: Request) -> bool:
+        wanted = self._armed and request.commit is not None
+        self._armed = self._armed and not wanted
+        return wanted
+
+    async def treat(self, way: Way, request: Request) -> bool:
+        released, answer = asyncio.Event(), asyncio.get_running_loop().create_future()
+        self._released.append(released)
+        self._answers.append(answer)
+        way.hang_up()
+        await released.wait()
+        reply = await way.ask(request)
+        answer.set_result(Answer(reply, came=await way.passable()))
+        return False
+
+    def close(self) -> None:
+        """Have nothing to add: the schedule itself notes what it held."""
+        return
 
 
 IN_ORDER: dict[Mode, Callable[[NetRule, Notebook], Treatment]] = {

@@ -2,7 +2,8 @@
 
 It is ours because no kept one that can be had as a wheel understands RESP, and to hold a commit until a successor
 has committed, or to lose the reply of one that was done, a proxy has to. It runs as a process of its own; what it
-adds to a request that it leaves alone is about 0.1 ms, and nobody else's requests pass through it.
+adds to a request that it leaves alone is about 0.1 ms, and nobody else's requests pass through it. A forced schedule
+holds its commits in flight here, too.
 """
 
 import logging
@@ -82,11 +83,28 @@ class Proxy:
         """From now on no rule strikes; what is held already takes its course."""
         self._ask("disarm", "disarmed")
 
+    def hold_next(self) -> int:
+        """Hold the next commit, and cut its sender off. Returns the number by which it is known from now on."""
+        number: int = self._ask("hold", "holding")[1]
+        return number
+
+    def holds(self, number: int) -> bool:
+        """Tell whether the commit of that number has been sent."""
+        held: bool = self._ask("holds", "held", number)[1]
+        return held
+
+    def let_arrive(self, number: int) -> Any:
+        """Let a held commit arrive. Returns the server's reply; raises ServerUnusable if there is none."""
+        _, reply, came = self._ask("arrive", "arrived", number)
+        if not came:
+            raise ServerUnusable(f"the server closed the connection of a commit held for {self._identity.whole}")
+        return reply
+
     def _start(self) -> None:
         self._directory = private_directory()
         sockets = [str(self._directory / f"proxy-{number}") for number, _ in enumerate(self._targets)]
         upstreams = tuple(zip(sockets, self._upstreams, strict=True))
-        spec = RelaySpec(upstreams, self._wish.rules, self._folder, self._identity)
+        spec = RelaySpec(upstreams, self._wish.rules, self._wish.holds, self._folder, self._identity)
         with undisturbed():
             context = running_forkserver()
             self._control, theirs = context.Pipe()
@@ -100,9 +118,9 @@ class Proxy:
         addresses = [detoured(url, socket) for url, socket in zip(self._targets, sockets, strict=True)]
         self.store_url, self.lease_url = addresses[0], addresses[-1]
 
-    def _ask(self, order: str, answer: str) -> tuple[Any, ...]:
+    def _ask(self, order: str, answer: str, *numbers: int) -> tuple[Any, ...]:
         with suppress(OSError):  # it has ended: what it said at last is in the pipe
-            self._control.send((order,))
+            self._control.send((order, *numbers))
         return self._hear(answer, ANSWER_WITHIN_S)
 
     def _hear(self, expected: str, within_s: float) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from leasebench.bench.hosts.clock import own_clock
 from leasebench.bench.hosts.parent_death import die_with_parent
 from leasebench.bench.proxy.line import Line, Passage
-from leasebench.bench.proxy.modes import Note, Treatment, Way, treatments
+from leasebench.bench.proxy.modes import HeldCommits, Note, Treatment, Way, treatments
 from leasebench.bench.proxy.rules import NetRule, Upstream
 from leasebench.bench.proxy.side import Side
 from leasebench.bench.proxy.spotting import Request
@@ -30,6 +30,7 @@ class RelaySpec:
 
     ways: tuple[tuple[str, Upstream], ...]
     rules: tuple[NetRule, ...]
+    holds: bool
     folder: Path
     process: Process
 
@@ -86,6 +87,8 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._rules = [UntilCalm(rule) for rule in treatments(spec.rules, self._note)]
+        self._held = HeldCommits()
+        self._treatments = [*self._rules, *([self._held] if spec.holds else [])]
         self._passage = Passage()
         self._lines: dict[asyncio.Task[None], Line] = {}
         self._versions: list[Versions] = []
@@ -118,7 +121,7 @@ class Relay:
         self._versions.append(versions)
 
         def accept() -> Side:
-            line = Line(upstream, versions, self._passage, self._rules)
+            line = Line(upstream, versions, self._passage, self._treatments)
             task = self._loop.create_task(line.run())
             self._lines[task] = line
             task.add_done_callback(self._ended)
@@ -138,7 +141,7 @@ class Relay:
 
     def _obey(self) -> None:
         try:
-            order = self._control.recv()[0]
+            order, *numbers = self._control.recv()
         except (EOFError, OSError) as error:
             self._fail(error, "the harness is gone")
             return
@@ -155,6 +158,13 @@ class Relay:
             for rule in self._rules:
                 rule.is_disarmed = True
             self._control.send(("disarmed",))
+        elif order == "hold":
+            self._control.send(("holding", self._held.hold_next()))
+        elif order == "holds":
+            self._control.send(("held", self._held.holds(*numbers)))
+        elif order == "arrive":
+            arrival = self._loop.create_task(self._held.arrive(*numbers))
+            arrival.add_done_callback(lambda done: self._control.send(("arrived", *done.result())))
         elif not self._over.done():
             self._over.set_result(None)
 

@@ -50,13 +50,17 @@ class NetRule:
 
 @dataclass(frozen=True, slots=True)
 class ProxyWish:
-    """What the faults of a scenario want of the way of one process; a partition wants only that it can be cut."""
+    """What the faults of a scenario want of the way of one process; a partition wants only that it can be cut.
+
+    With `holds` a forced schedule can hold commits one by one (`modes.HeldCommits`).
+    """
 
     rules: tuple[NetRule, ...] = ()
+    holds: bool = False
 
     def and_also(self, other: "ProxyWish") -> "ProxyWish":
         """Both wishes on one way."""
-        return ProxyWish(self.rules + other.rules)
+        return ProxyWish(self.rules + other.rules, self.holds or other.holds)
 
 
 @dataclass(frozen=True, slots=True)

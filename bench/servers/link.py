@@ -4,6 +4,9 @@ The replica connects here over loopback (see `door`), the link to the primary's 
 through at once. What the primary says is held back by the lag, from the replica's first acknowledgement on: it has
 loaded its snapshot then. The primary goes on from that snapshot at an acknowledgement that it is ready for, and the
 replica's next one comes a second later: so the link repeats the first one until the primary speaks.
+
+It is no `bench.proxy`: what passes here is a replication stream and no request with a reply, it is let in by a secret
+over TCP, and `drop` has to have lost what is in flight when it returns, so a thread of the harness carries the bytes.
 """
 
 import select

@@ -65,7 +65,7 @@ def _journal(found: Closeup, begin_s: float, end_s: float) -> Trial | None:
     """The journal of the window; None where the clocks can't be compared."""
     if found.moments.offset_ns(found.cell) is None:
         return None
-    start_ns = found.moments.facts.get("start_ns") or 0
+    start_ns = found.moments.facts.start_ns
     return found.moments.trial(found.cell, int(start_ns + begin_s * 1e9) - MARGIN_NS, int(start_ns + end_s * 1e9))
 
 

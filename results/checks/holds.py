@@ -20,10 +20,10 @@ def holds(trial: Trial) -> Findings:
     stands: its own owner did not give it back. Both are None where there is no lease; the second also where grants
     leave no event. `first_exclusion_violation_s`: seconds from the trial's first event to the first one.
     """
-    if not trial.facts.get("lease"):
+    if trial.facts.lease is None:
         return Findings({"double_holds": None, "exclusion_violations": None})
     doubled = int(np.count_nonzero(holds_of(trial).doubled))
-    if not trial.facts["lease"]["audited"]:
+    if not trial.facts.lease.audited:
         return Findings({"double_holds": doubled, "exclusion_violations": None})
     found = violations(trial)
     first_s = trial.events.seconds_until(min(found, default=None))

@@ -66,14 +66,13 @@ def losses(trial: Trial) -> Findings:
     history's clock is not the journal's); or if a renewal, validation or release that he began after another's acquire
     had ended told him that all is well.
     """
-    settings = trial.facts.get("lease")
-    if not settings:
+    if trial.facts.lease is None:
         return Findings(dict.fromkeys(COUNTS))
     held = holds_of(trial)
     if not len(held):
         return Findings(dict.fromkeys(COUNTS, 0))
     told = _first_told(held)
-    ttl_ns = int(settings["ttl_ms"] * 1e6)
+    ttl_ns = int(trial.facts.lease.ttl_ms * 1e6)
     expired = _last_success(held, held.begin, "end_ns") + ttl_ns
     unexpired = _last_success(held, held.asked, "start_ns") + ttl_ns
     counted = ~held.killed

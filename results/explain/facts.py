@@ -103,7 +103,7 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
     writes = events.writes_by_endpoint[endpoint]
     wrong = _put_in_force(writes, int(np.searchsorted(writes.since, violation.position, side="right")) - 1, violation)
     guard = next((one for one in run.suite["guards"] if one["name"] == violation.guard), {"name": violation.guard})
-    ttl_ms = float((moments.facts.get("lease") or {}).get("ttl_ms") or 0)
+    ttl_ms = float(moments.facts.lease.ttl_ms if moments.facts.lease else 0)
     stale = bool(wrong) and int(writes.before[wrong]) > int(writes.version[wrong])
     first = _put_in_force(writes, wrong - 1, None) if stale else wrong
     written = dict.fromkeys(int(writes.since[one]) for one in (wrong, first))

@@ -28,7 +28,7 @@ class Strike:
 
 def lease_server_struck(moments: Moments) -> bool:
     """Whether the trial had a lease server of its own, for a fault to hit."""
-    return "lease" in moments.facts.get("own_servers", ())
+    return "lease" in moments.facts.own_servers
 
 
 def victims(fault: FaultRow, enactors: tuple[str, ...]) -> tuple[str, list[str]]:

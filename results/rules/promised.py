@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from leasebench.leases.rules import DeleteRule
+from leasebench.results.record.trial import TrialFacts
 
 UNCONDITIONAL = "unconditional"
 OWN_CLOCK = frozenset({"expiry_record"})
@@ -31,19 +32,19 @@ class Promised:
     steady_clock: bool = False
 
     @classmethod
-    def by(cls, guard: Mapping[str, Any], scenario: Mapping[str, Any], facts: Mapping[str, Any]) -> Self:
+    def by(cls, guard: Mapping[str, Any], scenario: Mapping[str, Any], facts: TrialFacts) -> Self:
         """Read it off a resolved suite's tables and the facts of a trial (`trial.json`)."""
-        clean, lease = guard.get("clean") or EMPTY, facts.get("lease") or EMPTY
+        clean = guard.get("clean") or EMPTY
         quarantine = clean.get("rule") == DeleteRule.QUARANTINE
         return cls(
             commit=str(guard.get("commit", UNCONDITIONAL)),
             referential=quarantine or bool(clean.get("referential")),
             skip_active=quarantine or clean.get("rule") == DeleteRule.SKIP_ACTIVE,
             rollback=bool((scenario.get("load") or EMPTY).get("rollback")),
-            audited=bool(lease.get("audited")),
+            audited=facts.lease is not None and facts.lease.audited,
             own_clock=(guard.get("exclude") or EMPTY).get("manager") in OWN_CLOCK,
-            ttl_ms=int(lease.get("ttl_ms") or 0),
-            steady_clock=facts.get("stepped_clocks") == [],
+            ttl_ms=0 if facts.lease is None else int(facts.lease.ttl_ms),
+            steady_clock=facts.stepped_clocks == (),
         )
 
 

@@ -46,7 +46,7 @@ def run(server_url, tmp_path):
         (plan,) = plan_trials(load_suite(str(path)), seed)
         folder = tmp_path / plan.folder_name
         facts = run_trial(plan, ExternalServer(server_url), "t", folder, lambda *_: None)
-        assert facts["status"] == "ok", facts
+        assert facts.status == "ok", facts
         return facts, folder
 
     return run_one
@@ -69,7 +69,7 @@ def test_a_killed_enactor_is_replaced_and_the_next_one_resumes_where_the_store_s
     kills = rows(folder, Kind.KILL)
     assert len(kills) >= 2
     assert {name.partition("+")[0] for name in kills["process"]} == {"enactor-0"}
-    lives = {each["life"] for each in facts["processes"] if each["name"] == "c0.enactor-0"}
+    lives = {each.life for each in facts.processes if each.name == "c0.enactor-0"}
     assert lives == set(range(len(kills) + 1)), "one life more than deaths"
     (trial,) = read_trials(folder)
     commits = trial.events.of("commit")
@@ -98,7 +98,7 @@ def test_nothing_of_a_process_stands_after_its_death(run):
 def test_a_killed_enactor_without_a_successor_is_gone_and_the_others_go_on(run):
     facts, folder = run(fault(kind="crash", before="commit", enactors=[0]))
     (kill,) = rows(folder, Kind.KILL).itertuples()
-    assert {each["life"] for each in facts["processes"]} == {0}
+    assert {each.life for each in facts.processes} == {0}
     commits = rows(folder, Kind.COMMIT)
     assert set(commits[commits["start_ns"] > kill.start_ns]["process"]) == {"enactor-1", "enactor-2"}
 
@@ -150,7 +150,7 @@ def test_the_response_time_of_discovery_shows_that_all_enactors_stood_still(run)
 
 def test_a_fault_strikes_every_cell_and_each_cell_has_its_own_history(run):
     facts, folder = run(fault(kind="pause", before="commit", enactors=[0], ms=20.0), cells=2, guard="monotonic")
-    assert facts["cells"] == ["c0", "c1"]
+    assert facts.cells == ("c0", "c1")
     assert {struck["process"] for struck in read(folder / "faults.json")} == {"c0.enactor-0", "c1.enactor-0"}
     first, second = read_trials(folder)
     for trial in (first, second):

@@ -37,7 +37,7 @@ def run_one(server_url, tmp_path):
         (plan,) = plan_trials(tiny(tmp_path, **settings), 1)
         folder = tmp_path / plan.folder_name
         facts = run_trial(plan, ExternalServer(server_url), "t", folder, lambda *_: None)
-        assert facts["status"] == "ok", facts
+        assert facts.status == "ok", facts
         return facts, folder
 
     return run
@@ -76,17 +76,17 @@ def test_nothing_of_a_process_happens_while_it_is_stopped(run_one):
 def test_all_processes_begin_at_one_instant(run_one):
     facts, folder = run_one()
     journal = read_journal(folder / "journal.parquet")
-    enactors = journal[journal["process"].isin(facts["enactors"])]
+    enactors = journal[journal["process"].isin(facts.enactors)]
     first = enactors.groupby("process", observed=True)["start_ns"].min()
     assert len(first) == 3
-    assert first.min() >= facts["start_ns"]
+    assert first.min() >= facts.start_ns
     assert first.max() - first.min() < 50_000_000
 
 
 def test_every_process_is_recorded_with_the_cores_that_it_had(run_one):
     facts, folder = run_one()
     processes = {each["name"]: each for each in read(folder / "trial.json")["processes"]}
-    assert set(processes) == {"c0.planner", *(f"c0.{name}" for name in facts["enactors"])}
+    assert set(processes) == {"c0.planner", *(f"c0.{name}" for name in facts.enactors)}
     assert len({each["pid"] for each in processes.values()} - {os.getpid()}) == 4
     placement = place(3)
     assert processes["c0.planner"]["affinity"] == list(placement.planner)
@@ -136,7 +136,7 @@ def test_an_application_that_picks_inside_its_lease_is_timed_from_its_first_look
     path.write_text(PICKS_INSIDE)
     (plan,) = plan_trials(load_suite(str(path)), 1)
     facts = run_trial(plan, ExternalServer(server_url), "t", tmp_path / "trial", lambda *_: None)
-    assert facts["status"] == "ok", facts
+    assert facts.status == "ok", facts
     plans, acquired = (rows(tmp_path / "trial", kind) for kind in (Kind.PLAN, Kind.ACQUIRE))
     assert len(plans) > 3
     for application in plans.itertuples():

@@ -49,9 +49,11 @@ RULES = ["unconditional", "monotonic", "compare_and_set"]
 class Place:
     """A proxy, and the stores of clients who take it (`victim`) or not (`other`)."""
 
-    def __init__(self, stack: ExitStack, url: str, keys, folder: Path, rules: tuple[NetRule, ...]) -> None:
+    def __init__(
+        self, stack: ExitStack, url: str, keys, folder: Path, rules: tuple[NetRule, ...], *, holds: bool = False
+    ) -> None:
         self._stack, self._url, self._keys, self._journal = stack, url, keys, folder / WHO.journal
-        self.proxy = Proxy(ProxyWish(rules), url, url, folder, WHO)
+        self.proxy = Proxy(ProxyWish(rules, holds), url, url, folder, WHO)
         self._entered = stack.enter_context(ExitStack())
         self._entered.enter_context(self.proxy)
         self.other = self.client(url, 2.0)
@@ -90,7 +92,7 @@ class Place:
 @pytest.fixture
 def place(server_url: str, keys, tmp_path: Path) -> Iterator[Callable[..., Place]]:
     with ExitStack() as stack:
-        yield lambda *rules: Place(stack, server_url, keys, tmp_path, rules)
+        yield lambda *rules, holds=False: Place(stack, server_url, keys, tmp_path, rules, holds=holds)
 
 
 def commit(version: int, rule: str = "unconditional", seen: int | None = None) -> Commit:
@@ -255,6 +257,52 @@ class TestLateWrite:
             here.victim(SHORT_S).commit(commit(1), 1)
         (note,) = here.end()
         assert note["outcome"] == Outcome.NOTHING
+        assert here.commits() == []
+
+
+class TestHeldCommits:
+    def test_one_is_held_and_its_sender_cut_off_until_it_may_arrive(self, place):
+        here = place(holds=True)
+        victim = here.victim()
+        assert victim.commit(commit(1), 1) == Done(0)
+        number = here.proxy.hold_next()
+        assert victim.read("e0") == 1
+        assert not here.proxy.holds(number), "a read is no commit"
+        with pytest.raises(ReplyUnknown):
+            victim.commit(commit(2), 2)
+        assert here.proxy.holds(number)
+        here.other.commit(commit(3), 1)
+        assert here.proxy.let_arrive(number) == 3, "the version before, as the server says it"
+        assert here.commits() == [(1, 0), (3, 1), (2, 3)]
+
+    def test_several_arrive_in_any_order_each_on_its_own_connection(self, place):
+        here = place(holds=True)
+        numbers = []
+        for version in (1, 2):
+            numbers.append(here.proxy.hold_next())
+            with pytest.raises(ReplyUnknown):
+                here.victim().commit(commit(version), version)
+        for number in reversed(numbers):
+            here.proxy.let_arrive(number)
+        assert here.commits() == [(2, 0), (1, 2)]
+
+    def test_a_transaction_aborts_if_what_it_watched_was_written_meanwhile(self, place):
+        here = place(holds=True)
+        victim = here.victim()
+        victim.read("e0", watch=True)
+        number = here.proxy.hold_next()
+        with pytest.raises(ReplyUnknown):
+            victim.commit(commit(1, CommitRule.WATCH, seen=0), 1)
+        here.other.commit(commit(2), 1)
+        assert here.proxy.let_arrive(number) is None
+        assert here.commits() == [(2, 0)]
+
+    def test_one_that_is_never_let_go_never_arrives(self, place):
+        here = place(holds=True)
+        here.proxy.hold_next()
+        with pytest.raises(ReplyUnknown):
+            here.victim().commit(commit(1), 1)
+        assert not here.end().size
         assert here.commits() == []
 
 

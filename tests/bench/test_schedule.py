@@ -98,24 +98,24 @@ def events(folder: Path):
 def test_the_shortest_trace_of_a_broken_guard_breaks_it_for_real(force, guard, asked, shows):
     trace = shortest(guard, asked)
     facts, folder = force(trace)
-    assert facts["status"] == "ok", facts["reason"]
-    told = facts["schedule"]
-    assert shows in told["shows"]
-    assert told["taken"] == told["steps"] == len(trace.steps)
-    assert read(folder / "trial.json")["schedule"] == told
+    assert facts.status == "ok", facts.reason
+    told = facts.schedule
+    assert shows in told.shows
+    assert told.taken == told.steps == len(trace.steps)
+    assert read(folder / "trial.json")["schedule"] == told.model_dump()
     assert read(folder / "schedule.json") == json.loads(trace.written())
 
 
 def test_a_lease_that_expires_leaves_an_event_and_its_owner_goes_on(force):
     facts, folder = force(shortest("redis_lock", Property.STALE_OVERWRITE))
-    assert facts["status"] == "ok", facts["reason"]
+    assert facts.status == "ok", facts.reason
     assert events(folder).of("expire").sum() == 1
     assert [fault["fault"] for fault in read(folder / "faults.json")] == ["expiry"]
 
 
 def test_a_record_that_its_owner_dates_looks_over_to_its_taker_alone(force):
     facts, folder = force(shortest("client_clock_lock", Property.DOUBLE_HOLD))
-    assert facts["status"] == "ok", facts["reason"]
+    assert facts.status == "ok", facts.reason
     assert not events(folder).of("expire").any(), "nothing happened on the server"
     faults = read(folder / "faults.json")
     assert [fault["fault"] for fault in faults] == ["expiry", "skew"]
@@ -130,14 +130,14 @@ def test_a_renewal_is_a_step_of_its_own_and_tells_its_owner_that_the_lease_is_lo
     assert isinstance(trace.steps[-1].operation, Belief)
     assert trace.steps[-1].result is False
     facts, _ = force(trace)
-    assert facts["schedule"]["taken"] == len(choices), facts["reason"]
+    assert facts.schedule.taken == len(choices), facts.reason
 
 
 def test_a_commit_in_flight_arrives_under_a_lock_that_is_another_ones_by_then(force):
     trace = shortest("redis_lock", Property.STALE_OVERWRITE, expiry=False, messages=1)
     assert {"send", "arrive"} <= {step.action for step in trace.steps}
     facts, folder = force(trace)
-    assert facts["status"] == "ok", facts["reason"]
+    assert facts.status == "ok", facts.reason
     assert [fault["fault"] for fault in read(folder / "faults.json")] == ["late_write"]
 
 
@@ -146,8 +146,8 @@ def test_a_commit_in_flight_outlives_its_sender(force):
     choices = [P, E0, E0, send, crash, P, E1, E1, E1, arrive]
     trace = by_hand("last_writer_wins", Property.STALE_OVERWRITE, choices, messages=1, crashes=1)
     facts, folder = force(trace)
-    assert facts["schedule"]["shows"] == "seq 3: enactor-0 writes plan 1 over plan 2 at e000", facts
-    assert [each["life"] for each in facts["processes"] if each["name"] == "c0.enactor-0"] == [0, 1]
+    assert facts.schedule.shows == "seq 3: enactor-0 writes plan 1 over plan 2 at e000", facts
+    assert [each.life for each in facts.processes if each.name == "c0.enactor-0"] == [0, 1]
     assert [fault["fault"] for fault in read(folder / "faults.json")] == ["late_write", "crash"]
 
 
@@ -157,8 +157,8 @@ def test_a_watched_commit_in_flight_aborts_if_the_endpoint_was_written_meanwhile
     trace = by_hand("optimistic_watch", Property.STALE_OVERWRITE, choices, messages=1)
     assert trace.steps[-1].result.reason is Reason.WATCH_CONFLICT
     facts, _ = force(trace)
-    assert facts["schedule"]["taken"] == len(choices), facts["reason"]
-    assert "the history shows no stale_overwrite" in facts["reason"]
+    assert facts.schedule.taken == len(choices), facts.reason
+    assert "the history shows no stale_overwrite" in facts.reason
 
 
 def test_a_process_that_was_killed_resumes_where_the_store_stands(force):
@@ -166,7 +166,7 @@ def test_a_process_that_was_killed_resumes_where_the_store_stands(force):
     trace = by_hand("last_writer_wins", Property.STALE_OVERWRITE, choices, crashes=1)
     assert trace.steps[8].result == 2
     facts, folder = force(trace)
-    assert facts["schedule"]["shows"] == "seq 3: enactor-1 writes plan 1 over plan 2 at e000", facts
+    assert facts.schedule.shows == "seq 3: enactor-1 writes plan 1 over plan 2 at e000", facts
     assert [fault["fault"] for fault in read(folder / "faults.json")] == ["crash"]
 
 
@@ -176,7 +176,7 @@ def test_an_enactor_that_gives_up_waiting_goes_on_without_the_lease(force):
     trace = by_hand("redis_lock_cell", Property.STALE_OVERWRITE, choices, **scope)
     assert trace.steps[-1].result is None
     facts, _ = force(trace)
-    assert facts["schedule"]["taken"] == len(choices), facts["reason"]
+    assert facts.schedule.taken == len(choices), facts.reason
 
 
 @pytest.mark.parametrize(
@@ -193,13 +193,13 @@ def test_the_store_answers_as_its_twin_in_memory_in_any_order_of_steps(force, gu
         if len(choices) == 60:
             break
     facts, _ = force(trace_of(machine, choices, Property.STALE_OVERWRITE))
-    assert facts["schedule"]["taken"] == len(choices), facts["reason"]
+    assert facts.schedule.taken == len(choices), facts.reason
 
 
 def test_an_operator_who_repairs_and_rolls_back_is_part_of_what_is_asked_of_a_rollback(force):
     trace = shortest("one_time_check", Property.WEDGED)
     facts, folder = force(trace.model_copy(update={"property": Property.ROLLBACK}))
-    assert facts["reason"].startswith("every step came as recorded, the history shows no rollback at seq")
+    assert facts.reason.startswith("every step came as recorded, the history shows no rollback at seq")
     seen = events(folder)
     assert seen.of("repair").sum() == 1
     rolled_back = seen.reason[seen.published[-1]]
@@ -219,8 +219,8 @@ def test_a_trace_of_a_twin_that_is_wrong_is_found_out(force):
     trace = by_hand("monotonic", Property.STALE_OVERWRITE, choices, LetsAnythingPass)
     assert trace.steps[-1].breaks == [Property.STALE_OVERWRITE]
     facts, _ = force(trace)
-    assert facts["status"] == "failed"
-    assert facts["reason"] == (
+    assert facts.status == "failed"
+    assert facts.reason == (
         "the store disagrees with its twin in memory at step 8: enactor-1 "
         "Commit(endpoint=e000, version=1, rule=monotonic): expected done, before: plan 2, heard refused: not_newer"
     )
@@ -229,50 +229,48 @@ def test_a_trace_of_a_twin_that_is_wrong_is_found_out(force):
 def test_a_wrong_result_in_a_trace_is_refused_with_its_step(force):
     trace = edited(shortest("one_time_check", Property.STALE_OVERWRITE), 10, result=Done(7))
     facts, _ = force(trace)
-    assert facts["reason"].startswith("the store disagrees with its twin in memory at step 10: enactor-0 Commit(")
-    assert facts["reason"].endswith("expected done, before: plan 7, heard done, before: plan 2")
-    assert facts["schedule"]["taken"] == 9
+    assert facts.reason.startswith("the store disagrees with its twin in memory at step 10: enactor-0 Commit(")
+    assert facts.reason.endswith("expected done, before: plan 7, heard done, before: plan 2")
+    assert facts.schedule.taken == 9
 
 
 def test_what_is_in_force_after_a_step_is_compared_too(force):
     facts, _ = force(edited(shortest("one_time_check", Property.STALE_OVERWRITE), 9, in_force={"e000": 1}))
-    assert "at step 9" in facts["reason"]
-    assert facts["reason"].endswith("expected in force {'e000': 1}, heard in force {'e000': 2}")
+    assert "at step 9" in facts.reason
+    assert facts.reason.endswith("expected in force {'e000': 1}, heard in force {'e000': 2}")
 
 
 def test_a_step_that_its_process_does_not_ask_for_is_refused(force):
     trace = shortest("one_time_check", Property.STALE_OVERWRITE)
     operation = replace(trace.steps[9].operation, version=5)
     facts, _ = force(edited(trace, 10, operation=operation))
-    assert facts["reason"].startswith("step 10: the trace lets enactor-0 do Commit(endpoint=e000, version=5")
-    assert "and it asks for Commit(endpoint=e000, version=1" in facts["reason"]
+    assert facts.reason.startswith("step 10: the trace lets enactor-0 do Commit(endpoint=e000, version=5")
+    assert "and it asks for Commit(endpoint=e000, version=1" in facts.reason
 
 
 def test_a_step_of_a_process_that_is_not_there_is_refused(force):
     facts, _ = force(edited(shortest("one_time_check", Property.STALE_OVERWRITE), 10, actor="enactor-7"))
-    assert facts["reason"] == "step 10: there is no enactor-7 in this scope"
+    assert facts.reason == "step 10: there is no enactor-7 in this scope"
 
 
 def test_a_renewal_where_there_is_none_is_refused_and_not_waited_for(force):
     facts, _ = force(edited(shortest("one_time_check", Property.STALE_OVERWRITE), 10, actor="enactor-0-renewer"))
-    assert facts["reason"].startswith("step 10: the trace lets enactor-0-renewer do Commit(")
-    assert facts["reason"].endswith("and it asks for nothing")
+    assert facts.reason.startswith("step 10: the trace lets enactor-0-renewer do Commit(")
+    assert facts.reason.endswith("and it asks for nothing")
 
 
 def test_an_expiry_of_a_lease_that_nobody_holds_is_refused(force):
     trace = shortest("redis_lock", Property.STALE_OVERWRITE)
     number = next(step.step for step in trace.steps if step.action == "expire")
     facts, _ = force(edited(trace, number, what="cell"))
-    assert facts["reason"] == f"step {number}: nobody holds the lease 'cell' that is to expire"
+    assert facts.reason == f"step {number}: nobody holds the lease 'cell' that is to expire"
 
 
 def test_a_history_that_does_not_show_the_violation_fails_the_trial(force):
     trace = shortest("one_time_check", Property.STALE_OVERWRITE)
     facts, folder = force(trace.model_copy(update={"property": Property.DANGLING}))
-    assert facts["status"] == "failed"
-    assert facts["reason"] == (
-        "every step came as recorded, the history shows no dangling at seq 3, where the trace ends"
-    )
+    assert facts.status == "failed"
+    assert facts.reason == ("every step came as recorded, the history shows no dangling at seq 3, where the trace ends")
     assert read(folder / "trial.json")["status"] == "failed"
 
 
@@ -319,13 +317,13 @@ class TestTheCommand:
 
     def test_nothing_is_left_of_one_that_was_killed(self, tmp_path):
         temporary = Path(tempfile.mkdtemp(prefix="lbt"))  # the path of a socket has to be short
-        # With a wire to hold a commit on, and a cell that is wedged, so that it takes a while to end.
+        # With a proxy that holds a commit, and a cell that is wedged, so that it takes a while to end.
         send, arrive = Choice("enactor-0", SEND), Choice("enactor-0", ARRIVE, "0")
         choices = [P, E0, E0, send, P, P, E1, E1, E1, E1, E1, arrive]
         path = saved(by_hand("last_writer_wins", Property.CONVERGES, choices, messages=1), tmp_path / "trace.json")
         started = Started("run", "--schedule", path, "--out", "forced", cwd=tmp_path, temporary=temporary)
         try:
-            until(lambda: started.crew(3), "a crew of three")
+            until(lambda: started.crew(4), "three programs and the proxy of one")
             started.family()
             started.process.send_signal(signal.SIGKILL)
             started.ended()
@@ -406,6 +404,6 @@ def test_a_guard_of_a_suite_file_is_carried_by_its_trace(force):
     guard = parse_guards({"mine": table}, "mine.toml")["mine"]
     trace = explore(guard, SMALL, only=Property.STALE_OVERWRITE).answers[Property.STALE_OVERWRITE].trace
     facts, _ = force(trace)
-    assert facts["guard"] == "mine"
-    assert facts["schedule"]["shows"] is not None, facts["reason"]
+    assert facts.guard == "mine"
+    assert facts.schedule.shows is not None, facts.reason
     assert isinstance(trace.steps[-1].result, Done)

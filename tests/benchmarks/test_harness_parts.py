@@ -76,7 +76,7 @@ def test_all_checks_over_five_million_events(benchmark, leases):
     held = sum(value.nbytes for value in vars(trial.events).values() if isinstance(value, np.ndarray))
 
     def check():
-        fresh = Trial(trial.facts, Events(**vars(trial.events) | {}), trial.journal)
+        fresh = Trial(trial.facts, trial.cell, Events(**vars(trial.events) | {}), trial.journal)
         return [plugin.run(fresh) for plugin in plugins("results.checks").values()]
 
     tracemalloc.start()

@@ -10,6 +10,7 @@ from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.results.events import Events
 from leasebench.results.history import JOURNAL_DTYPE
 from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Kind, Outcome
+from leasebench.results.record.trial import TrialFacts
 from leasebench.results.trial import Trial
 
 ENDPOINTS = ("e0", "e1", "e2")
@@ -24,7 +25,6 @@ FACTS = {
     "status": "ok",
     "history": True,
     "cells": ["c0"],
-    "cell": "c0",
     "endpoints": list(ENDPOINTS),
     "enactors": list(ENACTORS),
     "min_races": 3,
@@ -91,7 +91,12 @@ def journal_of(rows):
 
 def trial_of(dicts, rows=(), lease_events=0, **facts):
     """A trial with these events and journal rows."""
-    return Trial(FACTS | facts, events_of(list(dicts), lease_events=lease_events), journal_of(list(rows)))
+    return Trial(
+        TrialFacts.model_validate(FACTS | facts),
+        "c0",
+        events_of(list(dicts), lease_events=lease_events),
+        journal_of(list(rows)),
+    )
 
 
 def line_of(one):

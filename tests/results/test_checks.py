@@ -119,7 +119,7 @@ class TestAgainstPlainLoops:
     def test_lost_leases_agree(self, made):
         trial, dicts, rows = made
         found = losses(trial).counts
-        assert found == plain_checks.losses(dicts, rows, trial.facts["lease"]["ttl_ms"] * 1e6)
+        assert found == plain_checks.losses(dicts, rows, trial.facts.lease.ttl_ms * 1e6)
         assert found["leases_lost"] == sum(found[name] for name in COUNTS[1:5])
 
     @given(trials())

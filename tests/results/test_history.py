@@ -234,7 +234,7 @@ def write_trial(folder, cells, journals):
 def test_a_trial_of_several_cells_is_one_of_each(tmp_path):
     write_trial(tmp_path, ["c0", "c1"], ["c0.planner", "c1.enactor-1", "c0.enactor-0", "harness"])
     first, second = read_trials(tmp_path)
-    assert (first.facts["cell"], second.facts["cell"]) == ("c0", "c1")
+    assert (first.cell, second.cell) == ("c0", "c1")
     assert (len(first.events), len(second.events)) == (3, 4)
     assert first.journal["attempt"].tolist() == [0, 2]
     assert second.journal["attempt"].tolist() == [1]
@@ -245,7 +245,7 @@ def test_a_trial_of_several_cells_is_one_of_each(tmp_path):
 def test_the_only_cell_of_a_trial_has_what_the_harness_did_too(tmp_path):
     write_trial(tmp_path, ["c0"], ["c0.enactor-0", "harness"])
     (trial,) = read_trials(tmp_path)
-    assert trial.facts["cell"] == "c0"
+    assert trial.cell == "c0"
     assert len(trial.events) == 7
     assert trial.process_enactor.tolist() == [0, -1]
 

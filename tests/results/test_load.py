@@ -63,7 +63,7 @@ class TestFrames:
     def test_history_and_journal_hold_every_row_of_every_trial(self, run):
         for number, folder in run.folders.items():
             facts = run.facts(number)
-            events = read_events(folder / "history.parquet", facts["endpoints"], facts["enactors"])
+            events = read_events(folder / "history.parquet", facts.endpoints, facts.enactors)
             assert (run.history["trial"] == number).sum() == len(events)
             assert (run.journal["trial"] == number).sum() == len(read_journal(folder / "journal.parquet"))
         commits = run.history[run.history["kind"] == "commit"].groupby("trial").size()
@@ -165,7 +165,7 @@ class TestDamage:
         assert run.facts(1) is None
         assert run.trial(1) == []
         assert run.moments(1) is None
-        assert run.problems == [f"{path}: the key cells is missing"]
+        assert run.problems == [f"{path}: the key number is missing"]
 
     def test_a_trial_whose_facts_are_gone_is_none(self, place):
         (path,) = place.glob("trials/0001-*/trial.json")
@@ -212,7 +212,7 @@ class TestMoments:
         run = load(original)
         moments = run.moments(1)
         whole = read_journal(run.folders[1] / "journal.parquet")
-        begin = moments.facts["start_ns"] + 100_000_000
+        begin = moments.facts.start_ns + 100_000_000
         part = moments.journal(begin, begin + 50_000_000)
         ends = np.maximum(whole["end_ns"], whole["start_ns"])
         expected = whole[(whole["start_ns"] < begin + 50_000_000) & (ends >= begin)]
@@ -220,7 +220,7 @@ class TestMoments:
         assert part["start_ns"].tolist() == expected["start_ns"].tolist()
 
     def test_a_long_journal_is_read_in_pieces_to_the_same_end(self, original, monkeypatch):
-        begin = load(original).facts(1)["start_ns"] + 100_000_000
+        begin = load(original).facts(1).start_ns + 100_000_000
         once = load(original).moments(1).journal(begin, begin + 50_000_000)
         monkeypatch.setattr("leasebench.results.moment.WHOLE_ROWS", 0)
         monkeypatch.setattr("leasebench.results.moment.BATCH_ROWS", 100)

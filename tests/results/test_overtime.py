@@ -77,4 +77,4 @@ def test_a_real_trial_has_the_counts_of_its_history(harmed_run):
         assert found.commits.sum() == row["commits"]
         assert found.stale.sum() == row["stale_overwrites"]
         assert found.from_s[0] == 0
-        assert found.bin_s * BINS == pytest.approx((facts["end_ns"] - facts["start_ns"]) / 1e9)
+        assert found.bin_s * BINS == pytest.approx((facts.end_ns - facts.start_ns) / 1e9)

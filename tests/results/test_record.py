@@ -8,6 +8,8 @@ from leasebench.bench.rundir import write_json
 from leasebench.results.record.faults import FAULTS_FILE, FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
+from leasebench.results.record.trial import TRIAL_FILE, TrialFacts, read_facts
+from leasebench.verdict import Verdict
 
 ROW = {
     "fault": "partition",
@@ -62,5 +64,62 @@ class TestFaults:
         path.write_text(content)
         with pytest.raises(BadRunDirectory) as raised:
             read_faults(tmp_path)
+        assert str(raised.value).startswith(f"{path}: {told}")
+        assert len(str(raised.value).splitlines()) == 1
+
+
+STARTED = TrialFacts(
+    number=1,
+    guard="txt_lock",
+    scenario="steady",
+    seed=7,
+    status="running",
+    history=False,
+    began=1.7e9,
+    cells=("c0",),
+    endpoints=("e000",),
+    enactors=("enactor-0",),
+    min_races=59,
+    settle_s=2.0,
+    expected=(Verdict.STALE,),
+    lease=None,
+)
+
+
+class TestTrial:
+    def test_has_in_its_file_what_is_known_and_no_more(self, tmp_path):
+        write_json(tmp_path / TRIAL_FILE, STARTED)
+        written = json.loads((tmp_path / TRIAL_FILE).read_text())
+        assert written["lease"] is None, "it is known that there is no lease"
+        assert not {"reason", "notes", "load_s", "processes", "schedule", "stepped_clocks"} & set(written)
+        assert read_facts(tmp_path) == STARTED
+
+    def test_that_has_ended_is_another_value_and_keeps_its_first_reason(self, tmp_path):
+        ended = STARTED.failed("the server died").adding(load_s=1.5, lease={"ttl_ms": 100, "audited": True})
+        assert (STARTED.status, STARTED.load_s) == ("running", None)
+        assert ended.failed("the disk is full").reason == "the server died"
+        write_json(tmp_path / TRIAL_FILE, ended)
+        read = read_facts(tmp_path)
+        assert read == ended
+        assert (read.status, read.reason, read.load_s, read.lease.ttl_ms) == ("failed", "the server died", 1.5, 100)
+
+    def test_keeps_what_a_newer_version_added(self, tmp_path):
+        (tmp_path / TRIAL_FILE).write_text(json.dumps(STARTED.model_dump(mode="json") | {"moon": "full"}))
+        assert read_facts(tmp_path).adding(load_s=1.0).model_dump()["moon"] == "full"
+
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            ({"cells": "c0"}, "cells: "),
+            ({"lease": {"ttl_ms": 100}}, "the key lease.audited is missing"),
+            ({"expected": ["fine"]}, "expected.0: "),
+            ({"min_races": "many"}, "min_races: "),
+        ],
+    )
+    def test_that_is_damaged_is_told_in_a_line_with_file_and_key(self, tmp_path, changes, told):
+        path = tmp_path / TRIAL_FILE
+        path.write_text(json.dumps(STARTED.model_dump(mode="json") | changes))
+        with pytest.raises(BadRunDirectory) as raised:
+            read_facts(tmp_path)
         assert str(raised.value).startswith(f"{path}: {told}")
         assert len(str(raised.value).splitlines()) == 1

@@ -7,7 +7,7 @@ successor, and sees to it that none is left, stopped or running, however the tri
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
@@ -20,6 +20,7 @@ from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.enactors.kind import CHECKS, COMMITS, RACED_APPLICATIONS, STALE, Ends
+from leasebench.results.record.trial import ProcessLife
 
 logger = logging.getLogger(__name__)
 
@@ -54,19 +55,7 @@ class SupervisorReport:
     start_ns: int = 0
     load_end_ns: int = 0
     end_ns: int = 0
-    processes: list[dict[str, Any]] = field(default_factory=list)
-
-
-class Forwarder(Protocol):
-    """Bytes that the supervisor's thread moves between two sockets while it waits for its processes."""
-
-    def sources(self) -> Sequence[Any]:
-        """Return what bytes may come from."""
-        ...
-
-    def move(self, ready: Collection[Any]) -> None:
-        """Move what has come from those sources that are `ready`."""
-        ...
+    processes: list[ProcessLife] = field(default_factory=list)
 
 
 class Supervisor(Protocol):
@@ -123,9 +112,8 @@ class LocalSupervisor:
         report: SupervisorReport,
         *,
         gates: int = 0,
-        forwarders: Sequence[Forwarder] = (),
     ) -> None:
-        self._specs, self._gates, self._forwarders = specs, gates, forwarders
+        self._specs, self._gates = specs, gates
         self._children: list[Child] = []
         self._ended_figures = Figures()
         self._context: Any = None
@@ -178,10 +166,7 @@ class LocalSupervisor:
         living = [child for child in self._children if not child.done and child.born_again_at is None]
         sources: dict[Any, Child] = {child.control: child for child in living}
         sources |= {child.process.sentinel: child for child in living}
-        forwarded = [source for each in self._forwarders for source in each.sources()]
-        ready = wait([*sources, *lines, *forwarded], max(0.0, min([within_s, *due])))
-        for each in self._forwarders:
-            each.move(ready)
+        ready = wait([*sources, *lines], max(0.0, min([within_s, *due])))
         # What a process said comes before its end (a sentinel is an int): it may explain it.
         for source in sorted(sources.keys() & set(ready), key=lambda source: isinstance(source, int)):
             child = sources[source]
@@ -241,7 +226,7 @@ class LocalSupervisor:
         if news[0] == "ready":
             child.watch()
             logger.info("%s is ready: pid %d, cores %s", child.name, news[1], news[2])
-            process = {"name": child.spec.process, "life": child.spec.life, "pid": news[1], "affinity": news[2]}
+            process = ProcessLife(name=child.spec.process, life=child.spec.life, pid=news[1], affinity=news[2])
             self.report.processes.append(process)
             for order in self._told[child.spec.program.ends]:
                 child.tell(order)

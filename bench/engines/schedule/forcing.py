@@ -9,8 +9,9 @@ from leasebench.bench.engines.explorer.trace import Trace, TraceStep
 from leasebench.bench.engines.processes.gate import Arrival
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.engines.schedule.gated_programs import GatedPrograms
-from leasebench.bench.engines.schedule.heldwire import HeldCommit, HeldWire
 from leasebench.bench.engines.schedule.trace_equivalence import TraceEquivalence
+from leasebench.bench.proxy.proxy import Proxy
+from leasebench.bench.servers.server import ServerUnusable
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.store.redis.redis_store import outcome_of
 from leasebench.enactors.store.store import Store
@@ -43,12 +44,13 @@ class Forcing:
     trace: Trace
     programs: GatedPrograms
     store: Store
-    wires: dict[str, HeldWire]
+    proxies: dict[str, Proxy]
     interventions: list[Intervention] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._equivalence = TraceEquivalence()
-        self._in_flight: dict[tuple[str, int], tuple[HeldCommit, str]] = {}
+        self._in_flight: dict[tuple[str, int], tuple[int, str]] = {}
+        """By sender and slot, the number by which its proxy knows a held commit, and the endpoint."""
         self._over: dict[str, str] = {}
         """Records that look expired to who would take them: by resource, the token of the one that is meant."""
         self._granted: dict[str, set[str]] = {}
@@ -82,11 +84,6 @@ class Forcing:
                 self.store.expire(resource)
                 self.interventions.append(Intervention("expiry", "", start, perf_counter_ns()))
 
-    def close(self) -> None:
-        """Let go of what is still in flight: it never arrives."""
-        for held, _ in self._in_flight.values():
-            held.server.close()
-
     def _step(self, step: TraceStep) -> None:
         asks = self._asked(step)
         skew_ms = self._skew_ms(asks) if isinstance(asks, TakeExpired) else 0.0
@@ -99,30 +96,29 @@ class Forcing:
         self._compare(step, report)
 
     def _send(self, step: TraceStep) -> None:
-        """The commit leaves, and stays on the wire; its sender loses the connection and goes on without a reply."""
+        """The commit leaves, and its proxy holds it; its sender loses the connection and goes on without a reply."""
         self._asked(step)
-        wire = self.wires[step.actor]
-        wire.hold_next()
+        if not isinstance(step.operation, Commit):
+            raise TraceMismatch(f"step {step.step}: {step.actor}: only a commit can be in flight")
+        proxy = self.proxies[step.actor]
+        number = proxy.hold_next()
         start = perf_counter_ns()
         report = self.programs.let(step.actor)
-        try:
-            held = wire.caught()
-        except LookupError as error:
-            raise TraceMismatch(f"step {step.step}: {step.actor}: {error}") from error
+        if not proxy.holds(number):
+            raise TraceMismatch(f"step {step.step}: {step.actor}: no commit was sent that could be held")
         self._compare(step, report)
         slot = next(each for each in range(len(self._in_flight) + 1) if (step.actor, each) not in self._in_flight)
-        assert isinstance(step.operation, Commit)
-        self._in_flight[step.actor, slot] = (held, step.operation.endpoint)
+        self._in_flight[step.actor, slot] = (number, step.operation.endpoint)
         self.interventions.append(Intervention("late_write", step.actor, start, perf_counter_ns()))
 
     def _arrive(self, step: TraceStep) -> None:
         slot = (step.actor, int(step.what)) if step.what.isdigit() else None
         if slot is None or slot not in self._in_flight:
             raise TraceMismatch(f"step {step.step}: {step.actor} has no commit {step.what!r} in flight")
-        held, endpoint = self._in_flight.pop(slot)
+        number, endpoint = self._in_flight.pop(slot)
         try:
-            reply = held.arrive()
-        except OSError as error:
+            reply = self.proxies[step.actor].let_arrive(number)
+        except ServerUnusable as error:
             raise TraceMismatch(f"step {step.step}: the commit in flight got no answer: {error}") from error
         if isinstance(reply, list):
             reply = reply[0]

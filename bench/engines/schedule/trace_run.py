@@ -12,7 +12,7 @@ from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import LocalSupervisor, ProcessFailed
 from leasebench.bench.engines.schedule.forcing import Forcing, Intervention
 from leasebench.bench.engines.schedule.gated_programs import GATES, GatedPrograms
-from leasebench.bench.engines.schedule.heldwire import HeldWire
+from leasebench.bench.proxy.proxy import Proxy, ProxyWish
 from leasebench.bench.trial import TrialContext, specs
 from leasebench.enactors.operations import Publish
 from leasebench.enactors.operator.program import repair_all, roll_back
@@ -20,6 +20,7 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.performing import perform
 from leasebench.enactors.store.store import Store
 from leasebench.leases.operations import Done
+from leasebench.results.record.process import PROXY
 
 FREE_S = 1.5
 """How long the processes go on by themselves after the last step: a hundred applications of each."""
@@ -43,14 +44,18 @@ class TraceRun:
         trace, store, report = self._trace, context.cells[0].store, context.report
         with ExitStack() as stack:
             senders = {step.actor for step in trace.steps if step.action == "send"}
-            told = specs(context.plan, context.environment, context.folder)
-            wires = {spec.name: stack.enter_context(HeldWire(spec.url)) for spec in told if spec.name in senders}
-            told = [_led(spec, trace.scope.tries, wires.get(spec.name)) for spec in told]
-            forwarders = list(wires.values())
-            supervisor = stack.enter_context(LocalSupervisor(told, report, gates=GATES, forwarders=forwarders))
+            processes = specs(context.plan, context.environment, context.folder)
+            proxies = {
+                spec.name: stack.enter_context(
+                    Proxy(ProxyWish(holds=True), spec.url, spec.lease_url, context.folder, spec.identity(PROXY))
+                )
+                for spec in processes
+                if spec.name in senders
+            }
+            processes = [_routed(spec, trace.scope.tries, proxies.get(spec.name)) for spec in processes]
+            supervisor = stack.enter_context(LocalSupervisor(processes, report, gates=GATES))
             programs = GatedPrograms(supervisor)
-            forcing = Forcing(trace, programs, store, wires, self.interventions)
-            stack.callback(forcing.close)
+            forcing = Forcing(trace, programs, store, proxies, self.interventions)
             for step in trace.steps:
                 forcing.take(step)
                 self.taken += 1
@@ -73,10 +78,10 @@ class TraceRun:
             operate(store, self._trace.scope.cell)
 
 
-def _led(spec: ProcessSpec, tries: int, wire: HeldWire | None) -> ProcessSpec:
-    """Let a process try as often as the scope says, and lead it over its wire, if it has one."""
+def _routed(spec: ProcessSpec, tries: int, proxy: Proxy | None) -> ProcessSpec:
+    """Let a process try as often as the scope says, and lead it through its proxy, if it has one."""
     spec = replace(spec, place=replace(spec.place, tries=tries))
-    return spec if wire is None else replace(spec, url=wire.url, lease_url=wire.url)
+    return spec if proxy is None else replace(spec, url=proxy.store_url, lease_url=proxy.lease_url)
 
 
 NO_TOKEN = ""

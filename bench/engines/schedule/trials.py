@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from leasebench.bench.engines.explorer.trace import Trace, read_trace
 from leasebench.bench.engines.schedule.forcing import Intervention
@@ -21,6 +20,7 @@ from leasebench.leases.guard import Guard
 from leasebench.registry import plugins
 from leasebench.results.record.faults import FAULTS_FILE, FaultRow
 from leasebench.results.record.process import Process
+from leasebench.results.record.trial import TRIAL_FILE, ForcedTrace, TrialFacts
 from leasebench.results.trial import read_trials
 from leasebench.verdict import Verdict
 
@@ -93,7 +93,7 @@ class ScheduledTrials:
     def __init__(self, schedules: Sequence[Schedule]) -> None:
         self._schedules = {(each.guard.name, each.scenario.name): each for each in schedules}
 
-    def __call__(self, plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch) -> dict[str, Any]:
+    def __call__(self, plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch) -> TrialFacts:
         """Force one trace, and judge it. Returns the trial's facts, which also stand in its folder.
 
         `schedule` among them says which trace it was, how many of its steps came as recorded, and what the history
@@ -102,26 +102,28 @@ class ScheduledTrials:
         schedule = self._schedules[plan.guard.name, plan.scenario.name]
         performance = TraceRun(schedule.trace)
         facts = run_trial(plan, server, run, folder, watch, performance)
-        told: dict[str, Any] = {
-            "trace": schedule.path.name,
-            "property": str(schedule.trace.property),
-            "steps": len(schedule.trace.steps),
-            "taken": performance.taken,
-            "seq": performance.last_seq,
-            "shows": None,
-        }
-        if facts["status"] == "ok":
+        shows = None
+        if facts.status == "ok":
             (trial,) = read_trials(folder)
-            told["shows"] = shown(trial, schedule.trace, performance.last_seq)
-            if told["shows"] is None:
+            shows = shown(trial, schedule.trace, performance.last_seq)
+            if shows is None:
                 missing = f"{schedule.trace.property} at seq {performance.last_seq}, where the trace ends"
-                facts |= {"status": "failed", "reason": f"every step came as recorded, the history shows no {missing}"}
-        facts["schedule"] = told
+                facts = facts.failed(f"every step came as recorded, the history shows no {missing}")
+        facts = facts.adding(
+            schedule=ForcedTrace(
+                trace=schedule.path.name,
+                property=str(schedule.trace.property),
+                steps=len(schedule.trace.steps),
+                taken=performance.taken,
+                seq=performance.last_seq,
+                shows=shows,
+            )
+        )
         write_json(
             folder / FAULTS_FILE,
             [_row(number, intervention) for number, intervention in enumerate(performance.interventions)],
         )
-        write_json(folder / "trial.json", facts)
+        write_json(folder / TRIAL_FILE, facts)
         (folder / "schedule.json").write_text(schedule.trace.written(), encoding="utf-8")
         return facts
 
