@@ -292,7 +292,7 @@ class TestHeldCommits:
         victim.read("e0", watch=True)
         number = here.proxy.hold_next()
         with pytest.raises(ReplyUnknown):
-            victim.commit(commit(1, CommitRule.WATCH, seen=0), 1)
+            victim.commit(commit(1, "watch", seen=0), 1)
         here.other.commit(commit(2), 1)
         assert here.proxy.let_arrive(number) is None
         assert here.commits() == [(2, 0)]
