@@ -4,7 +4,7 @@ import logging
 import secrets
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Protocol
 
 import tomli_w
 
@@ -20,8 +20,8 @@ from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.store.drivers import driver_of
+from leasebench.results.record.summary import FILE, Summary, json_schema
 from leasebench.results.record.trial import TrialFacts
-from leasebench.results.schema import json_schema
 from leasebench.results.summary import summarise
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class RunOne(Protocol):
 
 def run_suite(
     suite: Suite, seed: int, server_choice: str, out: Path, listener: Listener, run_one: RunOne = run_trial
-) -> dict[str, Any]:
+) -> Summary:
     """Run all trials into the new directory `out` and return the summary.
 
     Raises DefinitionError if `out` can't be made or the store does not enforce a guard's commit rule, ServerUnusable if
@@ -103,9 +103,7 @@ def run_suite(
             return _run_trials(suite, seed, server, out, listener, run_one)
 
 
-def _run_trials(
-    suite: Suite, seed: int, server: Server, out: Path, listener: Listener, run_one: RunOne
-) -> dict[str, Any]:
+def _run_trials(suite: Suite, seed: int, server: Server, out: Path, listener: Listener, run_one: RunOne) -> Summary:
     run = f"{suite.name[:20]}-{secrets.token_hex(4)}"
     plans = plan_trials(suite, seed)
     try:
@@ -119,5 +117,5 @@ def _run_trials(
     finally:
         summary = summarise(out)
         write_json(out / "summary.schema.json", json_schema())
-        write_json(out / "summary.json", summary)
+        write_json(out / FILE, summary.as_json())
     return summary

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from shlex import join
-from typing import Any
 
 from leasebench.results.numbering import numbers
-from leasebench.results.pricing import Cell, calm_scenario, guard_cost_us
+from leasebench.results.pricing import calm_scenario, guard_cost_us
+from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.statistics import MIN_TRIALS, Interval
+from leasebench.results.verdict import RACED_APPLICATIONS
 from leasebench.verdict import SAFE, Verdict
 
 MOST_TRIALS = 10_000
@@ -108,19 +109,19 @@ def nothing_known(best: str, others: Sequence[str], priced_in: str | None) -> di
     return {}
 
 
-def advise(summary: dict[str, Any], compare: Compare = nothing_known) -> Advice:
+def advise(summary: Summary, compare: Compare = nothing_known) -> Advice:
     """Find the cheapest guard that held in every scenario of the run: never harmed, and clean in one at least.
 
     A guard that was not run in the scenario of the prices is priced in the first of its own. `compare` tells which of
     the others that held cost more.
     """
-    cells = summary["cells"]
+    cells = summary.cells
     calm = calm_scenario(cells)
-    by_guard: dict[str, list[Cell]] = {}
+    by_guard: dict[str, list[CellSummary]] = {}
     for cell in cells:
-        by_guard.setdefault(cell["guard"], []).append(cell)
+        by_guard.setdefault(cell.guard, []).append(cell)
     costs = {
-        guard: guard_cost_us(next((cell for cell in group if cell["scenario"] == calm), group[0]))
+        guard: guard_cost_us(next((cell for cell in group if cell.scenario == calm), group[0]))
         for guard, group in by_guard.items()
     }
     cheapest_first = sorted(by_guard, key=lambda guard: (costs[guard] is None, costs[guard] or 0.0))
@@ -141,36 +142,36 @@ def advise(summary: dict[str, Any], compare: Compare = nothing_known) -> Advice:
         where=_where(by_guard[best]) if best else "",
         alone=len(held) == 1,
         only=len(by_guard) == 1,
-        one_trial=any(cell["trials"] < MIN_TRIALS for guard in held for cell in by_guard[guard]),
+        one_trial=any(cell.trials < MIN_TRIALS for guard in held for cell in by_guard[guard]),
         rivals=tuple(rivals),
         failed=tuple(_failure(guard, by_guard[guard], costs[guard], first) for guard in worse),
         unproven=tuple(unproven(summary, by_guard[best])) if best else (),
     )
 
 
-def unproven(summary: dict[str, Any], cells: Sequence[Cell]) -> Iterator[Unproven]:
+def unproven(summary: Summary, cells: Sequence[CellSummary]) -> Iterator[Unproven]:
     """What is still open among `cells`, and how many trials it takes at the rate of races that was seen.
 
     The suite is named as it was in the run's own command: by its path, where it has one.
     """
-    suite = summary.get("asked_for", [summary["suite"]])
+    suite = summary.asked_for or (summary.suite,)
     for cell in cells:
-        if cell["verdict"] != Verdict.UNPROVEN:
+        if cell.verdict != Verdict.UNPROVEN:
             continue
-        raced, missing = cell["raced_applications"], cell["races_missing"]
-        trials = min(MOST_TRIALS, ceil(cell["trials"] * ((raced + missing) / raced * 1.2 if raced else 10)))
-        where = ["--guard", cell["guard"], "--scenario", cell["scenario"]]
+        raced, missing = cell.total(RACED_APPLICATIONS), cell.races_missing
+        trials = min(MOST_TRIALS, ceil(cell.trials * ((raced + missing) / raced * 1.2 if raced else 10)))
+        where = ["--guard", cell.guard, "--scenario", cell.scenario]
         command = join(["leasebench", "run", *suite, *where, "--trials", str(trials)])
-        yield Unproven(cell["guard"], cell["scenario"], raced, missing, command)
+        yield Unproven(cell.guard, cell.scenario, raced, missing, command)
 
 
-def first_violations(summary: dict[str, Any]) -> dict[tuple[str, str], int]:
+def first_violations(summary: Summary) -> dict[tuple[str, str], int]:
     """Per guard and scenario the running number of the first violation, of those that have one."""
     numbered = numbers(summary)
     first: dict[tuple[str, str], int] = {}
-    for row in summary["trials"]:
-        if own := numbered[row["number"]]:
-            first.setdefault((row["guard"], row["scenario"]), own.start)
+    for row in summary.trials:
+        if own := numbered[row.number]:
+            first.setdefault(row.place, own.start)
     return first
 
 
@@ -227,10 +228,10 @@ def sentences(advice: Advice, run: str) -> Iterator[str]:
         )
 
 
-def _where(group: Sequence[Cell]) -> str:
+def _where(group: Sequence[CellSummary]) -> str:
     """Where a guard held, in words: a scenario that is unproven is none in which it was seen to hold."""
     of = len(group)
-    missing = sum(cell["verdict"] == Verdict.UNPROVEN for cell in group)
+    missing = sum(cell.verdict == Verdict.UNPROVEN for cell in group)
     if missing:
         rest = "is" if missing == 1 else "are"
         return f"{of - missing} of {of} scenarios ({missing} {rest} unproven)"
@@ -261,14 +262,16 @@ def _and(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _held(group: Sequence[Cell]) -> bool:
-    verdicts = {Verdict(cell["verdict"]) for cell in group}
+def _held(group: Sequence[CellSummary]) -> bool:
+    verdicts = {cell.verdict for cell in group}
     return verdicts <= SAFE and Verdict.CLEAN in verdicts
 
 
-def _failure(guard: str, group: Sequence[Cell], cost_us: float | None, first: dict[tuple[str, str], int]) -> Failure:
-    worst = min((Verdict(cell["verdict"]) for cell in group), key=lambda verdict: verdict.rank)
-    where = tuple(cell["scenario"] for cell in group if cell["verdict"] == worst)
+def _failure(
+    guard: str, group: Sequence[CellSummary], cost_us: float | None, first: dict[tuple[str, str], int]
+) -> Failure:
+    worst = min((cell.verdict for cell in group), key=lambda verdict: verdict.rank)
+    where = tuple(cell.scenario for cell in group if cell.verdict == worst)
     about_one = worst in (Verdict.STALE, Verdict.DANGLING, Verdict.WEDGED)
     earliest = min((first[guard, scenario] for scenario in where if (guard, scenario) in first), default=None)
     return Failure(guard, cost_us, worst, where, len(group), earliest if about_one else None)

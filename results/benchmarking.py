@@ -16,7 +16,6 @@ where a saved run shows what was attached when it was saved. The command `pytest
 there they are in the JSON only.
 """
 
-import math
 import warnings
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -25,42 +24,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 if TYPE_CHECKING:  # every pytest session imports this file: only one that attaches something waits for pandas
+    from leasebench.results.record.summary import CellSummary
     from leasebench.results.run import Run
 
 KEY = "leasebench"
 """Of `extra_info`."""
-FIGURES = (
-    "guard",
-    "scenario",
-    "verdict",
-    "trials",
-    "commits",
-    "races",
-    "raced_applications",
-    "stale_overwrites",
-    "leak_rate",
-    "leak_rate_ci",
-    "leak_rate_bound",
-    "stale_per_1000",
-    "stale_per_1000_ci",
-    "dangling",
-    "wedged",
-    "stuck",
-)
-"""What is attached of a cell, named as in `summary.json`, beside the name of the `run`."""
-
 _SESSION: pytest.StashKey[Any] = pytest.StashKey()
-Groups = list[tuple[str | None, list[dict[str, Any]]]]
+Saved = dict[str, Any]
+"""JSON as pytest-benchmark keeps it: a row of its table, or the `extra_info` in one."""
+Groups = list[tuple[str | None, list[Saved]]]
 
 
 class Benchmark(Protocol):
     """What we need of pytest-benchmark's fixture."""
 
-    extra_info: dict[str, Any]
+    extra_info: Saved
 
 
-def attach(benchmark: Benchmark, run: "Run | Path | str", guard: str, scenario: str) -> dict[str, Any]:
-    """Attach the figures of `guard` under `scenario` to a benchmark, and return them (see FIGURES).
+def attach(benchmark: Benchmark, run: "Run | Path | str", guard: str, scenario: str) -> Saved:
+    """Attach the figures of `guard` under `scenario` to a benchmark, and return them (see `figures_of`).
 
     Raises BadRunDirectory for what is none, DefinitionError for a guard or scenario that was not run. What of the run
     could not be read is warned of.
@@ -76,31 +58,36 @@ def attach(benchmark: Benchmark, run: "Run | Path | str", guard: str, scenario: 
         raise DefinitionError(f"{loaded.path}: {guard} was not run under {scenario}")
     for problem in loaded.problems:
         warnings.warn(problem, stacklevel=2)
-    found = {"run": loaded.name, **{name: cell[name] for name in FIGURES}}
+    found = {"run": loaded.name, **figures_of(cell)}
     benchmark.extra_info[KEY] = found
     return found
 
 
-def told(figures: dict[str, Any]) -> str:
+def figures_of(cell: "CellSummary") -> Saved:
+    """What is attached of a cell, named as in `summary.json`: guard, scenario, verdict, trials, and metrics.
+
+    These are the rates that have an interval, the counts that they rest on, and the counts that give a verdict.
+    """
+    from leasebench.results.metric import Form, metrics
+
+    named = {"guard", "scenario", "verdict", "trials"}
+    named |= {one.name for one in metrics(Form.COUNT) if one.verdict is not None}
+    for one in metrics(Form.RATE):
+        if one.ratio is not None and one.ratio.clusters:
+            named |= {*one.published, one.ratio.part, one.ratio.whole, one.ratio.bound_by}
+    return {name: value for name, value in cell.as_json().items() if name in named}
+
+
+def told(figures: Saved) -> str:
     """The attached figures in a few words: verdict, stale overwrites of races, and the leak rate or its bound."""
+    from leasebench.results.numbers import rate_percent
+    from leasebench.results.record.summary import Rate
+
     verdict, races = figures["verdict"], figures["races"]
     if not races:
         return f"{verdict}, no races"
-    seen = f"{verdict} {figures['stale_overwrites']}/{races} races"
-    if figures["leak_rate_bound"] is not None:
-        return f"{seen}, leak < {_percent(figures['leak_rate_bound'], math.ceil)} %"
-    if figures["leak_rate_ci"] is None:
-        return seen
-    low, high = figures["leak_rate_ci"]
-    interval = f"{_percent(low, math.floor)} to {_percent(high, math.ceil)}"
-    return f"{seen}, leak {_percent(figures['leak_rate'], round)} % [{interval}]"
-
-
-def _percent(rate: float, to_whole: Any) -> str:
-    """Two digits, rounded outward where it is a bound: 0.833 % is not below 0.83 %."""
-    digits = 2 if rate < 0.01 else 1 if rate < 0.1 else 0
-    # A rate of 0.84 % may be 0.84000000000001 in a float.
-    return f"{to_whole(round(rate * 100 * 10**digits, 6)) / 10**digits:.{digits}f}"
+    leak = rate_percent(Rate(figures["leak_rate"], figures["leak_rate_ci"], figures["leak_rate_bound"]))
+    return f"{verdict} {figures['stale_overwrites']}/{races} races{leak and f', leak {leak}'}"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -120,7 +107,7 @@ def pytest_benchmark_group_stats(config: pytest.Config | None) -> Generator[None
     return groups
 
 
-def _name(rows: Iterable[dict[str, Any]], saved: dict[str, dict[str, Any]]) -> None:
+def _name(rows: Iterable[Saved], saved: dict[str, Saved]) -> None:
     for row in rows:
         # A saved run's row carries the times of then, but the extra_info of now.
         of_then = saved.get(row.get("path") or "", {}).get(row["fullname"])

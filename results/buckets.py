@@ -16,7 +16,7 @@ def pooled(run: RunDirectory, scenario: str, phase: str, side: str, only: str | 
     """
     found = {}
     for guard in run.guards if only is None else (only,):
-        parts = [run.latencies(row["number"]).get((phase, side)) for row in run.trials_of(guard, scenario)]
+        parts = [run.latencies(row.number).get((phase, side)) for row in run.trials_of(guard, scenario)]
         merged = merge_buckets([part for part in parts if part is not None])
         if len(merged.counts):
             found[guard] = merged

@@ -11,7 +11,7 @@ from leasebench.results.summary import trial_folders
 
 
 def differences(written: Any, derived: Any, at: str = "") -> list[str]:
-    """Every place at which two summaries differ, as `key: written != derived`."""
+    """Every place at which two summaries differ, as JSON values, as `key: written != derived`."""
     if isinstance(written, dict) and isinstance(derived, dict):
         keys = sorted({*written, *derived})
         return [

@@ -24,6 +24,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.trial import read_object
 
 FILE = "explored.json"
@@ -128,21 +129,19 @@ def read_explored(run: Path) -> Explored | None:
         raise BadRunDirectory(f"{path}: {key}: {first['msg'].lower()}") from error
 
 
-def contradictions(
-    summary: Mapping[str, Any], suite: Mapping[str, Any], explored: Explored | None
-) -> list[Contradiction]:
+def contradictions(summary: Summary, suite: Mapping[str, Any], explored: Explored | None) -> list[Contradiction]:
     """Every violation of a run that its exploration excludes. `suite` is the run's resolved suite."""
     if explored is None:
         return []
     guards = {guard["name"]: guard for guard in suite["guards"]}
     scenarios = {scenario["name"]: scenario for scenario in suite["scenarios"]}
     found = []
-    for cell in summary["cells"]:
-        guard, scenario = guards.get(cell["guard"]), scenarios.get(cell["scenario"])
-        if guard is None or scenario is None or cell["failures"]:
+    for cell in summary.cells:
+        guard, scenario = guards.get(cell.guard), scenarios.get(cell.scenario)
+        if guard is None or scenario is None or cell.failures:
             continue  # a history that can't be trusted contradicts nothing
         for name, figure in MEASURED.items():
-            seen = cell.get(figure) or 0
+            seen = cell.total(figure)
             against = next(
                 (
                     each
@@ -152,16 +151,16 @@ def contradictions(
                 None,
             )
             if seen and against is not None:
-                found.append(Contradiction(cell["guard"], cell["scenario"], name, seen, against))
+                found.append(Contradiction(*cell.place, name, seen, against))
     return found
 
 
 def missing(
-    explored: ExploredGuard, guard: Mapping[str, Any], scenario: Mapping[str, Any], cell: Mapping[str, Any]
+    explored: ExploredGuard, guard: Mapping[str, Any], scenario: Mapping[str, Any], cell: CellSummary
 ) -> Iterator[str]:
     """What the scenario had, or `cell` saw, that the exploration had not; a phrase each."""
     scope, load = explored.scope, scenario.get("load", {})
-    faults = {fault["kind"] for fault in scenario.get("faults", ())} | set(cell.get("faults", ()))
+    faults = {fault["kind"] for fault in scenario.get("faults", ())} | set(cell.faults)
     trouble = scenario.get("trouble", "timing")
     if trouble not in TROUBLES:
         yield f"a scenario whose trouble is {trouble}"
@@ -176,7 +175,7 @@ def missing(
         yield "a crash"
     if any(fault["kind"] in NETWORK and not _commits_only(fault) for fault in scenario.get("faults", ())):
         yield "other requests than commits in flight"
-    if (faults & NETWORK or cell.get("unknown")) and not scope.messages:
+    if (faults & NETWORK or cell.total("unknown")) and not scope.messages:
         yield "a commit in flight"
     if scope.rollback != load.get("rollback", False) and not explored.excludes("dangling"):
         yield "the same rollback record"

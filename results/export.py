@@ -111,7 +111,7 @@ def _histograms(run: RunDirectory, out: Path) -> Iterator[Path]:
         for guard in run.guards:
             parts: dict[tuple[str, str], list[Buckets]] = defaultdict(list)
             for row in run.trials_of(guard, scenario):
-                for place, held in run.latencies(row["number"]).items():
+                for place, held in run.latencies(row.number).items():
                     parts[place].append(held)
             for (phase, side), several in sorted(parts.items()):
                 path = out / scenarios[scenario] / f"{phase}-{side}" / f"{guards[guard]}.hgrm"

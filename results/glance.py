@@ -6,7 +6,6 @@ from leasebench.results.advice import sentences
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.theme import VERDICT_COLOURS
-from leasebench.verdict import Verdict
 
 MOST_SCENARIOS = 60
 
@@ -21,7 +20,7 @@ def as_html(run: RunDirectory) -> str:
     problems = "".join(f"<li>{escape(problem)}</li>" for problem in run.problems)
     told = f"<ul>{problems}</ul>" if problems else ""
     said = "<br>".join(escape(line) for line in sentences(advise_on(run), str(run.path)))
-    title = f"{escape(run.summary['suite'])}: {len(run.summary['trials'])} trials"
+    title = f"{escape(run.summary.suite)}: {len(run.summary.trials)} trials"
     return f"<table><caption>{title}</caption><tr><th></th>{head}</tr>{rows}</table>{cut}{told}<p>{said}</p>"
 
 
@@ -32,7 +31,7 @@ def _row(run: RunDirectory, guard: str, scenarios: list[str]) -> str:
         if cell is None:
             fields.append("<td></td>")
             continue
-        mark = "" if cell["as_expected"] else " !"
-        colour = VERDICT_COLOURS[Verdict(cell["verdict"])]
-        fields.append(f'<td style="color:{colour}">{escape(cell["verdict"])}{mark}</td>')
+        mark = "" if cell.as_expected else " !"
+        colour = VERDICT_COLOURS[cell.verdict]
+        fields.append(f'<td style="color:{colour}">{escape(cell.verdict)}{mark}</td>')
     return f"<tr><th>{escape(guard)}</th>{''.join(fields)}</tr>"

@@ -8,7 +8,6 @@ all of them as soon as the package is installed.
 from dataclasses import dataclass
 from enum import Enum, Flag, StrEnum, auto
 from functools import cache
-from typing import Any
 
 from leasebench.registry import plugins
 from leasebench.verdict import Verdict
@@ -51,8 +50,8 @@ class Ratio:
 
     `clusters` names the metric that says how the events of `whole` hang together: then `<rate>_ci` is published, gates
     take the rate and runs are compared by it. `bound_by` names the count of independent trials behind a rate of zero:
-    then `<rate>_bound` is published. Between two runs `affected` of `units` applications are compared, and rates
-    within `tolerance` are equal.
+    then `<rate>_bound` is published. Between two runs it is compared how many clusters were affected: by the counts
+    `affected` and `units` where they are given, else by the table of `clusters`. Rates within `tolerance` are equal.
     """
 
     part: str
@@ -61,8 +60,8 @@ class Ratio:
     digits: int = 6
     clusters: str = ""
     bound_by: str = ""
-    affected: str = "leaky_applications"
-    units: str = "applications"
+    affected: str = ""
+    units: str = ""
     tolerance: float = 0.05
 
 
@@ -72,7 +71,8 @@ class Metric:
 
     What it is: `unit` and `better` (None: neither way), `ratio` (of a rate), `may_be_unknown` (a trial may be unable to
     count it: null). `verdict` is the one that a count above zero gives; the worst of all counts.
-    `in_trial`: a trial's own row has the smallest sample of this spread.
+    `in_trial`: a trial's own row has the smallest sample of this spread. `first_s` of a count names the spread that
+    has the seconds until it first rose.
 
     How tables have it: the columns stand in the order of `place`, at first ours. `heading` may have two lines; empty,
     it is made from the name. `digits` come after the point. Where a screen is too narrow, the columns with the highest
@@ -96,6 +96,7 @@ class Metric:
     spare: int = 0
     own_scenario: str = ""
     words: str = ""
+    first_s: str = ""
 
     def __post_init__(self) -> None:
         if (self.form is Form.RATE) != (self.ratio is not None):
@@ -120,16 +121,6 @@ class Metric:
         bare = self.name.removesuffix(f"_{self.unit}") if self.unit else self.name
         words = bare.replace("_", " ")
         return f"{words}\np50 {self.unit}".rstrip() if self.form is Form.SPREAD else words
-
-    def value(self, cell: dict[str, Any]) -> Any:
-        """What a table shows of a cell of `summary.json`: a count, a rate, or the median of a spread; None for none."""
-        found = cell.get(self.name)
-        return found["p50"] if self.form is Form.SPREAD and found is not None else found
-
-    def seen(self, cell: dict[str, Any]) -> bool:
-        """Whether a cell has any of it."""
-        found = cell.get(self.name)
-        return bool(found["n"]) if self.form is Form.SPREAD and found is not None else bool(found)
 
 
 @cache

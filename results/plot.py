@@ -106,9 +106,9 @@ def _of(chart: Chart, run: RunDirectory, wanted: Wanted) -> Iterator[Subject]:
 
 def _trials(run: RunDirectory, wanted: Wanted, guards: Sequence[str], scenarios: Sequence[str]) -> Iterator[Subject]:
     if wanted.trial is not None:
-        row = next((row for row in run.summary["trials"] if row["number"] == wanted.trial), None)
+        row = next((row for row in run.summary.trials if row.number == wanted.trial), None)
         if row is not None:
-            yield Subject(run, row["scenario"], row["guard"], trial=wanted.trial)
+            yield Subject(run, row.scenario, row.guard, trial=wanted.trial)
         return
     for scenario in scenarios:
         for guard in guards:

@@ -1,7 +1,8 @@
 """What a guard costs, and under which scenarios a figure is a cost at all."""
 
 from collections.abc import Sequence
-from typing import Any
+
+from leasebench.results.record.summary import CellSummary
 
 COST_PHASES = ("acquire", "check", "commit", "release")
 BASIC = "steady"
@@ -12,27 +13,27 @@ LIMIT = "saturation"
 Everywhere else the load is open: how many plans come, and how many of its writes a guard refuses, sets the rate of
 commits. There a rate is no cost: a guard that lets every stale write through would look cheapest.
 """
-Cell = dict[str, Any]
 
 
-def guard_cost_us(cell: Cell) -> float | None:
+def guard_cost_us(cell: CellSummary) -> float | None:
     """What a guard costs at one endpoint: the medians of acquire, check, commit and release, added up."""
-    medians = [cell["latency_us"][phase]["service"]["p50"] for phase in COST_PHASES]
+    medians = [cell.latency(phase).p50 for phase in COST_PHASES]
     return sum(median or 0.0 for median in medians) if medians[COST_PHASES.index("commit")] else None
 
 
-def calm_scenario(cells: Sequence[Cell]) -> str | None:
+def calm_scenario(cells: Sequence[CellSummary]) -> str | None:
     """The scenario in which guards are compared by cost: `steady`, else the first without trouble, else the first."""
-    calm = [cell["scenario"] for cell in cells if cell.get("trouble") == "none"]
-    every = [*calm, *(cell["scenario"] for cell in cells)]
+    calm = [cell.scenario for cell in cells if cell.trouble == "none"]
+    every = [*calm, *(cell.scenario for cell in cells)]
     return BASIC if BASIC in every else next(iter(every), None)
 
 
-def attempts_per_s(cell: Cell) -> float | None:
+def attempts_per_s(cell: CellSummary) -> float | None:
     """Writes per second that a guard sent to the store, refused ones too; None but where the load is closed.
 
     A guard that refuses a stale write did the work all the same, and commits nothing.
     """
-    if cell["scenario"] != LIMIT or not cell["throughput"] or not cell["commits"]:
+    commits = cell.total("commits")
+    if cell.scenario != LIMIT or not cell.throughput or not commits:
         return None
-    return float(cell["throughput"] * cell["attempts"] / cell["commits"])
+    return cell.throughput * cell.total("attempts") / commits

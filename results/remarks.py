@@ -1,24 +1,24 @@
 """What has to be said beside the tables: what failed, what was not expected, which fault missed, what is unproven."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from leasebench.results.advice import unproven
 from leasebench.results.controls import sentence
+from leasebench.results.record.summary import CellSummary, Summary
 
 MOST_OPEN = 8
 """So many unproven cells are told with their command; a large suite has hundreds, which `summary.json` lists."""
 
 
-def remarks(summary: dict[str, Any]) -> Iterator[str]:
+def remarks(summary: Summary) -> Iterator[str]:
     """One line each, the gravest first."""
-    cells = summary["cells"]
+    cells = summary.cells
     for cell in cells:
-        yield from (f"failed: {_place(cell)}: {failure}" for failure in cell["failures"])
+        yield from (f"failed: {cell}: {failure}" for failure in cell.failures)
     for cell in cells:
-        if not cell["as_expected"] and not cell["failures"]:
-            yield f"! {_place(cell)} is {cell['verdict']}, expected {' or '.join(cell['expected'])}"
-    yield from map(sentence, summary["controls"])
+        if not cell.as_expected and not cell.failures:
+            yield f"! {cell} is {cell.verdict}, expected {' or '.join(cell.expected)}"
+    yield from map(sentence, summary.controls)
     left = list(unproven(summary, cells))
     for one in left[:MOST_OPEN]:
         races = f"{one.raced} raced applications, {one.missing} more are needed"
@@ -27,18 +27,14 @@ def remarks(summary: dict[str, Any]) -> Iterator[str]:
         yield f"unproven: {len(left) - MOST_OPEN} more cells; the report has the command for each"
     for cell in cells:
         yield from _misses(cell)
-    for skip in summary["skipped"]:
-        yield f"skipped: {skip['guard']} under {skip['scenario']}: {skip['reason']}"
+    for skip in summary.skipped:
+        yield f"skipped: {skip.guard} under {skip.scenario}: {skip.reason}"
 
 
-def _misses(cell: dict[str, Any]) -> Iterator[str]:
+def _misses(cell: CellSummary) -> Iterator[str]:
     """The faults that did not do what they are for."""
-    for fault, count in cell["faults"].items():
-        if not count["struck"]:
-            yield f"no hit: the fault {fault} never struck {_place(cell)}"
-        elif not count["hit"]:
-            yield f"no hit: the fault {fault} struck {_place(cell)} {count['struck']} times and missed its window"
-
-
-def _place(cell: dict[str, Any]) -> str:
-    return f"{cell['guard']} under {cell['scenario']}"
+    for fault, count in cell.faults.items():
+        if not count.struck:
+            yield f"no hit: the fault {fault} never struck {cell}"
+        elif not count.hit:
+            yield f"no hit: the fault {fault} struck {cell} {count.struck} times and missed its window"

@@ -8,8 +8,9 @@ import pandas as pd
 
 from leasebench.results.locate import find_run
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.summary import FILE
 from leasebench.results.rundirectory import RunDirectory, read_manifest
-from leasebench.results.summary import read_suite, summarise
+from leasebench.results.summary import as_written, read_suite, summarise
 
 
 class Run(RunDirectory):
@@ -19,7 +20,8 @@ class Run(RunDirectory):
         """Every place at which `summary.json` is not what the trials say, as `key: written != derived`."""
         from leasebench.results.check import differences
 
-        return differences(self.summary, summarise(self.path))
+        written = as_written(self.path) if (self.path / FILE).exists() else self.summary.as_json()
+        return differences(written, summarise(self.path).as_json())
 
     def rank(self, reference: str | None = None) -> Any:
         """Rank the guards: see `results.compare.ranking.rank`; the figures stand in its `frame`."""

@@ -14,6 +14,7 @@ from leasebench.results.history import SCHEMA, open_table, read_journal
 from leasebench.results.latency import Buckets, merge_buckets
 from leasebench.results.moment import Moments
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.summary import FILE, CellSummary, Spread, Summary, TrialRow
 from leasebench.results.record.trial import TrialFacts, read_facts
 from leasebench.results.summary import read_summary, summarise, trial_folders
 from leasebench.results.trial import Trial, read_object, read_trials
@@ -33,20 +34,15 @@ class RunDirectory:
         self.path, self.suite, self.manifest, self.problems = path, suite, manifest, problems
 
     @cached_property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """`summary.json`; derived anew from the trials where it is missing, broken or of before a trial had a row."""
-        if not (self.path / "summary.json").exists():
-            self.tell(f"{self.path}: no summary.json, the run did not end: only trials that ended are counted")
+        if not (self.path / FILE).exists():
+            self.tell(f"{self.path}: no {FILE}, the run did not end: only trials that ended are counted")
         else:
             try:
-                summary = read_summary(self.path)
+                return read_summary(self.path)
             except BadRunDirectory as error:
                 self.tell(str(error))
-            else:
-                if all(_is_table(summary.get(name)) for name in ("cells", "trials")):
-                    return summary
-                if "trials" in summary:
-                    self.tell(f"{self.path / 'summary.json'}: holds no lists of cells and trials: derived anew")
         found: list[str] = []
         derived = summarise(self.path, found)
         for problem in found:
@@ -61,31 +57,31 @@ class RunDirectory:
     @cached_property
     def scenarios(self) -> list[str]:
         """The scenarios that were run, in the suite's order."""
-        return list(dict.fromkeys(cell["scenario"] for cell in self.summary["cells"]))
+        return list(dict.fromkeys(cell.scenario for cell in self.summary.cells))
 
     @cached_property
     def guards(self) -> list[str]:
         """The guards that were run, in the suite's order."""
-        run = {cell["guard"] for cell in self.summary["cells"]}
+        run = {cell.guard for cell in self.summary.cells}
         return [guard["name"] for guard in self.suite["guards"] if guard["name"] in run]
 
-    def cell(self, guard: str, scenario: str) -> dict[str, Any] | None:
+    def cell(self, guard: str, scenario: str) -> CellSummary | None:
         """One guard under one scenario as `summary.json` has it; None if it was not run."""
         return self._by_place.get((guard, scenario))
 
     @cached_property
-    def _by_place(self) -> dict[tuple[str, str], dict[str, Any]]:
-        return {(cell["guard"], cell["scenario"]): cell for cell in self.summary["cells"]}
+    def _by_place(self) -> dict[tuple[str, str], CellSummary]:
+        return {cell.place: cell for cell in self.summary.cells}
 
-    def trials_of(self, guard: str, scenario: str) -> list[dict[str, Any]]:
-        """The rows of `summary["trials"]` of one cell, in the order in which they ran."""
+    def trials_of(self, guard: str, scenario: str) -> list[TrialRow]:
+        """The rows of `summary.trials` of one cell, in the order in which they ran."""
         return list(self._trials_by_place.get((guard, scenario), ()))
 
     @cached_property
-    def _trials_by_place(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
-        found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for row in self.summary["trials"]:
-            found.setdefault((row["guard"], row["scenario"]), []).append(row)
+    def _trials_by_place(self) -> dict[tuple[str, str], list[TrialRow]]:
+        found: dict[tuple[str, str], list[TrialRow]] = {}
+        for row in self.summary.trials:
+            found.setdefault(row.place, []).append(row)
         return found
 
     @cached_property
@@ -177,12 +173,12 @@ class RunDirectory:
         A distribution becomes columns such as `overwrite_lag_ms_p50`, an interval `leak_rate_ci_low` and `_high`, a
         latency `commit_service_p99_us`.
         """
-        return pd.DataFrame([dict(_flat(cell)) for cell in self.summary["cells"]])
+        return pd.DataFrame([dict(_flat(cell)) for cell in self.summary.cells])
 
     @cached_property
     def trials(self) -> pd.DataFrame:
         """One row a trial: `number`, `guard`, `scenario`, `status`, `load_s` (seconds), its counts, and so on."""
-        return pd.DataFrame(self.summary["trials"])
+        return pd.DataFrame([row.as_json() for row in self.summary.trials])
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -206,13 +202,13 @@ class RunDirectory:
 
     def latency_pieces(self) -> Iterator[pd.DataFrame]:
         """The rows of `latency`, a histogram at a time."""
-        for row in self.summary["trials"]:
-            for (phase, side), held in self.latencies(row["number"]).items():
+        for row in self.summary.trials:
+            for (phase, side), held in self.latencies(row.number).items():
                 yield pd.DataFrame(
                     {
-                        "trial": row["number"],
-                        "guard": row["guard"],
-                        "scenario": row["scenario"],
+                        "trial": row.number,
+                        "guard": row.guard,
+                        "scenario": row.scenario,
                         "phase": phase,
                         "side": side,
                         "low_us": held.low_ns / 1000,
@@ -248,10 +244,6 @@ class RunDirectory:
             self.problems.append(problem)
 
 
-def _is_table(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(row, dict) for row in value)
-
-
 def read_manifest(path: Path) -> dict[str, Any]:
     """Read `manifest.json`. Raises BadRunDirectory naming the file."""
     manifest = read_object(path)
@@ -275,8 +267,8 @@ def _history(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _flat(cell: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in cell.items():
+def _flat(cell: CellSummary) -> Iterator[tuple[str, Any]]:
+    for name, value in cell.as_json().items():
         if name == "latency_us":
             for phase, sides in value.items():
                 for side, figures in sides.items():
@@ -287,7 +279,7 @@ def _flat(cell: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             low, high = value or (None, None)
             yield f"{name}_low", low
             yield f"{name}_high", high
-        elif isinstance(value, dict) and set(value) == {"p50", "p99", "max", "n"}:
+        elif isinstance(cell.metrics.get(name), Spread):
             for figure, number in value.items():
                 yield f"{name}_{figure}", number
         else:

@@ -38,19 +38,6 @@ def upper_bound_of_zero(trials: int, confidence: float = CONFIDENCE) -> float | 
     return None if trials == 0 else 1 - (1 - confidence) ** (1 / trials)
 
 
-def spread(values: npt.NDArray[np.float64]) -> dict[str, float | int | None]:
-    """p50, p99, max (null where there is nothing) and n."""
-    if not len(values):
-        return {"p50": None, "p99": None, "max": None, "n": 0}
-    p50, p99 = np.quantile(values, [0.5, 0.99], method="higher")
-    return {
-        "p50": round(float(p50), 3),
-        "p99": round(float(p99), 3),
-        "max": round(float(values.max()), 3),
-        "n": len(values),
-    }
-
-
 def student_quantile(df: float, confidence: float = CONFIDENCE) -> float:
     """So many standard errors to each side hold `confidence` of Student's t with `df` degrees of freedom."""
     return float(stdtrit(df, (1 + confidence) / 2))

@@ -3,7 +3,7 @@
 That is the first time that an endpoint resolved to nothing; where none did, the first stale overwrite.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import itemgetter
@@ -14,6 +14,7 @@ from leasebench.enactors.store.events import KINDS
 from leasebench.leases.operations import Reason
 from leasebench.results.checks.dangling import gone_positions
 from leasebench.results.events import Events, Ints, Writes
+from leasebench.results.record.summary import StoryLine
 from leasebench.results.trial import Trial
 
 OTHERS = {"repair": "the operator", "restart": "a restart of the store"}
@@ -89,7 +90,7 @@ def story(trial: Trial) -> list[Chapter]:
     return chapters
 
 
-def lines(chapters: list[Chapter]) -> list[str]:
+def lines(chapters: Sequence[StoryLine]) -> list[str]:
     """The story for a terminal, a line a chapter."""
     times = ["?" if chapter.t_s is None else f"{chapter.t_s:.3f} s" for chapter in chapters]
     width = max(map(len, times), default=0)

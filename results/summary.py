@@ -1,33 +1,43 @@
 """`summary.json`: every figure of a run, derived from its run directory and from nothing else."""
 
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hdrh.histogram import HdrHistogram
+from pydantic import TypeAdapter
 
 from leasebench.results.assumptions import broken_assumptions
 from leasebench.results.clustered import as_json
 from leasebench.results.controls import judge_controls
 from leasebench.results.latency import PHASES, SIDES, figures, histogram, merge
-from leasebench.results.metric import Form, metrics
 from leasebench.results.phases import phase_samples
 from leasebench.results.record.faults import FaultRow, read_faults
-from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory, as_value
+from leasebench.results.record.summary import (
+    FILE,
+    SCHEMA_VERSION,
+    UNKNOWN_TROUBLE,
+    CellSummary,
+    FaultCount,
+    Percentiles,
+    Phase,
+    Skip,
+    StoryLine,
+    Summary,
+    TrialRow,
+    first_in_trial,
+)
 from leasebench.results.record.trial import TRIAL_FILE, TrialFacts, read_facts
 from leasebench.results.rules import Promised
-from leasebench.results.schema import SCHEMA_VERSION
 from leasebench.results.story import story
 from leasebench.results.tally import Tally, applications_of, tally
 from leasebench.results.trial import Trial, read_object, read_trials
 from leasebench.results.verdict import judge, races_missing
 from leasebench.verdict import Verdict
-
-UNKNOWN_TROUBLE = "timing"
-"""What a scenario is about if it does not say: as `bench.suite.Scenario` has it."""
 
 
 class CellData:
@@ -44,20 +54,19 @@ class CellData:
         self.failures: list[str] = []
         self.tally = Tally()
         self.latency: dict[tuple[str, str], list[HdrHistogram]] = defaultdict(list)
-        self.faults: dict[str, dict[str, int]] = {}
-        self.story: list[dict[str, Any]] = []
+        self.struck: Counter[str] = Counter()
+        self.hit: Counter[str] = Counter()
+        self.story: tuple[StoryLine, ...] = ()
 
     def expect_faults(self, kinds: Iterable[str]) -> None:
         """The faults that take part in every trial: each is reported, also one that never struck."""
-        for kind in kinds:
-            self.faults.setdefault(kind, {"struck": 0, "hit": 0})
+        self.struck.update(dict.fromkeys(kinds, 0))
 
     def add_faults(self, rows: Iterable[FaultRow]) -> None:
         """Take in what a trial's `faults.json` says."""
         for row in rows:
-            count = self.faults.setdefault(row.fault, {"struck": 0, "hit": 0})
-            count["struck"] += 1
-            count["hit"] += row.hit
+            self.struck[row.fault] += 1
+            self.hit[row.fault] += row.hit
 
     def add_facts(self, facts: TrialFacts) -> None:
         """Take in what `trial.json` says."""
@@ -83,35 +92,37 @@ class CellData:
         for key, values_ns in phase_samples(trial).items():
             self.latency[key].append(histogram(values_ns))
         if not self.story:
-            self.story = [asdict(chapter) for chapter in story(trial)]
+            self.story = tuple(StoryLine(**asdict(chapter)) for chapter in story(trial))
 
-    def summarise(self) -> dict[str, Any]:
-        """The cell's object in `summary.json`."""
-        figures = self.tally.figures()
-        verdict = judge(figures, failed=bool(self.failures), min_races=self.min_races)
-        return {
-            "guard": self.guard,
-            "scenario": self.scenario,
-            "trouble": self.trouble,
-            "trials": self.trials,
-            "failures": self.failures,
-            "faults": self.faults,
-            "verdict": verdict.value,
-            "expected": self.expected,
-            "as_expected": verdict.value in self.expected,
-            **figures,
-            "races_missing": races_missing(figures, self.min_races),
-            "latency_us": {phase: self._phase(phase) for phase in PHASES},
-            "throughput": round(figures["commits"] / self.load_s, 1) if self.load_s else None,
-            "story": self.story,
-        }
+    def summarise(self) -> CellSummary:
+        """What all of its trials come to."""
+        counts = self.tally.counts
+        verdict = judge(counts, failed=bool(self.failures), min_races=self.min_races)
+        return CellSummary(
+            guard=self.guard,
+            scenario=self.scenario,
+            trouble=self.trouble,
+            trials=self.trials,
+            failures=tuple(self.failures),
+            faults={kind: FaultCount(struck=struck, hit=self.hit[kind]) for kind, struck in self.struck.items()},
+            verdict=verdict,
+            expected=tuple(Verdict(one) for one in self.expected),
+            as_expected=verdict in self.expected,
+            races_missing=races_missing(counts, self.min_races),
+            latency_us={phase: self._phase(phase) for phase in PHASES},
+            throughput=round((counts.get("commits") or 0) / self.load_s, 1) if self.load_s else None,
+            story=self.story,
+            **self.tally.figures(),
+        )
 
-    def _phase(self, phase: str) -> dict[str, Any]:
-        service, response = (figures(merge(self.latency.get((phase, side), []))) for side in SIDES)
-        return {"service": service, "response": response if response["n"] else None}
+    def _phase(self, phase: str) -> Phase:
+        service, response = (
+            Percentiles.model_validate(figures(merge(self.latency.get((phase, side), [])))) for side in SIDES
+        )
+        return Phase(service=service, response=response if response.n else None)
 
 
-def summarise(run: Path, problems: list[str] | None = None) -> dict[str, Any]:
+def summarise(run: Path, problems: list[str] | None = None) -> Summary:
     """Derive the summary of a run directory from its trials. Raises BadRunDirectory naming the file.
 
     With `problems`, a trial that can't be read is left out, and what is wrong with it appended there.
@@ -137,19 +148,18 @@ def summarise(run: Path, problems: list[str] | None = None) -> dict[str, Any]:
         if row is not None:
             rows.append(row)
     summaries = [cell.summarise() for cell in cells.values() if cell.trials]
-    return {
-        "schema": SCHEMA_VERSION,
-        "suite": suite["name"],
-        **({"asked_for": suite["asked_for"]} if "asked_for" in suite else {}),
-        "complete": len(rows) == len(cells) * suite["trials"],
-        "cells": summaries,
-        "trials": rows,
-        "controls": judge_controls(suite["guards"], summaries),
-        "skipped": suite.get("skipped", []),
-    }
+    return Summary(
+        suite=suite["name"],
+        asked_for=suite.get("asked_for", ()),
+        complete=len(rows) == len(cells) * suite["trials"],
+        cells=tuple(summaries),
+        trials=tuple(rows),
+        controls=tuple(judge_controls(suite["guards"], summaries)),
+        skipped=tuple(Skip(**skip) for skip in suite.get("skipped", ())),
+    )
 
 
-def _take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> dict[str, Any] | None:
+def _take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> TrialRow | None:
     """Add a trial to its cell and return its row; None for one that was cut off. Raises BadRunDirectory.
 
     All is read before anything is added: a trial counts whole or not at all.
@@ -168,11 +178,11 @@ def _take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> dict[str, 
     for (trial, found), own in zip(parts, broken, strict=True):
         cells[key].add(trial, found, own)
     sentences = [sentence for part in broken for sentence in part]
-    return _row(facts, parts) | ({"broken_assumptions": sentences} if sentences else {})
+    return _row(facts, parts, sentences)
 
 
-def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]]) -> dict[str, Any]:
-    """One trial's object in `summary.json`: its facts and its counts, over all of its cells."""
+def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str]) -> TrialRow:
+    """One trial: its facts and its counts, over all of its cells."""
     total = Tally()
     applications: dict[str, int] = {}
     for trial, found in parts:
@@ -181,20 +191,21 @@ def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]]) -> dict[str, Any]:
         applications |= {f"{prefix}{name}": count for name, count in applications_of(trial).items()}
     load_s = facts.load_s
     commits = total.counts.get("commits")
-    return {
-        "number": facts.number,
-        "guard": facts.guard,
-        "scenario": facts.scenario,
-        "seed": facts.seed,
-        "status": facts.status,
-        "began": facts.began,
-        "load_s": load_s,
-        "throughput": round(commits / load_s, 1) if commits is not None and load_s else None,
-        **{one.name: total.first(one.name) for one in metrics(Form.SPREAD) if one.in_trial},
-        "applications_by_enactor": applications,
+    return TrialRow(
+        number=facts.number,
+        guard=facts.guard,
+        scenario=facts.scenario,
+        seed=facts.seed,
+        status=facts.status,
+        began=facts.began,
+        load_s=load_s,
+        throughput=round(commits / load_s, 1) if commits is not None and load_s else None,
+        applications_by_enactor=applications,
+        broken_assumptions=tuple(broken),
+        **{one.name: total.first(one.name) for one in first_in_trial()},
         **total.counts,
         **{name: as_json(table) for name, table in total.clusters.items()},
-    }
+    )
 
 
 def read_suite(run: Path) -> dict[str, Any]:
@@ -217,12 +228,17 @@ def trial_folders(run: Path) -> Iterable[Path]:
     return sorted(path.parent for path in (run / "trials").glob(f"*/{TRIAL_FILE}"))
 
 
-def read_summary(run: Path) -> dict[str, Any]:
+def read_summary(run: Path) -> Summary:
     """Read `summary.json`. Raises BadRunDirectory, also for a newer schema."""
-    path = run / "summary.json"
-    summary = read_object(path)
-    if summary.get("schema") != SCHEMA_VERSION:
+    return as_value(run / FILE, TypeAdapter(Summary), as_written(run))
+
+
+def as_written(run: Path) -> Any:
+    """What `summary.json` holds, also what is no figure of ours. Raises BadRunDirectory, also for a newer schema."""
+    path = run / FILE
+    written = read_object(path)
+    if written.get("schema") != SCHEMA_VERSION:
         raise BadRunDirectory(
-            f"{path}: schema {summary.get('schema')!r}; this leasebench reads schema {SCHEMA_VERSION}"
+            f"{path}: schema {written.get('schema')!r}; this leasebench reads schema {SCHEMA_VERSION}"
         )
-    return summary
+    return written

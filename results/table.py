@@ -1,47 +1,48 @@
-"""The figures of a run as terminal tables: one a scenario, a guard a row."""
+"""The figures of a run as terminal tables, a guard a row: what each scenario came to, and what else was seen there."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
+from leasebench.results.columns import ATTEMPTS, CellColumn, of_metrics, run_columns
 from leasebench.results.grid import Column, Grid, Text, Tone
-from leasebench.results.pricing import attempts_per_s, guard_cost_us
-from leasebench.results.story import Chapter, lines
+from leasebench.results.metric import Shown, metrics
+from leasebench.results.record.summary import CellSummary, Summary
+from leasebench.results.story import lines
 from leasebench.verdict import SAFE, Verdict
 
-COLUMNS = (
-    Column("guard", left=True),
-    Column("verdict", left=True),
-    Column("stale/races", spare=1),
-    Column("leak rate [95 %]"),
-    Column("stale per\n1,000", spare=5),
-    Column("lag\np50 ms", spare=7),
-    Column("behind\np50 ms", spare=8),
-    Column("first\nat s", spare=9),
-    Column("guard\np50 us", spare=2),
-    Column("commit\np99 us", spare=3),
-    Column("plan\np99 ms", spare=4),
-)
-RATE = Column("attempts\nper s", spare=6)
-"""Shown where it is a cost: where the load is closed."""
+GUARD, VERDICT = Column("guard", left=True), Column("verdict", left=True)
 
 
-def tables(summary: dict[str, Any]) -> Iterable[Grid]:
+def tables(summary: Summary) -> Iterable[Grid]:
     """One table for each scenario of the summary."""
-    scenarios = dict.fromkeys(cell["scenario"] for cell in summary["cells"])
-    return (_table(name, [cell for cell in summary["cells"] if cell["scenario"] == name]) for name in scenarios)
+    return (_table(name, cells) for name, cells in _by_scenario(summary).items())
 
 
-def stories(summary: dict[str, Any]) -> Iterable[str]:
+def tables_beside(summary: Summary) -> Iterator[Grid]:
+    """One more for each scenario under which there is something to tell: harm to endpoints, leases that were lost.
+
+    A column in which nothing was seen is left out. What is seen in every run (`Metric.own_scenario`) is worth a table
+    only beside something else, or under the scenario that is about it.
+    """
+    beside = [one for one in metrics() if Shown.BESIDE in one.shown]
+    columns = dict(zip(beside, of_metrics(Shown.BESIDE), strict=True))
+    for scenario, cells in _by_scenario(summary).items():
+        seen = [one for one in beside if any(cell.seen(one) for cell in cells)]
+        if any(not one.own_scenario or one.own_scenario in scenario for one in seen):
+            shown = [columns[one] for one in seen]
+            rows = ((Text(cell.guard), *_texts(cell, shown)) for cell in cells)
+            yield Grid(f"{scenario}: endpoints and leases", (GUARD, *(one.column for one in shown)), tuple(rows))
+
+
+def stories(summary: Summary) -> Iterable[str]:
     """The first incident under each guard that wedged a cell, told with its times; every other stands in the summary.
 
     Stale and empty records alone are so common that their stories would push the tables off the screen.
     """
-    for cell in summary["cells"]:
-        if not cell["wedged"]:
-            continue
-        yield f"{cell['guard']} under {cell['scenario']}, its first incident:"
-        yield from (f"  {line}" for line in lines([Chapter(**chapter) for chapter in cell["story"]]))
-        yield ""
+    for cell in summary.cells:
+        if cell.total("wedged"):
+            yield f"{cell}, its first incident:"
+            yield from (f"  {line}" for line in lines(cell.story))
+            yield ""
 
 
 def verdict_text(verdict: Verdict, *, surprise: bool = False) -> Text:
@@ -50,40 +51,21 @@ def verdict_text(verdict: Verdict, *, surprise: bool = False) -> Text:
     return Text(f"{verdict.value}{' !' if surprise else ''}", tone)
 
 
-def _table(scenario: str, cells: list[dict[str, Any]]) -> Grid:
-    rates = [attempts_per_s(cell) for cell in cells]
-    if not any(rates):
-        return Grid(scenario, COLUMNS, tuple(map(_row, cells)))
-    rows = ((*_row(cell), Text(_number(rate, 0))) for cell, rate in zip(cells, rates, strict=True))
-    return Grid(scenario, (*COLUMNS, RATE), tuple(rows))
+def _by_scenario(summary: Summary) -> dict[str, list[CellSummary]]:
+    found: dict[str, list[CellSummary]] = {}
+    for cell in summary.cells:
+        found.setdefault(cell.scenario, []).append(cell)
+    return found
 
 
-def _row(cell: dict[str, Any]) -> tuple[Text, ...]:
-    latency = cell["latency_us"]
-    plan = latency["plan"]["service"]["p99"]
-    figures = (
-        f"{cell['stale_overwrites']}/{cell['races']}",
-        _leak(cell),
-        _number(cell["stale_per_1000"], 1),
-        _number(cell["overwrite_lag_ms"]["p50"], 1),
-        _number(cell["stale_time_ms"]["p50"], 0),
-        _number(cell["time_to_first_stale_s"]["p50"], 2),
-        _number(guard_cost_us(cell), 0),
-        _number(latency["commit"]["service"]["p99"], 0),
-        _number(None if plan is None else plan / 1000, 1),
+def _table(scenario: str, cells: Sequence[CellSummary]) -> Grid:
+    columns = [*run_columns(), *([ATTEMPTS] if any(map(ATTEMPTS.value, cells)) else [])]
+    rows = tuple(
+        (Text(cell.guard), verdict_text(cell.verdict, surprise=not cell.as_expected), *_texts(cell, columns))
+        for cell in cells
     )
-    verdict = verdict_text(Verdict(cell["verdict"]), surprise=not cell["as_expected"])
-    return (Text(cell["guard"]), verdict, *map(Text, figures))
+    return Grid(scenario, (GUARD, VERDICT, *(one.column for one in columns)), rows)
 
 
-def _leak(cell: dict[str, Any]) -> str:
-    if cell["leak_rate"] is None:
-        return "no races"
-    if not cell["stale_overwrites"]:
-        return f"0, below {cell['leak_rate_bound']:.2f}"
-    low, high = cell["leak_rate_ci"]
-    return f"{cell['leak_rate']:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:,.{digits}f}"
+def _texts(cell: CellSummary, columns: Iterable[CellColumn]) -> Iterator[Text]:
+    return (Text(one.text(cell)) for one in columns)

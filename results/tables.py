@@ -4,15 +4,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
 from leasebench.results.history import ADDED_LATER, JOURNAL_DTYPE, JOURNAL_FIELDS, SCHEMA, with_added
+from leasebench.results.metric import Form, metrics
+from leasebench.results.record.summary import CellSummary, TrialRow
 from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.schema import CellSummary
 
 TABLES = ("cells", "trials", "latency", "history", "journal")
 PIECE_ROWS = 100_000
@@ -38,11 +38,6 @@ _JOURNAL = pa.schema(
         *((name, pa.from_numpy_dtype(JOURNAL_DTYPE[name])) for name in JOURNAL_FIELDS),
     ]
 )
-_COUNTS = {
-    "number",
-    "seed",
-    *(name for name, field in CellSummary.model_fields.items() if field.annotation in (int, int | None)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +65,21 @@ def table(run: RunDirectory, name: str) -> Table:
     return Table(pa.schema([_TRIAL, *own]), _rows(run, f"{name}.parquet", own))
 
 
+def whole_numbers() -> frozenset[str]:
+    """The columns of `cells` and `trials` that hold whole numbers, though pandas makes floats of what may be null."""
+    fixed = {**CellSummary.model_fields, **TrialRow.model_fields}
+    own = {name for name, field in fixed.items() if field.annotation in (int, int | None)}
+    return frozenset({*own, *(one.name for one in metrics(Form.COUNT))})
+
+
 def _flat(frame: pd.DataFrame) -> pa.Table:
-    columns: dict[str, Any] = {}
+    columns: dict[str, pa.Array] = {}
+    whole = whole_numbers()
     for name, values in frame.items():
         text = str(name)
         if values.map(lambda value: isinstance(value, list | dict)).any():
             columns[text] = pa.array([json.dumps(value) for value in values], pa.string())
-        elif text in _COUNTS or text.endswith("_n"):
+        elif text in whole or text.endswith("_n"):
             columns[text] = pa.array(values, pa.int64(), from_pandas=True)
         elif pd.api.types.is_bool_dtype(values):
             columns[text] = pa.array(values, pa.bool_())

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,8 @@ from leasebench.results.checks import Samples
 from leasebench.results.clustered import NO_CLUSTERS, Clusters, added, as_json, clustered_interval
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.metric import Form, Metric, metrics
-from leasebench.results.statistics import spread, upper_bound_of_zero
+from leasebench.results.record.summary import Spread, Written
+from leasebench.results.statistics import upper_bound_of_zero
 from leasebench.results.trial import Trial
 
 DIGITS = 6
@@ -36,26 +36,27 @@ class Tally:
         for name, clusters in other.clusters.items():
             self.clusters[name] = added([self.clusters[name], clusters]) if name in self.clusters else clusters
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Written]:
         """All metrics as a cell of `summary.json` has them; a count of which no trial knew anything is 0."""
-        figures: dict[str, Any] = {one.name: self.counts.get(one.name, 0) for one in metrics(Form.COUNT)}
+        figures: dict[str, Written] = {one.name: self.counts.get(one.name, 0) for one in metrics(Form.COUNT)}
         for one in metrics(Form.CLUSTERS):
             figures[one.name] = as_json(self.clusters.get(one.name, NO_CLUSTERS))
         for one in metrics(Form.RATE):
             figures |= self._rate(one)
-        return figures | {one.name: spread(self.pooled(one.name)) for one in metrics(Form.SPREAD)}
+        return figures | {one.name: Spread.of(self.pooled(one.name)) for one in metrics(Form.SPREAD)}
 
-    def _rate(self, metric: Metric) -> dict[str, Any]:
+    def _rate(self, metric: Metric) -> dict[str, Written]:
         """A rate by event; its interval allows for how much the events of one application hang together."""
         ratio = metric.ratio
         assert ratio is not None
         part, whole = self.counts.get(ratio.part), self.counts.get(ratio.whole)
         value = round(ratio.scale * (part / whole), ratio.digits) if part is not None and whole else None
-        found: dict[str, Any] = {metric.name: value}
+        found: dict[str, Written] = {metric.name: value}
         if ratio.clusters:
             interval = clustered_interval(self.clusters.get(ratio.clusters, NO_CLUSTERS))
-            ends = None if interval is None else [round(ratio.scale * end, DIGITS) for end in interval]
-            found[f"{metric.name}_ci"] = ends
+            low, high = interval or (0.0, 0.0)
+            ends = round(ratio.scale * low, DIGITS), round(ratio.scale * high, DIGITS)
+            found[f"{metric.name}_ci"] = ends if interval else None
         if ratio.bound_by:
             bound = None if part else upper_bound_of_zero(self.counts.get(ratio.bound_by) or 0)
             found[f"{metric.name}_bound"] = None if bound is None else round(ratio.scale * bound, DIGITS)

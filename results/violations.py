@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from leasebench.results.checks.overwrites import stale_positions
 from leasebench.results.events import Events, Ints
 from leasebench.results.numbering import numbers, violations_of
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.summary import TrialRow
 from leasebench.results.rundirectory import RunDirectory
 
 
@@ -54,7 +54,7 @@ def violation(run: RunDirectory, number: int) -> Violation | None:
     """The violation of that number; None if there is none, or if its trial can't be read any more."""
     for trial, own in numbers(run.summary).items():
         if number in own:
-            row = next(row for row in run.summary["trials"] if row["number"] == trial)
+            row = next(row for row in run.summary.trials if row.number == trial)
             return next(islice(_of_trial(run, row, own.start), number - own.start, None), None)
     return None
 
@@ -64,16 +64,14 @@ def matching(
 ) -> Iterator[Violation]:
     """The violations of a run in order, of these trials only; trials without any are not read."""
     numbered = numbers(run.summary)
-    for row in run.summary["trials"]:
-        wanted = (
-            guard in (None, row["guard"]) and scenario in (None, row["scenario"]) and trial in (None, row["number"])
-        )
+    for row in run.summary.trials:
+        wanted = guard in (None, row.guard) and scenario in (None, row.scenario) and trial in (None, row.number)
         if wanted and violations_of(row):
-            yield from _of_trial(run, row, numbered[row["number"]].start)
+            yield from _of_trial(run, row, numbered[row.number].start)
 
 
-def _of_trial(run: RunDirectory, row: dict[str, Any], number: int) -> Iterator[Violation]:
-    moments = run.moments(row["number"])
+def _of_trial(run: RunDirectory, row: TrialRow, number: int) -> Iterator[Violation]:
+    moments = run.moments(row.number)
     if moments is None:
         return
     for cell in moments.cells:
@@ -96,16 +94,14 @@ def found_in(events: Events) -> Iterator[tuple[Kind, int, int]]:
         yield (Kind.DANGLING if kind else Kind.STALE), at, number
 
 
-def _violation(
-    events: Events, kind: Kind, at: int, endpoint: int, number: int, row: dict[str, Any], cell: str
-) -> Violation:
+def _violation(events: Events, kind: Kind, at: int, endpoint: int, number: int, row: TrialRow, cell: str) -> Violation:
     elapsed_us = float(events.elapsed_us(np.array([0]), np.array([at]))[0])
     event = events.row(at)
     return Violation(
         number=number,
-        trial=row["number"],
-        guard=row["guard"],
-        scenario=row["scenario"],
+        trial=row.number,
+        guard=row.guard,
+        scenario=row.scenario,
         cell=cell,
         kind=kind,
         position=at,

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,6 +12,7 @@ from leasebench.bench.terminal import EXIT_FAILED, EXIT_UNEXPECTED, EXIT_USAGE, 
 
 if TYPE_CHECKING:
     from leasebench.results.explored import Contradiction
+    from leasebench.results.record.summary import TrialRow
 
 
 def check(name: RunName, as_json: AsJson = False) -> None:
@@ -24,7 +25,8 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     from leasebench.results.check import differences, unfinished
     from leasebench.results.explored import contradictions, read_explored
     from leasebench.results.locate import find_run
-    from leasebench.results.summary import read_suite, read_summary, summarise
+    from leasebench.results.record.summary import FILE
+    from leasebench.results.summary import as_written, read_suite, summarise
 
     run = find_run(name)
     screen = console(stderr=as_json)
@@ -32,17 +34,17 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     for line in unfinished(run):
         screen.print(line, markup=False, highlight=False)
     if as_json:
-        sys.stdout.write(json.dumps(derived, indent=1) + "\n")
+        sys.stdout.write(json.dumps(derived.as_json(), indent=1) + "\n")
     else:
         show(screen, derived, run)
-    broken = [sentence for trial in derived["trials"] for sentence in _broken(trial)]
+    broken = [sentence for trial in derived.trials for sentence in _broken(trial)]
     complain(broken)
     wrong: list[str] = []
     found: list[Contradiction] = []
-    if not (run / "summary.json").exists():
+    if not (run / FILE).exists():
         screen.print(f"{run}: no summary.json, the run did not end: these figures are of the trials that did")
-    elif wrong := differences(read_summary(run), derived):
-        complain([f"{run / 'summary.json'}: {len(wrong)} figures are not what the history says, first {wrong[0]}"])
+    elif wrong := differences(as_written(run), derived.as_json()):
+        complain([f"{run / FILE}: {len(wrong)} figures are not what the history says, first {wrong[0]}"])
     else:
         screen.print(f"{run}: every figure of summary.json follows from the history", highlight=False)
         found = contradictions(derived, read_suite(run), read_explored(run))
@@ -55,7 +57,7 @@ def check(name: RunName, as_json: AsJson = False) -> None:
         raise typer.Exit(EXIT_UNEXPECTED)
 
 
-def _broken(trial: dict[str, Any]) -> Iterator[str]:
+def _broken(trial: "TrialRow") -> Iterator[str]:
     """Which assumptions one trial breaks, as lines."""
-    where = f"trial {trial['number']} ({trial['guard']} under {trial['scenario']})"
-    return (f"{where}: {sentence}" for sentence in trial.get("broken_assumptions", ()))
+    where = f"trial {trial.number} ({trial.guard} under {trial.scenario})"
+    return (f"{where}: {sentence}" for sentence in trial.broken_assumptions)

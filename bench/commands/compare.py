@@ -88,8 +88,8 @@ def compare(
     OP one of > >= < <=, the number with us, ms, s, or x: a multiple of the
     baseline, or of the reference guard. Metrics: leak_rate, stale_per_1000,
     throughput, cost; p50 to p99.99 of a phase (commit, acquire, plan, or
-    plan.response: from when it was due); counts: stale_overwrites, dangling,
-    wedged, stuck, double_holds, exclusion_violations, lost_commits; and
+    plan.response: from when it was due); every count of a cell, such as
+    stale_overwrites, dangling, wedged, stuck, double_holds, lost_commits; and
     unproven, failed, unexpected. A gate fails where it is true of the whole
     interval of a figure, passes where it is false of the whole interval, and
     else is open: more trials tell. Counts decide by themselves, and so does
@@ -163,7 +163,7 @@ def _rank(
     kind: As,
     out: Path | None,
 ) -> int:
-    from leasebench.results.compare.gates import parse
+    from leasebench.results.compare.gates import parse_all
     from leasebench.results.compare.gates_view import gates_blocks
     from leasebench.results.compare.judging import Other, judge
     from leasebench.results.compare.ranking import rank
@@ -171,7 +171,7 @@ def _rank(
     from leasebench.results.compare.samples import Samples
 
     samples = Samples(run)
-    asked = [parse(text, run.guards, run.scenarios) for text in gates]
+    asked = parse_all(gates, run.guards, run.scenarios)
     ranking = rank(run, reference, samples)
     judged = [judge(gate, run, samples, Other(ranking, None, samples)) for gate in asked]
     detail = every or bool(guards or scenarios)
@@ -193,14 +193,14 @@ def _changes(
 ) -> int:
     from leasebench.results.compare.changes import changes
     from leasebench.results.compare.changes_view import changes_blocks
-    from leasebench.results.compare.gates import parse
+    from leasebench.results.compare.gates import parse_all
     from leasebench.results.compare.gates_view import gates_blocks
     from leasebench.results.compare.judging import Other, judge
     from leasebench.results.compare.samples import Samples
 
     before, after = runs
     olds, news = Samples(before), Samples(after)
-    asked = [parse(text, after.guards, after.scenarios) for text in gates]
+    asked = parse_all(gates, after.guards, after.scenarios)
     found = changes(before, after, samples=(olds, news), **how)
     judged = [judge(gate, after, news, Other(None, found, olds)) for gate in asked]
     most = MOST_ON_SCREEN if kind is As.TABLE else MOST_ON_PAGE

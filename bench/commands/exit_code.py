@@ -17,11 +17,10 @@ def exit_code(
     """The exit code and why: the first that applies, but for what can't be read; see `compare`."""
     from leasebench.results.compare.finding import Finding
     from leasebench.results.compare.judging import Outcome
-    from leasebench.results.compare.quantities import HARM
 
-    cells = runs[-1].summary["cells"]
-    failed = sum(cell["verdict"] == "failed" for cell in cells)
-    unexpected = sum(not cell["as_expected"] for cell in cells) if strict else 0
+    cells = runs[-1].summary.cells
+    failed = sum(cell.verdict == "failed" for cell in cells)
+    unexpected = sum(not cell.as_expected for cell in cells) if strict else 0
     failing = sum(one.outcome is Outcome.FAILS for one in judged)
     open_ = sum(one.outcome is Outcome.OPEN for one in judged)
     surprised = unproven = worse = 0
@@ -32,7 +31,7 @@ def exit_code(
         unproven = sum(one.surprise and one.after == "unproven" for one in found.verdicts)
         worse = len(found.found(Finding.WORSE))
         apart = not found.cells
-        speed = [one for one in found.every if one.quantity not in HARM]
+        speed = [one for one in found.every if not one.quantity.is_rate]
         silent = all(one.finding is Finding.OPEN for one in speed)
         blind = _why_silent(found, any(one.low is not None for one in speed))
         loud = bool(found.loud)

@@ -233,16 +233,16 @@ def _replay(screen: Console, path: Path) -> None:
 
 def _exit_code(screen: Console, guards: "list[Guard]", explorations: "list[Exploration]") -> int:
     """The first that applies: 1 an unexpected harm, 4 not searched to the end, else 0."""
-    from leasebench.bench.engines.explorer.report import surprising, verdict
+    from leasebench.bench.engines.explorer.report import unexpected, verdict
     from leasebench.verdict import Verdict
 
     pairs = list(zip(guards, explorations, strict=True))
-    surprises = [each for guard, each in pairs if surprising(guard, each)]
-    for each in surprises:
+    unexpected_ones = [each for guard, each in pairs if unexpected(guard, each)]
+    for each in unexpected_ones:
         screen.print(
             f"{each.guard}: {verdict(each)}, which it does not expect of itself", markup=False, highlight=False
         )
-    if surprises:
+    if unexpected_ones:
         return EXIT_UNEXPECTED
     proven = explorations and Verdict.UNPROVEN not in map(verdict, explorations)
     return 0 if proven else EXIT_INCONCLUSIVE

@@ -4,7 +4,7 @@ import json
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -24,6 +24,9 @@ from leasebench.bench.terminal import (
     say,
 )
 from leasebench.results.grid import Text, Tone
+
+if TYPE_CHECKING:
+    from leasebench.results.record.summary import Summary
 
 DEFAULT_SUITE = "quick"
 
@@ -89,12 +92,12 @@ def run(
     raise typer.Exit(exit_code(summary))
 
 
-def _show(screen: Console, summary: dict[str, Any], directory: Path, *, as_json: bool) -> None:
+def _show(screen: Console, summary: "Summary", directory: Path, *, as_json: bool) -> None:
     from leasebench.bench.commands.figures import show
 
     show(screen, summary, directory)
     if as_json:
-        sys.stdout.write(json.dumps(summary, indent=1) + "\n")
+        sys.stdout.write(json.dumps(summary.as_json(), indent=1) + "\n")
     say(screen, Text(f"figures: {directory / 'summary.json'}; page: leasebench report {directory}", Tone.QUIET))
 
 
@@ -105,21 +108,21 @@ def _show_what_had_ended(screen: Console, directory: Path, trials: int, *, as_js
     if not (directory / "summary.json").exists():
         return
     summary = read_summary(directory)
-    ended = sum(cell["trials"] for cell in summary["cells"])
+    ended = sum(cell.trials for cell in summary.cells)
     screen.print(f"{ended} of {trials} trials had ended", markup=False, highlight=False)
     _show(screen, summary, directory, as_json=as_json)
 
 
-def exit_code(summary: dict[str, Any]) -> int:
+def exit_code(summary: "Summary") -> int:
     """The first that applies.
 
     5 something failed, 1 an unexpected verdict or a control that was not caught, 4 an unexpected `unproven`, else 0.
     """
-    cells = summary["cells"]
-    if any(cell["verdict"] == "failed" for cell in cells) or not summary["complete"]:
+    cells = summary.cells
+    if any(cell.verdict == "failed" for cell in cells) or not summary.complete:
         return EXIT_FAILED
-    surprises = {cell["verdict"] for cell in cells if not cell["as_expected"]}
-    uncaught = any(not control["caught"] for control in summary["controls"])
+    surprises = {cell.verdict for cell in cells if not cell.as_expected}
+    uncaught = any(not control.caught for control in summary.controls)
     if uncaught or surprises - {"unproven"}:
         return EXIT_UNEXPECTED
     return EXIT_INCONCLUSIVE if surprises else 0

@@ -69,7 +69,7 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     except KeyboardInterrupt:
         fail(f"interrupted; what was recorded: leasebench check {directory}", EXIT_INTERRUPTED)
     if as_json:
-        sys.stdout.write(json.dumps(summary, indent=1) + "\n")
+        sys.stdout.write(json.dumps(summary.as_json(), indent=1) + "\n")
     shown = len(schedules) - lines.failed
     screen.print(
         f"{shown} of {len(schedules)} traces forced and shown, into {directory}", markup=False, highlight=False

@@ -25,7 +25,7 @@ class Fairness:
         assert subject.scenario is not None
         completed: Counter[str] = Counter()
         for row in subject.run.trials_of(subject.guard, subject.scenario):
-            completed.update(row["applications_by_enactor"])
+            completed.update(row.applications_by_enactor)
         total = completed.total()
         if not total:
             return None

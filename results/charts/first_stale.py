@@ -23,8 +23,8 @@ class FirstStale:
         assert subject.scenario is not None
         rows, medians = [], []
         for guard in subject.run.guards:
-            trials = [row for row in subject.run.trials_of(guard, subject.scenario) if row["status"] == "ok"]
-            seen = [(row["time_to_first_stale_s"], row["load_s"]) for row in trials]
+            trials = [row for row in subject.run.trials_of(guard, subject.scenario) if row.status == "ok"]
+            seen = [(row.first("time_to_first_stale_s"), row.load_s) for row in trials]
             times = np.array([ended if first is None else first for first, ended in seen], dtype=np.float64)
             censored = np.array([first is None for first, _ in seen], dtype=bool)
             rows += [

@@ -10,7 +10,9 @@ import altair as alt
 from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, heading, inline, padded, ticks
 from leasebench.results.labels import Box, place_labels
 from leasebench.results.pricing import LIMIT, attempts_per_s, calm_scenario
+from leasebench.results.record.summary import CellSummary
 from leasebench.results.theme import VERDICT_COLOURS, VERDICT_SHAPES
+from leasebench.results.verdict import RACED_APPLICATIONS
 from leasebench.verdict import Verdict
 
 WIDTH, HEIGHT = 470, 370
@@ -48,8 +50,8 @@ class SafetyCost:
         With a scenario: that one only; else the worst of all.
         """
         run = subject.run
-        every = run.summary["cells"]
-        cells = [cell for cell in every if subject.scenario in (None, cell["scenario"])]
+        every = run.summary.cells
+        cells = [cell for cell in every if subject.scenario in (None, cell.scenario)]
         calm = subject.scenario or calm_scenario(cells)
         places = [place for guard in run.guards if (place := _place(guard, cells, calm)) is not None]
         what = f"in scenario {subject.scenario}" if subject.scenario else "worst of all scenarios"
@@ -78,30 +80,29 @@ def _panels(places: Sequence[Place], calm: str | None, what: str) -> Any:
     return alt.hconcat(*panels, spacing=36).properties(title=heading(title)).resolve_scale(color="shared")
 
 
-def _place(guard: str, cells: Sequence[dict[str, Any]], calm: str | None) -> Place | None:
-    own = [cell for cell in cells if cell["guard"] == guard]
-    by_scenario = {cell["scenario"]: cell for cell in own}
-    raced = [cell for cell in own if cell["raced_applications"]]
-    if not raced:
-        return None
-    worst = min(own, key=lambda cell: Verdict(cell["verdict"]).rank)
-    leaking = [cell for cell in own if cell["stale_overwrites"]]
+def _place(guard: str, cells: Sequence[CellSummary], calm: str | None) -> Place | None:
+    own = [cell for cell in cells if cell.guard == guard]
+    by_scenario = {cell.scenario: cell for cell in own}
+    rated = [(cell, cell.rate("leak_rate"), cell.total(RACED_APPLICATIONS)) for cell in own]
+    leaking = [(cell, raced, rate.value, rate.interval) for cell, rate, raced in rated if rate.value and rate.interval]
+    bounded = [(cell, raced, rate.bound) for cell, rate, raced in rated if rate.bound is not None]
     if leaking:
-        at = max(leaking, key=lambda cell: (cell["leak_rate"], cell["raced_applications"]))
-        leak, (low, high) = at["leak_rate"], at["leak_rate_ci"]
+        at, raced, leak, (low, high) = max(leaking, key=lambda one: (one[2], one[1]))
+    elif bounded:
+        at, raced, high = max(bounded, key=lambda one: one[2])
+        leak = low = 0.0
     else:
-        at = max(raced, key=lambda cell: cell["leak_rate_bound"])
-        leak, low, high = 0.0, 0.0, at["leak_rate_bound"]
+        return None
     calm_cell, limit_cell = by_scenario.get(calm or ""), by_scenario.get(LIMIT)
     return Place(
         guard,
-        Verdict(worst["verdict"]),
+        min((cell.verdict for cell in own), key=lambda verdict: verdict.rank),
         leak,
         low,
         high,
-        at["scenario"],
-        at["raced_applications"],
-        calm_cell["latency_us"]["plan"]["service"]["p99"] if calm_cell else None,
+        at.scenario,
+        raced,
+        calm_cell.latency("plan").p99 if calm_cell else None,
         attempts_per_s(limit_cell) if limit_cell else None,
     )
 

@@ -7,8 +7,10 @@ from urllib.parse import quote
 import altair as alt
 
 from leasebench.results.charts import Scope, Spec, Subject, defined, heading, inline
+from leasebench.results.record.summary import CellSummary
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.theme import VERDICT_COLOURS
+from leasebench.results.verdict import RACED_APPLICATIONS
 from leasebench.verdict import Verdict
 
 WIDTH, HEIGHT = 36, 19
@@ -36,11 +38,11 @@ class VerdictHeatmap:
 
     def draw(self, subject: Subject) -> Spec | None:
         """A mark a cell, which links to the cell's place in the report."""
-        return defined(lambda: _map(subject.run)) if subject.run.summary["cells"] else None
+        return defined(lambda: _map(subject.run)) if subject.run.summary.cells else None
 
 
 def _map(run: RunDirectory) -> Any:
-    cells = run.summary["cells"]
+    cells = run.summary.cells
     guards, scenarios = run.guards, run.scenarios
     second = list(_explored_rows(run))
     rows = [*map(_row, cells), *second]
@@ -85,7 +87,7 @@ def _map(run: RunDirectory) -> Any:
     )
     unexpected = sum(not row["as_expected"] for row in rows)
     said = "none was unexpected" if not unexpected else f"{unexpected} outlined: not expected"
-    title = f"Verdicts of suite {run.summary['suite']}\n{len(cells)} cells, worst of all trials; {said}"
+    title = f"Verdicts of suite {run.summary.suite}\n{len(cells)} cells, worst of all trials; {said}"
     if second:
         title += "\nexplored, every order of steps: a number is the shortest trace that breaks it; blank: none in scope"
     layers = alt.layer(tiles, surprises, letters, data=inline(rows))
@@ -135,21 +137,21 @@ def _named(verdict: Verdict) -> str:
     return f"{verdict.value} ({letter})" if letter else verdict.value
 
 
-def _row(cell: dict[str, Any]) -> dict[str, Any]:
-    verdict = Verdict(cell["verdict"])
+def _row(cell: CellSummary) -> dict[str, Any]:
+    verdict = cell.verdict
     return {
-        "guard": cell["guard"],
-        "scenario": cell["scenario"],
+        "guard": cell.guard,
+        "scenario": cell.scenario,
         "verdict": verdict.value,
         "label": _named(verdict),
         "letter": LETTERS[verdict],
         "ink": _ink(verdict),
-        "expected": " or ".join(cell["expected"]),
-        "as_expected": cell["as_expected"],
-        "stale": cell["stale_overwrites"],
-        "races": cell["races"],
-        "raced": cell["raced_applications"],
-        "href": f"#cell-{quote(cell['guard'], safe='')}.{quote(cell['scenario'], safe='')}",
+        "expected": " or ".join(cell.expected),
+        "as_expected": cell.as_expected,
+        "stale": cell.count("stale_overwrites"),
+        "races": cell.count("races"),
+        "raced": cell.count(RACED_APPLICATIONS),
+        "href": f"#cell-{quote(cell.guard, safe='')}.{quote(cell.scenario, safe='')}",
     }
 
 

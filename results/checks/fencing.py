@@ -40,6 +40,7 @@ METRICS = (
         may_be_unknown=True,
         shown=Shown.BESIDE,
         place=520,
+        first_s="first_fencing_violation_s",
         heading="fencing\nviolated",
     ),
     Metric(

@@ -100,6 +100,7 @@ METRICS = (
         may_be_unknown=True,
         shown=Shown.BESIDE,
         place=510,
+        first_s="first_exclusion_violation_s",
         heading="excl.\nviolated",
     ),
     Metric(

@@ -95,6 +95,7 @@ METRICS = (
         verdict=Verdict.STALE,
         shown=Shown.REPORT,
         place=100,
+        first_s="time_to_first_stale_s",
         heading="stale",
     ),
     Metric(

@@ -19,7 +19,7 @@ from leasebench.results.compare.drift import (
 )
 from leasebench.results.compare.finding import TOLERANCE, Difference, Finding, by_rate, by_ratio, frame, judged, too_few
 from leasebench.results.compare.pooling import pool
-from leasebench.results.compare.quantities import HARM, SPEED, Quantity
+from leasebench.results.compare.quantities import SPEED, Quantity, rates
 from leasebench.results.compare.resampling import LogRatio, ratio
 from leasebench.results.compare.samples import Samples
 from leasebench.results.rundirectory import RunDirectory
@@ -84,7 +84,7 @@ class Changes:
     def found(self, finding: Finding) -> list[Difference]:
         """The differences of that kind, the strongest first; those over all scenarios before those of a cell."""
         own = [one for one in self.every if one.finding is finding]
-        return sorted(own, key=lambda one: (one.quantity not in HARM, one.scenario is not None, -one.strength))
+        return sorted(own, key=lambda one: (not one.quantity.is_rate, one.scenario is not None, -one.strength))
 
     @property
     def loud(self) -> list[Drift]:
@@ -102,11 +102,7 @@ class Changes:
         return [
             run
             for run in (self.before, self.after)
-            if any(
-                cell["trials"] < MIN_TRIALS
-                for cell in run.summary["cells"]
-                if (cell["guard"], cell["scenario"]) in places
-            )
+            if any(cell.trials < MIN_TRIALS for cell in run.summary.cells if cell.place in places)
         ]
 
     @cached_property
@@ -210,7 +206,7 @@ class _Judging:
 
 
 def _places(run: RunDirectory) -> list[Place]:
-    return [(cell["guard"], cell["scenario"]) for cell in run.summary["cells"]]
+    return [cell.place for cell in run.summary.cells]
 
 
 def _asked(place: Place, guards: Collection[str], scenarios: Collection[str]) -> bool:
@@ -242,7 +238,7 @@ def _drifts(
 
 def _cell(olds: Samples, news: Samples, place: Place, judging: _Judging) -> Iterator[Difference]:
     old, new = olds.cell(*place), news.cell(*place)
-    yield from (by_rate(old, new, quantity) for quantity in HARM)
+    yield from (by_rate(old, new, quantity) for quantity in rates())
     for quantity in SPEED:
         if not (old.operations(quantity) or new.operations(quantity)):
             continue
@@ -274,9 +270,9 @@ def _verdicts(before: RunDirectory, after: RunDirectory, places: list[Place]) ->
     for place in places:
         old, new = before.cell(*place), after.cell(*place)
         assert new is not None
-        was = None if old is None else Verdict(old["verdict"])
-        now = Verdict(new["verdict"])
-        was_expected = old is not None and old["as_expected"]
-        surprise = not new["as_expected"] and (was is None or was_expected or now.rank < was.rank)
+        was = None if old is None else old.verdict
+        now = new.verdict
+        was_expected = old is not None and old.as_expected
+        surprise = not new.as_expected and (was is None or was_expected or now.rank < was.rank)
         if surprise or was not in (None, now):
             yield VerdictChange(*place, was, now, surprise)

@@ -5,20 +5,13 @@ from collections.abc import Iterator
 from leasebench.results.advice import sentences
 from leasebench.results.compare.changes import Changes
 from leasebench.results.compare.cheapest import advise_on
-from leasebench.results.compare.document import (
-    TONES,
-    Block,
-    Lines,
-    effect,
-    figure,
-    lines,
-    multiple,
-)
+from leasebench.results.compare.document import TONES, Block, Lines, effect, lines
 from leasebench.results.compare.drift import MIN_CELLS
-from leasebench.results.compare.finding import DIFFERENT, RATE_TOLERANCE, Difference, Finding
-from leasebench.results.compare.quantities import LEAK_RATE, THROUGHPUT
+from leasebench.results.compare.finding import DIFFERENT, Difference, Finding
+from leasebench.results.compare.quantities import THROUGHPUT, main_rate, rates
 from leasebench.results.compare.ranking_view import OVERALL, overall_columns
 from leasebench.results.grid import Column, Grid, Text, Tone
+from leasebench.results.numbers import figure, multiple
 from leasebench.results.table import verdict_text
 from leasebench.verdict import Verdict
 
@@ -132,8 +125,10 @@ def _findings(found: Changes, most: int) -> Iterator[Block]:
 
 def _rules(found: Changes) -> Iterator[str]:
     yield f"{DIFFERENT}: Holm's correction ({found.tests:,} tests); ratios past {found.tolerance:g}x (--tolerance)"
-    rates = ", ".join(f"{one.name} within {tolerance:g}" for one, tolerance in RATE_TOLERANCE.items())
-    yield f"equal: the interval lies inside the tolerance: ratios within {found.tolerance:g}x{_as_seen(found)}, {rates}"
+    others = ", ".join(f"{one.name} within {one.ratio.tolerance:g}" for one in rates())
+    yield (
+        f"equal: the interval lies inside the tolerance: ratios within {found.tolerance:g}x{_as_seen(found)}, {others}"
+    )
     yield "can't tell: the interval reaches across, or there is none (too few trials or operations)"
     single = found.one_trial
     if single:
@@ -165,7 +160,7 @@ def _table(title: str, differences: list[Difference]) -> Grid:
 def _overall(found: Changes) -> Grid:
     rows = []
     for guard in dict.fromkeys(one.guard for one in found.differences):
-        leaks = [one for one in found.differences if one.guard == guard and one.quantity == LEAK_RATE]
+        leaks = [one for one in found.differences if one.guard == guard and one.quantity == main_rate()]
         seen = [one for one in leaks if one.before is not None and one.after is not None]
         worst = max(seen, key=lambda one: abs(one.effect or 0), default=None)
         row = [Text(guard), Text("no races", Tone.QUIET) if worst is None else _leak(worst)]

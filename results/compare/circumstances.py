@@ -35,13 +35,13 @@ def order_of_trials(run: RunDirectory) -> str:
 
     A round that was not ended is not looked at; nor, of a single round, whether others would have another order.
     """
-    rows = sorted(run.summary["trials"], key=lambda row: int(row["number"]))
-    began = [row["began"] for row in rows if row.get("began") is not None]
-    cells = {(row["guard"], row["scenario"]) for row in rows}
+    rows = sorted(run.summary.trials, key=lambda row: row.number)
+    began = [row.began for row in rows if row.began is not None]
+    cells = {row.place for row in rows}
     size = len(cells)
     rounds: dict[int, list[tuple[str, str]]] = {}
     for row in rows:
-        rounds.setdefault((row["number"] - 1) // max(size, 1), []).append((row["guard"], row["scenario"]))
+        rounds.setdefault((row.number - 1) // max(size, 1), []).append(row.place)
     whole = [one for one in rounds.values() if len(one) == size]
     name = run.path
     if any(later < earlier for earlier, later in pairwise(began)):

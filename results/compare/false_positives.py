@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leasebench.results.compare.finding import TOLERANCE, by_rate, too_few
-from leasebench.results.compare.quantities import HARM, SPEED
+from leasebench.results.compare.quantities import SPEED, rates
 from leasebench.results.compare.resampling import ratio
 from leasebench.results.compare.samples import Samples
 from leasebench.results.record.file import BadRunDirectory
@@ -57,7 +57,7 @@ def false_positives(run: RunDirectory, comparisons: Iterable[object], samples: S
     """
     rng = np.random.default_rng(SEED)
     held = samples or Samples(run)
-    every = [held.cell(cell["guard"], cell["scenario"]) for cell in run.summary["cells"]]
+    every = [held.cell(*cell.place) for cell in run.summary.cells]
     cells = [one for one in every if one.trials >= LEAST_TRIALS]
     if not cells:
         most = max((one.trials for one in every), default=0)
@@ -78,7 +78,7 @@ def false_positives(run: RunDirectory, comparisons: Iterable[object], samples: S
                     names.append(quantity.name)
                     plain.append(found.p())
                     tolerant.append(found.p(TOLERANCE))
-            for quantity in HARM:
+            for quantity in rates():
                 p = by_rate(one, other, quantity).p
                 if p is not None:
                     names.append(quantity.name)

@@ -7,7 +7,7 @@ from math import inf
 
 import pandas as pd
 
-from leasebench.results.compare.quantities import HARM, LEAK_RATE, STALE_PER_1000, Quantity
+from leasebench.results.compare.quantities import Quantity
 from leasebench.results.compare.resampling import LogRatio
 from leasebench.results.compare.safety import difference_p, rate_difference
 from leasebench.results.compare.samples import Sample
@@ -15,10 +15,6 @@ from leasebench.results.statistics import CONFIDENCE, Interval, holm
 
 TOLERANCE = 1.05
 """Latencies, costs and throughput are equal within this ratio, in either direction."""
-RATE_TOLERANCE = {LEAK_RATE: 0.05, STALE_PER_1000: 5.0}
-"""Rates of harm are equal within this difference: a leak rate below 5 % is also what 59 races without a leak bound."""
-
-
 DIFFERENT = "different"
 
 
@@ -78,7 +74,7 @@ class Difference:
         """How far the change is from none, for sorting: the near end of its interval, in either direction."""
         if self.effect is None or self.low is None or self.high is None:
             return 0.0
-        if self.quantity in HARM:
+        if self.quantity.is_rate:
             return max(self.low, -self.high, 0.0)
         return max(self.low, 1 / self.high if self.high else inf, 1.0) - 1
 
@@ -116,11 +112,10 @@ def by_rate(before: Sample, after: Sample, quantity: Quantity) -> Difference:
     figures = before.figure(quantity), after.figure(quantity)
     found = rate_difference(before, after, quantity)
     if found is None:
-        missing = "no races" if quantity.kind == "leak_rate" else "no commits"
-        return Difference(after.guard, after.scenario, quantity, *figures, note=missing)
+        return Difference(after.guard, after.scenario, quantity, *figures, note=quantity.missing)
     effect, (low, high) = found
     p = difference_p(before, after, quantity)
-    tolerance = RATE_TOLERANCE[quantity]
+    tolerance = quantity.ratio.tolerance
     inside = -tolerance <= low and high <= tolerance
     return Difference(after.guard, after.scenario, quantity, *figures, effect, low, high, p, inside=inside)
 
@@ -144,7 +139,7 @@ def _judged(one: Difference, p_holm: float | None) -> Difference:
     if p_holm is None or one.effect is None or one.low is None or one.high is None:
         return one
     if p_holm < 1 - CONFIDENCE:
-        more = one.effect > (0 if one.quantity in HARM else 1)
+        more = one.effect > (0 if one.quantity.is_rate else 1)
         finding = Finding.WORSE if more == one.quantity.more_is_worse else Finding.BETTER
     else:
         finding = Finding.EQUAL if one.inside else Finding.OPEN
@@ -170,7 +165,7 @@ def frame(differences: Sequence[Difference], before: str, after: str) -> pd.Data
             "unit": one.quantity.unit,
             before: one.before,
             after: one.after,
-            "scale": "difference" if one.quantity in HARM else "ratio",
+            "scale": "difference" if one.quantity.is_rate else "ratio",
             "effect": one.effect,
             "low": one.low,
             "high": one.high,

@@ -3,8 +3,9 @@
 A gate says what must not be. It is asked of every cell that it names; `results.compare.judging` says when it fails,
 when it passes and when it is open. Metrics:
 
-- counts of a cell: the names in COUNTS, and `unproven`, `failed`, `unexpected` (1 for a cell with that verdict);
-- `leak_rate`, `stale_per_1000`, `throughput` (commits per second), `cost` (of a guard at one endpoint);
+- counts of a cell: all that checks export, and `unproven`, `failed`, `unexpected` (1 for a cell with that verdict);
+- rates whose interval is known (`leak_rate`, `stale_per_1000`, those of other packages), `throughput` (commits per
+  second), `cost` (of a guard at one endpoint);
 - `p50`, `p90`, `p99`, `p99.9`, `p99.99` with a phase: `commit`, or `plan.response` for the time from when it was due.
 
 Numbers of `cost` and latencies are in microseconds, or have a unit (`us`, `ms`, `s`). `x` is relative: to the baseline
@@ -16,25 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leasebench.definitions import DefinitionError, nearest
-from leasebench.results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
+from leasebench.results.compare.quantities import COST, THROUGHPUT, Quantity, latency, rates
 from leasebench.results.latency import PERCENTILES, PHASES, SIDES
+from leasebench.results.metric import Form, metrics
 
-COUNTS = (
-    "stale_overwrites",
-    "below_peak",
-    "dangling",
-    "wedged",
-    "stuck",
-    "double_holds",
-    "exclusion_violations",
-    "fencing_violations",
-    "lost_commits",
-    "races",
-    "commits",
-)
 VERDICTS = ("unproven", "failed", "unexpected")
-FIGURES = {"leak_rate": LEAK_RATE, "stale_per_1000": STALE_PER_1000, "throughput": THROUGHPUT, "cost": COST}
-METRICS = (*COUNTS, *VERDICTS, *FIGURES, *PERCENTILES)
 UNITS = {"": 1.0, "us": 1.0, "ms": 1e3, "s": 1e6}
 MOST_GATES = 100
 MOST_CHARS = 200
@@ -76,6 +63,23 @@ class Gate:
         return not self.beyond(high if self.op.startswith(">") else low)
 
 
+def figures() -> dict[str, Quantity]:
+    """The figures without a phase that can be gated, by name."""
+    return {one.name: one for one in (*rates(), THROUGHPUT, COST)}
+
+
+def known() -> tuple[str, ...]:
+    """All that can be gated: every count that a check exports, verdicts, figures, and quantiles of a phase."""
+    return (*(one.name for one in metrics(Form.COUNT)), *VERDICTS, *figures(), *PERCENTILES)
+
+
+def parse_all(texts: Sequence[str], guards: Sequence[str], scenarios: Sequence[str]) -> list[Gate]:
+    """Read the gates of a comparison. Raises DefinitionError, also for more than MOST_GATES."""
+    if len(texts) > MOST_GATES:
+        raise DefinitionError(f"--fail-on: {len(texts)} gates; a comparison takes {MOST_GATES} at most")
+    return [parse(text, guards, scenarios) for text in texts]
+
+
 def parse(text: str, guards: Sequence[str], scenarios: Sequence[str]) -> Gate:
     """Read one gate; `guards` and `scenarios` are those of the run. Raises DefinitionError with the way out."""
     found = _GATE.fullmatch(text.strip()[:MOST_CHARS])
@@ -83,8 +87,8 @@ def parse(text: str, guards: Sequence[str], scenarios: Sequence[str]) -> Gate:
         example = "expected metric(guard, scenario, phase) OP number, such as 'p99(commit) > 1.2x'"
         raise DefinitionError(f"--fail-on {text!r}: {example}, with OP one of > >= < <=")
     metric, unit = found["metric"], found["unit"] or ""
-    if metric not in METRICS:
-        raise DefinitionError(f"--fail-on {text!r}: {nearest('metric', metric, METRICS)}")
+    if metric not in known():
+        raise DefinitionError(f"--fail-on {text!r}: {nearest('metric', metric, known())}")
     phase, guard, scenario = _arguments(text, found["arguments"], guards, scenarios)
     quantity = _quantity(text, metric, phase)
     relative = unit == "x"
@@ -112,8 +116,8 @@ def _arguments(
         elif name in (*guards, *scenarios, *PHASES):
             raise DefinitionError(f"--fail-on {text!r}: one guard, one scenario and one phase at most")
         else:
-            known = [*guards, *scenarios, *PHASES]
-            raise DefinitionError(f"--fail-on {text!r}: {nearest('guard, scenario or phase', name, known)}")
+            names = [*guards, *scenarios, *PHASES]
+            raise DefinitionError(f"--fail-on {text!r}: {nearest('guard, scenario or phase', name, names)}")
     return phase, guard, scenario
 
 
@@ -121,7 +125,7 @@ def _quantity(text: str, metric: str, phase: str) -> Quantity | None:
     if metric not in PERCENTILES:
         if phase:
             raise DefinitionError(f"--fail-on {text!r}: {metric} has no phase")
-        return FIGURES.get(metric)
+        return figures().get(metric)
     if not phase:
         raise DefinitionError(f"--fail-on {text!r}: {metric} needs a phase: {metric}({', '.join(PHASES)})")
     name, _, side = phase.partition(".")

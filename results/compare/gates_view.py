@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from leasebench.results.compare.document import Block, digits, figure, lines, multiple
+from leasebench.results.compare.document import Block, lines
 from leasebench.results.compare.false_positives import FalsePositives
 from leasebench.results.compare.finding import TOLERANCE
 from leasebench.results.compare.gates import Gate
 from leasebench.results.compare.judging import Answer, Judgement, Outcome
 from leasebench.results.grid import Column, Grid, Text, Tone
+from leasebench.results.numbers import digits, figure, multiple
 
 MOST_CELLS = 6
 ENDLESS = 1000

@@ -28,22 +28,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import exp
-from typing import Any
 
 from leasebench.definitions import DefinitionError
 from leasebench.results.compare.changes import TOO_FEW_CELLS, Changes
 from leasebench.results.compare.drift import beyond, unknown
 from leasebench.results.compare.finding import too_few
-from leasebench.results.compare.gates import COUNTS, Gate
-from leasebench.results.compare.quantities import HARM, Quantity
+from leasebench.results.compare.gates import VERDICTS, Gate
+from leasebench.results.compare.quantities import Quantity
 from leasebench.results.compare.ranking import Ranking
 from leasebench.results.compare.resampling import LogRatio, estimate, paired_ratio, ratio
 from leasebench.results.compare.safety import rate, rate_ratio
-from leasebench.results.compare.samples import RATES, Sample, Samples
+from leasebench.results.compare.samples import Sample, Samples
+from leasebench.results.record.summary import CellSummary
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.statistics import CONFIDENCE, MIN_TRIALS, Interval, student_quantile
-
-Cell = dict[str, Any]
 
 
 class Outcome(StrEnum):
@@ -126,27 +124,27 @@ class Other:
 
 def judge(gate: Gate, run: RunDirectory, samples: Samples, other: Other | None) -> Judgement:
     """Ask one gate of a run; `other` is what it is relative to. Raises DefinitionError if no cell is named by it."""
-    cells = [cell for cell in run.summary["cells"] if _named(gate, cell)]
+    cells = [cell for cell in run.summary.cells if _named(gate, cell)]
     if gate.relative and other is not None and other.ranking is not None:
-        cells = [cell for cell in cells if cell["guard"] != other.ranking.reference]
+        cells = [cell for cell in cells if cell.guard != other.ranking.reference]
     if gate.relative and other is not None and other.changes is not None:
-        there = {(cell["guard"], cell["scenario"]) for cell in other.samples.run.summary["cells"]}
-        cells = [cell for cell in cells if (cell["guard"], cell["scenario"]) in there]
+        there = {cell.place for cell in other.samples.run.summary.cells}
+        cells = [cell for cell in cells if cell.place in there]
     if not cells:
         raise DefinitionError(f"--fail-on {gate.text!r}: there is no such cell to compare in {run.path}")
     confidence = 1 - (1 - CONFIDENCE) / len(cells)
     return Judgement(gate, tuple(_answers(gate, cells, samples, other, confidence)))
 
 
-def _named(gate: Gate, cell: Cell) -> bool:
-    return gate.guard in (None, cell["guard"]) and gate.scenario in (None, cell["scenario"])
+def _named(gate: Gate, cell: CellSummary) -> bool:
+    return gate.guard in (None, cell.guard) and gate.scenario in (None, cell.scenario)
 
 
 def _answers(
-    gate: Gate, cells: Sequence[Cell], samples: Samples, other: Other | None, confidence: float
+    gate: Gate, cells: Sequence[CellSummary], samples: Samples, other: Other | None, confidence: float
 ) -> Iterator[Answer]:
     for cell in cells:
-        place = cell["guard"], cell["scenario"]
+        place = cell.place
         if gate.quantity is None:
             count = _count(gate.metric, cell)
             yield _of_count(gate, place, count)
@@ -159,11 +157,10 @@ def _answers(
             yield _absolute(gate, own, confidence)
 
 
-def _count(metric: str, cell: Cell) -> int | None:
-    if metric in COUNTS:
-        count = cell.get(metric)
-        return None if count is None else int(count)
-    return int(not cell["as_expected"]) if metric == "unexpected" else int(cell["verdict"] == metric)
+def _count(metric: str, cell: CellSummary) -> int | None:
+    if metric not in VERDICTS:
+        return cell.count(metric)
+    return int(not cell.as_expected) if metric == "unexpected" else int(cell.verdict == metric)
 
 
 def _of_count(gate: Gate, place: tuple[str, str], count: int | None) -> Answer:
@@ -181,14 +178,13 @@ def _absolute(gate: Gate, own: Sample, confidence: float) -> Answer:
     assert quantity is not None
     place = own.guard, own.scenario
     value = own.figure(quantity)
-    if quantity in HARM:
+    if quantity.is_rate:
         found = {at: rate(own, quantity, at) for at in (CONFIDENCE, confidence)}
         if found[confidence] is None or value is None:
-            missing = "no races" if quantity.kind == "leak_rate" else "no commits"
-            return Answer(*place, None, None, Outcome.OPEN, missing)
+            return Answer(*place, None, None, Outcome.OPEN, quantity.missing)
         intervals = {at: one.either for at, one in found.items() if one is not None}
-        if gate.limit in (0.0, RATES[quantity][2]):
-            part, whole, _ = RATES[quantity]
+        part, whole, highest = quantity.fraction
+        if gate.limit in (0.0, highest):
             counted = f"counted: {own.counts[part].sum():,.0f} of {own.counts[whole].sum():,.0f} {whole}"
             return Answer(*place, value, intervals[CONFIDENCE], _counted(gate, value), counted)
         return _decided(gate, place, value, intervals, confidence)
@@ -207,7 +203,7 @@ def _relative(gate: Gate, before: Sample, own: Sample, other: Other, confidence:
     quantity = gate.quantity
     assert quantity is not None
     place = own.guard, own.scenario
-    if quantity in HARM:
+    if quantity.is_rate:
         return _relative_rate(gate, quantity, before, own, confidence)
     note = too_few(before, own, quantity)
     was, now = before.figure(quantity), own.figure(quantity)
@@ -228,7 +224,7 @@ def _relative(gate: Gate, before: Sample, own: Sample, other: Other, confidence:
 def _relative_rate(gate: Gate, quantity: Quantity, before: Sample, own: Sample, confidence: float) -> Answer:
     place = own.guard, own.scenario
     if before.figure(quantity) is None or own.figure(quantity) is None:
-        return Answer(*place, None, None, Outcome.OPEN, "no races" if quantity.kind == "leak_rate" else "no commits")
+        return Answer(*place, None, None, Outcome.OPEN, quantity.missing)
     rates = {at: rate_ratio(before, own, quantity, at) for at in (CONFIDENCE, confidence)}
     found = rates[confidence]
     if found is None:

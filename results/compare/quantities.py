@@ -1,8 +1,10 @@
-"""What is compared: latencies at a quantile, a guard's cost, throughput, and the two rates of harm."""
+"""What is compared: latencies at a quantile, a guard's cost, throughput, and the rates of harm that checks export."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from leasebench.results.latency import PERCENTILES, SIDES
+from leasebench.results.metric import Better, Form, Metric, Ratio, metrics
 
 SERVICE, RESPONSE = SIDES
 MIN_BEYOND = 10
@@ -13,14 +15,16 @@ MIN_BEYOND = 10
 class Quantity:
     """One figure of a cell.
 
-    `kind` is `latency`, `cost`, `throughput`, `leak_rate` or `stale_per_1000`; only a latency has a phase, a side and a
-    figure. Latencies and cost are in microseconds, throughput in commits per second.
+    `kind` is `latency`, `cost`, `throughput`, or the name of the metric of a rate of harm; only a latency has a phase,
+    a side and a figure, only a rate a `metric`. Latencies and cost are in microseconds, throughput in commits per
+    second.
     """
 
     kind: str
     phase: str = ""
     side: str = ""
     figure: str = ""
+    metric: Metric | None = None
 
     @property
     def name(self) -> str:
@@ -35,8 +39,33 @@ class Quantity:
         return {"latency": "us", "cost": "us", "throughput": "per s"}.get(self.kind, "")
 
     @property
+    def is_rate(self) -> bool:
+        """Whether it is a rate of harm: told by its difference, not by a ratio."""
+        return self.metric is not None
+
+    @property
+    def ratio(self) -> Ratio:
+        """How the rate is made: of which counts, and what its events hang together by."""
+        assert self.metric is not None
+        assert self.metric.ratio is not None
+        return self.metric.ratio
+
+    @property
+    def fraction(self) -> tuple[str, str, float]:
+        """Which figure of a trial is divided by which, and what the quotient is multiplied by."""
+        if self.kind == "throughput":
+            return "commits", "load_s", 1.0
+        return self.ratio.part, self.ratio.whole, self.ratio.scale
+
+    @property
+    def missing(self) -> str:
+        """What is said of a rate where there is nothing to divide by: `no races`."""
+        return f"no {self.ratio.whole.replace('_', ' ')}"
+
+    @property
     def more_is_worse(self) -> bool:
-        return self.kind != "throughput"
+        better = Better.MORE if self.kind == "throughput" else self.metric and self.metric.better
+        return better is not Better.MORE
 
     @property
     def operations_needed(self) -> int:
@@ -53,10 +82,21 @@ def latency(phase: str, figure: str, side: str = SERVICE) -> Quantity:
     return Quantity("latency", phase, side, figure)
 
 
+@cache
+def rates() -> tuple[Quantity, ...]:
+    """The rates of harm: of the metrics those of which it is known how their events hang together."""
+    return tuple(
+        Quantity(one.name, metric=one) for one in metrics(Form.RATE) if one.ratio is not None and one.ratio.clusters
+    )
+
+
+def main_rate() -> Quantity:
+    """The first of the rates: what stands in a table that has room for one."""
+    return rates()[0]
+
+
 COST = Quantity("cost")
 THROUGHPUT = Quantity("throughput")
-LEAK_RATE = Quantity("leak_rate")
-STALE_PER_1000 = Quantity("stale_per_1000")
 FIGURES = ("p50", "p99", "p99.9")
 TAILS = FIGURES[1:]
 PHASE_SIDES = (("commit", SERVICE), ("acquire", SERVICE), ("plan", SERVICE), ("plan", RESPONSE))
@@ -65,4 +105,3 @@ SPEED = (COST, *LATENCIES, THROUGHPUT)
 """What is compared by ratio."""
 PRICES = tuple(one for one in SPEED if one != THROUGHPUT)
 """What one guard is compared with another by: commits per second under an open load are no cost."""
-HARM = (LEAK_RATE, STALE_PER_1000)

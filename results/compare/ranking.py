@@ -13,11 +13,12 @@ from leasebench.results.advice import advise
 from leasebench.results.compare.circumstances import order_of_trials
 from leasebench.results.compare.finding import Difference, by_rate, by_ratio, frame, judged, too_few
 from leasebench.results.compare.pooling import Pooled, pool
-from leasebench.results.compare.quantities import HARM, PRICES, Quantity
+from leasebench.results.compare.quantities import PRICES, Quantity, main_rate, rates
 from leasebench.results.compare.resampling import paired_ratio
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
 from leasebench.results.pricing import calm_scenario, guard_cost_us
+from leasebench.results.record.summary import CellSummary
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.statistics import Interval, exact_interval
 from leasebench.verdict import SAFE, Verdict
@@ -86,12 +87,12 @@ class Ranking:
         """
         samples = Samples(self.run)
         rows = []
-        for cell in self.run.summary["cells"]:
-            for quantity in HARM:
-                found = rate(samples.cell(cell["guard"], cell["scenario"]), quantity)
+        for cell in self.run.summary.cells:
+            for quantity in rates():
+                found = rate(samples.cell(*cell.place), quantity)
                 if found is not None:
                     ends = (*found.by_application, *(found.by_trial or (nan, nan)))
-                    rows.append((cell["guard"], cell["scenario"], quantity.name, found.value, *ends))
+                    rows.append((*cell.place, quantity.name, found.value, *ends))
         columns = ["guard", "scenario", "quantity", "value", "low", "high", "by_trial_low", "by_trial_high"]
         return pd.DataFrame(rows, columns=columns)
 
@@ -118,7 +119,7 @@ def rank(run: RunDirectory, reference: str | None = None, samples: Samples | Non
         run,
         chosen,
         why,
-        calm_scenario(run.summary["cells"]),
+        calm_scenario(run.summary.cells),
         tuple(sorted(standings(run), key=_best_first)),
         tuple(one for one in found if one.scenario is not None),
         tuple(one for one in found if one.scenario is None),
@@ -128,16 +129,16 @@ def rank(run: RunDirectory, reference: str | None = None, samples: Samples | Non
 
 def standings(run: RunDirectory) -> Iterator[Standing]:
     """How each guard of a run stands, in the suite's order."""
-    calm = calm_scenario(run.summary["cells"])
+    calm, ratio = calm_scenario(run.summary.cells), main_rate().ratio
     for guard in run.guards:
-        own = [cell for cell in run.summary["cells"] if cell["guard"] == guard]
-        verdicts = [Verdict(cell["verdict"]) for cell in own]
-        leaky = sum(cell["leaky_applications"] for cell in own)
-        raced = sum(cell["raced_applications"] for cell in own)
+        own = [cell for cell in run.summary.cells if cell.guard == guard]
+        verdicts = [cell.verdict for cell in own]
+        leaky = sum(cell.total(ratio.affected) for cell in own)
+        raced = sum(cell.total(ratio.units) for cell in own)
         yield Standing(
             guard,
             min(verdicts, key=lambda one: one.rank),
-            sum(not cell["as_expected"] for cell in own),
+            sum(not cell.as_expected for cell in own),
             len(own),
             verdicts.count(Verdict.CLEAN),
             verdicts.count(Verdict.UNPROVEN),
@@ -160,8 +161,8 @@ def _reference(run: RunDirectory, asked: str | None) -> tuple[str, str]:
     return run.guards[0], "the first, as none held"
 
 
-def _priced(own: list[dict[str, Any]], calm: str | None) -> dict[str, Any]:
-    return next((cell for cell in own if cell["scenario"] == calm), own[0])
+def _priced(own: list[CellSummary], calm: str | None) -> CellSummary:
+    return next((cell for cell in own if cell.scenario == calm), own[0])
 
 
 def _best_first(one: Standing) -> tuple[Any, ...]:
@@ -170,8 +171,8 @@ def _best_first(one: Standing) -> tuple[Any, ...]:
 
 
 def _cells(run: RunDirectory, reference: str, samples: Samples) -> Iterator[Difference]:
-    for cell in run.summary["cells"]:
-        guard, scenario = cell["guard"], cell["scenario"]
+    for cell in run.summary.cells:
+        guard, scenario = cell.place
         own, other = samples.cell(guard, scenario), samples.cell(reference, scenario)
         for quantity in PRICES:
             if not own.operations(quantity):
@@ -184,7 +185,7 @@ def _cells(run: RunDirectory, reference: str, samples: Samples) -> Iterator[Diff
             elif note and guard != reference:
                 figures, note = (None, figures[1]), f"{reference} has {note}"
             yield by_ratio((guard, scenario), quantity, figures, found, note=note)
-        yield from (by_rate(other, own, quantity) for quantity in HARM if guard != reference)
+        yield from (by_rate(other, own, quantity) for quantity in rates() if guard != reference)
 
 
 def _overall(run: RunDirectory, reference: str, samples: Samples) -> Iterator[Difference]:

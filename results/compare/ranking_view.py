@@ -1,54 +1,37 @@
 """A ranking in words and tables: one row a guard over all scenarios, and on request every scenario by itself."""
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
 
 from leasebench.results.advice import sentences
+from leasebench.results.columns import ATTEMPTS
 from leasebench.results.compare.cheapest import advise_on
-from leasebench.results.compare.document import (
-    Block,
-    effect,
-    figure,
-    interval_text,
-    lines,
-    rate_text,
-)
+from leasebench.results.compare.document import Block, effect, lines
 from leasebench.results.compare.finding import Difference
 from leasebench.results.compare.quantities import (
     COST,
     FIGURES,
-    LEAK_RATE,
     PHASE_SIDES,
     SERVICE,
-    STALE_PER_1000,
     Quantity,
     latency,
+    main_rate,
+    rates,
 )
 from leasebench.results.compare.ranking import Ranking
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Sample, Samples
 from leasebench.results.grid import Column, Grid, Text, Tone
+from leasebench.results.numbers import figure, interval_text, number, rate_text
 from leasebench.results.pricing import LIMIT, attempts_per_s
+from leasebench.results.record.summary import CellSummary, Rate
 from leasebench.results.statistics import MIN_TRIALS
-from leasebench.results.table import RATE, verdict_text
-from leasebench.verdict import Verdict
+from leasebench.results.table import verdict_text
 
 OVERALL: dict[str, Quantity] = {
     "cost": COST,
     "commit p99": latency("commit", "p99"),
     "plan p50": latency("plan", "p50"),
 }
-IN_FULL = (
-    Column("guard", left=True),
-    Column("verdict", left=True),
-    Column("leak rate\n[95 %]"),
-    Column("leak rate\n[by trial]", spare=3),
-    Column("stale per 1,000\n[95 %]", spare=2),
-    Column("stale per 1,000\n[by trial]", spare=4),
-    Column("cost"),
-    Column("cost\nx [95 %]"),
-)
-"""Of a scenario by itself."""
 OF_LEAST_USE = {"p50": 1, "p99.9": 2}
 """Which latencies are left out first."""
 LATENCIES = (
@@ -68,14 +51,14 @@ def ranking_blocks(
 ) -> Iterator[Block]:
     """Everything that is said of one run; the scenarios by themselves with `detail`, of those asked for or all."""
     run = ranking.run
-    trials = sorted({cell["trials"] for cell in run.summary["cells"]})
+    trials = sorted({cell.trials for cell in run.summary.cells})
     each = "1 trial" if trials == [1] else f"{' to '.join(map(str, dict.fromkeys((trials[0], trials[-1]))))} trials"
     head = f"{run.suite['name']}: {len(run.guards)} guards, {len(run.scenarios)} scenarios, {each} each"
     yield lines([f"{head}; x: beside {ranking.reference} ({ranking.why})"], Tone.STRONG)
     if ranking.notes:
         yield lines([f"warning: {note}" for note in ranking.notes], Tone.OPEN)
     yield overall_grid(ranking)
-    surprises = [cell for cell in run.summary["cells"] if not cell["as_expected"]]
+    surprises = [cell for cell in run.summary.cells if not cell.as_expected]
     if surprises:
         yield lines(_surprises(surprises), Tone.BAD)
     yield lines(legend(ranking, trials), Tone.QUIET)
@@ -84,6 +67,21 @@ def ranking_blocks(
             if not scenarios or scenario in scenarios:
                 yield from _scenario(ranking, samples, scenario, guards)
     yield lines(sentences(advise_on(run, samples), str(run.path)))
+
+
+def in_full() -> Iterator[Column]:
+    """The columns of a scenario by itself: of the rates the first is always shown, the last is left out first."""
+    yield from (Column("guard", left=True), Column("verdict", left=True))
+    for at, quantity in enumerate(rates()):
+        yield Column(f"{_title(quantity)}\n[95 %]", spare=2 * at)
+        yield Column(f"{_title(quantity)}\n[by trial]", spare=at + 3)
+    yield from (Column("cost"), Column("cost\nx [95 %]"))
+
+
+def _title(rate: Quantity) -> str:
+    """The heading of a rate, on one line."""
+    assert rate.metric is not None
+    return " ".join(rate.metric.title.split())
 
 
 def overall_columns(figures: Iterable[str] = OVERALL) -> Iterator[Column]:
@@ -97,7 +95,7 @@ def overall_grid(ranking: Ranking) -> Grid:
         Column("guard", left=True),
         Column("worst", left=True),
         Column("clean in", spare=1, left=True),
-        Column("leak rate\n[95 %]"),
+        Column(f"{_title(main_rate())}\n[95 %]"),
         Column("cost\nus", spare=2),
         *overall_columns(),
     )
@@ -107,8 +105,8 @@ def overall_grid(ranking: Ranking) -> Grid:
             Text(one.guard),
             verdict_text(one.verdict, surprise=bool(one.surprises)),
             Text(f"{one.clean}/{one.scenarios}"),
-            Text(rate_text(one.leak_rate, one.interval)),
-            Text("-" if one.cost_us is None else f"{one.cost_us:,.0f}"),
+            Text(rate_text(Rate(one.leak_rate, one.interval, None))),
+            Text(number(one.cost_us)),
         ]
         for quantity in OVERALL.values():
             found = ranking.by_place.get((one.guard, None, quantity))
@@ -120,10 +118,10 @@ def overall_grid(ranking: Ranking) -> Grid:
     return Grid("", columns, tuple(rows))
 
 
-def _surprises(cells: list[dict[str, Any]]) -> Iterator[str]:
+def _surprises(cells: list[CellSummary]) -> Iterator[str]:
     for cell in cells[:MOST_NAMED]:
-        why = f": {cell['failures'][0]}" if cell["failures"] else f", expected {' or '.join(cell['expected'])}"
-        yield f"! {cell['guard']} under {cell['scenario']} is {cell['verdict']}{why}"
+        why = f": {cell.failures[0]}" if cell.failures else f", expected {' or '.join(cell.expected)}"
+        yield f"! {cell} is {cell.verdict}{why}"
     if len(cells) > MOST_NAMED:
         yield f"! and {len(cells) - MOST_NAMED} more are not as expected"
 
@@ -159,14 +157,13 @@ def _scenario(ranking: Ranking, samples: Samples, scenario: str, guards: Collect
         rows.append(
             (
                 Text(guard),
-                verdict_text(Verdict(cell["verdict"]), surprise=not cell["as_expected"]),
-                *_rate(own, LEAK_RATE),
-                *_rate(own, STALE_PER_1000),
+                verdict_text(cell.verdict, surprise=not cell.as_expected),
+                *(text for quantity in rates() for text in _rate(own, quantity)),
                 *_figure_and_ratio(ranking.by_place.get((guard, scenario, COST)), ranking.reference),
                 *([Text(figure(attempts_per_s(cell)))] if scenario == LIMIT else []),
             )
         )
-    yield Grid(scenario, (*IN_FULL, RATE) if scenario == LIMIT else IN_FULL, tuple(rows))
+    yield Grid(scenario, (*in_full(), *([ATTEMPTS.column] if scenario == LIMIT else [])), tuple(rows))
     for where in PHASE_SIDES:
         yield from _latencies(ranking, scenario, kept, where)
 
@@ -174,9 +171,9 @@ def _scenario(ranking: Ranking, samples: Samples, scenario: str, guards: Collect
 def _rate(own: Sample, quantity: Quantity) -> tuple[Text, Text]:
     found = rate(own, quantity)
     if found is None:
-        return Text("no races"), Text("-", Tone.QUIET)
+        return Text(quantity.missing), Text("-", Tone.QUIET)
     by_trial = "-" if found.by_trial is None else interval_text(found.by_trial)
-    return Text(rate_text(found.value, found.by_application)), Text(by_trial, Tone.QUIET)
+    return Text(rate_text(Rate(found.value, found.by_application, None))), Text(by_trial, Tone.QUIET)
 
 
 def _latencies(ranking: Ranking, scenario: str, guards: list[str], where: tuple[str, str]) -> Iterator[Block]:

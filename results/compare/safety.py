@@ -11,9 +11,9 @@ from math import isnan
 import numpy as np
 
 from leasebench.results.clustered import clustered_interval
-from leasebench.results.compare.quantities import LEAK_RATE, Quantity
+from leasebench.results.compare.quantities import Quantity
 from leasebench.results.compare.resampling import resamples
-from leasebench.results.compare.samples import RATES, Sample
+from leasebench.results.compare.samples import Sample
 from leasebench.results.statistics import (
     CONFIDENCE,
     Interval,
@@ -24,10 +24,6 @@ from leasebench.results.statistics import (
     student_quantile,
     welch_p,
 )
-
-UNITS = {LEAK_RATE.kind: ("leaky_applications", "raced_applications")}
-"""Which applications are counted, of which; of commits: the leaky ones, of all that there were."""
-ALL_UNITS = ("leaky_applications", "applications")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +46,12 @@ class Rate:
 
 
 def rate(sample: Sample, quantity: Quantity, confidence: float = CONFIDENCE) -> Rate | None:
-    """The leak rate or stale overwrites per 1,000 commits of a cell; None without races or commits."""
+    """A rate of harm of a cell; None where there is nothing to divide by."""
     value = sample.figure(quantity)
     units = _units(sample, quantity)[1]
     if value is None or not units:
         return None
-    scale = RATES[quantity][2]
+    scale = quantity.ratio.scale
     clusters = sample.clusters_of(quantity)
     if clusters is not None:
         ends = clustered_interval(clusters, confidence)
@@ -104,13 +100,19 @@ def difference_p(before: Sample, after: Sample, quantity: Quantity) -> float:
 
 
 def _units(sample: Sample, quantity: Quantity) -> tuple[int, int]:
-    leaky, of = UNITS.get(quantity.kind, ALL_UNITS)
-    seen, total = int(sample.counts[leaky].sum()), int(sample.counts[of].sum())
-    return min(seen, total), total
+    """How many of how many applications are counted: by their own counts, or by how the rate's events cluster."""
+    ratio = quantity.ratio
+    if ratio.units:
+        seen, total = int(sample.counts[ratio.affected].sum()), int(sample.counts[ratio.units].sum())
+        return min(seen, total), total
+    clusters = sample.clusters_of(quantity)
+    if clusters is None:
+        return 0, 0
+    return int(clusters[clusters[:, 1] > 0, 2].sum()), int(clusters[:, 2].sum())
 
 
 def _rates(sample: Sample, quantity: Quantity) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    part, whole, scale = RATES[quantity]
+    part, whole, scale = quantity.fraction
     there = sample.counts[whole] > 0
     return scale * sample.counts[part][there] / sample.counts[whole][there]
 

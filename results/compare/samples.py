@@ -1,21 +1,20 @@
 """The trials of one cell as a comparison needs them: a trial is what is drawn again, whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leasebench.results.clustered import Clusters, added, from_json
-from leasebench.results.compare.quantities import COST, LEAK_RATE, STALE_PER_1000, THROUGHPUT, Quantity, latency
+from leasebench.results.compare.quantities import COST, Quantity, latency, rates
 from leasebench.results.latency import PERCENTILES, Buckets
 from leasebench.results.pricing import COST_PHASES
+from leasebench.results.record.summary import TrialRow
 from leasebench.results.rundirectory import RunDirectory
 
 Floats = NDArray[np.float64]
-COUNTS = ("commits", "load_s", "stale_overwrites", "races", "leaky_applications", "raced_applications", "applications")
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ class Histograms:
 class Sample:
     """One guard under one scenario in one run: its trials that left a history, in the order in which they ran.
 
-    `rounds` says in which round of the run each stood, `counts` has the arrays of COUNTS, one value a trial. `clusters`
-    has the tables of CLUSTERS, one a trial; those that the trial's summary lacks are missing.
+    `rounds` says in which round of the run each stood, `counts` has an array of each of `counted()`, one value a trial.
+    `clusters` has the tables by which the events of rates hang together, one a trial; what a row lacks is missing.
     """
 
     guard: str
@@ -99,7 +98,7 @@ class Sample:
             if held is None:
                 return np.full(len(weights), np.nan)
             return held.quantiles(PERCENTILES[quantity.figure], weights)
-        part, whole, scale = RATES[quantity]
+        part, whole, scale = quantity.fraction
         below = weights @ self.counts[whole]
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(below > 0, scale * (weights @ self.counts[part]) / below, np.nan)
@@ -111,7 +110,7 @@ class Sample:
 
     def clusters_of(self, quantity: Quantity) -> Clusters | None:
         """How the events of a rate of harm are spread over applications, all trials together; None where not known."""
-        tables = self.clusters.get(CLUSTERS[quantity], ())
+        tables = self.clusters.get(quantity.ratio.clusters, ())
         return added(tables) if tables else None
 
     def having(self, quantity: Quantity) -> "Sample":
@@ -134,14 +133,14 @@ class Sample:
         )
 
 
-RATES = {
-    THROUGHPUT: ("commits", "load_s", 1.0),
-    LEAK_RATE: ("stale_overwrites", "races", 1.0),
-    STALE_PER_1000: ("stale_overwrites", "commits", 1000.0),
-}
-"""Which count is divided by which, and what is made of it."""
-CLUSTERS = {LEAK_RATE: "races_by_application", STALE_PER_1000: "commits_by_application"}
-"""Where a trial's summary says how the events of a rate are spread over applications."""
+@cache
+def counted() -> tuple[str, ...]:
+    """The figures of a trial that a sample has: what throughput and the rates of harm are made of."""
+    names = ["commits", "load_s"]
+    for quantity in rates():
+        ratio = quantity.ratio
+        names += [name for name in (ratio.part, ratio.whole, ratio.affected, ratio.units) if name]
+    return tuple(dict.fromkeys(names))
 
 
 class Samples:
@@ -158,16 +157,16 @@ class Samples:
         return self._read[guard, scenario]
 
     @cached_property
-    def _rows(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
-        found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for row in sorted(self.run.summary["trials"], key=lambda row: int(row["number"])):
-            found.setdefault((row["guard"], row["scenario"]), []).append(row)
+    def _rows(self) -> dict[tuple[str, str], list[TrialRow]]:
+        found: dict[tuple[str, str], list[TrialRow]] = {}
+        for row in sorted(self.run.summary.trials, key=lambda row: row.number):
+            found.setdefault(row.place, []).append(row)
         return found
 
     def _sample(self, guard: str, scenario: str) -> Sample:
-        rows = [row for row in self._rows.get((guard, scenario), ()) if row.get("commits") is not None]
+        rows = [row for row in self._rows.get((guard, scenario), ()) if row.measured]
         a_round = max(len(self._rows), 1)
-        parts = [self.run.latencies(row["number"]) for row in rows]
+        parts = [self.run.latencies(row.number) for row in rows]
         if any(parts):
             # One whose histograms can't be read counts whole or not at all.
             rows, parts = [row for row, part in zip(rows, parts, strict=True) if part], [part for part in parts if part]
@@ -175,16 +174,23 @@ class Samples:
         return Sample(
             guard,
             scenario,
-            tuple((row["number"] - 1) // a_round for row in rows),
-            {name: np.array([row.get(name) or 0 for row in rows], np.float64) for name in COUNTS},
+            tuple((row.number - 1) // a_round for row in rows),
+            {name: np.array([_counted(row, name) for row in rows], np.float64) for name in counted()},
             {key: histograms([part.get(key) for part in parts]) for key in keys},
-            # A run of an earlier version has none.
-            {
-                name: tuple(from_json(row[name]) for row in rows)
-                for name in CLUSTERS.values()
-                if rows and all(row.get(name) is not None for row in rows)
-            },
+            dict(_clusters(rows)),
         )
+
+
+def _counted(row: TrialRow, name: str) -> float:
+    return row.load_s or 0.0 if name == "load_s" else row.total(name)
+
+
+def _clusters(rows: Sequence[TrialRow]) -> Iterator[tuple[str, tuple[Clusters, ...]]]:
+    """The tables that all rows have: a run of an earlier version has none."""
+    for name in {quantity.ratio.clusters for quantity in rates()}:
+        tables = [table for row in rows if (table := row.clusters(name)) is not None]
+        if rows and len(tables) == len(rows):
+            yield name, tuple(map(from_json, tables))
 
 
 def histograms(parts: Sequence[Buckets | None]) -> Histograms:

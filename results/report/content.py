@@ -1,11 +1,11 @@
 """What one scenario's part of the page holds: its pictures, and per guard the first violation and its story."""
 
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from leasebench.registry import plugins
 from leasebench.results.charts import Chart, Scope, Spec, Subject
-from leasebench.results.explain import Explanation, explain
+from leasebench.results.explain import explain
 from leasebench.results.explain.svg import as_svg
 from leasebench.results.numbering import violations_of
 from leasebench.results.record.file import BadRunDirectory
@@ -22,17 +22,56 @@ MOST_VIOLATIONS = 40
 VIOLATION_COLUMNS = ("no.", "trial", "at s", "what", "endpoint", "by", "plan", "over", "back")
 
 
-def scenario_content(run: RunDirectory, scenario: str) -> dict[str, Any]:
-    """`charts`: (name, guards in it, Vega-Lite) of the whole scenario; `cells`: per guard what its part shows."""
+Picture = tuple[str, list[str], Spec]
+"""The name of a chart, the guards in it, and Vega-Lite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The story of a violation: chapters (when, what), and cures (what, whether it helps, why)."""
+
+    number: int
+    trial: int
+    headline: str
+    chapters: list[tuple[str, str]]
+    svg: str
+    cure: list[tuple[str, str, str]]
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class CellContent:
+    """What one cell's part shows: its pictures, the story of its first violation, and a row for each that is listed."""
+
+    charts: dict[str, Spec]
+    story: Story | None
+    violations: list[tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioContent:
+    """What one scenario's part of the page holds: its pictures, and what each guard's part shows."""
+
+    charts: list[Picture]
+    cells: dict[str, CellContent]
+
+
+def scenario_content(run: RunDirectory, scenario: str) -> ScenarioContent:
+    """Draw the pictures of a scenario and of its cells, and tell their stories."""
     guards = [guard for guard in run.guards if run.cell(guard, scenario)]
-    cells: dict[str, dict[str, Any]] = {}
-    for guard in guards:
-        cells[guard] = {"charts": _cell_charts(run, guard, scenario), **_told(run, guard, scenario)}
-    return {"charts": _scenario_charts(run, scenario, guards), "cells": cells}
+    cells = {guard: _cell_content(run, guard, scenario) for guard in guards}
+    return ScenarioContent(_scenario_charts(run, scenario, guards), cells)
 
 
-def _cell_charts(run: RunDirectory, guard: str, scenario: str) -> dict[str, Any]:
-    """The pictures of a cell and of its telling trial; that trial is open for all of them, and for the story."""
+def _cell_content(run: RunDirectory, guard: str, scenario: str) -> CellContent:
+    # The telling trial is open for its pictures, and for the story after them.
+    charts = _cell_charts(run, guard, scenario)
+    listed = list(islice(matching(run, guard, scenario), MOST_VIOLATIONS))
+    return CellContent(charts, _story(run, listed[0]) if listed else None, [_row(one) for one in listed])
+
+
+def _cell_charts(run: RunDirectory, guard: str, scenario: str) -> dict[str, Spec]:
+    """The pictures of a cell and of its telling trial."""
     found = {}
     trial = telling_trial(run, guard, scenario)
     harmed = any(map(violations_of, run.trials_of(guard, scenario)))
@@ -45,9 +84,7 @@ def _cell_charts(run: RunDirectory, guard: str, scenario: str) -> dict[str, Any]
     return found
 
 
-def _scenario_charts(
-    run: RunDirectory, scenario: str, guards: list[str]
-) -> list[tuple[str, list[str], dict[str, Any]]]:
+def _scenario_charts(run: RunDirectory, scenario: str, guards: list[str]) -> list[Picture]:
     subjects = [
         *((chart, Subject(run, scenario)) for chart in _charts(Scope.SCENARIO)),
         *(
@@ -73,37 +110,32 @@ def _charts(*scopes: Scope) -> list[Chart]:
     return [chart for chart in plugins("results.charts").values() if chart.scope in scopes]
 
 
-def _told(run: RunDirectory, guard: str, scenario: str) -> dict[str, Any]:
-    """The story of a cell's first violation, and the rows of as many as are listed."""
-    listed = list(islice(matching(run, guard, scenario), MOST_VIOLATIONS))
-    story = None
-    if listed:
-        try:
-            explanation = explain(run, listed[0])
-        except BadRunDirectory as error:
-            run.tell(str(error))
-            explanation = None
-        story = _story(explanation) if explanation is not None else None
-    return {"story": story, "violations": [_row(violation) for violation in listed]}
+def _story(run: RunDirectory, violation: Violation) -> Story | None:
+    """The story of a violation; None, and the problem told, where the files that it is told from are damaged."""
+    try:
+        told = explain(run, violation)
+    except BadRunDirectory as error:
+        run.tell(str(error))
+        return None
+    if told is None:
+        return None
+    return Story(
+        violation.number,
+        violation.trial,
+        told.headline,
+        [(f"{message.at_s:.4f} s", message.words) for message in told.messages],
+        as_svg(told),
+        [(f"{cure.axis}: {cure.choice}", cure.answer.value, cure.why) for cure in told.cures],
+        told.verdict,
+    )
 
 
-def _story(told: Explanation) -> dict[str, Any]:
-    return {
-        "number": told.violation.number,
-        "trial": told.violation.trial,
-        "headline": told.headline,
-        "chapters": [[f"{message.at_s:.4f} s", message.words] for message in told.messages],
-        "svg": as_svg(told),
-        "cure": [[f"{cure.axis}: {cure.choice}", cure.answer.value, cure.why] for cure in told.cures],
-        "verdict": told.verdict,
-    }
-
-
-def _row(violation: Violation) -> list[Any]:
+def _row(violation: Violation) -> tuple[object, ...]:
+    """The fields of VIOLATION_COLUMNS."""
     at_s = None if violation.t_s is None else f"{violation.t_s:.4f}"
     over = violation.over or None
     back = violation.over - violation.version if violation.over else None
-    return [
+    return (
         violation.number,
         violation.trial,
         at_s,
@@ -113,4 +145,4 @@ def _row(violation: Violation) -> list[Any]:
         violation.version,
         over,
         back,
-    ]
+    )

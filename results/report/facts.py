@@ -1,7 +1,8 @@
 """What the report says of its method, of the machine, and of the settings of a run."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from leasebench.results.rundirectory import RunDirectory
@@ -22,8 +23,16 @@ METHOD = (
 )
 
 
-def settings(run: RunDirectory) -> Iterator[dict[str, Any]]:
-    """Groups of facts: a title and rows of name and value."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Facts about one thing: rows of name and value."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+
+
+def settings(run: RunDirectory) -> Iterator[Group]:
+    """All groups of facts."""
     manifest, suite = run.manifest, run.suite
     yield _group(
         "Run",
@@ -52,7 +61,7 @@ def settings(run: RunDirectory) -> Iterator[dict[str, Any]]:
 
 def verdicts(run: RunDirectory) -> str:
     """How many cells have which verdict."""
-    counted = Counter(cell["verdict"] for cell in run.summary["cells"])
+    counted = Counter(cell.verdict for cell in run.summary.cells)
     return ", ".join(f"{count} {verdict}" for verdict, count in counted.most_common())
 
 
@@ -75,8 +84,8 @@ def axes(guard: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "clean", str(clean.get("rule", "by_age")) + (", referential" if clean.get("referential") else "")
 
 
-def _group(title: str, values: dict[str, Any]) -> dict[str, Any]:
-    return {"title": title, "rows": [(name, str(value)) for name, value in values.items() if value is not None]}
+def _group(title: str, values: Mapping[str, object]) -> Group:
+    return Group(title, tuple((name, str(value)) for name, value in values.items() if value is not None))
 
 
 def _cores(value: Any) -> str | None:

@@ -5,8 +5,8 @@ are one packed part, which the browser unpacks when a reader first opens somethi
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import vl_convert
@@ -14,16 +14,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from leasebench.registry import plugins
-from leasebench.results.advice import Advice, Failure, headline
+from leasebench.results.advice import Failure, headline
 from leasebench.results.charts import Subject
+from leasebench.results.columns import CellColumn, report_columns
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.ranking import rank
 from leasebench.results.compare.ranking_view import legend, overall_grid
+from leasebench.results.metric import Form, metrics
 from leasebench.results.numbering import numbers
+from leasebench.results.numbers import number
+from leasebench.results.pricing import guard_cost_us
+from leasebench.results.record.summary import CellSummary
 from leasebench.results.remarks import remarks
 from leasebench.results.report.content import VIOLATION_COLUMNS
 from leasebench.results.report.facts import METHOD, axes, settings, verdicts
-from leasebench.results.report.figures import COLUMNS, gist
 from leasebench.results.report.packing import in_script
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.theme import dark_inks, theme
@@ -36,6 +40,67 @@ MOST_OPEN = 60
 MOST_REMARKS = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The head of a column; `about` is shown where the pointer rests."""
+
+    title: str
+    about: str | None
+    number: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a table: its text, the value that a CSV gets (None: the text), and what it is."""
+
+    text: str
+    value: float | str | None = None
+    number: bool = False
+    href: str | None = None
+    badge: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table; that of a cell names its scenario and verdict, by which rows are filtered."""
+
+    guard: str
+    cells: tuple[Field, ...]
+    scenario: str | None = None
+    verdict: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The ranking of the guards."""
+
+    about: str
+    columns: tuple[Heading, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GuardPart:
+    """The part of the page that is about one guard."""
+
+    name: str
+    about: str
+    axes: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    cells: tuple[CellSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """A guard that did not hold, as the page tells it."""
+
+    guard: str
+    cost: str
+    verdict: Verdict
+    where: str
+    violation: int | None
+
+
 def cell_id(guard: str, scenario: str) -> str:
     """The anchor of a cell; names never hold a full stop."""
     return f"cell-{quote(guard, safe='')}.{quote(scenario, safe='')}"
@@ -45,65 +110,55 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
     """The whole page; `packs` are the packed parts of the run's scenarios, in their order."""
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     environment.filters["id"] = lambda name: quote(name, safe="")
-    guards = [_guard(run, name) for name in run.guards]
+    environment.filters["cell_id"] = lambda cell: cell_id(*cell.place)
+    environment.filters["gist"] = gist
+    columns = report_columns()
+    about = {scenario["name"]: scenario.get("about", "") for scenario in run.suite["scenarios"]}
     advice = advise_on(run)
     return environment.get_template("page.html.j2").render(
-        run={
-            "suite": run.summary["suite"],
-            "guards": len(run.guards),
-            "scenarios": len(run.scenarios),
-            "trials": len(run.summary["trials"]),
-            "began": run.manifest.get("began"),
-            "seed": run.manifest.get("seed"),
-            "verdicts": verdicts(run),
-        },
+        run=run,
+        began=run.manifest.get("began"),
+        seed=run.manifest.get("seed"),
+        verdict_counts=verdicts(run),
         problems=[*run.problems, *map(str, run.contradictions())],
-        guards=guards,
-        scenarios=_scenarios(run),
+        guards=[_guard(run, name, columns) for name in run.guards],
+        scenarios=[(name, about.get(name, "")) for name in run.scenarios],
         verdicts=[verdict.value for verdict in Verdict],
         ranking=_ranking(run),
-        figure_columns=[{"title": "scenario", "about": None, "number": False}, *_headings()],
+        figure_columns=_headings(columns),
         method=METHOD,
         facts=list(settings(run)),
         remarks=_bounded(list(remarks(run.summary)), MOST_REMARKS),
-        answer=_answer(advice),
+        advice=advice,
+        # A guard's name keeps its own first letter.
+        said="No guard of this run held everywhere." if advice.best is None else headline(advice),
+        failed=[_failure(failure) for failure in advice.failed],
+        most_open=MOST_OPEN,
         footer=f"leasebench {run.manifest.get('versions', {}).get('leasebench', '')}: {run.name}",
         css=_own((HERE / "page.css").read_text(encoding="utf-8")),
         js=_own((HERE / "page.js").read_text(encoding="utf-8")),
         vega=_own(_vega()),
-        data=_own(in_script(_data(run))),
+        data=_own(_data(run)),
         packs=[_own(pack) for pack in packs],
     )
 
 
-def _ranking(run: RunDirectory) -> dict[str, Any] | None:
+def _ranking(run: RunDirectory) -> Ranked | None:
     """The table of `leasebench compare RUN`: every guard over all scenarios, beside the reference guard."""
-    if not run.summary["cells"]:
+    if not run.summary.cells:
         return None
     ranking = rank(run)
     grid = overall_grid(ranking)
-    trials = sorted({cell["trials"] for cell in run.summary["cells"]})
-    rows = [
-        {
-            "guard": row[0].text,
-            "scenario": None,
-            "verdict": None,
-            "cells": [
-                _field(
-                    text.text,
-                    None,
-                    number=not column.left,
-                    href=f"#guard-{quote(text.text, safe='')}" if at == 0 else None,
-                )
-                for at, (column, text) in enumerate(zip(grid.columns, row, strict=True))
-            ],
-        }
-        for row in grid.rows
-    ]
-    columns = [{"title": column.heading, "about": None, "number": not column.left} for column in grid.columns]
+    trials = sorted({cell.trials for cell in run.summary.cells})
+    rows = []
+    for guard, *others in grid.rows:
+        link = Field(guard.text, href=f"#guard-{quote(guard.text, safe='')}")
+        fields = (Field(one.text, number=not column.left) for column, one in zip(grid.columns[1:], others, strict=True))
+        rows.append(Row(guard.text, (link, *fields)))
+    columns = tuple(Heading(column.heading, None, not column.left) for column in grid.columns)
     meant = [line for line in legend(ranking, trials) if not line.startswith("coloured")]
     about = " ".join(f"{line}." for line in (f"x: beside {ranking.reference} ({ranking.why})", *meant))
-    return {"about": about, "columns": columns, "rows": rows}
+    return Ranked(about, columns, tuple(rows))
 
 
 def _own(text: str) -> Markup:
@@ -111,111 +166,77 @@ def _own(text: str) -> Markup:
     return Markup(text)  # noqa: S704
 
 
-def _headings() -> list[dict[str, Any]]:
-    verdict = {"title": "verdict", "about": "worst of all trials; ! was not expected", "number": False}
-    return [verdict, *({"title": one.title, "about": one.about, "number": one.number} for one in COLUMNS)]
+def _headings(columns: Sequence[CellColumn]) -> list[Heading]:
+    verdict = Heading("verdict", "worst of all trials; ! was not expected", number=False)
+    return [Heading("scenario", None, number=False), verdict, *(Heading(one.heading, one.about) for one in columns)]
 
 
-def _guard(run: RunDirectory, name: str) -> dict[str, Any]:
+def _guard(run: RunDirectory, name: str, columns: Sequence[CellColumn]) -> GuardPart:
     table = next(guard for guard in run.suite["guards"] if guard["name"] == name)
-    cells = [cell for scenario in run.scenarios if (cell := run.cell(name, scenario)) is not None]
-    return {
-        "name": name,
-        "about": table.get("about", ""),
-        "axes": list(axes(table)),
-        "rows": [_row(cell) for cell in cells],
-        "cells": [
-            {
-                "id": cell_id(name, cell["scenario"]),
-                "scenario": cell["scenario"],
-                "verdict": cell["verdict"],
-                "as_expected": cell["as_expected"],
-                "gist": gist(cell),
-            }
-            for cell in cells
-        ],
-    }
+    cells = tuple(cell for scenario in run.scenarios if (cell := run.cell(name, scenario)) is not None)
+    rows = tuple(_row(cell, columns) for cell in cells)
+    return GuardPart(name, table.get("about", ""), tuple(axes(table)), rows, cells)
 
 
-def _row(cell: dict[str, Any]) -> dict[str, Any]:
+def _row(cell: CellSummary, columns: Sequence[CellColumn]) -> Row:
     """One cell of the run as a row: each field a text, the value that a CSV gets, and what it is."""
-    link = "#" + cell_id(cell["guard"], cell["scenario"])
-    verdict = cell["verdict"] + ("" if cell["as_expected"] else " !")
-    figures = ((column, *column.show(cell)) for column in COLUMNS)
-    return {
-        "guard": cell["guard"],
-        "scenario": cell["scenario"],
-        "verdict": cell["verdict"],
-        "cells": [
-            _field(cell["scenario"], cell["scenario"], href=link),
-            _field(verdict, cell["verdict"], badge=cell["verdict"]),
-            *(_field(text, "" if value is None else value, number=column.number) for column, text, value in figures),
-        ],
-    }
+    verdict = f"{cell.verdict}{'' if cell.as_expected else ' !'}"
+    fields = (
+        Field(column.text(cell), "" if (value := column.value(cell)) is None else value, number=True)
+        for column in columns
+    )
+    link = Field(cell.scenario, cell.scenario, href="#" + cell_id(*cell.place))
+    return Row(
+        cell.guard, (link, Field(verdict, cell.verdict, badge=cell.verdict), *fields), cell.scenario, cell.verdict
+    )
 
 
-def _field(text: str, value: Any, **what: Any) -> dict[str, Any]:
-    """One field of a table: its text, the value that a CSV gets (None: the text), and what it is."""
-    return {"text": text, "value": value, "number": False, "href": None, "badge": None} | what
+def gist(cell: CellSummary) -> str:
+    """The one line that stands beside a closed cell."""
+    if cell.verdict is Verdict.FAILED:
+        return cell.failures[0] if cell.failures else "failed"
+    parts = [f"{cell.total('stale_overwrites'):,} stale of {cell.total('races'):,} races"]
+    parts += [f"{count:,} {one.words}" for one in metrics(Form.COUNT) if one.words and (count := cell.total(one.name))]
+    cost = guard_cost_us(cell)
+    return ", ".join([*parts, *([] if cost is None else [f"{cost:,.0f} us per endpoint"])])
 
 
-def _scenarios(run: RunDirectory) -> list[dict[str, Any]]:
-    about = {scenario["name"]: scenario.get("about", "") for scenario in run.suite["scenarios"]}
-    return [{"name": name, "about": about.get(name, ""), "pack": pack} for pack, name in enumerate(run.scenarios)]
-
-
-def _answer(advice: Advice) -> dict[str, Any]:
-    """The advice in words, and what hangs on it."""
-    # A guard's name keeps its own first letter.
-    said = "No guard of this run held everywhere." if advice.best is None else headline(advice)
-    return {
-        "said": said,
-        "failed_title": "What the cheaper ones failed" if advice.best else "What each failed",
-        "failed": [_failure(failure) for failure in advice.failed],
-        "open": advice.unproven[:MOST_OPEN],
-        "more": f"and {len(advice.unproven) - MOST_OPEN} more" if len(advice.unproven) > MOST_OPEN else None,
-    }
-
-
-def _failure(failure: Failure) -> dict[str, Any]:
+def _failure(failure: Failure) -> FailureRow:
     count = "" if failure.of == 1 else f"{len(failure.scenarios)} of {failure.of} scenarios: "
-    return {
-        "guard": failure.guard,
-        "cost": "-" if failure.cost_us is None else f"{failure.cost_us:,.0f}",
-        "verdict": failure.verdict.value,
-        "where": count + ", ".join(failure.scenarios),
-        "violation": failure.violation,
-    }
+    where = count + ", ".join(failure.scenarios)
+    return FailureRow(failure.guard, number(failure.cost_us), failure.verdict, where, failure.violation)
 
 
-def _data(run: RunDirectory) -> dict[str, Any]:
-    """What the page's script begins with."""
+def _data(run: RunDirectory) -> str:
+    """What the page's script begins with, as JSON."""
     known = plugins("results.charts")
     charts = {name: known[name].draw(Subject(run)) for name in RUN_CHARTS}
     own = numbers(run.summary)
     cells = []
-    for scenario in run.scenarios:
+    for pack, scenario in enumerate(run.scenarios):
         for guard in run.guards:
             if run.cell(guard, scenario) is None:
                 continue
-            ranges = [own[row["number"]] for row in run.trials_of(guard, scenario) if len(own[row["number"]])]
+            ranges = [own[row.number] for row in run.trials_of(guard, scenario) if len(own[row.number])]
             cells.append(
                 {
                     "id": cell_id(guard, scenario),
                     "guard": guard,
                     "scenario": scenario,
-                    "pack": run.scenarios.index(scenario),
+                    "pack": pack,
                     "count": sum(map(len, ranges)),
                     "ranges": [[one[0], one[-1]] for one in ranges],
                 }
             )
-    return {
-        "inks": dark_inks(),
-        "themes": {"light": theme("light"), "dark": theme("dark")},
-        "charts": {name: drawn for name, drawn in charts.items() if drawn is not None},
-        "cells": cells,
-        "violation_columns": VIOLATION_COLUMNS,
-    }
+    return in_script(
+        {
+            "inks": dark_inks(),
+            "themes": {"light": theme("light"), "dark": theme("dark")},
+            "charts": {name: drawn for name, drawn in charts.items() if drawn is not None},
+            "cells": cells,
+            "violation_columns": VIOLATION_COLUMNS,
+        }
+    )
 
 
 def _vega() -> str:

@@ -42,7 +42,7 @@ def write_report(run: RunDirectory, out: Path, progress: Progress = lambda _done
 def _packs(run: RunDirectory) -> Iterator[tuple[str, str, list[str]]]:
     """Scenario, packed content, problems; in the order in which they are ready."""
     workers = min(WORKERS, os.cpu_count() or 1, len(run.scenarios))
-    if workers < 2 or len(run.summary["trials"]) <= FEW_TRIALS:
+    if workers < 2 or len(run.summary.trials) <= FEW_TRIALS:
         for scenario in run.scenarios:
             yield scenario, packed(scenario_content(run, scenario)), []
         return

@@ -1,6 +1,7 @@
 """What was explored of a run's guards is carried by the run, and read back beside what was measured."""
 
 import tomli_w
+from cells import cell, summary
 
 from leasebench.bench.engines.explorer.exploration import explore, not_explorable
 from leasebench.bench.engines.explorer.report import write_explored
@@ -50,6 +51,6 @@ def test_a_stale_overwrite_that_can_not_be_is_found_in_what_was_carried(tmp_path
     run = run_of(tmp_path, "quick")
     guards = [guard for guard in guards_of(run) if guard.name == "monotonic"]
     write_explored(run, guards, [explore(guard, SMALL) for guard in guards])
-    cell = {"guard": "monotonic", "scenario": "steady", "stale_overwrites": 1, "failures": [], "unknown": 0}
-    (found,) = contradictions({"cells": [cell]}, read_suite(run), read_explored(run))
+    measured = summary(cell("monotonic", "steady", stale_overwrites=1, unknown=0))
+    (found,) = contradictions(measured, read_suite(run), read_explored(run))
     assert "monotonic under steady: 1 stale_overwrites measured" in str(found)

@@ -6,7 +6,7 @@ from exploring import GUARDS, OWN
 from leasebench.bench.engines.explorer.exploration import Exploration, explore, not_explorable, walk
 from leasebench.bench.engines.explorer.machine import Machine
 from leasebench.bench.engines.explorer.properties import Property
-from leasebench.bench.engines.explorer.report import as_json, surprising, verdict
+from leasebench.bench.engines.explorer.report import as_json, unexpected, verdict
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.search import Limits, search
 from leasebench.leases.guard import presets
@@ -165,11 +165,11 @@ class TestWhatIsExpected:
     @pytest.mark.parametrize("name", ["last_writer_wins", "txt_lock", "redis_lock", "monotonic", "fence_registered"])
     def test_no_preset_surprises(self, name):
         holds(name, STALE)
-        assert not surprising(GUARDS[name], _explored[name, SCOPE])
+        assert not unexpected(GUARDS[name], _explored[name, SCOPE])
 
     def test_a_guard_that_says_nothing_of_itself_is_expected_to_hold(self):
-        assert surprising(OWN["skip_active_alone"], explore(OWN["skip_active_alone"], SCOPE))
-        assert not surprising(OWN["check_then_delete"], explore(OWN["check_then_delete"], SCOPE))
+        assert unexpected(OWN["skip_active_alone"], explore(OWN["skip_active_alone"], SCOPE))
+        assert not unexpected(OWN["check_then_delete"], explore(OWN["check_then_delete"], SCOPE))
 
     def test_json_has_the_published_shape(self):
         printed = as_json(explore(GUARDS["redis_lock"], SCOPE), None)

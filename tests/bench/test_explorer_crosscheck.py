@@ -6,7 +6,7 @@ from plain_explorer import PlainExplorer
 
 from leasebench.bench.engines.explorer.exploration import explore
 from leasebench.bench.engines.explorer.machine import Machine
-from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
+from leasebench.bench.engines.explorer.properties import STATE_PROPERTIES, Property
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.search import Limits, search
 
@@ -21,7 +21,7 @@ def explored(name: str, scope: ExplorationScope) -> dict[Property, int]:
     return {
         asked: answer.steps
         for asked, answer in found.answers.items()
-        if answer.holds is False and asked not in OF_A_STATE
+        if answer.holds is False and asked not in STATE_PROPERTIES
     }
 
 

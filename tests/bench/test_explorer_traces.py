@@ -8,7 +8,7 @@ from mutants import RenewsForAnybody
 
 from leasebench.bench.engines.explorer.counterexample import replay
 from leasebench.bench.engines.explorer.exploration import explore
-from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
+from leasebench.bench.engines.explorer.properties import STATE_PROPERTIES, Property
 from leasebench.bench.engines.explorer.rendering import sequence_diagram
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.trace import Trace, read_trace
@@ -42,7 +42,7 @@ def test_every_trace_replays_and_breaks_its_property_with_its_last_step(name, sc
     for each in found:
         steps = replay(each, "here")
         assert [step.model_dump() for step in steps] == [step.model_dump() for step in each.steps]
-        if each.property not in OF_A_STATE:
+        if each.property not in STATE_PROPERTIES:
             assert each.property in steps[-1].breaks
         assert all(each.property not in step.breaks for step in steps[:-1])
 

@@ -233,7 +233,7 @@ def test_a_run_with_servers_and_proxies_that_ends_at_any_moment_leaves_nothing(n
     if number == signal.SIGKILL:
         (cut,) = unfinished(tmp_path / "r")
         assert cut.startswith(f"0001-redis_lock-{scenario}: cut off")
-        assert summarise(tmp_path / "r")["cells"] == []
+        assert summarise(tmp_path / "r").cells == ()
     else:
         assert read(tmp_path / "r/summary.json")["complete"] is False
 

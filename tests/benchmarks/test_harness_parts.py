@@ -151,11 +151,11 @@ def run(benchmark, large_run, tmp_path):
 @pytest.mark.benchmark(group="run directory")
 def test_deriving_the_summary_of_a_run(benchmark, run):
     summary = benchmark.pedantic(summarise, (run,), rounds=3)
-    loose, tight = summary["cells"]
+    loose, tight = summary.cells
     assert (loose["verdict"], tight["stale_overwrites"]) == ("stale", 0)
     assert loose["commits"] == tight["commits"] > 0
     if benchmark.stats:
-        events = sum(cell["attempts"] for cell in summary["cells"])
+        events = sum(cell.count("attempts") for cell in summary.cells)
         benchmark.extra_info["million_commits_per_s"] = round(events / benchmark.stats.stats.median / 1e6, 2)
 
 
@@ -166,5 +166,5 @@ def test_loading_a_run_with_its_summary_and_latencies(benchmark, run):
         return loaded.summary, [loaded.latencies(number) for number in loaded.folders]
 
     summary, latencies = benchmark.pedantic(read, rounds=20)
-    assert len(summary["trials"]) == 2
+    assert len(summary.trials) == 2
     assert all(held["commit", "service"].counts.sum() for held in latencies)

@@ -45,7 +45,7 @@ def write_large_run(path: Path, guards: tuple[str, ...], events: int) -> None:
         folder = path / "trials" / f"{number:04d}-made"
         folder.mkdir(parents=True)
         _write_trial(folder, number, guard, events, stale=guard != guards[-1])
-    (path / "summary.json").write_text(json.dumps(summarise(path)))
+    (path / "summary.json").write_text(json.dumps(summarise(path).as_json()))
 
 
 def _write_trial(folder: Path, number: int, guard: str, events: int, *, stale: bool) -> None:

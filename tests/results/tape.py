@@ -178,5 +178,5 @@ def write_run(path: Path, *tapes: Tape, **facts) -> Path:
     samples = phase_samples(read_trials(folder)[0])
     held = {tag(first.guard["name"], "steady", *key): histogram(values) for key, values in samples.items()}
     write_hlog(folder / "latency.hlog", held, 1.7e9, 1.7e9 + 1)
-    (path / "summary.json").write_text(json.dumps(summarise(path)))
+    (path / "summary.json").write_text(json.dumps(summarise(path).as_json()))
     return path

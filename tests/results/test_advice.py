@@ -2,7 +2,9 @@
 
 import shlex
 
+import cells
 import pytest
+from cells import row, summary
 
 from leasebench.results.advice import SHOWN, Beside, advise, first_violations, sentences
 from leasebench.results.pricing import attempts_per_s, calm_scenario, guard_cost_us
@@ -15,20 +17,11 @@ def latency(acquire, check, commit, release):
 
 
 def cell(guard, scenario="steady", verdict="clean", cost_us=100.0, **figures):
-    return {
-        "guard": guard,
-        "scenario": scenario,
+    own = {
         "trouble": "none" if scenario == "steady" else "timing",
-        "verdict": verdict,
         "latency_us": latency(None, cost_us and 0.0, cost_us, None),
-        "trials": 1,
-        "raced_applications": 80,
-        "races_missing": 0,
-    } | figures
-
-
-def summary(*cells, trials=()):
-    return {"suite": "tiny", "cells": list(cells), "trials": list(trials)}
+    }
+    return cells.cell(guard, scenario, verdict=verdict, **own | figures)
 
 
 def said(made, **beside):
@@ -158,7 +151,7 @@ def test_what_is_unproven_stands_with_the_command_that_would_prove_it():
 def test_the_command_names_the_suite_as_the_user_did_and_fits_a_shell():
     left = cell("tight", "slow", "unproven", raced_applications=20, races_missing=39, trials=2)
     typed = ["./my suites/tiny.toml", "--duration", "60"]
-    (one,) = advise(summary(cell("tight"), left) | {"asked_for": typed}).unproven
+    (one,) = advise(summary(cell("tight"), left, asked_for=typed)).unproven
     assert one.command.startswith("leasebench run './my suites/tiny.toml' --duration 60 --guard tight")
     assert shlex.split(one.command)[2:5] == typed
 
@@ -182,10 +175,10 @@ def test_guards_are_priced_where_nothing_disturbs_them():
 @pytest.mark.parametrize(("verdict", "linked"), [("stale", True), ("dangling", True), ("stuck", False)])
 def test_a_failure_that_is_about_a_violation_is_linked_to_its_first(verdict, linked):
     trials = [
-        {"number": 1, "guard": "other", "scenario": "steady", "stale_overwrites": 5, "dangling": 2},
-        {"number": 2, "guard": "g", "scenario": "paused"},
-        {"number": 3, "guard": "g", "scenario": "steady", "stale_overwrites": 1, "dangling": 0},
-        {"number": 4, "guard": "g", "scenario": "steady", "stale_overwrites": 1, "dangling": 0},
+        row(1, "other", stale_overwrites=5, dangling=2),
+        row(2, "g", "paused"),
+        row(3, "g", stale_overwrites=1, dangling=0),
+        row(4, "g", stale_overwrites=1, dangling=0),
     ]
     made = summary(cell("g", verdict=verdict), trials=trials)
     assert first_violations(made) == {("other", "steady"): 1, ("g", "steady"): 8}

@@ -15,7 +15,7 @@ from short_run import make_short_run
 
 from leasebench import load
 from leasebench.definitions import DefinitionError
-from leasebench.results.benchmarking import FIGURES, KEY, attach, told
+from leasebench.results.benchmarking import KEY, attach, figures_of, told
 
 BENCHMARK = """\
 import pytest
@@ -104,7 +104,7 @@ def test_a_saved_run_keeps_the_figures_and_the_names_that_tests_have(place):
     (saved,) = json.loads(path.read_text())["benchmarks"]
     assert (saved["name"], saved["fullname"]) == ("test_commit[monotonic]", "test_mine.py::test_commit[monotonic]")
     cell = load(place / "run").cell("monotonic", "steady")
-    assert saved["extra_info"][KEY] == {"run": "run", **{name: cell[name] for name in FIGURES}}
+    assert saved["extra_info"][KEY] == {"run": "run", **figures_of(cell)}
 
 
 def test_grouping_and_long_names_are_as_without_the_plugin(place):
@@ -136,7 +136,7 @@ def test_what_could_not_be_read_is_warned_of(original, tmp_path):
     (run / "summary.json").unlink()
     (next(run.glob("trials/0001-*")) / "history.parquet").write_bytes(b"")
     benchmark = SimpleNamespace(extra_info={})
-    left = load(run).summary["cells"][0]["guard"]
+    left = load(run).summary.cells[0].guard
     with pytest.warns(UserWarning) as warned:  # noqa: PT030
         attach(benchmark, run, left, "steady")
     told_of = [re.search(r"summary\.json|history\.parquet", str(warning.message)) for warning in warned]

@@ -55,7 +55,7 @@ def test_pooled_trials_have_the_figures_of_the_summary(harmed_run):
         held = pooled(run, scenario, "commit", "service")
         assert list(held) == run.guards
         for guard, one in held.items():
-            expected = run.cell(guard, scenario)["latency_us"]["commit"]["service"]
+            expected = run.cell(guard, scenario).latency("commit").model_dump(by_alias=True)
             assert {name: round(value, 3) for name, value in figures_us(one).items()} == {
                 name: expected[name] for name in PERCENTILES
             }
@@ -70,7 +70,7 @@ def test_a_guard_without_the_phase_is_left_out(harmed_run):
 def test_a_log_holds_what_was_pooled(harmed_run):
     run = load(harmed_run)
     row = run.trials_of("txt_lock", "stopped")[0]
-    logged = read_hlog(run.folders[row["number"]] / "latency.hlog")["txt_lock.stopped.commit.service"]
+    logged = read_hlog(run.folders[row.number] / "latency.hlog")["txt_lock.stopped.commit.service"]
     assert pooled(run, "stopped", "commit", "service")["txt_lock"].counts.sum() == logged.total_count
 
 

@@ -18,6 +18,7 @@ from leasebench.results.closeup import nearest
 from leasebench.results.journal import Kind
 from leasebench.results.plot import PHASES
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.summary import CellSummary
 from leasebench.results.telling import telling_trial
 from leasebench.results.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme
 
@@ -175,8 +176,7 @@ class TestVerdictHeatmap:
         assert {
             (row["guard"], row["scenario"]): (row["verdict"], row["stale"], row["as_expected"]) for row in rows
         } == {
-            (cell["guard"], cell["scenario"]): (cell["verdict"], cell["stale_overwrites"], cell["as_expected"])
-            for cell in run.summary["cells"]
+            cell.place: (cell.verdict, cell.count("stale_overwrites"), cell.as_expected) for cell in run.summary.cells
         }
 
     def test_links_to_each_cells_place_in_the_report(self, run):
@@ -194,36 +194,28 @@ class TestSafetyCost:
         assert set(rows) == set(run.guards)
         for guard, row in rows.items():
             cell = run.cell(guard, "stopped")
-            assert row["leak"] == pytest.approx(cell["leak_rate"], rel=1e-3)
-            assert row["cost"] == pytest.approx(cell["latency_us"]["plan"]["service"]["p99"], rel=1e-3)
-            assert row["raced"] == cell["raced_applications"]
-            bound = cell["leak_rate_bound"]
-            low, high = (0, bound) if bound is not None else cell["leak_rate_ci"]
+            leak = cell.rate("leak_rate")
+            assert row["leak"] == pytest.approx(leak.value, rel=1e-3)
+            assert row["cost"] == pytest.approx(cell.latency("plan").p99, rel=1e-3)
+            assert row["raced"] == cell.count("raced_applications")
+            low, high = (0, leak.bound) if leak.bound is not None else leak.interval
             assert (row["low"], row["high"]) == (pytest.approx(low, rel=1e-3), pytest.approx(high, rel=1e-3))
 
     def test_of_the_whole_run_shows_the_worst_cell(self, run):
         rows = {row["guard"]: row for row in data(CHARTS["safety_cost"].draw(Subject(run))["hconcat"][0])["inline 0"]}
-        worst = max(run.cell("txt_lock", scenario)["leak_rate"] for scenario in run.scenarios)
+        worst = max(run.cell("txt_lock", scenario).rate("leak_rate").value for scenario in run.scenarios)
         assert rows["txt_lock"]["leak"] == pytest.approx(worst, rel=1e-3)
-        bounds = {run.cell("monotonic", one)["leak_rate_bound"]: one for one in run.scenarios}
+        bounds = {run.cell("monotonic", one).rate("leak_rate").bound: one for one in run.scenarios}
         widest = max(bound for bound in bounds if bound is not None)
         assert rows["monotonic"]["high"] == pytest.approx(widest, rel=1e-3)
         assert rows["monotonic"]["where"] == bounds[widest]
 
     def test_attempts_are_a_cost_only_where_the_load_is_closed(self, run):
         assert len(CHARTS["safety_cost"].draw(Subject(run))["hconcat"]) == 1
-        closed = [
-            {
-                **run.cell(guard, "stopped"),
-                "scenario": "saturation",
-                "attempts": 900,
-                "commits": 300,
-                "throughput": 50.0,
-            }
-            for guard in run.guards
-        ]
+        saturation = {"scenario": "saturation", "attempts": 900, "commits": 300, "throughput": 50.0}
+        closed = [CellSummary.model_validate(run.cell(guard, "stopped").as_json() | saturation) for guard in run.guards]
         saturated = load(run.path)
-        saturated.summary = run.summary | {"cells": [*run.summary["cells"], *closed]}
+        saturated.summary = run.summary.model_copy(update={"cells": (*run.summary.cells, *closed)})
         latency, attempts = CHARTS["safety_cost"].draw(Subject(saturated))["hconcat"]
         assert {row["cost"] for row in data(attempts)["inline 0"]} == {150.0}
         assert {row["cost"] for row in data(latency)["inline 0"]} != {150.0}
@@ -237,7 +229,7 @@ class TestFirstStale:
         }  # fmt: skip
         for row in rows:
             (trial,) = run.trials_of(row["guard"], "stopped")
-            expected = trial["load_s"] if row["censored"] else trial["time_to_first_stale_s"]
+            expected = trial.load_s if row["censored"] else trial.first("time_to_first_stale_s")
             assert row["s"] == pytest.approx(expected, rel=1e-3)
 
     @pytest.mark.parametrize(("times", "censored", "median"), [
@@ -253,7 +245,7 @@ class TestFairness:
     def test_shares_are_those_of_the_completed_applications(self, run):
         spec = CHARTS["fairness"].draw(Subject(run, "two_cells", "monotonic"))
         (trial,) = run.trials_of("monotonic", "two_cells")
-        counted = trial["applications_by_enactor"]
+        counted = trial.applications_by_enactor
         assert set(counted) == {f"c{cell}.enactor-{number}" for cell in (0, 1) for number in (0, 1)}
         assert {row["enactor"]: row["applications"] for row in data(spec)["enactors"]} == counted
         assert sum(row["share"] for row in data(spec)["enactors"]) == pytest.approx(1, rel=1e-3)
@@ -272,8 +264,8 @@ class TestLatencies:
             spec = CHARTS["latency_histogram"].draw(Subject(run, "stopped", phase=phase))
             rows = [row for values in data(spec).values() for row in values if row.get("marked")]
             for row in rows:
-                figures = run.cell(row["guard"], "stopped")["latency_us"][phase]["service"]
-                assert row["value"] == duration(figures[f"p{row['marked']:g}"])
+                figures = run.cell(row["guard"], "stopped").latency(phase)
+                assert row["value"] == duration(figures.model_dump(by_alias=True)[f"p{row['marked']:g}"])
             assert len(rows) == 3 * len(run.guards)
 
     def test_histograms_count_every_operation_once(self, run):
@@ -281,9 +273,7 @@ class TestLatencies:
         counted = {}
         for row in (row for values in data(spec).values() for row in values if "count" in row):
             counted[row["guard"]] = counted.get(row["guard"], 0) + row["count"]
-        assert counted == {
-            guard: run.cell(guard, "stopped")["latency_us"]["commit"]["service"]["n"] for guard in run.guards
-        }
+        assert counted == {guard: run.cell(guard, "stopped").latency("commit").n for guard in run.guards}
 
     def test_a_guard_may_stand_alone(self, run):
         spec = CHARTS["latency_histogram"].draw(Subject(run, "stopped", "monotonic", "commit"))
@@ -293,10 +283,10 @@ class TestLatencies:
         spec = CHARTS["percentile_curve"].draw(Subject(run, "stopped", phase="commit"))
         (rows,) = data(spec).values()
         for guard in run.guards:
-            figures = run.cell(guard, "stopped")["latency_us"]["commit"]["service"]
+            figures = run.cell(guard, "stopped").latency("commit")
             own = [row for row in rows if row["guard"] == guard]
-            assert max(row["rarity"] for row in own) == pytest.approx(figures["n"], rel=1e-3)
-            assert max(row["high_us"] for row in own) == pytest.approx(figures["max"], rel=1e-3)
+            assert max(row["rarity"] for row in own) == pytest.approx(figures.n, rel=1e-3)
+            assert max(row["high_us"] for row in own) == pytest.approx(figures.max, rel=1e-3)
             assert sorted(own, key=lambda row: row["rarity"]) == sorted(own, key=lambda row: row["high_us"])
 
     def test_a_guard_has_one_look_in_every_picture_and_no_two_share_it(self, run):
@@ -315,27 +305,27 @@ class TestLatencies:
         assert {(row["what"], row["side"]) for row in rows} == {
             (what, side) for what in ("a plan is found", "a plan is in force") for side in ("service", "response")
         }
-        figures = run.cell("monotonic", "stopped")["latency_us"]["plan"]["response"]
+        figures = run.cell("monotonic", "stopped").latency("plan", "response")
         own = [row["high_us"] for row in rows if (row["what"], row["side"]) == ("a plan is in force", "response")]
-        assert max(own) == pytest.approx(figures["max"], rel=1e-3)
+        assert max(own) == pytest.approx(figures.max, rel=1e-3)
 
 
 class TestOverTime:
     def test_throughput_counts_what_the_summary_counts(self, run):
-        for row in run.summary["trials"]:
-            subject = Subject(run, row["scenario"], row["guard"], trial=row["number"])
+        for row in run.summary.trials:
+            subject = Subject(run, row.scenario, row.guard, trial=row.number)
             spec = CHARTS["throughput_over_time"].draw(subject)
             counted = dict.fromkeys(("in order", "stale", "refused"), 0)
             for one in data(spec)["bins"]:
                 counted[one["kind"]] += one["high"] - one["low"]
-            assert counted["stale"] == row["stale_overwrites"]
-            assert counted["in order"] + counted["stale"] == row["commits"]
-            assert f"{row['commits']:,} commits, {row['stale_overwrites']:,} stale" in text_of(spec)
+            assert counted["stale"] == row.count("stale_overwrites")
+            assert counted["in order"] + counted["stale"] == row.count("commits")
+            assert f"{row.count('commits'):,} commits, {row.count('stale_overwrites'):,} stale" in text_of(spec)
 
     def test_faults_are_shaded_where_they_were(self, run):
         (row,) = run.trials_of("txt_lock", "stopped")
-        moments = run.moments(row["number"])
-        spec = CHARTS["latency_over_time"].draw(Subject(run, "stopped", "txt_lock", trial=row["number"]))
+        moments = run.moments(row.number)
+        spec = CHARTS["latency_over_time"].draw(Subject(run, "stopped", "txt_lock", trial=row.number))
         shaded = data(spec)["shades"]
         assert len(shaded) == len(moments.faults)
         assert "shaded: pause" in text_of(spec)
@@ -344,8 +334,8 @@ class TestOverTime:
 
     def test_the_longest_commit_is_that_of_the_summary(self, run):
         (row,) = run.trials_of("monotonic", "stopped")
-        spec = CHARTS["latency_over_time"].draw(Subject(run, "stopped", "monotonic", trial=row["number"]))
-        longest = run.cell("monotonic", "stopped")["latency_us"]["commit"]["service"]["max"]
+        spec = CHARTS["latency_over_time"].draw(Subject(run, "stopped", "monotonic", trial=row.number))
+        longest = run.cell("monotonic", "stopped").latency("commit").max
         assert max(one["max"] for one in data(spec)["bins"]) == pytest.approx(longest, rel=2e-3)
 
 
@@ -443,19 +433,19 @@ class TestCloseUp:
 
     def test_a_trial_without_a_violation_shows_the_beginning(self, run):
         (row,) = run.trials_of("monotonic", "stopped")
-        spec = CHARTS["versions_over_time"].draw(Subject(run, "stopped", "monotonic", trial=row["number"]))
+        spec = CHARTS["versions_over_time"].draw(Subject(run, "stopped", "monotonic", trial=row.number))
         assert "the beginning of the load (no violation)" in text_of(spec)
         assert not [one for one in data(spec)["rows"] if one["what"] == "stale"]
 
     def test_of_several_cells_the_first_with_a_violation_is_named(self, run):
         (row,) = run.trials_of("last_writer_wins", "two_cells")
-        spec = CHARTS["versions_over_time"].draw(Subject(run, "two_cells", "last_writer_wins", trial=row["number"]))
+        spec = CHARTS["versions_over_time"].draw(Subject(run, "two_cells", "last_writer_wins", trial=row.number))
         assert "cell c" in text_of(spec)
 
     def test_writes_are_those_of_the_history(self, run):
         (row,) = run.trials_of("txt_lock", "stopped")
-        events = run.moments(row["number"]).events("c0")
-        writes = data(CHARTS["lease_timeline"].draw(Subject(run, "stopped", "txt_lock", trial=row["number"])))["writes"]
+        events = run.moments(row.number).events("c0")
+        writes = data(CHARTS["lease_timeline"].draw(Subject(run, "stopped", "txt_lock", trial=row.number)))["writes"]
         known = {
             (events.enactors[events.enactor[at]], events.endpoints[events.endpoint[at]], int(events.version[at]))
             for at in np.flatnonzero(events.of("commit", "reject"))

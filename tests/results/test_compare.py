@@ -17,7 +17,7 @@ from leasebench.results.compare.drift import LOUD, LOUD_TAIL, MIN_CELLS, Drift, 
 from leasebench.results.compare.false_positives import LEAST_TRIALS, false_positives
 from leasebench.results.compare.finding import Finding
 from leasebench.results.compare.pooling import pool
-from leasebench.results.compare.quantities import COST, HARM, LEAK_RATE, STALE_PER_1000, THROUGHPUT, latency
+from leasebench.results.compare.quantities import COST, THROUGHPUT, latency, rates
 from leasebench.results.compare.ranking import rank
 from leasebench.results.compare.ranking_view import ranking_blocks
 from leasebench.results.compare.resampling import LogRatio
@@ -29,6 +29,8 @@ from leasebench.results.run import load
 from leasebench.results.statistics import exact_interval
 
 P50 = latency("commit", "p50")
+
+LEAK_RATE, STALE_PER_1000 = rates()
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def single(place):
 
 
 def damaged_cell(run):
-    return next((row["guard"], row["scenario"]) for row in run.summary["trials"] if row["number"] == 3)
+    return next(row.place for row in run.summary.trials if row.number == 3)
 
 
 class TestRanking:
@@ -215,7 +217,7 @@ class TestChanges:
     def test_what_cannot_be_told_is_never_called_equal(self, before, again):
         """Of intervals some lie inside the tolerance: these are equal; of the others none is."""
         found = changes(before, again)
-        ratios = [one for one in found.every if one.low is not None and one.quantity not in HARM]
+        ratios = [one for one in found.every if one.low is not None and not one.quantity.is_rate]
         assert {one.finding for one in ratios} == {Finding.EQUAL, Finding.OPEN}
         for one in ratios:
             if one.finding is Finding.EQUAL:
@@ -505,17 +507,17 @@ class TestCircumstances:
 
     def test_a_cell_that_ran_twice_in_a_round_is_told(self, before):
         rows = [
-            row | {"number": at + 1}
-            for at, row in enumerate(sorted(before.summary["trials"], key=lambda row: row["guard"]))
+            row.model_copy(update={"number": at + 1, "began": None})
+            for at, row in enumerate(sorted(before.summary.trials, key=lambda row: row.guard))
         ]
         run = load(before.path)
-        run.__dict__["summary"] = before.summary | {"trials": [row | {"began": None} for row in rows]}
+        run.summary = before.summary.model_copy(update={"trials": tuple(rows)})
         assert "holds a cell twice" in order_of_trials(run)
 
     def test_trials_that_began_in_another_order_are_told(self, before):
         run = load(before.path)
-        rows = [row | {"began": -row["began"]} for row in before.summary["trials"]]
-        run.__dict__["summary"] = before.summary | {"trials": rows}
+        rows = tuple(row.model_copy(update={"began": -row.began}) for row in before.summary.trials)
+        run.summary = before.summary.model_copy(update={"trials": rows})
         assert "in the order of their numbers" in order_of_trials(run)
 
 

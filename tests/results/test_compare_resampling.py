@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from leasebench.results.compare.quantities import COST, LATENCIES, THROUGHPUT, latency
 from leasebench.results.compare.resampling import LogRatio, estimate, paired_ratio, ratio, resamples
-from leasebench.results.compare.samples import COUNTS, Histograms, Sample, histograms
+from leasebench.results.compare.samples import Histograms, Sample, counted, histograms
 from leasebench.results.latency import buckets, figures, histogram, merge
 from leasebench.results.statistics import student_quantile
 
@@ -21,7 +21,7 @@ BINS = 1600
 def sample_of(parts, **counts):
     """A sample whose commits took the nanoseconds of `parts`, one array a trial."""
     held = histograms([buckets(histogram(np.asarray(part, np.int64))) if len(part) else None for part in parts])
-    every = {name: np.full(len(parts), counts.get(name, 1.0)) for name in COUNTS}
+    every = {name: np.full(len(parts), counts.get(name, 1.0)) for name in counted()}
     return Sample("guard", "scenario", tuple(range(len(parts))), every, {("commit", "service"): held})
 
 

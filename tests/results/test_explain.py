@@ -19,6 +19,7 @@ from leasebench.results.explain.svg import as_svg
 from leasebench.results.explain.text import as_text
 from leasebench.results.explain.words import count, duration
 from leasebench.results.journal import Kind, Outcome
+from leasebench.results.record.summary import Spread
 from leasebench.results.violations import matching
 
 BROKEN, YES, NO, UNKNOWN = Answer.BROKEN, Answer.YES, Answer.NO, Answer.UNKNOWN
@@ -211,9 +212,9 @@ class TestARuleOfTheGuardsOwn:
         tape = paused_owner()
         tape.guard |= {"commit": rule}
         told = Told(tmp_path, tape)
-        (cell,) = told.run.summary["cells"]
-        assert cell["verdict"] == "failed"
-        (sentence,) = told.run.summary["trials"][0]["broken_assumptions"]
+        (cell,) = told.run.summary.cells
+        assert cell.verdict == "failed"
+        (sentence,) = told.run.summary.trials[0].broken_assumptions
         assert sentence.startswith(f"{rule} is broken: row ")
         assert told.answer(rule) is BROKEN
         own, _, rows = told.why[rule].partition(": ")
@@ -233,8 +234,8 @@ class TestARuleOfTheGuardsOwn:
         tape.commit(45, 0, 1, grant)
         told = Told(tmp_path, tape)
         assert told.answer("owner_checked") is NO
-        assert told.run.summary["cells"][0]["verdict"] == "stale"
-        assert "broken_assumptions" not in told.run.summary["trials"][0]
+        assert told.run.summary.cells[0].verdict == "stale"
+        assert not told.run.summary.trials[0].broken_assumptions
 
     def test_for_a_deletion_is_told_alike(self, tmp_path):
         tape = Tape({"clean": {"rule": "skip_active", "referential": False}})
@@ -785,7 +786,7 @@ def test_the_summary_counts_the_lag_from_the_same_write_as_the_explanation(tmp_p
     tape.commit(45, 0, 1)
     told = Told(tmp_path, tape)
     assert "25 ms after enactor-1 had put it in force" in told.headline
-    assert told.run.summary["cells"][0]["overwrite_lag_ms"] == {"p50": 25.0, "p99": 25.0, "max": 25.0, "n": 1}
+    assert told.run.summary.cells[0].spread("overwrite_lag_ms") == Spread(p50=25.0, p99=25.0, max=25.0, n=1)
 
 
 class TestHowItIsShown:

@@ -2,6 +2,7 @@
 
 import json
 
+import cells
 import pytest
 from large_run import write_large_run
 
@@ -46,9 +47,9 @@ def explored(guard=MONOTONIC, properties=("stale_overwrite", "dangling", "wedged
 def met(*found, guard=MONOTONIC, scenario=None, **cell):
     """The contradictions between what was explored and one cell in which a stale overwrite was measured."""
     counts = {"stale_overwrites": 3, "dangling": 0, "wedged": 0, "unknown": 0, "failures": [], "faults": {}}
-    row = {"guard": "mine", "scenario": "calm", **counts, **cell}
+    row = cells.cell("mine", "calm", **counts | cell)
     suite = {"guards": [guard], "scenarios": [{"name": "calm", "trouble": "none", "load": {}, **(scenario or {})}]}
-    return contradictions({"cells": [row]}, suite, Explored.model_validate({"schema": 1, "guards": list(found)}))
+    return contradictions(cells.summary(row), suite, Explored.model_validate({"schema": 1, "guards": list(found)}))
 
 
 def test_a_measured_stale_overwrite_contradicts_an_exploration_that_excludes_it():
@@ -146,13 +147,13 @@ def test_a_history_that_can_not_be_trusted_contradicts_nothing():
 
 def test_a_run_that_was_not_explored_is_contradicted_by_nothing(tmp_path):
     assert read_explored(tmp_path) is None
-    assert contradictions({"cells": [{}]}, {"guards": [], "scenarios": []}, None) == []
+    assert contradictions(cells.summary(cells.cell()), {"guards": [], "scenarios": []}, None) == []
 
 
 def test_what_was_missing_is_told_in_phrases():
     found = Explored.model_validate({"schema": 1, "guards": [explored(LOCK, expiry=False)]}).guards[0]
     scenario = {"trouble": "store", "faults": [{"kind": "restart"}, {"kind": "crash"}], "load": {"client_retries": 1}}
-    assert list(missing(found, LOCK, scenario, {"unknown": 2})) == [
+    assert list(missing(found, LOCK, scenario, cells.cell(unknown=2))) == [
         "a scenario whose trouble is store",
         "the fault restart",
         "clients that repeat their requests",

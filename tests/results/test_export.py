@@ -90,7 +90,7 @@ def test_a_percentile_file_holds_the_percentiles_of_the_histogram(original, tmp_
     run = load(original)
     paths = list(export(run, tmp_path / "out", ["hgrm"]))
     held = {(guard, phase, side) for guard in GUARDS for row in run.trials_of(guard, "steady")
-            for phase, side in run.latencies(row["number"])}  # fmt: skip
+            for phase, side in run.latencies(row.number)}  # fmt: skip
     assert {(path.stem, *path.parent.name.split("-")) for path in paths} == held
     for path in paths:
         assert path.parent.parent == tmp_path / "out/hgrm/steady"
@@ -100,7 +100,7 @@ def test_a_percentile_file_holds_the_percentiles_of_the_histogram(original, tmp_
         for value_ms, share, count, *_ in rows:
             assert round(value_ms * 1000, 3) == quantile_us(merged, share * 100)
             assert count == merged.counts[merged.high_ns <= round(value_ms * 1e6)].sum()
-        told = run.cell(path.stem, "steady")["latency_us"][phase][side]
+        told = run.cell(path.stem, "steady").latency(phase, side).model_dump(by_alias=True)
         by_share = {share: round(value_ms * 1000, 3) for value_ms, share, *_ in rows}
         assert (by_share[0.5], by_share.get(0.9, told["p90"]), by_share[1.0]) == (told["p50"], told["p90"], told["max"])
         assert f"Total count    = {told['n']:12d}]" in foot
@@ -126,7 +126,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_exported(folder, tmp_path):
     assert set(pd.read_csv(tmp_path / "out/history.csv")["trial"]) == {2}
     assert set(pd.read_csv(tmp_path / "out/journal.csv")["trial"]) == {1, 2}
     assert set(pd.read_csv(tmp_path / "out/latency.csv")["trial"]) == {1}
-    assert {path.stem for path in paths if path.suffix == ".hgrm"} == {run.summary["trials"][0]["guard"]}
+    assert {path.stem for path in paths if path.suffix == ".hgrm"} == {run.summary.trials[0].guard}
     assert len(run.problems) == 2
     assert str(history) in run.problems[1]
     assert str(log) in run.problems[0]

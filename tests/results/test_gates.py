@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from leasebench.definitions import DefinitionError
 from leasebench.results.compare.changes import changes
-from leasebench.results.compare.gates import METRICS, Gate, parse
+from leasebench.results.compare.gates import MOST_GATES, Gate, known, parse, parse_all
 from leasebench.results.compare.judging import Other, Outcome, judge
-from leasebench.results.compare.quantities import COST, LEAK_RATE, latency
+from leasebench.results.compare.quantities import COST, latency, main_rate
 from leasebench.results.compare.ranking import rank
 from leasebench.results.compare.samples import Samples
 from leasebench.results.run import load
@@ -25,10 +25,16 @@ def read(text):
 
 
 class TestGrammar:
+    def test_more_gates_than_a_comparison_takes_are_refused(self):
+        texts = ["leak_rate > 0"] * MOST_GATES
+        assert len(parse_all(texts, *NAMES)) == MOST_GATES
+        with pytest.raises(DefinitionError, match=f"{MOST_GATES + 1} gates; a comparison takes {MOST_GATES} at most"):
+            parse_all([*texts, "dangling > 0"], *NAMES)
+
     @pytest.mark.parametrize(
         ("text", "quantity", "guard", "scenario", "op", "limit", "relative"),
         [
-            ("leak_rate(safe) > 0", LEAK_RATE, "safe", None, ">", 0.0, False),
+            ("leak_rate(safe) > 0", main_rate(), "safe", None, ">", 0.0, False),
             ("p99(commit) > 1.2x", latency("commit", "p99"), None, None, ">", 1.2, True),
             ("p99.9(commit, safe, steady)>=500us", latency("commit", "p99.9"), "safe", "steady", ">=", 500.0, False),
             ("p50(steady,plan.response) > 2ms", latency("plan", "p50", "response"), None, "steady", ">", 2000.0, False),
@@ -48,7 +54,7 @@ class TestGrammar:
             ("", "expected metric(guard, scenario, phase) OP number"),
             ("p99(commit) == 3", "with OP one of > >= < <="),
             ("p99(commit) > 1.2y", "expected metric"),
-            ("leek_rate > 0", "unknown metric 'leek_rate': did you mean leak_rate?"),
+            ("leek_rate > 0", "unknown metric 'leek_rate': did you mean leak_rate"),
             ("leak_rate(sefe) > 0", "unknown guard, scenario or phase 'sefe': did you mean safe?"),
             ("p99 > 3", "p99 needs a phase: p99(discover, acquire"),
             ("p99(commit.answer) > 3", "unknown side 'answer'"),
@@ -63,7 +69,7 @@ class TestGrammar:
             read(text)
         assert "\n" not in str(told.value)
 
-    @given(st.sampled_from(METRICS), st.sampled_from(["", "safe", "commit", "steady, plan"]), st.text(max_size=12))
+    @given(st.sampled_from(known()), st.sampled_from(["", "safe", "commit", "steady, plan"]), st.text(max_size=12))
     def test_whatever_is_given_is_read_or_refused(self, metric, arguments, rest):
         with suppress(DefinitionError):
             assert isinstance(read(f"{metric}({arguments}){rest}"), Gate)

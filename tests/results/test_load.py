@@ -47,11 +47,11 @@ class TestFrames:
 
     def test_cells_are_the_rows_of_the_summary_laid_flat(self, run):
         assert list(run.cells["guard"]) == list(GUARDS)
-        for (_, row), cell in zip(run.cells.iterrows(), run.summary["cells"], strict=True):
-            assert row["commits"] == cell["commits"]
-            assert row["freshness_ms_p50"] == cell["freshness_ms"]["p50"]
-            assert row["commit_service_p99_us"] == cell["latency_us"]["commit"]["service"]["p99"]
-            assert row["commit_service_n"] == cell["latency_us"]["commit"]["service"]["n"]
+        for (_, row), cell in zip(run.cells.iterrows(), run.summary.cells, strict=True):
+            assert row["commits"] == cell.count("commits")
+            assert row["freshness_ms_p50"] == cell.spread("freshness_ms").p50
+            assert row["commit_service_p99_us"] == cell.latency("commit").p99
+            assert row["commit_service_n"] == cell.latency("commit").n
         nested = [name for name in run.cells if run.cells[name].map(lambda value: isinstance(value, dict)).any()]
         assert nested == ["faults", "races_by_application", "commits_by_application"]
 
@@ -82,9 +82,9 @@ class TestFrames:
         assert run.problems == []
 
     def test_a_cell_is_found_by_its_place(self, run):
-        assert run.cell("monotonic", "steady")["guard"] == "monotonic"
+        assert run.cell("monotonic", "steady").guard == "monotonic"
         assert run.cell("monotonic", "incident") is None
-        assert [row["guard"] for row in run.trials_of("monotonic", "steady")] == ["monotonic"]
+        assert [row.guard for row in run.trials_of("monotonic", "steady")] == ["monotonic"]
 
     def test_a_chart_comes_as_an_altair_object(self, run):
         drawn = run.chart("latency_histogram", scenario="steady", phase="commit")
@@ -124,7 +124,7 @@ class TestDamage:
         before = json.loads((place / "summary.json").read_text())
         (place / "summary.json").write_text(content)
         run = load(place)
-        assert run.summary["cells"] == before["cells"]
+        assert run.summary.as_json()["cells"] == before["cells"]
         assert len(run.trials) == 2
 
     def test_a_run_that_did_not_end_counts_the_trials_that_did(self, place):
@@ -133,7 +133,7 @@ class TestDamage:
         second.write_text(json.dumps(json.loads(second.read_text()) | {"status": "running"}))
         run = load(place)
         assert list(run.trials["number"]) == [1]
-        assert not run.summary["complete"]
+        assert not run.summary.complete
         assert run.problems == [f"{place}: no summary.json, the run did not end: only trials that ended are counted"]
 
     @pytest.mark.parametrize("name", ["history.parquet", "journal.parquet"])
@@ -187,7 +187,7 @@ class TestDamage:
     def test_a_chart_of_a_damaged_trial_raises_or_is_none_and_names_the_file(self, place):
         (path,) = place.glob("trials/0001-*/journal.parquet")
         path.write_bytes(b"PAR1")
-        guard = load(place).summary["trials"][0]["guard"]
+        guard = load(place).summary.trials[0].guard
         with pytest.raises(BadRunDirectory, match=str(path)):
             load(place).chart("latency_over_time", scenario="steady", guard=guard, trial=1)
 

@@ -71,10 +71,10 @@ def test_a_load_that_never_began_has_no_bins(begin, end):
 
 def test_a_real_trial_has_the_counts_of_its_history(harmed_run):
     run = load(harmed_run)
-    for row in run.summary["trials"]:
-        found, facts = run.moments(row["number"]).over_time, run.facts(row["number"])
-        assert row["unknown"] == 0
-        assert found.commits.sum() == row["commits"]
-        assert found.stale.sum() == row["stale_overwrites"]
+    for row in run.summary.trials:
+        found, facts = run.moments(row.number).over_time, run.facts(row.number)
+        assert row.count("unknown") == 0
+        assert found.commits.sum() == row.count("commits")
+        assert found.stale.sum() == row.count("stale_overwrites")
         assert found.from_s[0] == 0
         assert found.bin_s * BINS == pytest.approx((facts.end_ns - facts.start_ns) / 1e9)

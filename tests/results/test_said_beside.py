@@ -3,45 +3,14 @@
 import shlex
 
 import pytest
+from cells import SEEN_NOTHING, cell, seen, summary
 from shown import shown
 
 from leasebench.results.advice import MOST_TRIALS
-from leasebench.results.controls import ControlResult, judge_controls, sentence
-from leasebench.results.harm_table import ALWAYS_SEEN, COLUMNS, harm_tables
+from leasebench.results.controls import judge_controls, sentence
+from leasebench.results.metric import Form, Shown, metrics
 from leasebench.results.remarks import MOST_OPEN, remarks
-from leasebench.results.schema import CellSummary, Spread
-from leasebench.results.table import stories
-
-
-def nothing_seen():
-    return {"p50": None, "p99": None, "max": None, "n": 0}
-
-
-def seen(*values):
-    ordered = sorted(values)
-    return {"p50": ordered[len(ordered) // 2], "p99": ordered[-1], "max": ordered[-1], "n": len(ordered)}
-
-
-def cell(guard="redis_lock", scenario="steady", **figures):
-    """A cell in which nothing happened but `figures`."""
-    blank = {
-        "guard": guard,
-        "scenario": scenario,
-        "trials": 1,
-        "failures": [],
-        "faults": {},
-        "verdict": "clean",
-        "expected": ["clean"],
-        "as_expected": True,
-        "raced_applications": 80,
-        "races_missing": 0,
-        "time_to_first_stale_s": nothing_seen(),
-    }
-    return blank | figures
-
-
-def summary(*cells, **more):
-    return {"suite": "tiny", "cells": list(cells), "controls": [], "skipped": []} | more
+from leasebench.results.table import stories, tables_beside
 
 
 def said(*cells, **more):
@@ -76,8 +45,8 @@ class TestRemarks:
         ],
     )
     def test_what_is_unproven_is_told_with_the_command_that_proves_it(self, trials, raced, missing, asked):
-        one = cell(verdict="unproven", trials=trials, raced_applications=raced, races_missing=missing)
-        (line,) = said(one | {"expected": ["clean", "unproven"]})
+        open_ = {"verdict": "unproven", "raced_applications": raced, "races_missing": missing}
+        (line,) = said(cell(trials=trials, expected=["clean", "unproven"], **open_))
         told, _, command = line.rpartition(": ")
         assert told == f"unproven: redis_lock under steady saw {raced} raced applications, {missing} more are needed"
         assert shlex.split(command) == [
@@ -130,7 +99,7 @@ CONTROL = {
 def result(**changes):
     """One control's result, as `judge_controls` gives it."""
     (one,) = judged(own={"stale_overwrites": 3}, twin={"stale_overwrites": 0})
-    return one | changes
+    return one.model_copy(update=changes)
 
 
 def judged(own=None, twin=None, guard=CONTROL):
@@ -157,14 +126,13 @@ class TestControls:
     )
     def test_a_control_is_caught_if_its_metric_saw_it_and_not_its_twin(self, own, twin, caught):
         (one,) = judged({"stale_overwrites": own}, {"stale_overwrites": twin})
-        assert (one["control"], one["twin"], one["scenario"]) == ("broken_cas", "compare_and_set", "steady")
-        assert (one["metric"], one["seen"], one["twin_seen"]) == ("stale_overwrites", own, twin)
-        assert one["caught"] is caught
-        ControlResult.model_validate(one)
+        assert (one.control, one.twin, one.scenario) == ("broken_cas", "compare_and_set", "steady")
+        assert (one.metric, one.seen, one.twin_seen) == ("stale_overwrites", own, twin)
+        assert one.caught is caught
 
     def test_a_metric_that_nobody_counted_catches_nothing(self):
         (one,) = judged({}, {})
-        assert (one["seen"], one["twin_seen"], one["caught"]) == (None, None, False)
+        assert (one.seen, one.twin_seen, one.caught) == (None, None, False)
 
     def test_a_control_whose_cell_or_twin_is_not_in_the_run_is_left_out(self):
         assert judged(own={"stale_overwrites": 3}) == []
@@ -178,9 +146,9 @@ class TestControls:
 
     def test_when_it_was_caught_is_the_latest_first_time_of_its_trials(self):
         (one,) = judged({"stale_overwrites": 3, "time_to_first_stale_s": seen(0.5, 1.25)}, {"stale_overwrites": 0})
-        assert one["first_s"] == 1.25
+        assert one.first_s == 1.25
         (none,) = judged({"stale_overwrites": 0}, {"stale_overwrites": 0})
-        assert none["first_s"] is None
+        assert none.first_s is None
 
     def test_the_sentence_says_what_became_of_it(self):
         text = sentence(result())
@@ -195,18 +163,18 @@ class TestControls:
 
 def harm(*cells):
     """The lines of each table that is shown."""
-    return shown(harm_tables(summary(*cells)))
+    return shown(tables_beside(summary(*cells)))
 
 
 class TestHarm:
     def test_where_nothing_was_seen_nothing_is_harm(self):
-        quiet = cell(dangling=0, leases_lost=0, double_holds=None, empty_ms=nothing_seen())
+        quiet = cell(dangling=0, leases_lost=0, double_holds=None, empty_ms=SEEN_NOTHING)
         assert harm(cell(), quiet) == []
 
     def test_a_table_shows_what_was_seen_of_any_guard_and_nothing_else(self):
         (lines,) = harm(
             cell("txt_lock", dangling=1_234, empty_ms=seen(300.4, 1_500.6), double_holds=0),
-            cell("monotonic", dangling=0, empty_ms=nothing_seen(), double_holds=None),
+            cell("monotonic", dangling=0, empty_ms=SEEN_NOTHING, double_holds=None),
         )
         assert lines[0].startswith("steady: endpoints")
         assert [line.split() for line in lines if line.startswith(("txt_lock", "monotonic"))] == [
@@ -234,14 +202,13 @@ class TestHarm:
         assert lines[0].startswith("[b]s")
         assert lines[-1].startswith("[red]odd")
 
-    def test_every_column_is_a_figure_of_the_schema_of_its_kind(self):
-        fields = CellSummary.model_fields
-        assert set(COLUMNS) <= set(fields)
-        assert set(COLUMNS) >= ALWAYS_SEEN
-        for name, (_, show) in COLUMNS.items():
-            figure = seen(7.0) if fields[name].annotation is Spread else 7
-            assert show(cell(**{name: figure})) == "7"
-            assert show(cell()) == "-"
+    def test_every_metric_that_is_shown_there_has_a_column_that_shows_it(self):
+        beside = [one for one in metrics() if Shown.BESIDE in one.shown]
+        assert len(beside) > 15
+        for metric in beside:
+            figure = seen(7.0) if metric.form is Form.SPREAD else 7
+            (lines,) = harm(cell(scenario=metric.own_scenario or "steady", **{metric.name: figure}))
+            assert lines[-1].split() == ["redis_lock", "7"]
 
 
 STORY = [

@@ -19,9 +19,9 @@ from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
-from leasebench.results.schema import CellSummary, json_schema
-from leasebench.results.statistics import exact_interval, spread, upper_bound_of_zero
-from leasebench.results.summary import read_summary, summarise
+from leasebench.results.record.summary import CellSummary, Spread, Summary, json_schema
+from leasebench.results.statistics import exact_interval, upper_bound_of_zero
+from leasebench.results.summary import as_written, read_summary, summarise
 from leasebench.results.table import tables
 from leasebench.results.verdict import judge
 from leasebench.verdict import SAFE, Verdict
@@ -70,13 +70,13 @@ class TestStatistics:
 
     @given(st.lists(st.floats(0, 1e6), min_size=1))
     def test_a_spread_is_made_of_values_that_were_seen(self, values):
-        found = spread(np.array(values))
-        assert found["n"] == len(values)
-        assert {found["p50"], found["p99"], found["max"]} <= {round(value, 3) for value in values}
-        assert found["p50"] <= found["p99"] <= found["max"] == round(max(values), 3)
+        found = Spread.of(np.array(values))
+        assert found.n == len(values)
+        assert {found.p50, found.p99, found.max} <= {round(value, 3) for value in values}
+        assert found.p50 <= found.p99 <= found.max == round(max(values), 3)
 
     def test_a_spread_of_nothing_is_null(self):
-        assert spread(np.array([])) == {"p50": None, "p99": None, "max": None, "n": 0}
+        assert Spread.of(np.array([])) == Spread(p50=None, p99=None, max=None, n=0)
 
 
 class TestVerdict:
@@ -175,9 +175,14 @@ def edit_facts(run, number, **changes):
     return path
 
 
+def derived(run):
+    """What `summary.json` should hold."""
+    return json.loads(json.dumps(summarise(run).as_json(), allow_nan=False))
+
+
 class TestSummary:
     def test_the_figures_are_those_of_the_history(self, run):
-        summary = summarise(run)
+        summary = derived(run)
         assert (summary["schema"], summary["suite"], summary["complete"]) == (1, "tiny", True)
         loose, tight = summary["cells"]
         assert (loose["guard"], loose["verdict"], loose["as_expected"]) == ("loose", "stale", True)
@@ -202,7 +207,7 @@ class TestSummary:
         assert tight["latency_us"]["commit"]["service"]["p50"] == pytest.approx(100, rel=0.01)
 
     def test_a_summary_validates_against_the_schema_beside_it(self, run):
-        summary = json.loads(json.dumps(summarise(run), allow_nan=False))
+        summary = json.loads(json.dumps(derived(run), allow_nan=False))
         jsonschema.validate(summary, json_schema())
         for missing in ("verdict", "leak_rate_ci", "stuck"):
             broken = json.loads(json.dumps(summary))
@@ -211,19 +216,19 @@ class TestSummary:
                 jsonschema.validate(broken, json_schema())
 
     def test_every_field_of_the_schema_is_written_under_its_name(self, run):
-        assert set(CellSummary.model_fields) <= set(summarise(run)["cells"][0])
+        assert set(CellSummary.model_fields) <= set(derived(run)["cells"][0])
 
     def test_the_same_run_gives_the_same_summary(self, run):
-        written = json.loads(json.dumps(summarise(run)))
-        assert differences(written, summarise(run)) == []
+        written = json.loads(json.dumps(derived(run)))
+        assert differences(written, derived(run)) == []
 
     def test_a_changed_figure_is_found_and_named(self, run):
-        written = json.loads(json.dumps(summarise(run)))
+        written = json.loads(json.dumps(derived(run)))
         written["cells"][0]["stale_overwrites"] = 0
         written["cells"][1]["freshness_ms"]["p50"] = None
         written["cells"][1]["expected"].append("stale")
         del written["cells"][1]["races"]
-        found = differences(written, summarise(run))
+        found = differences(written, derived(run))
         assert found[0] == "cells[0].stale_overwrites: 0 != 6"
         assert [line.partition(":")[0] for line in found[1:]] == [
             "cells[1].expected",
@@ -232,9 +237,9 @@ class TestSummary:
         ]
 
     def test_a_key_that_is_too_much_is_found_even_if_null(self, run):
-        written = json.loads(json.dumps(summarise(run)))
+        written = json.loads(json.dumps(derived(run)))
         written["cells"][0]["invented"] = 3
-        assert differences(written, summarise(run)) == ["cells[0].invented: 3 != 'missing'"]
+        assert differences(written, derived(run)) == ["cells[0].invented: 3 != 'missing'"]
 
     def test_a_trial_that_was_cut_off_is_left_out_and_reported(self, run):
         path = edit_facts(run, 1, status="running", history=False)
@@ -244,7 +249,7 @@ class TestSummary:
         for number in range(3):
             journal.begin(Kind.COMMIT, 1, 0, number, 1, 0, 0)
         (path.parent / "c0.enactor-1.journal").write_bytes(b"cut before its header was written")
-        summary = summarise(run)
+        summary = derived(run)
         journal_lines = list(unfinished(run))
         journal.close()
         assert [cell["guard"] for cell in summary["cells"]] == ["loose"]
@@ -258,7 +263,7 @@ class TestSummary:
     def test_a_failed_trial_without_a_history_fails_its_cell(self, run):
         path = edit_facts(run, 1, status="failed", history=False, reason="the server died")
         (path.parent / "history.parquet").unlink()
-        summary = summarise(run)
+        summary = derived(run)
         tight = summary["cells"][1]
         assert (tight["verdict"], tight["as_expected"]) == ("failed", False)
         assert tight["failures"] == ["trial 1: the server died"]
@@ -269,13 +274,13 @@ class TestSummary:
         path = edit_facts(run, 1).parent / "history.parquet"
         with HistoryWriter(path) as writer:
             writer.append([line_of(one) for one in history("stale")[1:]], "c0", "n0")
-        tight = summarise(run)["cells"][1]
+        tight = derived(run)["cells"][1]
         assert tight["verdict"] == "failed"
         assert "published" in tight["failures"][0]
 
     def test_trials_of_one_cell_are_summed_and_pooled(self, run):
         write_trial(run, 3, "tight", "blocked")
-        tight = summarise(run)["cells"][1]
+        tight = derived(run)["cells"][1]
         assert (tight["trials"], tight["blocked"], tight["raced_applications"]) == (2, 12, 4)
         assert tight["convergence_ms"]["n"] == 2
         assert tight["throughput"] == 4.5
@@ -294,7 +299,7 @@ class TestSummary:
 
 class TestBadRunDirectory:
     def test_a_newer_schema_is_refused(self, run):
-        (run / "summary.json").write_text(json.dumps(summarise(run) | {"schema": 2}))
+        (run / "summary.json").write_text(json.dumps(derived(run) | {"schema": 2}))
         with pytest.raises(BadRunDirectory, match=r"summary\.json: schema 2; this leasebench reads schema 1"):
             read_summary(run)
 
@@ -307,8 +312,9 @@ class TestBadRunDirectory:
     def test_a_summary_that_is_there_is_read(self, run):
         with pytest.raises(BadRunDirectory, match=r"summary\.json: is missing"):
             read_summary(run)
-        (run / "summary.json").write_text(json.dumps(summarise(run)))
-        assert differences(read_summary(run), summarise(run)) == []
+        (run / "summary.json").write_text(json.dumps(derived(run)))
+        assert differences(as_written(run), derived(run)) == []
+        assert read_summary(run) == summarise(run)
 
     def test_a_directory_without_a_suite_is_no_run(self, tmp_path):
         with pytest.raises(BadRunDirectory, match="not a run directory"):
@@ -318,30 +324,30 @@ class TestBadRunDirectory:
     def test_a_suite_that_is_none_is_refused(self, run, text):
         (run / "suite.toml").write_text(text)
         with pytest.raises(BadRunDirectory, match=r"suite\.toml"):
-            summarise(run)
+            derived(run)
 
     @pytest.mark.parametrize("name", ["history.parquet", "journal.parquet"])
     def test_a_trial_without_its_files_is_refused(self, run, name):
         next((run / "trials").glob(f"0001-*/{name}")).unlink()
         with pytest.raises(BadRunDirectory, match=rf"0001-tight-steady/{name}: is missing"):
-            summarise(run)
+            derived(run)
 
     @pytest.mark.parametrize("key", ["guard", "status", "endpoints", "history", "min_races", "expected", "settle_s"])
     def test_a_trial_without_a_fact_is_refused(self, run, key):
         edit_facts(run, 1, **{key: "remove"})
         with pytest.raises(BadRunDirectory, match=rf"trial\.json: the key {key} is missing"):
-            summarise(run)
+            derived(run)
 
     @pytest.mark.parametrize("text", ["", "[]", "3", "{"])
     def test_facts_that_are_none_are_refused(self, run, text):
         edit_facts(run, 1).write_text(text)
         with pytest.raises(BadRunDirectory, match=r"trial\.json"):
-            summarise(run)
+            derived(run)
 
     def test_a_trial_of_another_guard_is_refused(self, run):
         edit_facts(run, 1, guard="stranger")
         with pytest.raises(BadRunDirectory, match="stranger under steady is not in the run's suite"):
-            summarise(run)
+            derived(run)
 
 
 def rendered(summary):
@@ -361,11 +367,11 @@ class TestWhatIsSaid:
         assert "!" not in text
 
     def test_a_rate_stands_in_the_table_only_where_the_load_is_closed(self, run):
-        found = summarise(run)
-        assert "per s" not in rendered(found)
+        assert "per s" not in rendered(summarise(run))
+        found = derived(run)
         for cell in found["cells"]:
             cell |= {"scenario": "saturation", "throughput": 1000.0, "commits": 10, "attempts": 25}
-        text = rendered(found)
+        text = rendered(Summary.model_validate(found))
         assert "attempts" in text
         assert all("2,500" in line for line in text.splitlines() if line.startswith(("loose", "tight")))
 

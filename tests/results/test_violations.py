@@ -83,7 +83,7 @@ def original(tmp_path_factory):
         (folder,) = other.glob("trials/*")
         shutil.copytree(folder, place / "trials" / f"{number:04}-some_guard-steady")
     (place / "summary.json").unlink()
-    (place / "summary.json").write_text(json.dumps(load(place).summary))
+    (place / "summary.json").write_text(json.dumps(load(place).summary.as_json()))
     return place
 
 
@@ -151,7 +151,7 @@ class TestMatching:
 
     def test_reads_the_row_it_is_given(self, original):
         run = load(original)
-        assert [one.number for one in matching(run, trial=run.summary["trials"][2]["number"])] == [9, 10, 11, 12]
+        assert [one.number for one in matching(run, trial=run.summary.trials[2].number)] == [9, 10, 11, 12]
 
 
 def test_what_is_counted_are_the_counts_of_the_two_checks():

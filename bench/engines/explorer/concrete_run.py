@@ -1,7 +1,8 @@
-"""One way through an exploration, done for real in memory: live programs, one cell, tokens that nobody had before.
+"""A concrete run: one order of steps, taken by live programs over one cell in memory, with fresh tokens.
 
-The search works on values that stand for many runs. This does one of them, operation by operation, as the programs
-and the store do it: what comes out is what a trace records, and what a replay compares with.
+The search works on values, each of which stands for many runs. This performs one of these runs, operation by operation,
+as the programs and the store do it. It shares none of the search's abstractions, and so checks them: what happens here
+is what a trace records, and what a replay compares with.
 """
 
 from collections.abc import Callable
@@ -44,7 +45,7 @@ RENEWER = "-renewer"
 
 
 Happened = tuple[Operation | None, Any, list[Operation], set[Property]]
-"""What was asked and heard, what was done quietly after it, and which properties were broken."""
+"""What was asked and heard, the local operations after it, and which properties were broken."""
 
 
 class Impossible(Exception):
@@ -76,19 +77,19 @@ class LiveProcess:
         return self.interpreter.asks
 
     def restart(self) -> list[Operation]:
-        """Begin from nothing; what was sent is on its way."""
+        """Begin from nothing. What was sent before is still in flight."""
         self.renewing, self.renewer, self.notified = None, None, False
         self.store = self.connect()
         self.interpreter = Interpreter(self.begin, self.first)
         return self._skip_local()
 
     def hear(self, result: Any) -> list[Operation]:
-        """Tell the program, and let it do what is local. Returns what that was."""
+        """Give the program a result. Returns the local operations that it did next."""
         self.interpreter.hear(result)
         return self._skip_local()
 
     def renewal(self, manager: LeaseManager) -> Interpreter:
-        """The renewer's program; begun if it is not under way."""
+        """The renewer's program; begins it if it does not run."""
         if self.renewer is None:
             lease = self.renewing
             assert lease is not None
@@ -138,7 +139,7 @@ class ConcreteRun:
             )
 
     def take(self, choice: Choice) -> TraceStep:
-        """Let one thing happen. Raises Impossible."""
+        """Let one thing happen, and record it. Raises Impossible."""
         dangled = self._dangling()
         operation, result, local, broken = self._happen(choice)
         if self._dangling() - dangled:
@@ -252,7 +253,7 @@ class ConcreteRun:
             granted.add(lease.token)
 
     def _note_loss(self, owner: LiveProcess, lease: Lease | None, result: Any) -> None:
-        """Who is notified that its lease is lost does not hold it any more."""
+        """An owner that is told that its lease is lost does not hold it any more."""
         if lease is not None and isinstance(result, Refused) and result.reason in LOSS_REASONS:
             key = (lease.resource, owner.name)
             if self._holds.get(key) == lease.token:

@@ -1,7 +1,9 @@
-"""From the states of a shortest way to what was chosen at each, and from there to a trace of what really happens.
+"""Counterexamples: from a state that a search found to a trace of what really happens, and the replay of a trace.
 
-The search merges states that differ by the names of equal enactors, so the states along a way are not those of one run.
-The way is gone again under the true names: at each state there is a move whose outcome is the next one by another name.
+A search merges states that differ by the names of equal enactors, so the states along a shortest path are not those of
+one run. `choices_to` goes along the path again under the true names: at each state there is a move to a state that is
+the next one of the path under other names. `trace_of` then lets live programs make these choices over one cell, so that
+a trace never rests on the merged states: it is a run that happened. `replay` makes it happen again, and compares.
 """
 
 from collections.abc import Iterable
@@ -9,7 +11,7 @@ from typing import Any
 
 from leasebench.bench.engines.explorer.concrete_run import ConcreteRun, Impossible
 from leasebench.bench.engines.explorer.machine import LOCAL_BITS, WORLD_BITS, Machine
-from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
+from leasebench.bench.engines.explorer.properties import STATE_PROPERTIES, Property
 from leasebench.bench.engines.explorer.reachability import Reachability
 from leasebench.bench.engines.explorer.search import PackedMoves, StateGraph, StateLayout
 from leasebench.bench.engines.explorer.states import Choice
@@ -19,7 +21,7 @@ from leasebench.enactors.store.memory.memory_store import MemoryStore
 
 
 def choices_to(graph: StateGraph, place: int, breaking: Property | None) -> list[Choice]:
-    """What was chosen on a shortest way to the state at `place`, and there the step that breaks `breaking`."""
+    """The choices on a shortest path to the state at `place`, and the step from there that breaks `breaking`."""
     machine, old = graph.packed.machine, graph.packed.layout
     wide = StateLayout(len(machine.roots), WORLD_BITS, LOCAL_BITS)  # renamed worlds are new ones, and need room
     packed = PackedMoves(machine, wide)
@@ -43,13 +45,13 @@ def choices_to(graph: StateGraph, place: int, breaking: Property | None) -> list
 def trace_of(
     machine: Machine, choices: Iterable[Choice], property_: Property, store: type[MemoryStore] = MemoryStore
 ) -> Trace:
-    """Go through `choices` with live programs and one cell, and write down what happens."""
-    scene = ConcreteRun(machine.guard, machine.scope, store)
+    """Make `choices` with live programs and one cell, and record what happens."""
+    run = ConcreteRun(machine.guard, machine.scope, store)
     return Trace(
         guard=machine.guard,
         scope=machine.scope,
         property=property_,
-        steps=[scene.take(choice) for choice in choices],
+        steps=[run.take(choice) for choice in choices],
     )
 
 
@@ -57,17 +59,17 @@ COMPARED = ("operation", "result", "local", "in_force", "plans", "breaks")
 
 
 def replay(trace: Trace, place: str) -> list[TraceStep]:
-    """Replay a trace that was read from `place`. Returns its steps as they happened again.
+    """Replay a trace that was read from `place`. Returns its steps as they happened this time.
 
-    Raises DefinitionError at the first step that can't happen or comes out otherwise, and if the end does not break
-    the property.
+    Raises DefinitionError at the first step that can't happen or has another outcome, and if the last step does not
+    break the property.
     """
-    scene = ConcreteRun(trace.guard, trace.scope)
+    run = ConcreteRun(trace.guard, trace.scope)
     steps = []
     for recorded in trace.steps:
         at = f"{place}: step {recorded.step}: "
         try:
-            step = scene.take(recorded.choice)
+            step = run.take(recorded.choice)
         except Impossible as error:
             raise DefinitionError(f"{at}{recorded.actor} {recorded.action}: {error}: {_ADVICE}") from error
         for name in COMPARED:
@@ -89,10 +91,10 @@ def _short(value: Any) -> str:
 
 
 def _broken(trace: Trace, steps: list[TraceStep], machine: Machine) -> bool:
-    """Whether the end of the trace breaks its property; of what can't be reached any more, the machine is asked."""
+    """Whether the trace breaks its property at its end: by its last step, or by what can't be reached from there."""
     if steps and trace.property in steps[-1].breaks:
         return True
-    if trace.property not in OF_A_STATE:
+    if trace.property not in STATE_PROPERTIES:
         return False
     world, locals_ = machine.start, machine.roots
     for step in steps:

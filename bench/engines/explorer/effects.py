@@ -1,4 +1,8 @@
-"""One operation on one world: thaw the cell, let the store in memory do it, freeze what it left behind."""
+"""The effect of one operation on one world: thaw a cell from it, let the store in memory act, freeze what is left.
+
+The explorer has no semantics of its own: whatever a commit rule or a lease protocol decides is decided by the store in
+memory, which the conformance tests hold against the real ones.
+"""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -46,7 +50,7 @@ class MustWait(Exception):
 
 
 class Effect(NamedTuple):
-    """What one operation did: the world after it, what was heard, and which properties this step broke."""
+    """What one operation did: the world after it, its result, and which properties this step broke."""
 
     world: World
     result: Any
@@ -54,15 +58,15 @@ class Effect(NamedTuple):
 
 
 def lease_of_slot(resource: str, slot: int, ttl_ms: int) -> Lease:
-    """A lease as programs are given it here: named by its owner's slot, not by a token that nobody had before.
+    """A lease as programs are given it here: named by its owner's slot instead of a fresh token.
 
-    Programs hand a lease on and never look into it, so they do the same whatever it is named.
+    Programs pass a lease on and never look into it, so they do the same under any name.
     """
     return Lease(resource, f"own-{slot}", slot, slot, ttl_ms)
 
 
 class CellModel:
-    """Does operations on worlds of one cell."""
+    """The effects of operations, expiries and lost references on the worlds of one cell."""
 
     def __init__(self, cell: Cell, ranks: Ranks, store: type[MemoryStore]) -> None:
         self._cell, self._ranks, self._store = cell, ranks, store
@@ -74,7 +78,7 @@ class CellModel:
         return _Thawed(self._cell, self._ranks, self._store, world, client, connection).perform(operation, slot)
 
     def expire(self, world: World, resource: str) -> World:
-        """Let a lease run out; of a record that its owner dates: let it look over to whoever looks."""
+        """Let a lease expire. One that ends by its owner's record stays, and looks expired to its readers."""
         (lease,) = (each for each in world.leases if each.resource == resource)
         others = tuple(each for each in world.leases if each.resource != resource)
         if lease.expires == BY_RECORD:
@@ -111,7 +115,7 @@ class CellModel:
 
 
 class _Thawed:
-    """One operation, under way."""
+    """A cell thawed from a world, for one operation of one client."""
 
     def __init__(
         self, cell: Cell, ranks: Ranks, store: type[MemoryStore], world: World, client: int, connection: int
@@ -139,7 +143,7 @@ class _Thawed:
         }
 
     def perform(self, operation: Operation, slot: int) -> Effect:
-        """Do it."""
+        """Perform the operation, and freeze what it left."""
         heard = self._do(operation, slot)
         lease: Lease | None = getattr(operation, "lease", None)
         if lease is not None:
@@ -186,7 +190,7 @@ class _Thawed:
         return lease_of_slot(lease.resource, slot, lease.ttl_ms)
 
     def _note(self, operation: Operation, lease: Lease, heard: Any) -> None:
-        """Keep account: who still holds its lease, and whose grant stands by the server's account."""
+        """Keep account of who still holds its lease, and of whose grant the server still counts."""
         key = (self._client, lease.grant)
         held = self._held[key]
         if isinstance(operation, (ReleaseLease, ReleaseUnchecked)):

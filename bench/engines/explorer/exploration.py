@@ -1,4 +1,8 @@
-"""Explore one guard in one scope: search, ask what can be reached, and say of each property whether it holds."""
+"""Explore one guard in one scope, and answer for each property whether it holds.
+
+`explore` searches every order of steps, so that "holds" is a proof within the scope. `walk` takes random paths, where a
+scope is too large to search: what it finds broken is broken, and of the rest nothing is known.
+"""
 
 import time
 from dataclasses import dataclass, field
@@ -7,7 +11,7 @@ from typing import Any
 
 from leasebench.bench.engines.explorer.counterexample import choices_to, trace_of
 from leasebench.bench.engines.explorer.machine import Machine
-from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
+from leasebench.bench.engines.explorer.properties import STATE_PROPERTIES, Property
 from leasebench.bench.engines.explorer.reachability import Reachability, State
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.search import Limits, StateGraph, search
@@ -16,12 +20,12 @@ from leasebench.bench.engines.explorer.trace import Trace
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import Guard
 
-OF_A_LEASE = (Property.DOUBLE_HOLD, Property.EXCLUSION)
+LEASE_PROPERTIES = (Property.DOUBLE_HOLD, Property.EXCLUSION)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Whether a property holds in the scope: None where that is not known, or where it says nothing, and why."""
+    """Whether a property holds in the scope; None where that is not known, or where the property does not apply."""
 
     holds: bool | None
     trace: Trace | None = None
@@ -29,7 +33,7 @@ class Answer:
 
     @property
     def steps(self) -> int | None:
-        """The length of the trace that breaks it: the shortest there is, if it was searched for breadth first."""
+        """The length of the trace that breaks it. After a search no other trace is shorter."""
         return None if self.trace is None else len(self.trace.steps)
 
 
@@ -72,7 +76,7 @@ def explore(
     graph = search(machine, limits or Limits(), only)
     places: dict[Property, int | None] = dict(graph.broken)
     reachability = Reachability(machine)
-    for each in OF_A_STATE:
+    for each in STATE_PROPERTIES:
         if each not in places and only in (None, each):
             places[each] = reachability.first_failing(graph, each)
     answers = {each: _answer(graph, each, places, store) for each in Property if only in (None, each)}
@@ -89,7 +93,7 @@ def explore(
 
 def why_not_applicable(guard: Guard, scope: ExplorationScope, asked: Property) -> str:
     """Why a property does not apply; an empty text if it does."""
-    if asked in OF_A_LEASE and guard.exclude is None:
+    if asked in LEASE_PROPERTIES and guard.exclude is None:
         return "no lease"
     if asked is Property.WEDGED and not scope.rollback:
         return "no rollback record"
@@ -121,9 +125,9 @@ def walk(
     *,
     plain: bool = False,
 ) -> Exploration:
-    """Go `walks` random ways, drawn from `seed`. The traces are the shortest that were met, not the shortest there are.
+    """Take `walks` random paths, drawn from `seed`. Traces are the shortest that were met, not the shortest there are.
 
-    What can still be reached is asked where a walk ends.
+    The properties of a state are checked where each walk ends.
     """
     began = time.perf_counter()
     machine, rng = Machine(guard, scope, store, plain=plain), Random(seed)
@@ -132,20 +136,20 @@ def walk(
     shortest: dict[Property, list[Choice]] = {}
     steps = 0
     for _ in range(walks):
-        state, way = (machine.start, machine.roots), list[Choice]()
+        state, choices = (machine.start, machine.roots), list[Choice]()
         for _ in range(MAX_WALK_STEPS):
             met.add(state)
             moves = moves_of.state(state)
             if not moves:
                 break
             move, state = moves[rng.randrange(len(moves))]
-            way.append(move.choice)
+            choices.append(move.choice)
             steps += 1
-            for flaw in move.breaks:
-                _keep(shortest, flaw, way)
-        for each in OF_A_STATE:
+            for broken in move.breaks:
+                _keep(shortest, broken, choices)
+        for each in STATE_PROPERTIES:
             if reachability.fails(each, state):
-                _keep(shortest, each, way)
+                _keep(shortest, each, choices)
     answers = {}
     for each in Property:
         if only in (None, each):
@@ -158,13 +162,13 @@ def walk(
     return Exploration(guard.name, scope, len(met), steps, time.perf_counter() - began, gave_up, answers)
 
 
-def _keep(shortest: dict[Property, list[Choice]], flaw: Property, way: list[Choice]) -> None:
-    if flaw not in shortest or len(way) < len(shortest[flaw]):
-        shortest[flaw] = list(way)
+def _keep(shortest: dict[Property, list[Choice]], broken: Property, choices: list[Choice]) -> None:
+    if broken not in shortest or len(choices) < len(shortest[broken]):
+        shortest[broken] = list(choices)
 
 
 class _MoveCache:
-    """The moves from a state, those of each part worked out once."""
+    """The moves from a state; those of each part of it are worked out once."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine

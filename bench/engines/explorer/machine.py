@@ -1,8 +1,8 @@
 """Every move of every process from one state: the explorer's transition relation, one part of a state at a time.
 
-A state is a world and one local state for each enactor, all of them numbers. A move of an enactor depends on the world
-and on its own local state only, a move of the planner or the environment on the world alone; so each is worked out
-once and found again by those numbers, in whatever states it is possible.
+A state is a world and one local state for each enactor, all of them numbers in a table. A move of an enactor depends
+on the world and on its own local state only, a move of the planner or of the environment on the world alone. So each
+is worked out once, and found again by those numbers in every state where it is possible.
 """
 
 from collections.abc import Hashable, Iterator
@@ -83,11 +83,11 @@ class Interned(Generic[Value]):
 
 
 PLANNER, OPERATOR = -2, -3
-"""Their numbers among the clients; enactors count from 0."""
+"""The numbers of planner and operator among the clients; enactors count from 0."""
 MIN_PLANS = 2
-"""To roll back from one to another."""
+"""A rollback needs one plan to go back from and one to go back to."""
 FIRST_MESSAGE = 100
-"""The slots of messages begin here; those of leases that a program holds are smaller."""
+"""The slots of messages in flight begin here; the slots of leases that a program holds are lower."""
 UNLIMITED = -1
 MAX_REFUSALS = 3
 """Of one planner in a row: a restarted one is refused once."""
@@ -137,10 +137,10 @@ class Machine:
                 yield move, move.world, (*locals_[:client], move.local, *locals_[client + 1 :])
 
     def enactor_moves(self, client: int, world: int, local: int) -> list[Move]:
-        """All moves of enactor `client`; that of its program is the first, unless it waits."""
+        """All moves of enactor `client`. The step of its program comes first, unless it waits."""
         step = self.step(client, world, local)
         moves = [] if step is None else [step]
-        moves += self._other_ends(client, world, local, waits=step is None)
+        moves += self._other_outcomes(client, world, local, waits=step is None)
         moves += self._renewal(client, world, local)
         moves += self._arrivals(client, world, local)
         moves += self._crash(client, world, local)
@@ -148,17 +148,17 @@ class Machine:
 
     def step(self, client: int, world: int, local: int) -> Move | None:
         """The program's own step; None while it waits."""
-        me = self.locals[local]
-        asks = self.programs.positions[me.position].asks
+        state = self.locals[local]
+        asks = self.programs.positions[state.position].asks
         effect: Effect | None
         if isinstance(asks, Belief):
-            effect = Effect(self.worlds[world], not me.notified, NOTHING_BROKEN)
+            effect = Effect(self.worlds[world], not state.notified, NOTHING_BROKEN)
         else:
-            effect = self._effect(world, client, asks, self._free_slot(me))
-        return None if effect is None else self._resumed(Choice(f"enactor-{client}", STEP), client, me, effect)
+            effect = self._effect(world, client, asks, self._free_slot(state))
+        return None if effect is None else self._resumed(Choice(f"enactor-{client}", STEP), client, state, effect)
 
     def planner_moves(self, world: int) -> list[Move]:
-        """The planner publishes while the scope lets it; where processes may crash, it may too."""
+        """The planner publishes while the scope lets it; it may crash where processes may."""
         at = self.worlds[world]
         moves = [self._planner_step(world)] if at.newest < self.scope.plans else []
         if at.crashes and at.planner != self._planner_root:
@@ -167,7 +167,7 @@ class Machine:
         return moves
 
     def expiries(self, world: int) -> list[Move]:
-        """Every lease that stands may run out, where the scope lets time pass."""
+        """The expiry of each granted lease, where the scope lets leases expire."""
         at = self.worlds[world]
         if not self.scope.expiry:
             return []
@@ -182,7 +182,7 @@ class Machine:
             if lease.expires != RECORD_OVER
         ]
 
-    def further(self, world: int) -> int:
+    def with_further_plan(self, world: int) -> int:
         """The world once the planner published one further plan, whatever the scope's number of plans."""
         for _ in range(MAX_REFUSALS):
             before = self.worlds[world]
@@ -193,11 +193,11 @@ class Machine:
                 return world
         raise AssertionError(f"the planner was refused {MAX_REFUSALS} times in a row")
 
-    def unbounded(self, world: int) -> int:
-        """The same world with nothing more that goes wrong, and as many grants as are asked for."""
+    def without_limits(self, world: int) -> int:
+        """The same world without further crashes and lost replies, and with any number of grants."""
         return self.worlds.number(self.worlds[world]._replace(crashes=0, messages=0, grants=UNLIMITED))
 
-    def rolled_back(self, world: int) -> int | None:
+    def with_rollback(self, world: int) -> int | None:
         """The world once an operator repaired what resolves to nothing and published an old plan's content anew.
 
         None if that can't be done. Where fewer than two plans were published there is nothing to go back to, and the
@@ -205,7 +205,7 @@ class Machine:
         """
         at = self.worlds[world]
         if at.newest < MIN_PLANS:
-            return self.further(world)
+            return self.with_further_plan(world)
         published = False
 
         def execute(operation: Operation) -> Any:
@@ -238,92 +238,94 @@ class Machine:
                 self._effects[key] = None
         return self._effects[key]
 
-    def _resumed(self, choice: Choice, client: int, me: LocalState, effect: Effect) -> Move:
-        """The program hears; what it then does quietly may begin or end a renewal."""
-        position, quiet = self.programs.after(me.position, effect.result)
-        me = me._replace(position=position)
+    def _resumed(self, choice: Choice, client: int, state: LocalState, effect: Effect) -> Move:
+        """The program gets its result; among the local operations that follow, a renewal may begin or end."""
+        position, quiet = self.programs.after(state.position, effect.result)
+        state = state._replace(position=position)
         for operation in quiet:
             if isinstance(operation, StartRenewal):
-                me = me._replace(renewing=operation.lease, notified=False)
+                state = state._replace(renewing=operation.lease, notified=False)
             elif isinstance(operation, StopRenewal):
-                me = me._replace(renewing=None, notified=False)
-        return self._move(choice, client, me, effect)
+                state = state._replace(renewing=None, notified=False)
+        return self._move(choice, client, state, effect)
 
-    def _move(self, choice: Choice, client: int, me: LocalState, effect: Effect, *, connection: bool = True) -> Move:
+    def _move(self, choice: Choice, client: int, state: LocalState, effect: Effect, *, connection: bool = True) -> Move:
         """Where a move leads: the world forgets the leases that their owner forgot."""
-        after = self.model.forget(effect.world, client, self._slots(me), connection=connection)
-        return Move(choice, self.worlds.number(after), self.locals.number(me), effect.breaks)
+        after = self.model.forget(effect.world, client, self._slots(state), connection=connection)
+        return Move(choice, self.worlds.number(after), self.locals.number(state), effect.breaks)
 
-    def _slots(self, me: LocalState) -> frozenset[int]:
+    def _slots(self, state: LocalState) -> frozenset[int]:
         """The names of the leases that an enactor and its messages can still name."""
-        named = self.programs.positions[me.position].slots
-        if me.renewing is not None:
-            named |= {me.renewing.grant}
-        return named | {sent.slot for sent in me.sent} if me.sent else named
+        named = self.programs.positions[state.position].slots
+        if state.renewing is not None:
+            named |= {state.renewing.grant}
+        return named | {sent.slot for sent in state.sent} if state.sent else named
 
-    def _free_slot(self, me: LocalState) -> int:
-        taken = self._slots(me)
+    def _free_slot(self, state: LocalState) -> int:
+        taken = self._slots(state)
         return next(slot for slot in range(FIRST_MESSAGE) if slot not in taken)
 
-    def _other_ends(self, client: int, world: int, local: int, *, waits: bool) -> list[Move]:
-        """How else the program's operation can end: with a reply that never comes, or with a wait that is over.
+    def _other_outcomes(self, client: int, world: int, local: int, *, waits: bool) -> list[Move]:
+        """How else the program's operation can end: its reply never comes, or it stops waiting.
 
-        A commit that is sent and done, but answered late, is a step at the time when it is done: until then its sender
-        waits. So there is a message in flight only where the sender went on without the answer.
+        A commit whose reply is only late is an ordinary step, at the time when the store performs it: until then its
+        sender waits, and sees nothing. So a message is in flight only where its sender went on without the reply.
         """
-        me, at = self.locals[local], self.worlds[world]
-        asks = self.programs.positions[me.position].asks
+        state, at = self.locals[local], self.worlds[world]
+        asks = self.programs.positions[state.position].asks
         name = f"enactor-{client}"
         if isinstance(asks, Commit) and at.messages:
-            taken = {sent.slot for sent in me.sent}
+            taken = {sent.slot for sent in state.sent}
             slot = next(each for each in range(FIRST_MESSAGE, 2 * FIRST_MESSAGE) if each not in taken)
             after, commit = self.model.send(at, client, asks, slot)
-            sender = me._replace(sent=tuple(sorted((*me.sent, InFlight(slot, commit)), key=lambda sent: sent.slot)))
+            sender = state._replace(
+                sent=tuple(sorted((*state.sent, InFlight(slot, commit)), key=lambda sent: sent.slot))
+            )
             return [self._resumed(Choice(name, SEND), client, sender, Effect(after, UNKNOWN, NOTHING_BROKEN))]
         if waits and self.scope.give_up and isinstance(asks, (AcquireLease, TakeExpired)):
-            return [self._resumed(Choice(name, GIVE_UP), client, me, Effect(at, None, NOTHING_BROKEN))]
+            return [self._resumed(Choice(name, GIVE_UP), client, state, Effect(at, None, NOTHING_BROKEN))]
         return []
 
     def _renewal(self, client: int, world: int, local: int) -> list[Move]:
-        """The renewer's next renewal, unless nothing comes of it.
+        """The renewer's next renewal, unless it changes nothing.
 
-        Time does not pass in a world, so a renewal that is done changes nothing there; and the renewer then asks for
-        the same again, only one turn nearer to its bound, which is days away. Such a move leads back to its own state.
+        No time passes in a world, so a renewal that succeeds leaves the world as it was, and the renewer asks for the
+        same again. It is one turn nearer to its bound, but that is days away. Such a move leads back to its own state.
         """
-        me = self.locals[local]
-        if me.renewing is None or me.notified:
+        state = self.locals[local]
+        if state.renewing is None or state.notified:
             return []
-        lease = me.renewing
+        lease = state.renewing
         renewal = Interpreter(lambda _: keep_alive(self.guard.manager, lease), None)
         renewal.skip_local()
         asks = renewal.asks
         effect = self._effect(world, client, asks, 0)
         assert effect is not None, "a renewal waits for nothing"
         if renewal.hear(effect.result):
-            me = me._replace(notified=renewal.carried is False)
+            state = state._replace(notified=renewal.carried is False)
         else:
             renewal.skip_local()
             assert renewal.asks == asks, "a renewer that goes on asks for the same again"
-        move = self._move(Choice(f"enactor-{client}-renewer", STEP), client, me, effect)
+        move = self._move(Choice(f"enactor-{client}-renewer", STEP), client, state, effect)
         return [] if (move.world, move.local) == (world, local) else [move]
 
     def _arrivals(self, client: int, world: int, local: int) -> list[Move]:
-        me = self.locals[local]
+        state = self.locals[local]
         moves = []
-        for sent in me.sent:
+        for sent in state.sent:
             effect = self._effect(world, client, sent.commit, 0, sent.slot)
             assert effect is not None, "a commit waits for nothing"
-            rest = me._replace(sent=tuple(each for each in me.sent if each != sent))
+            rest = state._replace(sent=tuple(each for each in state.sent if each != sent))
             choice = Choice(f"enactor-{client}", ARRIVE, str(sent.slot - FIRST_MESSAGE))
             moves.append(self._move(choice, client, rest, effect))
         return moves
 
     def _crash(self, client: int, world: int, local: int) -> list[Move]:
-        """Die and start again; one that never does so again is one that makes no further move."""
-        me, at = self.locals[local], self.worlds[world]
+        """Die and start again. A process that dies for good needs no move: it is one that takes no further step."""
+        state, at = self.locals[local], self.worlds[world]
         root = self.locals[self.roots[client]]
-        if not at.crashes or me._replace(sent=()) == root:
+        if not at.crashes or state._replace(sent=()) == root:
             return []
         effect = Effect(at._replace(crashes=at.crashes - 1), None, NOTHING_BROKEN)
         choice = Choice(f"enactor-{client}", CRASH)
-        return [self._move(choice, client, root._replace(sent=me.sent), effect, connection=False)]
+        return [self._move(choice, client, root._replace(sent=state.sent), effect, connection=False)]

@@ -1,4 +1,4 @@
-"""Several explorations side by side, each in a process of its own: memory that one used is gone when it ends."""
+"""Several explorations side by side, each in a process of its own, so that the memory of one is free when it ends."""
 
 import logging
 import os

@@ -1,16 +1,15 @@
-"""Where a suspended program stands, as a value: what it will do next depends on this and on what it hears.
+"""The state of a suspended program as a value: what it does next depends on this and on the results it will hear.
 
-A program is deterministic, so the results that it heard so far tell its state exactly. But they tell too much: an
-enactor that was refused eight times has heard eight previous versions, and looks at none of them again. What a
-generator can still see is its frames (its own, and those of the generators that it delegates to): the code, the
-instruction at which it is suspended, its local variables and its stack. Two programs that stand alike here, value
-by value, will ask the same and end the same whatever they are told, so they are one state, even if they heard
-different things before.
+A program is deterministic, so the results that it heard so far determine its state. But they tell too much: an enactor
+that was refused eight times has heard eight previous versions, and looks at none of them again. What a generator can
+still see is its frames (its own, and those of the generators that it delegates to): the code, the instruction at which
+it is suspended, its local variables and its stack. If two programs are equal in all of this, value by value, they ask
+the same and end the same whatever they are told. So they are one state, even if they heard different things before.
 
-The stack (it holds the iterators of loops) is seen through `gc.get_referents`, which lists all that a generator's
-frame refers to, in order, but leaves out variables that are not bound; so the names of the bound ones belong to the
-value too. What this file does not know how to read stands for itself alone (`Identity`): two programs that refer to
-different such objects are never merged, which costs states and not soundness.
+The stack (it holds the iterators of loops) is read through `gc.get_referents`, which lists all that a generator's frame
+refers to, in order, but leaves out unbound variables; so the names of the bound ones belong to the value too. An object
+that this file can't read is equal to itself alone (`Identity`): programs that refer to different objects of that sort
+are never merged, which costs states and not soundness.
 
 This is how CPython keeps a suspended generator; another interpreter may do it otherwise. `frames_readable` checks that
 loops at different places look different here. Where they don't, the explorer works in plain mode (`programs`): a
@@ -32,13 +31,13 @@ from pydantic import BaseModel
 from leasebench.leases.lease import Lease
 
 MAX_DEPTH = 50
-"""Of values inside values; programs carry flat ones."""
+"""How deep values may be nested; programs carry flat ones."""
 ITERATORS: tuple[type, ...] = (type(iter(range(0))), type(iter(())), type(iter([])))
 PLAIN = (int, float, str, bytes, type(None))
 
 
 class Identity:
-    """An object that is equal to itself only; kept alive, so that its identity is not given to another."""
+    """An object that is equal to itself only. It is kept alive, so that no other object gets its identity."""
 
     __slots__ = ("it",)
 
@@ -58,13 +57,13 @@ class ProgramState:
     def __init__(self, program: Generator[Any, Any, Any]) -> None:
         self.leases: set[Lease] = set()
         self.incomplete = False
-        """Whether it refers to something that could not be looked into; a lease may hide there."""
+        """Whether it refers to an object that can't be read, in which a lease may be."""
         self._met: dict[int, int] = {}
         self._kept: list[object] = []
         self.value: Hashable = self._generator(program)
 
     def _generator(self, program: Any) -> Hashable:
-        # Before the frame is looked at: looking makes it hold a copy of its variables, which would be listed too.
+        # Before `f_locals` is read: reading it makes the frame hold a copy of its variables, which would be listed too.
         referents = [each for each in gc.get_referents(program) if not isinstance(each, (FrameType, CodeType))]
         frame = program.gi_frame
         if frame is None:
@@ -93,7 +92,7 @@ class ProgramState:
         return self._mutable(it, depth)
 
     def _mutable(self, it: Any, depth: int) -> Hashable:
-        """Two names of one list are not two equal lists: what can change is numbered when it is first met."""
+        """Number what can change when it is first met: two names of one list are not two equal lists."""
         if id(it) in self._met:
             return "again", self._met[id(it)]
         self._met[id(it)] = len(self._met)
@@ -107,7 +106,7 @@ class ProgramState:
 
 
 def leases_in(value: Any) -> set[Lease]:
-    """The leases in a frozen value, a result or what a program carries; nothing of the interpreter is looked at."""
+    """The leases in a frozen value: a result, or what a program carries. Needs nothing from the interpreter."""
     if isinstance(value, Lease):
         return {value}
     if isinstance(value, tuple):
@@ -152,5 +151,5 @@ def _inside(it: Any) -> Iterator[Any]:
 
 
 def _shared(it: object) -> bool:
-    """Whether an object without attributes of its own: a lease manager, which can hold no lease."""
+    """Whether an object has no attributes of its own and so can hold no lease, as a lease manager."""
     return not getattr(it, "__dict__", None) and not hasattr(it, "__slots__")

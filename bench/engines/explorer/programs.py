@@ -1,18 +1,18 @@
-"""The programs of one exploration: where each can stand, what it asks for there, and where an answer takes it.
+"""The programs of one exploration: their positions, what each asks for there, and where an answer takes it.
 
-A position is a program's carried value and the results that it heard in its present activity, or rather the state of
-its generator after them (`bench.engines.explorer.program_state`). Each is found once, by sending the generator the
+A position is a program's carried value together with the state of its generator (`explorer.program_state`), which
+follows from the results that it heard in its present activity. Each position is found once, by sending a generator the
 results of one path there, and then remembered: no prefix of a program is run a second time.
 
-In plain mode a position is the carried value and the results, and nothing else: two programs are taken for one only if
-they heard the same. A program is deterministic, so this needs nothing from the interpreter. There are more states, and
-the same properties hold or break after as many steps (tests/bench/test_explorer_plain.py compares both modes).
+In plain mode a position is the carried value and the results themselves: two programs are taken for one only if they
+heard the same. A program is deterministic, so this needs nothing from the interpreter. There are more states, and the
+same properties hold, or break after as many steps (tests/bench/test_explorer_plain.py compares both modes).
 
-Local operations (`Operation.local`) are done at once, with the step before them. That loses no order that matters:
-what they hear does not depend on when they are done, and nobody else can see that they were done; so they can be moved
-to right after the step before them in any run, and the run ends the same. A renewal that begins or ends belongs to its
-enactor alone: the renewer may take any time before its first step, and one that comes after the last step of its owner
-that hears of it (`Belief`) changes nothing.
+Local operations (`Operation.local`) are done at once, with the step before them. That loses no order that matters: what
+they hear does not depend on when they are done, and no other process can see that they were done. So in any run they
+can be moved to right after the step before them, and the run ends the same. The begin and the end of a renewal are no
+exception: the renewer may wait for any time before its first step, and a step of it after the last one in which its
+owner hears of it (`Belief`) changes nothing.
 """
 
 from collections.abc import Hashable
@@ -27,7 +27,7 @@ from leasebench.leases.operations import Operation
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where one program stands: what it asks for, the slots of the leases that it can still name, and one way there."""
+    """One program's position: what it asks for, the slots of leases that it can still name, and one path there."""
 
     role: int
     carried: Any
@@ -40,7 +40,7 @@ class Programs:
     """All positions that were met so far, numbered from 0, and the answers that lead from one to another."""
 
     def __init__(self, *, plain: bool = False) -> None:
-        # Without a way to read frames, what was heard is all there is to tell positions apart by.
+        # Where frames can't be read, positions are told apart by what was heard alone.
         self._plain = plain or not frames_readable()
         self.positions: list[Position] = []
         self._roles: list[Activities] = []
@@ -48,7 +48,7 @@ class Programs:
         self._after: dict[tuple[int, type, Any], tuple[int, tuple[Operation, ...]]] = {}
 
     def add(self, role: Activities, carried: Any) -> tuple[int, tuple[Operation, ...]]:
-        """Begin a program. Returns where it stands at its first step, and what it did quietly before."""
+        """Begin a program. Returns its position at its first step, and the local operations before that."""
         self._roles.append(role)
         return self._position(len(self._roles) - 1, carried, ())
 
@@ -57,7 +57,7 @@ class Programs:
         return self._roles[number]
 
     def after(self, position: int, result: Any) -> tuple[int, tuple[Operation, ...]]:
-        """Where the program stands after `result`, and what it did quietly on the way."""
+        """The program's position after `result`, and the local operations that led there."""
         # Results of different types can be equal (1 and True), so the type belongs to the key.
         key = (position, type(result), result)
         known = self._after.get(key)
@@ -88,7 +88,7 @@ class Programs:
             state = program_state.value
             leases |= program_state.leases
             if program_state.incomplete:
-                leases |= leases_in(heard)  # one may be where we can't look
+                leases |= leases_in(heard)  # one of them may be in an object that can't be read
         key = (role, carried, asks, state)
         known = self._numbers.get(key)
         if known is None:

@@ -1,4 +1,4 @@
-"""What an exploration asks of a guard. Each property holds in every order of steps, or a shortest trace breaks it."""
+"""The properties that an exploration asks for: each holds in every order of steps, or a shortest trace breaks it."""
 
 from enum import StrEnum
 from typing import Any
@@ -13,18 +13,18 @@ class Property(StrEnum):
 
     - `stale_overwrite`: no commit puts an older version over a newer one.
     - `dangling`: no endpoint points at a deleted plan.
-    - `wedged`: no commit is refused for want of a plan to roll back to. Such a refusal is for good: the endpoint points
-      at a plan that is gone, versions only grow, so no plan comes back, and every later commit there meets the same
-      refusal until an operator repairs it. Says something only where the cell keeps a rollback record.
-    - `double_hold`: no enactor is granted a lease that another still holds: it was granted it before, and has neither
-      begun to release it nor been told that it is lost.
+    - `wedged`: no commit is refused for want of a plan to roll back to. Such a refusal is final: the endpoint points
+      at a plan that is gone, versions only grow, so no plan comes back, and every later commit there is refused, too,
+      until an operator repairs it. Applies only where the cell keeps a rollback record.
+    - `double_hold`: no enactor is granted a lease that another one still holds: one that was granted it before, and has
+      neither begun to release it nor been told that it is lost.
     - `converges`: from every reachable state, once one further plan has been published, all endpoints can come to it.
     - `rollback`: from every reachable state an operator who repairs what resolves to nothing can publish the content
       of an old plan as the newest one, and all endpoints can come to it; and a rollback record that a commit writes
       names a plan that exists then.
-    - `exclusion`: the lease server never grants or prolongs a lease while another grant of it stands: neither expired
-      by the server's own account nor given back by its owner. Of a record that expires by its owner's clock the
-      server can say nothing, so there a takeover breaks it.
+    - `exclusion`: the lease server never grants or prolongs a lease while another grant of it is in force: neither
+      expired by the server's own account nor given back by its owner. Of a record that expires by its owner's clock the
+      server knows nothing, so there a takeover breaks it.
     """
 
     STALE_OVERWRITE = "stale_overwrite"
@@ -36,12 +36,12 @@ class Property(StrEnum):
     EXCLUSION = "exclusion"
 
 
-OF_A_STATE = (Property.CONVERGES, Property.ROLLBACK)
-"""Properties that a state breaks, by what can't be reached from it; the others are broken by a step."""
+STATE_PROPERTIES = (Property.CONVERGES, Property.ROLLBACK)
+"""Properties that a state breaks, by what can't be reached from it. The others are broken by a step."""
 
 
 def broken_by_commit(asked: Commit, heard: Any, cell: MemoryCell) -> set[Property]:
-    """Which properties a commit breaks, by what was heard and what it left in the cell."""
+    """Which properties a commit breaks, by its result and by what it left in the cell."""
     if isinstance(heard, Refused) and heard.reason is Reason.NO_ROLLBACK_PLAN:
         return {Property.WEDGED}
     broken: set[Property] = set()

@@ -1,4 +1,4 @@
-"""A trace for the eyes: as a table, and as a sequence diagram in plain text."""
+"""A trace to read: as a table, as a sequence diagram in plain text, and its operations and results in words."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -41,7 +41,7 @@ TRACE = (
     Column("breaks", left=True),
 )
 COLUMN = 30
-"""Characters of one lifeline."""
+"""The width of one lifeline, in characters."""
 STORE = "store"
 BRIEFLY: Mapping[type[Operation], str] = {
     Publish: "publish plan {0.version}",

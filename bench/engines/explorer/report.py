@@ -21,14 +21,14 @@ HARM = {
     Property.WEDGED: Verdict.WEDGED,
     Property.CONVERGES: Verdict.STUCK,
 }
-"""What a broken property is called as the verdict of a run; the others stand beside the verdict, as they do there."""
+"""The verdict of a run that a broken property amounts to. The others stand beside the verdict, as in a run."""
 PUBLISHED = tuple(each for each in Property if each is not Property.EXCLUSION)
 """The properties in JSON, unless one is asked for by name."""
 NOT_OF_TIMING = frozenset({"lease_server", "store", "none", "default"})
 
 
 def verdict(found: Exploration) -> Verdict:
-    """The worst that can happen; `unproven` where the search did not get to its end without finding harm."""
+    """The worst that can happen; `unproven` where no harm was found, but the search did not get to its end."""
     harms = [harm for each, harm in HARM.items() if each in found.answers and found.answers[each].holds is False]
     if harms:
         return min(harms, key=lambda harm: harm.rank)
@@ -41,15 +41,15 @@ def worst(found: Exploration) -> Trace | None:
     return next((answer.trace for answer in found.answers.values() if answer.trace is not None), None)
 
 
-def surprising(guard: Guard, found: Exploration) -> bool:
-    """Whether a guard breaks that is not expected to, or breaks worse: who goes stale may leave records empty too.
+def unexpected(guard: Guard, found: Exploration) -> bool:
+    """Whether a guard breaks in a worse way than it is expected to.
 
-    What counts is what the guard says may be seen in some scenario without trouble or, where the scope has any, with
-    bad timing. The explorer's lease server and store never fail: what is expected where they do says nothing here.
+    What counts is what the guard expects of itself in a scenario without trouble or, where the scope has any trouble,
+    with bad timing. The explorer's lease server and store never fail, so what is expected where they do is left out.
     """
     came, scope = verdict(found), found.scope
-    calm = not (scope.expiry or scope.crashes or scope.messages)
-    keys = ["none"] if calm else ["timing", *(key for key in guard.expect if key not in NOT_OF_TIMING)]
+    undisturbed = not (scope.expiry or scope.crashes or scope.messages)
+    keys = ["none"] if undisturbed else ["timing", *(key for key in guard.expect if key not in NOT_OF_TIMING)]
     harms = [each.rank for key in (*keys, "default") for each in guard.expect.get(key, []) if each not in SAFE]
     return came not in SAFE and came.rank < min(harms, default=len(Verdict))
 
@@ -118,7 +118,7 @@ SCHEMA = 1
 
 
 def write_explored(run: Path, guards: Iterable[Guard], explorations: Sequence[Exploration]) -> Path:
-    """Write what was explored into the run, beside what was explored before in other scopes. Returns the file.
+    """Write what was explored into the run, beside what was explored there before in other scopes. Returns the file.
 
     Raises BadRunDirectory if there is one that can't be read: it is not overwritten.
     """

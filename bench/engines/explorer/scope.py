@@ -37,10 +37,10 @@ class ExplorationScope(Definition):
 
     @model_validator(mode="after")
     def _gives_up_where_that_matters(self) -> Self:
-        """At one endpoint an enactor that gave up stands where it stood before it picked: nothing new is reached.
+        """Give up only where there are several endpoints: at a single one, nothing new can be reached by it.
 
-        It picked, read and waited, which leaves no trace in the store; and an application that did not reach its
-        only endpoint carries on what it began with. With several endpoints it goes on to the next one instead.
+        To pick, to read and to wait leaves no trace in the store, and an application that did not reach its only
+        endpoint carries on what it began with. With several endpoints it goes on to the next one instead.
         """
         if self.give_up is None:
             object.__setattr__(self, "give_up", self.endpoints > 1)

@@ -1,4 +1,9 @@
-"""Breadth-first search of all that can happen: the first state that breaks a property is one of the nearest."""
+"""Breadth-first search over packed states: the first state that breaks a property is one of the nearest.
+
+A state is one int: the number of its world and those of its local states side by side. A move of an enactor depends on
+the world and on its own local state only. So what a move adds to a state is looked up by these two parts of its int,
+and a transition costs one `&`, one look-up and one `+`.
+"""
 
 import gc
 from array import array
@@ -14,7 +19,7 @@ from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.states import Move
 
 FIRST_BITS = 11
-"""The parts begin narrow, since a set of ints finds its members by their low bits, and widen when they are full."""
+"""Parts begin narrow, as a set of ints finds its members by their low bits, and are widened when they are full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +71,11 @@ class StateLayout:
 
 
 class LayoutOutgrown(Exception):
-    """A part has become too narrow; what was packed so far has to be packed anew."""
+    """A part of the state has become too narrow: what was packed so far has to be packed again."""
 
 
 class MoveTable(dict[int, tuple[int, ...]]):
-    """What the moves of one mover add to a state, by the part of the state that they depend on."""
+    """What the moves of one mover add to a state, by the part of the state on which they depend."""
 
     def __init__(self, work_out: Callable[[int], tuple[int, ...]]) -> None:
         self._work_out = work_out
@@ -83,8 +88,8 @@ class MoveTable(dict[int, tuple[int, ...]]):
 class PackedMoves:
     """The moves of a machine in one layout.
 
-    `broken` collects the properties that moves were found to break, as they are first worked out. A search that goes
-    breadth first looks at a part of a state for the first time in one of the nearest states that have it.
+    `broken` collects the properties that moves break, at the time when those moves are first worked out. That is soon
+    enough: a breadth-first search meets each part of a state first in one of the nearest states that have it.
     """
 
     def __init__(self, machine: Machine, layout: StateLayout) -> None:
@@ -118,7 +123,7 @@ class PackedMoves:
         return tuple(map(sum_of, moves))
 
     def _canonical_of(self) -> Callable[[int], int]:
-        """A function that takes a state to the one that stands for all which differ by names of equal enactors."""
+        """A function from a state to the representative of all states that differ by the names of equal enactors."""
         roots = self.machine.roots
         if not self.machine.scope.symmetry or len(set(roots)) == len(roots):
             return lambda state: state
@@ -160,7 +165,7 @@ class PackedMoves:
         return known
 
 
-LOOK_EVERY = 1 << 12
+CHECK_EVERY = 1 << 12
 """New states between two looks at how much memory is in use."""
 MAX_STATES = (1 << 32) - 1
 """Parents are kept as 32-bit numbers."""
@@ -205,15 +210,15 @@ class StateGraph:
 
     def path_to(self, place: int) -> list[int]:
         """The states from the start to `place`."""
-        way = [self.states[place]]
+        path = [self.states[place]]
         while place:
             place = self.parents[place]
-            way.append(self.states[place])
-        return way[::-1]
+            path.append(self.states[place])
+        return path[::-1]
 
 
 def search(machine: Machine, limits: Limits, until: Property | None = None, first_bits: int = FIRST_BITS) -> StateGraph:
-    """Search to the end, to a limit, or until property `until` is broken. States begin with parts of `first_bits`."""
+    """Search to the end, to a limit, or until property `until` is broken; parts of states begin with `first_bits`."""
     packed = PackedMoves(machine, StateLayout(len(machine.roots), first_bits, first_bits))
     graph = StateGraph(packed, [packed.start], array("I", [0]))
     place = 0
@@ -232,12 +237,12 @@ def search(machine: Machine, limits: Limits, until: Property | None = None, firs
 
 
 def _go_on(graph: StateGraph, place: int, limits: Limits, until: Property | None) -> None:
-    """Search on from the state at `place`. This is the hot loop: it makes no object but the states."""
+    """Search on from the state at `place`. This is the hot loop: the only objects that it makes are states."""
     packed, states, parents = graph.packed, graph.states, graph.parents
     movers, canonical, broken = packed.movers, packed.canonical, packed.broken
     seen = set(states)
     add, append, append_parent = seen.add, states.append, parents.append
-    transitions, counted, look_at = 0, 0, min(LOOK_EVERY, limits.states)
+    transitions, counted, check_at = 0, 0, min(CHECK_EVERY, limits.states)
     try:
         while place < len(states):
             state, counted = states[place], transitions
@@ -254,8 +259,8 @@ def _go_on(graph: StateGraph, place: int, limits: Limits, until: Property | None
                 graph.gave_up = f"stopped where {until} was broken"
                 return
             place += 1
-            if len(states) > look_at:
-                look_at = min(len(states) + LOOK_EVERY, limits.states)
+            if len(states) > check_at:
+                check_at = min(len(states) + CHECK_EVERY, limits.states)
                 graph.gave_up = limits.exceeded(len(states))
                 if graph.gave_up:
                     return
@@ -267,7 +272,7 @@ def _go_on(graph: StateGraph, place: int, limits: Limits, until: Property | None
 
 
 def _repack(graph: StateGraph) -> None:
-    """Give every part of a state more room."""
+    """Give the parts of every state more room."""
     old, machine = graph.packed.layout, graph.packed.machine
     layout = old.widened(machine)
     graph.states[:] = [layout.pack(*old.unpack(state)) for state in graph.states]
@@ -276,7 +281,7 @@ def _repack(graph: StateGraph) -> None:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Ints hold nothing, so the collector of cycles would look at millions of them for nothing."""
+    """Switch the cycle collector off: it would visit millions of ints, which refer to nothing."""
     enabled = gc.isenabled()
     gc.disable()
     try:

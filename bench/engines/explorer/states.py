@@ -1,19 +1,19 @@
-"""What all processes share, as a value: the store's state and what of the scope's budgets is left.
+"""The state of an exploration as values: the world that all processes share, an enactor's local state, and moves.
 
-A `MemoryCell` has more in it than anything can tell apart. What is left out, and why two cells that differ only there
-are one world:
+A world is the store's state and what is left of the scope's budgets. A `MemoryCell` holds more than any program can
+tell apart. This is left out, and for these reasons two cells that differ only there are one world:
 
-- its history and clock: no operation reads them (deadlines are not used here: an expiry is a step of its own);
-- of each endpoint the rollback record and how often it was written: programs never read the first; of the second WATCH
-  asks only whether there was a write since, which `watches` says;
-- of rollbacks the version that first held their content: an enactor applies versions;
-- tokens and fencing numbers. Both grow without end, but are only compared: a token with the one that holds the lease
-  (and there is one token for each fencing number of a resource, so equal tokens are equal numbers), a fencing number
-  with others of the same resource. Only the numbers that something can still name matter: leases of which a program or
-  a message still has a reference (`held`), and the highest one seen at an endpoint. They are replaced by their rank
-  among those; the next grant gets a number above all of them, as it did before. Where the guard's commit compares no
-  fencing numbers it is enough to know whether a lease is the one that stands;
-- a lease that stands and that nobody can name any more is an `ORPHAN`: its token differs from every one that is asked.
+- its history and clock: no operation reads them, since deadlines are not used and an expiry is a step of its own;
+- the rollback record of an endpoint: programs never read it;
+- how often an endpoint was written: WATCH asks only whether there was a write since, and `watches` says that;
+- the version that first held a rollback's content: an enactor applies versions;
+- the values of tokens and fencing numbers. Both grow without end, but they are only compared: a token with the one that
+  holds the lease, a fencing number with others of the same resource. Each fencing number of a resource has one token,
+  so comparing the numbers compares the tokens. And only those numbers matter that something can still name: a lease to
+  which a program or a message has a reference (`held`), or the highest number seen at an endpoint. So each is replaced
+  by its rank among those, and the next grant gets a number above all of them, as it did before. Where the guard's
+  commit compares no fencing numbers, it is enough to know whether a lease is the current one;
+- the identity of a granted lease that nobody can name any more (`ORPHAN`): its token differs from every token in use.
 """
 
 from typing import NamedTuple
@@ -23,11 +23,11 @@ from leasebench.enactors.operations import Commit
 from leasebench.leases.lease import Lease
 
 ORPHAN = -1
-"""The fencing number of a lease that stands without anybody who could name it."""
+"""The fencing number of a granted lease that nobody can name any more."""
 CURRENT, LOST = 1, 0
-"""Fencing numbers where only their identity matters."""
+"""Fencing numbers where it only matters whether the lease is the one that the server has."""
 BY_SERVER, BY_RECORD, RECORD_OVER = 0, 1, 2
-"""By whose account a lease expires: the server's, a record's that is still good, or a record's that looks over."""
+"""What ends a lease: the server; a record that is still good; or a record that looks expired to whoever reads it."""
 OWN_CONNECTION = -1
 """The slot of a client's own connection, among those of its messages in flight."""
 
@@ -40,7 +40,7 @@ class EndpointState(NamedTuple):
 
 
 class ServerLease(NamedTuple):
-    """A lease that stands, as the server has it."""
+    """A granted lease, as the server has it."""
 
     resource: str
     fence: int
@@ -51,7 +51,7 @@ class HeldLease(NamedTuple):
     """A lease that somebody can still name: `slot` is its owner's name for it.
 
     `holding`: its owner neither released it nor was told that it is lost. `unexpired`: by the server's account it
-    neither expired nor was given back by its owner; the same as standing, unless the store makes a mistake.
+    neither expired nor was given back by its owner. Unless the store is faulty, that is the server's current lease.
     """
 
     client: int
@@ -117,12 +117,12 @@ class Ranks(NamedTuple):
     fenced: bool
 
     def normalised(self, world: World) -> World:
-        """The world with its fencing numbers replaced by ranks (see above)."""
+        """The world with its fencing numbers replaced by ranks, as this module's docstring argues."""
         if not world.leases and not world.held:
             if not any(at.fence for at in world.endpoints):
                 return world
             return world._replace(endpoints=tuple(EndpointState(at.version, 0) for at in world.endpoints))
-        named = {(held.resource, held.fence) for held in world.held}
+        named = {(each.resource, each.fence) for each in world.held}
         rank = self._ranks(world, named) if self.fenced else self._current(world, named)
         endpoints = world.endpoints
         if self.fenced:
@@ -134,12 +134,12 @@ class Ranks(NamedTuple):
             ServerLease(resource, rank[resource, fence] if (resource, fence) in named else ORPHAN, expires)
             for resource, fence, expires in world.leases
         )
-        book = [
+        held = [
             HeldLease(client, slot, resource, rank[resource, fence], holding, unexpired)
             for client, slot, resource, fence, holding, unexpired in world.held
         ]
-        book.sort()
-        return world._replace(endpoints=endpoints, leases=leases, held=tuple(book))
+        held.sort()
+        return world._replace(endpoints=endpoints, leases=leases, held=tuple(held))
 
     def _ranks(self, world: World, named: set[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """The rank of each number among those of its resource that anything can name."""
@@ -152,7 +152,7 @@ class Ranks(NamedTuple):
 
     @staticmethod
     def _current(world: World, named: set[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """Which of the numbers that anything can name is the one that stands."""
+        """Which of the numbers that anything can name belongs to the server's current lease."""
         standing = {lease[:2] for lease in world.leases}
         return {each: CURRENT if each in standing else LOST for each in named}
 
@@ -188,7 +188,7 @@ class InFlight(NamedTuple):
 class LocalState(NamedTuple):
     """The local state of an enactor: its program's position, its renewer, and its commits in flight.
 
-    `renewing` is the lease that its renewer keeps alive, `notified` whether that one heard that the lease is lost.
+    `renewing` is the lease that its renewer keeps alive, `notified` whether the renewer was told that it is lost.
     """
 
     position: int

@@ -1,4 +1,8 @@
-"""Take the steps of a trace with real processes and a real store, and hold every one of them against the trace."""
+"""Take the steps of a trace with real processes and a real store, and compare every one of them with the trace.
+
+A step is compared in what its actor asks for, what it hears, its local operations, the versions then in force and the
+plans then there. So a store that answers otherwise than its twin in memory is found at the step where it does.
+"""
 
 from dataclasses import dataclass, field
 from time import perf_counter_ns, time
@@ -24,7 +28,7 @@ CLOCK_MARGIN_MS = 1_000.0
 
 @dataclass(frozen=True, slots=True)
 class Intervention:
-    """What was done to a process or a lease from outside, as a fault is told."""
+    """What was done to a process or a lease from outside, as `faults.json` records a fault."""
 
     fault: str
     process: str
@@ -34,12 +38,12 @@ class Intervention:
 
 
 class TraceMismatch(ProcessFailed):
-    """What happens is not what the trace says."""
+    """What happens differs from what the trace says."""
 
 
 @dataclass
 class Forcing:
-    """One trace, under way. `store` is the harness's own view of the cell."""
+    """One trace, step by step. `store` is the harness's own client of the cell, `proxies` those of the senders."""
 
     trace: Trace
     programs: GatedPrograms
@@ -52,13 +56,13 @@ class Forcing:
         self._in_flight: dict[tuple[str, int], tuple[int, str]] = {}
         """By sender and slot, the number by which its proxy knows a held commit, and the endpoint."""
         self._over: dict[str, str] = {}
-        """Records that look expired to who would take them: by resource, the token of the one that is meant."""
+        """Records that are to look expired to whoever would take them: by resource, the token of the holder."""
         self._granted: dict[str, set[str]] = {}
         """By process, the tokens of the leases that it was granted in its present life."""
         self._orphaned: set[str] = set()
 
     def take(self, step: TraceStep) -> None:
-        """Let one step happen. Raises TraceMismatch, with the step's number, if it can't or comes out otherwise."""
+        """Let one step happen. Raises TraceMismatch, with the step's number, if it can't or has another outcome."""
         act = {
             "step": self._step,
             "give_up": self._step,
@@ -122,7 +126,7 @@ class Forcing:
             raise TraceMismatch(f"step {step.step}: the commit in flight got no answer: {error}") from error
         if isinstance(reply, list):
             reply = reply[0]
-        # An aborted EXEC says nothing; that it was refused is known here, and its sender never learns it.
+        # An aborted EXEC has no reply of its own; its sender never learns of it, but the trace has the refusal.
         outcome = Refused(Reason.WATCH_CONFLICT, self.store.read(endpoint)) if reply is None else outcome_of(reply)
         self._compare_result(step, outcome)
 
@@ -136,7 +140,7 @@ class Forcing:
         self._compare_local(step, report)
 
     def _expire(self, step: TraceStep) -> None:
-        """End a lease on the server; one whose record its owner dates only looks over, to whoever would take it."""
+        """End a lease on the server. One with an owner's record only looks expired, to whoever would take it."""
         resource = step.what
         start = perf_counter_ns()
         token = self.store.holder(resource)
@@ -160,7 +164,7 @@ class Forcing:
         return asks
 
     def _skew_ms(self, asks: TakeExpired) -> float:
-        """How far ahead the taker's clock has to be: past the record, if it is one that is to look over."""
+        """How far ahead the taker's clock has to be: past the end of the record, if that is to look expired."""
         over = self._over.get(asks.resource)
         if over is None or self.store.holder(asks.resource) != over:
             return 0.0

@@ -13,7 +13,7 @@ from leasebench.enactors.kind import Ends
 from leasebench.leases.operations import Operation, StartRenewal, StopRenewal
 
 ARRIVES_WITHIN_S = 15.0
-"""How long one operation may take; it takes about a millisecond."""
+"""How long one operation may take at most; it takes about a millisecond."""
 READY_WITHIN_S = 20.0
 ATTEND_EVERY_S = 0.01
 GATES = 2
@@ -23,13 +23,13 @@ RENEWER_SUFFIX = "-renewer"
 
 
 class GatedPrograms:
-    """Begins the programs of a supervisor's processes, and knows by their names what each asks for."""
+    """Starts the programs of a supervisor's processes, and knows what each asks for, by the name of its process."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._asks: dict[str, Operation | None] = {}
         self._renewing: set[str] = set()
-        """The renewers whose enactors let them begin, and neither stopped them nor saw them end."""
+        """The renewers that run: their enactors started them, have not stopped them, and they have not ended."""
         start = supervisor.report.start_ns = perf_counter_ns()
         supervisor.tell(("start", start), *Ends)
         for name in self.actors:
@@ -58,7 +58,7 @@ class GatedPrograms:
         return arrival
 
     def crash(self, actor: str) -> Arrival:
-        """Kill a process (SIGKILL) and start its successor. Returns what that one says first. Raises ProcessFailed."""
+        """Kill a process (SIGKILL) and start its successor. Returns its first arrival. Raises ProcessFailed."""
         child = self._child(actor)
         self._order(actor, Order("crash"))
         child.process.join(ARRIVES_WITHIN_S)
@@ -110,7 +110,7 @@ class GatedPrograms:
                 self._renewing.discard(actor + RENEWER_SUFFIX)
 
     def _catch_up(self, actor: str) -> None:
-        """Note what a renewer has said since: what its enactor made it say is here before that one asks again."""
+        """Note what a renewer has said since. What its enactor made it say arrives before the enactor asks again."""
         line = self._line(actor)
         while line.poll(0):
             self._note(actor, line.recv())

@@ -1,4 +1,7 @@
-"""One trace, performed: all programs at their gates, every step of the trace, and a while of freedom at the end."""
+"""One trace on real processes: all programs wait at their gates, take its steps, and at the end run freely a while.
+
+Of a property that a state breaks, only the free time at the end shows that the endpoints never come to a further plan.
+"""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -23,7 +26,7 @@ from leasebench.leases.operations import Done
 from leasebench.results.record.process import PROXY
 
 FREE_S = 1.5
-"""How long the processes go on by themselves after the last step: a hundred applications of each."""
+"""How long the processes run freely after the last step; each has time for a hundred applications."""
 MAX_REFUSALS = 3
 """Of one planner in a row: a restarted one is refused once."""
 
@@ -35,12 +38,12 @@ class TraceRun:
         self._trace = trace
         self.interventions: list[Intervention] = []
         self.taken = 0
-        """How many steps came as recorded."""
+        """How many steps happened as recorded."""
         self.last_seq = -1
-        """The place in the history of the last event that the trace made."""
+        """The place in the history of the trace's last event."""
 
     def __call__(self, context: TrialContext) -> None:
-        """Take every step, then let the processes go on by themselves for a while, and end them."""
+        """Take every step, let the processes run freely for a while, and end them."""
         trace, store, report = self._trace, context.cells[0].store, context.report
         with ExitStack() as stack:
             senders = {step.actor for step in trace.steps if step.action == "send"}
@@ -89,7 +92,7 @@ NO_TOKEN = ""
 
 
 def operate(store: Store, cell: Cell) -> None:
-    """Do what an operator does who rolls back, as the explorer's does, under the name of one in the history."""
+    """Repair and roll back as the explorer's operator does, in the history under the name of an operator."""
     operator = store.as_client("operator")
     attempts = count(1)
     for program in (repair_all(cell.endpoints), roll_back()):

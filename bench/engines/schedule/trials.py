@@ -1,4 +1,4 @@
-"""Traces as the trials of a run: what each is called there, how it is judged, and what is kept of it."""
+"""Traces as the trials of a run: their names in it, how they are judged, and what is kept of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from leasebench.bench.engines.explorer.trace import Trace, read_trace
 from leasebench.bench.engines.schedule.forcing import Intervention
 from leasebench.bench.engines.schedule.trace_run import FREE_S, TraceRun
-from leasebench.bench.engines.schedule.verification import shown
+from leasebench.bench.engines.schedule.verification import violation_shown
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.server import Server
@@ -26,11 +26,11 @@ from leasebench.verdict import Verdict
 
 MAX_TRACES = 10_000
 TTL_MS = 600_000
-"""Of every lease: nothing expires by itself."""
+"""The time to live of every lease: nothing expires by itself."""
 TIMEOUT_MS = 10_000.0
-"""Of every reply: none is lost but where the trace says so."""
+"""The time-out of every reply: none is lost but where the trace says so."""
 SETTLE_S = 10.0
-"""What the run's figures call in time; counted from the last publication, which may be many steps before the end."""
+"""Counted from the last publication, which may be many steps before the end of the trace."""
 NO_COLOUR = "#000000"
 
 
@@ -100,28 +100,28 @@ class ScheduledTrials:
         shows at which seq. A trial that came out otherwise is failed.
         """
         schedule = self._schedules[plan.guard.name, plan.scenario.name]
-        performance = TraceRun(schedule.trace)
-        facts = run_trial(plan, server, run, folder, watch, performance)
+        trace_run = TraceRun(schedule.trace)
+        facts = run_trial(plan, server, run, folder, watch, trace_run)
         shows = None
         if facts.status == "ok":
             (trial,) = read_trials(folder)
-            shows = shown(trial, schedule.trace, performance.last_seq)
+            shows = violation_shown(trial, schedule.trace, trace_run.last_seq)
             if shows is None:
-                missing = f"{schedule.trace.property} at seq {performance.last_seq}, where the trace ends"
+                missing = f"{schedule.trace.property} at seq {trace_run.last_seq}, where the trace ends"
                 facts = facts.failed(f"every step came as recorded, the history shows no {missing}")
         facts = facts.adding(
             schedule=ForcedTrace(
                 trace=schedule.path.name,
                 property=str(schedule.trace.property),
                 steps=len(schedule.trace.steps),
-                taken=performance.taken,
-                seq=performance.last_seq,
+                taken=trace_run.taken,
+                seq=trace_run.last_seq,
                 shows=shows,
             )
         )
         write_json(
             folder / FAULTS_FILE,
-            [_row(number, intervention) for number, intervention in enumerate(performance.interventions)],
+            [_row(number, intervention) for number, intervention in enumerate(trace_run.interventions)],
         )
         write_json(folder / TRIAL_FILE, facts)
         (folder / "schedule.json").write_text(schedule.trace.written(), encoding="utf-8")
@@ -129,7 +129,7 @@ class ScheduledTrials:
 
 
 def _scenario(trace: Trace, before: Sequence[Schedule]) -> Scenario:
-    """The scenario of a trace: called as its property, with a number where that is another one or the guard has it."""
+    """The scenario of a trace, named for its property; a number follows where that name is taken."""
     scope, guard = trace.scope, trace.guard.name
     load = Load(
         enactors=scope.enactors,

@@ -1,10 +1,10 @@
-"""Whether the history of a forced trial shows what its trace says: the named violation, at the trace's last event."""
+"""Verification of a forced trace: whether the history shows the trace's violation, at the trace's last event."""
 
 from typing import Any
 
 import numpy as np
 
-from leasebench.bench.engines.explorer.properties import OF_A_STATE, Property
+from leasebench.bench.engines.explorer.properties import STATE_PROPERTIES, Property
 from leasebench.bench.engines.explorer.trace import Trace
 from leasebench.enactors.store.events import Event
 from leasebench.leases.operations import Reason
@@ -23,20 +23,20 @@ METRIC = {
     Property.ROLLBACK: "stuck",
     Property.EXCLUSION: "exclusion_violations",
 }
-"""The figure of a run that counts what breaks a property."""
+"""The metric of a run that counts what breaks a property."""
 
 
-def shown(trial: Trial, trace: Trace, last: int) -> str | None:
+def violation_shown(trial: Trial, trace: Trace, last: int) -> str | None:
     """Say what the history shows at seq `last`, the trace's last event; None if it shows no violation of its property.
 
-    A property of a state is broken by what can't happen any more: there `last` is where the trace ended, and the rest
-    of the history has to show that it did not happen.
+    A property of a state is broken by what can't happen any more, so there the rest of the history has to show that
+    it did not happen.
     """
     events = trial.events
     counted = tally(trial).counts.get(METRIC[trace.property]) or 0
     if not counted or not 0 <= last < len(events):
         return None
-    if trace.property in OF_A_STATE:
+    if trace.property in STATE_PROPERTIES:
         return f"after seq {last} the endpoints never come to plan {int(events.version[events.published[-1]])}"
     said = _SHOWS[trace.property](trial, last)
     if said is None or not _is_the_actors(events, last, trace):
@@ -70,7 +70,7 @@ def _wedged(trial: Trial, at: int) -> str | None:
 
 
 def _double_hold(trial: Trial, at: int) -> str | None:
-    """By the owners' own account: the hold that begins with this grant began while another one's went on."""
+    """By the owners' own account: the hold that begins with this grant overlaps another owner's hold."""
     events, held = trial.events, holds_of(trial)
     event = events.row(at)
     if event.kind != "grant":
@@ -96,7 +96,7 @@ _SHOWS: dict[Property, Any] = {
 
 
 def _is_the_actors(events: Events, at: int, trace: Trace) -> bool:
-    """Whether the event is of the one who takes the trace's last step."""
+    """Whether the event was made by the actor of the trace's last step."""
     return _who(events.row(at)) == trace.steps[-1].actor.removesuffix("-renewer")
 
 

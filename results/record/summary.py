@@ -1,0 +1,340 @@
+"""`summary.json`: every figure of a run, as it is written and read, and the JSON Schema that is published beside it.
+
+A cell has fixed fields and, flat beside them, the metrics of all checks. They are asked for by name: `cell.count`,
+`cell.rate`, `cell.spread`. A metric that a run does not have (of an earlier version, or of a package that was not
+installed then) is unknown or was not seen.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+
+from leasebench.results.metric import Form, Metric, metrics
+from leasebench.results.statistics import Interval
+from leasebench.verdict import Verdict
+
+FILE = "summary.json"
+SCHEMA_VERSION: Literal[1] = 1
+UNKNOWN_TROUBLE = "timing"
+"""What a scenario is about if it does not say."""
+
+
+class Spread(BaseModel):
+    """A distribution; null where nothing was seen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    p50: float | None
+    p99: float | None
+    max: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: npt.NDArray[np.float64]) -> Self:
+        """The distribution of some values; a quantile is one of them."""
+        if not len(values):
+            return cls(p50=None, p99=None, max=None, n=0)
+        p50, p99 = np.quantile(values, [0.5, 0.99], method="higher")
+        return cls(p50=round(float(p50), 3), p99=round(float(p99), 3), max=round(float(values.max()), 3), n=len(values))
+
+
+NOTHING_SEEN = Spread(p50=None, p99=None, max=None, n=0)
+Written = Annotated[
+    StrictInt | float | Spread | dict[str, int] | tuple[float, float] | None, Field(union_mode="left_to_right")
+]
+"""A metric as a summary has it: a count, a rate, a spread, clusters, or an interval; null where it is not known."""
+
+
+class Rate(NamedTuple):
+    """A rate with its 95 % interval, and the one-sided bound where it is zero; None for what there is not."""
+
+    value: float | None
+    interval: Interval | None
+    bound: float | None
+
+
+class Percentiles(BaseModel):
+    """A latency, microseconds; null where nothing was recorded."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, json_schema_serialization_defaults_required=True)
+    p50: float | None = None
+    p90: float | None = None
+    p99: float | None = None
+    p99_9: float | None = Field(default=None, alias="p99.9")
+    p99_99: float | None = Field(default=None, alias="p99.99")
+    max: float | None = None
+    n: int = 0
+
+
+NO_LATENCY = Percentiles()
+
+
+class Phase(BaseModel):
+    """Service time, and response time from when the load was due (null where nothing is scheduled)."""
+
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+    service: Percentiles
+    response: Percentiles | None = None
+
+
+class FaultCount(BaseModel):
+    """How often a kind of fault struck, and how often it hit its window."""
+
+    model_config = ConfigDict(frozen=True)
+    struck: int
+    hit: int
+
+
+class StoryLine(BaseModel):
+    """One chapter of the first incident of a cell; seconds since the trial's first event, if its clock allows."""
+
+    model_config = ConfigDict(frozen=True)
+    t_s: float | None
+    endpoint: str
+    what: str
+    kind: str
+
+
+class Skip(BaseModel):
+    """A guard that could not be run under a scenario, and why."""
+
+    model_config = ConfigDict(frozen=True)
+    guard: str
+    scenario: str
+    reason: str
+
+
+class ControlResult(BaseModel):
+    """One control of a run. `seen` and `twin_seen` are the metric's counts; null where a trial could not tell.
+
+    `first_s` are the seconds from the first event of a trial until the metric first rose, the latest of all trials.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    control: str
+    twin: str
+    scenario: str
+    metric: str
+    seen: int | None
+    twin_seen: int | None
+    first_s: float | None
+    caught: bool
+
+
+class Measured(BaseModel):
+    """What has fixed fields and, beside them, metrics by their names."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", json_schema_serialization_defaults_required=True)
+    __pydantic_extra__: dict[str, Written] = Field(init=False)
+
+    @property
+    def metrics(self) -> Mapping[str, Written]:
+        """All metrics, by the names under which they are published."""
+        return self.__pydantic_extra__
+
+    def count(self, name: str) -> int | None:
+        """A count; None where it is not known."""
+        found = self.metrics.get(name)
+        return found if isinstance(found, int) else None
+
+    def total(self, name: str) -> int:
+        """A count; 0 where it is not known."""
+        return self.count(name) or 0
+
+    def clusters(self, name: str) -> dict[str, int] | None:
+        """How events hang together (see `results.clustered.from_json`); None where it is not known."""
+        found = self.metrics.get(name)
+        return found if isinstance(found, dict) else None
+
+    def _number(self, name: str) -> float | None:
+        found = self.metrics.get(name)
+        return found if isinstance(found, int | float) else None
+
+
+class CellSummary(Measured):
+    """One guard under one scenario, over all of its trials."""
+
+    guard: str
+    scenario: str
+    trouble: str = Field(
+        default=UNKNOWN_TROUBLE, description="what the scenario is about: none, timing, lease_server or store"
+    )
+    trials: int
+    failures: tuple[str, ...]
+    faults: dict[str, FaultCount] = Field(
+        default={}, description="by kind; struck 0 where a fault of the scenario never came"
+    )
+    verdict: Verdict
+    expected: tuple[Verdict, ...]
+    as_expected: bool
+    races_missing: int = Field(description="raced applications that a `clean` still lacks")
+    latency_us: dict[str, Phase]
+    throughput: float | None = Field(
+        default=None, description="commits per second of load, all cells of a trial together"
+    )
+    story: tuple[StoryLine, ...] = ()
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Guard and scenario: what tells it from the other cells of its run."""
+        return self.guard, self.scenario
+
+    def __str__(self) -> str:
+        return f"{self.guard} under {self.scenario}"
+
+    def rate(self, name: str) -> Rate:
+        """A rate, as far as it is known."""
+        interval = self.metrics.get(f"{name}_ci")
+        return Rate(
+            self._number(name), interval if isinstance(interval, tuple) else None, self._number(f"{name}_bound")
+        )
+
+    def spread(self, name: str) -> Spread:
+        """A distribution; NOTHING_SEEN where it is not known."""
+        found = self.metrics.get(name)
+        return found if isinstance(found, Spread) else NOTHING_SEEN
+
+    def latency(self, phase: str, side: str = "service") -> Percentiles:
+        """A latency of all trials together, microseconds."""
+        found = self.latency_us.get(phase)
+        return NO_LATENCY if found is None else (found.service if side == "service" else found.response) or NO_LATENCY
+
+    def value(self, metric: Metric) -> float | None:
+        """What a table shows of a metric: a count, a rate, or the median of a spread; None for none."""
+        if metric.form is Form.SPREAD:
+            return self.spread(metric.name).p50
+        return self._number(metric.name)
+
+    def seen(self, metric: Metric) -> bool:
+        """Whether there is any of it."""
+        return bool(self.spread(metric.name).n if metric.form is Form.SPREAD else self._number(metric.name))
+
+    def as_json(self) -> dict[str, Any]:
+        """The object in `summary.json`: what was run and its verdict, the metrics, latencies and the story."""
+        written = self.model_dump(mode="json", by_alias=True)
+        measured = {name: written.pop(name) for name in self.metrics}
+        last = {name: written.pop(name) for name in ("races_missing", "latency_us", "throughput", "story")}
+        return {**written, **measured, **last}
+
+
+class TrialRow(Measured):
+    """One trial, all of its cells added up: its facts and, by the names that they have in a cell, its counts.
+
+    A count is missing where the trial left no history. `began` is in seconds since the epoch.
+    """
+
+    number: int
+    guard: str
+    scenario: str
+    seed: int | None = None
+    status: str
+    began: float | None = None
+    load_s: float | None = None
+    throughput: float | None = Field(default=None, description="commits per second of load")
+    applications_by_enactor: dict[str, int] = Field(default={}, description="applications that were completed")
+    broken_assumptions: tuple[str, ...] = Field(
+        default=(), description="why its history is not trusted: what breaks a rule of the store; may be missing"
+    )
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Guard and scenario: the cell that it is a trial of."""
+        return self.guard, self.scenario
+
+    @property
+    def measured(self) -> bool:
+        """Whether it left a history to count in."""
+        return self.count("commits") is not None
+
+    def first(self, name: str) -> float | None:
+        """The smallest value of a spread (of a metric with `in_trial`); None if nothing was seen."""
+        return self._number(name)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object in `summary.json`: what was run, the first values, applications, counts."""
+        written = self.model_dump(mode="json", by_alias=True)
+        measured = {name: written.pop(name) for name in self.metrics}
+        firsts = {one.name: measured.pop(one.name) for one in first_in_trial() if one.name in measured}
+        applications, broken = written.pop("applications_by_enactor"), written.pop("broken_assumptions")
+        told = {"broken_assumptions": broken} if broken else {}
+        return {**written, **firsts, "applications_by_enactor": applications, **measured, **told}
+
+
+class Summary(BaseModel):
+    """The whole run. `complete` is false where trials are missing: the run was interrupted."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", json_schema_serialization_defaults_required=True)
+    schema_: Literal[1] = Field(default=SCHEMA_VERSION, alias="schema")
+    suite: str
+    asked_for: tuple[str, ...] = Field(
+        default=(),
+        description="the words that `leasebench run` was given for the suite: its name or path; may be missing",
+    )
+    complete: bool
+    cells: tuple[CellSummary, ...]
+    trials: tuple[TrialRow, ...]
+    controls: tuple[ControlResult, ...]
+    skipped: tuple[Skip, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """What the file holds."""
+        parts = {"cells": [one.as_json() for one in self.cells], "trials": [one.as_json() for one in self.trials]}
+        written = self.model_dump(
+            mode="json", by_alias=True, exclude={*parts, *([] if self.asked_for else ["asked_for"])}
+        )
+        ends = {name: written.pop(name) for name in ("controls", "skipped")}
+        return {**written, **parts, **ends}
+
+
+def first_in_trial() -> list[Metric]:
+    """The spreads of which a trial's row has the smallest value."""
+    return [one for one in metrics(Form.SPREAD) if one.in_trial]
+
+
+MAY_BE_MISSING = {"Summary": ("asked_for",), "TrialRow": ("broken_assumptions",)}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema that is published beside `summary.json`: the fixed fields, and the metrics of all checks."""
+    schema = Summary.model_json_schema(by_alias=True, mode="serialization")
+    parts = schema["$defs"]
+    for name, keys in MAY_BE_MISSING.items():
+        own = schema if name == "Summary" else parts[name]
+        own["required"] = [key for key in own["required"] if key not in keys]
+    cell, row = parts["CellSummary"], parts["TrialRow"]
+    for metric in metrics():
+        own = _schemas(metric)
+        cell["properties"] |= own
+        cell["required"] += own
+        if metric.form in (Form.COUNT, Form.CLUSTERS):
+            row["properties"] |= own
+        elif metric.in_trial:
+            row["properties"][metric.name] = _number_or_null(metric.about)
+            row["required"].append(metric.name)
+    return schema
+
+
+def _schemas(metric: Metric) -> dict[str, dict[str, Any]]:
+    """What a cell has of a metric, by key."""
+    described = {"description": f"{metric.about} ({metric.unit})" if metric.unit else metric.about}
+    if metric.form is Form.COUNT:
+        return {metric.name: {"type": ["integer", "null"] if metric.may_be_unknown else "integer"} | described}
+    if metric.form is Form.SPREAD:
+        return {metric.name: {"$ref": "#/$defs/Spread"} | described}
+    if metric.form is Form.CLUSTERS:
+        return {metric.name: {"type": "object", "additionalProperties": {"type": "integer"}} | described}
+    number = {"type": ["number", "null"]}
+    rate, *others = metric.published
+    ends: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+    said = {
+        f"{metric.name}_ci": ends
+        | {"description": "95 %, allowing for how much the events of an application hang together"},
+        f"{metric.name}_bound": number | {"description": "one-sided 95 % bound where it is zero"},
+    }
+    return {rate: number | described, **{name: said[name] for name in others}}
+
+
+def _number_or_null(about: str) -> dict[str, Any]:
+    return {"type": ["number", "null"], "description": f"the first of the trial: {about}; null for none"}
