@@ -20,6 +20,7 @@ from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.store.drivers import driver_of
+from leasebench.results.record.suite import SUITE_FILE, SuiteRecord
 from leasebench.results.record.summary import FILE, Summary, json_schema
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.summary import summarise
@@ -95,9 +96,9 @@ def run_suite(
         with writing(out):
             out.mkdir(parents=True)
         logger.info("run of %s, seed %d, into %s, on a server %s", suite.name, seed, out, server.kind)
-        (out / "suite.toml").write_text(
-            tomli_w.dumps(suite.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
-        )
+        resolved = SuiteRecord.model_validate(suite.model_dump(mode="json", exclude_none=True))
+        content = tomli_w.dumps(resolved.model_dump(mode="json", exclude_unset=True))
+        (out / SUITE_FILE).write_text(content, encoding="utf-8")
         write_json(out / "manifest.json", describe(suite, server, seed))
         with bugs_kept_in(out):
             return _run_trials(suite, seed, server, out, listener, run_one)

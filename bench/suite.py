@@ -28,6 +28,7 @@ from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, u
 from leasebench.leases.manager import unavailable
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
+from leasebench.results.record.suite import TROUBLE
 
 HERE = Path(__file__).parent
 PROVEN_RACES = 59
@@ -73,7 +74,7 @@ class Scenario(Definition):
     about: str
     guards: list[str] = Field(min_length=1)
     load: Load = Load()
-    trouble: Literal["none", "timing", "lease_server", "store"] = "timing"
+    trouble: Literal["none", "timing", "lease_server", "store"] = TROUBLE
     ttl_ms: int | None = Field(default=None, ge=50, le=600_000)
     faults: list[dict[str, Any]] = Field(default_factory=list)
     programs: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -1,14 +1,14 @@
 """Negative controls: guards that are broken on purpose must be caught, and their correct twins must not."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from leasebench.results.metric import Form, metrics
+from leasebench.results.record.suite import GuardTable
 from leasebench.results.record.summary import CellSummary, ControlResult
 
 
-def judge_controls(guards: Sequence[dict[str, Any]], cells: Sequence[CellSummary]) -> list[ControlResult]:
-    """Judge the controls among `guards` (tables of the resolved suite) by the run's cells.
+def judge_controls(guards: Sequence[GuardTable], cells: Sequence[CellSummary]) -> list[ControlResult]:
+    """Judge the controls among `guards` by the run's cells.
 
     A control is `caught` if its metric is above zero and its twin's is zero, both under the scenario that it names.
     One whose cells are not in the run is left out.
@@ -17,22 +17,24 @@ def judge_controls(guards: Sequence[dict[str, Any]], cells: Sequence[CellSummary
     first = {one.name: one.first_s for one in metrics(Form.COUNT)}
     results = []
     for guard in guards:
-        control = guard.get("control")
-        if not control:
+        control = guard.control
+        if control is None:
             continue
-        own = by_place.get((guard["name"], control["scenario"]))
-        twin = by_place.get((control["twin"], control["scenario"]))
+        own = by_place.get((guard.name, control.scenario))
+        twin = by_place.get((control.twin, control.scenario))
         if own is None or twin is None:
             continue
-        seen, twin_seen = own.count(control["metric"]), twin.count(control["metric"])
+        seen, twin_seen = own.count(control.metric), twin.count(control.metric)
         results.append(
             ControlResult(
-                control=guard["name"],
+                control=guard.name,
+                twin=control.twin,
+                scenario=control.scenario,
+                metric=control.metric,
                 seen=seen,
                 twin_seen=twin_seen,
-                first_s=own.spread(first.get(control["metric"], "")).max,
+                first_s=own.spread(first.get(control.metric, "")).max,
                 caught=bool(seen) and twin_seen == 0,
-                **control,
             )
         )
     return results

@@ -1,4 +1,4 @@
-"""An encoded histogram straight into its buckets, without the dense array of 40,000 counters between.
+"""Reads a log of histograms: each straight into its buckets, without the dense array of 40,000 counters between.
 
 The library's decoder takes 0.6 ms a histogram, most of it for counters that are zero; a comparison reads thousands.
 The format is HdrHistogram's V2 (`AbstractHistogram.encodeIntoCompressedByteBuffer`): base64 around a cookie and a
@@ -6,6 +6,7 @@ length, then deflated: a header of 40 bytes and ZigZag LEB128 numbers, where a n
 """
 
 import binascii
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -23,7 +24,6 @@ from leasebench.results.latency import (
     Buckets,
     Tag,
     bucket_bounds,
-    intervals,
     untag,
 )
 
@@ -32,16 +32,37 @@ WORD_BITS = 0xF0
 """The part of a cookie that says how wide a counter is; V2 has no use for it."""
 OUTER, HEADER = struct.Struct(">II"), struct.Struct(">IIIIQQd")
 MAX_NUMBER_BYTES = 9
+MAX_LINE_CHARS = 4_000_000
+"""Of a log. The fullest histogram, every counter used, is well below it."""
 COUNTERS = (HIGHEST_NS.bit_length() - SUB_BUCKETS_LOG2 + 2) * HALF
 MAX_PAYLOAD_BYTES = HEADER.size + MAX_NUMBER_BYTES * COUNTERS
+DAMAGED = (ArithmeticError, LookupError, MemoryError, ValueError, struct.error, zlib.error)
+"""What `decode` raises over a text that is no histogram."""
+_INTERVAL = re.compile(
+    r"Tag=(?P<tag>[^,]+),[0-9]+(\.[0-9]*)?,[0-9]+(\.[0-9]*)?,[0-9]+(\.[0-9]*)?,(?P<payload>[A-Za-z0-9+/]+=*)"
+)
 
 
 def read_buckets(path: Path) -> Iterator[tuple[Tag, Buckets]]:
-    """The histograms of a log (see `results.latency.intervals`), an interval each, as the file has them.
+    """The histograms of a log, an interval each, as the file has them: the intervals of one tag are not merged.
 
-    Raises ValueError, with the file and the line, for a line that is neither comment, legend nor interval.
+    Raises ValueError, with the file and the line, for a line that is neither comment, legend nor interval, and for a
+    histogram that can't be decoded.
     """
-    return intervals(path, lambda tag, payload: (untag(tag), decode(payload)))
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_CHARS), ""), 1):
+            text = line.rstrip("\r\n")
+            if not text or text.startswith(("#", '"')):
+                continue
+            match = _INTERVAL.fullmatch(text)
+            if not match:
+                what = "not a line of a histogram log: expected Tag=name,start,length,max,payload"
+                raise ValueError(f"{path}:{number}: {what}")
+            try:
+                yield untag(match["tag"]), decode(match["payload"])
+            except DAMAGED as error:
+                what = f"the histogram {match['tag']} cannot be decoded ({error!r})"
+                raise ValueError(f"{path}:{number}: {what}") from error
 
 
 def decode(payload: str) -> Buckets:

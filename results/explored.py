@@ -16,22 +16,21 @@ How many enactors, plans and endpoints there are is not asked for: that few of t
 every bounded search, and a run that proves it wrong is worth a loud word, too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.suite import Choices, GuardTable, ScenarioTable, SuiteRecord
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.trial import read_object
 
 FILE = "explored.json"
 MEASURED = {"stale_overwrite": "stale_overwrites", "dangling": "dangling", "wedged": "wedged"}
 """Properties that a history can break for sure, and the figure of a run that counts it."""
-AXES = ("decide", "exclude", "commit", "clean")
-"""What makes two guards the same; what they are called and what is expected of them does not."""
 TROUBLES = frozenset({"none", "timing"})
 """Of other kinds of trouble the explorer knows nothing."""
 NETWORK = frozenset({"delay", "drop", "partition", "late_write", "lost_reply"})
@@ -72,7 +71,7 @@ class ExploredGuard(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     guard: str
-    table: dict[str, Any]
+    table: Choices
     scope: ExploredScope
     states: int
     transitions: int
@@ -93,9 +92,9 @@ class Explored(BaseModel):
     schema_: Literal[1] = Field(alias="schema")
     guards: list[ExploredGuard]
 
-    def of(self, guard: Mapping[str, Any]) -> list[ExploredGuard]:
+    def of(self, guard: GuardTable) -> list[ExploredGuard]:
         """What was explored of a guard of the suite; not what was explored of another one by its name."""
-        return [each for each in self.guards if each.guard == guard["name"] and _same_choices(each.table, guard)]
+        return [each for each in self.guards if each.guard == guard.name and _same_choices(each.table, guard)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +128,12 @@ def read_explored(run: Path) -> Explored | None:
         raise BadRunDirectory(f"{path}: {key}: {first['msg'].lower()}") from error
 
 
-def contradictions(summary: Summary, suite: Mapping[str, Any], explored: Explored | None) -> list[Contradiction]:
+def contradictions(summary: Summary, suite: SuiteRecord, explored: Explored | None) -> list[Contradiction]:
     """Every violation of a run that its exploration excludes. `suite` is the run's resolved suite."""
     if explored is None:
         return []
-    guards = {guard["name"]: guard for guard in suite["guards"]}
-    scenarios = {scenario["name"]: scenario for scenario in suite["scenarios"]}
+    guards = {guard.name: guard for guard in suite.guards}
+    scenarios = {scenario.name: scenario for scenario in suite.scenarios}
     found = []
     for cell in summary.cells:
         guard, scenario = guards.get(cell.guard), scenarios.get(cell.scenario)
@@ -155,46 +154,37 @@ def contradictions(summary: Summary, suite: Mapping[str, Any], explored: Explore
     return found
 
 
-def missing(
-    explored: ExploredGuard, guard: Mapping[str, Any], scenario: Mapping[str, Any], cell: CellSummary
-) -> Iterator[str]:
+def missing(explored: ExploredGuard, guard: GuardTable, scenario: ScenarioTable, cell: CellSummary) -> Iterator[str]:
     """What the scenario had, or `cell` saw, that the exploration had not; a phrase each."""
-    scope, load = explored.scope, scenario.get("load", {})
-    faults = {fault["kind"] for fault in scenario.get("faults", ())} | set(cell.faults)
-    trouble = scenario.get("trouble", "timing")
-    if trouble not in TROUBLES:
-        yield f"a scenario whose trouble is {trouble}"
+    scope, load = explored.scope, scenario.load
+    faults = {fault.kind for fault in scenario.faults} | set(cell.faults)
+    if scenario.trouble not in TROUBLES:
+        yield f"a scenario whose trouble is {scenario.trouble}"
     yield from (f"the fault {kind}" for kind in sorted(faults - MODELLED))
-    if load.get("client_retries"):
+    if load.client_retries:
         yield "clients that repeat their requests"
-    if load.get("operator"):
+    if load.operator is not None:
         yield "an operator"
-    if guard.get("exclude") and not scope.expiry:
+    if guard.exclude is not None and not scope.expiry:
         yield "leases that may expire"
     if "crash" in faults and not scope.crashes:
         yield "a crash"
-    if any(fault["kind"] in NETWORK and not _commits_only(fault) for fault in scenario.get("faults", ())):
+    if any(fault.kind in NETWORK and not fault.commits_only for fault in scenario.faults):
         yield "other requests than commits in flight"
     if (faults & NETWORK or cell.total("unknown")) and not scope.messages:
         yield "a commit in flight"
-    if scope.rollback != load.get("rollback", False) and not explored.excludes("dangling"):
+    if scope.rollback != load.rollback and not explored.excludes("dangling"):
         yield "the same rollback record"
 
 
-def _commits_only(fault: Mapping[str, Any]) -> bool:
-    """Whether a network fault strikes commits and nothing else."""
-    return fault["kind"] in ("late_write", "lost_reply") or fault.get("on") == "commit"
-
-
-def _same_choices(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(_without_times(one.get(axis)) == _without_times(other.get(axis)) for axis in AXES)
-
-
-def _without_times(choice: Any) -> Any:
-    """A choice without how long its leases live and are waited for: the explorer knows no time."""
-    if not isinstance(choice, Mapping):
-        return choice
-    return {name: value for name, value in choice.items() if name not in ("ttl_ms", "wait")}
+def _same_choices(one: Choices, other: Choices) -> bool:
+    """Whether they differ at most in how long leases live and are waited for: the explorer knows no time."""
+    excluding = [
+        None if choices.exclude is None else choices.exclude.model_dump(exclude={"ttl_ms", "wait"})
+        for choices in (one, other)
+    ]
+    alike = (one.decide, one.commit, one.clean) == (other.decide, other.commit, other.clean)
+    return alike and excluding[0] == excluding[1]
 
 
 def _count(number: int, one: str, many: str = "") -> str:

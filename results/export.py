@@ -76,7 +76,7 @@ def _claim(run: RunDirectory, out: Path, wanted: Iterable[str]) -> None:
         "schema": MARK_SCHEMA,
         "leasebench": version("leasebench"),
         "run": run.name,
-        "suite": run.suite["name"],
+        "suite": run.suite.name,
         "journal": {
             "kind": {kind.value: kind.name.lower() for kind in Kind},
             "outcome": {outcome.value: outcome.name.lower() for outcome in Outcome},

@@ -1,4 +1,4 @@
-"""Latencies as HdrHistograms: nanoseconds in, percentiles in microseconds out, V2 logs between the two.
+"""Latencies as HdrHistograms: nanoseconds in, percentiles in microseconds out; V2 logs, which `results.encoded` reads.
 
 An HdrHistogram keeps each value to three significant digits from 1 ns to an hour. Histograms of trials are
 merged, which loses nothing; percentiles are never averaged, for the mean of two p99 is the p99 of nothing.
@@ -10,16 +10,13 @@ our files. The lines are written here because the Python library's writer drops 
 
 import math
 import re
-import struct
 import sys
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, cast
 
 import numpy as np
-from hdrh.codec import HdrCookieException, HdrLengthException
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
@@ -29,32 +26,14 @@ SIGNIFICANT_DIGITS = 3
 SUB_BUCKETS_LOG2 = (2 * 10**SIGNIFICANT_DIGITS - 1).bit_length()
 HALF = 1 << (SUB_BUCKETS_LOG2 - 1)
 """Half of a bucket's sub-buckets: the first of them are finer than any bucket, the others twice as wide each time."""
-MAX_LINE_CHARS = 4_000_000
-"""Of a log. The fullest histogram, every counter used, is well below it."""
 
 PHASES = ("discover", "acquire", "check", "commit", "release", "clean", "plan")
 SIDES = ("service", "response")
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "p99.99": 99.99}
 
-Decoded = TypeVar("Decoded")
-DAMAGED = (
-    ArithmeticError,
-    AssertionError,
-    HdrCookieException,
-    HdrLengthException,
-    LookupError,
-    MemoryError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
-"""What decoders raise over a text that is no histogram."""
 _NAME = re.compile(r"[a-z0-9_-]{1,40}")
 _LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
 _NS_PER_MS = 1e6
-_INTERVAL = re.compile(
-    r"Tag=(?P<tag>[^,]+),[0-9]+(\.[0-9]*)?,[0-9]+(\.[0-9]*)?,[0-9]+(\.[0-9]*)?,(?P<payload>[A-Za-z0-9+/]+=*)"
-)
 
 
 class Tag(NamedTuple):
@@ -207,39 +186,6 @@ def write_hlog(path: Path, histograms: Mapping[str, HdrHistogram], start_s: floa
             payload = hist.encode().decode("ascii")
             lines.append(f"Tag={name},{0:.3f},{end_s - start_s:.3f},{max_ms:.3f},{payload}")
     path.write_text("\n".join(lines) + "\n", encoding="ascii")
-
-
-def read_hlog(path: Path) -> dict[str, HdrHistogram]:
-    """Read a log into histograms, keyed by tag; the intervals of one tag are merged.
-
-    Raises ValueError, with the file and the line, for a line that is neither comment, legend nor interval.
-    """
-    found: dict[str, HdrHistogram] = {}
-    for name, hist in intervals(path, lambda tag, payload: (tag, merge([HdrHistogram.decode(payload)]))):
-        found[name] = merge([found[name], hist] if name in found else [hist])
-    return found
-
-
-def intervals(path: Path, decode: Callable[[str, str], Decoded]) -> Iterator[Decoded]:
-    """What `decode` makes of each interval of a log, in its order, given the tag and the histogram's text.
-
-    Raises ValueError, with the file and the line, for a line that is neither comment, legend nor interval, and for a
-    histogram that can't be decoded.
-    """
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_CHARS), ""), 1):
-            text = line.rstrip("\r\n")
-            if not text or text.startswith(("#", '"')):
-                continue
-            match = _INTERVAL.fullmatch(text)
-            if not match:
-                what = "not a line of a histogram log: expected Tag=name,start,length,max,payload"
-                raise ValueError(f"{path}:{number}: {what}")
-            try:
-                yield decode(match["tag"], match["payload"])
-            except DAMAGED as error:
-                what = f"the histogram {match['tag']} cannot be decoded ({error!r})"
-                raise ValueError(f"{path}:{number}: {what}") from error
 
 
 def _empty() -> HdrHistogram:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from leasebench.definitions import nearest
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.summary import read_suite
+from leasebench.results.record.suite import read_suite
 from leasebench.results.trial import read_object
 
 RUNS = Path("runs")
@@ -39,7 +39,7 @@ def find_run(name: Path | str, other_than: Path | None = None, runs: Path = RUNS
 
 def _suite(path: Path) -> str:
     try:
-        return str(read_suite(path)["name"])
+        return read_suite(path).name
     except BadRunDirectory:
         return ""
 

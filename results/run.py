@@ -8,9 +8,10 @@ import pandas as pd
 
 from leasebench.results.locate import find_run
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.suite import read_suite
 from leasebench.results.record.summary import FILE
 from leasebench.results.rundirectory import RunDirectory, read_manifest
-from leasebench.results.summary import as_written, read_suite, summarise
+from leasebench.results.summary import as_written, summarise
 
 
 class Run(RunDirectory):

@@ -14,6 +14,7 @@ from leasebench.results.history import SCHEMA, open_table, read_journal
 from leasebench.results.latency import Buckets, merge_buckets
 from leasebench.results.moment import Moments
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.suite import SuiteRecord
 from leasebench.results.record.summary import FILE, CellSummary, Spread, Summary, TrialRow
 from leasebench.results.record.trial import TrialFacts, read_facts
 from leasebench.results.summary import read_summary, summarise, trial_folders
@@ -30,7 +31,7 @@ class RunDirectory:
     is left out, and the line added when it is come upon.
     """
 
-    def __init__(self, path: Path, suite: dict[str, Any], manifest: dict[str, Any], problems: list[str]) -> None:
+    def __init__(self, path: Path, suite: SuiteRecord, manifest: dict[str, Any], problems: list[str]) -> None:
         self.path, self.suite, self.manifest, self.problems = path, suite, manifest, problems
 
     @cached_property
@@ -63,7 +64,7 @@ class RunDirectory:
     def guards(self) -> list[str]:
         """The guards that were run, in the suite's order."""
         run = {cell.guard for cell in self.summary.cells}
-        return [guard["name"] for guard in self.suite["guards"] if guard["name"] in run]
+        return [guard.name for guard in self.suite.guards if guard.name in run]
 
     def cell(self, guard: str, scenario: str) -> CellSummary | None:
         """One guard under one scenario as `summary.json` has it; None if it was not run."""

@@ -14,6 +14,17 @@ from leasebench.enactors.store.events import KINDS
 from leasebench.leases.operations import Reason
 from leasebench.results.checks.dangling import gone_positions
 from leasebench.results.events import Events, Ints, Writes
+from leasebench.results.phrases import (
+    age,
+    count,
+    deletes_plan,
+    duration_us,
+    instant,
+    over,
+    puts_in_force,
+    refuses_plan,
+    writes_plan,
+)
 from leasebench.results.record.summary import StoryLine
 from leasebench.results.trial import Trial
 
@@ -92,7 +103,7 @@ def story(trial: Trial) -> list[Chapter]:
 
 def lines(chapters: Sequence[StoryLine]) -> list[str]:
     """The story for a terminal, a line a chapter."""
-    times = ["?" if chapter.t_s is None else f"{chapter.t_s:.3f} s" for chapter in chapters]
+    times = [instant(chapter.t_s) for chapter in chapters]
     width = max(map(len, times), default=0)
     return [f"{t:>{width}}  {chapter.endpoint}  {chapter.what}" for t, chapter in zip(times, chapters, strict=True)]
 
@@ -142,18 +153,17 @@ def _origin(events: Events, incident: Incident) -> Told:
         older, newer = int(writes.version[last]), int(writes.before[last])
         before = int(writes.since[writes.put_in_force(stale[-1:] - 1)][0])
         at = int(writes.since[last])
-        yield before, Turn.NEWER, f"{_who(events, before)} puts plan {newer}{_age(events, newer, before)} in force"
-        over = f"{_who(events, at)} writes plan {older}{_age(events, older, at)} over plan {newer}, "
-        back = f"{_count(newer - older, 'generation')} back"
-        yield at, Turn.STALE, over + back + (nothing if at == incident.empty_at else "")
+        yield before, Turn.NEWER, puts_in_force(_who(events, before), newer, _age(events, newer, before))
+        text = writes_plan(_who(events, at), older, _age(events, older, at), over(older, newer))
+        yield at, Turn.STALE, text + (nothing if at == incident.empty_at else "")
     if not len(stale) or stale[-1] != harm:
         at, version = int(writes.since[harm]), int(writes.version[harm])
-        text = f"{_who(events, at)} writes plan {version}{_age(events, version, at)}"
+        text = writes_plan(_who(events, at), version, _age(events, version, at))
         yield at, Turn.WRITTEN, text + (nothing if at == incident.empty_at else "")
     if incident.deleted_at is not None:
         at = incident.deleted_at
-        pointing = _count(int(events.active_endpoints[at]), "endpoint")
-        text = f"{_who(events, at)} deletes plan {events.version[at]} while {pointing} pointed at it"
+        pointing = count(int(events.active_endpoints[at]), "endpoint")
+        text = f"{deletes_plan(_who(events, at), events.version[at])} while {pointing} pointed at it"
         yield at, Turn.DELETED, text + (nothing if at == incident.empty_at else "")
 
 
@@ -165,7 +175,7 @@ def _outcome(events: Events, incident: Incident) -> Told:
     if len(refused):
         at = int(refused[0])
         more = f" ({len(refused)} times until it is mended)" if len(refused) > 1 else ""
-        text = f"the store refuses plan {events.version[at]} of {_who(events, at)}, as there is no plan to roll back to"
+        text = f"{refuses_plan(events.version[at], _who(events, at))}, as there is no plan to roll back to"
         yield at, Turn.REFUSED, text + more
     passed = _duration(events, incident.begin, min(until, events.last))
     whole = f" after {passed} in all" if passed else ""
@@ -179,7 +189,7 @@ def _outcome(events: Events, incident: Incident) -> Told:
     yield until, turn, f"{_who(events, until)} {verb} plan {writes.version[mended]} and it {healed}{whole}"
     if repaired and mended + 1 < len(writes.since):
         at = int(writes.since[mended + 1])
-        yield at, Turn.COMMITTED, f"{_who(events, at)} writes plan {writes.version[mended + 1]}: commits succeed again"
+        yield at, Turn.COMMITTED, f"{writes_plan(_who(events, at), writes.version[mended + 1])}: commits succeed again"
 
 
 def _refusals(events: Events, endpoint: int, begin: int, end: int) -> Ints:
@@ -197,22 +207,13 @@ def _who(events: Events, at: int) -> str:
 def _age(events: Events, version: int, at: int) -> str:
     """How long before `at` the plan was published, in brackets; nothing where that is not known."""
     published = events.published[events.version[events.published] == version]
-    passed = _duration(events, int(published[0]), at) if len(published) and published[0] < at else None
-    return f" ({passed} old)" if passed else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return age(_duration(events, int(published[0]), at) if len(published) and published[0] < at else None)
 
 
 def _duration(events: Events, begin: int, end: int) -> str | None:
     """The time between two events in words; None where the clock stepped back in between."""
     elapsed = _elapsed_us(events, begin, end)
-    if elapsed is None:
-        return None
-    if elapsed < 10_000:
-        return f"{elapsed / 1e3:.1f} ms"
-    return f"{elapsed / 1e3:.0f} ms" if elapsed < 1e6 else f"{elapsed / 1e6:.2f} s"
+    return None if elapsed is None else duration_us(elapsed)
 
 
 def _elapsed_us(events: Events, begin: int, end: int) -> float | None:

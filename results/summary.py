@@ -1,6 +1,5 @@
 """`summary.json`: every figure of a run, derived from its run directory and from nothing else."""
 
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -17,15 +16,14 @@ from leasebench.results.latency import PHASES, SIDES, figures, histogram, merge
 from leasebench.results.phases import phase_samples
 from leasebench.results.record.faults import FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory, as_value
+from leasebench.results.record.suite import GuardTable, ScenarioTable, read_suite
 from leasebench.results.record.summary import (
     FILE,
     SCHEMA_VERSION,
-    UNKNOWN_TROUBLE,
     CellSummary,
     FaultCount,
     Percentiles,
     Phase,
-    Skip,
     StoryLine,
     Summary,
     TrialRow,
@@ -43,10 +41,10 @@ from leasebench.verdict import Verdict
 class CellData:
     """What the trials of one cell add up to."""
 
-    def __init__(self, guard: dict[str, Any], scenario: dict[str, Any]) -> None:
+    def __init__(self, guard: GuardTable, scenario: ScenarioTable) -> None:
         self._guard, self._scenario = guard, scenario
-        self.guard, self.scenario = guard["name"], scenario["name"]
-        self.trouble = scenario.get("trouble", UNKNOWN_TROUBLE)
+        self.guard, self.scenario = guard.name, scenario.name
+        self.trouble = scenario.trouble
         self.trials = 0
         self.min_races = 1
         self.load_s = 0.0
@@ -129,13 +127,12 @@ def summarise(run: Path, problems: list[str] | None = None) -> Summary:
     """
     suite = read_suite(run)
     cells: dict[tuple[str, str], CellData] = {}
-    guards = {guard["name"]: guard for guard in suite["guards"]}
-    for scenario in suite["scenarios"]:
-        sure = [fault["kind"] for fault in scenario.get("faults", ()) if fault.get("chance", 1) == 1]
-        for guard in scenario["guards"]:
-            cell = CellData(guards.get(guard, {"name": guard}), scenario)
+    for scenario in suite.scenarios:
+        sure = [fault.kind for fault in scenario.faults if fault.chance == 1]
+        for guard in scenario.guards:
+            cell = CellData(suite.guard(guard), scenario)
             cell.expect_faults(sure)
-            cells[guard, scenario["name"]] = cell
+            cells[guard, scenario.name] = cell
     rows = []
     for folder in trial_folders(run):
         try:
@@ -149,13 +146,13 @@ def summarise(run: Path, problems: list[str] | None = None) -> Summary:
             rows.append(row)
     summaries = [cell.summarise() for cell in cells.values() if cell.trials]
     return Summary(
-        suite=suite["name"],
-        asked_for=suite.get("asked_for", ()),
-        complete=len(rows) == len(cells) * suite["trials"],
+        suite=suite.name,
+        asked_for=suite.asked_for or (),
+        complete=len(rows) == len(cells) * suite.trials,
         cells=tuple(summaries),
         trials=tuple(rows),
-        controls=tuple(judge_controls(suite["guards"], summaries)),
-        skipped=tuple(Skip(**skip) for skip in suite.get("skipped", ())),
+        controls=tuple(judge_controls(suite.guards, summaries)),
+        skipped=suite.skipped,
     )
 
 
@@ -206,21 +203,6 @@ def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str])
         **total.counts,
         **{name: as_json(table) for name, table in total.clusters.items()},
     )
-
-
-def read_suite(run: Path) -> dict[str, Any]:
-    """Read the resolved suite of a run directory. Raises BadRunDirectory."""
-    path = run / "suite.toml"
-    try:
-        suite = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadRunDirectory(f"{run}: not a run directory: it has no suite.toml") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
-    for key in ("name", "trials", "guards", "scenarios"):
-        if key not in suite:
-            raise BadRunDirectory(f"{path}: the key {key} is missing")
-    return suite
 
 
 def trial_folders(run: Path) -> Iterable[Path]:

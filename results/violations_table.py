@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from leasebench.results.grid import Column, Grid, Text
+from leasebench.results.phrases import instant
 from leasebench.results.violations import Violation
 
 COLUMNS = (
@@ -23,7 +24,7 @@ def violations_table(violations: Iterable[Violation]) -> Grid:
 
 
 def _row(one: Violation) -> tuple[Text, ...]:
-    at = "?" if one.t_s is None else f"{one.t_s:.3f} s"
+    at = instant(one.t_s)
     what = f"plan {one.version} over {one.over}" if one.over else f"plan {one.version} is gone"
     figures = (f"{one.number}", one.guard, one.scenario, one.kind.value, at, one.endpoint, what, f"{one.trial}")
     return tuple(map(Text, figures))

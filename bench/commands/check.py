@@ -25,8 +25,9 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     from leasebench.results.check import differences, unfinished
     from leasebench.results.explored import contradictions, read_explored
     from leasebench.results.locate import find_run
+    from leasebench.results.record.suite import read_suite
     from leasebench.results.record.summary import FILE
-    from leasebench.results.summary import as_written, read_suite, summarise
+    from leasebench.results.summary import as_written, summarise
 
     run = find_run(name)
     screen = console(stderr=as_json)

@@ -119,13 +119,6 @@ def _plain(value: Any, name: str) -> Any:
     return str(value)
 
 
-def duration(value_us: float) -> str:
-    """Write a duration in the unit that suits it, to three digits: `87.3 µs`, `1.24 ms`."""
-    unit, size = next((pair for pair in (("s", 1e6), ("ms", 1e3)) if value_us >= pair[1]), ("µs", 1.0))
-    value = value_us / size
-    return f"{value:.{max(0, 2 - floor(log10(max(value, 1))))}f} {unit}"
-
-
 def ticks(low: float, high: float) -> list[float]:
     """Choose round values for a logarithmic axis: whole decades if there are enough, else finer steps."""
     decades = range(floor(log10(low)), floor(log10(high)) + 1)

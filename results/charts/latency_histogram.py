@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.buckets import bucket_frame, figures_us, pooled
-from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, duration, heading, inline, ticks
+from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, heading, inline, ticks
 from leasebench.results.latency import Buckets, rank
+from leasebench.results.phrases import latency
 from leasebench.results.theme import MAX_GUARDS
 
 MAX_BINS = 96
@@ -145,7 +146,7 @@ def _marks(frame: pd.DataFrame) -> pd.DataFrame:
         seen = part["count"].cumsum()
         for percentile in MARKED:
             target = rank(percentile, int(part["count"].sum()))
-            value = duration(float(part.loc[seen >= target, "high_us"].iloc[0]))
+            value = latency(float(part.loc[seen >= target, "high_us"].iloc[0]))
             rows.append({"guard": guard, "marked": percentile, "value": value})
     return pd.DataFrame(rows)
 

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.charts import Scope, Spec, Subject, defined, filled
-from leasebench.results.closeup import Closeup, closeup, named, nearest, subtitle
 from leasebench.results.events import Ints
-from leasebench.results.explain.strikes import victims
+from leasebench.results.explain.fault_records import victims
 from leasebench.results.holds import NEVER, holds_of
 from leasebench.results.journal import Kind
 from leasebench.results.theme import VERDICT_COLOURS
 from leasebench.results.trial import Trial
+from leasebench.results.window import Window, named, nearest, subtitle, window_of
 from leasebench.verdict import Verdict
 
 WIDTH, LANE = 700, 34
@@ -39,7 +39,7 @@ class LeaseTimeline:
 
     def draw(self, subject: Subject) -> Spec | None:
         """Named data `holds`, `stops`, `writes`, `plans`, in lanes; None where nothing was written."""
-        found = closeup(subject, BEFORE_S, AFTER_S)
+        found = window_of(subject, BEFORE_S, AFTER_S)
         if found is None:
             return None
         at = _write_positions(found)
@@ -61,7 +61,7 @@ class LeaseTimeline:
         return {**made, "height": LANE * len(lanes)}
 
 
-def _journal(found: Closeup, begin_s: float, end_s: float) -> Trial | None:
+def _journal(found: Window, begin_s: float, end_s: float) -> Trial | None:
     """The journal of the window; None where the clocks can't be compared."""
     if found.moments.offset_ns(found.cell) is None:
         return None
@@ -69,7 +69,7 @@ def _journal(found: Closeup, begin_s: float, end_s: float) -> Trial | None:
     return found.moments.trial(found.cell, int(start_ns + begin_s * 1e9) - MARGIN_NS, int(start_ns + end_s * 1e9))
 
 
-def _holds(found: Closeup, trial: Trial) -> list[dict[str, Any]]:
+def _holds(found: Window, trial: Trial) -> list[dict[str, Any]]:
     begin_s, end_s = found.span_s
     held = holds_of(trial)
     resources = (*found.events.endpoints, "cell")
@@ -90,7 +90,7 @@ def _holds(found: Closeup, trial: Trial) -> list[dict[str, Any]]:
     return _nearest(found, rows)
 
 
-def _stops(found: Closeup, trial: Trial) -> list[dict[str, Any]]:
+def _stops(found: Window, trial: Trial) -> list[dict[str, Any]]:
     begin_s, end_s = found.span_s
     journal = trial.journal
     at = np.flatnonzero(journal["kind"].isin([int(kind) for kind in STOPS]))
@@ -108,7 +108,7 @@ def _stops(found: Closeup, trial: Trial) -> list[dict[str, Any]]:
     return rows
 
 
-def _stops_from_outside(found: Closeup) -> Iterator[dict[str, Any]]:
+def _stops_from_outside(found: Window) -> Iterator[dict[str, Any]]:
     """Stops and cuts that the harness did to enactors, all at once."""
     begin_s, end_s = found.span_s
     for fault in found.moments.faults:
@@ -121,7 +121,7 @@ def _stops_from_outside(found: Closeup) -> Iterator[dict[str, Any]]:
             yield from ({"lane": name, "what": what, **span} for name in names)
 
 
-def _nearest(found: Closeup, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _nearest(found: Window, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The MOST spans that are nearest to the violation, whoever's they are; lost leases before all others."""
     at_s = float(found.seconds(np.array([found.at]))[0])
 
@@ -131,14 +131,14 @@ def _nearest(found: Closeup, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
     return sorted(rows, key=distance)[:MOST]
 
 
-def _write_positions(found: Closeup) -> Ints:
+def _write_positions(found: Window) -> Ints:
     events = found.events
     window = np.arange(found.begin, found.end + 1)
     mask = events.of("commit", "reject", "watch_conflict")[window]
     return nearest(window[mask & (events.endpoint[window] >= 0) & (events.enactor[window] >= 0)], found.at, MOST)
 
 
-def _writes(found: Closeup, at: Ints) -> list[dict[str, Any]]:
+def _writes(found: Window, at: Ints) -> list[dict[str, Any]]:
     events = found.events
     frame = pd.DataFrame(
         {
@@ -156,7 +156,7 @@ def _writes(found: Closeup, at: Ints) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _plans(found: Closeup) -> list[dict[str, Any]]:
+def _plans(found: Window) -> list[dict[str, Any]]:
     published = found.events.published
     inside = nearest(published[(published >= found.begin) & (published <= found.end)], found.at, MOST)
     return [

@@ -100,7 +100,7 @@ def _explored_rows(run: RunDirectory) -> Iterator[dict[str, Any]]:
     """What was explored of the run's guards, in the last scope that each was explored in."""
     if run.explored is None:
         return
-    for guard in run.suite["guards"]:
+    for guard in run.suite.guards:
         found = run.explored.of(guard)
         if not found:
             continue
@@ -113,7 +113,7 @@ def _explored_rows(run: RunDirectory) -> Iterator[dict[str, Any]]:
             verdict = Verdict.CLEAN if holds else Verdict.UNPROVEN if holds is None else harm
             steps = "" if answer.shortest_trace is None else str(answer.shortest_trace)
             yield {
-                "guard": guard["name"],
+                "guard": guard.name,
                 "scenario": title,
                 "verdict": verdict.value,
                 "label": _named(verdict),
@@ -124,7 +124,7 @@ def _explored_rows(run: RunDirectory) -> Iterator[dict[str, Any]]:
                 "stale": None,
                 "races": None,
                 "raced": None,
-                "href": f"#guard-{quote(guard['name'], safe='')}",
+                "href": f"#guard-{quote(guard.name, safe='')}",
             }
 
 

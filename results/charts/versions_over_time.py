@@ -9,8 +9,8 @@ import numpy as np
 
 from leasebench.results.charts import Scope, Spec, Subject, defined, filled
 from leasebench.results.checks.overwrites import peak_since_repair
-from leasebench.results.closeup import Closeup, closeup, nearest, subtitle
 from leasebench.results.violations import writes_between
+from leasebench.results.window import Window, nearest, subtitle, window_of
 
 WIDTH, HEIGHT = 700, 46
 MOST_ENDPOINTS = 3
@@ -29,7 +29,7 @@ class VersionsOverTime:
 
     def draw(self, subject: Subject) -> Spec | None:
         """Named data `rows`: `what` is `published`, `in force` or `stale`; None where nothing was written."""
-        found = closeup(subject, BEFORE_S, AFTER_S)
+        found = window_of(subject, BEFORE_S, AFTER_S)
         if found is None:
             return None
         first = [] if found.endpoint is None else [found.endpoint]
@@ -46,7 +46,7 @@ class VersionsOverTime:
         return made
 
 
-def _rows(found: Closeup, endpoint: int) -> list[dict[str, Any]]:
+def _rows(found: Window, endpoint: int) -> list[dict[str, Any]]:
     """The steps of one endpoint within the window, and the publications over it."""
     events, (begin_s, end_s) = found.events, found.span_s
     since, version = writes_between(events, endpoint, found.begin, found.end)

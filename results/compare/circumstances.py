@@ -1,9 +1,10 @@
 """What has to be the same for two runs to be compared, and whether the trials of a run were interleaved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
+from leasebench.results.record.suite import GuardTable, ScenarioTable, SuiteRecord
 from leasebench.results.rundirectory import RunDirectory
 
 SETTINGS = ("duration_s", "min_races", "settle_s")
@@ -25,9 +26,9 @@ def differing(before: RunDirectory, after: RunDirectory) -> Iterator[str]:
         yield from _unlike("server", was.get("server", {}), now.get("server", {}))
         yield from _unlike("version", was.get("versions", {}), now.get("versions", {}), only=VERSIONS)
         yield from _unlike("affinity", was.get("affinity", {}), now.get("affinity", {}))
-    yield from _unlike("suite", before.suite, after.suite, only=SETTINGS)
-    for kind in ("guards", "scenarios"):
-        yield from _tables(kind[:-1], before.suite[kind], after.suite[kind])
+    yield from _unlike("suite", _settings(before.suite), _settings(after.suite))
+    yield from _tables("guard", before.suite.guards, after.suite.guards)
+    yield from _tables("scenario", before.suite.scenarios, after.suite.scenarios)
 
 
 def order_of_trials(run: RunDirectory) -> str:
@@ -76,14 +77,20 @@ def _unlike(
             yield f"{what}: {key} was {_short(was)}, is {_short(now)}"
 
 
-def _tables(what: str, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Iterator[str]:
-    olds = {table["name"]: table for table in before}
+def _settings(suite: SuiteRecord) -> dict[str, float | None]:
+    return {name: getattr(suite, name) for name in SETTINGS}
+
+
+def _tables(
+    what: str, before: Iterable[GuardTable | ScenarioTable], after: Iterable[GuardTable | ScenarioTable]
+) -> Iterator[str]:
+    olds = {table.name: table for table in before}
     changed = []
     for table in after:
-        old = olds.get(table["name"])
-        if old is not None:
-            keys = [key for key in {**old, **table} if key not in NOT_MEASURED and old.get(key) != table.get(key)]
-            changed += [f"{table['name']} ({', '.join(keys)})"] if keys else []
+        if table.name in olds:
+            old, new = olds[table.name].model_dump(), table.model_dump()
+            keys = [key for key in {**old, **new} if key not in NOT_MEASURED and old.get(key) != new.get(key)]
+            changed += [f"{table.name} ({', '.join(keys)})"] if keys else []
     if changed:
         more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
         yield f"{what}: defined otherwise: {', '.join(changed[:MOST_NAMED])}{more}"

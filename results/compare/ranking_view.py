@@ -53,7 +53,7 @@ def ranking_blocks(
     run = ranking.run
     trials = sorted({cell.trials for cell in run.summary.cells})
     each = "1 trial" if trials == [1] else f"{' to '.join(map(str, dict.fromkeys((trials[0], trials[-1]))))} trials"
-    head = f"{run.suite['name']}: {len(run.guards)} guards, {len(run.scenarios)} scenarios, {each} each"
+    head = f"{run.suite.name}: {len(run.guards)} guards, {len(run.scenarios)} scenarios, {each} each"
     yield lines([f"{head}; x: beside {ranking.reference} ({ranking.why})"], Tone.STRONG)
     if ranking.notes:
         yield lines([f"warning: {note}" for note in ranking.notes], Tone.OPEN)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from leasebench.results.explain.cure import Cure, cures, sentence
 from leasebench.results.explain.facts import gather
-from leasebench.results.explain.telling import LEASES, PLANNER, STORE, Look, Message, headline, messages
+from leasebench.results.explain.narration import LEASES, PLANNER, STORE, Look, Message, headline, messages
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.violations import Violation
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.hold import Hold
-from leasebench.results.explain.words import duration, plan
 from leasebench.results.explain.writer import Writer
+from leasebench.results.phrases import duration, plan
 
 
 class Answer(StrEnum):

@@ -12,8 +12,8 @@ from leasebench.results.explain import commit_rules
 from leasebench.results.explain.commit_rules import Answer, Held, of_own_rule
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.longer_lease import longer_lease
-from leasebench.results.explain.words import count, duration, plan
 from leasebench.results.explain.writer import Writer
+from leasebench.results.phrases import count, duration, plan
 from leasebench.results.violations import Kind
 
 __all__ = ["Answer", "Cure", "cures", "sentence"]
@@ -63,15 +63,15 @@ def _by_axis(found: list[Cure], answer: Answer) -> str:
 
 def _own(facts: Facts, choice: str, held: Held) -> Held:
     """An answer, unless the choice is the guard's own."""
-    clean = facts.guard.get("clean") or {}
-    own = {facts.guard.get("commit"), clean.get("rule"), *(["referential"] if clean.get("referential") else [])}
+    clean = facts.guard.clean
+    own = {facts.guard.commit, clean.rule, *(["referential"] if clean.referential else [])}
     return of_own_rule(facts, choice, held) if choice in own else held
 
 
 def _decide(facts: Facts, writer: Writer, newer: Writer) -> tuple[str, Answer, str]:
     """A check at the endpoint, as late as a guard can make it: inside the lease, if there was one."""
     choice = "check inside" if writer.hold else "check per_endpoint"
-    done = facts.guard.get("decide", {}).get("check")
+    done = facts.guard.check
     checked, version = writer.checked, writer.version
     if done in ("per_endpoint", "inside") and (done == "inside" or writer.hold is None):
         if checked is None or checked.seen >= version:
@@ -90,7 +90,7 @@ def _decide(facts: Facts, writer: Writer, newer: Writer) -> tuple[str, Answer, s
 
 
 def _exclude(facts: Facts, writer: Writer, newer: Writer) -> Cure:
-    if facts.guard.get("exclude") is None:
+    if facts.guard.exclude is None:
         why = "there was none, so who would have waited for whom is not recorded"
         return Cure("exclude", "a lease with the check inside", Answer.UNKNOWN, why)
     return Cure("exclude", "a longer time to live", *longer_lease(facts, writer, newer))

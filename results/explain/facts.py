@@ -3,17 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import inf, isnan
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.checks.dangling import gone_positions
 from leasebench.results.events import Events, Ints, Mask, Writes
+from leasebench.results.explain.fault_records import FaultRecord, fault_records, has_lease_server_of_its_own
 from leasebench.results.explain.reader import Reader, Stop
-from leasebench.results.explain.strikes import Strike, lease_server_struck, strikes
 from leasebench.results.explain.writer import Writer, who, writer_of
 from leasebench.results.moment import Moments
+from leasebench.results.record.suite import GuardTable
 from leasebench.results.rules import Breach, Promised, breaches
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.violations import Kind as What
@@ -22,7 +23,7 @@ from leasebench.results.violations import Violation
 COMMIT, REPAIR = KINDS.index("commit"), KINDS.index("repair")
 MOST = 5
 """Stops of one writer, and faults, that are told: the longest."""
-Timed = TypeVar("Timed", Stop, Strike)
+Timed = TypeVar("Timed", Stop, FaultRecord)
 BEFORE_S = 0.05
 """How long before the first of the story a fault may have ended to be told."""
 
@@ -40,7 +41,7 @@ class Facts:
     """
 
     violation: Violation
-    guard: dict[str, Any]
+    guard: GuardTable
     cells: int
     events: Events
     reader: Reader
@@ -55,7 +56,7 @@ class Facts:
     leases_apart: bool
     mended_at: int | None
     refusals: Ints
-    strikes: tuple[Strike, ...]
+    fault_records: tuple[FaultRecord, ...]
     breaches: tuple[Breach, ...] | None
 
     def seconds(self, at: int) -> float:
@@ -102,7 +103,7 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
     endpoint = events.endpoints.index(violation.endpoint)
     writes = events.writes_by_endpoint[endpoint]
     wrong = _put_in_force(writes, int(np.searchsorted(writes.since, violation.position, side="right")) - 1, violation)
-    guard = next((one for one in run.suite["guards"] if one["name"] == violation.guard), {"name": violation.guard})
+    guard = run.suite.guard(violation.guard)
     ttl_ms = float(moments.facts.lease.ttl_ms if moments.facts.lease else 0)
     stale = bool(wrong) and int(writes.before[wrong]) > int(writes.version[wrong])
     first = _put_in_force(writes, wrong - 1, None) if stale else wrong
@@ -118,7 +119,7 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
     names = [name for one in (writer, newer) if one for name in (one.name, one.hold.taken_by if one.hold else None)]
     end_s = reader.at(violation.position)
     own = {writer.at, deleted_at, None if newer is None else newer.at}
-    struck = list(strikes(violation, moments, reader, filter(None, names), since_s - BEFORE_S, end_s))
+    acted = list(fault_records(violation, moments, reader, filter(None, names), since_s - BEFORE_S, end_s))
     return Facts(
         violation=violation,
         guard=guard,
@@ -126,8 +127,8 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
         events=events,
         reader=reader,
         writes=writes,
-        writer=_stopped_from_outside(writer, struck),
-        newer=None if newer is None else _stopped_from_outside(newer, struck),
+        writer=_stopped_from_outside(writer, acted),
+        newer=None if newer is None else _stopped_from_outside(newer, acted),
         rewritten=newer is not None and first != wrong - 1,
         before_newer=int(writes.before[first]),
         deleted_at=deleted_at,
@@ -136,19 +137,18 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
         leases_apart=_apart(moments, events),
         mended_at=mended,
         refusals=_refusals(events, endpoint, violation.position + 1, until),
-        strikes=tuple(_longest(one for one in struck if isinstance(one, Strike))),
+        fault_records=tuple(_longest(one for one in acted if isinstance(one, FaultRecord))),
         breaches=_breaches(run, reader, guard, violation, own),
     )
 
 
 def _breaches(
-    run: RunDirectory, reader: Reader, guard: dict[str, Any], violation: Violation, at: set[int | None]
+    run: RunDirectory, reader: Reader, guard: GuardTable, violation: Violation, at: set[int | None]
 ) -> tuple[Breach, ...] | None:
     """The rules that the store broke with the events at these positions."""
     if reader.trial is None:
         return None
-    scenario: dict[str, Any] = next((one for one in run.suite["scenarios"] if one["name"] == violation.scenario), {})
-    promised = Promised.by(guard, scenario, reader.trial.facts)
+    promised = Promised.by(guard, run.suite.scenario(violation.scenario), reader.trial.facts)
     return tuple(one for one in breaches(reader.trial, promised) if one.at in at)
 
 
@@ -156,7 +156,7 @@ def _apart(moments: Moments, events: Events) -> bool:
     """Whether leases and endpoints are on two servers; of a library's lock, which leaves no event, by the faults."""
     if np.any(events.of("grant")):
         return events.lease_events > 0
-    return lease_server_struck(moments)
+    return has_lease_server_of_its_own(moments)
 
 
 def _put_in_force(writes: Writes, wrong: int, violation: Violation | None) -> int:
@@ -169,10 +169,10 @@ def _put_in_force(writes: Writes, wrong: int, violation: Violation | None) -> in
     return int(writes.put_in_force(np.array([wrong]))[0])
 
 
-def _stopped_from_outside(writer: Writer, struck: Iterable[Strike | Stop]) -> Writer:
+def _stopped_from_outside(writer: Writer, acted: Iterable[FaultRecord | Stop]) -> Writer:
     """A writer with the stops that the harness did to it, until its write; the longest of all."""
     since_s = writer.picked.begin_s if writer.picked else writer.at_s
-    more = [one for one in struck if isinstance(one, Stop) and one.name == writer.name]
+    more = [one for one in acted if isinstance(one, Stop) and one.name == writer.name]
     more = [one for one in more if one.begin_s < writer.at_s and not one.end_s <= since_s]
     return replace(writer, stops=tuple(_longest([*writer.stops, *more])))
 

@@ -3,8 +3,8 @@
 from leasebench.results.explain.commit_rules import Answer, Held
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.hold import Hold
-from leasebench.results.explain.words import duration
 from leasebench.results.explain.writer import Writer
+from leasebench.results.phrases import duration
 
 
 def longer_lease(facts: Facts, writer: Writer, newer: Writer) -> Held:
@@ -60,6 +60,6 @@ def _of_the_newer(facts: Facts, writer: Writer, newer: Writer) -> Held:
         return Held(Answer.UNKNOWN, f"{kept}, but {newer.name} had lost it before it wrote plan {newer.version}")
     needed = duration(newer.at_s - other.granted_s)
     lost = f"had the lease of {newer.name}, lost before it wrote plan {newer.version}, lived for {needed}"
-    if facts.guard.get("decide", {}).get("check") == "inside":
+    if facts.guard.check == "inside":
         return Held(Answer.YES, f"{lost}, {writer.name} would have come later and seen that plan")
     return Held(Answer.NO, f"{lost}, {writer.name} would have come later, and written without a look all the same")

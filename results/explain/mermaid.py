@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from leasebench.results.explain import Explanation
-from leasebench.results.explain.telling import Look
+from leasebench.results.explain.narration import Look
+from leasebench.results.phrases import instant
 
 ARROWS = {Look.CALL: "->>", Look.REPLY: "-->>", Look.HARM: "-x"}
 
@@ -22,7 +23,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         source, target = number.get(message.source), number.get(message.target)
         if source is None or target is None:
             continue
-        label = escaped(f"{message.at_s:.4f} s {message.label}")
+        label = escaped(f"{instant(message.at_s, 4)} {message.label}")
         if source == target:
             yield f"    Note over {source}: {label}"
         else:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from leasebench.results.explain import Explanation
-from leasebench.results.explain.telling import Look, Message
-from leasebench.results.explain.words import cut
+from leasebench.results.explain.narration import Look, Message
+from leasebench.results.phrases import cut, instant
 from leasebench.results.theme import FONT, Mode, theme
 from leasebench.visible import visible
 
@@ -46,7 +46,7 @@ def _row(row: int, message: Message, place: dict[str, float], config: dict[str, 
     ink, grey = _colour(config, "value"), _colour(config, "note")
     harm = _colour(config, "second")
     begin, end = place[message.source], place[message.target]
-    yield _text(TIME_PX - 14, y, f"{message.at_s:.4f} s", grey, anchor="end")
+    yield _text(TIME_PX - 14, y, instant(message.at_s, 4), grey, anchor="end")
     if begin == end:
         fill = harm if message.look is Look.STOP else grey
         yield f'<rect x="{begin - 5}" y="{y - 11}" width="10" height="15" rx="2" fill="{fill}"/>'

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from textwrap import wrap
 
 from leasebench.results.explain import Explanation
-from leasebench.results.explain.telling import Look, Message
-from leasebench.results.explain.words import cut
+from leasebench.results.explain.narration import Look, Message
+from leasebench.results.phrases import cut, instant
 
 TIME_WIDTH = 11
 LEAST_LANE = 11
@@ -32,7 +32,7 @@ def as_text(explanation: Explanation, width: int = 100) -> str:
 
 def _words(explanation: Explanation, width: int) -> Iterator[str]:
     for message in explanation.messages:
-        head = f"{message.at_s:.4f} s".rjust(TIME_WIDTH) + "  "
+        head = instant(message.at_s, 4).rjust(TIME_WIDTH) + "  "
         lines = wrap(message.words, max(width - len(head), 20))
         yield head + lines[0]
         yield from (" " * len(head) + line for line in lines[1:])
@@ -49,7 +49,7 @@ def diagram(explanation: Explanation, width: int = 100) -> Iterator[str]:
     before = None
     for message in explanation.messages:
         shown = before is None or abs(message.at_s - before) >= GAP
-        time = f"{message.at_s:.4f} s".rjust(TIME_WIDTH) if shown else ""
+        time = instant(message.at_s, 4).rjust(TIME_WIDTH) if shown else ""
         before = message.at_s
         yield from _arrow(message, place, bars, time)
 

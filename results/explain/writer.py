@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import inf, isnan
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from leasebench.results.events import Events
 from leasebench.results.explain.hold import Hold, hold_of
 from leasebench.results.explain.reader import Call, Reader, Stop
 from leasebench.results.journal import Kind, Outcome
+from leasebench.results.record.suite import GuardTable
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def who(events: Events, at: int) -> str:
     return event.enactor or kinds.get(event.kind, "somebody")
 
 
-def writer_of(reader: Reader, endpoint: int, at: int, guard: dict[str, Any], ttl_ms: float) -> Writer:
+def writer_of(reader: Reader, endpoint: int, at: int, guard: GuardTable, ttl_ms: float) -> Writer:
     """Follow the write at a position back to the publication of its plan, as far as that was recorded."""
     events = reader.events
     version, at_s, enactor = int(events.version[at]), reader.at(at), int(events.enactor[at])
@@ -74,7 +74,7 @@ def writer_of(reader: Reader, endpoint: int, at: int, guard: dict[str, Any], ttl
     worked = reader.last(reader.rows(enactor, Kind.WORK, endpoint=endpoint), call.begin_s)
     worked = worked if worked and worked.begin_s >= since_s else None
     checked = checked if checked and checked.begin_s >= since_s else None  # else of an earlier application
-    manager = (guard.get("exclude") or {}).get("manager")
+    manager = guard.manager
     hold = hold_of(reader, enactor, grant, at_s, ttl_ms, manager) if grant > 0 else None
     stops = reader.stops(enactor, bare.name, min(since_s, at_s), at_s)
     held_s = at_s if hold is None else hold.granted_s
@@ -91,10 +91,10 @@ def writer_of(reader: Reader, endpoint: int, at: int, guard: dict[str, Any], ttl
 
 
 def _looked_s(
-    reader: Reader, enactor: int, guard: dict[str, Any], work: Call, checked: Call | None, hold: Hold | None
+    reader: Reader, enactor: int, guard: GuardTable, work: Call, checked: Call | None, hold: Hold | None
 ) -> tuple[float, float] | None:
     """When a writer looked at the endpoint, as late as a guard can; or would have looked before this work."""
-    check = guard.get("decide", {}).get("check")
+    check = guard.check
     if check == "inside" or (check == "per_endpoint" and hold is None):
         return None if checked is None else (checked.begin_s, checked.end_s)
     before_s = reader.ended_before(enactor, work.begin_s) if hold is None else hold.granted_s

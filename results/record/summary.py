@@ -13,13 +13,12 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from leasebench.results.metric import Form, Metric, metrics
+from leasebench.results.record.suite import TROUBLE, Skip
 from leasebench.results.statistics import Interval
 from leasebench.verdict import Verdict
 
 FILE = "summary.json"
 SCHEMA_VERSION: Literal[1] = 1
-UNKNOWN_TROUBLE = "timing"
-"""What a scenario is about if it does not say."""
 
 
 class Spread(BaseModel):
@@ -97,15 +96,6 @@ class StoryLine(BaseModel):
     kind: str
 
 
-class Skip(BaseModel):
-    """A guard that could not be run under a scenario, and why."""
-
-    model_config = ConfigDict(frozen=True)
-    guard: str
-    scenario: str
-    reason: str
-
-
 class ControlResult(BaseModel):
     """One control of a run. `seen` and `twin_seen` are the metric's counts; null where a trial could not tell.
 
@@ -158,9 +148,7 @@ class CellSummary(Measured):
 
     guard: str
     scenario: str
-    trouble: str = Field(
-        default=UNKNOWN_TROUBLE, description="what the scenario is about: none, timing, lease_server or store"
-    )
+    trouble: str = Field(default=TROUBLE, description="what the scenario is about: none, timing, lease_server or store")
     trials: int
     failures: tuple[str, ...]
     faults: dict[str, FaultCount] = Field(

@@ -8,6 +8,7 @@ from leasebench.results.charts import Chart, Scope, Spec, Subject
 from leasebench.results.explain import explain
 from leasebench.results.explain.svg import as_svg
 from leasebench.results.numbering import violations_of
+from leasebench.results.phrases import instant
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.telling import telling_trial
@@ -123,7 +124,7 @@ def _story(run: RunDirectory, violation: Violation) -> Story | None:
         violation.number,
         violation.trial,
         told.headline,
-        [(f"{message.at_s:.4f} s", message.words) for message in told.messages],
+        [(instant(message.at_s, 4), message.words) for message in told.messages],
         as_svg(told),
         [(f"{cure.axis}: {cure.choice}", cure.answer.value, cure.why) for cure in told.cures],
         told.verdict,

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from leasebench.leases.guard import Renewal
+from leasebench.results.record.suite import Choices
 from leasebench.results.rundirectory import RunDirectory
 
 METHOD = (
@@ -40,12 +42,12 @@ def settings(run: RunDirectory) -> Iterator[Group]:
             "directory": run.name,
             "began": manifest.get("began"),
             "seed": manifest.get("seed"),
-            "trials per cell": suite.get("trials"),
-            "load per trial": f"{suite['duration_s']:g} s, up to three times as long until enough races were seen"
-            if "duration_s" in suite
+            "trials per cell": suite.trials,
+            "load per trial": f"{suite.duration_s:g} s, up to three times as long until enough races were seen"
+            if suite.duration_s is not None
             else None,
-            "raced applications for clean": suite.get("min_races"),
-            "settling": f"{suite['settle_s']:g} s" if "settle_s" in suite else None,
+            "raced applications for clean": suite.min_races,
+            "settling": None if suite.settle_s is None else f"{suite.settle_s:g} s",
         },
     )
     machine = dict(manifest.get("machine", {}))
@@ -65,23 +67,17 @@ def verdicts(run: RunDirectory) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in counted.most_common())
 
 
-def axes(guard: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """A guard's four choices in words, from its table in the resolved suite."""
-    decide = guard.get("decide", {})
-    yield "decide", f"pick {decide.get('pick', 'before')}, check {decide.get('check', '?')}"
-    exclude = guard.get("exclude")
-    if exclude:
-        renewal = exclude.get("renewal", "none")
-        renewed = "" if renewal == "none" else f", {renewal}"
-        yield (
-            "exclude",
-            f"{exclude.get('manager')} per {exclude.get('scope', 'endpoint')}, {exclude.get('ttl_ms')} ms{renewed}",
-        )
+def axes(guard: Choices) -> Iterator[tuple[str, str]]:
+    """A guard's four choices in words."""
+    decide, exclude = guard.decide, guard.exclude
+    yield "decide", "?" if decide is None else f"pick {decide.pick}, check {decide.check}"
+    if exclude is not None:
+        renewed = "" if exclude.renewal is Renewal.NONE else f", {exclude.renewal}"
+        yield "exclude", f"{exclude.manager} per {exclude.scope}, {exclude.ttl_ms} ms{renewed}"
     else:
         yield "exclude", "none"
-    yield "commit", str(guard.get("commit", "?"))
-    clean = guard.get("clean", {})
-    yield "clean", str(clean.get("rule", "by_age")) + (", referential" if clean.get("referential") else "")
+    yield "commit", guard.commit
+    yield "clean", guard.clean.rule + (", referential" if guard.clean.referential else "")
 
 
 def _group(title: str, values: Mapping[str, object]) -> Group:

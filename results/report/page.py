@@ -113,7 +113,7 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
     environment.filters["cell_id"] = lambda cell: cell_id(*cell.place)
     environment.filters["gist"] = gist
     columns = report_columns()
-    about = {scenario["name"]: scenario.get("about", "") for scenario in run.suite["scenarios"]}
+    about = {scenario.name: scenario.about for scenario in run.suite.scenarios}
     advice = advise_on(run)
     return environment.get_template("page.html.j2").render(
         run=run,
@@ -172,10 +172,10 @@ def _headings(columns: Sequence[CellColumn]) -> list[Heading]:
 
 
 def _guard(run: RunDirectory, name: str, columns: Sequence[CellColumn]) -> GuardPart:
-    table = next(guard for guard in run.suite["guards"] if guard["name"] == name)
+    table = run.suite.guard(name)
     cells = tuple(cell for scenario in run.scenarios if (cell := run.cell(name, scenario)) is not None)
     rows = tuple(_row(cell, columns) for cell in cells)
-    return GuardPart(name, table.get("about", ""), tuple(axes(table)), rows, cells)
+    return GuardPart(name, table.about, tuple(axes(table)), rows, cells)
 
 
 def _row(cell: CellSummary, columns: Sequence[CellColumn]) -> Row:

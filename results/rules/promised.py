@@ -1,16 +1,15 @@
 """Which rules hold in a trial: what its guard and its scenario ask of the store."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
-from leasebench.leases.rules import DeleteRule
+from leasebench.leases.guard import CleanRule
+from leasebench.results.record.suite import GuardTable, ScenarioTable
 from leasebench.results.record.trial import TrialFacts
 
 UNCONDITIONAL = "unconditional"
 OWN_CLOCK = frozenset({"expiry_record"})
 """Lease managers whose leases end by their owners' clocks; the server itself ends none."""
-EMPTY: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +31,16 @@ class Promised:
     steady_clock: bool = False
 
     @classmethod
-    def by(cls, guard: Mapping[str, Any], scenario: Mapping[str, Any], facts: TrialFacts) -> Self:
+    def by(cls, guard: GuardTable, scenario: ScenarioTable, facts: TrialFacts) -> Self:
         """Read it off a resolved suite's tables and the facts of a trial (`trial.json`)."""
-        clean = guard.get("clean") or EMPTY
-        quarantine = clean.get("rule") == DeleteRule.QUARANTINE
+        quarantine = guard.clean.rule is CleanRule.QUARANTINE
         return cls(
-            commit=str(guard.get("commit", UNCONDITIONAL)),
-            referential=quarantine or bool(clean.get("referential")),
-            skip_active=quarantine or clean.get("rule") == DeleteRule.SKIP_ACTIVE,
-            rollback=bool((scenario.get("load") or EMPTY).get("rollback")),
+            commit=guard.commit,
+            referential=quarantine or guard.clean.referential,
+            skip_active=quarantine or guard.clean.rule is CleanRule.SKIP_ACTIVE,
+            rollback=scenario.load.rollback,
             audited=facts.lease is not None and facts.lease.audited,
-            own_clock=(guard.get("exclude") or EMPTY).get("manager") in OWN_CLOCK,
+            own_clock=guard.manager in OWN_CLOCK,
             ttl_ms=0 if facts.lease is None else int(facts.lease.ttl_ms),
             steady_clock=facts.stepped_clocks == (),
         )

@@ -182,8 +182,8 @@ class HarnessClock:
         self._looks[1:] = [(elapsed_s, time.process_time())]
 
     def end(self, _, facts):
-        assert facts["status"] == "ok", facts["reason"]
-        self.load_s.append(facts["load_s"])
+        assert facts.status == "ok", facts.reason
+        self.load_s.append(facts.load_s)
 
     @property
     def share(self):

@@ -11,16 +11,17 @@ from tape import INSIDE, LEASE, Tape, write_run
 from leasebench import load
 from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
-from leasebench.results.charts import Chart, Scope, Subject, duration, padded, plain, ticks
+from leasebench.results.charts import Chart, Scope, Subject, padded, plain, ticks
 from leasebench.results.charts.fairness import jain
 from leasebench.results.charts.first_stale import kaplan_meier_median
-from leasebench.results.closeup import nearest
 from leasebench.results.journal import Kind
+from leasebench.results.phrases import latency
 from leasebench.results.plot import PHASES
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.telling import telling_trial
 from leasebench.results.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme
+from leasebench.results.window import nearest
 
 CHARTS: dict[str, Chart] = plugins("results.charts")
 TRIAL_CHARTS = [name for name, chart in CHARTS.items() if chart.scope is Scope.TRIAL]
@@ -265,7 +266,7 @@ class TestLatencies:
             rows = [row for values in data(spec).values() for row in values if row.get("marked")]
             for row in rows:
                 figures = run.cell(row["guard"], "stopped").latency(phase)
-                assert row["value"] == duration(figures.model_dump(by_alias=True)[f"p{row['marked']:g}"])
+                assert row["value"] == latency(figures.model_dump(by_alias=True)[f"p{row['marked']:g}"])
             assert len(rows) == 3 * len(run.guards)
 
     def test_histograms_count_every_operation_once(self, run):
@@ -498,12 +499,6 @@ class TestAxes:
         values = ticks(low, high)
         assert 4 <= len(values) <= 15
         assert all(low <= value <= high for value in values)
-
-    @pytest.mark.parametrize(
-        ("value_us", "text"), [(0.001, "0.00 µs"), (87.34, "87.3 µs"), (1_240, "1.24 ms"), (604_000, "604 ms")]
-    )
-    def test_durations_are_written_in_the_unit_that_suits_them(self, value_us, text):
-        assert duration(value_us) == text
 
     @pytest.mark.parametrize(("low", "high"), [(1, 10), (5, 5), (90, 700_000)])
     def test_are_wider_than_what_is_on_them(self, low, high):

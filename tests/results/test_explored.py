@@ -11,6 +11,7 @@ from leasebench.registry import plugins
 from leasebench.results.charts import Subject
 from leasebench.results.explored import FILE, Explored, contradictions, missing, read_explored
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.suite import SUITE, GuardTable, ScenarioTable, SuiteRecord
 from leasebench.results.report.write import write_report
 
 MONOTONIC = {
@@ -48,7 +49,8 @@ def met(*found, guard=MONOTONIC, scenario=None, **cell):
     """The contradictions between what was explored and one cell in which a stale overwrite was measured."""
     counts = {"stale_overwrites": 3, "dangling": 0, "wedged": 0, "unknown": 0, "failures": [], "faults": {}}
     row = cells.cell("mine", "calm", **counts | cell)
-    suite = {"guards": [guard], "scenarios": [{"name": "calm", "trouble": "none", "load": {}, **(scenario or {})}]}
+    calm = {"name": "calm", "guards": ["mine"], "trouble": "none", "load": {}, **(scenario or {})}
+    suite = SUITE.validate_python({"name": "s", "trials": 1, "guards": [guard], "scenarios": [calm]})
     return contradictions(cells.summary(row), suite, Explored.model_validate({"schema": 1, "guards": list(found)}))
 
 
@@ -147,13 +149,16 @@ def test_a_history_that_can_not_be_trusted_contradicts_nothing():
 
 def test_a_run_that_was_not_explored_is_contradicted_by_nothing(tmp_path):
     assert read_explored(tmp_path) is None
-    assert contradictions(cells.summary(cells.cell()), {"guards": [], "scenarios": []}, None) == []
+    suite = SuiteRecord(name="s", trials=1, guards=(), scenarios=())
+    assert contradictions(cells.summary(cells.cell()), suite, None) == []
 
 
 def test_what_was_missing_is_told_in_phrases():
     found = Explored.model_validate({"schema": 1, "guards": [explored(LOCK, expiry=False)]}).guards[0]
-    scenario = {"trouble": "store", "faults": [{"kind": "restart"}, {"kind": "crash"}], "load": {"client_retries": 1}}
-    assert list(missing(found, LOCK, scenario, cells.cell(unknown=2))) == [
+    faults = [{"kind": "restart"}, {"kind": "crash"}]
+    table = {"name": "s", "guards": [], "trouble": "store", "faults": faults, "load": {"client_retries": 1}}
+    guard, scenario = GuardTable.model_validate(LOCK), ScenarioTable.model_validate(table)
+    assert list(missing(found, guard, scenario, cells.cell(unknown=2))) == [
         "a scenario whose trouble is store",
         "the fault restart",
         "clients that repeat their requests",
@@ -188,7 +193,7 @@ class TestARunThatCarriesIt:
         return tmp_path / "r"
 
     def carry(self, place, answers, guard="loose"):
-        (table,) = (one for one in leasebench.load(place).suite["guards"] if one["name"] == guard)
+        table = leasebench.load(place).suite.guard(guard).model_dump(mode="json", exclude_unset=True)
         entry = explored(table) | {"properties": answers}
         (place / FILE).write_text(json.dumps({"schema": 1, "guards": [entry]}))
         return leasebench.load(place)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from reference_log import read_hlog
 from short_run import GUARDS, make_short_run
 
 from leasebench.results.hgrm import percentile_distribution
@@ -22,7 +23,6 @@ from leasebench.results.latency import (
     figures,
     histogram,
     merge,
-    read_hlog,
     tag,
     write_hlog,
 )

@@ -6,13 +6,13 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from reference_log import read_hlog
 from short_run import GUARDS, make_short_run
 from tape import Tape, write_run
 
 from leasebench import load
 from leasebench.results.explain import explain
 from leasebench.results.history import read_events, read_journal
-from leasebench.results.latency import read_hlog
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.violations import matching
 

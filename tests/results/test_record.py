@@ -1,13 +1,16 @@
 """A file of a run directory is read as its model: what older and newer versions write too, and nothing damaged."""
 
 import json
+import tomllib
 
 import pytest
 
 from leasebench.bench.rundir import write_json
+from leasebench.bench.suite import load_suite, suite_files
 from leasebench.results.record.faults import FAULTS_FILE, FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
+from leasebench.results.record.suite import SUITE_FILE, SuiteRecord, read_suite
 from leasebench.results.record.trial import TRIAL_FILE, TrialFacts, read_facts
 from leasebench.verdict import Verdict
 
@@ -121,5 +124,56 @@ class TestTrial:
         path.write_text(json.dumps(STARTED.model_dump(mode="json") | changes))
         with pytest.raises(BadRunDirectory) as raised:
             read_facts(tmp_path)
+        assert str(raised.value).startswith(f"{path}: {told}")
+        assert len(str(raised.value).splitlines()) == 1
+
+
+SUITE_TEXT = """
+name = "mine"
+trials = 2
+moon = "full"
+[[guards]]
+name = "theirs"
+commit = "fenced"
+exclude = {manager = "a_lock_that_is_not_installed", colour = "red"}
+[[scenarios]]
+name = "steady"
+guards = ["theirs"]
+faults = [{kind = "meteor", mass_kg = 12}]
+"""
+
+
+class TestSuite:
+    def test_needs_no_plug_in_of_those_that_it_names(self, tmp_path):
+        (tmp_path / SUITE_FILE).write_text(SUITE_TEXT)
+        suite = read_suite(tmp_path)
+        guard, scenario = suite.guard("theirs"), suite.scenario("steady")
+        assert (guard.manager, guard.commit) == ("a_lock_that_is_not_installed", "fenced")
+        assert (scenario.trouble, scenario.load.rollback, scenario.faults[0].kind) == ("timing", False, "meteor")
+        assert suite.asked_for is None, "it is of before that was recorded"
+
+    def test_keeps_what_a_newer_version_added_and_writes_what_was_said(self, tmp_path):
+        (tmp_path / SUITE_FILE).write_text(SUITE_TEXT)
+        assert read_suite(tmp_path).model_dump(mode="json", exclude_unset=True) == tomllib.loads(SUITE_TEXT)
+
+    def test_of_every_suite_of_ours_is_read_back_as_it_was_resolved(self):
+        for name in suite_files():
+            resolved = load_suite(name).model_dump(mode="json", exclude_none=True)
+            assert SuiteRecord.model_validate(resolved).model_dump(mode="json", exclude_unset=True) == resolved
+
+    @pytest.mark.parametrize(
+        ("before", "after", "told"),
+        [
+            ("trials = 2", "", "the key trials is missing"),
+            ("trials = 2", "trials = [", "cannot be read: "),
+            ('name = "theirs"', "", "the key guards.0.name is missing"),
+            ('commit = "fenced"', 'commit = "hoped"', "guards.0.commit: "),
+        ],
+    )
+    def test_that_is_damaged_is_told_in_a_line_with_file_and_key(self, tmp_path, before, after, told):
+        path = tmp_path / SUITE_FILE
+        path.write_text(SUITE_TEXT.replace(before, after))
+        with pytest.raises(BadRunDirectory) as raised:
+            read_suite(tmp_path)
         assert str(raised.value).startswith(f"{path}: {told}")
         assert len(str(raised.value).splitlines()) == 1

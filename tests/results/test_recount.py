@@ -16,7 +16,7 @@ from troubled_run import SCENARIOS, make_run
 from leasebench import load
 from leasebench.results.explain import explain
 from leasebench.results.explain.facts import gather
-from leasebench.results.explain.words import duration
+from leasebench.results.phrases import duration
 from leasebench.results.violations import Kind, matching
 
 HERE = Path(__file__).parent

@@ -11,6 +11,7 @@ from synthetic import FACTS, event, row, trial_of
 from leasebench.registry import plugins
 from leasebench.results.assumptions import broken_assumptions
 from leasebench.results.journal import Kind
+from leasebench.results.record.suite import GuardTable, LoadTable, ScenarioTable
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.rules import NOTHING, Promised, breaches
 
@@ -284,10 +285,13 @@ def test_versions_of_any_size_take_no_more_room_than_rows():
 
 def test_what_is_promised_is_read_off_the_tables_of_a_suite():
     clean = {"rule": "quarantine"}
-    guard = {"commit": "owner_checked", "exclude": {"manager": "expiry_record"}, "clean": clean}
+    guard = GuardTable.model_validate(
+        {"name": "g", "commit": "owner_checked", "exclude": {"manager": "expiry_record"}, "clean": clean}
+    )
+    scenario = ScenarioTable(name="s", guards=())
     facts = TrialFacts.model_validate(FACTS).adding(lease={"ttl_ms": 50, "audited": True}, stepped_clocks=[])
-    assert Promised.by(guard, {"load": {"rollback": True}}, facts) == Promised(
+    assert Promised.by(guard, scenario.model_copy(update={"load": LoadTable(rollback=True)}), facts) == Promised(
         "owner_checked", referential=True, skip_active=True, rollback=True, audited=True, own_clock=True,
         ttl_ms=50, steady_clock=True,
     )  # fmt: skip
-    assert Promised.by({"name": "g"}, {}, facts.adding(lease=None, stepped_clocks=["lease"])) == NOTHING
+    assert Promised.by(GuardTable(name="g"), scenario, facts.adding(lease=None, stepped_clocks=["lease"])) == NOTHING

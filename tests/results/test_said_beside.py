@@ -9,6 +9,7 @@ from shown import shown
 from leasebench.results.advice import MOST_TRIALS
 from leasebench.results.controls import judge_controls, sentence
 from leasebench.results.metric import Form, Shown, metrics
+from leasebench.results.record.suite import GuardTable
 from leasebench.results.remarks import MOST_OPEN, remarks
 from leasebench.results.table import stories, tables_beside
 
@@ -109,7 +110,7 @@ def judged(own=None, twin=None, guard=CONTROL):
         cells.append(cell("broken_cas", **own))
     if twin is not None:
         cells.append(cell("compare_and_set", **twin))
-    return judge_controls([{"name": "bystander"}, guard], cells)
+    return judge_controls([GuardTable(name="bystander"), GuardTable.model_validate(guard)], cells)
 
 
 class TestControls:
@@ -141,7 +142,7 @@ class TestControls:
         assert judged({"stale_overwrites": 3}, {"stale_overwrites": 0}, elsewhere) == []
 
     def test_guards_that_are_no_controls_are_not_judged(self):
-        assert judge_controls([{"name": "broken_cas"}], [cell("broken_cas", stale_overwrites=3)]) == []
+        assert judge_controls([GuardTable(name="broken_cas")], [cell("broken_cas", stale_overwrites=3)]) == []
         assert judge_controls([], []) == []
 
     def test_when_it_was_caught_is_the_latest_first_time_of_its_trials(self):

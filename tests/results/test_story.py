@@ -188,7 +188,8 @@ def million() -> Trial:
         reasons=(),
         **columns,
     )
-    return Trial({}, events, None)
+    empty = trial_of([])
+    return Trial(empty.facts, empty.cell, events, empty.journal)
 
 
 def test_a_million_events_are_told_at_once(million):

@@ -6,7 +6,7 @@ from pathlib import Path
 from leasebench.bench.suite import ALL, SuiteFile
 from leasebench.definitions import DefinitionError, nearest, read_source, validate
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
-from leasebench.results.summary import read_suite
+from leasebench.results.record.suite import SUITE_FILE, read_suite
 
 
 def choose(names: Iterable[str]) -> list[Guard]:
@@ -27,10 +27,9 @@ def choose(names: Iterable[str]) -> list[Guard]:
 
 def guards_of(run: Path) -> list[Guard]:
     """The guards of a run directory, as its resolved suite has them. Raises BadRunDirectory, DefinitionError."""
-    place = str(run / "suite.toml")
-    return [
-        validate(Guard, table, place, ("guards", str(number))) for number, table in enumerate(read_suite(run)["guards"])
-    ]
+    tables = [table.model_dump(mode="json", exclude_unset=True) for table in read_suite(run).guards]
+    place = str(run / SUITE_FILE)
+    return [validate(Guard, table, place, ("guards", str(number))) for number, table in enumerate(tables)]
 
 
 def _of_file(path: Path, known: dict[str, Guard]) -> dict[str, Guard]:

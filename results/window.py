@@ -14,7 +14,7 @@ from leasebench.results.violations import found_in
 
 
 @dataclass(frozen=True)
-class Closeup:
+class Window:
     """A window of one cell: positions `begin` to `end` of its events (store's node only), around the position `at`.
 
     `seconds` says when an event happened, in seconds since the load's start (since the first event where the two
@@ -41,7 +41,7 @@ class Closeup:
         return float(begin), float(end)
 
 
-def closeup(subject: Subject, before_s: float, after_s: float) -> Closeup | None:
+def window_of(subject: Subject, before_s: float, after_s: float) -> Window | None:
     """The first cell of a trial that has a violation, else its first; None where there is nothing to see."""
     assert subject.trial is not None
     moments = subject.run.moments(subject.trial)
@@ -66,7 +66,7 @@ def closeup(subject: Subject, before_s: float, after_s: float) -> Closeup | None
     start_ns = moments.facts.start_ns
     zero_us = float(events.t_us[0]) if offset_ns is None else (start_ns - offset_ns) / 1000
     begin, end = _around(events, at, before_s * 1e6, after_s * 1e6)
-    return Closeup(moments, chosen, events, at, begin, end, endpoint, zero_us)
+    return Window(moments, chosen, events, at, begin, end, endpoint, zero_us)
 
 
 def _first_commit(events: Events) -> int:
@@ -91,7 +91,7 @@ def nearest(positions: Ints, at: int, most: int) -> Ints:
     return positions[min(begin, len(positions) - most) :][:most]
 
 
-def subtitle(found: Closeup, what: str) -> str:
+def subtitle(found: Window, what: str) -> str:
     """What the window is around, and its cell where a trial has several."""
     around = "around the first violation" if found.endpoint is not None else "the beginning of the load (no violation)"
     cell = f", cell {found.cell}" if len(found.moments.cells) > 1 else ""

@@ -15,7 +15,7 @@ SERVERS = {"lease": "the lease server", "store": "the store's server"}
 
 
 @dataclass(frozen=True, slots=True)
-class Strike:
+class FaultRecord:
     """A fault that hit a server, or the route of a process: `name` is the process, None for a server."""
 
     fault: str
@@ -26,7 +26,7 @@ class Strike:
     end_s: float
 
 
-def lease_server_struck(moments: Moments) -> bool:
+def has_lease_server_of_its_own(moments: Moments) -> bool:
     """Whether the trial had a lease server of its own, for a fault to hit."""
     return "lease" in moments.facts.own_servers
 
@@ -37,9 +37,9 @@ def victims(fault: FaultRow, enactors: tuple[str, ...]) -> tuple[str, list[str]]
     return state(fault.tells), [name for name in names if name in enactors]
 
 
-def strikes(
+def fault_records(
     violation: Violation, moments: Moments, reader: Reader, names: Iterable[str], begin_s: float, end_s: float
-) -> Iterator[Strike | Stop]:
+) -> Iterator[FaultRecord | Stop]:
     """What was in force between two instants, and hit one of these processes or a server."""
     if reader.trial is None:
         return
@@ -56,14 +56,14 @@ def strikes(
             yield from _told(fault, violation.cell, concerned, (max(from_s, begin_s), from_s, to_s))
 
 
-def _told(fault: FaultRow, cell: str, concerned: list[str], when: tuple[float, float, float]) -> Iterator[Strike]:
+def _told(fault: FaultRow, cell: str, concerned: list[str], when: tuple[float, float, float]) -> Iterator[FaultRecord]:
     shown_s, from_s, to_s = when
     if fault.server in SERVERS:
         words = fault.tells.format(target=SERVERS[fault.server])
-        yield Strike(fault.fault, None, fault.server, words, from_s, from_s if fault.instant else to_s)
+        yield FaultRecord(fault.fault, None, fault.server, words, from_s, from_s if fault.instant else to_s)
     elif not fault.from_outside and fault.action == "fault":
         for target in fault.targets:
             if target.cell == cell and target.name in concerned:
                 words = fault.tells.format(target=target.name)
                 server, begin_s, end_s = ("lease", shown_s, shown_s) if fault.instant else ("store", from_s, to_s)
-                yield Strike(fault.fault, target.name, server, words, begin_s, end_s)
+                yield FaultRecord(fault.fault, target.name, server, words, begin_s, end_s)
