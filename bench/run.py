@@ -15,11 +15,10 @@ from leasebench.bench.manifest import describe
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.server import Server
-from leasebench.bench.suite import MAX_STRETCH, Suite, cells
+from leasebench.bench.suite import MAX_STRETCH, Suite, cells, must_be_enforced
 from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
-from leasebench.enactors.store.drivers import driver_of
 from leasebench.results.record.suite import SUITE_FILE, SuiteRecord
 from leasebench.results.record.summary import FILE, Summary, json_schema
 from leasebench.results.record.trial import TrialFacts
@@ -91,8 +90,7 @@ def run_suite(
     of what has ended is written before.
     """
     with interruptible(), open_server(server_choice) as server:
-        for guard, _ in cells(suite):
-            driver_of(server.url).must_enforce(guard.rule)
+        must_be_enforced(suite, server.url)
         with writing(out):
             out.mkdir(parents=True)
         logger.info("run of %s, seed %d, into %s, on a server %s", suite.name, seed, out, server.kind)
