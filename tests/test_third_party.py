@@ -1,5 +1,8 @@
 """A package of somebody else brings a fault, a lease manager, a program kind; no file of ours knows them."""
 
+import csv
+
+import jsonschema
 import pytest
 from third_party import Package, read
 
@@ -120,6 +123,33 @@ class Shows(NoObserver):
         self._notebook.show("looked", state)
 
 PLUGIN = Resolver()
+"""
+CHECK = """
+import numpy as np
+from leasebench.results.checks import Check, Findings
+from leasebench.results.clustered import clusters_of
+from leasebench.results.metric import Better, Form, Metric, Ratio, Shown
+from leasebench.verdict import Verdict
+
+def find(trial):
+    events = trial.events
+    at = np.flatnonzero(events.of("commit"))
+    odd = events.version[at] % 2 == 1
+    application = events.enactor[at].astype(np.int64) * 10**6 + events.version[at]
+    gaps_ms = events.elapsed_us(at[:-1], at[1:]) / 1e3
+    by_application = {"odd_by_application": clusters_of(application, odd)}
+    return Findings({"odd_commits": int(odd.sum())}, {"commit_gap_ms": gaps_ms}, by_application)
+
+METRICS = (
+    Metric("odd_commits", Form.COUNT, "commits of odd plans", better=Better.LESS, verdict=Verdict.WEDGED,
+           heading="odd\\nwrites", words="odd writes", first_s="commit_gap_ms"),
+    Metric("commit_gap_ms", Form.SPREAD, "from one commit to the next", unit="ms", in_trial=True,
+           shown=Shown.RUN | Shown.REPORT, heading="gap\\np50 ms", digits=3),
+    Metric("odd_by_application", Form.CLUSTERS, "odd commits by application", shown=Shown.NOWHERE),
+    Metric("odd_rate", Form.RATE, "odd of all commits", better=Better.LESS, heading="odd\\nshare", digits=3,
+           ratio=Ratio("odd_commits", "commits", clusters="odd_by_application")),
+)
+PLUGIN = Check("odd", "odd plans", find, METRICS)
 """
 SUITE = """
 about = "tiny"
@@ -262,3 +292,66 @@ def test_a_mistake_in_a_table_of_programs_is_told_with_the_way_out(table, told, 
     ended = run(package, tmp_path, more=table)
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert told in ended.stderr
+
+
+def words_of(table_of, text):
+    """The words of the heading and of the first row of the table that begins with this line."""
+    lines = text.splitlines()
+    begin = next(at for at, line in enumerate(lines) if line.startswith(table_of))
+    row = next(at for at in range(begin, len(lines)) if lines[at].startswith("mine"))
+    return " ".join(lines[begin:row]).split(), lines[row].split()
+
+
+def test_a_checks_metrics_stand_wherever_metrics_stand_and_its_count_gives_the_verdict(package, tmp_path):
+    """Table, summary, JSON Schema, verdict, gate, comparison, report, export, check: of a count, a spread, a rate."""
+    package.add("odd", CHECK, checks="PLUGIN")
+    ended = run(package, tmp_path, commit="monotonic", COLUMNS="250")
+    assert ended.returncode == 1, "its verdict is not among those expected:" + ended.stdout + ended.stderr
+    summary = read(tmp_path / "r" / "summary.json")
+    (cell,), (row,) = summary["cells"], summary["trials"]
+    assert (cell["verdict"], cell["as_expected"]) == ("wedged", False)
+    assert row["odd_commits"] == cell["odd_commits"] > 0
+    assert row["commit_gap_ms"] <= cell["commit_gap_ms"]["p50"]
+    low, high = cell["odd_rate_ci"]
+    assert low < cell["odd_rate"] < high
+    assert cell["odd_rate"] == pytest.approx(cell["odd_commits"] / cell["commits"], abs=1e-6)
+
+    own = {"odd_commits", "commit_gap_ms", "odd_by_application", "odd_rate", "odd_rate_ci"}
+    schema = read(tmp_path / "r" / "summary.schema.json")
+    jsonschema.validate(summary, schema)
+    for key in own:
+        broken = summary | {"cells": [{name: value for name, value in cell.items() if name != key}]}
+        with pytest.raises(jsonschema.ValidationError, match=key):
+            jsonschema.validate(broken, schema)
+
+    heads, values = words_of("theirs", ended.stdout)
+    assert "gap" in heads
+    assert f"{cell['commit_gap_ms']['p50']:.3f}" in values
+    heads, values = words_of("theirs: endpoints and leases", ended.stdout)
+    assert {"odd", "writes", "share"} <= set(heads)
+    assert {f"{cell['odd_commits']:,}", f"{cell['odd_rate']:.3f}"} <= set(values)
+
+    def gated(*gates):
+        options = [word for gate in gates for word in ("--fail-on", gate)]
+        return package.run("compare", "r", *options, cwd=tmp_path).returncode
+
+    assert gated("odd_commits > 0") == 3
+    assert gated(f"odd_commits > {cell['odd_commits']}", "odd_rate > 0.99") == 0
+    rows = package.run("compare", "r", "r", "--format", "csv", cwd=tmp_path).stdout.splitlines()
+    (compared,) = [line for line in rows if line.startswith("mine,theirs,odd_rate,")]
+    assert "difference" in compared
+
+    assert package.run("report", "r", cwd=tmp_path).returncode == 0
+    page = (tmp_path / "r" / "report.html").read_text()
+    assert all(f'title="{about}"' in page for about in ("commits of odd plans", "from one commit to the next"))
+    assert f"{cell['odd_commits']:,} odd writes" in page
+
+    assert package.run("export", "r", "--table", "cells", "--out", "x", cwd=tmp_path).returncode == 0
+    with (tmp_path / "x" / "cells.csv").open(newline="") as file:
+        (exported,) = csv.DictReader(file)
+    assert {"commit_gap_ms_p50", "odd_rate_ci_low"} <= exported.keys()
+    assert exported["odd_commits"] == str(cell["odd_commits"])
+
+    checked = package.run("check", "r", cwd=tmp_path)
+    assert checked.returncode == 0
+    assert "every figure of summary.json follows" in checked.stdout
