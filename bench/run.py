@@ -15,10 +15,12 @@ from leasebench.bench.manifest import describe
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.server import Server
-from leasebench.bench.suite import MAX_STRETCH, Suite, cells
+from leasebench.bench.suite import MAX_STRETCH, Suite, cells, must_be_enforced
 from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
+from leasebench.results.record.manifest import MANIFEST_FILE
+from leasebench.results.record.schemas import published_schemas
 from leasebench.results.record.suite import SUITE_FILE, SuiteRecord
 from leasebench.results.record.summary import FILE, Summary, json_schema
 from leasebench.results.record.trial import TrialFacts
@@ -85,17 +87,19 @@ def run_suite(
 ) -> Summary:
     """Run all trials into the new directory `out` and return the summary.
 
-    Raises DefinitionError if `out` can't be made, ServerUnusable if there is no server to begin with, Bug for what is
-    unexpected. Whatever ends it, KeyboardInterrupt too, the summary of what has ended is written before.
+    Raises DefinitionError if `out` can't be made or the store does not enforce a guard's commit rule, ServerUnusable if
+    there is no server to begin with, Bug for what is unexpected. Whatever ends it, KeyboardInterrupt too, the summary
+    of what has ended is written before.
     """
     with interruptible(), open_server(server_choice) as server:
+        must_be_enforced(suite, server.url)
         with writing(out):
             out.mkdir(parents=True)
         logger.info("run of %s, seed %d, into %s, on a server %s", suite.name, seed, out, server.kind)
         resolved = SuiteRecord.model_validate(suite.model_dump(mode="json", exclude_none=True))
         content = tomli_w.dumps(resolved.model_dump(mode="json", exclude_unset=True))
         (out / SUITE_FILE).write_text(content, encoding="utf-8")
-        write_json(out / "manifest.json", describe(suite, server, seed))
+        write_json(out / MANIFEST_FILE, describe(suite, server, seed))
         with bugs_kept_in(out):
             return _run_trials(suite, seed, server, out, listener, run_one)
 
@@ -113,6 +117,7 @@ def _run_trials(suite: Suite, seed: int, server: Server, out: Path, listener: Li
             logger.info("trial %d ended: %s, load %s s", plan.number, facts.status, facts.load_s)
     finally:
         summary = summarise(out)
-        write_json(out / "summary.schema.json", json_schema())
+        for name, schema in (published_schemas() | {"summary": json_schema()}).items():
+            write_json(out / f"{name}.schema.json", schema)
         write_json(out / FILE, summary.as_json())
     return summary

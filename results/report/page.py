@@ -111,14 +111,15 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     environment.filters["id"] = lambda name: quote(name, safe="")
     environment.filters["cell_id"] = lambda cell: cell_id(*cell.place)
-    environment.filters["gist"] = gist
+    environment.filters["summary_line"] = summary_line
     columns = report_columns()
     about = {scenario.name: scenario.about for scenario in run.suite.scenarios}
+    manifest = run.manifest
     advice = advise_on(run)
     return environment.get_template("page.html.j2").render(
         run=run,
-        began=run.manifest.get("began"),
-        seed=run.manifest.get("seed"),
+        began=manifest.began if manifest else None,
+        seed=manifest.seed if manifest else None,
         verdict_counts=verdicts(run),
         problems=[*run.problems, *map(str, run.contradictions())],
         guards=[_guard(run, name, columns) for name in run.guards],
@@ -134,7 +135,7 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
         said="No guard of this run held everywhere." if advice.best is None else headline(advice),
         failed=[_failure(failure) for failure in advice.failed],
         most_open=MOST_OPEN,
-        footer=f"leasebench {run.manifest.get('versions', {}).get('leasebench', '')}: {run.name}",
+        footer=f"leasebench {manifest.versions.leasebench if manifest else ''}: {run.name}",
         css=_own((HERE / "page.css").read_text(encoding="utf-8")),
         js=_own((HERE / "page.js").read_text(encoding="utf-8")),
         vega=_own(_vega()),
@@ -191,14 +192,14 @@ def _row(cell: CellSummary, columns: Sequence[CellColumn]) -> Row:
     )
 
 
-def gist(cell: CellSummary) -> str:
+def summary_line(cell: CellSummary) -> str:
     """The one line that stands beside a closed cell."""
     if cell.verdict is Verdict.FAILED:
         return cell.failures[0] if cell.failures else "failed"
     parts = [f"{cell.total('stale_overwrites'):,} stale of {cell.total('races'):,} races"]
     parts += [f"{count:,} {one.words}" for one in metrics(Form.COUNT) if one.words and (count := cell.total(one.name))]
     cost = guard_cost_us(cell)
-    return ", ".join([*parts, *([] if cost is None else [f"{cost:,.0f} us per endpoint"])])
+    return ", ".join([*parts, *([] if cost is None else [f"{number(cost)} us per endpoint"])])
 
 
 def _failure(failure: Failure) -> FailureRow:

@@ -34,7 +34,7 @@ from leasebench.enactors.operations import Commit, Publish
 from leasebench.enactors.operator.program import repair_all, roll_back
 from leasebench.enactors.planner.program import PlannerState, publish_next
 from leasebench.enactors.store.memory.memory_store import MemoryStore
-from leasebench.leases.guard import FENCE_RULES, Guard
+from leasebench.leases.guard import Guard
 from leasebench.leases.guard import Scope as LeaseScope
 from leasebench.leases.lease import CELL_LEASE
 from leasebench.leases.operations import (
@@ -104,7 +104,7 @@ class Machine:
         cell = scope.cell
         whole = guard.exclude is not None and guard.exclude.scope is LeaseScope.CELL
         domains = tuple(CELL_LEASE if whole else name for name in cell.endpoints)
-        self.model = CellModel(cell, Ranks(domains, guard.commit in FENCE_RULES), store)
+        self.model = CellModel(cell, Ranks(domains, guard.rule.fence), store)
         self.programs = Programs(plain=plain)
         self.worlds: Interned[World] = Interned(1 << WORLD_BITS)
         self.locals: Interned[LocalState] = Interned(1 << LOCAL_BITS)

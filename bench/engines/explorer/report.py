@@ -11,6 +11,7 @@ from leasebench.bench.rundir import write_json
 from leasebench.leases.guard import Guard
 from leasebench.results.explored import FILE, Explored, ExploredGuard, read_explored
 from leasebench.results.grid import Column, Grid, Text
+from leasebench.results.numbers import number
 from leasebench.verdict import SAFE, Verdict
 
 HARM = {
@@ -85,8 +86,8 @@ def table(explorations: Iterable[Exploration], asked: Property | None) -> Grid:
     rows = (
         (
             Text(found.guard),
-            Text(f"{found.states:,}"),
-            Text(f"{found.transitions:,}"),
+            Text(number(found.states)),
+            Text(number(found.transitions)),
             Text(f"{found.seconds:.1f}"),
             *(Text(_cell(found.answers[each])) for each in shown),
         )
