@@ -17,7 +17,7 @@ from leasebench.bench.proxy.modes import HeldCommits, Note, Treatment, Way, trea
 from leasebench.bench.proxy.rules import NetRule, Upstream
 from leasebench.bench.proxy.side import Side
 from leasebench.bench.proxy.spotting import Request
-from leasebench.bench.proxy.versions import Versions
+from leasebench.bench.proxy.versions import VersionReader
 from leasebench.results.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 
@@ -91,7 +91,7 @@ class Relay:
         self._treatments = [*self._rules, *([self._held] if spec.holds else [])]
         self._passage = Passage()
         self._lines: dict[asyncio.Task[None], Line] = {}
-        self._versions: list[Versions] = []
+        self._versions: list[VersionReader] = []
         self._servers: list[asyncio.Server] = []
 
     async def serve(self) -> None:
@@ -117,7 +117,7 @@ class Relay:
             versions.close()
 
     async def _listen(self, path: str, upstream: Upstream) -> None:
-        versions = Versions(upstream)
+        versions = VersionReader(upstream)
         self._versions.append(versions)
 
         def accept() -> Side:
