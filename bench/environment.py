@@ -12,6 +12,7 @@ from leasebench.bench.servers.node import Node, NodeWish
 from leasebench.bench.servers.server import Server
 from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.store import CellAddress
+from leasebench.results.phrases import count
 from leasebench.results.record.process import PROXY, Process
 
 
@@ -117,10 +118,10 @@ class Environment:
     def notes(self) -> list[str]:
         """What a user should know of beside the figures: what strangers tried at the servers of the trial's own."""
         return [
-            f"{count} stray connection{'' if count == 1 else 's'} of user {user} to the {part} server's replication "
+            f"{count(tries, 'stray connection')} of user {user} to the {part} server's replication "
             "port refused: neither server nor replica was reached"
             for part, node in self.nodes.items()
-            for user, count in node.refused.items()
+            for user, tries in node.refused.items()
         ]
 
     @property

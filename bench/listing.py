@@ -42,6 +42,7 @@ def _plug_ins(what: str) -> Iterator[tuple[str, str]]:
         "charts": "results.charts",
         "programs": "enactors",
         "stores": "enactors.store",
+        "rules": "leases.commit_rules",
     }[what]
     for name, plugin in plugins(package).items():
         missing = plugin.available() if hasattr(plugin, "available") else None

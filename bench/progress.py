@@ -14,6 +14,7 @@ from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.failure import failure_of
 from leasebench.bench.run import OVERHEAD_S
 from leasebench.bench.trialplan import TrialPlan
+from leasebench.results.numbers import number
 from leasebench.results.record.trial import TrialFacts
 
 
@@ -97,7 +98,7 @@ class LiveDisplay:
             return
         self._drawn = now
         stale = self._stale_before[self._guard] + self._stale
-        text = f"{figures.commits / elapsed_s:,.0f} commits/s, {stale:,} stale"
+        text = f"{number(figures.commits / elapsed_s)} commits/s, {number(stale)} stale"
         share = min(elapsed_s / self._longest_s, 0.99)
         self._progress.update(self._task, figures=text, completed=self._done + share)
 

@@ -15,6 +15,7 @@ from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ServerError
+from leasebench.results.clocks import clocks_of_trial
 from leasebench.results.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
 from leasebench.results.journal import HEADER_BYTES, Journal, Kind, Outcome
 from leasebench.results.latency import histogram, tag, write_hlog
@@ -140,7 +141,7 @@ def fault_log(plan: TrialPlan, folder: Path) -> list[FaultRow]:
     path = folder / "journal.parquet"
     if not path.exists() or not plan.scenario.parsed_faults:
         return []
-    journal = read_journal(path)
+    journal = clocks_of_trial(folder).on_axis(read_journal(path))
     reported: pd.DataFrame = journal[journal["kind"].isin([int(kind) for kind in ACTIONS])]
     cells = [cell.name for cell in plan.cells]
     return [

@@ -24,6 +24,7 @@ from leasebench.definitions import (
 from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
 from leasebench.enactors.operator.kind import OperatorDuty
 from leasebench.enactors.planner.kind import Arrivals
+from leasebench.enactors.store.drivers import driver_of
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
 from leasebench.leases.manager import unavailable
 from leasebench.names import NAME_PATTERN
@@ -350,6 +351,13 @@ def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], pl
         first = skipped[0]
         raise DefinitionError(f"{place}: {first.guard} can't be run under {first.scenario}: {first.reason}")
     return suite.model_copy(update={"guards": list(used.values()), "scenarios": fitted, "skipped": skipped})
+
+
+def must_be_enforced(suite: Suite, url: str) -> None:
+    """Raise DefinitionError if the store on the server at `url` does not enforce the commit rule of some guard."""
+    driver = driver_of(url)
+    for guard, _ in cells(suite):
+        driver.must_enforce(guard.rule)
 
 
 def cells(suite: Suite) -> Iterator[tuple[Guard, Scenario]]:

@@ -98,7 +98,11 @@ class NoObserver:
 
 @runtime_checkable
 class ProgramKind(Protocol):
-    """The face of every program kind."""
+    """The face of every program kind.
+
+    One whose processes apply plans, and end each application with `Finish`, also says `applies = True`: faults then
+    count by applications, elsewhere by occurrences of the step that they name.
+    """
 
     name: str
     about: str

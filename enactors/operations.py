@@ -5,7 +5,7 @@ from typing import ClassVar, Protocol
 
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import LeaseClient, Operation, Outcome, Refused
-from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.leases.rules import DeleteRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class Work(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Commit(Operation):
-    """Point `endpoint` at plan `version` under `rule`. Hears an Outcome.
+    """Point `endpoint` at plan `version` under the commit rule of that name. Hears an Outcome.
 
     `lease` is what the writer believes it holds, `seen` the version that its last check read. With
     `referential`, a plan that was deleted or quarantined can't be applied.
@@ -223,7 +223,7 @@ class Commit(Operation):
 
     endpoint: str
     version: int
-    rule: CommitRule
+    rule: str
     lease: Lease | None = None
     seen: int | None = None
     referential: bool = False

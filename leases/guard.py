@@ -9,17 +9,15 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from leasebench.definitions import Definition, DefinitionError, Mistake, Source, every, named, read_source, validate
+from leasebench.leases.commit_rule import CommitRule, commit_rule
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager, server_of
-from leasebench.leases.rules import BROKEN_RULES, OWNER_RULES, CommitRule
+from leasebench.leases.rules import Check
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import faulty, plugin, plugins
 from leasebench.verdict import Verdict
 
 PRESETS_FILE = Path(__file__).with_name("presets.toml")
-FENCE_RULES = frozenset({CommitRule.FENCED, CommitRule.FENCE_REGISTERED, CommitRule.BROKEN_EQUALITY_FENCE})
-LEASE_RULES = FENCE_RULES | OWNER_RULES
-SEEN_RULES = frozenset({CommitRule.WATCH, CommitRule.COMPARE_AND_SET, CommitRule.BROKEN_CAS})
 DEFAULT_TTL_MS = 100
 
 
@@ -27,15 +25,6 @@ class Pick(StrEnum):
     """When the plan is picked, in relation to the lease."""
 
     BEFORE = "before"
-    INSIDE = "inside"
-
-
-class Check(StrEnum):
-    """When the plan is checked against the endpoint."""
-
-    NEVER = "never"
-    ONCE = "once"
-    PER_ENDPOINT = "per_endpoint"
     INSIDE = "inside"
 
 
@@ -136,11 +125,18 @@ class Guard(Definition):
     about: str
     decide: Decide
     exclude: Exclude | None = None
-    commit: CommitRule
+    commit: str
+    """The name of its commit rule."""
     clean: Clean = Clean()
     known_bad: bool = False
     control: Control | None = None
     expect: dict[str, list[Verdict]] = Field(default_factory=dict)
+
+    @field_validator("commit")
+    @classmethod
+    def _known(cls, commit: str) -> str:
+        commit_rule(commit)
+        return commit
 
     @model_validator(mode="after")
     def _decides_where_it_can(self) -> Self:
@@ -157,43 +153,39 @@ class Guard(Definition):
 
     @model_validator(mode="after")
     def _commit_has_what_it_compares(self) -> Self:
-        check, commit = self.decide.check, self.commit
-        if commit in LEASE_RULES and self.exclude is None:
-            raise ValueError(f"commit {commit.value!r} needs a lease: add an exclude table")
-        if commit in OWNER_RULES and server_of(self.manager) != REDIS:
+        check, rule, commit = self.decide.check, self.rule, f"commit {self.commit!r}"
+        if rule.needs_lease and self.exclude is None:
+            raise ValueError(f"{commit} needs a lease: add an exclude table")
+        if rule.owner and server_of(self.manager) != REDIS:
             raise ValueError(
-                f"commit {commit.value!r} looks at the lease in the transaction that writes: the lease manager "
+                f"{commit} looks at the lease in the transaction that writes: the lease manager "
                 f"{self.manager.name!r} keeps its leases on another server, {server_of(self.manager)}"
             )
-        if commit in FENCE_RULES and not self.manager.fencing:
+        if rule.fence and not self.manager.fencing:
             fencing = [
                 name for name, manager in plugins("leases.managers").items() if manager.fencing and not manager.broken
             ]
             raise ValueError(
-                f"commit {commit.value!r} needs a fencing number, which the lease manager "
+                f"{commit} needs a fencing number, which the lease manager "
                 f"{self.manager.name!r} does not give: use one of {', '.join(fencing)}"
             )
-        if commit is CommitRule.FENCE_REGISTERED and check is not Check.INSIDE:
-            raise ValueError("commit 'fence_registered' registers its fence at the read: it needs check 'inside'")
-        if commit in SEEN_RULES and check is Check.NEVER:
-            raise ValueError(f"commit {commit.value!r} compares with what the check read: it needs a check")
-        if commit in SEEN_RULES and check is Check.ONCE and not self.known_bad:
+        if rule.seen and check is Check.NEVER:
+            raise ValueError(f"{commit} compares with what the check read: it needs a check")
+        if rule.seen and check is Check.ONCE and not self.known_bad:
             raise ValueError(
-                f"commit {commit.value!r} with check 'once' compares with an old read: use check 'per_endpoint', "
+                f"{commit} with check 'once' compares with an old read: use check 'per_endpoint', "
                 "or say known_bad = true"
             )
-        if commit is CommitRule.BROKEN_CAS and check is not Check.PER_ENDPOINT:
-            raise ValueError(
-                "commit 'broken_cas' compares with what was read just before: it needs check 'per_endpoint'"
-            )
+        if rule.only_check is not None and check is not rule.only_check:
+            raise ValueError(f"{commit} {rule.why_check}: it needs check {rule.only_check.value!r}")
         return self
 
     @model_validator(mode="after")
     def _says_what_is_wrong_on_purpose(self) -> Self:
         if self.known_bad:
             return self
-        if self.commit in BROKEN_RULES:
-            raise ValueError(f"commit {self.commit.value!r} is wrong on purpose, for a control: say known_bad = true")
+        if self.rule.broken:
+            raise ValueError(f"commit {self.commit!r} is wrong on purpose, for a control: say known_bad = true")
         if self.exclude is not None and self.manager.broken:
             raise ValueError(
                 f"exclude.manager {self.manager.name!r} is wrong on purpose, for a control: say known_bad = true"
@@ -201,6 +193,11 @@ class Guard(Definition):
         if self.control is not None:
             raise ValueError("control is for a guard that is known to be wrong: say known_bad = true")
         return self
+
+    @property
+    def rule(self) -> CommitRule:
+        """The commit rule."""
+        return commit_rule(self.commit)
 
     @property
     def manager(self) -> LeaseManager:

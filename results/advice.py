@@ -10,6 +10,7 @@ from math import ceil
 from shlex import join
 
 from leasebench.results.numbering import numbers
+from leasebench.results.numbers import number
 from leasebench.results.pricing import calm_scenario, guard_cost_us
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.statistics import MIN_TRIALS, Interval
@@ -182,7 +183,7 @@ def headline(advice: Advice) -> str:
     tied = [one for one in advice.rivals if one.tied]
     named = tied or advice.rivals
     guards = [advice.best, *(one.guard for one in named)]
-    prices = [f"{cost:,.0f}" for cost in (advice.cost_us or 0.0, *(one.cost_us for one in named))][: SHOWN + 1]
+    prices = [number(cost) for cost in (advice.cost_us or 0.0, *(one.cost_us for one in named))][: SHOWN + 1]
     price = f"at {_and(prices)} us per endpoint (in {advice.priced_in})"
     held = f"in {_all_where(advice, named)}, {price}"
     if advice.only:
@@ -214,7 +215,7 @@ def sentences(advice: Advice, run: str) -> Iterator[str]:
     """The advice for a terminal, a line each; `run` is the run directory as the commands in it name it."""
     yield f"Advice: {headline(advice)}"
     for failure in advice.failed:
-        cost = "never committed" if failure.cost_us is None else f"{failure.cost_us:,.0f} us"
+        cost = "never committed" if failure.cost_us is None else f"{number(failure.cost_us)} us"
         where = _places(failure.scenarios)
         count = "" if failure.of == 1 else f"{len(failure.scenarios)} of {failure.of} scenarios: "
         link = f"; leasebench explain {run} --violation {failure.violation}" if failure.violation else ""

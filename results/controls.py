@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from leasebench.results.metric import Form, metrics
+from leasebench.results.phrases import instant
 from leasebench.results.record.suite import GuardTable
 from leasebench.results.record.summary import CellSummary, ControlResult
 
@@ -44,7 +45,7 @@ def sentence(result: ControlResult) -> str:
     """Say what became of one control."""
     word = "caught" if result.caught else "NOT CAUGHT"
     counts = f"{result.metric} {_count(result.seen)}, its twin {result.twin} {_count(result.twin_seen)}"
-    when = "" if result.first_s is None else f", first after {result.first_s:.2f} s"
+    when = "" if result.first_s is None else f", first after {instant(result.first_s, 2)}"
     return f"control {result.control} under {result.scenario}: {word} ({counts}{when})"
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from leasebench.results.clocks import before, difference
 from leasebench.results.events import Ints
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.trial import Trial
@@ -14,21 +15,27 @@ def discovery_response(trial: Trial) -> Ints:
     afterwards, the newest; if the others did not count, no stall would ever be seen (coordinated omission: Tene, "How
     NOT to Measure Latency", 2013). A plan that an enactor had not found when it made its last record counts until then,
     which is the least that it can have taken. One that was published after that is left out, and so is one that an
-    enactor knew before it was published: again, after a restart had lost it.
+    enactor knew before it was published (again, after a restart had lost it), and one where the clocks of planner and
+    enactor can't tell.
     """
-    journal = trial.journal
-    published = journal[trial.rows(Kind.PUBLISH, Outcome.DONE) & (journal["due_ns"].to_numpy() > 0)]
+    journal, compared = trial.journal, trial.compared
+    publications = trial.rows(Kind.PUBLISH, Outcome.DONE) & (journal["due_ns"].to_numpy() > 0)
+    published, planner = journal[publications], compared.code[publications]
     version, due = published["version"].to_numpy(), published["due_ns"].to_numpy()
     since = published["start_ns"].to_numpy()
     last_ns = np.maximum(journal["start_ns"].to_numpy(), journal["end_ns"].to_numpy())
-    enactor, at, known = _findings(trial)
+    enactor, at, newest = _findings(trial)
     found: list[Ints] = []
     for one in np.unique(trial.process_enactor[trial.process_enactor >= 0]):
         own = enactor == one
-        reached = np.searchsorted(np.maximum.accumulate(known[own]), version)
+        reached = np.searchsorted(np.maximum.accumulate(newest[own]), version)
         ends = np.append(at[own], last_ns[trial.process_enactor == one].max())
         until = ends[reached]
-        found.append((until - due)[until >= since])
+        clocks = np.unique(compared.code[trial.process_enactor == one])
+        unsure_ns = compared.unsure_ns[np.ix_(clocks, planner)].max(axis=0)
+        took, known = difference(until, due, unsure_ns)
+        _, maybe_before = before(until, since, unsure_ns)
+        found.append(took[known & ~maybe_before])
     return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
 

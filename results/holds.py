@@ -1,5 +1,6 @@
 """Who held which lease, as the owners knew it: one hold for each successful acquire in the journal."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -7,18 +8,23 @@ from itertools import pairwise
 import numpy as np
 
 from leasebench.leases.operations import Reason
+from leasebench.results.clocks import NEVER, UNKNOWN_NS, before, unordered
 from leasebench.results.events import Ints, Mask
 from leasebench.results.journal import REASON_NUMBERS, Kind, Outcome
 from leasebench.results.trial import Trial
 
-NEVER = np.iinfo(np.int64).max
+LONG_AGO = -2 * UNKNOWN_NS
+"""Before any instant, by any clock."""
 TOLD_BY = [REASON_NUMBERS[reason] for reason in (Reason.LEASE_LOST, Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)]
 """A commit or a reading refused for one of these tells its owner that the lease is lost."""
 
 
 @dataclass(frozen=True)
 class Holds:
-    """The holds of one trial, as arrays. Times are ns of the host's monotonic clock; NEVER for what did not happen.
+    """The holds of one trial, as arrays. Times are ns on the journal's axis; NEVER for what did not happen.
+
+    All times of one hold are by its owner's clock. What an owner does and what another does may be by two: see
+    `taken_between` and `doubled_for_sure`.
 
     `asked` and `begin` are start and end of the acquire, `released` is the start of the release, `died` the SIGKILL of
     the process.
@@ -32,6 +38,8 @@ class Holds:
     asked: Ints
     begin: Ints
     died: Ints
+    clock: Ints
+    """The number of the owner's clock."""
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -75,33 +83,73 @@ class Holds:
         killed: Mask = (self.died < NEVER) & (self.end == self.died)
         return killed
 
-    @cached_property
+    @property
+    def _numbered(self) -> bool:
+        """Whether fencing numbers tell which grant of a lease was later: there are some, and no server lost count."""
+        return bool(np.all(self.fence > 0)) and not np.any(self.trial.events.of("restart"))
+
+    @property
     def taken(self) -> Ints:
         """When another had acquired the lease after this grant: the earliest end of an acquire that came later.
 
         Later is what has the higher fencing number, as far as there are numbers and no server lost its count: of two
         answers the first may have come last. Else, later is what ended later.
         """
-        numbered = np.all(self.fence > 0) and not np.any(self.trial.events.of("restart"))
-        order = np.lexsort((self.begin, self.fence if numbered else self.begin, self.lease))
-        taken = np.full(len(self), NEVER)
-        bounds = np.flatnonzero(np.diff(self.lease[order], prepend=-1, append=-1))
-        for low, high in pairwise(bounds):
-            part = order[low:high]
-            taken[part[:-1]] = np.minimum.accumulate(self.begin[part][:0:-1])[::-1]
-        return taken
+        return self._taken[0]
+
+    @property
+    def taken_between(self) -> tuple[Ints, Ints]:
+        """The earliest and the latest that this may have been by the owner's clock; both are `taken` on one clock."""
+        return self._taken[1:]
 
     @cached_property
+    def _taken(self) -> tuple[Ints, Ints, Ints]:
+        unsure_ns = self.trial.compared.unsure_ns
+        order = np.lexsort((self.begin, self.fence if self._numbered else self.begin, self.lease))
+        taken, earliest, latest = (np.full(len(self), NEVER) for _ in range(3))
+        for part in self._by_lease(order):
+            own = self.clock[part]
+            for clock in np.unique(own).tolist():
+                begin = np.where(own == clock, self.begin[part], NEVER)
+                later = np.append(np.minimum.accumulate(begin[:0:-1])[::-1], NEVER)
+                unsure = np.where(later < NEVER, unsure_ns[own, clock], 0)
+                for bound, at in ((taken, later), (earliest, later - unsure), (latest, later + unsure)):
+                    bound[part] = np.minimum(bound[part], at)
+            if not self._numbered:  # which of two was later can't be told
+                open_ = part[unordered(self.begin[part], own, unsure_ns)]
+                earliest[open_], latest[open_] = 0, NEVER
+        return taken, earliest, latest
+
+    @property
     def doubled(self) -> Mask:
-        """Which holds began while an earlier one of the same lease went on."""
-        order = np.lexsort((self.begin, self.lease))
-        doubled = np.zeros(len(self), dtype=bool)
+        """Which holds began while an earlier one of the same lease went on, as far as that can be told."""
+        return self._doubled[1]
+
+    @property
+    def doubled_for_sure(self) -> Mask:
+        """Which of them did so whatever is unsure of the clocks; all on one clock."""
+        return self._doubled[0]
+
+    @cached_property
+    def _doubled(self) -> tuple[Mask, Mask]:
+        unsure_ns = self.trial.compared.unsure_ns
+        surely, maybe = (np.zeros(len(self), dtype=bool) for _ in range(2))
+        for part in self._by_lease(np.lexsort((self.begin, self.lease))):
+            own, begin = self.clock[part], self.begin[part]
+            for clock in np.unique(own).tolist():
+                latest = np.maximum.accumulate(np.where(own == clock, self.end[part], LONG_AGO))
+                known, possible = before(begin[1:], latest[:-1], unsure_ns[own[1:], clock])
+                surely[part[1:]] |= known
+                maybe[part[1:]] |= possible
+            open_ = part[unordered(begin, own, unsure_ns)]
+            surely[open_], maybe[open_] = False, True
+        return surely, maybe
+
+    def _by_lease(self, order: Ints) -> Iterator[Ints]:
+        """The holds of each lease, in this order."""
         bounds = np.flatnonzero(np.diff(self.lease[order], prepend=-1, append=-1))
         for low, high in pairwise(bounds):
-            part = order[low:high]
-            latest = np.maximum.accumulate(self.end[part])
-            doubled[part[1:]] = self.begin[part][1:] < latest[:-1]
-        return doubled
+            yield order[low:high]
 
 
 def holds_of(trial: Trial) -> Holds:
@@ -114,7 +162,8 @@ def holds_of(trial: Trial) -> Holds:
     death = np.full(int(trial.life.max(initial=0)) + 1, NEVER)
     np.minimum.at(death, trial.life[killed], trial.journal["start_ns"].to_numpy()[killed])
     fence, asked, begin = (trial.journal[name].to_numpy()[rows] for name in ("fence", "start_ns", "end_ns"))
-    return Holds(trial, owner[order], trial.lease_number[rows], fence, asked, begin, death[trial.life[rows]])
+    clock = trial.compared.code[rows]
+    return Holds(trial, owner[order], trial.lease_number[rows], fence, asked, begin, death[trial.life[rows]], clock)
 
 
 def told_by_lease(trial: Trial) -> Mask:

@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from leasebench.results.alignment import host_ns_of_server
+from leasebench.results.alignment import offset_of_server
+from leasebench.results.clocks import Clocks, Offset, clocks_of_trial
 from leasebench.results.events import Events, Ints, Mask
 from leasebench.results.history import read_events, read_journal
 from leasebench.results.overtime import COLUMNS, OverTime, over_time
@@ -49,7 +50,7 @@ class Moments:
     @cached_property
     def over_time(self) -> OverTime | None:
         """Its commits over time (see `results.overtime`): read once for all the pictures that show them."""
-        return over_time(self.facts.start_ns, self.facts.end_ns, self.batches(COLUMNS))
+        return over_time(self.facts.start_ns, self.facts.end_ns, self.batches(COLUMNS), self.clocks)
 
     def events(self, cell: str) -> Events:
         """The history of one cell; that of the cell asked last stays in memory."""
@@ -69,7 +70,7 @@ class Moments:
         journal = self.journal(begin_ns, end_ns)
         if len(self.cells) > 1:
             journal = journal[journal["cell"] == cell]
-        return Trial(self.facts, cell, self.events(cell), journal.reset_index(drop=True))
+        return Trial(self.facts, cell, self.events(cell), journal.reset_index(drop=True), self.clocks)
 
     def trial_about(self, cell: str, end_ns: int, groups: Callable[[Trial], Ints]) -> Trial:
         """One cell with those journal rows that `groups` puts into a group and that began before an instant.
@@ -85,12 +86,12 @@ class Moments:
             if len(self.cells) > 1:
                 here &= frame["cell"] == cell
             part = frame[here]
-            group = groups(Trial(facts, cell, events, part))
+            group = groups(Trial(facts, cell, events, part, self.clocks))
             kept[-1] = part[:0]  # so that there is a frame, though nothing may be in it
             for number in np.unique(group[group >= 0]).tolist():
                 found = [kept[number]] if number in kept else []
                 kept[number] = _newest(pd.concat([*found, part[group == number]]), MOST_ABOUT)
-        return Trial(facts, cell, events, pd.concat(kept.values(), ignore_index=True))
+        return Trial(facts, cell, events, pd.concat(kept.values(), ignore_index=True), self.clocks)
 
     def journal(self, begin_ns: int, end_ns: int) -> pd.DataFrame:
         """The journal rows that are under way between two instants of the host's clock."""
@@ -105,8 +106,10 @@ class Moments:
         path = self.folder / "journal.parquet"
         try:
             with pa.parquet.ParquetFile(path) as file:
+                if columns is not None and "clock" in file.schema_arrow.names:
+                    columns = [*columns, "clock"]
                 for batch in file.iter_batches(BATCH_ROWS, columns=columns):
-                    yield batch.to_pandas()
+                    yield self.clocks.on_axis(batch.to_pandas())
         except FileNotFoundError as error:
             raise BadRunDirectory(f"{path}: is missing") from error
         except (pa.ArrowInvalid, OSError) as error:
@@ -119,21 +122,26 @@ class Moments:
             rows = pa.parquet.read_metadata(path).num_rows
         except (OSError, pa.ArrowInvalid):
             rows = 0  # what is wrong with it is told by who reads it
-        return read_journal(path) if rows <= WHOLE_ROWS else None
+        return self.clocks.on_axis(read_journal(path)) if rows <= WHOLE_ROWS else None
 
-    def offset_ns(self, cell: str) -> int | None:
-        """What to add to a store event's `t_us * 1000` to have it on the journal's clock; None if unknown."""
+    @cached_property
+    def clocks(self) -> Clocks:
+        """The clocks of its journals."""
+        return clocks_of_trial(self.folder)
+
+    def offset(self, cell: str) -> Offset | None:
+        """What to add to a store event's `t_us * 1000` to have it on the journal's axis; None if unknown."""
         if cell not in self._offsets:
             whole = self._whole_journal
             frames = self.batches() if whole is None else [whole]
             facts, events = self.facts, self.events(cell)
             parts = (frame if len(self.cells) == 1 else frame[frame["cell"] == cell] for frame in frames)
-            found = (host_ns_of_server(Trial(facts, cell, events, part)) for part in parts)
-            self._offsets[cell] = next((offset_ns for offset_ns in found if offset_ns is not None), None)
+            found = (offset_of_server(Trial(facts, cell, events, part, self.clocks)) for part in parts)
+            self._offsets[cell] = next((offset for offset in found if offset is not None), None)
         return self._offsets[cell]
 
     @cached_property
-    def _offsets(self) -> dict[str, int | None]:
+    def _offsets(self) -> dict[str, Offset | None]:
         return {}
 
     def seconds(self, host_ns: Any) -> Any:

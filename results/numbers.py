@@ -22,7 +22,7 @@ def figure(value: float | None, unit: str = "") -> str:
 
 
 def digits(value: float) -> str:
-    """Three significant digits, or all of those before the point; one below a hundredth."""
+    """Three significant digits, or all of those before the point; two below one, one below a hundredth."""
     if value == inf:
         return "inf"
     magnitude = abs(value)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from leasebench.results.clocks import Clocks, Compared
 from leasebench.results.journal import Kind, Outcome
 
 BINS = 48
@@ -34,10 +35,10 @@ class OverTime:
     max_us: npt.NDArray[np.float64]
 
 
-def over_time(begin: int, end: int, journal: Iterable[pd.DataFrame]) -> OverTime | None:
-    """Bin the commits of a trial by their end; None where its load never began.
+def over_time(begin: int, end: int, journal: Iterable[pd.DataFrame], clocks: Clocks) -> OverTime | None:
+    """Bin the commits of a trial by their end; None where its load never began, or its clocks are not known to a bin.
 
-    `begin` and `end` are nanoseconds of the host's clock, `journal` holds the columns COLUMNS, in pieces.
+    `begin` and `end` are nanoseconds of the axis of `clocks`, and so is `journal`: the columns COLUMNS, in pieces.
     """
     if end <= begin:
         return None
@@ -46,6 +47,8 @@ def over_time(begin: int, end: int, journal: Iterable[pd.DataFrame]) -> OverTime
     commits, stale, refused = (np.zeros(BINS, dtype=np.int64) for _ in range(3))
     longest = np.full(BINS, np.nan)
     for frame in journal:
+        if Compared(clocks, frame).unsure_on_axis_ns.max() > width_ns:
+            return None
         part = _answered_commits(frame)
         at = ((part["end_ns"].to_numpy() - begin) / width_ns).astype(np.int64).clip(0, BINS - 1)
         done = part["outcome"].to_numpy() == Outcome.DONE

@@ -12,8 +12,8 @@ from leasebench.definitions import DefinitionError, must_be_known
 from leasebench.registry import plugin, plugins
 from leasebench.results.charts import Chart, Scope, Subject
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.representative import representative_trial
 from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.telling import telling_trial
 from leasebench.results.theme import Mode, theme
 from leasebench.visible import visible
 
@@ -112,7 +112,7 @@ def _trials(run: RunDirectory, wanted: Wanted, guards: Sequence[str], scenarios:
         return
     for scenario in scenarios:
         for guard in guards:
-            number = telling_trial(run, guard, scenario)
+            number = representative_trial(run, guard, scenario)
             if number is not None:
                 yield Subject(run, scenario, guard, trial=number)
 

@@ -1,7 +1,7 @@
 """One trial of a run directory, read back: what the checks look at."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leasebench.results.clocks import Clocks, Compared, clocks_of_trial
 from leasebench.results.events import Events, Ints
 from leasebench.results.history import read_events, read_journal
 from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
@@ -19,12 +20,21 @@ from leasebench.results.record.trial import TrialFacts, read_facts
 
 @dataclass(frozen=True)
 class Trial:
-    """One cell of a finished trial: the trial's facts, the cell's name, its history and its journal."""
+    """One cell of a finished trial: the trial's facts, the cell's name, its history and its journal.
+
+    The journal's instants are on the axis of `clocks`.
+    """
 
     facts: TrialFacts
     cell: str
     events: Events
     journal: pd.DataFrame
+    clocks: Clocks = field(default_factory=Clocks)
+
+    @cached_property
+    def compared(self) -> Compared:
+        """How surely the clocks of its journal rows are known."""
+        return Compared(self.clocks, self.journal)
 
     @cached_property
     def process_enactor(self) -> Ints:
@@ -82,15 +92,17 @@ def read_trials(folder: Path) -> list[Trial]:
     facts = read_facts(folder)
     history, cells = folder / "history.parquet", facts.cells
     names = (facts.endpoints, facts.enactors)
-    journal = read_journal(folder / "journal.parquet")
+    clocks = clocks_of_trial(folder)
+    journal = clocks.on_axis(read_journal(folder / "journal.parquet"))
     if len(cells) == 1:
-        return [Trial(facts, cells[0], read_events(history, *names), journal)]
+        return [Trial(facts, cells[0], read_events(history, *names), journal, clocks)]
     return [
         Trial(
             facts,
             cell,
             read_events(history, *names, cell),
             journal[journal["cell"] == cell].reset_index(drop=True),
+            clocks,
         )
         for cell in cells
     ]

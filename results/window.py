@@ -59,12 +59,12 @@ def window_of(subject: Subject, before_s: float, after_s: float) -> Window | Non
         if events.last < 1:
             return None
         at, endpoint = (first[1], first[2]) if first is not None else (_first_commit(events), None)
-        offset_ns = moments.offset_ns(chosen)
+        offset = moments.offset(chosen)
     except BadRunDirectory as error:
         subject.run.tell(str(error))
         return None
     start_ns = moments.facts.start_ns
-    zero_us = float(events.t_us[0]) if offset_ns is None else (start_ns - offset_ns) / 1000
+    zero_us = float(events.t_us[0]) if offset is None else (start_ns - offset.value_ns) / 1000
     begin, end = _around(events, at, before_s * 1e6, after_s * 1e6)
     return Window(moments, chosen, events, at, begin, end, endpoint, zero_us)
 

@@ -242,6 +242,65 @@ def test_a_lease_manager_that_needs_another_server_is_refused_until_its_url_is_k
     ended = run(package, tmp_path, commit="owner_checked", exclude=exclude, LEASEBENCH_QUORUM_URL=nobody)
     assert ended.returncode == 2
     assert "keeps its leases on another server, quorum" in ended.stderr
+    network = '[[scenario.theirs.faults]]\nkind = "partition"\nenactors = [0]\nms = 50'
+    ended = run(package, tmp_path, commit="fenced", exclude=exclude, more=network, LEASEBENCH_QUORUM_URL=nobody)
+    assert ended.returncode == 2
+    assert "the leases are on a server of quorum" in ended.stderr
+
+
+COMMIT_RULE = """
+from leasebench.leases.commit_rule import CommitRule
+from leasebench.leases.operations import Reason
+
+LUA = '''
+if tonumber(version) < tonumber(previous) then
+  return refuse('not_newer')
+end
+return apply()
+'''
+
+def refusal(step, at, cell):
+    return Reason.NOT_NEWER if step.version < at.version else None
+
+def promise(trial, lives, promised):
+    from leasebench.results.rules import Breach
+    for life in lives:
+        events = life.events
+        for place in life.of("commit").tolist():
+            if events.version[place] < events.previous[place] + MARGIN:
+                yield Breach(int(life.position[place]), None, promised.commit, "commits an older plan", "nothing")
+
+PLUGIN = CommitRule(
+    name="not_older", about="takes the plan in force once more", parts=PARTS
+)
+"""
+PARTS = '{"redis": LUA, "memory": refusal, "results": promise}'
+
+
+def test_a_commit_rule_is_enforced_in_both_stores_and_held_against_the_history(package, tmp_path):
+    package.add("rules", COMMIT_RULE.replace("MARGIN", "0").replace("PARTS", PARTS), commit_rules="PLUGIN")
+    assert "takes the plan in force once more" in package.run("list", "rules", cwd=tmp_path).stdout
+    ended = run(package, tmp_path, commit="not_older")
+    assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
+    (cell,) = read(tmp_path / "r" / "summary.json")["cells"]
+    assert (cell["verdict"] in ("clean", "unproven"), cell["stale_overwrites"]) == (True, 0)
+    explored = package.run("explore", tmp_path / "tiny.toml", cwd=tmp_path)
+    assert explored.returncode == 0, explored.stdout + explored.stderr
+
+
+def test_a_commit_rule_that_its_store_does_not_keep_fails_the_trial(package, tmp_path):
+    """Its promise asks for more than its script enforces."""
+    package.add("rules", COMMIT_RULE.replace("MARGIN", "1_000").replace("PARTS", PARTS), commit_rules="PLUGIN")
+    ended = run(package, tmp_path, commit="not_older")
+    assert ended.returncode == 5
+    assert "not_older is broken" in ended.stdout
+
+
+def test_a_commit_rule_that_the_store_does_not_enforce_is_refused_before_anything_runs(package, tmp_path):
+    package.add("rules", COMMIT_RULE.replace("MARGIN", "0").replace("PARTS", "{}"), commit_rules="PLUGIN")
+    ended = run(package, tmp_path, commit="not_older")
+    assert ended.returncode == 2
+    assert "the store 'redis' does not enforce the commit rule 'not_older'" in ended.stderr
 
 
 PROGRAMS = "[scenario.theirs.programs.resolver]\ncount = 2\nlook_ms = 3.0\n"
@@ -277,13 +336,44 @@ def test_a_program_kind_that_raises_is_told_by_file_and_line(package, tmp_path):
     assert line_of(package.place / "resolvers.py", "raise ") in (folder(tmp_path) / "failure.txt").read_text()
 
 
+OWN_STEP = """
+from dataclasses import dataclass
+from typing import ClassVar
+from leasebench.leases.operations import Operation
+
+@dataclass(frozen=True)
+class Ponder(Operation):
+    step: ClassVar[str] = "ponder"
+
+    def perform(self, client):
+        return None
+"""
+
+
+def test_a_fault_pauses_at_the_step_that_a_program_kind_brings(package, tmp_path):
+    kind = OWN_STEP + KIND.replace("RAISE", "pass").replace("yield Sleep", "yield Ponder()\n            yield Sleep")
+    package.add("resolvers", kind, enactors="PLUGIN")
+    pause = '[[scenario.theirs.faults]]\nkind = "pause"\nprogram = "resolver"\nenactors = [1]\nms = 20\nbefore = '
+    ended = run(package, tmp_path, more=PROGRAMS + pause + '"pondr"')
+    assert ended.returncode == 2
+    assert "unknown operation 'pondr': did you mean ponder?" in ended.stderr
+    ended = run(package, tmp_path, more=PROGRAMS + pause + '"ponder"')
+    assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
+    rows = read(folder(tmp_path) / "faults.json")
+    assert len(rows) > 1, "a kind that applies no plans is hit at occurrences, not once an application"
+    assert {row["targets"][0] for row in rows} == {"c0.resolver-1"}
+
+
 @pytest.mark.parametrize(
     ("table", "told"),
     [
         ("[scenario.theirs.programs.planer]", "programs.planer: unknown program kind 'planer'"),
         ("[scenario.theirs.programs.planner]", "programs.planner: unknown program kind 'planner'"),
         ("[scenario.theirs.programs.resolver]\nlook = 3", "unknown key 'look': did you mean look_ms?"),
-        (PROGRAMS + '[[scenario.theirs.faults]]\nkind = "crash"\nafter = "resolve"\nenactors = [2]', "after"),
+        (
+            PROGRAMS + '[[scenario.theirs.faults]]\nkind = "crash"\nafter = "resolv"\nenactors = [2]',
+            "after: unknown operation 'resolv': did you mean resolve?",
+        ),
         (PROGRAMS.replace("resolver", "nobody"), "unknown program kind 'nobody'"),
     ],
 )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_WORSE
+from leasebench.results.phrases import count
 
 if TYPE_CHECKING:
     from leasebench.results.compare.changes import Changes
@@ -36,13 +37,13 @@ def exit_code(
         blind = _why_silent(found, any(one.low is not None for one in speed))
         loud = bool(found.loud)
     told = (
-        (failed, EXIT_FAILED, f"{_so_many(failed, 'cell')} of {runs[-1].path} failed"),
-        (surprised, EXIT_UNEXPECTED, f"{_so_many(surprised, 'unexpected verdict')}, not so in the baseline"),
-        (unexpected, EXIT_UNEXPECTED, f"{_so_many(unexpected, 'verdict')} not among those expected (--strict)"),
-        (failing, EXIT_WORSE, f"{_so_many(failing, 'gate')} failed"),
-        (worse, EXIT_WORSE, f"{_so_many(worse, 'figure')} worse than the baseline's"),
-        (unproven, EXIT_INCONCLUSIVE, f"{_so_many(unproven, 'unexpected unproven')}, not so in the baseline"),
-        (open_, EXIT_INCONCLUSIVE, f"{_so_many(open_, 'gate')} open"),
+        (failed, EXIT_FAILED, f"{count(failed, 'cell')} of {runs[-1].path} failed"),
+        (surprised, EXIT_UNEXPECTED, f"{count(surprised, 'unexpected verdict')}, not so in the baseline"),
+        (unexpected, EXIT_UNEXPECTED, f"{count(unexpected, 'verdict')} not among those expected (--strict)"),
+        (failing, EXIT_WORSE, f"{count(failing, 'gate')} failed"),
+        (worse, EXIT_WORSE, f"{count(worse, 'figure')} worse than the baseline's"),
+        (unproven, EXIT_INCONCLUSIVE, f"{count(unproven, 'unexpected unproven')}, not so in the baseline"),
+        (open_, EXIT_INCONCLUSIVE, f"{count(open_, 'gate')} open"),
         (apart, EXIT_INCONCLUSIVE, "the two runs have no cell in common: nothing was compared"),
         (loud, EXIT_INCONCLUSIVE, "all cells drifted together: machine and change can't be told apart"),
         (silent, EXIT_INCONCLUSIVE, blind),
@@ -57,7 +58,3 @@ def _why_silent(found: "Changes", intervals: bool) -> str:
     if found.one_trial:
         return "no latency has an interval: --trials 5 gives one"
     return "no latency has an interval: too few operations"
-
-
-def _so_many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

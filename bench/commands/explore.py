@@ -103,8 +103,7 @@ def explore(
     from leasebench.bench.engines.explorer.exploration import explore as explore_one
     from leasebench.bench.engines.explorer.exploration import walk as walk_one
     from leasebench.bench.engines.explorer.parallel import cores
-    from leasebench.bench.engines.explorer.report import as_json as in_json
-    from leasebench.bench.engines.explorer.report import scope_in_words, write_explored
+    from leasebench.bench.engines.explorer.report import explored, scope_in_words, write_explored
     from leasebench.bench.engines.explorer.scope import ExplorationScope
     from leasebench.bench.engines.explorer.search import Limits
     from leasebench.results.locate import find_run
@@ -124,15 +123,15 @@ def explore(
     run = None if into is None else find_run(into)
     if trace is not None:
         must_be_writable(trace / "trace.json")
-    chosen = _explorable(screen, _meant(guards or [], run))
+    explorable = _explorable(screen, _selected(guards or [], run))
     screen.print(f"scope: {scope_in_words(scope)}", markup=False, highlight=False, soft_wrap=True)
-    at_once = max(1, min(len(chosen), jobs or cores()))
+    at_once = max(1, min(len(explorable), jobs or cores()))
     limits = Limits(int(memory * GIGABYTE / at_once), max_states)
     work: list[Callable[[], Exploration]] = [
         partial(explore_one, each, scope, limits, only, plain=plain)
         if walk is None
         else partial(walk_one, each, scope, walk, seed, only, plain=plain)
-        for each in chosen
+        for each in explorable
     ]
     explorations = _explored(work, at_once)
     _show(screen, explorations, only)
@@ -140,13 +139,17 @@ def explore(
         _write(screen, trace, explorations)
     if run is not None:
         with writing(run):
-            screen.print(f"explored: {write_explored(run, chosen, explorations)}", markup=False, highlight=False)
+            screen.print(f"explored: {write_explored(run, explorable, explorations)}", markup=False, highlight=False)
     if as_json:
-        sys.stdout.write(json.dumps({"guards": [in_json(each, only) for each in explorations]}, indent=1) + "\n")
-    raise typer.Exit(_exit_code(screen, chosen, explorations))
+        found = [
+            explored(guard, each, only).model_dump(mode="json", exclude={"table"})
+            for guard, each in zip(explorable, explorations, strict=True)
+        ]
+        sys.stdout.write(json.dumps({"guards": found}, indent=1) + "\n")
+    raise typer.Exit(_exit_code(screen, explorable, explorations))
 
 
-def _meant(names: list[str], into: Path | None) -> "list[Guard]":
+def _selected(names: list[str], into: Path | None) -> "list[Guard]":
     """The guards by their names; of a run directory, those that it has, or the named ones among them."""
     from leasebench.bench.engines.explorer.selection import choose, guards_of
     from leasebench.definitions import named

@@ -20,6 +20,7 @@ class Listing(StrEnum):
     CHARTS = "charts"
     PROGRAMS = "programs"
     STORES = "stores"
+    RULES = "rules"
     RUNS = "runs"
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import Field, ValidationError
 
 from leasebench.definitions import Definition, DefinitionError, Mistake, Mistakes, mistakes_of
+from leasebench.leases.manager import REDIS, server_of
 from leasebench.leases.operations import Operation
 from leasebench.registry import plugin
 
@@ -173,6 +174,12 @@ class Fault(Definition):
     def hit(self, report: FaultReport) -> bool:
         """Tell whether what it did is what the fault is for."""
         return report.came
+
+
+def leases_elsewhere(guard: "Guard") -> str | None:
+    """Say that a guard's leases are on a server that is not ours to disturb; None if they are on one of ours."""
+    server = REDIS if guard.exclude is None else server_of(guard.manager)
+    return None if server == REDIS else f"the leases are on a server of {server}, which is not ours to disturb"
 
 
 class ProgramFault(Fault):

@@ -4,13 +4,16 @@ The route of every other process stays as it is.
 """
 
 from random import Random
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from leasebench.bench.environment import Environment
-from leasebench.bench.faults.fault import ProgramFault
+from leasebench.bench.faults.fault import ProgramFault, leases_elsewhere
 from leasebench.bench.proxy.proxy import NetRule, ProxyWish
+
+if TYPE_CHECKING:
+    from leasebench.leases.guard import Guard
 
 
 class NetworkFault(ProgramFault):
@@ -33,6 +36,10 @@ class NetworkFault(ProgramFault):
     def outage(self) -> bool:
         """Whatever it does, a request may come to nothing."""
         return True
+
+    def refuses(self, guard: "Guard") -> str | None:
+        """A proxy reads the protocol of Redis; other connections of a process it would let through unharmed."""
+        return leases_elsewhere(guard)
 
     def arrange(self, environment: Environment, number: int, rng: Random) -> None:
         """Lead each victim's connections through a proxy, with this fault's rule."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, Injection, Pause, ProgramFault, Victim
-from leasebench.bench.faults.trigger import Step, trigger_in
+from leasebench.bench.faults.trigger import RENEW, Step, trigger_in
 from leasebench.leases.operations import Operation
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class PauseProcess(ProgramFault):
             raise ValueError("say how long: either ms or times_ttl")
         if self.per_s is not None and self.who is not Who.PROCESS:
             raise ValueError("at random times only a whole process can be stopped: a thread is held at an operation")
-        if self.who is not Who.PROCESS and (Step.RENEW in (self.before, self.after)) != (self.who is Who.RENEWER):
+        if self.who is not Who.PROCESS and (RENEW in (self.before, self.after)) != (self.who is Who.RENEWER):
             raise ValueError("the renewer alone is held at 'renew', the worker alone at any other operation")
         if self.until is not None and (self.per_s is not None or self.who is not Who.PROCESS):
             raise ValueError("until = 'successor_checked' is for a whole process that is stopped at an operation")

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from leasebench.bench.environment import Environment
-from leasebench.bench.faults.fault import Fault
+from leasebench.bench.faults.fault import Fault, leases_elsewhere
 from leasebench.bench.servers.local import embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
-from leasebench.leases.manager import REDIS, server_of
-from leasebench.leases.rules import OWNER_RULES
 
 if TYPE_CHECKING:
     from leasebench.bench.servers.node import Node, Outage
@@ -46,9 +44,9 @@ class ServerFault(Fault):
 
     def refuses(self, guard: "Guard") -> str | None:
         """With the leases on a server of their own, no transaction can see both a lease and an endpoint."""
-        if self.server == "lease" and (where := _elsewhere(guard)):
+        if self.server == "lease" and (where := leases_elsewhere(guard)):
             return where
-        if self.server == "lease" and guard.commit in OWNER_RULES:
+        if self.server == "lease" and guard.rule.owner:
             return "the write and the check of the lease are one transaction: they need one server"
         return None
 
@@ -67,12 +65,6 @@ class ServerFault(Fault):
     def node(self, environment: Environment) -> "Node":
         """The server that is hit."""
         return environment.nodes[self.server]
-
-
-def _elsewhere(guard: "Guard") -> str | None:
-    """Say that a guard's leases are on a server that is not ours to hit; None if they are on one of ours."""
-    server = REDIS if guard.exclude is None else server_of(guard.manager)
-    return None if server == REDIS else f"the leases are on a server of {server}, which is not ours to disturb"
 
 
 class OutageFault(ServerFault):

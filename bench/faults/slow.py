@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, ProgramFault, Victim
-from leasebench.bench.faults.trigger import Step
+from leasebench.bench.faults.trigger import RENEW, Step
 from leasebench.leases.operations import Operation
 
 LONGEST_MS = 60_000.0
@@ -34,7 +34,7 @@ class SlowOperations(ProgramFault):
     colour = "#e69f00"
 
     median_ms: float = Field(gt=0, le=LONGEST_MS)
-    at: list[Step] = Field(default=[Step.WORK], min_length=1)
+    at: list[Step] = Field(default=["work"], min_length=1)
     endpoints: list[str] = Field(default_factory=list)
     distribution: Spread = Spread.LOG_NORMAL
     sigma: float = Field(default=0.4, ge=0, le=3)
@@ -42,7 +42,7 @@ class SlowOperations(ProgramFault):
 
     @model_validator(mode="after")
     def _renewals_are_elsewhere(self) -> Self:
-        if Step.RENEW in self.at:
+        if RENEW in self.at:
             raise ValueError("a renewal is held by the fault 'pause' (before = 'renew', who = 'renewer')")
         return self
 

@@ -1,50 +1,70 @@
-"""Where a fault may strike inside a process: which operation, on which side of it, and how often."""
+"""Where a fault may act inside a process: at which operation, on which side of it, and how often."""
 
-from enum import StrEnum
+from collections.abc import Iterator
 from random import Random
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from leasebench.bench.faults.fault import Thread, Victim
+from leasebench.definitions import nearest
 from leasebench.enactors.operations import Finish
 from leasebench.leases.operations import Operation
+from leasebench.registry import plugins
 
 AMONG = 4
-"""Which of the first so many matching operations of an application is struck is drawn."""
+"""Which of the first so many matching operations of an application is hit is drawn."""
+RENEW = "renew"
+"""The step of a process's second program, which renews its lease."""
+APART = (RENEW, "list", "delete")
+"""Steps of an enactor that are no part of an application."""
 
 
-class Step(StrEnum):
-    """An operation's name, as a scenario gives it."""
-
-    DISCOVER = "discover"
-    ACQUIRE = "acquire"
-    CHECK = "check"
-    WORK = "work"
-    COMMIT = "commit"
-    RELEASE = "release"
-    RENEW = "renew"
-    VALIDATE = "validate"
-    LIST = "list"
-    DELETE = "delete"
+def steps() -> set[str]:
+    """The steps that a fault may name: those of every operation that a program kind or lease manager brings."""
+    plugins("enactors")
+    plugins("leases.managers")  # imported by now, and with them the operations that they define
+    return {operation.step for operation in _below(Operation) if operation.step}
 
 
-def trigger_in(victim: Victim, rng: Random, before: Step | None, after: Step | None, every: int) -> "Trigger | None":
+def _below(operation: type[Operation]) -> Iterator[type[Operation]]:
+    for each in operation.__subclasses__():
+        yield each
+        yield from _below(each)
+
+
+def _known(step: str) -> str:
+    known = steps()
+    if step not in known:
+        raise ValueError(nearest("operation", step, known))
+    return step
+
+
+Step = Annotated[str, AfterValidator(_known)]
+"""An operation's name, as a scenario gives it."""
+
+
+def trigger_in(victim: Victim, rng: Random, before: str | None, after: str | None, every: int) -> "Trigger | None":
     """The trigger of a fault before or after a step of `victim`; None where it leaves that thread alone."""
     step = before or after
-    thread = Thread.RENEWER if step is Step.RENEW else Thread.WORKER
+    thread = Thread.RENEWER if step == RENEW else Thread.WORKER
     if step is None or victim.thread is not thread:
         return None
-    return Trigger("before" if before else "after", step, every, rng)
+    applies = getattr(plugins("enactors")[victim.kind], "applies", False)
+    return Trigger("before" if before else "after", step, every, rng, by_application=applies and step not in APART)
 
 
 class Trigger:
     """Fires at one side (`before`, `after`) of one occurrence of `step`, in every `every`-th application.
 
-    Which occurrence is drawn for each application, from as many as the one before had. A renewal and a clean-up are no
-    part of an application: there every `every`-th occurrence is struck, with as much drawn on top.
+    Which occurrence is drawn for each application, from as many as the one before had. A step that is no part of an
+    application (a renewal, a clean-up, whatever a program kind does that applies no plans) is hit at about every
+    `every`-th occurrence: after `every` at least, and less than twice as many.
     """
 
-    def __init__(self, side: str, step: Step, every: int, rng: Random) -> None:
+    def __init__(self, side: str, step: str, every: int, rng: Random, *, by_application: bool) -> None:
         self._side, self._step, self._every, self._rng = side, step, every, rng
-        self._by_application = step not in (Step.RENEW, Step.LIST, Step.DELETE)
+        self._by_application = by_application
         self._applications = rng.randrange(every) if self._by_application else 0
         self._among = AMONG
         self._seen = 0
@@ -52,7 +72,7 @@ class Trigger:
         self._fired = False
 
     def fires(self, side: str, operation: Operation) -> bool:
-        """Tell whether to strike here. To be asked at both sides of every operation."""
+        """Tell whether to act here. To be asked at both sides of every operation."""
         if side != self._side:
             return False
         if isinstance(operation, Finish) and self._by_application:

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import hiredis
 
-from leasebench.enactors.store.redis.wire import script
+from leasebench.enactors.store.redis.scripts import commit_scripts
 
 SETTING_UP = frozenset({b"AUTH", b"CLIENT", b"HELLO", b"SELECT"})
 """With these a connection is set up; they are no requests of the program that uses it."""
@@ -59,7 +58,7 @@ class Spotter:
         elif name in (b"EXEC", b"DISCARD"):
             queued, self._queued, self._in_transaction = self._queued, None, False
             return queued if name == b"EXEC" else None
-        elif name == b"EVALSHA" and len(words) > 3 and words[1].lower() in commit_scripts():
+        elif name == b"EVALSHA" and len(words) > 3 and words[1].lower() in commit_names():
             keys = int(words[2])
             commit = Commit(words[3], int(words[3 + keys + VERSION_AT]))
             if not self._in_transaction:
@@ -74,12 +73,11 @@ def was_done(reply: Any) -> bool:
 
 
 @cache
-def commit_scripts() -> frozenset[bytes]:
+def commit_names() -> frozenset[bytes]:
     """The names under which the server knows the commit scripts, whatever rules there are."""
-    folder = files("leasebench.enactors.store.redis").joinpath("lua")
-    names = [entry.name.removesuffix(".lua") for entry in folder.iterdir() if entry.name.startswith("commit_")]
+    names = frozenset(each.sha.encode() for each in commit_scripts())
     assert names
-    return frozenset(script(name).sha.encode() for name in names)
+    return names
 
 
 def packed(words: Sequence[bytes]) -> bytes:

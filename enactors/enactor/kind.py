@@ -133,6 +133,7 @@ class EnactorKind:
     ends = Ends.SETTLED
     gauges = (ACTIVITY, VERSION, COMMITS, STALE, RACED_APPLICATIONS, CHECKS)
     renews = True
+    applies = True
 
     def begin(self, place: Place) -> tuple[Activities, EnactorState]:
         # Enactors begin their walks at different endpoints, evenly spaced.

@@ -9,7 +9,7 @@ from enum import Enum
 from leasebench.enactors.enactor.cleaner import clean_up
 from leasebench.enactors.operations import AwaitPlan, Commit, Finish, ReadEndpoint, RegisterFence, Withdraw, Work
 from leasebench.enactors.plan import Cell
-from leasebench.leases.guard import Check, Exclude, Guard, OnLoss, Pick, Scope
+from leasebench.leases.guard import Exclude, Guard, OnLoss, Pick, Scope
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import (
     UNKNOWN,
@@ -23,7 +23,7 @@ from leasebench.leases.operations import (
     StartRenewal,
     StopRenewal,
 )
-from leasebench.leases.rules import CommitRule
+from leasebench.leases.rules import Check
 
 MAX_TRIES = 8
 """How often one application tries one endpoint before it leaves it."""
@@ -112,7 +112,7 @@ def apply_plan(enactor: Enactor, version: int) -> Program[bool]:
     seen_once: dict[str, int] = {}
     if guard.decide.check is Check.ONCE:
         for endpoint in enactor.walk:
-            seen = yield ReadEndpoint(endpoint, watch=guard.commit is CommitRule.WATCH)
+            seen = yield ReadEndpoint(endpoint, watch=guard.rule.watches)
             if not isinstance(seen, int):
                 return False
             seen_once[endpoint] = seen
@@ -148,7 +148,7 @@ def _apply_endpoint(enactor: Enactor, endpoint: str, version: int, seen: int | N
         return At.NEWER
     for _ in range(enactor.tries):
         if guard.decide.check is Check.PER_ENDPOINT:
-            seen = yield ReadEndpoint(endpoint, watch=guard.commit is CommitRule.WATCH)
+            seen = yield ReadEndpoint(endpoint, watch=guard.rule.watches)
             if not isinstance(seen, int):
                 continue
             if (yield from _newer_is_there(endpoint, version, seen)):
@@ -189,10 +189,10 @@ def _inside(
     guard = enactor.guard
     if guard.decide.check is Check.INSIDE:
         assert lease is not None
-        if guard.commit is CommitRule.FENCE_REGISTERED:
+        if guard.rule.registers:
             seen = yield RegisterFence(endpoint, version, lease)
         else:
-            seen = yield ReadEndpoint(endpoint, watch=guard.commit is CommitRule.WATCH)
+            seen = yield ReadEndpoint(endpoint, watch=guard.rule.watches)
         if not isinstance(seen, int):
             return None, isinstance(seen, Refused)
         if (yield from _newer_is_there(endpoint, version, seen)):
@@ -201,10 +201,10 @@ def _inside(
     if lease is not None and guard.renewed and not (yield Belief(lease)):
         return None, True
     rule = guard.commit
-    if rule is CommitRule.BROKEN_CAS:
+    if guard.rule.by_enactor:
         if (yield ReadEndpoint(endpoint)) != seen:
             return None, False
-        rule = CommitRule.UNCONDITIONAL
+        rule = "unconditional"
     outcome: Outcome = yield Commit(endpoint, version, rule, lease, seen, referential=guard.clean.checks_plan)
     return _judge(outcome)
 

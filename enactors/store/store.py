@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 from leasebench.enactors.operations import VersionStore
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event
+from leasebench.leases.commit_rule import CommitRule
 from leasebench.leases.operations import LeaseStore
 
 HISTORY_BLOCK = 500
@@ -94,4 +95,8 @@ class StoreDriver(Protocol):
 
     def connect(self, url: str, address: CellAddress, cell: Cell, client: str, timeout_s: float, retries: int) -> Store:
         """Begin the session of `client`. A request whose reply was lost is repeated up to `retries` times."""
+        ...
+
+    def must_enforce(self, rule: CommitRule) -> None:
+        """Raise DefinitionError if the store does not enforce a commit rule."""
         ...

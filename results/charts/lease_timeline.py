@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.charts import Scope, Spec, Subject, defined, filled
+from leasebench.results.clocks import NEVER
 from leasebench.results.events import Ints
 from leasebench.results.explain.fault_records import victims
-from leasebench.results.holds import NEVER, holds_of
+from leasebench.results.holds import holds_of
 from leasebench.results.journal import Kind
 from leasebench.results.theme import VERDICT_COLOURS
 from leasebench.results.trial import Trial
@@ -63,7 +64,7 @@ class LeaseTimeline:
 
 def _journal(found: Window, begin_s: float, end_s: float) -> Trial | None:
     """The journal of the window; None where the clocks can't be compared."""
-    if found.moments.offset_ns(found.cell) is None:
+    if found.moments.offset(found.cell) is None:
         return None
     start_ns = found.moments.facts.start_ns
     return found.moments.trial(found.cell, int(start_ns + begin_s * 1e9) - MARGIN_NS, int(start_ns + end_s * 1e9))

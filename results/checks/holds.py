@@ -13,16 +13,19 @@ GRANT, RENEW = KINDS.index("grant"), KINDS.index("renew")
 
 
 def holds(trial: Trial) -> Findings:
-    """Count holds that began while another hold of the same lease went on (`double_holds`, by the owners' clock).
+    """Count holds that began while another hold of the same lease went on (`double_holds`, by the owners' clocks).
 
     `exclusion_violations` counts grants that were given while another, unexpired and unreleased, stood (by the lease
     server's clock). A grant that was deleted by another owner's release, or forgotten by a server that restarted,
-    stands: its own owner did not give it back. Both are None where there is no lease; the second also where grants
-    leave no event. `first_exclusion_violation_s`: seconds from the trial's first event to the first one.
+    stands: its own owner did not give it back. Both are None where there is no lease; the first also where the owners'
+    clocks can't tell, the second where grants leave no event. `first_exclusion_violation_s`: seconds from the trial's
+    first event to the first one.
     """
     if trial.facts.lease is None:
         return Findings({"double_holds": None, "exclusion_violations": None})
-    doubled = int(np.count_nonzero(holds_of(trial).doubled))
+    held = holds_of(trial)
+    known = np.array_equal(held.doubled, held.doubled_for_sure)
+    doubled = int(np.count_nonzero(held.doubled)) if known else None
     if not trial.facts.lease.audited:
         return Findings({"double_holds": doubled, "exclusion_violations": None})
     found = violations(trial)

@@ -1,10 +1,13 @@
 """Lost leases: when the owner learned of it (before the write, at it, after it, never), or was told wrongly."""
 
+from itertools import pairwise, product
+
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
+from leasebench.results.clocks import NEVER
 from leasebench.results.events import Ints, Mask
-from leasebench.results.holds import NEVER, Holds, holds_of, told_by_lease, told_by_store
+from leasebench.results.holds import Holds, holds_of, told_by_lease, told_by_store
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
@@ -45,10 +48,11 @@ COUNTS = tuple(metric.name for metric in METRICS)
 def losses(trial: Trial) -> Findings:
     """Count the leases that were lost while their owner held them, by what he heard and when. None without a lease.
 
-    All by the journal's one clock. A lease is *lost* if, before its owner began to give it back, another's acquire of
-    it had ended (`Holds.taken`), or if a renewal, a validation, a reading, a commit or the release was refused because
-    the lease was not his. It was lost at the earliest of: the end of that acquire; the end of his last successful
-    acquire or renewal + time to live; the end of the first such refusal. Owners killed while holding do not count.
+    By each owner's clock. Another's acquire may be by a second one: where that is so unsure that it matters, all counts
+    are None. A lease is *lost* if, before its owner began to give it back, another's acquire of it had ended
+    (`Holds.taken`), or if a renewal, a validation, a reading, a commit or the release was refused because the lease was
+    not his. It was lost at the earliest of: the end of that acquire; the end of his last successful acquire or renewal
+    + time to live; the end of the first such refusal. Owners killed while holding do not count.
 
     His *first write after the loss* is the first commit under this grant that began then or later, or that was itself
     refused for the lease's sake. `leases_lost` is the sum of these four:
@@ -71,22 +75,34 @@ def losses(trial: Trial) -> Findings:
     held = holds_of(trial)
     if not len(held):
         return Findings(dict.fromkeys(COUNTS, 0))
-    told = _first_told(held)
     ttl_ns = int(trial.facts.lease.ttl_ms * 1e6)
+    # Each count depends on `taken` and `doubled` one way only: what both bounds give is so in between, too.
+    bounds = [(held.taken, held.doubled)]
+    if not trial.compared.is_one:
+        bounds = list(product(held.taken_between, (held.doubled, held.doubled_for_sure)))
+    answers = [_judged(held, ttl_ns, taken, doubled) for taken, doubled in bounds]
+    if not all(np.array_equal(one, other) for one, other in pairwise(answers)):
+        return Findings(dict.fromkeys(COUNTS))
+    counts = np.count_nonzero(answers[0][: len(COUNTS)], axis=1)
+    return Findings({name: int(count) for name, count in zip(COUNTS, counts, strict=True)})
+
+
+def _judged(held: Holds, ttl_ns: int, taken: Ints, doubled: Mask) -> Ints:
+    """For each of COUNTS which holds count; last, the first write after the loss."""
+    trial, told = held.trial, _first_told(held)
     expired = _last_success(held, held.begin, "end_ns") + ttl_ns
     unexpired = _last_success(held, held.asked, "start_ns") + ttl_ns
     counted = ~held.killed
-    lost = counted & ((held.taken < held.released) | (told < NEVER))
-    write, write_refused = _first_write(held, np.minimum(np.minimum(held.taken, expired), told))
+    lost = counted & ((taken < held.released) | (told < NEVER))
+    write, write_refused = _first_write(held, np.minimum(np.minimum(taken, expired), told))
     heard = held.first(told_by_lease(trial) | told_by_store(trial, Kind.CHECK), "end_ns")
     before = lost & np.where(write < NEVER, heard <= write, told < NEVER)
     at = lost & ~before & write_refused
     after = lost & ~before & ~at & (told < NEVER)
-    untrue = (told < np.minimum(held.taken, unexpired)) & ~held.doubled
+    untrue = (told < np.minimum(taken, unexpired)) & ~doubled
     untrue &= not np.any(trial.events.of("restart"))
-    wrongly = counted & (untrue | _told_all_is_well(held))
-    parts = (lost, before, at, after, lost & (told == NEVER), wrongly)
-    return Findings({name: int(np.count_nonzero(part)) for name, part in zip(COUNTS, parts, strict=True)})
+    wrongly = counted & (untrue | _told_all_is_well(held, taken))
+    return np.array([lost, before, at, after, lost & (told == NEVER), wrongly, write])
 
 
 def _first_told(held: Holds) -> Ints:
@@ -116,13 +132,13 @@ def _first_write(held: Holds, lost_at: Ints) -> tuple[Ints, Mask]:
     return first, first_refused
 
 
-def _told_all_is_well(held: Holds) -> Mask:
+def _told_all_is_well(held: Holds, taken: Ints) -> Mask:
     """Which owners asked after another's acquire had ended, and heard `done`."""
     trial = held.trial
     asked = trial.rows(Kind.RENEW, Outcome.DONE) | trial.rows(Kind.VALIDATE, Outcome.DONE)
     rows, hold = held.of(asked | trial.rows(Kind.RELEASE, Outcome.DONE))
     well = np.zeros(len(held), dtype=bool)
-    well[hold[trial.journal["start_ns"].to_numpy()[rows] >= held.taken[hold]]] = True
+    well[hold[trial.journal["start_ns"].to_numpy()[rows] >= taken[hold]]] = True
     return well
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
-from leasebench.results.holds import NEVER, holds_of
+from leasebench.results.clocks import difference
+from leasebench.results.holds import holds_of
 from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
@@ -11,19 +12,19 @@ from leasebench.results.trial import Trial
 def takeover(trial: Trial) -> Findings:
     """Measure, for each owner who was killed while he held a lease, from his death to the next acquire of it.
 
-    By the host's one clock. A hold that was given back, told to be lost or taken by another before the death is none
-    that had to be taken over; one that nobody acquired any more is left out.
+    A hold that was given back, told to be lost or taken by another before the death is none that had to be taken over.
+    Left out is one that nobody acquired any more, and one of which the clocks can't tell whether or when.
     """
-    held = holds_of(trial)
-    orphaned = np.flatnonzero(held.killed & (held.taken > held.died))
-    order = np.lexsort((held.begin, held.lease))
+    held, unsure_ns = holds_of(trial), trial.compared.unsure_ns
+    earliest, _ = held.taken_between
     took = []
-    for lease in np.unique(held.lease[orphaned]):
-        begins = held.begin[order][held.lease[order] == lease]
-        deaths = held.died[orphaned][held.lease[orphaned] == lease]
-        following = np.append(begins, NEVER)[np.searchsorted(begins, deaths, side="right")]
-        took.append((following - deaths)[following < NEVER] / 1e6)
-    return Findings(samples={"takeover_ms": np.concatenate(took) if took else np.array([])})
+    for one in np.flatnonzero(held.killed & (earliest > held.died)).tolist():
+        others = held.lease == held.lease[one]
+        after, known = difference(held.begin[others], held.died[one], unsure_ns[held.clock[others], held.clock[one]])
+        following = after[after > 0]
+        if len(following) and np.all(known):
+            took.append(int(following.min()) / 1e6)
+    return Findings(samples={"takeover_ms": np.array(took)})
 
 
 METRICS = (

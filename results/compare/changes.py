@@ -22,6 +22,7 @@ from leasebench.results.compare.pooling import pool
 from leasebench.results.compare.quantities import SPEED, Quantity, rates
 from leasebench.results.compare.resampling import LogRatio, ratio
 from leasebench.results.compare.samples import Samples
+from leasebench.results.phrases import count
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.statistics import MIN_TRIALS
 from leasebench.verdict import Verdict
@@ -147,7 +148,7 @@ def changes(
     measured = {quantity: _measure(olds, news, shared, quantity) for quantity in SPEED}
     there_of = [place for place in shared if place[0] in drift_from]
     if drift_from and len(there_of) < MIN_REFERENCE_CELLS:
-        few = f"{len(there_of)} cell{'' if len(there_of) == 1 else 's'} in both runs, at least {MIN_REFERENCE_CELLS}"
+        few = f"{count(len(there_of), 'cell')} in both runs, at least {MIN_REFERENCE_CELLS}"
         raise DefinitionError(f"--drift-from {', '.join(drift_from)}: {few} are needed")
     drifts = {} if absolute else dict(_drifts(measured, drift_from))
     judging = _Judging(measured, drifts, tolerance, known=bool(drift_from))

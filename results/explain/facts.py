@@ -84,7 +84,7 @@ class Facts:
         low, high = np.searchsorted(self.writes.since, (zero, self.writer.at)).tolist()
         since = self.writes.since[low:high]
         times = self.events.elapsed_us(np.full(len(since), zero), since) / 1e6
-        if np.any(np.abs(times - when_s) < CLOSE_S) or (zero and when_s < 0):
+        if np.any(np.abs(times - when_s) < max(CLOSE_S, self.reader.unsure_s)) or (zero and when_s < 0):
             return None
         here = low + int(np.searchsorted(times, when_s, side="right"))
         return int(self.writes.version[here - 1]) if here else 0

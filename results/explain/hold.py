@@ -26,6 +26,7 @@ class Hold:
     `until_s`: when it ran out, prolonged or not; None where the manager leaves no event. `own_clock`: by its owner's
     clock. `returned_s`: when its owner gave it back. `taken_s`, `taken_by`: when the server gave it to another before
     that. `told_s`: when a renewal or a look told the owner of the loss. `ttl_s`: for how long it is asked each time.
+    `unsure_s`: what is nearer to each other has no known order.
     """
 
     lease: str
@@ -40,6 +41,7 @@ class Hold:
     taken_s: float | None = None
     taken_by: str | None = None
     told_s: float | None = None
+    unsure_s: float = 0.0
 
     @property
     def taken_early(self) -> bool | None:
@@ -47,9 +49,9 @@ class Hold:
         if self.taken_s is None:
             return False
         if self.until_s is not None:
-            return self.taken_s < self.until_s - EARLY_S
+            return self.taken_s < self.until_s - self.unsure_s
         begun_s = self.granted_s if self.asked_s is None else self.asked_s
-        if self.taken_s < begun_s + self.ttl_s - EARLY_S:
+        if self.taken_s < begun_s + self.ttl_s - self.unsure_s:
             return True
         return False if self.taken_s >= self.granted_s + self.ttl_s else None
 
@@ -72,7 +74,7 @@ def hold_of(reader: Reader, enactor: int, grant: int, at_s: float, ttl_ms: float
         if journalled is None:
             return None
         found = journalled
-    return replace(found, told_s=_told(reader, enactor, grant, at_s))
+    return replace(found, told_s=_told(reader, enactor, grant, at_s), unsure_s=max(EARLY_S, reader.unsure_s))
 
 
 def _audited(reader: Reader, given: int, at_s: float, ttl_s: float) -> Hold:

@@ -66,15 +66,18 @@ class Reader:
         self.zero = int(np.flatnonzero(events.epoch == events.epoch[at])[0])
         self.trial: Trial | None = None
         self._zero_ns = 0.0
+        self.unsure_s = 0.0
+        """By how much two instants of different clocks may be further apart, or nearer, than they seem."""
         self._told = {one.start_ns: state(one.tells) for one in moments.faults if one.tells}
         """In a fault's own words, how the process stood that it hit at that instant (ns)."""
         try:
-            offset_ns = moments.offset_ns(cell)
-            if offset_ns is not None:
-                at_ns = int(events.t_us[at]) * 1000 + offset_ns
+            offset = moments.offset(cell)
+            if offset is not None:
+                at_ns = int(events.t_us[at]) * 1000 + offset.value_ns
                 groups = partial(_groups, endpoint=endpoint, writers=writers)
                 self.trial = moments.trial_about(cell, at_ns + AFTER_NS, groups)
-                self._zero_ns = float(int(events.t_us[self.zero]) * 1000 + offset_ns)
+                self.unsure_s = max(offset.uncertainty_ns, self.trial.compared.widest_ns) / 1e9
+                self._zero_ns = float(int(events.t_us[self.zero]) * 1000 + offset.value_ns)
         except BadRunDirectory as error:
             run.tell(str(error))
 

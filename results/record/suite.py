@@ -11,7 +11,6 @@ from typing import Final
 from pydantic import ConfigDict, Field, TypeAdapter, field_validator
 
 from leasebench.leases.guard import Clean, Control, Decide, Exclude
-from leasebench.leases.rules import CommitRule
 from leasebench.results.record.file import BadRunDirectory, Record, as_value
 from leasebench.verdict import Verdict
 
@@ -54,7 +53,7 @@ class Choices(Record):
 
     decide: DecideTable | None = None
     exclude: ExcludeTable | None = None
-    commit: CommitRule = CommitRule.UNCONDITIONAL
+    commit: str = "unconditional"
     clean: CleanTable = CleanTable()
 
     @property

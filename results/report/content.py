@@ -10,8 +10,8 @@ from leasebench.results.explain.svg import as_svg
 from leasebench.results.numbering import violations_of
 from leasebench.results.phrases import instant
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.representative import representative_trial
 from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.telling import telling_trial
 from leasebench.results.violations import Violation, matching
 
 CLOSEUPS = frozenset({"versions_over_time", "lease_timeline"})
@@ -65,16 +65,16 @@ def scenario_content(run: RunDirectory, scenario: str) -> ScenarioContent:
 
 
 def _cell_content(run: RunDirectory, guard: str, scenario: str) -> CellContent:
-    # The telling trial is open for its pictures, and for the story after them.
+    # The representative trial is open for its pictures, and for the story after them.
     charts = _cell_charts(run, guard, scenario)
     listed = list(islice(matching(run, guard, scenario), MOST_VIOLATIONS))
     return CellContent(charts, _story(run, listed[0]) if listed else None, [_row(one) for one in listed])
 
 
 def _cell_charts(run: RunDirectory, guard: str, scenario: str) -> dict[str, Spec]:
-    """The pictures of a cell and of its telling trial."""
+    """The pictures of a cell and of its representative trial."""
     found = {}
-    trial = telling_trial(run, guard, scenario)
+    trial = representative_trial(run, guard, scenario)
     harmed = any(map(violations_of, run.trials_of(guard, scenario)))
     for chart in _charts(Scope.TRIAL, Scope.CELL):
         if (chart.scope is Scope.TRIAL and trial is None) or (chart.name in CLOSEUPS and not harmed):

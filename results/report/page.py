@@ -111,7 +111,7 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     environment.filters["id"] = lambda name: quote(name, safe="")
     environment.filters["cell_id"] = lambda cell: cell_id(*cell.place)
-    environment.filters["gist"] = gist
+    environment.filters["summary_line"] = summary_line
     columns = report_columns()
     about = {scenario.name: scenario.about for scenario in run.suite.scenarios}
     advice = advise_on(run)
@@ -191,14 +191,14 @@ def _row(cell: CellSummary, columns: Sequence[CellColumn]) -> Row:
     )
 
 
-def gist(cell: CellSummary) -> str:
+def summary_line(cell: CellSummary) -> str:
     """The one line that stands beside a closed cell."""
     if cell.verdict is Verdict.FAILED:
         return cell.failures[0] if cell.failures else "failed"
     parts = [f"{cell.total('stale_overwrites'):,} stale of {cell.total('races'):,} races"]
     parts += [f"{count:,} {one.words}" for one in metrics(Form.COUNT) if one.words and (count := cell.total(one.name))]
     cost = guard_cost_us(cell)
-    return ", ".join([*parts, *([] if cost is None else [f"{cost:,.0f} us per endpoint"])])
+    return ", ".join([*parts, *([] if cost is None else [f"{number(cost)} us per endpoint"])])
 
 
 def _failure(failure: Failure) -> FailureRow:

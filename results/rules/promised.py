@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from leasebench.leases.guard import CleanRule
-from leasebench.leases.rules import CommitRule
 from leasebench.results.record.suite import GuardTable, ScenarioTable
 from leasebench.results.record.trial import TrialFacts
 
+UNCONDITIONAL = "unconditional"
 OWN_CLOCK = frozenset({"expiry_record"})
 """Lease managers whose leases end by their owners' clocks; the server itself ends none."""
 
@@ -21,7 +21,7 @@ class Promised:
     `own_clock`: leases, given for `ttl_ms`, end by their owners' clocks. `steady_clock`: no fault steps a server's.
     """
 
-    commit: CommitRule = CommitRule.UNCONDITIONAL
+    commit: str = UNCONDITIONAL
     referential: bool = False
     skip_active: bool = False
     rollback: bool = False

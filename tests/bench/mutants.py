@@ -8,10 +8,10 @@ from leasebench.enactors.store.memory.memory_cell import Endpoint
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Outcome, Reason
-from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.leases.rules import DeleteRule
 
 
-def without_rule(*rules: CommitRule) -> type[MemoryStore]:
+def without_rule(*rules: str) -> type[MemoryStore]:
     """A store that takes every commit under these rules."""
 
     class WithoutRule(MemoryStore):

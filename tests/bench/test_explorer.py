@@ -6,7 +6,7 @@ from exploring import GUARDS, OWN
 from leasebench.bench.engines.explorer.exploration import Exploration, explore, not_explorable, walk
 from leasebench.bench.engines.explorer.machine import Machine
 from leasebench.bench.engines.explorer.properties import Property
-from leasebench.bench.engines.explorer.report import as_json, unexpected, verdict
+from leasebench.bench.engines.explorer.report import explored, unexpected, verdict
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.search import Limits, search
 from leasebench.leases.guard import presets
@@ -172,7 +172,8 @@ class TestWhatIsExpected:
         assert not unexpected(OWN["check_then_delete"], explore(OWN["check_then_delete"], SCOPE))
 
     def test_json_has_the_published_shape(self):
-        printed = as_json(explore(GUARDS["redis_lock"], SCOPE), None)
+        found = explored(GUARDS["redis_lock"], explore(GUARDS["redis_lock"], SCOPE))
+        printed = found.model_dump(mode="json", exclude={"table"})
         assert set(printed) == {"guard", "scope", "states", "transitions", "seconds", "exhaustive", "properties"}
         assert set(printed["properties"]) == {
             "stale_overwrite", "dangling", "wedged", "double_hold", "converges", "rollback",

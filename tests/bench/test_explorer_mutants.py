@@ -17,16 +17,15 @@ from mutants import (
 from leasebench.bench.engines.explorer.exploration import explore
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import ExplorationScope
-from leasebench.leases.rules import CommitRule
 
 SMALL = {"plans": 3, "clean_age": 1, "tries": 2}
 RELIES = [
-    (without_rule(CommitRule.MONOTONIC), "monotonic", Property.STALE_OVERWRITE, {}),
-    (without_rule(CommitRule.COMPARE_AND_SET), "compare_and_set", Property.STALE_OVERWRITE, {}),
-    (without_rule(CommitRule.WATCH), "optimistic_watch", Property.STALE_OVERWRITE, {}),
-    (without_rule(CommitRule.OWNER_CHECKED), "owner_inside", Property.STALE_OVERWRITE, {}),
-    (without_rule(CommitRule.FENCE_REGISTERED), "fence_registered", Property.STALE_OVERWRITE, {}),
-    (without_rule(CommitRule.FENCED), "fenced_at_write", Property.STALE_OVERWRITE, {"enactors": 1, "messages": 1}),
+    (without_rule("monotonic"), "monotonic", Property.STALE_OVERWRITE, {}),
+    (without_rule("compare_and_set"), "compare_and_set", Property.STALE_OVERWRITE, {}),
+    (without_rule("watch"), "optimistic_watch", Property.STALE_OVERWRITE, {}),
+    (without_rule("owner_checked"), "owner_inside", Property.STALE_OVERWRITE, {}),
+    (without_rule("fence_registered"), "fence_registered", Property.STALE_OVERWRITE, {}),
+    (without_rule("fenced"), "fenced_at_write", Property.STALE_OVERWRITE, {"enactors": 1, "messages": 1}),
     (ReadsBehindTheFence, "fence_registered", Property.STALE_OVERWRITE, {}),
     (AppliesDeletedPlans, "stale_but_resolving", Property.DANGLING, {}),
     (DeletesActivePlans, "stale_but_resolving", Property.DANGLING, {}),

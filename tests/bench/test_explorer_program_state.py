@@ -153,7 +153,7 @@ def test_all_that_the_programs_of_a_guard_refer_to_can_be_looked_into(name):
     machine = Machine(GUARDS[name], ExplorationScope(plans=3, clean_age=1, tries=2))
     search(machine, Limits())
     for position in machine.programs.positions:
-        program = machine.programs.role(position.role)(position.carried)
+        program = machine.programs.activities(position.program)(position.carried)
         next(program)
         for each in position.heard:
             program.send(each)

@@ -31,7 +31,6 @@ from leasebench.enactors.store.redis.redis_store import RedisStore
 from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.operations import Done
-from leasebench.leases.rules import CommitRule
 
 CELL = Cell("c", ("e0",))
 LONG_MS = 60_000
@@ -128,7 +127,7 @@ def test_a_server_that_comes_back_knows_the_scripts_before_the_first_client_does
         node.restart(Lose.EVERYTHING).end()
         watching = client(node, keys)
         watching.read("e0", watch=True)
-        commit = Commit("e0", 1, CommitRule.WATCH, None, 0, referential=False)
+        commit = Commit("e0", 1, "watch", None, 0, referential=False)
         assert isinstance(watching.commit(commit, 2), Done)
 
 

@@ -10,8 +10,12 @@ from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.progress import LiveDisplay, PlainLines
 from leasebench.bench.run import plan_trials
 from leasebench.bench.suite import load_suite
+from leasebench.results.record.trial import TrialFacts
 
-OK = {"status": "ok"}
+OK = TrialFacts(
+    number=1, guard="a", scenario="b", status="ok", history=True, cells=(), endpoints=(), enactors=(), min_races=1,
+    settle_s=1.0, expected=(),
+)  # fmt: skip
 GUARDS = """
 about = "tiny"
 guards = ["last_writer_wins", "monotonic"]

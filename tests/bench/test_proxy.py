@@ -24,12 +24,15 @@ from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.redis.redis_store import SCRIPT_OF_RULE, RedisStore
-from leasebench.enactors.store.redis.wire import Prepared, Wire, script
+from leasebench.enactors.store.redis import wire
+from leasebench.enactors.store.redis.redis_store import RedisStore
+from leasebench.enactors.store.redis.scripts import commit_script
+from leasebench.enactors.store.redis.wire import Prepared, Wire
+from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Reason, Refused
-from leasebench.leases.rules import CommitRule
+from leasebench.registry import plugins
 from leasebench.results.journal import FIELDS, HEADER_BYTES, Kind, Outcome
 from leasebench.results.record.process import PROXY, Process
 
@@ -38,8 +41,9 @@ SHORT_S = 0.15
 WITHIN_S = 5.0
 FIRST_OF_TWO = next(seed for seed in range(100) if Random(seed).randrange(2) == 0)
 """The seed of a rule that strikes the first of two commits."""
+STORED = [name for name, rule in plugins("leases.commit_rules").items() if not rule.by_enactor]
 WHO = Process("enactor", 1, "c", thread=PROXY)
-RULES = [CommitRule.UNCONDITIONAL, CommitRule.MONOTONIC, CommitRule.COMPARE_AND_SET]
+RULES = ["unconditional", "monotonic", "compare_and_set"]
 
 
 class Place:
@@ -91,7 +95,7 @@ def place(server_url: str, keys, tmp_path: Path) -> Iterator[Callable[..., Place
         yield lambda *rules, holds=False: Place(stack, server_url, keys, tmp_path, rules, holds=holds)
 
 
-def commit(version: int, rule: CommitRule = CommitRule.UNCONDITIONAL, seen: int | None = None) -> Commit:
+def commit(version: int, rule: str = "unconditional", seen: int | None = None) -> Commit:
     return Commit("e0", version, rule, seen=seen)
 
 
@@ -128,10 +132,10 @@ class TestPassingThrough:
         for number, rule in enumerate(RULES, 1):
             assert victim.commit(commit(number, rule, seen=number - 1), number) == Done(number - 1)
         assert victim.read("e0", watch=True) == 3
-        assert victim.commit(commit(4, CommitRule.WATCH, seen=3), 4) == Done(3)
+        assert victim.commit(commit(4, "watch", seen=3), 4) == Done(3)
         assert here.other.read("e0") == 4
 
-    @pytest.mark.parametrize("rule", [rule for rule in SCRIPT_OF_RULE if rule is not CommitRule.WATCH])
+    @pytest.mark.parametrize("rule", [rule for rule in STORED if rule != "watch"])
     def test_a_commit_of_any_rule_is_recognised(self, place, rule):
         here = place(late(hold_ms=1.0))
         here.victim().commit(Commit("e0", 4, rule, Lease("e0", "t", 1, 1, 100), seen=0), 1)
@@ -197,7 +201,7 @@ class TestLateWrite:
     def test_a_client_that_still_waits_gets_its_reply(self, place):
         here = place(late())
         victim = here.victim()
-        thread, results = in_thread(lambda: victim.commit(commit(1, CommitRule.MONOTONIC), 1))
+        thread, results = in_thread(lambda: victim.commit(commit(1, "monotonic"), 1))
         here.await_held()
         here.other.commit(commit(2), 1)
         thread.join()
@@ -228,7 +232,7 @@ class TestLateWrite:
         here = place(late())
         victim = here.victim()
         assert victim.read("e0", watch=True) == 0
-        thread, results = in_thread(lambda: victim.commit(commit(1, CommitRule.WATCH, seen=0), 1))
+        thread, results = in_thread(lambda: victim.commit(commit(1, "watch", seen=0), 1))
         here.await_held()
         here.other.commit(commit(2), 1)
         thread.join()
@@ -288,7 +292,7 @@ class TestHeldCommits:
         victim.read("e0", watch=True)
         number = here.proxy.hold_next()
         with pytest.raises(ReplyUnknown):
-            victim.commit(commit(1, CommitRule.WATCH, seen=0), 1)
+            victim.commit(commit(1, "watch", seen=0), 1)
         here.other.commit(commit(2), 1)
         assert here.proxy.let_arrive(number) is None
         assert here.commits() == [(2, 0)]
@@ -319,7 +323,7 @@ class TestLostReply:
         here = place(lost())
         here.other.commit(commit(2), 1)
         with pytest.raises(ReplyUnknown):
-            here.victim().commit(commit(1, CommitRule.MONOTONIC), 1)
+            here.victim().commit(commit(1, "monotonic"), 1)
         (note,) = here.end()
         assert note["outcome"] == Outcome.NOTHING
 
@@ -331,7 +335,7 @@ class TestLostReply:
         if overtaken:
             here.other.commit(commit(2), 1)
         with pytest.raises(ReplyUnknown):
-            victim.commit(commit(1, CommitRule.WATCH, seen=0), 1)
+            victim.commit(commit(1, "watch", seen=0), 1)
         assert here.commits() == ([(2, 0)] if overtaken else [(1, 0)])
         (note,) = here.end()
         assert note["outcome"] == (Outcome.NOTHING if overtaken else Outcome.DONE)
@@ -339,7 +343,7 @@ class TestLostReply:
     def test_replies_before_it_in_a_pipeline_arrive(self, place):
         here = place(lost())
         prepared = Prepared(
-            script("commit_unconditional"),
+            commit_script(commit_rule("unconditional")),
             (here.other.keys.endpoint("e0"), here.other.keys.history, here.other.keys.refs, "unused"),
             ("e0", "victim", here.other.keys.plan(0)[:-1], 0, 0, 1, 1, "", "", "", ""),
             0,
@@ -358,19 +362,22 @@ class TestLostReply:
     @pytest.mark.parametrize(
         ("rule", "reply", "stale"),
         [
-            (CommitRule.UNCONDITIONAL, Done(2), [(1, 2)]),
-            (CommitRule.MONOTONIC, Refused(Reason.NOT_NEWER, 2), []),
-            (CommitRule.COMPARE_AND_SET, Refused(Reason.CHANGED, 2), []),
+            ("unconditional", Done(2), [(1, 2)]),
+            ("monotonic", Refused(Reason.NOT_NEWER, 2), []),
+            ("compare_and_set", Refused(Reason.CHANGED, 2), []),
         ],
     )
     def test_a_client_that_retries_blindly_writes_over_its_successor_unless_the_store_refuses(
-        self, place, rule, reply, stale
+        self, place, rule, reply, stale, monkeypatch
     ):
+        overtaken = threading.Event()
+        monkeypatch.setattr(wire, "sleep", lambda _: overtaken.wait(WITHIN_S))
         here = place(NetRule(5, Mode.LOST_REPLY, every=2, hold_ms=200.0, seed=FIRST_OF_TWO))
         victim = here.victim(retries=3)
         thread, results = in_thread(lambda: victim.commit(commit(1, rule, seen=0), 1))
         await_that(lambda: here.commits() == [(1, 0)])
         here.other.commit(commit(2), 1)
+        overtaken.set()
         thread.join()
         assert results == [reply]
         assert here.commits() == [(1, 0), (2, 1), *stale]

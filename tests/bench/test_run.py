@@ -167,6 +167,7 @@ def test_plot_draws_png_and_svg(place):
         ("suites", ["quick", "steady"]),
         ("managers", ["redis", "redis_py"]),
         ("stores", ["memory", "redis"]),
+        ("rules", ["broken_cas", "monotonic"]),
     ],
 )
 def test_list_names_what_there_is(what, some, tmp_path):

@@ -74,6 +74,13 @@ def force(server_url, tmp_path, monkeypatch):
     return run
 
 
+def says(facts, *words: str) -> bool:
+    """Whether the reason of a failed trial has all of these, in this order."""
+    assert facts.status == "failed"
+    places = [facts.reason.find(word) for word in words]
+    return -1 not in places and places == sorted(places)
+
+
 def events(folder: Path):
     (trial,) = read_trials(folder)
     return trial.events
@@ -199,7 +206,8 @@ def test_the_store_answers_as_its_twin_in_memory_in_any_order_of_steps(force, gu
 def test_an_operator_who_repairs_and_rolls_back_is_part_of_what_is_asked_of_a_rollback(force):
     trace = shortest("one_time_check", Property.WEDGED)
     facts, folder = force(trace.model_copy(update={"property": Property.ROLLBACK}))
-    assert facts.reason.startswith("every step came as recorded, the history shows no rollback at seq")
+    assert facts.schedule.taken == facts.schedule.steps
+    assert says(facts, "no rollback")
     seen = events(folder)
     assert seen.of("repair").sum() == 1
     rolled_back = seen.reason[seen.published[-1]]
@@ -220,57 +228,52 @@ def test_a_trace_of_a_twin_that_is_wrong_is_found_out(force):
     assert trace.steps[-1].breaks == [Property.STALE_OVERWRITE]
     facts, _ = force(trace)
     assert facts.status == "failed"
-    assert facts.reason == (
-        "the store disagrees with its twin in memory at step 8: enactor-1 "
-        "Commit(endpoint=e000, version=1, rule=monotonic): expected done, before: plan 2, heard refused: not_newer"
-    )
+    assert facts.schedule.taken == 7
+    assert says(facts, "step 8", "enactor-1", "rule=monotonic", "before: plan 2", "refused: not_newer")
 
 
 def test_a_wrong_result_in_a_trace_is_refused_with_its_step(force):
     trace = edited(shortest("one_time_check", Property.STALE_OVERWRITE), 10, result=Done(7))
     facts, _ = force(trace)
-    assert facts.reason.startswith("the store disagrees with its twin in memory at step 10: enactor-0 Commit(")
-    assert facts.reason.endswith("expected done, before: plan 7, heard done, before: plan 2")
     assert facts.schedule.taken == 9
+    assert says(facts, "step 10", "enactor-0", "Commit(", "plan 7", "plan 2")
 
 
 def test_what_is_in_force_after_a_step_is_compared_too(force):
     facts, _ = force(edited(shortest("one_time_check", Property.STALE_OVERWRITE), 9, in_force={"e000": 1}))
-    assert "at step 9" in facts.reason
-    assert facts.reason.endswith("expected in force {'e000': 1}, heard in force {'e000': 2}")
+    assert says(facts, "step 9", "{'e000': 1}", "{'e000': 2}")
 
 
 def test_a_step_that_its_process_does_not_ask_for_is_refused(force):
     trace = shortest("one_time_check", Property.STALE_OVERWRITE)
     operation = replace(trace.steps[9].operation, version=5)
     facts, _ = force(edited(trace, 10, operation=operation))
-    assert facts.reason.startswith("step 10: the trace lets enactor-0 do Commit(endpoint=e000, version=5")
-    assert "and it asks for Commit(endpoint=e000, version=1" in facts.reason
+    assert says(facts, "step 10", "enactor-0", "Commit(endpoint=e000, version=5", "Commit(endpoint=e000, version=1")
 
 
 def test_a_step_of_a_process_that_is_not_there_is_refused(force):
     facts, _ = force(edited(shortest("one_time_check", Property.STALE_OVERWRITE), 10, actor="enactor-7"))
-    assert facts.reason == "step 10: there is no enactor-7 in this scope"
+    assert says(facts, "step 10", "enactor-7")
 
 
 def test_a_renewal_where_there_is_none_is_refused_and_not_waited_for(force):
     facts, _ = force(edited(shortest("one_time_check", Property.STALE_OVERWRITE), 10, actor="enactor-0-renewer"))
-    assert facts.reason.startswith("step 10: the trace lets enactor-0-renewer do Commit(")
-    assert facts.reason.endswith("and it asks for nothing")
+    assert says(facts, "step 10", "enactor-0-renewer", "Commit(", "nothing")
 
 
 def test_an_expiry_of_a_lease_that_nobody_holds_is_refused(force):
     trace = shortest("redis_lock", Property.STALE_OVERWRITE)
     number = next(step.step for step in trace.steps if step.action == "expire")
     facts, _ = force(edited(trace, number, what="cell"))
-    assert facts.reason == f"step {number}: nobody holds the lease 'cell' that is to expire"
+    assert says(facts, f"step {number}", "'cell'")
 
 
 def test_a_history_that_does_not_show_the_violation_fails_the_trial(force):
     trace = shortest("one_time_check", Property.STALE_OVERWRITE)
     facts, folder = force(trace.model_copy(update={"property": Property.DANGLING}))
-    assert facts.status == "failed"
-    assert facts.reason == ("every step came as recorded, the history shows no dangling at seq 3, where the trace ends")
+    assert facts.schedule.taken == facts.schedule.steps
+    assert facts.schedule.shows is None
+    assert says(facts, "dangling", "seq 3")
     assert read(folder / "trial.json")["status"] == "failed"
 
 
@@ -284,8 +287,8 @@ class TestTheCommand:
         ended = leasebench("run", "--schedule", traces, "--out", "forced", cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
         said = ended.stdout.splitlines()
-        assert "a.json: 10 steps as recorded; the history shows stale_overwrite: seq 3: " + STALE in said
-        assert said[-1] == "3 of 3 traces forced and shown, into forced"
+        assert next(line for line in said if line.startswith("a.json: ")).endswith(STALE)
+        assert said[-1].startswith("3 of 3 ")
         summary = read(tmp_path / "forced" / "summary.json")
         assert summary["complete"]
         found = {(cell["guard"], cell["scenario"]): cell for cell in summary["cells"]}
@@ -301,8 +304,8 @@ class TestTheCommand:
         path = saved(wrong, tmp_path / "wrong.json")
         ended = leasebench("run", "--schedule", path, "--out", "forced", cwd=tmp_path)
         assert ended.returncode == 5
-        assert "wrong.json: failed: the store disagrees with its twin in memory at step 3:" in ended.stdout
-        assert ended.stdout.splitlines()[-1] == "0 of 1 traces forced and shown, into forced"
+        assert next(line for line in ended.stdout.splitlines() if "wrong.json: failed" in line and "step 3" in line)
+        assert ended.stdout.splitlines()[-1].startswith("0 of 1 ")
 
     @pytest.mark.parametrize(
         "more", [["quick"], ["--guard", "monotonic"], ["--scenario", "steady"], ["--trials", 2], ["--duration", 1]]
@@ -311,9 +314,8 @@ class TestTheCommand:
         path = saved(shortest("one_time_check", Property.STALE_OVERWRITE), tmp_path / "trace.json")
         ended = leasebench("run", *more, "--schedule", path, cwd=tmp_path)
         assert ended.returncode == 2
-        assert ended.stderr == (
-            "leasebench: --schedule runs traces alone: leave out SUITE, --guard, --scenario, --trials, --duration\n"
-        )
+        (line,) = ended.stderr.splitlines()
+        assert all(name in line for name in ("--schedule", "SUITE", "--guard", "--scenario", "--trials", "--duration"))
 
     def test_nothing_is_left_of_one_that_was_killed(self, tmp_path):
         temporary = Path(tempfile.mkdtemp(prefix="lbt"))  # the path of a socket has to be short
@@ -335,7 +337,7 @@ class TestTheCommand:
 
 class TestReading:
     def test_an_empty_directory_holds_no_trace(self, tmp_path):
-        with pytest.raises(DefinitionError, match=r"holds no trace: write some with leasebench explore GUARD --trace"):
+        with pytest.raises(DefinitionError, match=r"no trace.*leasebench explore"):
             read_schedules(tmp_path)
 
     def test_a_trace_without_steps_is_none(self, tmp_path):

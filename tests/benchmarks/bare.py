@@ -9,7 +9,6 @@ import hiredis
 
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.store.redis.redis_store import RedisStore
-from leasebench.leases.rules import CommitRule
 
 NO_LEASE = b"$1\r\n1\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n"
 """After the version: attempt, and no lease, token, fence or version seen."""
@@ -21,12 +20,12 @@ return 1
 """The least that can be called an audited commit: it writes, and says so in one step."""
 
 
-def requests(store: RedisStore, endpoints: Iterable[str], rule: CommitRule) -> list[Callable[[bytes], bytes]]:
+def requests(store: RedisStore, endpoints: Iterable[str], rule: str) -> list[Callable[[bytes], bytes]]:
     """For each endpoint what makes the bytes of one commit of a version: those that `store` itself would send."""
 
     def request(endpoint: str) -> Callable[[bytes], bytes]:
         store.commit(Commit(endpoint, 1, rule), 1)
-        head = store._commits[endpoint, rule, "", False].head
+        head = store._commits[endpoint, rule, "", False][0].head
         return lambda version: head + b"$%d\r\n%b\r\n" % (len(version), version) + NO_LEASE
 
     return [request(endpoint) for endpoint in endpoints]

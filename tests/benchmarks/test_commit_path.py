@@ -10,7 +10,6 @@ from bare import BareSocket, requests
 from leasebench.enactors.operations import Commit
 from leasebench.leases.guard import presets
 from leasebench.leases.operations import Done
-from leasebench.leases.rules import CommitRule
 
 COMMITS = 500
 """Of each kind in a round, the two kinds one after the other: both see the same machine."""
@@ -19,14 +18,14 @@ COMMITS = 500
 @pytest.mark.benchmark(group="monotonic commit")
 def test_a_commit_of_an_enactor_process_over_one_of_a_bare_socket(benchmark, enactor_under, store, pinned_server):
     execute = enactor_under(presets()["monotonic"]).executor.execute
-    (request,) = requests(store, ["e001"], CommitRule.MONOTONIC)
+    (request,) = requests(store, ["e001"], "monotonic")
     versions = itertools.count(2)
     enactor_us, bare_us = [], []
 
     def one_round():
         chosen = list(itertools.islice(versions, COMMITS))
         begin = time.perf_counter_ns()
-        done = [execute(Commit("e000", version, CommitRule.MONOTONIC)) for version in chosen]
+        done = [execute(Commit("e000", version, "monotonic")) for version in chosen]
         between = time.perf_counter_ns()
         replies = [bare.ask(request(b"%d" % version)) for version in chosen]
         end = time.perf_counter_ns()

@@ -5,16 +5,16 @@ import itertools
 import pytest
 
 from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence
-from leasebench.enactors.store.redis.redis_store import SCRIPT_OF_RULE
 from leasebench.leases.operations import Done
-from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.leases.rules import DeleteRule
+from leasebench.registry import plugins
 from leasebench.results.history import HistoryWriter, read_events
 
 ROUNDS = {"rounds": 20, "iterations": 200, "warmup_rounds": 2}
 EVENTS = 20_000
 LONG_MS = 600_000
-READS = (CommitRule.WATCH, CommitRule.COMPARE_AND_SET)
-LEASED = (CommitRule.OWNER_CHECKED, CommitRule.FENCED, CommitRule.FENCE_REGISTERED)
+READS = ("watch", "compare_and_set")
+LEASED = ("owner_checked", "fenced", "fence_registered")
 
 
 @pytest.mark.benchmark(group="store: publish")
@@ -30,7 +30,7 @@ def test_publishing_a_plan(benchmark, store):
 
 
 @pytest.mark.benchmark(group="store: commit, with the read that its rule needs")
-@pytest.mark.parametrize("rule", [rule for rule in SCRIPT_OF_RULE if "broken" not in rule], ids=str)
+@pytest.mark.parametrize("rule", [name for name, rule in plugins("leases.commit_rules").items() if not rule.broken])
 def test_committing_under(benchmark, store, rule):
     lease = store.grant("e000", LONG_MS, "token", 1) if rule in LEASED else None
     versions = itertools.count(1)
@@ -38,8 +38,8 @@ def test_committing_under(benchmark, store, rule):
     def commit():
         version, seen = next(versions), None
         if rule in READS:
-            seen = store.read("e000", watch=rule is CommitRule.WATCH)
-        elif rule is CommitRule.FENCE_REGISTERED:
+            seen = store.read("e000", watch=rule == "watch")
+        elif rule == "fence_registered":
             seen = store.register_fence(RegisterFence("e000", version, lease), version)
         return store.commit(Commit("e000", version, rule, lease, seen), version)
 

@@ -8,7 +8,7 @@ from leasebench.enactors.operations import Commit, DeletePlan, ListPlans, Plans,
 from leasebench.enactors.operator.program import MAX_TRIES, Operator, OperatorState, roll_back
 from leasebench.enactors.plan import Cell
 from leasebench.leases.operations import UNKNOWN, Done, Reason, Refused, Sleep
-from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.leases.rules import DeleteRule
 
 CELL = Cell("c", ("e0", "e1"), rollback=True)
 WATCHER = Operator(CELL, look_ms=50, react_ms=300)
@@ -92,11 +92,11 @@ def test_a_wedged_cell_takes_commits_again_after_the_operators_step():
     enactor, operator = world.client("a"), Actor(world.client("operator"), "operator")
     for version in (1, 2, 3):
         enactor.publish(version, version)
-    enactor.commit(Commit("e0", 1, CommitRule.UNCONDITIONAL), 4)
+    enactor.commit(Commit("e0", 1, "unconditional"), 4)
     enactor.delete(DeletePlan(1, DeleteRule.ALWAYS), 5)
-    refused = enactor.commit(Commit("e0", 2, CommitRule.UNCONDITIONAL), 6)
+    refused = enactor.commit(Commit("e0", 2, "unconditional"), 6)
     assert refused == Refused(Reason.NO_ROLLBACK_PLAN, 1)
     operator.run(WATCHER.next_activity(OperatorState()))
     assert (enactor.resolve("e0"), enactor.read("e1")) == (Done(3), 0)
-    assert enactor.commit(Commit("e0", 2, CommitRule.UNCONDITIONAL), 7) == Done(3)
+    assert enactor.commit(Commit("e0", 2, "unconditional"), 7) == Done(3)
     assert [event.enactor for event in world.shared.history if event.kind == "repair"] == ["operator"]

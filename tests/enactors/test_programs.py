@@ -44,7 +44,7 @@ from leasebench.leases.operations import (
     TakeExpired,
 )
 from leasebench.leases.renewal import keep_alive
-from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.leases.rules import DeleteRule
 from leasebench.names import valid_name
 
 ONE = Cell("c", ("e0",), clean_age=2, purge_age=2)
@@ -111,7 +111,7 @@ class TestActivities:
         assert asked == [
             AwaitPlan(3),
             Work("e0"),
-            Commit("e0", 5, CommitRule.UNCONDITIONAL),
+            Commit("e0", 5, "unconditional"),
             Finish(5, complete=True),
         ]
         assert then == EnactorState(resumed=True, finished=5, to_clean=5)
@@ -163,11 +163,11 @@ class TestTxtLock:
             ReadEndpoint("e0"),
             AcquireLease("e0", 100, WAIT),
             Work("e0"),
-            Commit("e0", 5, CommitRule.OWNER_CHECKED, LEASE, 3),
+            Commit("e0", 5, "owner_checked", LEASE, 3),
             ReleaseLease(LEASE),
             AcquireLease("e0", 100, WAIT),
             Work("e0"),
-            Commit("e0", 5, CommitRule.OWNER_CHECKED, other, 3),
+            Commit("e0", 5, "owner_checked", other, 3),
             ReleaseLease(other),
         ]
         assert complete
@@ -204,14 +204,14 @@ class TestCompareAndSet:
 
     def test_compares_with_what_it_read(self):
         asked, complete = play(apply_plan(self.enactor, 5), 3, None, Done(3))
-        assert asked[-1] == Commit("e0", 5, CommitRule.COMPARE_AND_SET, seen=3)
+        assert asked[-1] == Commit("e0", 5, "compare_and_set", seen=3)
         assert complete
 
     def test_reads_again_after_changed_and_tries_again_while_its_plan_is_newer(self):
         changed = Refused(Reason.CHANGED, 4)
         asked, complete = play(apply_plan(self.enactor, 5), 3, None, changed, 4, None, Done(4))
         assert kinds(asked) == [ReadEndpoint, Work, Commit] * 2
-        assert asked[-1] == Commit("e0", 5, CommitRule.COMPARE_AND_SET, seen=4)
+        assert asked[-1] == Commit("e0", 5, "compare_and_set", seen=4)
         assert complete
 
     def test_reads_again_after_changed_and_withdraws_when_a_newer_plan_is_there(self):
@@ -246,7 +246,7 @@ class TestBrokenCas:
             ReadEndpoint("e0"),
             Work("e0"),
             ReadEndpoint("e0"),
-            Commit("e0", 5, CommitRule.UNCONDITIONAL, seen=3),
+            Commit("e0", 5, "unconditional", seen=3),
         ]
         assert complete
 
@@ -325,7 +325,7 @@ class TestOtherGuards:
             decide={"pick": "inside", "check": "inside"}, exclude={"manager": "redis"}, commit="unconditional"
         )
         asked, _ = play(apply_plan(Enactor(ONE, guard), 5), LEASE, heard, 3, None)
-        assert asked[-1] == Commit("e0", 5, CommitRule.UNCONDITIONAL, LEASE, 3)
+        assert asked[-1] == Commit("e0", 5, "unconditional", LEASE, 3)
 
     @pytest.mark.parametrize("scope", ["endpoint", "cell"])
     def test_a_plan_picked_inside_the_lease_is_the_newest_of_that_moment(self, scope):
@@ -336,13 +336,13 @@ class TestOtherGuards:
         )
         asked, complete = play(apply_plan(Enactor(ONE, guard), 5), LEASE, 8, 3, None, Done(3), Done())
         assert asked[1] == AwaitPlan(4)
-        assert asked[4] == Commit("e0", 8, CommitRule.FENCED, LEASE, 3)
+        assert asked[4] == Commit("e0", 8, "fenced", LEASE, 3)
         assert complete
 
     def test_safe_cleaning_makes_every_commit_look_for_its_plan(self):
         enactor = Enactor(ONE, PRESETS["monotonic_safe_clean"])
         asked, complete = play(apply_plan(enactor, 5), None, Refused(Reason.PLAN_GONE, 3))
-        assert asked[1] == Commit("e0", 5, CommitRule.MONOTONIC, referential=True)
+        assert asked[1] == Commit("e0", 5, "monotonic", referential=True)
         assert not complete
 
 

@@ -12,7 +12,7 @@ from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Reason, Refused
-from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.leases.rules import DeleteRule
 from leasebench.registry import plugins
 
 CELL = Cell("c", ("e0", "e1", "e2"))
@@ -50,7 +50,7 @@ def b(world: World) -> Store:
 
 
 def write(store: Store, version: int, endpoint: str = "e0", attempt: int = 90) -> None:
-    outcome = store.commit(Commit(endpoint, version, CommitRule.UNCONDITIONAL), attempt)
+    outcome = store.commit(Commit(endpoint, version, "unconditional"), attempt)
     assert isinstance(outcome, Done)
 
 
@@ -62,19 +62,19 @@ def grant(store: Store, resource: str = "e0", token: str = "t", attempt: int = 8
 
 class TestUnconditional:
     def test_writes_an_endpoint_that_no_plan_reached(self, a):
-        assert a.commit(Commit("e0", 3, CommitRule.UNCONDITIONAL), 7) == Done(0)
+        assert a.commit(Commit("e0", 3, "unconditional"), 7) == Done(0)
         assert a.read("e0") == 3
         assert history(a) == [Event(0, "commit", "e0", 3, 0, "a", 7)]
 
     def test_lets_an_older_plan_overwrite_a_newer_one_and_tells_what_was_there(self, a, b):
         write(a, 5)
-        assert b.commit(Commit("e0", 2, CommitRule.UNCONDITIONAL), 8) == Done(5)
+        assert b.commit(Commit("e0", 2, "unconditional"), 8) == Done(5)
         assert a.read("e0") == 2
         assert history(a)[-1] == Event(0, "commit", "e0", 2, 5, "b", 8)
 
     def test_writing_the_same_version_again_is_a_commit_too(self, a):
         write(a, 3)
-        assert a.commit(Commit("e0", 3, CommitRule.UNCONDITIONAL), 8) == Done(3)
+        assert a.commit(Commit("e0", 3, "unconditional"), 8) == Done(3)
         assert len(history(a)) == 2
 
     def test_touches_no_other_endpoint(self, a):
@@ -83,22 +83,22 @@ class TestUnconditional:
 
     def test_names_the_lease_that_the_writer_believed_to_hold(self, a):
         lease = grant(a)
-        a.commit(Commit("e0", 1, CommitRule.UNCONDITIONAL, lease), 9)
+        a.commit(Commit("e0", 1, "unconditional", lease), 9)
         assert history(a)[-1] == Event(0, "commit", "e0", 1, 0, "a", 9, lease="e0", token="t", fence=lease.fence)
 
     def test_a_lease_without_a_fencing_number_leaves_that_field_empty(self, a):
-        a.commit(Commit("e0", 1, CommitRule.UNCONDITIONAL, Lease("e0", "t", None, 1, LONG_MS)), 9)
+        a.commit(Commit("e0", 1, "unconditional", Lease("e0", "t", None, 1, LONG_MS)), 9)
         assert history(a)[-1] == Event(0, "commit", "e0", 1, 0, "a", 9, lease="e0", token="t")
 
 
 class TestOwnerChecked:
     def test_the_holder_may_write_even_an_old_plan(self, a):
         write(a, 5)
-        assert a.commit(Commit("e0", 2, CommitRule.OWNER_CHECKED, grant(a)), 7) == Done(5)
+        assert a.commit(Commit("e0", 2, "owner_checked", grant(a)), 7) == Done(5)
 
     def test_one_who_never_held_the_lease_is_refused(self, a):
         write(a, 5)
-        outcome = a.commit(Commit("e0", 6, CommitRule.OWNER_CHECKED, NobodysLease), 7)
+        outcome = a.commit(Commit("e0", 6, "owner_checked", NobodysLease), 7)
         assert outcome == Refused(Reason.NOT_OWNER, 5)
         assert a.read("e0") == 5
         assert history(a)[-1] == Event(0, "reject", "e0", 6, 5, "a", 7, "e0", "nobody", 1, reason="not_owner")
@@ -106,21 +106,21 @@ class TestOwnerChecked:
     def test_one_whose_lease_ran_out_is_refused(self, world, a):
         lease = grant(a, ttl=1)
         world.outlive(lease)
-        assert a.commit(Commit("e0", 1, CommitRule.OWNER_CHECKED, lease), 7) == Refused(Reason.NOT_OWNER)
+        assert a.commit(Commit("e0", 1, "owner_checked", lease), 7) == Refused(Reason.NOT_OWNER)
 
     def test_one_whose_lease_another_took_over_is_refused(self, a, b):
         lease = grant(a)
         a.release(lease, 81)
         grant(b, token="other")
-        assert a.commit(Commit("e0", 1, CommitRule.OWNER_CHECKED, lease), 7) == Refused(Reason.NOT_OWNER)
+        assert a.commit(Commit("e0", 1, "owner_checked", lease), 7) == Refused(Reason.NOT_OWNER)
 
     def test_a_lease_of_the_whole_cell_covers_every_endpoint(self, a):
         lease = grant(a, "cell")
-        assert a.commit(Commit("e1", 1, CommitRule.OWNER_CHECKED, lease), 7) == Done(0)
-        assert a.commit(Commit("e2", 1, CommitRule.OWNER_CHECKED, lease), 8) == Done(0)
+        assert a.commit(Commit("e1", 1, "owner_checked", lease), 7) == Done(0)
+        assert a.commit(Commit("e2", 1, "owner_checked", lease), 8) == Done(0)
 
 
-@pytest.mark.parametrize("rule", [CommitRule.FENCED, CommitRule.FENCE_REGISTERED])
+@pytest.mark.parametrize("rule", ["fenced", "fence_registered"])
 class TestFenced:
     def test_a_fence_lower_than_one_that_wrote_is_refused(self, a, b, rule):
         old = grant(a)
@@ -170,7 +170,7 @@ class TestRegisterFence:
         old = grant(a)
         a.release(old, 81)
         assert b.register_fence(RegisterFence("e0", 2, grant(b, token="n")), 7) == 0
-        late = Commit("e0", 1, CommitRule.FENCE_REGISTERED, old)
+        late = Commit("e0", 1, "fence_registered", old)
         assert a.commit(late, 8) == Refused(Reason.FENCE_TOO_LOW)
 
     def test_refuses_a_fence_lower_than_one_that_registered(self, a, b):
@@ -187,13 +187,13 @@ class TestRegisterFence:
 class TestWatch:
     def test_writes_where_nobody_wrote_since_the_read(self, a):
         assert a.read("e0", watch=True) == 0
-        assert a.commit(Commit("e0", 1, CommitRule.WATCH, seen=0), 7) == Done(0)
+        assert a.commit(Commit("e0", 1, "watch", seen=0), 7) == Done(0)
         assert history(a) == [Event(0, "commit", "e0", 1, 0, "a", 7)]
 
     def test_is_refused_where_another_wrote_in_between(self, a, b):
         a.read("e0", watch=True)
         write(b, 5)
-        assert a.commit(Commit("e0", 6, CommitRule.WATCH), 7) == Refused(Reason.WATCH_CONFLICT, 5)
+        assert a.commit(Commit("e0", 6, "watch"), 7) == Refused(Reason.WATCH_CONFLICT, 5)
         assert a.read("e0") == 5
         assert history(a)[-1] == Event(0, "watch_conflict", "e0", 6, 5, "a", 7, reason="watch_conflict")
 
@@ -201,77 +201,77 @@ class TestWatch:
         write(a, 5)
         a.read("e0", watch=True)
         write(b, 5)
-        assert a.commit(Commit("e0", 6, CommitRule.WATCH), 7) == Refused(Reason.WATCH_CONFLICT, 5)
+        assert a.commit(Commit("e0", 6, "watch"), 7) == Refused(Reason.WATCH_CONFLICT, 5)
 
     def test_may_write_after_it_read_again(self, a, b):
         a.read("e0", watch=True)
         write(b, 5)
-        a.commit(Commit("e0", 6, CommitRule.WATCH), 7)
+        a.commit(Commit("e0", 6, "watch"), 7)
         assert a.read("e0", watch=True) == 5
-        assert a.commit(Commit("e0", 6, CommitRule.WATCH), 8) == Done(5)
+        assert a.commit(Commit("e0", 6, "watch"), 8) == Done(5)
 
     def test_a_new_read_forgets_the_one_before(self, a, b):
         a.read("e0", watch=True)
         write(b, 5)
         a.read("e1", watch=True)
-        assert a.commit(Commit("e1", 6, CommitRule.WATCH), 7) == Done(0)
+        assert a.commit(Commit("e1", 6, "watch"), 7) == Done(0)
 
     def test_without_a_watched_read_it_protects_nothing(self, a, b):
         assert a.read("e0") == 0
         write(b, 5)
-        assert a.commit(Commit("e0", 2, CommitRule.WATCH), 7) == Done(5)
+        assert a.commit(Commit("e0", 2, "watch"), 7) == Done(5)
 
     def test_one_clients_watch_is_not_anothers(self, a, b):
         a.read("e0", watch=True)
         write(a, 1)
-        assert b.commit(Commit("e0", 2, CommitRule.WATCH), 7) == Done(1)
+        assert b.commit(Commit("e0", 2, "watch"), 7) == Done(1)
 
     def test_a_conflict_outranks_a_missing_plan(self, a, b):
         a.read("e0", watch=True)
         write(b, 5)
-        gone = Commit("e0", 6, CommitRule.WATCH, referential=True)
+        gone = Commit("e0", 6, "watch", referential=True)
         assert a.commit(gone, 7) == Refused(Reason.WATCH_CONFLICT, 5)
 
 
 class TestCompareAndSet:
     def test_writes_where_the_version_is_the_one_that_was_read(self, a):
         write(a, 5)
-        assert a.commit(Commit("e0", 6, CommitRule.COMPARE_AND_SET, seen=5), 7) == Done(5)
+        assert a.commit(Commit("e0", 6, "compare_and_set", seen=5), 7) == Done(5)
 
     def test_an_endpoint_that_no_plan_reached_reads_as_zero(self, a):
-        assert a.commit(Commit("e0", 6, CommitRule.COMPARE_AND_SET, seen=0), 7) == Done(0)
+        assert a.commit(Commit("e0", 6, "compare_and_set", seen=0), 7) == Done(0)
 
     @pytest.mark.parametrize("seen", [None, 0, 4, 6])
     def test_is_refused_where_it_is_another(self, a, seen):
         write(a, 5)
-        outcome = a.commit(Commit("e0", 6, CommitRule.COMPARE_AND_SET, seen=seen), 7)
+        outcome = a.commit(Commit("e0", 6, "compare_and_set", seen=seen), 7)
         assert outcome == Refused(Reason.CHANGED, 5)
         assert history(a)[-1] == Event(0, "reject", "e0", 6, 5, "a", 7, reason="changed")
 
     def test_compares_versions_and_not_their_order(self, a):
         write(a, 5)
-        assert a.commit(Commit("e0", 2, CommitRule.COMPARE_AND_SET, seen=5), 7) == Done(5)
+        assert a.commit(Commit("e0", 2, "compare_and_set", seen=5), 7) == Done(5)
 
 
 class TestMonotonic:
     def test_a_newer_plan_is_written(self, a):
         write(a, 5)
-        assert a.commit(Commit("e0", 6, CommitRule.MONOTONIC), 7) == Done(5)
+        assert a.commit(Commit("e0", 6, "monotonic"), 7) == Done(5)
 
     @pytest.mark.parametrize("version", [4, 5])
     def test_an_older_or_the_same_plan_is_refused(self, a, version):
         write(a, 5)
-        assert a.commit(Commit("e0", version, CommitRule.MONOTONIC), 7) == Refused(Reason.NOT_NEWER, 5)
+        assert a.commit(Commit("e0", version, "monotonic"), 7) == Refused(Reason.NOT_NEWER, 5)
         assert a.read("e0") == 5
         assert history(a)[-1] == Event(0, "reject", "e0", version, 5, "a", 7, reason="not_newer")
 
     def test_versions_are_compared_as_numbers_and_not_as_text(self, a):
         write(a, 9)
-        assert a.commit(Commit("e0", 10, CommitRule.MONOTONIC), 7) == Done(9)
+        assert a.commit(Commit("e0", 10, "monotonic"), 7) == Done(9)
 
     def test_versions_beyond_a_million_million_stay_exact(self, a):
         write(a, 2**53 - 2)
-        assert a.commit(Commit("e0", 2**53 - 1, CommitRule.MONOTONIC), 7) == Done(2**53 - 2)
+        assert a.commit(Commit("e0", 2**53 - 1, "monotonic"), 7) == Done(2**53 - 2)
         assert history(a)[-1].version == 2**53 - 1
 
 
@@ -326,7 +326,7 @@ class TestRollbackByAnOperator:
     def test_to_every_commit_rule_it_is_a_newer_plan(self, a):
         write(a, 2)
         a.publish(3, 7, content=1)
-        assert a.commit(Commit("e0", 3, CommitRule.MONOTONIC, referential=True), 8) == Done(2)
+        assert a.commit(Commit("e0", 3, "monotonic", referential=True), 8) == Done(2)
 
     def test_may_go_back_to_a_rollback(self, a):
         a.publish(3, 7, content=1)
@@ -458,27 +458,27 @@ class TestReferential:
         a.publish(2, 2)
         write(a, 2)
         a.delete(DeletePlan(1, rule), 3)
-        outcome = a.commit(Commit("e0", 1, CommitRule.UNCONDITIONAL, referential=True), 7)
+        outcome = a.commit(Commit("e0", 1, "unconditional", referential=True), 7)
         assert outcome == Refused(Reason.PLAN_GONE, 2)
         assert a.read("e0") == 2
         assert history(a)[-1] == Event(0, "reject", "e0", 1, 2, "a", 7, reason="plan_gone")
 
     def test_a_plan_that_was_never_published_cannot_be_applied(self, a):
-        outcome = a.commit(Commit("e0", 1, CommitRule.MONOTONIC, referential=True), 7)
+        outcome = a.commit(Commit("e0", 1, "monotonic", referential=True), 7)
         assert outcome == Refused(Reason.PLAN_GONE)
 
     def test_a_plan_that_exists_can(self, a):
         a.publish(1, 1)
-        assert a.commit(Commit("e0", 1, CommitRule.MONOTONIC, referential=True), 7) == Done(0)
+        assert a.commit(Commit("e0", 1, "monotonic", referential=True), 7) == Done(0)
 
     def test_without_it_a_deleted_plan_can_be_applied(self, a):
         a.publish(1, 1)
         a.delete(DeletePlan(1, DeleteRule.ALWAYS), 2)
-        assert a.commit(Commit("e0", 1, CommitRule.MONOTONIC), 7) == Done(0)
+        assert a.commit(Commit("e0", 1, "monotonic"), 7) == Done(0)
 
     def test_the_rule_is_looked_at_first(self, a):
         write(a, 5)
-        outcome = a.commit(Commit("e0", 1, CommitRule.MONOTONIC, referential=True), 7)
+        outcome = a.commit(Commit("e0", 1, "monotonic", referential=True), 7)
         assert outcome == Refused(Reason.NOT_NEWER, 5)
 
 
@@ -491,12 +491,12 @@ class TestRollbackRecord:
         return store
 
     def test_the_first_write_needs_no_plan_to_roll_back_to(self, a):
-        assert a.commit(Commit("e0", 1, CommitRule.UNCONDITIONAL), 7) == Done(0)
+        assert a.commit(Commit("e0", 1, "unconditional"), 7) == Done(0)
 
     def test_a_write_over_a_deleted_plan_is_refused(self, a):
         write(a, 1)
         a.delete(DeletePlan(1, DeleteRule.ALWAYS), 4)
-        outcome = a.commit(Commit("e0", 2, CommitRule.UNCONDITIONAL), 7)
+        outcome = a.commit(Commit("e0", 2, "unconditional"), 7)
         assert outcome == Refused(Reason.NO_ROLLBACK_PLAN, 1)
         assert a.read("e0") == 1
         assert history(a)[-1] == Event(0, "reject", "e0", 2, 1, "a", 7, reason="no_rollback_plan")
@@ -504,12 +504,12 @@ class TestRollbackRecord:
     def test_a_quarantined_plan_still_serves_to_roll_back_to(self, a):
         write(a, 1)
         a.delete(DeletePlan(1, DeleteRule.QUARANTINE), 4)
-        assert a.commit(Commit("e0", 2, CommitRule.UNCONDITIONAL), 7) == Done(1)
+        assert a.commit(Commit("e0", 2, "unconditional"), 7) == Done(1)
 
     def test_the_commit_rule_is_looked_at_first(self, a):
         write(a, 2)
         a.delete(DeletePlan(2, DeleteRule.ALWAYS), 4)
-        assert a.commit(Commit("e0", 1, CommitRule.MONOTONIC), 7) == Refused(Reason.NOT_NEWER, 2)
+        assert a.commit(Commit("e0", 1, "monotonic"), 7) == Refused(Reason.NOT_NEWER, 2)
 
 
 class TestRepair:
@@ -530,7 +530,7 @@ class TestRepair:
         write(a, 1)
         a.delete(DeletePlan(1, DeleteRule.ALWAYS), 4)
         assert a.repair(Repair("e0", 2), 7) == Done(1)
-        assert a.commit(Commit("e0", 3, CommitRule.UNCONDITIONAL), 8) == Done(2)
+        assert a.commit(Commit("e0", 3, "unconditional"), 8) == Done(2)
 
     def test_a_plan_that_is_gone_is_refused(self, a):
         write(a, 2)
@@ -562,11 +562,11 @@ class TestRepair:
     def test_is_a_write_that_a_watching_client_notices(self, a):
         a.read("e0", watch=True)
         a.repair(Repair("e0", 1), 7)
-        assert a.commit(Commit("e0", 2, CommitRule.WATCH), 8) == Refused(Reason.WATCH_CONFLICT, 1)
+        assert a.commit(Commit("e0", 2, "watch"), 8) == Refused(Reason.WATCH_CONFLICT, 1)
 
 
 class TestBrokenEqualityFence:
-    rule = CommitRule.BROKEN_EQUALITY_FENCE
+    rule = "broken_equality_fence"
 
     def test_lets_a_lower_fence_write_after_a_higher_one(self, a, b):
         old = grant(a)
@@ -584,7 +584,7 @@ class TestBrokenEqualityFence:
 
 
 class TestBrokenOwnerCheck:
-    rule = CommitRule.BROKEN_OWNER_CHECK
+    rule = "broken_owner_check"
 
     def test_lets_a_loser_write_under_its_successors_lease(self, a, b):
         lost = grant(a)
@@ -730,8 +730,8 @@ class TestHistory:
     def test_is_the_order_in_which_things_happened_whoever_did_them(self, a, b):
         a.publish(1, 1)
         lease = grant(b, attempt=1)
-        a.commit(Commit("e0", 1, CommitRule.MONOTONIC), 2)
-        b.commit(Commit("e0", 1, CommitRule.MONOTONIC, lease), 2)
+        a.commit(Commit("e0", 1, "monotonic"), 2)
+        b.commit(Commit("e0", 1, "monotonic", lease), 2)
         b.release(lease, 3)
         a.delete(DeletePlan(1, DeleteRule.SKIP_ACTIVE), 3)
         told = [(event.kind, event.enactor, event.attempt) for event in b.history()]
@@ -772,7 +772,7 @@ class TestExpiryByForce:
         lease = grant(a)
         b.expire("e0")
         assert a.renew(lease, 7) == Refused(Reason.LEASE_LOST)
-        assert a.commit(Commit("e0", 1, CommitRule.OWNER_CHECKED, lease), 8) == Refused(Reason.NOT_OWNER)
+        assert a.commit(Commit("e0", 1, "owner_checked", lease), 8) == Refused(Reason.NOT_OWNER)
 
     def test_ends_a_record_that_its_owner_dates(self, a, b):
         a.grant_by_clock("e0", LONG_MS, "t", 1, 1_000)

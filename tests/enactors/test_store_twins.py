@@ -9,12 +9,12 @@ from two_stores import LONG_MS, MemoryWorld, World, history, served_world
 from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence, Repair
 from leasebench.enactors.plan import Cell
 from leasebench.leases.lease import Lease
-from leasebench.leases.rules import OWNER_RULES, CommitRule, DeleteRule
+from leasebench.leases.rules import DeleteRule
+from leasebench.registry import plugins
 
 ENDPOINTS = ("e0", "e1", "e2")
-FENCED = (CommitRule.FENCED, CommitRule.FENCE_REGISTERED, CommitRule.BROKEN_EQUALITY_FENCE)
-LEASED = (*OWNER_RULES, *FENCED)
-STORE_RULES = [rule for rule in CommitRule if rule is not CommitRule.BROKEN_CAS]
+RULES = {name: rule for name, rule in plugins("leases.commit_rules").items() if not rule.by_enactor}
+LEASED = [name for name, rule in RULES.items() if rule.needs_lease]
 CLIENTS = st.sampled_from("ab")
 VERSIONS = st.integers(1, 6)
 NAMES = st.sampled_from(ENDPOINTS)
@@ -36,7 +36,7 @@ CALLS = st.one_of(
         st.just("commit"),
         NAMES,
         VERSIONS,
-        st.sampled_from(STORE_RULES),
+        st.sampled_from(sorted(RULES)),
         st.none() | WHICH,
         st.none() | st.integers(0, 6),
         st.booleans(),

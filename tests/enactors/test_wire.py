@@ -14,10 +14,11 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.redis_store import RedisStore
-from leasebench.enactors.store.redis.wire import Prepared, Wire, script
+from leasebench.enactors.store.redis.scripts import commit_script, script
+from leasebench.enactors.store.redis.wire import Prepared, Wire
+from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 from leasebench.leases.operations import Done, Reason, Refused
-from leasebench.leases.rules import CommitRule
 
 CELL = Cell("c", ("e0",))
 SHORT_S = 0.2
@@ -40,7 +41,7 @@ def store(wire: Wire, keys: Keys) -> RedisStore:
 
 def write(store: RedisStore, *versions: int) -> None:
     for version in versions:
-        store.commit(Commit("e0", version, CommitRule.UNCONDITIONAL), version)
+        store.commit(Commit("e0", version, "unconditional"), version)
 
 
 class TroubledServer:
@@ -125,7 +126,7 @@ class TestScripts:
     def test_a_script_that_the_server_forgot_is_loaded_and_run_once(self, store):
         write(store, 1)
         store.wire.call("SCRIPT", "FLUSH")
-        assert store.commit(Commit("e0", 2, CommitRule.UNCONDITIONAL), 2) == Done(1)
+        assert store.commit(Commit("e0", 2, "unconditional"), 2) == Done(1)
         assert [event.version for event in store.history()] == [1, 2]
 
     def test_scripts_that_nobody_loaded_are_loaded_when_needed(self, wire, keys):
@@ -134,15 +135,15 @@ class TestScripts:
         assert store.publish(1, 1) == Done(0)
 
     def test_loaded_scripts_are_what_the_server_knows(self, store):
-        names = ["commit_monotonic", "grant", "delete"]
-        reply = store.wire.call("SCRIPT", "EXISTS", *(script(name).sha for name in names))
+        scripts = (commit_script(commit_rule("monotonic")), script("grant"), script("delete"))
+        reply = store.wire.call("SCRIPT", "EXISTS", *(each.sha for each in scripts))
         assert reply == [1, 1, 1]
 
     def test_a_watched_commit_whose_script_is_unknown_is_an_error_and_writes_nothing(self, store):
         store.read("e0", watch=True)
         store.wire.call("SCRIPT", "FLUSH")
         with pytest.raises(ServerError, match="NOSCRIPT"):
-            store.commit(Commit("e0", 1, CommitRule.WATCH), 1)
+            store.commit(Commit("e0", 1, "watch"), 1)
         assert store.read("e0") == 0
 
 
@@ -161,7 +162,7 @@ class TestTrouble:
         server = troubled(stay_silent)
         wire = Wire(server.url, SHORT_S)
         with pytest.raises(ReplyUnknown):
-            wire.run(Prepared(script("commit_unconditional"), ("k",), (1,), 0))
+            wire.run(Prepared(commit_script(commit_rule("unconditional")), ("k",), (1,), 0))
         await_requests(server, 1)
         assert len(server.requests) == 1
         wire.close()
@@ -293,7 +294,7 @@ def test_a_watch_that_was_lost_with_its_connection_is_a_conflict(store, reconnec
     store.wire.close()
     if reconnect_before_the_commit:
         store.newest()
-    assert store.commit(Commit("e0", 1, CommitRule.WATCH, seen=0), 1) == Refused(Reason.WATCH_CONFLICT, 0)
+    assert store.commit(Commit("e0", 1, "watch", seen=0), 1) == Refused(Reason.WATCH_CONFLICT, 0)
     assert store.read("e0") == 0
 
 
@@ -318,7 +319,7 @@ class TestRetries:
         [
             lambda wire: wire.call("PING"),
             lambda wire: wire.pipeline(("PING",)),
-            lambda wire: wire.run(Prepared(script("commit_unconditional"), ("k",), (1,), 0)),
+            lambda wire: wire.run(Prepared(commit_script(commit_rule("unconditional")), ("k",), (1,), 0)),
         ],
     )
     def test_it_is_sent_no_more_often_than_that(self, troubled, ask):
@@ -334,7 +335,7 @@ class TestRetries:
         server = troubled(hang_up)
         wire = Wire(server.url, SHORT_S, retries=5)
         with pytest.raises(ReplyUnknown):
-            wire.transaction(Prepared(script("commit_unconditional"), ("k",), (1,), 0))
+            wire.transaction(Prepared(commit_script(commit_rule("unconditional")), ("k",), (1,), 0))
         await_requests(server, 1)
         assert server.requests[0] == [b"MULTI"]
         assert server.connections == 1

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leasebench.definitions import DefinitionError
-from leasebench.leases.guard import Check, Guard, Scope, parse_guards
-from leasebench.leases.rules import CommitRule
+from leasebench.leases.guard import Guard, Scope, parse_guards
+from leasebench.leases.rules import Check
+from leasebench.registry import plugins
 from leasebench.verdict import SAFE, Verdict
 
 LOCK = {"manager": "redis"}
@@ -74,7 +75,6 @@ class TestAllowedValues:
     @pytest.mark.parametrize(
         ("changed", "key", "allowed"),
         [
-            ({"commit": "hope"}, "commit", [rule.value for rule in CommitRule]),
             ({"decide": {"check": "x"}}, "decide.check", [check.value for check in Check]),
             ({"decide": {"check": "never", "pick": "x"}}, "decide.pick", ["before", "inside"]),
             ({"exclude": {**LOCK, "scope": "x"}}, "exclude.scope", ["endpoint", "cell"]),
@@ -216,13 +216,14 @@ class TestVerdicts:
 
 
 SCALARS = st.one_of(
+    st.sampled_from(sorted(plugins("leases.commit_rules"))),
     st.booleans(),
     st.integers(),
     st.floats(),
     st.text(max_size=12),
     st.just(datetime(2025, 10, 20, tzinfo=UTC)),
     st.just(date(2025, 10, 20)),
-    st.sampled_from([value for rule in (CommitRule, Check, Verdict) for value in rule]).map(str),
+    st.sampled_from([value for rule in (Check, Verdict) for value in rule]).map(str),
     st.sampled_from(["redis", "redis_py", "inside", "before", "watchdog", "cell", "quarantine"]),
 )
 KEYS = st.sampled_from(
@@ -246,7 +247,7 @@ TABLES = st.one_of(
         {
             "about": st.just("A guard."),
             "decide": st.fixed_dictionaries({"check": SCALARS}, optional={"pick": SCALARS}),
-            "commit": st.sampled_from([rule.value for rule in CommitRule]),
+            "commit": st.sampled_from(sorted(plugins("leases.commit_rules"))),
         },
         optional={
             "exclude": st.fixed_dictionaries({"manager": SCALARS}, optional={"renewal": SCALARS}) | VALUES,

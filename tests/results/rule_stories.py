@@ -13,9 +13,9 @@ from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence, Re
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.memory.memory_cell import MemoryCell
 from leasebench.enactors.store.memory.memory_store import MemoryStore
-from leasebench.leases.guard import LEASE_RULES
+from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.operations import Refused
-from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.leases.rules import DeleteRule
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.rules import breaches
 
@@ -95,10 +95,10 @@ class Story:
     def look(self, name, endpoint):
         """Read an endpoint, or register a number there; tell whether a commit may follow."""
         store, lease = self.stores[name], next((one for one in self.held[name][::-1] if one.resource == endpoint), None)
-        if self.promised.commit is CommitRule.FENCE_REGISTERED and lease is not None:
+        if self.promised.commit == "fence_registered" and lease is not None:
             seen = store.register_fence(RegisterFence(endpoint, 1, lease), self.attempt)
         else:
-            seen = store.read(endpoint, watch=self.promised.commit is CommitRule.WATCH)
+            seen = store.read(endpoint, watch=self.promised.commit == "watch")
         if isinstance(seen, Refused):
             return False
         self.read[name] = {endpoint: (seen, lease)}
@@ -122,11 +122,11 @@ class Story:
 
     def _write(self, name, endpoint):
         (seen, lease), rule = self.read[name][endpoint], self.promised.commit
-        if rule in LEASE_RULES and lease is None:
+        if commit_rule(rule).needs_lease and lease is None:
             return
         step = Commit(endpoint, self._version(), rule, lease, seen, referential=self.promised.referential)
         outcome = self.stores[name].commit(step, self.attempt)
-        if rule is CommitRule.WATCH:
+        if rule == "watch":
             self.read[name] = {}  # a watch is for one transaction
         came = Outcome.REFUSED if isinstance(outcome, Refused) else Outcome.DONE
         self.rows.append(row(name, Kind.COMMIT, came, endpoint=ENDPOINTS.index(endpoint), attempt=self.attempt))

@@ -19,7 +19,7 @@ from leasebench.results.phrases import latency
 from leasebench.results.plot import PHASES
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.summary import CellSummary
-from leasebench.results.telling import telling_trial
+from leasebench.results.representative import representative_trial
 from leasebench.results.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme
 from leasebench.results.window import nearest
 
@@ -36,7 +36,7 @@ def subjects(run, chart):
             yield from (Subject(run, scenario, phase=phase) for phase in PHASES)
         else:
             for guard in run.guards:
-                trial = telling_trial(run, guard, scenario) if chart.scope is Scope.TRIAL else None
+                trial = representative_trial(run, guard, scenario) if chart.scope is Scope.TRIAL else None
                 yield Subject(run, scenario, guard, trial=trial)
 
 

@@ -230,7 +230,7 @@ class TestMoments:
     def test_the_two_clocks_are_laid_on_each_other_within_a_call(self, original):
         moments = load(original).moments(1)
         (trial,) = load(original).trial(1)
-        offset_ns = moments.offset_ns("c0")
+        offset = moments.offset("c0")
         commits = np.flatnonzero(trial.events.of("commit"))
         own = {(int(trial.events.enactor[at]), int(trial.events.attempt[at])): at for at in commits}
         rows = np.flatnonzero(trial.journal["kind"] == 5)
@@ -239,7 +239,7 @@ class TestMoments:
             one = trial.journal.iloc[row]
             at = own.get((int(trial.process_enactor[row]), int(one["attempt"])))
             if at is not None:
-                when = int(trial.events.t_us[at]) * 1000 + offset_ns
+                when = int(trial.events.t_us[at]) * 1000 + offset.value_ns
                 near += int(one["start_ns"]) - 500_000 <= when <= int(one["end_ns"]) + 500_000
         assert near >= 0.95 * len(commits)
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leasebench import load
+from leasebench.results.clocks import Clocks
 from leasebench.results.journal import Kind, Outcome
 from leasebench.results.overtime import BINS, COLUMNS, LEVELS_PER_DECADE, LOWEST_NS, over_time
 
@@ -25,7 +26,7 @@ def binned(made, piece):
     """The bins of a journal that is read in pieces."""
     frame = pd.DataFrame(made, columns=COLUMNS).astype(np.int64)
     pieces = [frame.iloc[low : low + piece] for low in range(0, max(len(frame), 1), piece)]
-    return over_time(BEGIN_NS, END_NS, pieces)
+    return over_time(BEGIN_NS, END_NS, pieces, Clocks())
 
 
 def plain_bins(made):
@@ -66,7 +67,7 @@ def test_quantiles_are_at_most_a_step_above_the_nearest_rank_and_never_above_the
 
 @pytest.mark.parametrize(("begin", "end"), [(0, 0), (5, 0), (5, 5)])
 def test_a_load_that_never_began_has_no_bins(begin, end):
-    assert over_time(begin, end, []) is None
+    assert over_time(begin, end, [], Clocks()) is None
 
 
 def test_a_real_trial_has_the_counts_of_its_history(harmed_run):

@@ -15,7 +15,7 @@ from leasebench.results.charts.latency_histogram import draw_rows
 from leasebench.results.charts.percentile_curve import draw_curve
 from leasebench.results.latency import buckets, figures, histogram
 from leasebench.results.plot import BY_DEFAULT, PHASES, Wanted, plot
-from leasebench.results.telling import telling_trial
+from leasebench.results.representative import representative_trial
 from leasebench.results.theme import COLOURS, MAX_GUARDS, theme
 
 CHARTS = plugins("results.charts")
@@ -88,7 +88,7 @@ class TestAChoice:
     @pytest.mark.parametrize("name", [name for name, chart in CHARTS.items() if chart.scope is Scope.TRIAL])
     def test_of_a_trial_shows_that_of_the_first_violation(self, harmed_run, tmp_path, name):
         (path,) = self.draw(harmed_run, tmp_path, Wanted([name], ["txt_lock"], ["stopped"]))
-        number = telling_trial(load(harmed_run), "txt_lock", "stopped")
+        number = representative_trial(load(harmed_run), "txt_lock", "stopped")
         assert path.name == f"{name}-stopped-txt_lock-{number:04d}.svg"
         assert f"trial {number}" in texts(path)
 

@@ -8,7 +8,7 @@ import pytest
 from rule_stories import TTL_MS, Story
 from synthetic import FACTS, event, row, trial_of
 
-from leasebench.leases.rules import CommitRule
+from leasebench.registry import plugins
 from leasebench.results.assumptions import broken_assumptions
 from leasebench.results.journal import Kind
 from leasebench.results.record.suite import GuardTable, LoadTable, ScenarioTable
@@ -23,22 +23,22 @@ LEASED = Promised(audited=True, ttl_ms=TTL_MS)
 STEADY = replace(LEASED, steady_clock=True)
 SAFE = replace(STEADY, referential=True, skip_active=True, rollback=True)
 KEPT = [
-    *(replace(LEASED, commit=rule) for rule in CommitRule if rule is not CommitRule.BROKEN_CAS),
+    *(replace(LEASED, commit=name) for name, rule in plugins("leases.commit_rules").items() if not rule.by_enactor),
     STEADY,
     SAFE,
-    replace(SAFE, commit=CommitRule.OWNER_CHECKED),
+    replace(SAFE, commit="owner_checked"),
     replace(LEASED, own_clock=True),
-    replace(LEASED, own_clock=True, commit=CommitRule.OWNER_CHECKED),
+    replace(LEASED, own_clock=True, commit="owner_checked"),
 ]
 BROKEN = [
     *(
-        (mutants.without_rule(rule), replace(LEASED, commit=rule), rule.value)
+        (mutants.without_rule(rule), replace(LEASED, commit=rule), rule)
         for rule in (
-            CommitRule.OWNER_CHECKED, CommitRule.FENCED, CommitRule.FENCE_REGISTERED, CommitRule.WATCH,
-            CommitRule.COMPARE_AND_SET, CommitRule.MONOTONIC,
+            "owner_checked", "fenced", "fence_registered", "watch",
+            "compare_and_set", "monotonic",
         )
     ),
-    (mutants.ReadsBehindTheFence, replace(LEASED, commit=CommitRule.FENCE_REGISTERED), "fence_registered"),
+    (mutants.ReadsBehindTheFence, replace(LEASED, commit="fence_registered"), "fence_registered"),
     (mutants.AppliesDeletedPlans, replace(SAFE, rollback=False), "referential"),
     (mutants.DeletesActivePlans, replace(LEASED, skip_active=True), "skip_active"),
     (mutants.GrantsTwice, STEADY, "granted when free"),
@@ -85,7 +85,7 @@ def told(dicts, promised=NOTHING, rows=(), **more):
     return broken_assumptions(trial_of(dicts, rows, **more), promised)
 
 
-OWNED = replace(LEASED, commit=CommitRule.OWNER_CHECKED)
+OWNED = replace(LEASED, commit="owner_checked")
 HELD = {"lease": "e0", "token": "a"}
 
 
@@ -189,18 +189,18 @@ class TestACommit:
         for kind in ("commit", "register"):
             first = commit(1, 1, fence=2, token="b") | {"kind": kind}
             dicts = [publish(0, 1), first, commit(2, 1, 1 if kind == "commit" else 0, fence=1)]
-            (only,) = told(dicts, Promised(commit=CommitRule.FENCE_REGISTERED))
+            (only,) = told(dicts, Promised(commit="fence_registered"))
             assert only.startswith("fence_registered is broken: row 2 commits plan 1 with number 1 at e0 for enactor-0")
             assert "but row 1 had brought number 2 there" in only
 
     def test_of_an_old_plan_breaks_monotonic(self):
         dicts = [publish(0, 1), publish(1, 2), commit(2, 2), commit(3, 1, 2)]
-        assert told(dicts, Promised(commit=CommitRule.MONOTONIC)) == [
+        assert told(dicts, Promised(commit="monotonic")) == [
             "monotonic is broken: row 3 commits plan 1 at e0 for enactor-0, but row 2 had put plan 2 in force"
         ]
         assert told(dicts) == []
 
-    @pytest.mark.parametrize("rule", [CommitRule.COMPARE_AND_SET, CommitRule.WATCH])
+    @pytest.mark.parametrize("rule", ["compare_and_set", "watch"])
     def test_over_another_version_than_was_read_breaks_what_compares(self, rule):
         dicts = [publish(0, 1), publish(1, 2), commit(2, 1, attempt=5), commit(3, 2, 1, attempt=7)]
         wrote = [
@@ -271,7 +271,7 @@ class TestAPlan:
 
 def test_the_first_breach_of_a_rule_is_told_with_how_many_there_are_and_its_cell():
     dicts = [publish(0, 1), publish(1, 2), commit(2, 2), commit(3, 1, 2), commit(4, 1, 1), commit(5, 1, 1)]
-    (only,) = told(dicts, Promised(commit=CommitRule.MONOTONIC), cells=["c0", "c1"])
+    (only,) = told(dicts, Promised(commit="monotonic"), cells=["c0", "c1"])
     assert only.startswith("cell c0: monotonic is broken: row 3 ")
     assert only.endswith("(2 more)")
 
@@ -291,7 +291,7 @@ def test_what_is_promised_is_read_off_the_tables_of_a_suite():
     scenario = ScenarioTable(name="s", guards=())
     facts = TrialFacts.model_validate(FACTS).adding(lease={"ttl_ms": 50, "audited": True}, stepped_clocks=[])
     assert Promised.by(guard, scenario.model_copy(update={"load": LoadTable(rollback=True)}), facts) == Promised(
-        CommitRule.OWNER_CHECKED, referential=True, skip_active=True, rollback=True, audited=True, own_clock=True,
+        "owner_checked", referential=True, skip_active=True, rollback=True, audited=True, own_clock=True,
         ttl_ms=50, steady_clock=True,
     )  # fmt: skip
     assert Promised.by(GuardTable(name="g"), scenario, facts.adding(lease=None, stepped_clocks=["lease"])) == NOTHING

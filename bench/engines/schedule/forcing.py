@@ -76,9 +76,9 @@ class Forcing:
         if in_force != step.in_force:
             self._disagrees(step, f"in force {step.in_force}", f"in force {in_force}")
         plans = self.store.plans()
-        standing = sorted((*plans.applicable, *plans.quarantined))
-        if standing != step.plans:
-            self._disagrees(step, f"plans {step.plans}", f"plans {standing}")
+        existing = sorted((*plans.applicable, *plans.quarantined))
+        if existing != step.plans:
+            self._disagrees(step, f"plans {step.plans}", f"plans {existing}")
 
     def release_orphans(self) -> None:
         """End the leases whose owners were killed, as their time to live would."""

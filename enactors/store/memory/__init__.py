@@ -3,9 +3,11 @@
 from weakref import WeakValueDictionary
 
 from leasebench.enactors.plan import Cell
+from leasebench.enactors.store.memory.commit_rules import refusal_of
 from leasebench.enactors.store.memory.memory_cell import MemoryCell
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.enactors.store.store import CellAddress
+from leasebench.leases.commit_rule import CommitRule
 
 
 class MemoryDriver:
@@ -29,6 +31,10 @@ class MemoryDriver:
     ) -> MemoryStore:
         shared = self._cells.setdefault((url, address), MemoryCell(cell))
         return MemoryStore(shared, client)
+
+    def must_enforce(self, rule: CommitRule) -> None:
+        if not rule.by_enactor:
+            refusal_of(rule.name)
 
 
 PLUGIN = MemoryDriver()

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.store.events import FOREIGN, ROLLBACK_TO, Event, line_of
+from leasebench.enactors.store.memory.commit_rules import fence_of, refusal_of
 from leasebench.enactors.store.memory.memory_cell import Endpoint, Grant, MemoryCell
 from leasebench.enactors.store.store import HISTORY_BLOCK
+from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Outcome, Reason, Refused
-from leasebench.leases.rules import CommitRule, DeleteRule
+from leasebench.leases.rules import DeleteRule
 
 
 class MemoryStore:
@@ -85,6 +87,7 @@ class MemoryStore:
     def commit(self, step: Commit, attempt: int) -> Outcome:
         at = self._shared.at(step.endpoint)
         facts = self._facts(step.endpoint, step.version, attempt, step.lease)
+        rule = commit_rule(step.rule)
         reason = self._why_not(step, at)
         if reason is Reason.WATCH_CONFLICT:
             # The aborted EXEC knew nothing of a lease, and neither does the event recorded after it.
@@ -98,14 +101,9 @@ class MemoryStore:
         at.writes += 1
         if self._shared.cell.rollback:
             at.rollback = previous
-        if step.rule in (CommitRule.FENCED, CommitRule.FENCE_REGISTERED):
-            assert step.lease is not None
-            assert step.lease.fence is not None
-            at.fence_seen = step.lease.fence
-        elif step.rule is CommitRule.BROKEN_EQUALITY_FENCE:
-            assert step.lease is not None
-            assert step.lease.fence is not None
-            at.fence_seen = max(at.fence_seen, step.lease.fence)
+        if rule.fence:
+            # Never lower than before where the rule is right; a broken one must not forget the highest either.
+            at.fence_seen = max(at.fence_seen, fence_of(step))
         self._event("commit", **facts)
         return Done(previous)
 
@@ -239,34 +237,11 @@ class MemoryStore:
         return Reason.NO_ROLLBACK_PLAN if shared.cell.rollback and gone else None
 
     def _rule_breach(self, step: Commit, at: Endpoint) -> Reason | None:
-        lease = step.lease
-        match step.rule:
-            case CommitRule.WATCH:
-                watched, self.watched = self.watched, {}
-                written = any(self._shared.at(name).writes != writes for name, writes in watched.items())
-                breach, reason = written, Reason.WATCH_CONFLICT
-            case CommitRule.OWNER_CHECKED:
-                assert lease is not None
-                breach, reason = self._shared.holder(lease.resource) != lease.token, Reason.NOT_OWNER
-            case CommitRule.BROKEN_OWNER_CHECK:
-                assert lease is not None
-                breach, reason = self._shared.holder(lease.resource) is None, Reason.NOT_OWNER
-            case CommitRule.FENCED | CommitRule.FENCE_REGISTERED:
-                assert lease is not None
-                assert lease.fence is not None
-                breach, reason = lease.fence < at.fence_seen, Reason.FENCE_TOO_LOW
-            case CommitRule.BROKEN_EQUALITY_FENCE:
-                assert lease is not None
-                breach, reason = lease.fence == at.fence_seen, Reason.FENCE_TOO_LOW
-            case CommitRule.COMPARE_AND_SET:
-                breach, reason = step.seen != at.version, Reason.CHANGED
-            case CommitRule.MONOTONIC:
-                breach, reason = step.version <= at.version, Reason.NOT_NEWER
-            case CommitRule.UNCONDITIONAL:
-                return None
-            case CommitRule.BROKEN_CAS:
-                raise AssertionError("broken_cas compares in its enactor; no commit carries it")
-        return reason if breach else None
+        if commit_rule(step.rule).watches:
+            watched, self.watched = self.watched, {}
+            if any(self._shared.at(name).writes != writes for name, writes in watched.items()):
+                return Reason.WATCH_CONFLICT
+        return refusal_of(step.rule)(step, at, self._shared)
 
     def _owns(self, lease: Lease, attempt: int) -> bool:
         if self._shared.holder(lease.resource) == lease.token:

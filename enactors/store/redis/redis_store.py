@@ -7,23 +7,13 @@ from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFe
 from leasebench.enactors.plan import MAX_VERSION, Cell
 from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.redis.keys import Keys
-from leasebench.enactors.store.redis.wire import Argument, Prepared, Wire, script
+from leasebench.enactors.store.redis.scripts import commit_script, commit_scripts, script
+from leasebench.enactors.store.redis.wire import Argument, Prepared, Wire
 from leasebench.enactors.store.store import HISTORY_BLOCK
+from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Outcome, Reason, Refused
-from leasebench.leases.rules import OWNER_RULES, CommitRule
 
-SCRIPT_OF_RULE = {
-    CommitRule.UNCONDITIONAL: "commit_unconditional",
-    CommitRule.OWNER_CHECKED: "commit_owner_checked",
-    CommitRule.FENCED: "commit_fenced",
-    CommitRule.FENCE_REGISTERED: "commit_fenced",
-    CommitRule.WATCH: "commit_unconditional",
-    CommitRule.COMPARE_AND_SET: "commit_compare_and_set",
-    CommitRule.MONOTONIC: "commit_monotonic",
-    CommitRule.BROKEN_EQUALITY_FENCE: "commit_broken_equality_fence",
-    CommitRule.BROKEN_OWNER_CHECK: "commit_broken_owner_check",
-}
 OTHER_SCRIPTS = (
     "watch_conflict",
     "register_fence",
@@ -48,7 +38,7 @@ class RedisStore:
         self.keys = keys
         self._cell = cell
         self._client = client
-        self._commits: dict[tuple[str, CommitRule, str, bool], Prepared] = {}
+        self._commits: dict[tuple[str, str, str, bool], tuple[Prepared, bool]] = {}
         self._watching: int | None = None
 
     def prepare(self) -> None:
@@ -122,9 +112,10 @@ class RedisStore:
         lease = step.lease
         resource = lease.resource if lease else ""
         cached = (step.endpoint, step.rule, resource, step.referential)
-        prepared = self._commits.get(cached)
-        if prepared is None:
-            prepared = self._commits[cached] = self._prepare_commit(step, resource)
+        found = self._commits.get(cached)
+        if found is None:
+            found = self._commits[cached] = self._prepare_commit(step, resource)
+        prepared, watches = found
         arguments = (
             step.version,
             attempt,
@@ -133,7 +124,7 @@ class RedisStore:
             "" if lease is None or lease.fence is None else lease.fence,
             "" if step.seen is None else step.seen,
         )
-        if step.rule is CommitRule.WATCH:
+        if watches:
             return self._commit_watched(step, attempt, prepared, arguments)
         return outcome_of(self.wire.run(prepared, *arguments))
 
@@ -235,11 +226,12 @@ class RedisStore:
     def close(self) -> None:
         self.wire.close()
 
-    def _prepare_commit(self, step: Commit, resource: str) -> Prepared:
-        keys = self.keys
-        rule_key = keys.lease(resource) if step.rule in OWNER_RULES else keys.fence_seen(step.endpoint)
-        return Prepared(
-            script(SCRIPT_OF_RULE[step.rule]),
+    def _prepare_commit(self, step: Commit, resource: str) -> tuple[Prepared, bool]:
+        """What of the request never changes, and whether it is the end of a transaction that watches."""
+        keys, rule = self.keys, commit_rule(step.rule)
+        rule_key = keys.lease(resource) if rule.owner else keys.fence_seen(step.endpoint)
+        prepared = Prepared(
+            commit_script(rule),
             (keys.endpoint(step.endpoint), keys.history, keys.refs, rule_key),
             (
                 step.endpoint,
@@ -250,6 +242,7 @@ class RedisStore:
             ),
             more=6,
         )
+        return prepared, rule.watches
 
     def _commit_watched(self, step: Commit, attempt: int, prepared: Prepared, arguments: tuple[Any, ...]) -> Outcome:
         watched_on, self._watching = self._watching, None
@@ -270,8 +263,8 @@ class RedisStore:
 
 def load_scripts(wire: Wire) -> None:
     """Load every script into the server behind `wire`."""
-    for name in sorted({*SCRIPT_OF_RULE.values(), *OTHER_SCRIPTS}):
-        wire.load(script(name))
+    for each in (*commit_scripts(), *map(script, OTHER_SCRIPTS)):
+        wire.load(each)
 
 
 def outcome_of(reply: Any) -> Done | Refused:

@@ -6,10 +6,7 @@ socket. There are no retries unless a scenario asks for
 them: a retry repeats a write whose reply was lost.
 """
 
-import hashlib
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from time import sleep
 from typing import Any
 
@@ -18,6 +15,7 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.retry import Retry
 
+from leasebench.enactors.store.redis.scripts import Script
 from leasebench.enactors.store.store import DEFAULT_TIMEOUT_S
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 
@@ -25,23 +23,6 @@ Argument = str | int | float | bytes
 RECEIVE_BYTES = 65_536
 BACK_OFF = ExponentialWithJitterBackoff()
 """Between the tries of a client that retries: redis-py's own, drawn below 16 ms, doubling, 512 ms at most."""
-
-
-class Script:
-    """A Lua script of this folder's `lua`, with what stands before it, and the name that EVALSHA wants."""
-
-    def __init__(self, name: str) -> None:
-        folder = files("leasebench.enactors.store.redis").joinpath("lua")
-        parts = ["prelude.lua", *(["apply.lua"] if name.startswith("commit_") else []), f"{name}.lua"]
-        self.name = name
-        self.source = "".join(folder.joinpath(part).read_text(encoding="utf-8") for part in parts).encode()
-        self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
-
-
-@cache
-def script(name: str) -> Script:
-    """Read a script once per process."""
-    return Script(name)
 
 
 class Prepared:

@@ -4,7 +4,7 @@ from leasebench.results.numbering import violations_of
 from leasebench.results.rundirectory import RunDirectory
 
 
-def telling_trial(run: RunDirectory, guard: str, scenario: str) -> int | None:
+def representative_trial(run: RunDirectory, guard: str, scenario: str) -> int | None:
     """The number of the trial of the first violation, else of the first that ended well, else of the first."""
     rows = run.trials_of(guard, scenario)
     harmed = [row for row in rows if violations_of(row)]

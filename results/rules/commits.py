@@ -1,0 +1,62 @@
+"""What each commit rule promises of the commits in a history, by the rule's name."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from leasebench.definitions import DefinitionError
+from leasebench.leases.commit_rule import commit_rule
+from leasebench.results.rules import fences, leases, versions
+from leasebench.results.rules.breach import Breach
+from leasebench.results.rules.lives import Life
+from leasebench.results.rules.promised import Promised
+from leasebench.results.trial import Trial
+
+Promise = Callable[[Trial, Sequence[Life], Promised], Iterator[Breach]]
+"""The commits in the lives of a trial's store that the rule would have refused."""
+
+
+def monotonic(trial: Trial, store: Sequence[Life], promised: Promised) -> Iterator[Breach]:  # noqa: ARG001
+    """Each plan is newer than the one in force."""
+    for life in store:
+        yield from versions.monotonic(life)
+
+
+def compared(trial: Trial, store: Sequence[Life], promised: Promised) -> Iterator[Breach]:
+    """The version in force is the one that was read."""
+    seen = versions.read_before(trial)
+    for life in store:
+        yield from versions.compared(life, seen, promised.commit)
+
+
+def fenced(trial: Trial, store: Sequence[Life], promised: Promised) -> Iterator[Breach]:  # noqa: ARG001
+    """No fencing number is lower than one accepted before."""
+    for life in store:
+        yield from fences.fenced(life, promised.commit)
+
+
+def owner_checked(trial: Trial, store: Sequence[Life], promised: Promised) -> Iterator[Breach]:
+    """Each writer holds its lease: can't be told where a lock leaves no event, or its leases are on another server."""
+    if promised.audited and not trial.events.lease_events:
+        for life in store:
+            yield from leases.owner_checked(life, promised)
+
+
+PROMISES: dict[str, Promise] = {
+    "monotonic": monotonic,
+    "compare_and_set": compared,
+    "watch": compared,
+    "fenced": fenced,
+    "fence_registered": fenced,
+    "owner_checked": owner_checked,
+}
+"""A rule that is wrong on purpose, for a negative control, promises nothing."""
+
+
+def promise_of(name: str) -> Promise | None:
+    """What the rule promises, of a rule of another package its part `results`; None: nothing that can be held."""
+    if name in PROMISES:
+        return PROMISES[name]
+    try:
+        brought: Promise | None = commit_rule(name).parts.get("results")
+    except DefinitionError:
+        return None  # the package that brings the rule is not installed where its run is read
+    return brought
