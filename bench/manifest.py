@@ -5,7 +5,6 @@ import platform
 import sys
 import time
 from importlib.metadata import version
-from typing import Any
 
 import psutil
 
@@ -13,6 +12,7 @@ from leasebench.bench.hosts.placement import place
 from leasebench.bench.servers.server import Server, examine
 from leasebench.bench.suite import Suite
 from leasebench.registry import distribution, plugins
+from leasebench.results.record.manifest import MANIFEST_SCHEMA, Affinity, Machine, Manifest, ServerFacts, Versions
 
 PACKAGES = (
     "leasebench",
@@ -42,28 +42,29 @@ def _packages(suite: Suite) -> list[str]:
     return list(names)
 
 
-def describe(suite: Suite, server: Server, seed: int) -> dict[str, Any]:
+def describe(suite: Suite, server: Server, seed: int) -> Manifest:
     """Build `manifest.json`. Raises ServerUnusable."""
     facts = examine(server.url)
     widest = max(scenario.load.enactors * scenario.load.cells for scenario in suite.scenarios)
     placement = place(widest)
-    return {
-        "schema": 1,
-        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seed": seed,
-        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in _packages(suite)}},
-        "machine": {
-            "system": platform.platform(),
-            "processor": platform.processor() or platform.machine(),
-            "cores": psutil.cpu_count(),
-            "memory_bytes": psutil.virtual_memory().total,
-            "clock_resolution_ns": time.get_clock_info("perf_counter").resolution * 1e9,
-        },
-        "server": {"kind": server.kind, "name": facts.name, "version": facts.version, "mode": facts.mode},
-        "affinity": {
-            "server": list(placement.server) if server.pid else None,
-            "planner": list(placement.planner),
-            "enactors": [list(cores) for cores in placement.enactors],
-            "harness": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-        },
-    }
+    versions = {"python": sys.version.split()[0], **{name: version(name) for name in _packages(suite)}}
+    return Manifest(
+        schema=MANIFEST_SCHEMA,
+        began=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        seed=seed,
+        versions=Versions.model_validate(versions),
+        machine=Machine(
+            system=platform.platform(),
+            processor=platform.processor() or platform.machine(),
+            cores=psutil.cpu_count(),
+            memory_bytes=psutil.virtual_memory().total,
+            clock_resolution_ns=time.get_clock_info("perf_counter").resolution * 1e9,
+        ),
+        server=ServerFacts(kind=server.kind, name=facts.name, version=facts.version, mode=facts.mode),
+        affinity=Affinity(
+            server=list(placement.server) if server.pid else None,
+            planner=list(placement.planner),
+            enactors=[list(cores) for cores in placement.enactors],
+            harness=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        ),
+    )

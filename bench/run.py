@@ -19,6 +19,8 @@ from leasebench.bench.suite import MAX_STRETCH, Suite, cells, must_be_enforced
 from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
+from leasebench.results.record.manifest import MANIFEST_FILE
+from leasebench.results.record.schemas import published_schemas
 from leasebench.results.record.suite import SUITE_FILE, SuiteRecord
 from leasebench.results.record.summary import FILE, Summary, json_schema
 from leasebench.results.record.trial import TrialFacts
@@ -97,7 +99,7 @@ def run_suite(
         resolved = SuiteRecord.model_validate(suite.model_dump(mode="json", exclude_none=True))
         content = tomli_w.dumps(resolved.model_dump(mode="json", exclude_unset=True))
         (out / SUITE_FILE).write_text(content, encoding="utf-8")
-        write_json(out / "manifest.json", describe(suite, server, seed))
+        write_json(out / MANIFEST_FILE, describe(suite, server, seed))
         with bugs_kept_in(out):
             return _run_trials(suite, seed, server, out, listener, run_one)
 
@@ -115,6 +117,7 @@ def _run_trials(suite: Suite, seed: int, server: Server, out: Path, listener: Li
             logger.info("trial %d ended: %s, load %s s", plan.number, facts.status, facts.load_s)
     finally:
         summary = summarise(out)
-        write_json(out / "summary.schema.json", json_schema())
+        for name, schema in (published_schemas() | {"summary": json_schema()}).items():
+            write_json(out / f"{name}.schema.json", schema)
         write_json(out / FILE, summary.as_json())
     return summary

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from leasebench.definitions import nearest
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.manifest import read_manifest
 from leasebench.results.record.suite import read_suite
-from leasebench.results.trial import read_object
 
 RUNS = Path("runs")
 MOST_RUNS = 10_000
@@ -46,6 +46,6 @@ def _suite(path: Path) -> str:
 
 def _began(path: Path) -> str:
     try:
-        return str(read_object(path / "manifest.json").get("began", ""))
+        return read_manifest(path).began or ""
     except BadRunDirectory:
         return ""

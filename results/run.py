@@ -8,9 +8,10 @@ import pandas as pd
 
 from leasebench.results.locate import find_run
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.manifest import Manifest, read_manifest
 from leasebench.results.record.suite import read_suite
 from leasebench.results.record.summary import FILE
-from leasebench.results.rundirectory import RunDirectory, read_manifest
+from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.summary import as_written, summarise
 
 
@@ -76,9 +77,9 @@ def load(run: Path | str) -> Run:
     where = find_run(run)
     suite = read_suite(where)
     problems: list[str] = []
-    manifest: dict[str, Any] = {}
+    manifest: Manifest | None = None
     try:
-        manifest = read_manifest(where / "manifest.json")
+        manifest = read_manifest(where)
     except BadRunDirectory as error:
         problems.append(str(error))
     return Run(where, suite, manifest, problems)

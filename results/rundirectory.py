@@ -14,24 +14,23 @@ from leasebench.results.history import SCHEMA, open_table, read_journal
 from leasebench.results.latency import Buckets, merge_buckets
 from leasebench.results.moment import Moments
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.manifest import Manifest
 from leasebench.results.record.suite import SuiteRecord
 from leasebench.results.record.summary import FILE, CellSummary, Spread, Summary, TrialRow
 from leasebench.results.record.trial import TrialFacts, read_facts
 from leasebench.results.summary import read_summary, summarise, trial_folders
-from leasebench.results.trial import Trial, read_object, read_trials
-
-MANIFEST_SCHEMA = 1
+from leasebench.results.trial import Trial, read_trials
 
 
 class RunDirectory:
     """One run directory: it only reads. `results.run.load` makes one.
 
-    `suite` is the resolved suite, `manifest` machine, versions and seed (empty if it can't be read), `summary` what
+    `suite` is the resolved suite, `manifest` machine, versions and seed (None if it can't be read), `summary` what
     `summary.json` holds. `problems` has one line for each file that could not be read, naming it: what is damaged
     is left out, and the line added when it is come upon.
     """
 
-    def __init__(self, path: Path, suite: SuiteRecord, manifest: dict[str, Any], problems: list[str]) -> None:
+    def __init__(self, path: Path, suite: SuiteRecord, manifest: Manifest | None, problems: list[str]) -> None:
         self.path, self.suite, self.manifest, self.problems = path, suite, manifest, problems
 
     @cached_property
@@ -243,16 +242,6 @@ class RunDirectory:
         file = problem.partition(": ")[0]
         if not any(known.partition(": ")[0] == file for known in self.problems):
             self.problems.append(problem)
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """Read `manifest.json`. Raises BadRunDirectory naming the file."""
-    manifest = read_object(path)
-    if manifest.get("schema") != MANIFEST_SCHEMA:
-        raise BadRunDirectory(
-            f"{path}: schema {manifest.get('schema')!r}; this leasebench reads schema {MANIFEST_SCHEMA}"
-        )
-    return manifest
 
 
 def _history(path: Path) -> pd.DataFrame:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from leasebench.results.record.suite import GuardTable, ScenarioTable, SuiteRecord
+from leasebench.results.record.file import Record
+from leasebench.results.record.suite import GuardTable, ScenarioTable
 from leasebench.results.rundirectory import RunDirectory
 
 SETTINGS = ("duration_s", "min_races", "settle_s")
@@ -17,16 +18,16 @@ MOST_NAMED = 4
 def differing(before: RunDirectory, after: RunDirectory) -> Iterator[str]:
     """One line for each circumstance in which two runs differ, other than their seeds."""
     was, now = before.manifest, after.manifest
-    if was and (was.get("began"), was.get("seed")) == (now.get("began"), now.get("seed")):
+    if was and now and (was.began, was.seed) == (now.began, now.seed):
         yield "both have one seed and began at the same time: they are one run"
     if not was or not now:
         yield "the manifest of a run can't be read: whether machine, server and versions are the same is not known"
     else:
-        yield from _unlike("machine", was.get("machine", {}), now.get("machine", {}), skip=("clock_resolution_ns",))
-        yield from _unlike("server", was.get("server", {}), now.get("server", {}))
-        yield from _unlike("version", was.get("versions", {}), now.get("versions", {}), only=VERSIONS)
-        yield from _unlike("affinity", was.get("affinity", {}), now.get("affinity", {}))
-    yield from _unlike("suite", _settings(before.suite), _settings(after.suite))
+        yield from _unlike("machine", was.machine, now.machine, skip=("clock_resolution_ns",))
+        yield from _unlike("server", was.server, now.server)
+        yield from _unlike("version", was.versions, now.versions, only=VERSIONS)
+        yield from _unlike("affinity", was.affinity, now.affinity)
+    yield from _unlike("suite", before.suite, after.suite, only=SETTINGS)
     yield from _tables("guard", before.suite.guards, after.suite.guards)
     yield from _tables("scenario", before.suite.scenarios, after.suite.scenarios)
 
@@ -69,16 +70,14 @@ def _sorted(cells: list[tuple[str, str]]) -> bool:
 
 
 def _unlike(
-    what: str, before: dict[str, Any], after: dict[str, Any], only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
+    what: str, before: Record, after: Record, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    for key in only or dict.fromkeys((*before, *after)):
-        was, now = before.get(key), after.get(key)
+    """One line for each key (of `only`, if any are named) that two parts of a record have otherwise."""
+    old, new = before.model_dump(), after.model_dump()
+    for key in only or dict.fromkeys((*old, *new)):
+        was, now = old.get(key), new.get(key)
         if key not in skip and was != now:
             yield f"{what}: {key} was {_short(was)}, is {_short(now)}"
-
-
-def _settings(suite: SuiteRecord) -> dict[str, float | None]:
-    return {name: getattr(suite, name) for name in SETTINGS}
 
 
 def _tables(

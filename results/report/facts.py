@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leasebench.leases.guard import Renewal
+from leasebench.results.record.manifest import Manifest
 from leasebench.results.record.suite import Choices
 from leasebench.results.rundirectory import RunDirectory
 
@@ -40,8 +41,8 @@ def settings(run: RunDirectory) -> Iterator[Group]:
         "Run",
         {
             "directory": run.name,
-            "began": manifest.get("began"),
-            "seed": manifest.get("seed"),
+            "began": manifest and manifest.began,
+            "seed": manifest and manifest.seed,
             "trials per cell": suite.trials,
             "load per trial": f"{suite.duration_s:g} s, up to three times as long until enough races were seen"
             if suite.duration_s is not None
@@ -50,15 +51,17 @@ def settings(run: RunDirectory) -> Iterator[Group]:
             "settling": None if suite.settle_s is None else f"{suite.settle_s:g} s",
         },
     )
-    machine = dict(manifest.get("machine", {}))
-    if "memory_bytes" in machine:
-        machine["memory"] = f"{machine.pop('memory_bytes') / 2**30:.0f} GiB"
-    if "clock_resolution_ns" in machine:
-        machine["clock resolution"] = f"{machine.pop('clock_resolution_ns'):g} ns"
+    if manifest is None:
+        manifest = Manifest(schema=1)  # the groups stand there without a row
+    memory, resolution = manifest.machine.memory_bytes, manifest.machine.clock_resolution_ns
+    machine = manifest.machine.model_dump(exclude={"memory_bytes", "clock_resolution_ns"}) | {
+        "memory": None if memory is None else f"{memory / 2**30:.0f} GiB",
+        "clock resolution": None if resolution is None else f"{resolution:g} ns",
+    }
     yield _group("Machine", machine)
-    yield _group("Server", manifest.get("server", {}))
-    yield _group("Cores", {name: _cores(value) for name, value in manifest.get("affinity", {}).items()})
-    yield _group("Versions", manifest.get("versions", {}))
+    yield _group("Server", manifest.server.model_dump())
+    yield _group("Cores", {name: _cores(value) for name, value in manifest.affinity.model_dump().items()})
+    yield _group("Versions", manifest.versions.model_dump(exclude_unset=True))
 
 
 def verdicts(run: RunDirectory) -> str:

@@ -114,11 +114,12 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
     environment.filters["summary_line"] = summary_line
     columns = report_columns()
     about = {scenario.name: scenario.about for scenario in run.suite.scenarios}
+    manifest = run.manifest
     advice = advise_on(run)
     return environment.get_template("page.html.j2").render(
         run=run,
-        began=run.manifest.get("began"),
-        seed=run.manifest.get("seed"),
+        began=manifest.began if manifest else None,
+        seed=manifest.seed if manifest else None,
         verdict_counts=verdicts(run),
         problems=[*run.problems, *map(str, run.contradictions())],
         guards=[_guard(run, name, columns) for name in run.guards],
@@ -134,7 +135,7 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
         said="No guard of this run held everywhere." if advice.best is None else headline(advice),
         failed=[_failure(failure) for failure in advice.failed],
         most_open=MOST_OPEN,
-        footer=f"leasebench {run.manifest.get('versions', {}).get('leasebench', '')}: {run.name}",
+        footer=f"leasebench {manifest.versions.leasebench if manifest else ''}: {run.name}",
         css=_own((HERE / "page.css").read_text(encoding="utf-8")),
         js=_own((HERE / "page.js").read_text(encoding="utf-8")),
         vega=_own(_vega()),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 from pathlib import Path
 
 import jsonschema
@@ -54,7 +55,8 @@ def test_a_summary_keeps_the_words_that_name_the_suite_to_the_command(place):
 
 def test_the_files_of_a_run_are_those_that_are_promised(place):
     run = place / "r"
-    assert names(run) == {"manifest.json", "suite.toml", "summary.json", "summary.schema.json", "trials"}
+    schemas = {f"{name}.schema.json" for name in ("faults", "manifest", "suite", "summary", "trial")}
+    assert names(run) == {"manifest.json", "suite.toml", "summary.json", "trials"} | schemas
     folders = sorted(names(run / "trials"))
     assert {name.partition("-")[2] for name in folders} == {"mine_open-paused", "mine_monotonic-paused"}
     assert [name.partition("-")[0] for name in folders] == ["0001", "0002"]
@@ -63,7 +65,13 @@ def test_the_files_of_a_run_are_those_that_are_promised(place):
 
 
 def test_the_summary_follows_the_schema_that_stands_beside_it(place):
-    jsonschema.validate(read(place / "r/summary.json"), read(place / "r/summary.schema.json"))
+    run = place / "r"
+    parts = [(run / f"{name}.json", name) for name in ("summary", "manifest")]
+    parts += [(path, path.stem) for name in ("trial", "faults") for path in run.glob(f"trials/*/{name}.json")]
+    assert len(parts) > 2
+    for path, name in parts:
+        jsonschema.validate(read(path), read(run / f"{name}.schema.json"))
+    jsonschema.validate(tomllib.loads((run / "suite.toml").read_text()), read(run / "suite.schema.json"))
 
 
 def test_the_manifest_says_on_what_it_ran(place):

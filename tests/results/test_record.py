@@ -3,13 +3,16 @@
 import json
 import tomllib
 
+import jsonschema
 import pytest
 
 from leasebench.bench.rundir import write_json
 from leasebench.bench.suite import load_suite, suite_files
 from leasebench.results.record.faults import FAULTS_FILE, FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.manifest import MANIFEST_FILE, read_manifest
 from leasebench.results.record.process import Process
+from leasebench.results.record.schemas import published_schemas
 from leasebench.results.record.suite import SUITE_FILE, SuiteRecord, read_suite
 from leasebench.results.record.trial import TRIAL_FILE, TrialFacts, read_facts
 from leasebench.verdict import Verdict
@@ -177,3 +180,39 @@ class TestSuite:
             read_suite(tmp_path)
         assert str(raised.value).startswith(f"{path}: {told}")
         assert len(str(raised.value).splitlines()) == 1
+
+
+class TestManifest:
+    def test_is_written_under_its_keys_and_says_nothing_that_was_not_recorded(self, tmp_path):
+        text = '{"schema": 1, "seed": 7, "versions": {"python": "3.11.7", "a_lock": "2"}, "machine": {"moon": "full"}}'
+        (tmp_path / MANIFEST_FILE).write_text(text)
+        manifest = read_manifest(tmp_path)
+        assert (manifest.seed, manifest.began, manifest.server.name, manifest.affinity.planner) == (7, None, None, None)
+        write_json(tmp_path / MANIFEST_FILE, manifest)
+        assert json.loads((tmp_path / MANIFEST_FILE).read_text()) == json.loads(text)
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("{}", "schema None; this leasebench reads schema 1"),
+            ("[]", "holds no JSON object"),
+            ('{"schema": 1, "affinity": {"planner": "all"}}', "affinity.planner: "),
+        ],
+    )
+    def test_that_is_damaged_is_told_in_a_line_with_file_and_key(self, tmp_path, text, told):
+        (tmp_path / MANIFEST_FILE).write_text(text)
+        with pytest.raises(BadRunDirectory) as raised:
+            read_manifest(tmp_path)
+        assert str(raised.value).startswith(f"{tmp_path / MANIFEST_FILE}: {told}")
+        assert len(str(raised.value).splitlines()) == 1
+
+
+def test_the_published_schemas_refuse_what_the_models_refuse():
+    schemas = published_schemas()
+    good = STARTED.model_dump(mode="json", exclude_unset=True)
+    for name, value in {"faults": [ROW], "trial": good, "suite": tomllib.loads(SUITE_TEXT)}.items():
+        jsonschema.validate(value, schemas[name])
+    bad = {"faults": [ROW | {"hit": None}], "trial": good | {"status": "fine"}, "manifest": {"schema": 2}, "suite": {}}
+    for name, value in bad.items():
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(value, schemas[name])

@@ -1,0 +1,71 @@
+"""`manifest.json`: what a run ran on. What of it was not recorded is null."""
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from leasebench.results.record.file import BadRunDirectory, Record, as_value, json_value
+
+MANIFEST_FILE = "manifest.json"
+MANIFEST_SCHEMA: Final = 1
+
+
+class Machine(Record):
+    """The machine."""
+
+    system: str | None = None
+    processor: str | None = None
+    cores: int | None = None
+    memory_bytes: int | None = None
+    clock_resolution_ns: float | None = None
+
+
+class ServerFacts(Record):
+    """The server of the run: how it was come by, and what it says of itself."""
+
+    kind: str | None = None
+    name: str | None = None
+    version: str | None = None
+    mode: str | None = None
+
+
+class Affinity(Record):
+    """The cores that each was bound to; null where it was bound to none."""
+
+    server: list[int] | None = None
+    planner: list[int] | None = None
+    enactors: list[list[int]] | None = None
+    harness: list[int] | None = None
+
+
+class Versions(Record):
+    """The version of each distribution that belongs to the result, by its name, and Python's."""
+
+    python: str | None = None
+    leasebench: str = ""
+
+
+class Manifest(Record):
+    """`manifest.json`."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    schema_: Literal[1] = Field(alias="schema")
+    began: str | None = Field(default=None, description="UTC, as 2026-01-31T09:30:00Z")
+    seed: int | None = None
+    versions: Versions = Versions()
+    machine: Machine = Machine()
+    server: ServerFacts = ServerFacts()
+    affinity: Affinity = Affinity()
+
+
+MANIFEST = TypeAdapter(Manifest)
+
+
+def read_manifest(run: Path) -> Manifest:
+    """Read `manifest.json` of a run directory. Raises BadRunDirectory naming the file."""
+    path = run / MANIFEST_FILE
+    content = json_value(path)
+    if isinstance(content, dict) and (schema := content.get("schema")) != MANIFEST_SCHEMA:
+        raise BadRunDirectory(f"{path}: schema {schema!r}; this leasebench reads schema {MANIFEST_SCHEMA}")
+    return as_value(path, MANIFEST, content)

@@ -1,0 +1,18 @@
+"""The JSON Schemas that are published beside `summary.schema.json`, from the models by which the files are written."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from leasebench.results.record.faults import FAULTS
+from leasebench.results.record.manifest import MANIFEST
+from leasebench.results.record.suite import SUITE
+from leasebench.results.record.trial import FACTS
+
+PUBLISHED: dict[str, TypeAdapter[Any]] = {"suite": SUITE, "manifest": MANIFEST, "trial": FACTS, "faults": FAULTS}
+"""By the name of the file, without its ending."""
+
+
+def published_schemas() -> dict[str, Any]:
+    """The schema of each file, by the file's name without its ending."""
+    return {name: kind.json_schema(by_alias=True) for name, kind in PUBLISHED.items()}
