@@ -1,22 +1,65 @@
 """Plug-ins: ours, those of other packages, and the faulty ones, which take no command down."""
 
 import importlib.metadata
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from plugin_package import LOCK, install
+from third_party import Package
 
 from leasebench import registry
 from leasebench.leases.manager import LeaseManager
 from leasebench.registry import faulty, plugin, plugins
 
 PACKAGES = ("leases.managers", "bench.faults", "results.checks", "results.charts")
-COMMAND = Path(sys.executable).with_name("leasebench")
+LOCK = """
+from leasebench.leases.operations import AcquireLock, ReleaseLock, RenewLock, ValidateLock
+
+
+class Mine:
+    name = "mine"
+    about = "a lock of my own"
+    fencing = False
+    audited = False
+    renews = True
+    broken = False
+
+    def acquire(self, resource, ttl_ms, wait):
+        return (yield AcquireLock(resource, ttl_ms, wait))
+
+    def renew(self, lease):
+        return (yield RenewLock(lease))
+
+    def validate(self, lease):
+        return (yield ValidateLock(lease))
+
+    def release(self, lease):
+        return (yield ReleaseLock(lease))
+
+    def connect(self, url, timeout_s):
+        return Library()
+
+
+class Library:
+    def acquire(self, key, ttl_ms, wait):
+        return "token"
+
+    def renew(self, key):
+        return True
+
+    def validate(self, key):
+        return True
+
+    def release(self, key):
+        return True
+
+    def close(self):
+        pass
+
+
+PLUGIN = Mine()
+"""
+"""Works, as far as it goes: it grants to everybody."""
 GUARD = """
 guards = ["mine_guard"]
 scenarios = ["steady"]
@@ -39,22 +82,14 @@ def place(tmp_path):
 
 
 def leasebench(place, *arguments):
-    return subprocess.run(
-        [str(COMMAND), *arguments],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(place / "site")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return Package(place / "site").run(*arguments, cwd=place)
 
 
-def broken(place, text, entry="theirs.lock:PLUGIN", group="managers"):
-    install(place / "site", "theirs", {f"{group}:mine": entry}, lock=text)
+def broken(place, text, *groups):
+    Package(place / "site").add("mine", text, **dict.fromkeys(groups or ["managers"], "PLUGIN"))
 
 
-def line_of(text, part):
+def number_of(text, part):
     return next(number for number, line in enumerate(text.splitlines(), 1) if part in line)
 
 
@@ -75,56 +110,56 @@ def test_what_another_package_brings_is_found_and_runs(place):
 
 
 FAULTS = {
-    "raises as it is imported": ("import os\nraise ValueError('no\\nlicence')\n", "lock.py:2", "ValueError: no"),
-    "is no Python": ("def broken(:\n", "lock.py:1", "SyntaxError"),
-    "needs a package that is not there": ("import no_such_package\n", "lock.py:1", "ModuleNotFoundError"),
+    "raises as it is imported": ("import os\nraise ValueError('no\\nlicence')\n", "mine.py:2", "ValueError: no"),
+    "is no Python": ("def broken(:\n", "mine.py:1", "SyntaxError"),
+    "needs a package that is not there": ("import no_such_package\n", "mine.py:1", "ModuleNotFoundError"),
     "raises deep inside its own code": (
         "def deep():\n    return {}['x']\n\n\ndeep()\n",
-        "lock.py:2",
+        "mine.py:2",
         "KeyError: 'x'",
     ),
-    "ends the process": ("import sys\nsys.exit(3)\n", "lock.py:2", "SystemExit: 3"),
-    "exports nothing": ("x = 1\n", "theirs 1.0, entry point mine = 'theirs.lock:PLUGIN'", "PLUGIN"),
+    "ends the process": ("import sys\nsys.exit(3)\n", "mine.py:2", "SystemExit: 3"),
+    "exports nothing": ("x = 1\n", "third-party 1.2.3, entry point mine = 'mine:PLUGIN'", "PLUGIN"),
     "lacks a method": (
         LOCK.replace("    def release(self, lease):", "    def free(self, lease):"),
-        f"lock.py:{line_of(LOCK, 'class Mine')}",
+        f"mine.py:{number_of(LOCK, 'class Mine')}",
         "Mine has no release (LeaseManager)",
     ),
     "lacks several members": (
         LOCK.replace("    fencing = False\n", "").replace("    about =", "    told ="),
-        f"lock.py:{line_of(LOCK, 'class Mine')}",
+        f"mine.py:{number_of(LOCK, 'class Mine')}",
         "Mine has no about, fencing (LeaseManager)",
     ),
     "has a member of another type": (
         LOCK.replace("fencing = False", 'fencing = "no"'),
-        f"lock.py:{line_of(LOCK, 'class Mine')}",
+        f"mine.py:{number_of(LOCK, 'class Mine')}",
         "fencing: input should be a valid boolean (got 'no')",
     ),
     "has an attribute where a method should be": (
         LOCK.replace("PLUGIN = Mine()", "PLUGIN = Mine()\nPLUGIN.renew = True"),
-        f"lock.py:{line_of(LOCK, 'class Mine')}",
+        f"mine.py:{number_of(LOCK, 'class Mine')}",
         "renew is bool, not a method",
     ),
     "has a method that takes other arguments": (
         LOCK.replace(
             "def acquire(self, resource, ttl_ms, wait):\n        return (", "def acquire(self, x):\n        return ("
         ),
-        f"lock.py:{line_of(LOCK, 'class Mine')}",
+        f"mine.py:{number_of(LOCK, 'class Mine')}",
         "acquire(x) does not take (resource, ttl_ms, wait)",
     ),
     "is a class and no value": (
         LOCK.replace("PLUGIN = Mine()", "PLUGIN = Mine"),
-        f"lock.py:{line_of(LOCK, 'class Mine')}",
+        f"mine.py:{number_of(LOCK, 'class Mine')}",
         "acquire(self, resource, ttl_ms, wait) does not take",
     ),
     "is something else altogether": (
         "PLUGIN = 42\n",
-        "theirs 1.0, entry point mine = 'theirs.lock:PLUGIN'",
+        "third-party 1.2.3, entry point mine = 'mine:PLUGIN'",
         "int has no about, acquire,",
     ),
     "has the name of one of ours": (
         LOCK.replace('name = "mine"', 'name = "redis"'),
-        f"lock.py:{line_of(LOCK, 'class Mine')}",
+        f"mine.py:{number_of(LOCK, 'class Mine')}",
         "another one of that name comes from ",
     ),
 }
@@ -164,7 +199,7 @@ def test_a_run_that_does_not_need_the_faulty_one_goes_on(place):
     for command in (["list", "guards"], ["list", "suites"]):
         ended = leasebench(place, *command)
         assert (ended.returncode, ended.stderr.splitlines()) == (0, [told])
-    assert "lock.py:1: the plug-in 'mine' of leases.managers is left out: ValueError: no" in told
+    assert "mine.py:1: the plug-in 'mine' of leases.managers is left out: ValueError: no" in told
     checked = leasebench(place, "check", "r")
     assert (checked.returncode, checked.stderr) == (0, ""), "a command that looks at no lease manager does not tell"
 
@@ -181,11 +216,11 @@ def test_the_other_kinds_are_told_too(group, place):
     package, command, reason = OTHERS[group]
     ran = leasebench(place, "run", "steady", "--guard", "monotonic", "--duration", "0.3", "--out", "r", "--seed", "1")
     assert ran.returncode in (0, 4), ran.stderr
-    broken(place, "PLUGIN = 42\n", group=group)
+    broken(place, "PLUGIN = 42\n", group)
     ended = leasebench(place, *command)
     assert ended.returncode == 0
     assert ended.stderr == (
-        f"leasebench: theirs 1.0, entry point mine = 'theirs.lock:PLUGIN': the plug-in 'mine' of {package} "
+        f"leasebench: third-party 1.2.3, entry point mine = 'mine:PLUGIN': the plug-in 'mine' of {package} "
         f"is left out: {reason}\n"
     )
 
@@ -193,17 +228,16 @@ def test_the_other_kinds_are_told_too(group, place):
 def test_a_chart_and_a_fault_that_are_needed_are_2_with_the_reason(place):
     ran = leasebench(place, "run", "steady", "--guard", "monotonic", "--duration", "0.3", "--out", "r", "--seed", "1")
     assert ran.returncode in (0, 4), ran.stderr
-    install(place / "site", "theirs", {"charts:mine": "theirs.lock:PLUGIN", "faults:mine": "theirs.lock:PLUGIN"},
-            lock="PLUGIN = 42\n")  # fmt: skip
+    broken(place, "PLUGIN = 42\n", "charts", "faults")
     plotted = leasebench(place, "plot", "r", "--chart", "mine")
     assert plotted.returncode == 2
-    assert "the chart 'mine' can't be used: theirs 1.0, entry point mine" in plotted.stderr
+    assert "the chart 'mine' can't be used: third-party 1.2.3, entry point mine" in plotted.stderr
     (place / "f.toml").write_text(
         'scenarios = ["s"]\n[scenario.s]\nabout = "a"\n[[scenario.s.faults]]\nkind = "mine"\n'
     )
     ran = leasebench(place, "run", "f.toml")
     assert ran.returncode == 2
-    assert "f.toml:5: scenario.s.faults.0.kind: the fault 'mine' can't be used: theirs 1.0" in ran.stderr
+    assert "f.toml:5: scenario.s.faults.0.kind: the fault 'mine' can't be used: third-party 1.2.3" in ran.stderr
 
 
 RAISES = {
@@ -221,18 +255,18 @@ def test_an_exception_in_a_users_lock_fails_the_trial_and_names_the_line_in_his_
     broken(place, text)
     ran = leasebench(place, "run", "suite.toml", "--out", "r", "--seed", "1")
     assert ran.returncode == 5, ran.stderr
-    at = f"{place}/site/theirs/lock.py:{line_of(text, RAISES[method])} in {method}"
+    at = f"{place}/site/mine.py:{number_of(text, RAISES[method])} in {method}"
     assert at in ran.stdout
     assert "Traceback" not in ran.stderr + ran.stdout
     assert at in (place / "r/summary.json").read_text()
 
 
 def test_what_a_library_below_the_users_lock_raises_names_the_users_line(place):
-    call = 'return json.loads("{")'
-    broken(place, "import json\n" + LOCK.replace('return "token"', call))
+    text = "import json\n" + LOCK.replace('return "token"', 'return json.loads("{")')
+    broken(place, text)
     ran = leasebench(place, "run", "suite.toml", "--out", "r", "--seed", "1")
     assert ran.returncode == 5, ran.stderr
-    assert f"lock.py:{line_of('import json' + chr(10) + LOCK, 'return ' + chr(34) + 'token')} in acquire" in ran.stdout
+    assert f"mine.py:{number_of(text, 'json.loads')} in acquire" in ran.stdout
 
 
 class Entry:

@@ -12,7 +12,7 @@ class Package:
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        self.place.mkdir(parents=True)
+        self.place.mkdir(parents=True, exist_ok=True)
         self._points: dict[str, list[str]] = {}
 
     def add(self, module: str, text: str, **points: str) -> None:
