@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from leasebench.results.compare.changes import Changes
+    from leasebench.results.compare.changes import RunChanges
     from leasebench.results.compare.document import Block
     from leasebench.results.compare.judging import Judgement
     from leasebench.results.run import Run
@@ -189,7 +189,7 @@ def _rank(
 
 def _changes(
     runs: Sequence["Run"],
-    compared: "Callable[..., Changes]",
+    compared: "Callable[..., RunChanges]",
     gates: Sequence[str],
     every: bool,
     strict: bool,
