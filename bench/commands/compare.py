@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from leasebench.results.compare.changes import Changes
     from leasebench.results.compare.document import Block
     from leasebench.results.compare.judging import Judgement
     from leasebench.results.run import Run
@@ -107,6 +109,7 @@ def compare(
     by more than 1.15x (p99 and beyond: 2x); else 0.
     """
     from leasebench.definitions import DefinitionError, must_be_known
+    from leasebench.results.compare.changes import changes
     from leasebench.results.compare.finding import TOLERANCE
     from leasebench.results.locate import find_run
     from leasebench.results.run import load
@@ -140,13 +143,15 @@ def compare(
         if absolute and drift_from:
             raise DefinitionError("give --absolute or --drift-from, not both: the one leaves the drift in")
         must_be_known("guard", drift_from or (), runs[-1].guards, f"{runs[-1].path}: ")
-        asked: dict[str, Any] = {
-            "guards": guard or (),
-            "scenarios": scenario or (),
-            "tolerance": tolerance or TOLERANCE,
-        }
-        asked |= {"absolute": absolute, "drift_from": tuple(drift_from or ())}
-        code = _changes(runs, asked, fail_on or (), every, strict, kind, out)
+        compared = partial(
+            changes,
+            guards=guard or (),
+            scenarios=scenario or (),
+            tolerance=tolerance or TOLERANCE,
+            absolute=absolute,
+            drift_from=tuple(drift_from or ()),
+        )
+        code = _changes(runs, compared, fail_on or (), every, strict, kind, out)
     problems = [problem for one in runs for problem in one.problems]
     complain(problems)
     raise typer.Exit(EXIT_USAGE if problems else code)
@@ -184,14 +189,13 @@ def _rank(
 
 def _changes(
     runs: Sequence["Run"],
-    how: dict[str, Any],
+    compared: "Callable[..., Changes]",
     gates: Sequence[str],
     every: bool,
     strict: bool,
     kind: As,
     out: Path | None,
 ) -> int:
-    from leasebench.results.compare.changes import changes
     from leasebench.results.compare.changes_view import changes_blocks
     from leasebench.results.compare.gates import parse_all
     from leasebench.results.compare.gates_view import gates_blocks
@@ -201,7 +205,7 @@ def _changes(
     before, after = runs
     olds, news = Samples(before), Samples(after)
     asked = parse_all(gates, after.guards, after.scenarios)
-    found = changes(before, after, samples=(olds, news), **how)
+    found = compared(before, after, samples=(olds, news))
     judged = [judge(gate, after, news, Other(None, found, olds)) for gate in asked]
     most = MOST_ON_SCREEN if kind is As.TABLE else MOST_ON_PAGE
     said = changes_blocks(found, most=most, detail=every)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model
 
 from leasebench.results.metric import Form, Metric, metrics
 from leasebench.results.record.suite import TROUBLE, Skip
@@ -244,7 +244,9 @@ class TrialRow(Measured):
         """The object in `summary.json`: what was run, the first values, applications, counts."""
         written = self.model_dump(mode="json", by_alias=True)
         measured = {name: written.pop(name) for name in self.metrics}
-        firsts = {one.name: measured.pop(one.name) for one in first_in_trial() if one.name in measured}
+        firsts: dict[str, FieldType] = {
+            one.name: measured.pop(one.name) for one in first_in_trial() if one.name in measured
+        }
         applications, broken = written.pop("applications_by_enactor"), written.pop("broken_assumptions")
         told = {"broken_assumptions": broken} if broken else {}
         return {**written, **firsts, "applications_by_enactor": applications, **measured, **told}
@@ -281,48 +283,54 @@ def first_in_trial() -> list[Metric]:
     return [one for one in metrics(Form.SPREAD) if one.in_trial]
 
 
-MAY_BE_MISSING = {"Summary": ("asked_for",), "TrialRow": ("broken_assumptions",)}
+FieldType = tuple[Any, Any]
+"""The type of a field, and what pydantic is told of it."""
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema that is published beside `summary.json`: the fixed fields, and the metrics of all checks."""
-    schema = Summary.model_json_schema(by_alias=True, mode="serialization")
-    parts = schema["$defs"]
-    for name, keys in MAY_BE_MISSING.items():
-        own = schema if name == "Summary" else parts[name]
-        own["required"] = [key for key in own["required"] if key not in keys]
-    cell, row = parts["CellSummary"], parts["TrialRow"]
-    for metric in metrics():
-        own = _schemas(metric)
-        cell["properties"] |= own
-        cell["required"] += own
-        if metric.form in (Form.COUNT, Form.CLUSTERS):
-            row["properties"] |= own
-        elif metric.in_trial:
-            row["properties"][metric.name] = _number_or_null(metric.about)
-            row["required"].append(metric.name)
+    in_row: dict[str, FieldType] = {
+        one.name: (_types(one)[one.name], Field(description=one.about)) for one in metrics(*COUNTED)
+    }
+    firsts: dict[str, FieldType] = {
+        one.name: (float | None, Field(description=f"the first of the trial: {one.about}")) for one in first_in_trial()
+    }
+    in_cell: dict[str, FieldType] = {
+        name: (kind, Field(description=f"{one.about}{SAID.get(name.removeprefix(one.name), '')}"))
+        for one in metrics()
+        for name, kind in _types(one).items()
+    }
+    cell: Any = _extended(CellSummary, in_cell)
+    row: Any = _extended(TrialRow, firsts | in_row)
+    whole: type[Summary] = _extended(Summary, {"cells": (tuple[cell, ...], ...), "trials": (tuple[row, ...], ...)})
+    schema = whole.model_json_schema(by_alias=True, mode="serialization")
+    may_be_missing = {"asked_for", "broken_assumptions", *in_row}
+    for part in (schema, schema["$defs"]["TrialRow"]):
+        part["required"] = [key for key in part["required"] if key not in may_be_missing]
     return schema
 
 
-def _schemas(metric: Metric) -> dict[str, dict[str, Any]]:
-    """What a cell has of a metric, by key."""
-    described = {"description": f"{metric.about} ({metric.unit})" if metric.unit else metric.about}
+def _extended(model: type[BaseModel], fields: Mapping[str, FieldType]) -> Any:
+    """The same model with further fields."""
+    make: Any = create_model
+    return make(model.__name__, __base__=model, __doc__=model.__doc__, **fields)
+
+
+COUNTED = (Form.COUNT, Form.CLUSTERS)
+"""What a trial's row has, too, if it left a history."""
+SAID = {
+    "_ci": ": 95 %, allowing for how much the events of an application hang together",
+    "_bound": ": one-sided 95 % bound where it is zero",
+}
+"""What the schema says of the keys beside a rate."""
+
+
+def _types(metric: Metric) -> Mapping[str, Any]:
+    """The type of what a cell has of a metric, by key."""
     if metric.form is Form.COUNT:
-        return {metric.name: {"type": ["integer", "null"] if metric.may_be_unknown else "integer"} | described}
+        return {metric.name: int | None if metric.may_be_unknown else int}
     if metric.form is Form.SPREAD:
-        return {metric.name: {"$ref": "#/$defs/Spread"} | described}
+        return {metric.name: Spread}
     if metric.form is Form.CLUSTERS:
-        return {metric.name: {"type": "object", "additionalProperties": {"type": "integer"}} | described}
-    number = {"type": ["number", "null"]}
-    rate, *others = metric.published
-    ends: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
-    said = {
-        f"{metric.name}_ci": ends
-        | {"description": "95 %, allowing for how much the events of an application hang together"},
-        f"{metric.name}_bound": number | {"description": "one-sided 95 % bound where it is zero"},
-    }
-    return {rate: number | described, **{name: said[name] for name in others}}
-
-
-def _number_or_null(about: str) -> dict[str, Any]:
-    return {"type": ["number", "null"], "description": f"the first of the trial: {about}; null for none"}
+        return {metric.name: dict[str, int]}
+    return {name: Interval | None if name.endswith("_ci") else float | None for name in metric.published}
