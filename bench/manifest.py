@@ -12,7 +12,14 @@ from leasebench.bench.hosts.placement import place
 from leasebench.bench.servers.server import Server, examine
 from leasebench.bench.suite import Suite
 from leasebench.registry import distribution, plugins
-from leasebench.results.record.manifest import MANIFEST_SCHEMA, Affinity, Machine, Manifest, ServerFacts, Versions
+from leasebench.results.record.manifest import (
+    MANIFEST_SCHEMA,
+    Affinity,
+    HostMachine,
+    Manifest,
+    PackageVersions,
+    RunServer,
+)
 
 PACKAGES = (
     "leasebench",
@@ -52,15 +59,15 @@ def describe(suite: Suite, server: Server, seed: int) -> Manifest:
         schema=MANIFEST_SCHEMA,
         began=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         seed=seed,
-        versions=Versions.model_validate(versions),
-        machine=Machine(
+        versions=PackageVersions.model_validate(versions),
+        machine=HostMachine(
             system=platform.platform(),
             processor=platform.processor() or platform.machine(),
             cores=psutil.cpu_count(),
             memory_bytes=psutil.virtual_memory().total,
             clock_resolution_ns=time.get_clock_info("perf_counter").resolution * 1e9,
         ),
-        server=ServerFacts(kind=server.kind, name=facts.name, version=facts.version, mode=facts.mode),
+        server=RunServer(kind=server.kind, name=facts.name, version=facts.version, mode=facts.mode),
         affinity=Affinity(
             server=list(placement.server) if server.pid else None,
             planner=list(placement.planner),

@@ -17,7 +17,7 @@ from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ServerError
 from leasebench.results.clocks import clocks_of_trial
 from leasebench.results.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
-from leasebench.results.journal import HEADER_BYTES, Journal, Kind, Outcome
+from leasebench.results.journal import HEADER_BYTES, Journal, RowKind, RowOutcome
 from leasebench.results.latency import histogram, tag, write_hlog
 from leasebench.results.phases import phase_samples
 from leasebench.results.record.faults import HARNESS, FaultRow
@@ -28,7 +28,7 @@ from leasebench.results.trial import read_trials
 DRAIN_ABOVE = 1_000_000
 READ_BLOCK = 5_000
 """Events per request once the load is over and nobody is disturbed."""
-ACTIONS = {Kind.PAUSE: "pause", Kind.DELAY: "delay", Kind.KILL: "kill", Kind.FAULT: "fault"}
+ACTIONS = {RowKind.PAUSE: "pause", RowKind.DELAY: "delay", RowKind.KILL: "kill", RowKind.FAULT: "fault"}
 """What a fault did, as the journal has it; `fault` is anything but a stop of the process that journals it."""
 
 
@@ -65,12 +65,12 @@ class Drainer:
 
     def _drain(self, records: CellRecords, excess: int) -> None:
         begin = time.perf_counter_ns()
-        self._journal.begin(Kind.DRAIN, begin, 0, 0, 0, 0, 0)
+        self._journal.begin(RowKind.DRAIN, begin, 0, 0, 0, 0, 0)
         before = self._history.count
         for lines in records.store.drain(excess):
             self._history.append(lines, records.address.cell, STORE_NODE)
         end = time.perf_counter_ns()
-        self._journal.end(end, end - begin, self._history.count - before, 0, Outcome.DONE, 0)
+        self._journal.end(end, end - begin, self._history.count - before, 0, RowOutcome.DONE, 0)
 
 
 def finish_records(folder: Path, cells: Sequence[CellRecords], history: HistoryWriter) -> bool:
@@ -153,7 +153,7 @@ def fault_log(plan: TrialPlan, folder: Path) -> list[FaultRow]:
 def fault_row(fault: Fault, row: Mapping[Any, Any], cells: Sequence[str], ttl_ms: int) -> FaultRow:
     """One row of `faults.json`, from the journal's row of what the fault did; the fault says whom it hit and how."""
     asked_ms, lasted_ns = row["seen"] / 1000, max(0, row["end_ns"] - row["start_ns"])
-    report = FaultReport(asked_ms, lasted_ns / 1e6, row["outcome"] == Outcome.DONE, ttl_ms)
+    report = FaultReport(asked_ms, lasted_ns / 1e6, row["outcome"] == RowOutcome.DONE, ttl_ms)
     process = replace(Process.parse(row["process"]), cell=row["cell"])
     from_outside = row["process"] == HARNESS
     targets = processes_of(fault.programs, cells) if from_outside else [process.place]

@@ -22,7 +22,7 @@ from leasebench.bench.records import CellRecords, Drainer, fault_log, finish_rec
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.server import Server, ServerUnusable, without_password
 from leasebench.bench.trialplan import TrialPlan
-from leasebench.enactors.kind import Place
+from leasebench.enactors.kind import Assignment
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress
@@ -195,7 +195,7 @@ def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[Proce
                 cpus = placement.enactors[cell_number * load.enactors + number] if enacts else placement.planner
                 spec = ProcessSpec(
                     kind=kind,
-                    place=Place(cell, guard, settings, number, count),
+                    place=Assignment(cell, guard, settings, number, count),
                     url="",
                     lease_url="",
                     address=address,

@@ -37,7 +37,7 @@ class Ends(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Assignment:
     """Where one process stands: number `number` of the `count` processes of its kind in its cell.
 
     `settings` are the kind's own. `tries` is how often one application tries one endpoint; None for the kind's choice.
@@ -116,11 +116,11 @@ class ProgramKind(Protocol):
     renews: bool
     """Whether its processes have a second program that renews the guard's leases."""
 
-    def begin(self, place: Place) -> tuple[Activities, Any]:
+    def begin(self, place: Assignment) -> tuple[Activities, Any]:
         """Return the activities of one process, and what it carries at first."""
         ...
 
-    def after_load(self, place: Place) -> Activities:
+    def after_load(self, place: Assignment) -> Activities:
         """Return the activities once the load is over."""
         ...
 

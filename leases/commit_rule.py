@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from leasebench.leases.rules import Check
+from leasebench.leases.rules import VersionCheck
 from leasebench.registry import plugin
 
 
@@ -27,7 +27,7 @@ class CommitRule:
     """Whether the check lets the server watch the endpoint, and the write is a transaction that a change aborts."""
     by_enactor: bool = False
     """Whether the enactor compares by itself, so that the store is asked for an unconditional write."""
-    only_check: Check | None = None
+    only_check: VersionCheck | None = None
     """The only check that it works with."""
     why_check: str = ""
     """Why it works with no other."""

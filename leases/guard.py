@@ -12,7 +12,7 @@ from leasebench.definitions import Definition, DefinitionError, Mistake, Source,
 from leasebench.leases.commit_rule import CommitRule, commit_rule
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager, server_of
-from leasebench.leases.rules import Check
+from leasebench.leases.rules import VersionCheck
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import faulty, plugin, plugins
 from leasebench.verdict import Verdict
@@ -28,7 +28,7 @@ class Pick(StrEnum):
     INSIDE = "inside"
 
 
-class Scope(StrEnum):
+class LeaseScope(StrEnum):
     """What one lease covers."""
 
     ENDPOINT = "endpoint"
@@ -62,7 +62,7 @@ class Decide(Definition):
     """When the plan is picked and when it is checked."""
 
     pick: Pick = Pick.BEFORE
-    check: Check
+    check: VersionCheck
 
 
 class Waiting(Definition):
@@ -81,7 +81,7 @@ class Exclude(Definition):
     """The lease: who grants it, what it covers, how long it lives and who renews it."""
 
     manager: str
-    scope: Scope = Scope.ENDPOINT
+    scope: LeaseScope = LeaseScope.ENDPOINT
     ttl_ms: int = Field(default=DEFAULT_TTL_MS, ge=50, le=600_000)
     renewal: Renewal = Renewal.NONE
     on_loss: OnLoss = OnLoss.RETRY
@@ -141,9 +141,9 @@ class Guard(Definition):
     @model_validator(mode="after")
     def _decides_where_it_can(self) -> Self:
         check = self.decide.check
-        if self.exclude is None and (check is Check.INSIDE or self.decide.pick is Pick.INSIDE):
+        if self.exclude is None and (check is VersionCheck.INSIDE or self.decide.pick is Pick.INSIDE):
             raise ValueError("decide 'inside' means inside a lease: add an exclude table")
-        if self.decide.pick is Pick.INSIDE and check not in (Check.NEVER, Check.INSIDE):
+        if self.decide.pick is Pick.INSIDE and check not in (VersionCheck.NEVER, VersionCheck.INSIDE):
             raise ValueError("pick 'inside' needs check 'never' or 'inside': no earlier check knows the plan")
         if self.library is not None and self.renewed:
             raise ValueError("renewal 'watchdog' is for our own lease managers: a library's lock has one owner thread")
@@ -169,9 +169,9 @@ class Guard(Definition):
                 f"{commit} needs a fencing number, which the lease manager "
                 f"{self.manager.name!r} does not give: use one of {', '.join(fencing)}"
             )
-        if rule.seen and check is Check.NEVER:
+        if rule.seen and check is VersionCheck.NEVER:
             raise ValueError(f"{commit} compares with what the check read: it needs a check")
-        if rule.seen and check is Check.ONCE and not self.known_bad:
+        if rule.seen and check is VersionCheck.ONCE and not self.known_bad:
             raise ValueError(
                 f"{commit} with check 'once' compares with an old read: use check 'per_endpoint', "
                 "or say known_bad = true"

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Check(StrEnum):
+class VersionCheck(StrEnum):
     """When the plan is checked against the endpoint."""
 
     NEVER = "never"

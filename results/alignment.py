@@ -3,7 +3,7 @@
 import numpy as np
 
 from leasebench.results.clocks import UNKNOWN_NS, Offset
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.trial import Trial
 
 
@@ -17,7 +17,7 @@ def offset_of_server(trial: Trial) -> Offset | None:
     """
     events, journal = trial.events, trial.journal
     unsure_ns = trial.compared.unsure_on_axis_ns[trial.compared.code]
-    rows = np.flatnonzero(trial.rows(Kind.COMMIT, Outcome.DONE) & (unsure_ns < UNKNOWN_NS))
+    rows = np.flatnonzero(trial.rows(RowKind.COMMIT, RowOutcome.DONE) & (unsure_ns < UNKNOWN_NS))
     commits = np.flatnonzero(events.of("commit"))
     if not len(rows) or not len(commits):
         return None

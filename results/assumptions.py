@@ -7,7 +7,7 @@ import numpy as np
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.byversion import ByVersion
 from leasebench.results.events import Events, Mask
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.rules import NOTHING, Breach, Promised, breaches
 from leasebench.results.trial import Trial
 
@@ -57,7 +57,7 @@ def _broken_rules(trial: Trial, promised: Promised) -> list[str]:
 def acknowledged_beyond(trial: Trial, known: Mask) -> int:
     """How many commits a client saw acknowledged that are not among the `known` events."""
     events = trial.events
-    acknowledged = trial.rows(Kind.COMMIT, Outcome.DONE)
+    acknowledged = trial.rows(RowKind.COMMIT, RowOutcome.DONE)
     if not np.any(acknowledged):
         return 0
     believed = trial.process_enactor[acknowledged] << 48 | trial.journal["attempt"].to_numpy()[acknowledged]

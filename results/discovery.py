@@ -4,7 +4,7 @@ import numpy as np
 
 from leasebench.results.clocks import before, difference
 from leasebench.results.events import Ints
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.trial import Trial
 
 
@@ -19,7 +19,7 @@ def discovery_response(trial: Trial) -> Ints:
     enactor can't tell.
     """
     journal, compared = trial.journal, trial.compared
-    publications = trial.rows(Kind.PUBLISH, Outcome.DONE) & (journal["due_ns"].to_numpy() > 0)
+    publications = trial.rows(RowKind.PUBLISH, RowOutcome.DONE) & (journal["due_ns"].to_numpy() > 0)
     published, planner = journal[publications], compared.code[publications]
     version, due = published["version"].to_numpy(), published["due_ns"].to_numpy()
     since = published["start_ns"].to_numpy()
@@ -42,7 +42,7 @@ def discovery_response(trial: Trial) -> Ints:
 def _findings(trial: Trial) -> tuple[Ints, Ints, Ints]:
     """When which enactor came to know of which version, in the order of time: enactor, instant (ns), version."""
     journal = trial.journal
-    picked = np.flatnonzero(trial.rows(Kind.DISCOVER, Outcome.DONE) & (trial.process_enactor >= 0))
+    picked = np.flatnonzero(trial.rows(RowKind.DISCOVER, RowOutcome.DONE) & (trial.process_enactor >= 0))
     end, seen = journal["end_ns"].to_numpy(), journal["seen"].to_numpy()
     resumed = list(_resumptions(trial))
     enactor = np.concatenate([trial.process_enactor[picked], [one for one, _, _ in resumed]]).astype(np.int64)
@@ -58,8 +58,8 @@ def _resumptions(trial: Trial) -> list[tuple[int, int, int]]:
     It begins with that instead of a discovery (see `enactors.enactor.resume`), and picks no plan that is in force.
     """
     journal = trial.journal
-    checked = np.flatnonzero(trial.rows(Kind.CHECK, Outcome.DONE) & (trial.process_enactor >= 0))
-    discovers = np.flatnonzero(trial.rows(Kind.DISCOVER) & (trial.process_enactor >= 0))
+    checked = np.flatnonzero(trial.rows(RowKind.CHECK, RowOutcome.DONE) & (trial.process_enactor >= 0))
+    discovers = np.flatnonzero(trial.rows(RowKind.DISCOVER) & (trial.process_enactor >= 0))
     start, end, seen = (journal[name].to_numpy() for name in ("start_ns", "end_ns", "seen"))
     first_look = np.full(int(trial.life.max(initial=-1)) + 1, np.iinfo(np.int64).max)
     np.minimum.at(first_look, trial.life[discovers], start[discovers])

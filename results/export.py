@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 from leasebench.definitions import DefinitionError
 from leasebench.results.hgrm import percentile_distribution
-from leasebench.results.journal import REASON_NUMBERS, Kind, Outcome
+from leasebench.results.journal import REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.latency import Buckets, merge_buckets
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.tables import TABLES, table
@@ -78,8 +78,8 @@ def _claim(run: RunDirectory, out: Path, wanted: Iterable[str]) -> None:
         "run": run.name,
         "suite": run.suite.name,
         "journal": {
-            "kind": {kind.value: kind.name.lower() for kind in Kind},
-            "outcome": {outcome.value: outcome.name.lower() for outcome in Outcome},
+            "kind": {kind.value: kind.name.lower() for kind in RowKind},
+            "outcome": {outcome.value: outcome.name.lower() for outcome in RowOutcome},
             "reason": {number: reason.value for reason, number in REASON_NUMBERS.items()},
         },
     }

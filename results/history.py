@@ -21,7 +21,7 @@ import pyarrow.parquet
 from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.leases.lease import CELL_LEASE
 from leasebench.results.events import Codes, Events, Ints
-from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC, OWN_KINDS, Header, Kind
+from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC, OWN_KINDS, Header, RowKind
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 
@@ -39,7 +39,7 @@ JOURNAL_DTYPE = np.dtype([(name, form) for name, form in FIELDS])
 JOURNAL_FIELDS = tuple(name for name, _ in FIELDS if not name.startswith("_"))
 ADDED_LATER = ("clock", "kind_name")
 """Columns that a journal may lack: see `with_added`."""
-KIND_NAMES = {int(kind): kind.name.lower() for kind in Kind}
+KIND_NAMES = {int(kind): kind.name.lower() for kind in RowKind}
 STORE_NODE, LEASE_NODE = "n0", "n1"
 """The nodes of a cell: the store's server, and the lease server where it is another one."""
 MOST_ROWS = 20_000_000
@@ -182,7 +182,7 @@ def read_header(path: Path) -> Header:
 def write_journal(path: Path, raw: Iterable[Path]) -> None:
     """Gather the journal files of all processes into `journal.parquet`. Raises BadRunDirectory.
 
-    The cell is '' where the journal is of none: the harness. Steps beyond `Kind` are numbered anew, all of one name
+    The cell is '' where the journal is of none: the harness. Steps beyond `RowKind` are numbered anew, all of one name
     alike.
     """
     tables = []
@@ -231,7 +231,7 @@ def read_journal(path: Path) -> pd.DataFrame:
     """Read `journal.parquet`: one row an operation.
 
     `cell`, `process`, `clock` (a `record.clock.Clock` as text) and `kind_name` (categories), `kind` and `outcome`
-    (numbers of `results.journal.Kind` and `Outcome`), `start_ns`, `end_ns`, `service_ns`, `due_ns` (by that clock),
+    (numbers of `journal.RowKind` and `RowOutcome`), `start_ns`, `end_ns`, `service_ns`, `due_ns` (by that clock),
     `attempt`, `version`, `grant`, `endpoint`, `seen`, `fence`. Raises BadRunDirectory naming the file.
     """
     file = open_table(path)

@@ -10,7 +10,7 @@ import numpy as np
 from leasebench.leases.operations import Reason
 from leasebench.results.clocks import NEVER, UNKNOWN_NS, before, unordered
 from leasebench.results.events import Ints, Mask
-from leasebench.results.journal import REASON_NUMBERS, Kind, Outcome
+from leasebench.results.journal import REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.trial import Trial
 
 LONG_AGO = -2 * UNKNOWN_NS
@@ -65,12 +65,14 @@ class Holds:
     @cached_property
     def released(self) -> Ints:
         """When the owner began to give the lease back."""
-        return self.first(self.trial.rows(Kind.RELEASE), "start_ns")
+        return self.first(self.trial.rows(RowKind.RELEASE), "start_ns")
 
     @cached_property
     def told(self) -> Ints:
         """When the owner was first told, other than by the release, that the lease is lost."""
-        return self.first(told_by_lease(self.trial) | told_by_store(self.trial, Kind.COMMIT, Kind.CHECK), "end_ns")
+        return self.first(
+            told_by_lease(self.trial) | told_by_store(self.trial, RowKind.COMMIT, RowKind.CHECK), "end_ns"
+        )
 
     @cached_property
     def end(self) -> Ints:
@@ -154,11 +156,11 @@ class Holds:
 
 def holds_of(trial: Trial) -> Holds:
     """Gather the holds of a trial."""
-    rows = np.flatnonzero(trial.rows(Kind.ACQUIRE, Outcome.DONE))
+    rows = np.flatnonzero(trial.rows(RowKind.ACQUIRE, RowOutcome.DONE))
     owner = _owner(trial, rows, "attempt")
     order = np.argsort(owner, kind="stable")
     rows = rows[order]
-    killed = trial.rows(Kind.KILL)
+    killed = trial.rows(RowKind.KILL)
     death = np.full(int(trial.life.max(initial=0)) + 1, NEVER)
     np.minimum.at(death, trial.life[killed], trial.journal["start_ns"].to_numpy()[killed])
     fence, asked, begin = (trial.journal[name].to_numpy()[rows] for name in ("fence", "start_ns", "end_ns"))
@@ -168,13 +170,13 @@ def holds_of(trial: Trial) -> Holds:
 
 def told_by_lease(trial: Trial) -> Mask:
     """The journal rows in which the lease server said that a lease is lost, other than to a release."""
-    told: Mask = trial.rows(Kind.RENEW, Outcome.REFUSED) | trial.rows(Kind.VALIDATE, Outcome.REFUSED)
+    told: Mask = trial.rows(RowKind.RENEW, RowOutcome.REFUSED) | trial.rows(RowKind.VALIDATE, RowOutcome.REFUSED)
     return told
 
 
-def told_by_store(trial: Trial, *kinds: Kind) -> Mask:
+def told_by_store(trial: Trial, *kinds: RowKind) -> Mask:
     """The journal rows of `kinds` that the store refused for the lease's sake."""
-    told: Mask = trial.journal["outcome"].to_numpy() == Outcome.REFUSED
+    told: Mask = trial.journal["outcome"].to_numpy() == RowOutcome.REFUSED
     told &= np.isin(trial.journal["kind"].to_numpy(), kinds)
     told &= np.isin(trial.journal["reason"].to_numpy(), TOLD_BY)
     return told

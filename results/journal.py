@@ -51,7 +51,7 @@ FIELDS = (
 """The record as a numpy dtype. Times are of the host's one monotonic clock (`perf_counter_ns`)."""
 
 
-class Kind(IntEnum):
+class RowKind(IntEnum):
     """What a record is about. `PLAN` is a whole application, from discovery to its end.
 
     A step that is none of these gets a number of its own, from OWN_KINDS on, which the journal's header names.
@@ -81,7 +81,7 @@ class Kind(IntEnum):
     REPAIR = 19
 
 
-class Outcome(IntEnum):
+class RowOutcome(IntEnum):
     """What came of it; PENDING where the second half was never written, NOTHING for a wait that was given up."""
 
     PENDING = 0
@@ -103,25 +103,25 @@ MAX_GAUGES = 64
 IDENTITY_AT, IDENTITY_BYTES = 1024, 1024
 """Where the header says, as JSON, whose journal it is and by which clock."""
 STEPS_AT, STEP_BYTES, MAX_STEPS = 2048, 32, 64
-"""Where the header names the steps that `Kind` does not know, in the order in which they were met."""
+"""Where the header names the steps that `RowKind` does not know, in the order in which they were met."""
 OWN_KINDS = 128
 """The kind of the first of these steps."""
 KIND_OF_STEP = {
-    "discover": Kind.DISCOVER,
-    "acquire": Kind.ACQUIRE,
-    "check": Kind.CHECK,
-    "work": Kind.WORK,
-    "commit": Kind.COMMIT,
-    "release": Kind.RELEASE,
-    "list": Kind.CLEAN,
-    "delete": Kind.CLEAN,
-    "plan": Kind.PLAN,
-    "publish": Kind.PUBLISH,
-    "renew": Kind.RENEW,
-    "validate": Kind.VALIDATE,
-    "withdraw": Kind.WITHDRAW,
-    "resolve": Kind.RESOLVE,
-    "repair": Kind.REPAIR,
+    "discover": RowKind.DISCOVER,
+    "acquire": RowKind.ACQUIRE,
+    "check": RowKind.CHECK,
+    "work": RowKind.WORK,
+    "commit": RowKind.COMMIT,
+    "release": RowKind.RELEASE,
+    "list": RowKind.CLEAN,
+    "delete": RowKind.CLEAN,
+    "plan": RowKind.PLAN,
+    "publish": RowKind.PUBLISH,
+    "renew": RowKind.RENEW,
+    "validate": RowKind.VALIDATE,
+    "withdraw": RowKind.WITHDRAW,
+    "resolve": RowKind.RESOLVE,
+    "repair": RowKind.REPAIR,
 }
 """What the record of an operation says that it is, by the step that the operation says of itself."""
 
@@ -135,7 +135,7 @@ _INT = struct.Struct("<q")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a journal says of itself: whose it is, which clock its times are of, and its steps beyond `Kind`."""
+    """What a journal says of itself: whose it is, which clock its times are of, and its steps beyond `RowKind`."""
 
     process: Process
     clock: Clock
@@ -176,7 +176,7 @@ class Journal:
         self._map = self._grow()
 
     def kind_of(self, step: str) -> int:
-        """Return the kind under which a step is recorded; the header names one that is none of `Kind`."""
+        """Return the kind under which a step is recorded; the header names one that is none of `RowKind`."""
         kind = self._kinds.get(step)
         if kind is None:
             number, name = len(self._kinds) - len(KIND_OF_STEP), step.encode()

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from leasebench.results.clocks import Clocks, Compared
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 
 BINS = 48
 LEVELS_PER_DECADE = 40
@@ -51,7 +51,7 @@ def over_time(begin: int, end: int, journal: Iterable[pd.DataFrame], clocks: Clo
             return None
         part = _answered_commits(frame)
         at = ((part["end_ns"].to_numpy() - begin) / width_ns).astype(np.int64).clip(0, BINS - 1)
-        done = part["outcome"].to_numpy() == Outcome.DONE
+        done = part["outcome"].to_numpy() == RowOutcome.DONE
         older = part["seen"].to_numpy() > part["version"].to_numpy()
         service_ns = part["service_ns"].to_numpy()
         commits += np.bincount(at[done], minlength=BINS)
@@ -73,8 +73,8 @@ def over_time(begin: int, end: int, journal: Iterable[pd.DataFrame], clocks: Clo
 
 
 def _answered_commits(frame: pd.DataFrame) -> pd.DataFrame:
-    answered = frame["outcome"].isin((int(Outcome.DONE), int(Outcome.REFUSED)))
-    return frame[(frame["kind"] == Kind.COMMIT) & answered]
+    answered = frame["outcome"].isin((int(RowOutcome.DONE), int(RowOutcome.REFUSED)))
+    return frame[(frame["kind"] == RowKind.COMMIT) & answered]
 
 
 def _level(service_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

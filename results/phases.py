@@ -7,18 +7,18 @@ from leasebench.results.byversion import ByVersion
 from leasebench.results.checks.freshness import in_force
 from leasebench.results.discovery import discovery_response
 from leasebench.results.events import Ints
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.latency import SIDES
 from leasebench.results.trial import Trial
 
 KIND_OF_PHASE = {
-    "discover": Kind.DISCOVER,
-    "acquire": Kind.ACQUIRE,
-    "check": Kind.CHECK,
-    "commit": Kind.COMMIT,
-    "release": Kind.RELEASE,
-    "clean": Kind.CLEAN,
-    "plan": Kind.PLAN,
+    "discover": RowKind.DISCOVER,
+    "acquire": RowKind.ACQUIRE,
+    "check": RowKind.CHECK,
+    "commit": RowKind.COMMIT,
+    "release": RowKind.RELEASE,
+    "clean": RowKind.CLEAN,
+    "plan": RowKind.PLAN,
 }
 SERVICE, RESPONSE = SIDES
 
@@ -32,7 +32,7 @@ def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
     whole plan, when that plan or a newer one is in force at every endpoint, one value for each plan.
     """
     journal = trial.journal
-    answered = np.isin(journal["outcome"].to_numpy(), (Outcome.DONE, Outcome.REFUSED))
+    answered = np.isin(journal["outcome"].to_numpy(), (RowOutcome.DONE, RowOutcome.REFUSED))
     samples = {}
     for phase, kind in KIND_OF_PHASE.items():
         rows = trial.rows(kind) & answered
@@ -44,7 +44,7 @@ def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
 
 def _publications(trial: Trial) -> tuple[ByVersion, ByVersion]:
     """Per version the instants (ns) at which it was due, and midway through the planner's call; 0 for none."""
-    journal = trial.journal[trial.rows(Kind.PUBLISH, Outcome.DONE)]
+    journal = trial.journal[trial.rows(RowKind.PUBLISH, RowOutcome.DONE)]
     version = journal["version"].to_numpy()
     called_ns = (journal["start_ns"].to_numpy() + journal["end_ns"].to_numpy()) // 2
     return ByVersion(version, journal["due_ns"].to_numpy(), 0), ByVersion(version, called_ns, 0)

@@ -10,7 +10,7 @@ import vl_convert
 
 from leasebench.definitions import DefinitionError, must_be_known
 from leasebench.registry import plugin, plugins
-from leasebench.results.charts import Chart, Scope, Subject
+from leasebench.results.charts import Chart, ChartScope, Subject
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.representative import representative_trial
 from leasebench.results.rundirectory import RunDirectory
@@ -19,7 +19,7 @@ from leasebench.visible import visible
 
 PHASES = ("commit", "acquire", "plan")
 """Those that tell guards apart."""
-BY_DEFAULT = (Scope.RUN, Scope.SCENARIO, Scope.PHASE)
+BY_DEFAULT = (ChartScope.RUN, ChartScope.SCENARIO, ChartScope.PHASE)
 """Pictures of single guards and trials are drawn when asked for: a large suite would have thousands."""
 MOST_SCENARIOS = 8
 """Of a run with more, those of its scenarios are drawn when asked for too: `full` has 250, which takes minutes."""
@@ -80,7 +80,7 @@ def _subjects(run: RunDirectory, wanted: Wanted) -> Iterator[tuple[Chart, Subjec
         raise DefinitionError(f"{run.path}: has no trial {wanted.trial}: there is {min(run.folders, default=0)} to "
                               f"{max(run.folders, default=0)}")  # fmt: skip
     many = len(run.scenarios) > MOST_SCENARIOS and not wanted.scenarios
-    scopes = (Scope.RUN,) if many else BY_DEFAULT
+    scopes = (ChartScope.RUN,) if many else BY_DEFAULT
     charts = [known[name] for name in wanted.charts] or [one for one in known.values() if one.scope in scopes]
     for chart in charts:
         yield from ((chart, subject) for subject in _of(chart, run, wanted))
@@ -90,13 +90,13 @@ def _of(chart: Chart, run: RunDirectory, wanted: Wanted) -> Iterator[Subject]:
     scenarios = [name for name in run.scenarios if not wanted.scenarios or name in wanted.scenarios]
     guards = [name for name in run.guards if not wanted.guards or name in wanted.guards]
     only = guards[0] if len(wanted.guards) == 1 else None
-    if chart.scope is Scope.RUN:
+    if chart.scope is ChartScope.RUN:
         yield Subject(run)
-    elif chart.scope is Scope.SCENARIO:
+    elif chart.scope is ChartScope.SCENARIO:
         yield from (Subject(run, scenario) for scenario in scenarios)
-    elif chart.scope is Scope.PHASE:
+    elif chart.scope is ChartScope.PHASE:
         yield from (Subject(run, scenario, only, phase) for scenario in scenarios for phase in PHASES)
-    elif chart.scope is Scope.CELL:
+    elif chart.scope is ChartScope.CELL:
         yield from (
             Subject(run, scenario, guard) for scenario in scenarios for guard in guards if run.cell(guard, scenario)
         )
@@ -119,7 +119,7 @@ def _trials(run: RunDirectory, wanted: Wanted, guards: Sequence[str], scenarios:
 
 def _place(chart: Chart, subject: Subject) -> Iterator[str | None]:
     """What a file's name says beside the chart's."""
-    if chart.scope is not Scope.RUN:
+    if chart.scope is not ChartScope.RUN:
         yield subject.scenario
     yield subject.guard
     yield subject.phase

@@ -8,7 +8,7 @@ import numpy as np
 from leasebench.registry import plugins
 from leasebench.results.checks import Samples
 from leasebench.results.clustered import NO_CLUSTERS, Clusters, added, as_json, clustered_interval
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.metric import Form, Metric, metrics
 from leasebench.results.record.summary import Spread, Written
 from leasebench.results.statistics import upper_bound_of_zero
@@ -87,6 +87,6 @@ def tally(trial: Trial) -> Tally:
 
 def applications_of(trial: Trial) -> dict[str, int]:
     """How many applications each enactor completed, also one that completed none."""
-    enactors = trial.process_enactor[trial.rows(Kind.PLAN, Outcome.DONE)]
+    enactors = trial.process_enactor[trial.rows(RowKind.PLAN, RowOutcome.DONE)]
     completed = np.bincount(enactors[enactors >= 0], minlength=len(trial.events.enactors))
     return dict(zip(trial.events.enactors, completed.tolist(), strict=True))

@@ -12,7 +12,7 @@ import pandas as pd
 from leasebench.results.clocks import Clocks, Compared, clocks_of_trial
 from leasebench.results.events import Events, Ints
 from leasebench.results.history import read_events, read_journal
-from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
+from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.record.file import BadRunDirectory, json_value
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts, read_facts
@@ -64,7 +64,7 @@ class Trial:
         lookup = np.array([number(process) for process in self.processes] or [-1], dtype=np.int64)
         return lookup[self.journal["process"].cat.codes.to_numpy()]
 
-    def rows(self, kind: Kind, outcome: Outcome | None = None) -> Any:
+    def rows(self, kind: RowKind, outcome: RowOutcome | None = None) -> Any:
         """The mask of the journal rows of `kind` (with `outcome`)."""
         mask = self.journal["kind"].to_numpy() == kind
         return mask if outcome is None else mask & (self.journal["outcome"].to_numpy() == outcome)

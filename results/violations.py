@@ -20,7 +20,7 @@ from leasebench.results.record.summary import TrialRow
 from leasebench.results.rundirectory import RunDirectory
 
 
-class Kind(StrEnum):
+class ViolationKind(StrEnum):
     """What a violation is."""
 
     STALE = "stale"
@@ -41,7 +41,7 @@ class Violation:
     guard: str
     scenario: str
     cell: str
-    kind: Kind
+    kind: ViolationKind
     position: int
     t_s: float | None
     endpoint: str
@@ -85,16 +85,18 @@ def _of_trial(run: RunDirectory, row: TrialRow, number: int) -> Iterator[Violati
             number += 1
 
 
-def found_in(events: Events) -> Iterator[tuple[Kind, int, int]]:
+def found_in(events: Events) -> Iterator[tuple[ViolationKind, int, int]]:
     """Kind, position and the endpoint's number of each violation of one cell, in the order of the history."""
     stale = [(position, number) for number, own in enumerate(stale_positions(events)) for position in own.tolist()]
     empty = [(int(at), number) for number, own in enumerate(spells_without_plan(events)) for at in own]
     kinds = [(at, 0, number) for at, number in stale] + [(at, 1, number) for at, number in empty]
     for at, kind, number in sorted(kinds):
-        yield (Kind.DANGLING if kind else Kind.STALE), at, number
+        yield (ViolationKind.DANGLING if kind else ViolationKind.STALE), at, number
 
 
-def _violation(events: Events, kind: Kind, at: int, endpoint: int, number: int, row: TrialRow, cell: str) -> Violation:
+def _violation(
+    events: Events, kind: ViolationKind, at: int, endpoint: int, number: int, row: TrialRow, cell: str
+) -> Violation:
     elapsed_us = float(events.elapsed_us(np.array([0]), np.array([at]))[0])
     event = events.row(at)
     return Violation(
@@ -108,8 +110,8 @@ def _violation(events: Events, kind: Kind, at: int, endpoint: int, number: int, 
         t_s=None if np.isnan(elapsed_us) else elapsed_us / 1e6,
         endpoint=events.endpoints[endpoint],
         enactor=event.enactor or None,
-        version=in_force(events, endpoint, at) if kind is Kind.DANGLING else event.version or 0,
-        over=(event.previous or 0) if kind is Kind.STALE else 0,
+        version=in_force(events, endpoint, at) if kind is ViolationKind.DANGLING else event.version or 0,
+        over=(event.previous or 0) if kind is ViolationKind.STALE else 0,
     )
 
 

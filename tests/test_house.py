@@ -159,3 +159,19 @@ def test_no_text_cites_what_is_not_in_the_repository():
 def test_there_is_no_room_without_a_meaning():
     meaningless = {"utils", "util", "helpers", "helper", "common", "misc"}
     assert [path for room in ROOMS for path in files(room) if path.stem in meaningless] == []
+
+
+def public_classes() -> dict[str, list[str]]:
+    """The public classes of the rooms, by name: the file of each definition."""
+    found: dict[str, list[str]] = {}
+    for path in (path for room in ROOMS for path in files(room)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    return found
+
+
+def test_a_public_name_means_one_class():
+    found = public_classes()
+    assert found["Guard"] == ["leases/guard.py"]
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from leasebench.results.compare.changes import Changes
+    from leasebench.results.compare.changes import RunChanges
     from leasebench.results.compare.document import Block
     from leasebench.results.compare.judging import Judgement
     from leasebench.results.run import Run
@@ -29,7 +29,7 @@ PAGE_WIDTH = 160
 """Of a table in a file."""
 
 
-class As(StrEnum):
+class ComparisonFormat(StrEnum):
     """How a comparison is written."""
 
     TABLE = "table"
@@ -72,7 +72,7 @@ def compare(
         int | None,
         typer.Option(min=1, max=100_000, help="of one run: compare halves of its trials so often, count the claims"),
     ] = None,
-    kind: Annotated[As, typer.Option("--format", help="how it is written")] = As.TABLE,
+    kind: Annotated[ComparisonFormat, typer.Option("--format", help="how it is written")] = ComparisonFormat.TABLE,
     out: Annotated[Path | None, typer.Option(help="a file (default: standard output)")] = None,
 ) -> None:
     """Rank the guards of RUN, or say what changed from RUN to OTHER.
@@ -165,7 +165,7 @@ def _rank(
     gates: Sequence[str],
     every: bool,
     strict: bool,
-    kind: As,
+    kind: ComparisonFormat,
     out: Path | None,
 ) -> int:
     from leasebench.results.compare.gates import parse_all
@@ -189,11 +189,11 @@ def _rank(
 
 def _changes(
     runs: Sequence["Run"],
-    compared: "Callable[..., Changes]",
+    compared: "Callable[..., RunChanges]",
     gates: Sequence[str],
     every: bool,
     strict: bool,
-    kind: As,
+    kind: ComparisonFormat,
     out: Path | None,
 ) -> int:
     from leasebench.results.compare.changes_view import changes_blocks
@@ -207,7 +207,7 @@ def _changes(
     asked = parse_all(gates, after.guards, after.scenarios)
     found = compared(before, after, samples=(olds, news))
     judged = [judge(gate, after, news, Other(None, found, olds)) for gate in asked]
-    most = MOST_ON_SCREEN if kind is As.TABLE else MOST_ON_PAGE
+    most = MOST_ON_SCREEN if kind is ComparisonFormat.TABLE else MOST_ON_PAGE
     said = changes_blocks(found, most=most, detail=every)
     code, why = exit_code(runs, found, judged, strict=strict)
     blocks = _in_order(kind, list(said), [*gates_blocks(judged), *_ending(code, why)])
@@ -228,7 +228,7 @@ def _changes(
     return code
 
 
-def _false_positives(run: "Run", comparisons: int, kind: As, out: Path | None) -> int:
+def _false_positives(run: "Run", comparisons: int, kind: ComparisonFormat, out: Path | None) -> int:
     from dataclasses import asdict
 
     import pandas as pd
@@ -244,9 +244,9 @@ def _false_positives(run: "Run", comparisons: int, kind: As, out: Path | None) -
     return 0
 
 
-def _in_order(kind: As, said: list["Block"], answer: list["Block"]) -> list["Block"]:
+def _in_order(kind: ComparisonFormat, said: list["Block"], answer: list["Block"]) -> list["Block"]:
     """The answer to the gates where the eye falls first: at the end of a screen, below the head of a page."""
-    return [*said, *answer] if kind is As.TABLE else [*said[:1], *reversed(answer), *said[1:]]
+    return [*said, *answer] if kind is ComparisonFormat.TABLE else [*said[:1], *reversed(answer), *said[1:]]
 
 
 def _ending(code: int, why: str) -> "Iterator[Block]":
@@ -258,7 +258,7 @@ def _ending(code: int, why: str) -> "Iterator[Block]":
 
 
 def _write(
-    kind: As,
+    kind: ComparisonFormat,
     out: Path | None,
     blocks: Sequence["Block"],
     frame: "pd.DataFrame",
@@ -269,14 +269,14 @@ def _write(
     from leasebench.results.compare.html import as_html
     from leasebench.results.compare.markdown import as_markdown
 
-    if kind is As.TABLE:
+    if kind is ComparisonFormat.TABLE:
         _show(blocks, out)
         return
     text = {
-        As.MD: lambda: as_markdown(blocks),
-        As.HTML: lambda: as_html(blocks),
-        As.CSV: lambda: frame.to_csv(index=False),
-        As.JSON: lambda: _json(frame, about, judged, code),
+        ComparisonFormat.MD: lambda: as_markdown(blocks),
+        ComparisonFormat.HTML: lambda: as_html(blocks),
+        ComparisonFormat.CSV: lambda: frame.to_csv(index=False),
+        ComparisonFormat.JSON: lambda: _json(frame, about, judged, code),
     }[kind]()
     if out is None:
         sys.stdout.write(text)

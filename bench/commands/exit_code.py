@@ -7,23 +7,23 @@ from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXP
 from leasebench.results.phrases import count
 
 if TYPE_CHECKING:
-    from leasebench.results.compare.changes import Changes
+    from leasebench.results.compare.changes import RunChanges
     from leasebench.results.compare.judging import Judgement
     from leasebench.results.run import Run
 
 
 def exit_code(
-    runs: Sequence["Run"], found: "Changes | None", judged: Sequence["Judgement"], *, strict: bool = False
+    runs: Sequence["Run"], found: "RunChanges | None", judged: Sequence["Judgement"], *, strict: bool = False
 ) -> tuple[int, str]:
     """The exit code and why: the first that applies, but for what can't be read; see `compare`."""
     from leasebench.results.compare.finding import Finding
-    from leasebench.results.compare.judging import Outcome
+    from leasebench.results.compare.judging import GateOutcome
 
     cells = runs[-1].summary.cells
     failed = sum(cell.verdict == "failed" for cell in cells)
     unexpected = sum(not cell.as_expected for cell in cells) if strict else 0
-    failing = sum(one.outcome is Outcome.FAILS for one in judged)
-    open_ = sum(one.outcome is Outcome.OPEN for one in judged)
+    failing = sum(one.outcome is GateOutcome.FAILS for one in judged)
+    open_ = sum(one.outcome is GateOutcome.OPEN for one in judged)
     surprised = unproven = worse = 0
     apart = silent = loud = False
     blind = ""
@@ -51,7 +51,7 @@ def exit_code(
     return next(((code, why) for applies, code, why in told if applies), (0, ""))
 
 
-def _why_silent(found: "Changes", intervals: bool) -> str:
+def _why_silent(found: "RunChanges", intervals: bool) -> str:
     """Why no latency, cost or throughput could be told to be different or equal."""
     if intervals:
         return f"no latency could be told: every interval reaches beyond {found.tolerance:g}x"

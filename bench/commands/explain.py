@@ -17,7 +17,7 @@ MOST_LISTED = 50
 MOST_WIDTH = 120
 
 
-class As(StrEnum):
+class StoryFormat(StrEnum):
     """How a story is told."""
 
     TEXT = "text"
@@ -31,7 +31,9 @@ def explain(
     guard: Annotated[str | None, typer.Option(help="the first under this guard")] = None,
     scenario: Annotated[str | None, typer.Option(help="the first under this scenario")] = None,
     trial: Annotated[int | None, typer.Option(min=1, help="the first in this trial")] = None,
-    kind: Annotated[As, typer.Option("--format", help="text, a Mermaid diagram, or an SVG picture")] = As.TEXT,
+    kind: Annotated[
+        StoryFormat, typer.Option("--format", help="text, a Mermaid diagram, or an SVG picture")
+    ] = StoryFormat.TEXT,
     list_: Annotated[bool, typer.Option("--list", help=f"list the violations instead, at most {MOST_LISTED}")] = False,
     out: Annotated[Path | None, typer.Option(help="a file (default: standard output)")] = None,
 ) -> None:
@@ -72,12 +74,12 @@ def explain(
         if told is not None and one is not None:
             width = min(shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns, MOST_WIDTH)
             text = {
-                As.TEXT: lambda: as_text(told, width),
-                As.MERMAID: lambda: as_mermaid(told),
-                As.SVG: lambda: as_svg(told),
+                StoryFormat.TEXT: lambda: as_text(told, width),
+                StoryFormat.MERMAID: lambda: as_mermaid(told),
+                StoryFormat.SVG: lambda: as_svg(told),
             }
             _say(text[kind](), out)
-            if kind is As.TEXT:
+            if kind is StoryFormat.TEXT:
                 place = f"{one.guard} under {one.scenario}, trial {one.trial}"
                 following = (
                     f"; the next: leasebench explain {run} --violation {one.number + 1}" if one.number < total else ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from leasebench.results.record.trial import TrialFacts
 
 
-class Lines:
+class TraceLines:
     """One line a trace (`bench.run.Listener`): what the history shows, or what came otherwise."""
 
     def __init__(self, screen: Console, directory: Path) -> None:
@@ -63,7 +63,7 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
     must_be_writable(directory)
-    lines = Lines(screen, directory)
+    lines = TraceLines(screen, directory)
     try:
         summary = run_suite(suite, seed or 0, server, directory, lines, ScheduledTrials(schedules))
     except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from time import monotonic, perf_counter_ns
 
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import Fault, Injection
-from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +85,6 @@ class FaultScheduler:
             logger.info("fault %d (%s) healed: %s", scheduled.number, scheduled.fault.name, "hit" if hit else "no hit")
         finally:
             end_ns = perf_counter_ns()
-            self._journal.begin(Kind.FAULT, scheduled.began_ns, 0, scheduled.number, 0, 0, NO_ENDPOINT)
-            lasted_ns, came = end_ns - scheduled.began_ns, Outcome.DONE if hit else Outcome.NOTHING
+            self._journal.begin(RowKind.FAULT, scheduled.began_ns, 0, scheduled.number, 0, 0, NO_ENDPOINT)
+            lasted_ns, came = end_ns - scheduled.began_ns, RowOutcome.DONE if hit else RowOutcome.NOTHING
             self._journal.end(end_ns, lasted_ns, int(asked_s * 1e6), 0, came, 0)

@@ -14,7 +14,7 @@ from leasebench.leases.operations import Operation
 LONGEST_MS = 60_000.0
 
 
-class Spread(StrEnum):
+class DelayDistribution(StrEnum):
     """How delays are distributed; `pareto` is heavy-tailed."""
 
     FIXED = "fixed"
@@ -36,7 +36,7 @@ class SlowOperations(ProgramFault):
     median_ms: float = Field(gt=0, le=LONGEST_MS)
     at: list[Step] = Field(default=["work"], min_length=1)
     endpoints: list[str] = Field(default_factory=list)
-    distribution: Spread = Spread.LOG_NORMAL
+    distribution: DelayDistribution = DelayDistribution.LOG_NORMAL
     sigma: float = Field(default=0.4, ge=0, le=3)
     alpha: float = Field(default=1.5, gt=0.5, le=10)
 
@@ -66,9 +66,9 @@ class SlowOperations(ProgramFault):
         return report.lasted
 
     def _draw_ms(self, rng: Random) -> float:
-        if self.distribution is Spread.LOG_NORMAL:
+        if self.distribution is DelayDistribution.LOG_NORMAL:
             return min(rng.lognormvariate(log(self.median_ms), self.sigma), LONGEST_MS)
-        if self.distribution is Spread.PARETO:
+        if self.distribution is DelayDistribution.PARETO:
             return min(self.median_ms / 2 ** (1 / self.alpha) * rng.paretovariate(self.alpha), LONGEST_MS)
         return self.median_ms
 

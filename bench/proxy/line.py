@@ -18,7 +18,7 @@ from leasebench.bench.proxy.replies import Replies
 from leasebench.bench.proxy.rules import Upstream
 from leasebench.bench.proxy.side import Side
 from leasebench.bench.proxy.spotting import Request, Spotter
-from leasebench.bench.proxy.versions import Versions
+from leasebench.bench.proxy.versions import VersionReader
 
 CONNECT_WITHIN_S = 5.0
 LINGER_S = 5.0
@@ -53,7 +53,9 @@ class Passage:
 class Line:
     """What connects the two sides; a `Way` for the rules that treat its requests."""
 
-    def __init__(self, upstream: Upstream, versions: Versions, passage: Passage, rules: Sequence[Treatment]) -> None:
+    def __init__(
+        self, upstream: Upstream, versions: VersionReader, passage: Passage, rules: Sequence[Treatment]
+    ) -> None:
         self._upstream, self._versions, self._passage, self._rules = upstream, versions, passage, rules
         self._spotter = Spotter()
         self._replies = Replies()

@@ -9,7 +9,7 @@ from time import perf_counter_ns
 from typing import Any, NamedTuple, Protocol
 
 from leasebench.bench.proxy.rules import Mode, NetRule, On
-from leasebench.bench.proxy.spotting import Commit, Request, was_done
+from leasebench.bench.proxy.spotting import Request, SpottedCommit, was_done
 
 POLL_EVERY_S = 0.001
 """How often a late write looks whether it was overtaken; the event loop rounds up to whole milliseconds."""
@@ -33,7 +33,7 @@ class Note:
 Notebook = Callable[[Note], None]
 
 
-class Answer(NamedTuple):
+class ServerReply(NamedTuple):
     """What a server said; the reply to an aborted EXEC is None, so `came` says whether there was one at all."""
 
     reply: Any
@@ -96,7 +96,7 @@ def one_of_every(rule: NetRule) -> Callable[[Request], bool]:
     return wants
 
 
-class LateWrite(Treatment):
+class HoldUntilLate(Treatment):
     """Holds a commit until the endpoint has a newer version, `hold_ms` at most; it arrives whoever still waits.
 
     A hit if a successor came meanwhile. A commit that came too late by itself is none.
@@ -125,11 +125,11 @@ class LateWrite(Treatment):
         return True
 
     @staticmethod
-    async def _is_overtaken(way: Way, commit: Commit) -> bool:
+    async def _is_overtaken(way: Way, commit: SpottedCommit) -> bool:
         return (await way.version(commit.key) or 0) > commit.version
 
 
-class LostReply(Treatment):
+class LoseReply(Treatment):
     """Lets the server carry a commit out, keeps its reply and ends the connection `hold_ms` later."""
 
     def __init__(self, rule: NetRule, note: Notebook) -> None:
@@ -151,7 +151,7 @@ class LostReply(Treatment):
         return False
 
 
-class Drop(Treatment):
+class DropRequests(Treatment):
     """Loses a request by chance, and with it all that follows on its connection, as a stream does."""
 
     def __init__(self, rule: NetRule, note: Notebook) -> None:
@@ -169,7 +169,7 @@ class Drop(Treatment):
         return False
 
 
-class Delay(Treatment):
+class DelayRequests(Treatment):
     """Forwards a request some time after it came; the order on a connection stays.
 
     Delayed commits are noted one by one; where all requests are delayed, the longest of each second stands for it.
@@ -223,7 +223,7 @@ class HeldCommits(Treatment):
     def __init__(self) -> None:
         self._armed = False
         self._released: list[asyncio.Event] = []
-        self._answers: list[asyncio.Future[Answer]] = []
+        self._answers: list[asyncio.Future[ServerReply]] = []
 
     def hold_next(self) -> int:
         """Hold the next commit. Returns the number that it will have."""
@@ -234,7 +234,7 @@ class HeldCommits(Treatment):
         """Tell whether the commit of that number was sent, and so is held."""
         return number < len(self._released)
 
-    async def arrive(self, number: int) -> Answer:
+    async def arrive(self, number: int) -> ServerReply:
         """Let a commit arrive, and wait for what the server says."""
         self._released[number].set()
         return await self._answers[number]
@@ -251,7 +251,7 @@ class HeldCommits(Treatment):
         way.hang_up()
         await released.wait()
         reply = await way.ask(request)
-        answer.set_result(Answer(reply, came=await way.passable()))
+        answer.set_result(ServerReply(reply, came=await way.passable()))
         return False
 
     def close(self) -> None:
@@ -260,10 +260,10 @@ class HeldCommits(Treatment):
 
 
 IN_ORDER: dict[Mode, Callable[[NetRule, Notebook], Treatment]] = {
-    Mode.DROP: Drop,
-    Mode.DELAY: Delay,
-    Mode.LATE_WRITE: LateWrite,
-    Mode.LOST_REPLY: LostReply,
+    Mode.DROP: DropRequests,
+    Mode.DELAY: DelayRequests,
+    Mode.LATE_WRITE: HoldUntilLate,
+    Mode.LOST_REPLY: LoseReply,
 }
 """Where several rules strike one request: a lost reply comes last, for it forwards the request itself."""
 

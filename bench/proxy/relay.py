@@ -17,8 +17,8 @@ from leasebench.bench.proxy.modes import HeldCommits, Note, Treatment, Way, trea
 from leasebench.bench.proxy.rules import NetRule, Upstream
 from leasebench.bench.proxy.side import Side
 from leasebench.bench.proxy.spotting import Request
-from leasebench.bench.proxy.versions import Versions
-from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.bench.proxy.versions import VersionReader
+from leasebench.results.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Relay:
         self._treatments = [*self._rules, *([self._held] if spec.holds else [])]
         self._passage = Passage()
         self._lines: dict[asyncio.Task[None], Line] = {}
-        self._versions: list[Versions] = []
+        self._versions: list[VersionReader] = []
         self._servers: list[asyncio.Server] = []
 
     async def serve(self) -> None:
@@ -117,7 +117,7 @@ class Relay:
             versions.close()
 
     async def _listen(self, path: str, upstream: Upstream) -> None:
-        versions = Versions(upstream)
+        versions = VersionReader(upstream)
         self._versions.append(versions)
 
         def accept() -> Side:
@@ -174,6 +174,6 @@ class Relay:
 
     def _note(self, note: Note) -> None:
         logger.info("fault %d acts: %s", note.rule, "hit" if note.hit else "no hit")
-        self._journal.begin(Kind.FAULT, note.start_ns, 0, note.rule, note.version, 0, NO_ENDPOINT)
-        came = Outcome.DONE if note.hit else Outcome.NOTHING
+        self._journal.begin(RowKind.FAULT, note.start_ns, 0, note.rule, note.version, 0, NO_ENDPOINT)
+        came = RowOutcome.DONE if note.hit else RowOutcome.NOTHING
         self._journal.end(note.end_ns, note.end_ns - note.start_ns, int(note.asked_ms * 1000), 0, came, 0)

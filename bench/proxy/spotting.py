@@ -16,7 +16,7 @@ VERSION_AT = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class SpottedCommit:
     """The write of one endpoint: its key, and the version that it brings."""
 
     key: bytes
@@ -29,7 +29,7 @@ class Request:
 
     raw: bytes
     arrived_ns: int
-    commit: Commit | None = None
+    commit: SpottedCommit | None = None
     sets_up: bool = False
 
 
@@ -38,7 +38,7 @@ class Spotter:
 
     def __init__(self) -> None:
         self._reader = hiredis.Reader()
-        self._queued: Commit | None = None
+        self._queued: SpottedCommit | None = None
         self._in_transaction = False
 
     def feed(self, data: bytes, now_ns: int) -> list[Request]:
@@ -52,7 +52,7 @@ class Spotter:
             requests.append(Request(packed(words), now_ns, self._commit(name, words), name in SETTING_UP))
         return requests
 
-    def _commit(self, name: bytes, words: list[bytes]) -> Commit | None:
+    def _commit(self, name: bytes, words: list[bytes]) -> SpottedCommit | None:
         if name == b"MULTI":
             self._in_transaction, self._queued = True, None
         elif name in (b"EXEC", b"DISCARD"):
@@ -60,7 +60,7 @@ class Spotter:
             return queued if name == b"EXEC" else None
         elif name == b"EVALSHA" and len(words) > 3 and words[1].lower() in commit_names():
             keys = int(words[2])
-            commit = Commit(words[3], int(words[3 + keys + VERSION_AT]))
+            commit = SpottedCommit(words[3], int(words[3 + keys + VERSION_AT]))
             if not self._in_transaction:
                 return commit
             self._queued = commit

@@ -12,7 +12,7 @@ ANSWER_WITHIN_S = 1.0
 RECEIVE_BYTES = 65_536
 
 
-class Versions:
+class VersionReader:
     """Asks one server; connects when first needed, and again after the connection broke."""
 
     def __init__(self, upstream: Upstream) -> None:

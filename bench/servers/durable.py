@@ -30,11 +30,16 @@ class Durable:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._folder = path.parent / FOLDER
-        self._known = self._now()
+        self.known = self.written()
         """The increment in use and how much of it is on disk: all, when the server has just been started on it."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="durable", daemon=True)
         self._thread.start()
+
+    def written(self) -> tuple[int, int]:
+        """The number of the newest increment and its size; zeros if there is none."""
+        files = self._increments()
+        return (max(files), files[max(files)].stat().st_size) if files else (0, 0)
 
     def stop(self) -> None:
         """Stop asking; what is known stays."""
@@ -46,10 +51,10 @@ class Durable:
 
         An increment that was begun and never seen on disk is cut to nothing.
         """
-        number, size = self._now()
+        number, size = self.written()
         if not number:
             return 0
-        kept = self._known[1] if self._known[0] == number else 0
+        kept = self.known[1] if self.known[0] == number else 0
         with self._increments()[number].open("rb+") as file:
             file.truncate(kept)
         return size - kept
@@ -57,11 +62,6 @@ class Durable:
     def _increments(self) -> dict[int, Path]:
         """The increments of the append-only file by number: `appendonly.aof.<number>.incr.aof`."""
         return {int(path.name.split(".")[-3]): path for path in self._folder.glob("*.incr.aof")}
-
-    def _now(self) -> tuple[int, int]:
-        """The number of the newest increment and its size; zeros if there is none."""
-        files = self._increments()
-        return (max(files), files[max(files)].stat().st_size) if files else (0, 0)
 
     def _watch(self) -> None:
         with ExitStack() as stack, suppress(OSError):  # the server has ended: nothing more will be on disk
@@ -73,7 +73,7 @@ class Durable:
             while not self._over.is_set():
                 if idle:
                     asker = idle.pop()
-                    asked[asker], heard[asker] = self._now(), b""
+                    asked[asker], heard[asker] = self.written(), b""
                     asker.sendall(QUESTION)
                 ask_again = time.monotonic() + ASK_EVERY_S
                 while (left := ask_again - time.monotonic()) > 0 and not self._over.is_set():
@@ -84,6 +84,6 @@ class Durable:
                             return
                         if len(heard[asker]) == ANSWER_BYTES:
                             if heard[asker].startswith(ON_DISK):
-                                self._known = max(self._known, asked.pop(asker))
+                                self.known = max(self.known, asked.pop(asker))
                             asked.pop(asker, None)
                             idle.append(asker)

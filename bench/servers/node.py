@@ -50,7 +50,8 @@ class Node:
         self._replica: Unit | None = None
         self._spare: Unit | None = None
         self._link: Link | None = None
-        self._durable: Durable | None = None
+        self.durable: Durable | None = None
+        """What is on disk, of a server that keeps an append-only file."""
         self._clock: FakeClock | None = None
         self._recording = Recording()
         self._recorder: Recorder | None = None
@@ -103,8 +104,8 @@ class Node:
             _, stood = self._die()
         else:
             dead, stood = self._die()
-            if lose is Lose.UNSYNCED and self._durable is not None:
-                self._durable.cut()
+            if lose is Lose.UNSYNCED and self.durable is not None:
+                self.durable.cut()
             unit = self._launch({}, None if lose is Lose.EVERYTHING else dead.folder)
         self._charge, self._recorder = unit, ready
 
@@ -213,8 +214,8 @@ class Node:
             raise ServerUnusable("the recorder was cut off from a server that lived")
         unit.die()
         recorder.detach()
-        if self._durable is not None:
-            self._durable.stop()
+        if self.durable is not None:
+            self.durable.stop()
         return unit, stood
 
     def _prepare(self, unit: Unit) -> Recorder:
@@ -233,7 +234,7 @@ class Node:
         """
         self._recorder = recorder
         lost = self._recording.survived(unit.wire, unit.time(), reason) if reason else 0
-        self._durable = Durable(unit.socket) if self._wish.append_only else None
+        self.durable = Durable(unit.socket) if self._wish.append_only else None
         now_ms, left = unit.now_s() * 1000, unit.leases()
         gone = sum(
             expires_ms > now_ms and left.get(key, (b"", 0))[0] != token
@@ -263,8 +264,8 @@ class Node:
             if unit is not None:
                 unit.die()
         self._charge = self._replica = self._spare = None
-        if self._durable is not None:
-            self._durable.stop()
+        if self.durable is not None:
+            self.durable.stop()
         if self._link is not None:
             self._link.close()
         if self._recorder is not None:

@@ -14,10 +14,10 @@ from leasebench.enactors.kind import (
     RACED_APPLICATIONS,
     STALE,
     Activities,
+    Assignment,
     Ends,
     Notebook,
     Observer,
-    Place,
 )
 from leasebench.enactors.operations import AwaitPlan, Commit, Finish, ReadEndpoint, RegisterFence, Withdraw
 from leasebench.leases.operations import Done, Operation, Refused
@@ -135,13 +135,13 @@ class EnactorKind:
     renews = True
     applies = True
 
-    def begin(self, place: Place) -> tuple[Activities, EnactorState]:
+    def begin(self, place: Assignment) -> tuple[Activities, EnactorState]:
         # Enactors begin their walks at different endpoints, evenly spaced.
         first = place.number * len(place.cell.endpoints) // place.count
         enactor = Enactor(place.cell, place.guard, first, MAX_TRIES if place.tries is None else place.tries)
         return enactor.next_activity, EnactorState()
 
-    def after_load(self, place: Place) -> Activities:
+    def after_load(self, place: Assignment) -> Activities:
         activities, _ = self.begin(place)
         return activities
 

@@ -9,7 +9,7 @@ from enum import Enum
 from leasebench.enactors.enactor.cleaner import clean_up
 from leasebench.enactors.operations import AwaitPlan, Commit, Finish, ReadEndpoint, RegisterFence, Withdraw, Work
 from leasebench.enactors.plan import Cell
-from leasebench.leases.guard import Exclude, Guard, OnLoss, Pick, Scope
+from leasebench.leases.guard import Exclude, Guard, LeaseScope, OnLoss, Pick
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import (
     UNKNOWN,
@@ -23,7 +23,7 @@ from leasebench.leases.operations import (
     StartRenewal,
     StopRenewal,
 )
-from leasebench.leases.rules import Check
+from leasebench.leases.rules import VersionCheck
 
 MAX_TRIES = 8
 """How often one application tries one endpoint before it leaves it."""
@@ -110,13 +110,13 @@ def apply_plan(enactor: Enactor, version: int) -> Program[bool]:
     """Apply plan `version` to every endpoint. Returns whether all were seen at it or at a newer one."""
     guard = enactor.guard
     seen_once: dict[str, int] = {}
-    if guard.decide.check is Check.ONCE:
+    if guard.decide.check is VersionCheck.ONCE:
         for endpoint in enactor.walk:
             seen = yield ReadEndpoint(endpoint, watch=guard.rule.watches)
             if not isinstance(seen, int):
                 return False
             seen_once[endpoint] = seen
-    if guard.exclude is None or guard.exclude.scope is Scope.ENDPOINT:
+    if guard.exclude is None or guard.exclude.scope is LeaseScope.ENDPOINT:
         return (yield from _walk(enactor, version, seen_once, None))
 
     held = yield from _acquire(guard, guard.exclude, CELL_LEASE)
@@ -144,10 +144,10 @@ def _apply_endpoint(enactor: Enactor, endpoint: str, version: int, seen: int | N
     once or never does not: that is how an enactor with a valid lock comes to write an old plan.
     """
     guard = enactor.guard
-    if guard.decide.check is Check.ONCE and (yield from _newer_is_there(endpoint, version, seen)):
+    if guard.decide.check is VersionCheck.ONCE and (yield from _newer_is_there(endpoint, version, seen)):
         return At.NEWER
     for _ in range(enactor.tries):
-        if guard.decide.check is Check.PER_ENDPOINT:
+        if guard.decide.check is VersionCheck.PER_ENDPOINT:
             seen = yield ReadEndpoint(endpoint, watch=guard.rule.watches)
             if not isinstance(seen, int):
                 continue
@@ -187,7 +187,7 @@ def _inside(
     Returns how the endpoint was left, or None for "try again", and whether the lease was told to be lost.
     """
     guard = enactor.guard
-    if guard.decide.check is Check.INSIDE:
+    if guard.decide.check is VersionCheck.INSIDE:
         assert lease is not None
         if guard.rule.registers:
             seen = yield RegisterFence(endpoint, version, lease)

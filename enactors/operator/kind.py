@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pydantic import Field
 
 from leasebench.definitions import Definition
-from leasebench.enactors.kind import PUBLISHED, Activities, Ends, Notebook, Observer, Place
+from leasebench.enactors.kind import PUBLISHED, Activities, Assignment, Ends, Notebook, Observer
 from leasebench.enactors.operator.program import Operator, OperatorState
 from leasebench.enactors.planner.kind import ShowsPublications
 
@@ -33,12 +33,12 @@ class OperatorKind:
     gauges = (PUBLISHED,)
     renews = False
 
-    def begin(self, place: Place) -> tuple[Activities, OperatorState]:
+    def begin(self, place: Assignment) -> tuple[Activities, OperatorState]:
         duty: OperatorDuty = place.settings
         every_ms = None if duty.rollback_every_s is None else duty.rollback_every_s * 1000
         return Operator(place.cell, duty.look_ms, duty.react_ms, every_ms).next_activity, OperatorState()
 
-    def after_load(self, place: Place) -> Activities:
+    def after_load(self, place: Assignment) -> Activities:
         # What is published after the load would never be seen to settle.
         duty: OperatorDuty = place.settings
         return Operator(place.cell, duty.look_ms, duty.react_ms).next_activity

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from leasebench.definitions import Definition
-from leasebench.enactors.kind import PUBLISHED, Activities, Ends, NoObserver, Notebook, Observer, Place
+from leasebench.enactors.kind import PUBLISHED, Activities, Assignment, Ends, NoObserver, Notebook, Observer
 from leasebench.enactors.operations import Publish
 from leasebench.enactors.planner.program import PlannerState, publish_next
 from leasebench.leases.operations import Done, Operation
@@ -42,10 +42,10 @@ class PlannerKind:
     gauges = (PUBLISHED,)
     renews = False
 
-    def begin(self, place: Place) -> tuple[Activities, PlannerState]:  # noqa: ARG002
+    def begin(self, place: Assignment) -> tuple[Activities, PlannerState]:  # noqa: ARG002
         return publish_next, PlannerState()
 
-    def after_load(self, place: Place) -> Activities:  # noqa: ARG002
+    def after_load(self, place: Assignment) -> Activities:  # noqa: ARG002
         return publish_next
 
     def observer(self, notebook: Notebook) -> Observer:

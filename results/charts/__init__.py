@@ -33,7 +33,7 @@ DURATION = (
 """A Vega expression: an axis value in microseconds, in the unit that suits it."""
 
 
-class Scope(StrEnum):
+class ChartScope(StrEnum):
     """What a chart is about; each narrower one needs more of a Subject."""
 
     RUN = "run"
@@ -70,7 +70,7 @@ class Chart(Protocol):
         """One line."""
 
     @property
-    def scope(self) -> Scope:
+    def scope(self) -> ChartScope:
         """What a Subject must name."""
 
     def draw(self, subject: Subject) -> Spec | None:

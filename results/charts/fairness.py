@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import Scope, Spec, Subject, defined, filled
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
 
 WIDTH, STEP = 460, 20
 
@@ -17,7 +17,7 @@ class Fairness:
 
     name = "fairness"
     about = "share of completed applications per enactor, with Jain's index"
-    scope = Scope.CELL
+    scope = ChartScope.CELL
 
     def draw(self, subject: Subject) -> Spec | None:
         """Rows `enactor`, `share`, `applications`, over all trials; None where nothing was completed."""

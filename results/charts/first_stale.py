@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import Scope, Spec, Subject, defined, filled
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
 
 WIDTH, STEP = 560, 20
 
@@ -16,7 +16,7 @@ class FirstStale:
 
     name = "first_stale"
     about = "time to the first stale overwrite, a mark a trial"
-    scope = Scope.SCENARIO
+    scope = ChartScope.SCENARIO
 
     def draw(self, subject: Subject) -> Spec | None:
         """Rows `guard`, `s`, `censored`; None where no trial of the scenario went stale."""

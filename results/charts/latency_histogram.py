@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.buckets import bucket_frame, figures_us, pooled
-from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, heading, inline, ticks
+from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, ticks
 from leasebench.results.latency import Buckets, rank
 from leasebench.results.phrases import latency
 from leasebench.results.theme import MAX_GUARDS
@@ -37,7 +37,7 @@ class LatencyHistogram:
 
     name = "latency_histogram"
     about = "share of operations per latency bin, one row a guard"
-    scope = Scope.PHASE
+    scope = ChartScope.PHASE
 
     def draw(self, subject: Subject) -> Spec | None:
         """One facet row a guard: bars of its bins, with the marked percentiles written beside them."""

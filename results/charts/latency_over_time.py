@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, filled
+from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, filled
 from leasebench.results.shades import shade_layer, shades
 
 WIDTH, HEIGHT = 700, 180
@@ -17,7 +17,7 @@ class LatencyOverTime:
 
     name = "latency_over_time"
     about = "commit latency over the time of a trial, faults shaded"
-    scope = Scope.TRIAL
+    scope = ChartScope.TRIAL
 
     def draw(self, subject: Subject) -> Spec | None:
         """Lines over named data `bins`; None for a trial without answered commits."""

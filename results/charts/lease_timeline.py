@@ -9,12 +9,12 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from leasebench.results.charts import Rows, Scope, Spec, Subject, defined, filled
+from leasebench.results.charts import ChartScope, Rows, Spec, Subject, defined, filled
 from leasebench.results.clocks import NEVER
 from leasebench.results.events import Ints
 from leasebench.results.explain.fault_records import victims
 from leasebench.results.holds import holds_of
-from leasebench.results.journal import Kind
+from leasebench.results.journal import RowKind
 from leasebench.results.theme import VERDICT_COLOURS
 from leasebench.results.trial import Trial
 from leasebench.results.window import Window, named, nearest, subtitle, window_of
@@ -28,7 +28,7 @@ MOST = 90
 """Marks of a kind in one picture: those nearest to what it is about."""
 WRITES = {"commit": "#5b9bd0", "stale commit": VERDICT_COLOURS[Verdict.STALE], "refused": "#9aa4ae"}
 SHAPES = ["circle", "triangle-down", "cross"]
-STOPS = {Kind.PAUSE: "paused", Kind.DELAY: "held up", Kind.KILL: "killed"}
+STOPS = {RowKind.PAUSE: "paused", RowKind.DELAY: "held up", RowKind.KILL: "killed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class LeaseTimeline:
 
     name = "lease_timeline"
     about = "who held which lease, who was paused, who wrote, around the first violation"
-    scope = Scope.TRIAL
+    scope = ChartScope.TRIAL
 
     def draw(self, subject: Subject) -> Spec | None:
         """Named data `holds`, `stops`, `writes`, `plans`, in lanes; None where nothing was written."""
@@ -138,7 +138,7 @@ def _stops(found: Window, trial: Trial) -> list[StopSpan]:
         to_s = end_s if int(row["end_ns"]) == 0 else to_s
         if enactor < 0 or to_s < begin_s or from_s > end_s:
             continue
-        what = STOPS[Kind(int(row["kind"]))]
+        what = STOPS[RowKind(int(row["kind"]))]
         spans.append(StopSpan(found.events.enactors[enactor], max(from_s, begin_s), min(to_s, end_s), what))
     return spans
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.buckets import bucket_frame
-from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, heading, inline, padded, ticks
+from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, padded, ticks
 from leasebench.results.charts.latency_histogram import phase_histograms, phase_title
 from leasebench.results.theme import DASHES, MAX_GUARDS
 
@@ -22,7 +22,7 @@ class PercentileCurve:
 
     name = "percentile_curve"
     about = "latency against percentile, one line a guard"
-    scope = Scope.PHASE
+    scope = ChartScope.PHASE
 
     def draw(self, subject: Subject) -> Spec | None:
         """One line a guard, in one colour and dash pattern throughout a run."""

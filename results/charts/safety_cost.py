@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import altair as alt
 
-from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, heading, inline, padded, ticks
+from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, padded, ticks
 from leasebench.results.labels import Box, place_labels
 from leasebench.results.pricing import LIMIT, attempts_per_s, calm_scenario
 from leasebench.results.record.summary import CellSummary
@@ -23,7 +23,7 @@ LEAKS = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChartPoint:
     """A guard in the picture: its worst leak rate with its interval, and what it costs."""
 
     guard: str
@@ -42,7 +42,7 @@ class SafetyCost:
 
     name = "safety_cost"
     about = "leak rate with its interval against latency, and attempts per second at the limit: choose by this"
-    scope = Scope.RUN
+    scope = ChartScope.RUN
 
     def draw(self, subject: Subject) -> Spec | None:
         """One panel for latency, a second where the run has the scenario with a closed load.
@@ -58,7 +58,7 @@ class SafetyCost:
         return defined(lambda: _panels(places, calm, what)) if any(place.cost_us for place in places) else None
 
 
-def _panels(places: Sequence[Place], calm: str | None, what: str) -> Any:
+def _panels(places: Sequence[ChartPoint], calm: str | None, what: str) -> Any:
     panels = [
         panel
         for panel in (
@@ -80,7 +80,7 @@ def _panels(places: Sequence[Place], calm: str | None, what: str) -> Any:
     return alt.hconcat(*panels, spacing=36).properties(title=heading(title)).resolve_scale(color="shared")
 
 
-def _place(guard: str, cells: Sequence[CellSummary], calm: str | None) -> Place | None:
+def _place(guard: str, cells: Sequence[CellSummary], calm: str | None) -> ChartPoint | None:
     own = [cell for cell in cells if cell.guard == guard]
     by_scenario = {cell.scenario: cell for cell in own}
     rated = [(cell, cell.rate("leak_rate"), cell.total(RACED_APPLICATIONS)) for cell in own]
@@ -94,7 +94,7 @@ def _place(guard: str, cells: Sequence[CellSummary], calm: str | None) -> Place 
     else:
         return None
     calm_cell, limit_cell = by_scenario.get(calm or ""), by_scenario.get(LIMIT)
-    return Place(
+    return ChartPoint(
         guard,
         min((cell.verdict for cell in own), key=lambda verdict: verdict.rank),
         leak,
@@ -107,7 +107,7 @@ def _place(guard: str, cells: Sequence[CellSummary], calm: str | None) -> Place 
     )
 
 
-def _panel(places: Sequence[Place], by: str, title: str, label_expr: str) -> Any:
+def _panel(places: Sequence[ChartPoint], by: str, title: str, label_expr: str) -> Any:
     shown = [place for place in places if getattr(place, by)]
     if not shown:
         return None

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from leasebench.results.buckets import bucket_frame, pooled
-from leasebench.results.charts import DURATION, Scope, Spec, Subject, defined, filled, padded, ticks
+from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, filled, padded, ticks
 from leasebench.results.charts.percentile_curve import curves
 from leasebench.results.latency import SIDES
 
@@ -23,7 +23,7 @@ class ServiceResponse:
 
     name = "service_response"
     about = "service time against response time of one guard (coordinated omission)"
-    scope = Scope.CELL
+    scope = ChartScope.CELL
 
     def draw(self, subject: Subject) -> Spec | None:
         """One line a phase and side; None where no response time was recorded."""

@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import numpy.typing as npt
 
-from leasebench.results.charts import Scope, Spec, Subject, defined, filled
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
 from leasebench.results.overtime import OverTime
 from leasebench.results.shades import shade_layer, shades
 from leasebench.results.theme import VERDICT_COLOURS
@@ -25,7 +25,7 @@ class ThroughputOverTime:
 
     name = "throughput_over_time"
     about = "commits per second over the time of a trial, stale ones apart, faults shaded"
-    scope = Scope.TRIAL
+    scope = ChartScope.TRIAL
 
     def draw(self, subject: Subject) -> Spec | None:
         """Bars over named data `bins`; None for a trial in which nothing was committed or refused."""

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import altair as alt
 
-from leasebench.results.charts import Scope, Spec, Subject, defined, heading, inline
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, heading, inline
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.theme import VERDICT_COLOURS
@@ -34,7 +34,7 @@ class VerdictHeatmap:
 
     name = "verdict_heatmap"
     about = "guard x scenario with verdicts"
-    scope = Scope.RUN
+    scope = ChartScope.RUN
 
     def draw(self, subject: Subject) -> Spec | None:
         """A mark a cell, which links to the cell's place in the report."""

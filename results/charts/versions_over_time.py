@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import Scope, Spec, Subject, defined, filled
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
 from leasebench.results.checks.overwrites import peak_since_repair
 from leasebench.results.violations import writes_between
 from leasebench.results.window import Window, nearest, subtitle, window_of
@@ -25,7 +25,7 @@ class VersionsOverTime:
 
     name = "versions_over_time"
     about = "plan version in force over time per endpoint, stale spells marked"
-    scope = Scope.TRIAL
+    scope = ChartScope.TRIAL
 
     def draw(self, subject: Subject) -> Spec | None:
         """Named data `rows`: `what` is `published`, `in force` or `stale`; None where nothing was written."""

@@ -8,7 +8,7 @@ from leasebench.results.checks import Check, Findings
 from leasebench.results.clocks import NEVER
 from leasebench.results.events import Ints, Mask
 from leasebench.results.holds import Holds, holds_of, told_by_lease, told_by_store
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
@@ -95,7 +95,7 @@ def _judged(held: Holds, ttl_ns: int, taken: Ints, doubled: Mask) -> Ints:
     counted = ~held.killed
     lost = counted & ((taken < held.released) | (told < NEVER))
     write, write_refused = _first_write(held, np.minimum(np.minimum(taken, expired), told))
-    heard = held.first(told_by_lease(trial) | told_by_store(trial, Kind.CHECK), "end_ns")
+    heard = held.first(told_by_lease(trial) | told_by_store(trial, RowKind.CHECK), "end_ns")
     before = lost & np.where(write < NEVER, heard <= write, told < NEVER)
     at = lost & ~before & write_refused
     after = lost & ~before & ~at & (told < NEVER)
@@ -106,12 +106,12 @@ def _judged(held: Holds, ttl_ns: int, taken: Ints, doubled: Mask) -> Ints:
 
 
 def _first_told(held: Holds) -> Ints:
-    return np.minimum(held.told, held.first(held.trial.rows(Kind.RELEASE, Outcome.REFUSED), "end_ns"))
+    return np.minimum(held.told, held.first(held.trial.rows(RowKind.RELEASE, RowOutcome.REFUSED), "end_ns"))
 
 
 def _last_success(held: Holds, acquired: Ints, column: str) -> Ints:
     """The latest of when each lease was acquired and what `column` gives for its successful renewals."""
-    rows, hold = held.of(held.trial.rows(Kind.RENEW, Outcome.DONE))
+    rows, hold = held.of(held.trial.rows(RowKind.RENEW, RowOutcome.DONE))
     latest = acquired.copy()
     np.maximum.at(latest, hold, held.trial.journal[column].to_numpy()[rows])
     return latest
@@ -120,8 +120,8 @@ def _last_success(held: Holds, acquired: Ints, column: str) -> Ints:
 def _first_write(held: Holds, lost_at: Ints) -> tuple[Ints, Mask]:
     """When each owner began his first write after the loss (NEVER: none), and whether it was refused for the lease."""
     trial = held.trial
-    rows, hold = held.of(trial.rows(Kind.COMMIT))
-    refused = told_by_store(trial, Kind.COMMIT)[rows]
+    rows, hold = held.of(trial.rows(RowKind.COMMIT))
+    refused = told_by_store(trial, RowKind.COMMIT)[rows]
     start = trial.journal["start_ns"].to_numpy()[rows]
     late = refused | (start >= lost_at[hold])
     hold, start, refused = hold[late], start[late], refused[late]
@@ -135,8 +135,8 @@ def _first_write(held: Holds, lost_at: Ints) -> tuple[Ints, Mask]:
 def _told_all_is_well(held: Holds, taken: Ints) -> Mask:
     """Which owners asked after another's acquire had ended, and heard `done`."""
     trial = held.trial
-    asked = trial.rows(Kind.RENEW, Outcome.DONE) | trial.rows(Kind.VALIDATE, Outcome.DONE)
-    rows, hold = held.of(asked | trial.rows(Kind.RELEASE, Outcome.DONE))
+    asked = trial.rows(RowKind.RENEW, RowOutcome.DONE) | trial.rows(RowKind.VALIDATE, RowOutcome.DONE)
+    rows, hold = held.of(asked | trial.rows(RowKind.RELEASE, RowOutcome.DONE))
     well = np.zeros(len(held), dtype=bool)
     well[hold[trial.journal["start_ns"].to_numpy()[rows] >= taken[hold]]] = True
     return well

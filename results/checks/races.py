@@ -5,7 +5,7 @@ import numpy as np
 from leasebench.results.checks import Check, Findings
 from leasebench.results.clustered import clusters_of
 from leasebench.results.events import Ints
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.metric import Better, Form, Metric, Ratio, Shown
 from leasebench.results.trial import Trial
 from leasebench.results.verdict import RACED_APPLICATIONS
@@ -38,7 +38,7 @@ def races(trial: Trial) -> Findings:
         places = events.enactor[at].astype(np.int64) * endpoints + events.endpoint[at]
         return _distinct(places * span + events.version[at])
 
-    withdrawal = trial.rows(Kind.WITHDRAW)
+    withdrawal = trial.rows(RowKind.WITHDRAW)
     gave_up = trial.journal[withdrawal]
     places = trial.process_enactor[withdrawal] * endpoints + gave_up["endpoint"].to_numpy()
     withdrawn_units = _distinct(places * span + gave_up["version"].to_numpy())
@@ -59,13 +59,13 @@ def races(trial: Trial) -> Findings:
     stale_count = int(np.count_nonzero(stale))
     by_races = clusters_of(raced, np.arange(len(raced)) < stale_count)
     leaky = by_races[:, 1] > 0
-    pending = trial.rows(Kind.COMMIT, Outcome.UNKNOWN) | trial.rows(Kind.COMMIT, Outcome.PENDING)
+    pending = trial.rows(RowKind.COMMIT, RowOutcome.UNKNOWN) | trial.rows(RowKind.COMMIT, RowOutcome.PENDING)
     return Findings(
         {
             "attempts": int(np.count_nonzero(commit) + np.count_nonzero(refused)),
             "unknown": int(np.count_nonzero(pending)),
             "commits": int(np.count_nonzero(commit)),
-            "applications": int(np.count_nonzero(trial.rows(Kind.PLAN))),
+            "applications": int(np.count_nonzero(trial.rows(RowKind.PLAN))),
             "races": stale_count + len(blocked_units) + len(withdrawn_units),
             RACED_APPLICATIONS: int(by_races[:, 2].sum()),
             "leaky_applications": int(by_races[leaky, 2].sum()),

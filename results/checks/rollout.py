@@ -16,7 +16,7 @@ CHUNK = 1 << 17
 
 
 @dataclass(frozen=True)
-class Changes:
+class EndpointChanges:
     """Changes of endpoints in store order: the position, the endpoint's number, its version before and after."""
 
     at: Ints
@@ -48,10 +48,10 @@ def rollout(trial: Trial) -> Findings:
     return Findings(samples={"torn_ms": torn_us[~np.isnan(torn_us)] / 1e3, "torn_versions": most.astype(np.float64)})
 
 
-def _changes(events: Events) -> Changes:
+def _changes(events: Events) -> EndpointChanges:
     if not len(events.restarts):
         at = np.flatnonzero(events.of("commit", "repair") & (events.version != events.previous))
-        return Changes(at, events.endpoint[at], events.previous[at], events.version[at])
+        return EndpointChanges(at, events.endpoint[at], events.previous[at], events.version[at])
     parts = list(enumerate(events.writes_by_endpoint))
     at = np.concatenate([writes.since for _, writes in parts])
     endpoint = np.concatenate([np.full(len(writes.since), number) for number, writes in parts])
@@ -59,10 +59,10 @@ def _changes(events: Events) -> Changes:
     after = np.concatenate([writes.version for _, writes in parts])
     order = np.argsort(at, kind="stable")
     order = order[before[order] != after[order]]
-    return Changes(at[order], endpoint[order], before[order], after[order])
+    return EndpointChanges(at[order], endpoint[order], before[order], after[order])
 
 
-def _versions_in_force(changes: Changes, endpoints: int) -> Iterator[npt.NDArray[np.int32]]:
+def _versions_in_force(changes: EndpointChanges, endpoints: int) -> Iterator[npt.NDArray[np.int32]]:
     """How many versions are in force after each change; 0 while an endpoint has none.
 
     Every change takes an endpoint from one version and gives it to another. Sorted by version, the sums of these

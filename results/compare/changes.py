@@ -47,7 +47,7 @@ class VerdictChange:
 
 
 @dataclass(frozen=True)
-class Changes:
+class RunChanges:
     """What changed from the run `before` to the run `after`, in the cells that both have.
 
     `differences` are the figures of each cell, `overall` those of each guard over its scenarios; all are corrected
@@ -133,7 +133,7 @@ def changes(
     absolute: bool = False,
     drift_from: Collection[str] = (),
     samples: tuple[Samples, Samples] | None = None,
-) -> Changes:
+) -> RunChanges:
     """Compare two runs cell by cell; of `guards` and `scenarios` only, if there are any.
 
     With `absolute` a drift that all cells share is left in, and intervals rest on trials alone: right where the machine
@@ -158,7 +158,7 @@ def changes(
     ]
     found = judged(every)
     order = [line for line in (order_of_trials(before), order_of_trials(after)) if line]
-    return Changes(
+    return RunChanges(
         before,
         after,
         tolerance,

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from leasebench.results.advice import sentences
-from leasebench.results.compare.changes import Changes
+from leasebench.results.compare.changes import RunChanges
 from leasebench.results.compare.cheapest import advise_on
-from leasebench.results.compare.document import TONES, Block, Lines, effect, lines
+from leasebench.results.compare.document import TONES, Block, TextLines, effect, lines
 from leasebench.results.compare.drift import MIN_CELLS
 from leasebench.results.compare.finding import DIFFERENT, Difference, Finding
 from leasebench.results.compare.quantities import THROUGHPUT, main_rate, rates
@@ -39,7 +39,7 @@ NOT_INTERLEAVED = (
 NOTHING_IN_COMMON = "the two runs have no cell (guard under scenario) in common: no figure can be compared"
 
 
-def changes_blocks(found: Changes, *, most: int, detail: bool) -> Iterator[Block]:
+def changes_blocks(found: RunChanges, *, most: int, detail: bool) -> Iterator[Block]:
     """Everything that is said of two runs; `most` changes at most, with `detail` every figure of every cell."""
     head = f"{found.before.path} -> {found.after.path}: {found.cells} cells in both"
     yield lines([head], Tone.STRONG)
@@ -51,7 +51,7 @@ def changes_blocks(found: Changes, *, most: int, detail: bool) -> Iterator[Block
         if found.verdicts:
             yield from _verdicts(found)
         return
-    yield Lines(tuple(_drift(found)))
+    yield TextLines(tuple(_drift(found)))
     yield from _verdicts(found)
     yield from _findings(found, most)
     yield _overall(found)
@@ -60,7 +60,7 @@ def changes_blocks(found: Changes, *, most: int, detail: bool) -> Iterator[Block
     yield lines(sentences(advise_on(found.after), str(found.after.path)))
 
 
-def _missing(found: Changes) -> Iterator[str]:
+def _missing(found: RunChanges) -> Iterator[str]:
     for run, places in (("the first", found.only_before), ("the second", found.only_after)):
         if places:
             names = ", ".join(f"{guard} under {scenario}" for guard, scenario in places[:MOST_NAMED])
@@ -68,7 +68,7 @@ def _missing(found: Changes) -> Iterator[str]:
             yield f"only in {run} run: {names}{more}"
 
 
-def _drift(found: Changes) -> Iterator[Text]:
+def _drift(found: RunChanges) -> Iterator[Text]:
     yield Text(NOT_INTERLEAVED, Tone.QUIET)
     if found.absolute:
         yield Text("with --absolute nothing is taken out: what all cells share counts as a change", Tone.OPEN)
@@ -92,7 +92,7 @@ def _drift(found: Changes) -> Iterator[Text]:
         )
 
 
-def _verdicts(found: Changes) -> Iterator[Block]:
+def _verdicts(found: RunChanges) -> Iterator[Block]:
     if not found.verdicts:
         yield lines(["verdicts: none has changed"])
         return
@@ -110,7 +110,7 @@ def _verdicts(found: Changes) -> Iterator[Block]:
     yield Grid(title if any(one.before is None for one in found.verdicts) else "verdicts that changed", VERDICTS, rows)
 
 
-def _findings(found: Changes, most: int) -> Iterator[Block]:
+def _findings(found: RunChanges, most: int) -> Iterator[Block]:
     counts = {finding: len(found.found(finding)) for finding in Finding}
     worse, better, equal, unknown = counts.values()
     different = f"{worse + better:,} {DIFFERENT} ({worse:,} worse, {better:,} better)"
@@ -123,7 +123,7 @@ def _findings(found: Changes, most: int) -> Iterator[Block]:
         yield _table(f"{DIFFERENT}{more}", claimed[:most])
 
 
-def _rules(found: Changes) -> Iterator[str]:
+def _rules(found: RunChanges) -> Iterator[str]:
     yield f"{DIFFERENT}: Holm's correction ({found.tests:,} tests); ratios past {found.tolerance:g}x (--tolerance)"
     others = ", ".join(f"{one.name} within {one.ratio.tolerance:g}" for one in rates())
     yield (
@@ -136,7 +136,7 @@ def _rules(found: Changes) -> Iterator[str]:
         yield f"{where}: no interval on latencies of a cell, only over a guard's scenarios; --trials 5 gives one"
 
 
-def _as_seen(found: Changes) -> str:
+def _as_seen(found: RunChanges) -> str:
     return " with the drift and without it" if found.drifts and not found.drift_from else ""
 
 
@@ -157,7 +157,7 @@ def _table(title: str, differences: list[Difference]) -> Grid:
     return Grid(title, CHANGES, rows)
 
 
-def _overall(found: Changes) -> Grid:
+def _overall(found: RunChanges) -> Grid:
     rows = []
     for guard in dict.fromkeys(one.guard for one in found.differences):
         leaks = [one for one in found.differences if one.guard == guard and one.quantity == main_rate()]

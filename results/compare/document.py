@@ -9,19 +9,19 @@ from leasebench.results.numbers import multiple
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class TextLines:
     """Lines one below the other."""
 
     lines: tuple[Text, ...]
 
 
-Block = Lines | Grid
+Block = TextLines | Grid
 TONES = {Finding.WORSE: Tone.BAD, Finding.BETTER: Tone.GOOD, Finding.EQUAL: Tone.PLAIN, Finding.OPEN: Tone.QUIET}
 
 
-def lines(texts: Iterable[str], tone: Tone = Tone.PLAIN) -> Lines:
+def lines(texts: Iterable[str], tone: Tone = Tone.PLAIN) -> TextLines:
     """Lines of one tone."""
-    return Lines(tuple(Text(text, tone) for text in texts))
+    return TextLines(tuple(Text(text, tone) for text in texts))
 
 
 def effect(one: Difference) -> Text:

@@ -6,16 +6,16 @@ from leasebench.results.compare.document import Block, lines
 from leasebench.results.compare.false_positives import FalsePositives
 from leasebench.results.compare.finding import TOLERANCE
 from leasebench.results.compare.gates import Gate
-from leasebench.results.compare.judging import Answer, Judgement, Outcome
+from leasebench.results.compare.judging import GateAnswer, GateOutcome, Judgement
 from leasebench.results.grid import Column, Grid, Text, Tone
 from leasebench.results.numbers import digits, figure, multiple
 
 MOST_CELLS = 6
 ENDLESS = 1000
 """An interval that reaches so many times as far as the figure has no end that says anything."""
-WORDS = {Outcome.FAILS: "fail", Outcome.OPEN: "open", Outcome.PASSES: "pass"}
+WORDS = {GateOutcome.FAILS: "fail", GateOutcome.OPEN: "open", GateOutcome.PASSES: "pass"}
 """Of several cells."""
-TONES = {Outcome.FAILS: Tone.BAD, Outcome.OPEN: Tone.OPEN, Outcome.PASSES: Tone.GOOD}
+TONES = {GateOutcome.FAILS: Tone.BAD, GateOutcome.OPEN: Tone.OPEN, GateOutcome.PASSES: Tone.GOOD}
 GATES = (
     Column("", left=True),
     Column("fails if", left=True, prose=True),
@@ -32,7 +32,7 @@ def gates_blocks(judged: Sequence[Judgement]) -> Iterator[Block]:
         first, *others = one.telling
         outcome = Text(one.outcome.value, TONES[one.outcome])
         rows.append((outcome, Text(one.gate.text, Tone.STRONG), *_cell(one.gate, first, f" ({_among(one)})")))
-        if one.outcome is Outcome.PASSES:
+        if one.outcome is GateOutcome.PASSES:
             continue
         rows += [(Text(""), Text(""), *_cell(one.gate, answer)) for answer in others[: MOST_CELLS - 1]]
         if len(others) >= MOST_CELLS:
@@ -43,18 +43,18 @@ def gates_blocks(judged: Sequence[Judgement]) -> Iterator[Block]:
 
 def _among(one: Judgement) -> str:
     """Of how many cells the first that is shown is one."""
-    counted = [(outcome, sum(answer.outcome is outcome for answer in one.answers)) for outcome in Outcome]
+    counted = [(outcome, sum(answer.outcome is outcome for answer in one.answers)) for outcome in GateOutcome]
     told = [f"{count} {WORDS[outcome]}" for outcome, count in counted if count]
     without = sum(answer.outcome is None for answer in one.answers)
     return ", ".join([*told, *([f"{without} without it"] if without else [])])
 
 
-def _cell(gate: Gate, answer: Answer, among: str = "") -> tuple[Text, Text]:
+def _cell(gate: Gate, answer: GateAnswer, among: str = "") -> tuple[Text, Text]:
     note = f": {answer.note}" if answer.note else ""
     return Text(_figure(gate, answer)), Text(f"{answer.guard} under {answer.scenario}{note}{among}")
 
 
-def _figure(gate: Gate, answer: Answer) -> str:
+def _figure(gate: Gate, answer: GateAnswer) -> str:
     if answer.value is None:
         return "-"
     if gate.relative:

@@ -30,7 +30,7 @@ from enum import StrEnum
 from math import exp
 
 from leasebench.definitions import DefinitionError
-from leasebench.results.compare.changes import TOO_FEW_CELLS, Changes
+from leasebench.results.compare.changes import TOO_FEW_CELLS, RunChanges
 from leasebench.results.compare.drift import beyond, unknown
 from leasebench.results.compare.finding import too_few
 from leasebench.results.compare.gates import VERDICTS, Gate
@@ -44,7 +44,7 @@ from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.statistics import CONFIDENCE, MIN_TRIALS, Interval, student_quantile
 
 
-class Outcome(StrEnum):
+class GateOutcome(StrEnum):
     """What became of a gate, gravest first."""
 
     FAILS = "fails"
@@ -53,7 +53,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GateAnswer:
     """One gate in one cell: the figure and its interval, as multiples where the gate is relative.
 
     `outcome` is None where the figure does not apply; `note` says why, or why it is open.
@@ -63,7 +63,7 @@ class Answer:
     scenario: str
     value: float | None
     interval: Interval | None
-    outcome: Outcome | None
+    outcome: GateOutcome | None
     note: str = ""
 
 
@@ -72,15 +72,15 @@ class Judgement:
     """One gate over all cells that it names."""
 
     gate: Gate
-    answers: tuple[Answer, ...]
+    answers: tuple[GateAnswer, ...]
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> GateOutcome:
         seen = {answer.outcome for answer in self.answers}
-        return next((one for one in Outcome if one in seen), Outcome.OPEN)
+        return next((one for one in GateOutcome if one in seen), GateOutcome.OPEN)
 
     @property
-    def telling(self) -> list[Answer]:
+    def telling(self) -> list[GateAnswer]:
         """The cells that decided it, the one furthest on the bad side first, those without a figure last.
 
         Where no cell decided anything, all of them.
@@ -88,12 +88,12 @@ class Judgement:
         own = [answer for answer in self.answers if answer.outcome is self.outcome] or list(self.answers)
         return sorted(own, key=self._from_the_bad_side)
 
-    def _from_the_bad_side(self, answer: Answer) -> tuple[bool, float]:
+    def _from_the_bad_side(self, answer: GateAnswer) -> tuple[bool, float]:
         if answer.value is None:
             return True, 0.0
         upwards = self.gate.op.startswith(">")
         low, high = answer.interval or (answer.value, answer.value)
-        if self.outcome is Outcome.FAILS:
+        if self.outcome is GateOutcome.FAILS:
             return False, -answer.value if upwards else answer.value
         return False, -high if upwards else low
 
@@ -103,7 +103,7 @@ class Other:
     """What a relative gate is relative to: the samples, which cell of them, and how a ratio to it is found."""
 
     ranking: Ranking | None
-    changes: Changes | None
+    changes: RunChanges | None
     samples: Samples
 
     def sample(self, guard: str, scenario: str) -> Sample:
@@ -142,7 +142,7 @@ def _named(gate: Gate, cell: CellSummary) -> bool:
 
 def _answers(
     gate: Gate, cells: Sequence[CellSummary], samples: Samples, other: Other | None, confidence: float
-) -> Iterator[Answer]:
+) -> Iterator[GateAnswer]:
     for cell in cells:
         place = cell.place
         if gate.quantity is None:
@@ -163,17 +163,17 @@ def _count(metric: str, cell: CellSummary) -> int | None:
     return int(not cell.as_expected) if metric == "unexpected" else int(cell.verdict == metric)
 
 
-def _of_count(gate: Gate, place: tuple[str, str], count: int | None) -> Answer:
+def _of_count(gate: Gate, place: tuple[str, str], count: int | None) -> GateAnswer:
     if count is None:
-        return Answer(*place, None, None, None, "not known")
-    return Answer(*place, count, None, _counted(gate, count))
+        return GateAnswer(*place, None, None, None, "not known")
+    return GateAnswer(*place, count, None, _counted(gate, count))
 
 
-def _counted(gate: Gate, value: float) -> Outcome:
-    return Outcome.FAILS if gate.beyond(value) else Outcome.PASSES
+def _counted(gate: Gate, value: float) -> GateOutcome:
+    return GateOutcome.FAILS if gate.beyond(value) else GateOutcome.PASSES
 
 
-def _absolute(gate: Gate, own: Sample, confidence: float) -> Answer:
+def _absolute(gate: Gate, own: Sample, confidence: float) -> GateAnswer:
     quantity = gate.quantity
     assert quantity is not None
     place = own.guard, own.scenario
@@ -181,12 +181,12 @@ def _absolute(gate: Gate, own: Sample, confidence: float) -> Answer:
     if quantity.is_rate:
         found = {at: rate(own, quantity, at) for at in (CONFIDENCE, confidence)}
         if found[confidence] is None or value is None:
-            return Answer(*place, None, None, Outcome.OPEN, quantity.missing)
+            return GateAnswer(*place, None, None, GateOutcome.OPEN, quantity.missing)
         intervals = {at: one.either for at, one in found.items() if one is not None}
         part, whole, highest = quantity.fraction
         if gate.limit in (0.0, highest):
             counted = f"counted: {own.counts[part].sum():,.0f} of {own.counts[whole].sum():,.0f} {whole}"
-            return Answer(*place, value, intervals[CONFIDENCE], _counted(gate, value), counted)
+            return GateAnswer(*place, value, intervals[CONFIDENCE], _counted(gate, value), counted)
         return _decided(gate, place, value, intervals, confidence)
     note = too_few(own, own, quantity)
     if note or value is None:
@@ -199,7 +199,7 @@ def _absolute(gate: Gate, own: Sample, confidence: float) -> Answer:
     return _decided(gate, place, value, ends, confidence)
 
 
-def _relative(gate: Gate, before: Sample, own: Sample, other: Other, confidence: float) -> Answer:
+def _relative(gate: Gate, before: Sample, own: Sample, other: Other, confidence: float) -> GateAnswer:
     quantity = gate.quantity
     assert quantity is not None
     place = own.guard, own.scenario
@@ -213,49 +213,49 @@ def _relative(gate: Gate, before: Sample, own: Sample, other: Other, confidence:
     if seen is None:
         return _no_interval(place, now / was, before, own)
     if left is None:
-        return Answer(*place, seen.ratio, None, Outcome.OPEN, TOO_FEW_CELLS)
+        return GateAnswer(*place, seen.ratio, None, GateOutcome.OPEN, TOO_FEW_CELLS)
     answer = _of_ratio(gate, place, left, confidence)
     as_seen = _of_ratio(gate, place, seen, confidence)
-    if answer.outcome is Outcome.PASSES and as_seen.outcome is not Outcome.PASSES:
-        return replace(as_seen, outcome=Outcome.OPEN, note="passes only with the drift of all cells taken out")
+    if answer.outcome is GateOutcome.PASSES and as_seen.outcome is not GateOutcome.PASSES:
+        return replace(as_seen, outcome=GateOutcome.OPEN, note="passes only with the drift of all cells taken out")
     return answer
 
 
-def _relative_rate(gate: Gate, quantity: Quantity, before: Sample, own: Sample, confidence: float) -> Answer:
+def _relative_rate(gate: Gate, quantity: Quantity, before: Sample, own: Sample, confidence: float) -> GateAnswer:
     place = own.guard, own.scenario
     if before.figure(quantity) is None or own.figure(quantity) is None:
-        return Answer(*place, None, None, Outcome.OPEN, quantity.missing)
+        return GateAnswer(*place, None, None, GateOutcome.OPEN, quantity.missing)
     rates = {at: rate_ratio(before, own, quantity, at) for at in (CONFIDENCE, confidence)}
     found = rates[confidence]
     if found is None:
-        return Answer(*place, None, None, None, "no leak on either side")
+        return GateAnswer(*place, None, None, None, "no leak on either side")
     return _decided(gate, place, found[0], {at: one[1] for at, one in rates.items() if one is not None}, confidence)
 
 
-def _of_ratio(gate: Gate, place: tuple[str, str], found: LogRatio, confidence: float) -> Answer:
+def _of_ratio(gate: Gate, place: tuple[str, str], found: LogRatio, confidence: float) -> GateAnswer:
     intervals = {at: found.interval(at) for at in (CONFIDENCE, confidence)}
     return _decided(gate, place, found.ratio, intervals, confidence)
 
 
 def _decided(
     gate: Gate, place: tuple[str, str], value: float, intervals: Mapping[float, Interval], confidence: float
-) -> Answer:
+) -> GateAnswer:
     """The answer from the intervals at 95 % and at the confidence that holds for all cells together."""
     interval = intervals[confidence if gate.beyond(value) else CONFIDENCE]
     if gate.established(*interval):
-        return Answer(*place, value, interval, Outcome.FAILS)
+        return GateAnswer(*place, value, interval, GateOutcome.FAILS)
     if gate.excluded(*interval):
-        return Answer(*place, value, interval, Outcome.PASSES)
-    return Answer(*place, value, interval, Outcome.OPEN, "not established: more trials tell")
+        return GateAnswer(*place, value, interval, GateOutcome.PASSES)
+    return GateAnswer(*place, value, interval, GateOutcome.OPEN, "not established: more trials tell")
 
 
-def _without(place: tuple[str, str], own: Sample, quantity: Quantity, note: str) -> Answer:
+def _without(place: tuple[str, str], own: Sample, quantity: Quantity, note: str) -> GateAnswer:
     """A cell without the figure: it does not apply to a guard that commits without ever doing what it is about."""
     does_without = not own.operations(quantity) and own.counts["commits"].sum() > 0
-    return Answer(*place, None, None, None if does_without else Outcome.OPEN, note or "none")
+    return GateAnswer(*place, None, None, None if does_without else GateOutcome.OPEN, note or "none")
 
 
-def _no_interval(place: tuple[str, str], value: float, *samples: Sample) -> Answer:
+def _no_interval(place: tuple[str, str], value: float, *samples: Sample) -> GateAnswer:
     single = min(sample.trials for sample in samples) < MIN_TRIALS
     why = "one trial: no interval; --trials 5 gives one" if single else "a trial without the figure: no interval"
-    return Answer(*place, value, None, Outcome.OPEN, why)
+    return GateAnswer(*place, value, None, GateOutcome.OPEN, why)

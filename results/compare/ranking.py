@@ -25,7 +25,7 @@ from leasebench.verdict import SAFE, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RankedGuard:
     """One guard over all of its scenarios.
 
     `verdict` is its worst, `surprises` the number of scenarios in which it was not among those expected. The leak rate
@@ -63,7 +63,7 @@ class Ranking:
     reference: str
     why: str
     priced_in: str | None
-    standings: tuple[Standing, ...]
+    standings: tuple[RankedGuard, ...]
     differences: tuple[Difference, ...]
     overall: tuple[Difference, ...]
     notes: tuple[str, ...]
@@ -127,7 +127,7 @@ def rank(run: RunDirectory, reference: str | None = None, samples: Samples | Non
     )
 
 
-def standings(run: RunDirectory) -> Iterator[Standing]:
+def standings(run: RunDirectory) -> Iterator[RankedGuard]:
     """How each guard of a run stands, in the suite's order."""
     calm, ratio = calm_scenario(run.summary.cells), main_rate().ratio
     for guard in run.guards:
@@ -135,7 +135,7 @@ def standings(run: RunDirectory) -> Iterator[Standing]:
         verdicts = [cell.verdict for cell in own]
         leaky = sum(cell.total(ratio.affected) for cell in own)
         raced = sum(cell.total(ratio.units) for cell in own)
-        yield Standing(
+        yield RankedGuard(
             guard,
             min(verdicts, key=lambda one: one.rank),
             sum(not cell.as_expected for cell in own),
@@ -165,7 +165,7 @@ def _priced(own: list[CellSummary], calm: str | None) -> CellSummary:
     return next((cell for cell in own if cell.scenario == calm), own[0])
 
 
-def _best_first(one: Standing) -> tuple[Any, ...]:
+def _best_first(one: RankedGuard) -> tuple[Any, ...]:
     cost = one.cost_us if one.cost_us is not None else float("inf")
     return (not one.held, -one.verdict.rank, cost) if not one.held else (False, 0, cost)
 

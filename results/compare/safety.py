@@ -27,7 +27,7 @@ from leasebench.results.statistics import (
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class HarmRate:
     """A rate with its interval by application (`results.clustered`), and, of two trials or more, the one by trial.
 
     The interval by trial is the bootstrap's standard error with Student's t, cut off at zero; None where nothing was
@@ -45,7 +45,7 @@ class Rate:
         return min(low for low, _ in ends), max(high for _, high in ends)
 
 
-def rate(sample: Sample, quantity: Quantity, confidence: float = CONFIDENCE) -> Rate | None:
+def rate(sample: Sample, quantity: Quantity, confidence: float = CONFIDENCE) -> HarmRate | None:
     """A rate of harm of a cell; None where there is nothing to divide by."""
     value = sample.figure(quantity)
     units = _units(sample, quantity)[1]
@@ -58,7 +58,7 @@ def rate(sample: Sample, quantity: Quantity, confidence: float = CONFIDENCE) -> 
     else:  # an earlier version did not say how the events were spread: each application counts as one
         ends = exact_interval(value / scale * units, units, confidence)
     assert ends is not None
-    return Rate(value, (ends[0] * scale, ends[1] * scale), _by_trial(sample, quantity, value, confidence))
+    return HarmRate(value, (ends[0] * scale, ends[1] * scale), _by_trial(sample, quantity, value, confidence))
 
 
 def rate_difference(before: Sample, after: Sample, quantity: Quantity) -> tuple[float, Interval] | None:

@@ -14,7 +14,7 @@ from leasebench.results.explain.writer import Writer
 from leasebench.results.phrases import duration, plan
 
 
-class Answer(StrEnum):
+class RuleAnswer(StrEnum):
     """Whether a choice would have kept the harm away. BROKEN: it is the guard's own, and the store broke it."""
 
     BROKEN = "should have stopped it"
@@ -26,7 +26,7 @@ class Answer(StrEnum):
 class Held(NamedTuple):
     """An answer and its reason."""
 
-    answer: Answer
+    answer: RuleAnswer
     why: str
 
 
@@ -40,19 +40,23 @@ def of_own_rule(facts: Facts, choice: str, held: Held) -> Held:
     Which of the two is for the one place to say that holds every history against its rules (`results.rules`).
     """
     if facts.breaches is None:
-        return Held(Answer.UNKNOWN, "it is this guard's own, and the journal that tells whether it was kept is missing")
+        return Held(
+            RuleAnswer.UNKNOWN, "it is this guard's own, and the journal that tells whether it was kept is missing"
+        )
     broken = next((one for one in facts.breaches if one.rule in PARTS.get(choice, (choice,))), None)
     if broken is not None:
-        return Held(Answer.BROKEN, f"it is this guard's own: {broken.sentence(facts.events)}")
+        return Held(RuleAnswer.BROKEN, f"it is this guard's own: {broken.sentence(facts.events)}")
     return (
-        held if held.answer is not Answer.YES else Held(Answer.NO, "it is this guard's own, and the store kept to it")
+        held
+        if held.answer is not RuleAnswer.YES
+        else Held(RuleAnswer.NO, "it is this guard's own, and the store kept to it")
     )
 
 
 def rules(facts: Facts, writer: Writer, newer: Writer) -> Iterator[tuple[str, Held]]:
     """Each rule that can be held against the facts; those that need a lease only where there was one."""
     over = facts.violation.over or newer.version
-    yield "monotonic", Held(Answer.YES, f"plan {writer.version} is older than plan {over}, which was in force")
+    yield "monotonic", Held(RuleAnswer.YES, f"plan {writer.version} is older than plan {over}, which was in force")
     yield "compare_and_set", _compare(writer, newer)
     if writer.hold is not None:
         yield "owner_checked", _owner_checked(facts, writer, writer.hold, newer)
@@ -63,25 +67,25 @@ def rules(facts: Facts, writer: Writer, newer: Writer) -> Iterator[tuple[str, He
 def _compare(writer: Writer, newer: Writer) -> Held:
     if writer.checked is None:
         why = f"with the check that it needs: that sees what is newer, or what plan {newer.version} replaced"
-        return Held(Answer.YES, why)
+        return Held(RuleAnswer.YES, why)
     seen = writer.checked.seen
     if seen != newer.version:
-        return Held(Answer.YES, f"it had read {plan(seen)}, and plan {newer.version} was in force by then")
-    return Held(Answer.NO, f"it had read {plan(seen)}, which was still in force")
+        return Held(RuleAnswer.YES, f"it had read {plan(seen)}, and plan {newer.version} was in force by then")
+    return Held(RuleAnswer.NO, f"it had read {plan(seen)}, which was still in force")
 
 
 def _owner_checked(facts: Facts, writer: Writer, hold: Hold, newer: Writer) -> Held:
     if facts.leases_apart:
-        return Held(Answer.UNKNOWN, "the leases are on a server of their own: no transaction sees both")
+        return Held(RuleAnswer.UNKNOWN, "the leases are on a server of their own: no transaction sees both")
     if (lost := _lost(hold, writer)) is not None:
-        return Held(Answer.YES, f"the lease of {writer.name} {lost} before the write")
+        return Held(RuleAnswer.YES, f"the lease of {writer.name} {lost} before the write")
     if newer.hold is not None and (lost := _lost(newer.hold, newer)) is not None:
         why = f"the lease of {newer.name} {lost} before {_newer_write(newer)}"
         return _without_newer(facts, writer, why)
     if hold.until_s is None:
-        return Held(Answer.UNKNOWN, "when this lease ran out is not recorded")
+        return Held(RuleAnswer.UNKNOWN, "when this lease ran out is not recorded")
     left = "" if hold.until_s < writer.at_s else f", for another {duration(hold.until_s - writer.at_s)}"
-    return Held(Answer.NO, f"{writer.name} held the lease rightfully{left}")
+    return Held(RuleAnswer.NO, f"{writer.name} held the lease rightfully{left}")
 
 
 def _lost(hold: Hold, writer: Writer) -> str | None:
@@ -97,36 +101,38 @@ def _lost(hold: Hold, writer: Writer) -> str | None:
 
 def _fenced(facts: Facts, writer: Writer, hold: Hold, newer: Writer) -> Held:
     if hold.fence is None:
-        return Held(Answer.UNKNOWN, "this lease manager gives no fencing number")
+        return Held(RuleAnswer.UNKNOWN, "this lease manager gives no fencing number")
     highest = _highest(facts, writer.at)
     if highest > hold.fence:
-        return Held(Answer.YES, f"number {highest} had written there before {hold.fence} came{_too(facts, newer)}")
+        return Held(RuleAnswer.YES, f"number {highest} had written there before {hold.fence} came{_too(facts, newer)}")
     other = None if newer.hold is None else newer.hold.fence
     if other is not None and (before := _highest(facts, newer.at)) > other:
         why = f"number {before} had written there before {_newer_write(newer)} with {other}"
         return _without_newer(facts, writer, why)
     if highest < 0:
-        return Held(Answer.NO, "no fencing number had written there before")
-    return Held(Answer.NO, f"no higher number than its {hold.fence} had written there (highest {highest})")
+        return Held(RuleAnswer.NO, "no fencing number had written there before")
+    return Held(RuleAnswer.NO, f"no higher number than its {hold.fence} had written there (highest {highest})")
 
 
 def _registered(facts: Facts, writer: Writer, hold: Hold, newer: Writer) -> Held:
     """A number is registered by a check inside the lease; a guard without one would look before its work."""
     if hold.fence is None:
-        return Held(Answer.UNKNOWN, "this lease manager gives no fencing number")
+        return Held(RuleAnswer.UNKNOWN, "this lease manager gives no fencing number")
     other = None if newer.hold is None else newer.hold.fence
     highest = max(_highest(facts, writer.at), -1 if other is None else other)
     if highest > hold.fence:
-        return Held(Answer.YES, f"number {highest} had been there before {hold.fence} came{_too(facts, newer)}")
+        return Held(RuleAnswer.YES, f"number {highest} had been there before {hold.fence} came{_too(facts, newer)}")
     there = facts.shown_to(writer)
     if there is not None and there > writer.version:
-        return Held(Answer.YES, f"its check inside the lease would have shown plan {there} to {writer.name}")
+        return Held(RuleAnswer.YES, f"its check inside the lease would have shown plan {there} to {writer.name}")
     if other is not None and other < hold.fence and there is not None:
         why = f"the check of {writer.name} would have registered {hold.fence} before {_newer_write(newer)} with {other}"
         return _without_newer(facts, writer, why)
     if there is None or (hold.taken_s is not None and other is None):
-        return Held(Answer.UNKNOWN, f"whether a higher number than {hold.fence} was registered there is not recorded")
-    return Held(Answer.NO, f"no higher number than its {hold.fence} had come there (highest {highest})")
+        return Held(
+            RuleAnswer.UNKNOWN, f"whether a higher number than {hold.fence} was registered there is not recorded"
+        )
+    return Held(RuleAnswer.NO, f"no higher number than its {hold.fence} had come there (highest {highest})")
 
 
 def _newer_write(newer: Writer) -> str:
@@ -154,7 +160,7 @@ def _without_newer(facts: Facts, writer: Writer, why: str) -> Held:
     """What follows if the newer plan's write had been refused, for the reason given."""
     why += ": that would have been refused"
     if facts.rewritten:
-        return Held(Answer.UNKNOWN, f"{why}; but it was written again after that")
+        return Held(RuleAnswer.UNKNOWN, f"{why}; but it was written again after that")
     if facts.before_newer > writer.version:
-        return Held(Answer.NO, f"{why}; but plan {facts.before_newer} was in force before it")
-    return Held(Answer.YES, why)
+        return Held(RuleAnswer.NO, f"{why}; but plan {facts.before_newer} was in force before it")
+    return Held(RuleAnswer.YES, why)

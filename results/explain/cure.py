@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from leasebench.results.explain import commit_rules
-from leasebench.results.explain.commit_rules import Answer, Held, of_own_rule
+from leasebench.results.explain.commit_rules import Held, RuleAnswer, of_own_rule
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.longer_lease import longer_lease
 from leasebench.results.explain.writer import Writer
 from leasebench.results.phrases import count, duration, plan
-from leasebench.results.violations import Kind
+from leasebench.results.violations import ViolationKind
 
-__all__ = ["Answer", "Cure", "cures", "sentence"]
+__all__ = ["Cure", "RuleAnswer", "cures", "sentence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Cure:
 
     axis: str
     choice: str
-    answer: Answer
+    answer: RuleAnswer
     why: str
 
 
@@ -37,22 +37,22 @@ def cures(facts: Facts) -> list[Cure]:
         found += [Cure("commit", choice, *_own(facts, choice, held)) for choice, held in rules]
         found.append(Cure("decide", *_decide(facts, facts.writer, facts.newer)))
         found.append(_exclude(facts, facts.writer, facts.newer))
-    if facts.violation.kind is Kind.DANGLING:
+    if facts.violation.kind is ViolationKind.DANGLING:
         found += [Cure("clean", choice, *_own(facts, choice, held)) for choice, held in _clean(facts)]
-    order = list(Answer)
+    order = list(RuleAnswer)
     return sorted(found, key=lambda cure: order.index(cure.answer))
 
 
 def sentence(found: list[Cure]) -> str:
     """Which axes would have stopped it, in one sentence; before it which rule of its own the store broke."""
-    broken, cured = _by_axis(found, Answer.BROKEN), _by_axis(found, Answer.YES)
+    broken, cured = _by_axis(found, RuleAnswer.BROKEN), _by_axis(found, RuleAnswer.YES)
     told = f"The store broke this guard's own rule: {broken}; the trial is not to be trusted. " if broken else ""
     if not cured:
         return told or "Nothing that was recorded says which choice would have stopped it."
     return f"{told}What would have stopped it: {cured}."
 
 
-def _by_axis(found: list[Cure], answer: Answer) -> str:
+def _by_axis(found: list[Cure], answer: RuleAnswer) -> str:
     """The choices with one answer, as `axis (choice or choice); axis (choice)`."""
     by_axis: dict[str, list[str]] = {}
     for cure in found:
@@ -68,31 +68,35 @@ def _own(facts: Facts, choice: str, held: Held) -> Held:
     return of_own_rule(facts, choice, held) if choice in own else held
 
 
-def _decide(facts: Facts, writer: Writer, newer: Writer) -> tuple[str, Answer, str]:
+def _decide(facts: Facts, writer: Writer, newer: Writer) -> tuple[str, RuleAnswer, str]:
     """A check at the endpoint, as late as a guard can make it: inside the lease, if there was one."""
     choice = "check inside" if writer.hold else "check per_endpoint"
     done = facts.guard.check
     checked, version = writer.checked, writer.version
     if done in ("per_endpoint", "inside") and (done == "inside" or writer.hold is None):
         if checked is None or checked.seen >= version:
-            return choice, Answer.UNKNOWN, "what its check saw is not recorded"
+            return choice, RuleAnswer.UNKNOWN, "what its check saw is not recorded"
         gap = duration(writer.at_s - checked.end_s)
         why = f"it did check, and saw {plan(checked.seen)}: plan {newer.version} came in the {gap} until the write"
-        return choice, Answer.NO, why
+        return choice, RuleAnswer.NO, why
     there = facts.shown_to(writer)
     if there is None:
-        return choice, Answer.UNKNOWN, f"what {writer.name} would have seen there is not recorded, or too close to call"
+        return (
+            choice,
+            RuleAnswer.UNKNOWN,
+            f"what {writer.name} would have seen there is not recorded, or too close to call",
+        )
     where = "with its lease" if writer.hold else "with this endpoint"
     when = f"{plan(there)} was in force when {writer.name} began {where}"
     if there > version:
-        return choice, Answer.YES, f"{when}: it would have seen that"
-    return choice, Answer.NO, when
+        return choice, RuleAnswer.YES, f"{when}: it would have seen that"
+    return choice, RuleAnswer.NO, when
 
 
 def _exclude(facts: Facts, writer: Writer, newer: Writer) -> Cure:
     if facts.guard.exclude is None:
         why = "there was none, so who would have waited for whom is not recorded"
-        return Cure("exclude", "a lease with the check inside", Answer.UNKNOWN, why)
+        return Cure("exclude", "a lease with the check inside", RuleAnswer.UNKNOWN, why)
     return Cure("exclude", "a longer time to live", *longer_lease(facts, writer, newer))
 
 
@@ -103,15 +107,15 @@ def _clean(facts: Facts) -> Iterator[tuple[str, Held]]:
         return
     if facts.active > 0:
         why = f"{count(facts.active, 'endpoint')} pointed at plan {version} when it was deleted"
-        yield "skip_active", Held(Answer.YES, why)
+        yield "skip_active", Held(RuleAnswer.YES, why)
     else:
-        yield "skip_active", Held(Answer.NO, f"no endpoint pointed at plan {version} when it was deleted")
+        yield "skip_active", Held(RuleAnswer.NO, f"no endpoint pointed at plan {version} when it was deleted")
     if facts.deleted_at > facts.writer.at:
-        yield "quarantine", Held(Answer.YES, f"plan {version} would have gone on resolving at {endpoint}")
-        yield "referential", Held(Answer.NO, f"plan {version} was there when it was put in force")
+        yield "quarantine", Held(RuleAnswer.YES, f"plan {version} would have gone on resolving at {endpoint}")
+        yield "referential", Held(RuleAnswer.NO, f"plan {version} was there when it was put in force")
     elif facts.writer.kind == "commit":
         before = duration(facts.writer.at_s - facts.seconds(facts.deleted_at))
         why = f"plan {version} was deleted {before} before it was applied: the store would have refused it"
-        yield "referential", Held(Answer.YES, why)
+        yield "referential", Held(RuleAnswer.YES, why)
         why = f"plan {version} would have been in quarantine, and none is applied from there"
-        yield "quarantine", Held(Answer.YES, why)
+        yield "quarantine", Held(RuleAnswer.YES, why)

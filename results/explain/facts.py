@@ -17,8 +17,8 @@ from leasebench.results.moment import Moments
 from leasebench.results.record.suite import GuardTable
 from leasebench.results.rules import Breach, Promised, breaches
 from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.violations import Kind as What
 from leasebench.results.violations import Violation
+from leasebench.results.violations import ViolationKind as What
 
 COMMIT, REPAIR = KINDS.index("commit"), KINDS.index("repair")
 MOST = 5

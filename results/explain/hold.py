@@ -12,10 +12,10 @@ import numpy as np
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.events import Events
 from leasebench.results.explain.reader import Reader
-from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
+from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.rules.promised import OWN_CLOCK
 
-CAUSES = {"grant": Kind.ACQUIRE, "renew": Kind.RENEW, "release": Kind.RELEASE}
+CAUSES = {"grant": RowKind.ACQUIRE, "renew": RowKind.RENEW, "release": RowKind.RELEASE}
 WHOLE_CELL = "the cell"
 
 
@@ -81,7 +81,7 @@ def _audited(reader: Reader, given: int, at_s: float, ttl_s: float) -> Hold:
     """Walk through the events of this lease from its grant to the write."""
     events = reader.events
     lease, token, enactor = int(events.lease[given]), int(events.token[given]), int(events.enactor[given])
-    asked = reader.last(reader.rows(enactor, Kind.ACQUIRE, attempt=int(events.attempt[given])), inf)
+    asked = reader.last(reader.rows(enactor, RowKind.ACQUIRE, attempt=int(events.attempt[given])), inf)
     granted_s, fence = placed(reader, given), int(events.fence[given])
     until_s, renewed_s = granted_s + _life_s(events, given), None
     hold = Hold(_named(events, lease), granted_s, until_s, fence if fence > 0 else None, None, ttl_s)
@@ -106,16 +106,16 @@ def _audited(reader: Reader, given: int, at_s: float, ttl_s: float) -> Hold:
 def _journalled(reader: Reader, enactor: int, grant: int, at_s: float, ttl_s: float) -> Hold | None:
     """A lease that left no event, from the journals: whose acquire ended, and who began to give it back."""
     assert reader.trial is not None
-    rows = reader.rows(enactor, Kind.ACQUIRE, attempt=grant)
+    rows = reader.rows(enactor, RowKind.ACQUIRE, attempt=grant)
     if not len(rows):
         return None
     own = reader.call(int(rows[-1]))
     number = int(reader.trial.journal["endpoint"].to_numpy()[rows[-1]])
     code = len(reader.events.endpoints) if number == CELL_RESOURCE else number
     hold = Hold(_named(reader.events, code), own.end_s, None, own.fence or None, own.begin_s, ttl_s)
-    returned = reader.last(reader.rows(enactor, Kind.RELEASE, grant=grant), at_s)
+    returned = reader.last(reader.rows(enactor, RowKind.RELEASE, grant=grant), at_s)
     returned_s = None if returned is None else returned.begin_s
-    others = reader.rows_of_others(enactor, Kind.ACQUIRE, endpoint=number, outcome=int(Outcome.DONE))
+    others = reader.rows_of_others(enactor, RowKind.ACQUIRE, endpoint=number, outcome=int(RowOutcome.DONE))
     ends_s = reader.seconds(reader.trial.journal["end_ns"].to_numpy()[others])
     after = np.flatnonzero((ends_s > own.end_s) & (ends_s <= at_s))
     first = min(after.tolist(), key=lambda place: float(ends_s[place]), default=None)
@@ -137,10 +137,10 @@ def placed(reader: Reader, position: int) -> float:
 
 def _told(reader: Reader, enactor: int, grant: int, at_s: float) -> float | None:
     """When the lease server told the owner of the loss, before the write."""
-    refused = int(Outcome.REFUSED)
+    refused = int(RowOutcome.REFUSED)
     ends = [
         reader.call(row).end_s
-        for kind in (Kind.RENEW, Kind.VALIDATE)
+        for kind in (RowKind.RENEW, RowKind.VALIDATE)
         for row in reader.rows(enactor, kind, grant=grant, outcome=refused).tolist()
     ]
     return min((end_s for end_s in ends if end_s <= at_s), default=None)

@@ -20,7 +20,7 @@ from leasebench.results.phrases import (
     refuses_plan,
     writes_plan,
 )
-from leasebench.results.violations import Kind
+from leasebench.results.violations import ViolationKind
 
 PLANNER, STORE, LEASES, OPERATOR = "planner", "store", "leases", "operator"
 LONG_S = 0.02
@@ -93,7 +93,7 @@ def headline(facts: Facts) -> str:
     """The violation in one sentence."""
     violation, writer, newer = facts.violation, facts.writer, facts.newer
     place = violation.endpoint if facts.cells == 1 else f"{violation.endpoint} of cell {violation.cell}"
-    if violation.kind is Kind.STALE and newer is not None:
+    if violation.kind is ViolationKind.STALE and newer is not None:
         back = count(violation.over - violation.version, "generation")
         after = duration(writer.at_s - newer.at_s)
         how = f"{newer.name} had put it in force" if newer.name != writer.name else "it had put that in force itself"
@@ -287,7 +287,7 @@ def _mending(facts: Facts, at: int) -> Message:
     version, at_s = int(facts.writes.version[here]), facts.seconds(at)
     code, repaired, restarted = int(events.enactor[at]), events.of("repair")[at], events.of("restart")[at]
     result = "resolves again"
-    if facts.violation.kind is Kind.STALE:
+    if facts.violation.kind is ViolationKind.STALE:
         result = f"is no longer behind plan {facts.violation.over}"
         if version < facts.violation.over:
             result = "has what the operator wants"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from leasebench.results.events import Ints, Mask
-from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
+from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.moment import Moments
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import RENEWER
@@ -17,8 +17,8 @@ from leasebench.results.trial import Trial
 
 AFTER_NS = 1_000_000_000
 """How long after the violation the journal is looked at: two clocks are compared."""
-LEASE_KINDS = (Kind.ACQUIRE, Kind.RENEW, Kind.RELEASE)
-STOPS = {Kind.PAUSE: "stopped (SIGSTOP)", Kind.DELAY: "held up", Kind.KILL: "killed (SIGKILL)"}
+LEASE_KINDS = (RowKind.ACQUIRE, RowKind.RENEW, RowKind.RELEASE)
+STOPS = {RowKind.PAUSE: "stopped (SIGSTOP)", RowKind.DELAY: "held up", RowKind.KILL: "killed (SIGKILL)"}
 
 
 IS = "{target} is "
@@ -30,7 +30,7 @@ class Call:
 
     begin_s: float
     end_s: float
-    outcome: Outcome
+    outcome: RowOutcome
     seen: int
     fence: int
 
@@ -90,13 +90,13 @@ class Reader:
         """Instants of the host's clock."""
         return (host_ns - self._zero_ns) / 1e9
 
-    def rows(self, enactor: int, kind: Kind, **where: int) -> Ints:
+    def rows(self, enactor: int, kind: RowKind, **where: int) -> Ints:
         """The journal rows of a kind by one enactor (also by its renewer), by their beginning."""
         if self.trial is None:
             return np.array([], dtype=np.int64)
         return self._found((self.trial.process_enactor == enactor) & self.trial.rows(kind), where)
 
-    def rows_of_others(self, enactor: int, kind: Kind, **where: int) -> Ints:
+    def rows_of_others(self, enactor: int, kind: RowKind, **where: int) -> Ints:
         """The same of all other enactors."""
         if self.trial is None:
             return np.array([], dtype=np.int64)
@@ -118,12 +118,12 @@ class Reader:
         return Call(
             self.seconds(int(one["start_ns"])),
             self.seconds(max(int(one["end_ns"]), int(one["start_ns"]))),
-            Outcome(int(one["outcome"])),
+            RowOutcome(int(one["outcome"])),
             int(one["seen"]),
             int(one["fence"]),
         )
 
-    def last(self, rows: Ints, before_s: float, *outcomes: Outcome) -> Call | None:
+    def last(self, rows: Ints, before_s: float, *outcomes: RowOutcome) -> Call | None:
         """The last of these calls that began before an instant, with one of these outcomes (all, if none is named)."""
         for row in rows[::-1].tolist():
             call = self.call(row)
@@ -136,7 +136,7 @@ class Reader:
         if self.trial is None:
             return None
         journal = self.trial.journal
-        kinds = [int(kind) for kind in (*STOPS, Kind.FAULT, Kind.PLAN, Kind.RENEW)]
+        kinds = [int(kind) for kind in (*STOPS, RowKind.FAULT, RowKind.PLAN, RowKind.RENEW)]
         own = (self.trial.process_enactor == enactor) & ~journal["kind"].isin(kinds).to_numpy()
         ends = self.seconds(journal["end_ns"].to_numpy()[own & (journal["end_ns"].to_numpy() > 0)])
         before = ends[ends <= before_s]

@@ -9,7 +9,7 @@ from leasebench.enactors.store.events import KINDS
 from leasebench.results.events import Events
 from leasebench.results.explain.hold import Hold, hold_of
 from leasebench.results.explain.reader import Call, Reader, Stop
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.record.suite import GuardTable
 
 
@@ -43,7 +43,7 @@ class Writer:
     @property
     def gave_up(self) -> bool:
         """Whether its commit had no answer by the time at which the store executed it."""
-        return self.call is not None and self.call.outcome is Outcome.UNKNOWN and self.call.end_s < self.at_s
+        return self.call is not None and self.call.outcome is RowOutcome.UNKNOWN and self.call.end_s < self.at_s
 
 
 def who(events: Events, at: int) -> str:
@@ -63,15 +63,15 @@ def writer_of(reader: Reader, endpoint: int, at: int, guard: GuardTable, ttl_ms:
         version = int(writes.version[int(np.searchsorted(writes.since, at))])
     published_s, rollback_to = _publication(reader, version, at)
     bare = Writer(who(events, at), kind, at, at_s, version, published_s, rollback_to)
-    rows = reader.rows(enactor, Kind.COMMIT, attempt=int(events.attempt[at]))
+    rows = reader.rows(enactor, RowKind.COMMIT, attempt=int(events.attempt[at]))
     if enactor < 0 or not len(rows):
         return bare
     assert reader.trial is not None
     call, grant = reader.call(int(rows[-1])), int(reader.trial.journal["grant"].to_numpy()[rows[-1]])
-    picked = reader.last(reader.rows(enactor, Kind.DISCOVER, seen=version), call.begin_s, Outcome.DONE)
+    picked = reader.last(reader.rows(enactor, RowKind.DISCOVER, seen=version), call.begin_s, RowOutcome.DONE)
     since_s = picked.begin_s if picked else inf
-    checked = reader.last(reader.rows(enactor, Kind.CHECK, endpoint=endpoint), call.begin_s, Outcome.DONE)
-    worked = reader.last(reader.rows(enactor, Kind.WORK, endpoint=endpoint), call.begin_s)
+    checked = reader.last(reader.rows(enactor, RowKind.CHECK, endpoint=endpoint), call.begin_s, RowOutcome.DONE)
+    worked = reader.last(reader.rows(enactor, RowKind.WORK, endpoint=endpoint), call.begin_s)
     worked = worked if worked and worked.begin_s >= since_s else None
     checked = checked if checked and checked.begin_s >= since_s else None  # else of an earlier application
     manager = guard.manager

@@ -11,7 +11,7 @@ MANIFEST_FILE = "manifest.json"
 MANIFEST_SCHEMA: Final = 1
 
 
-class Machine(Record):
+class HostMachine(Record):
     """The machine."""
 
     system: str | None = None
@@ -21,7 +21,7 @@ class Machine(Record):
     clock_resolution_ns: float | None = None
 
 
-class ServerFacts(Record):
+class RunServer(Record):
     """The server of the run: how it was come by, and what it says of itself."""
 
     kind: str | None = None
@@ -39,7 +39,7 @@ class Affinity(Record):
     harness: list[int] | None = None
 
 
-class Versions(Record):
+class PackageVersions(Record):
     """The version of each distribution that belongs to the result, by its name, and Python's."""
 
     python: str | None = None
@@ -53,9 +53,9 @@ class Manifest(Record):
     schema_: Literal[1] = Field(alias="schema")
     began: str | None = Field(default=None, description="UTC, as 2026-01-31T09:30:00Z")
     seed: int | None = None
-    versions: Versions = Versions()
-    machine: Machine = Machine()
-    server: ServerFacts = ServerFacts()
+    versions: PackageVersions = PackageVersions()
+    machine: HostMachine = HostMachine()
+    server: RunServer = RunServer()
     affinity: Affinity = Affinity()
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from leasebench.registry import plugins
-from leasebench.results.charts import Chart, Scope, Spec, Subject
+from leasebench.results.charts import Chart, ChartScope, Spec, Subject
 from leasebench.results.explain import explain
 from leasebench.results.explain.svg import as_svg
 from leasebench.results.numbering import violations_of
@@ -76,10 +76,10 @@ def _cell_charts(run: RunDirectory, guard: str, scenario: str) -> dict[str, Spec
     found = {}
     trial = representative_trial(run, guard, scenario)
     harmed = any(map(violations_of, run.trials_of(guard, scenario)))
-    for chart in _charts(Scope.TRIAL, Scope.CELL):
-        if (chart.scope is Scope.TRIAL and trial is None) or (chart.name in CLOSEUPS and not harmed):
+    for chart in _charts(ChartScope.TRIAL, ChartScope.CELL):
+        if (chart.scope is ChartScope.TRIAL and trial is None) or (chart.name in CLOSEUPS and not harmed):
             continue
-        drawn = _drawn(chart, Subject(run, scenario, guard, trial=trial if chart.scope is Scope.TRIAL else None))
+        drawn = _drawn(chart, Subject(run, scenario, guard, trial=trial if chart.scope is ChartScope.TRIAL else None))
         if drawn is not None:
             found[chart.name] = drawn
     return found
@@ -87,10 +87,10 @@ def _cell_charts(run: RunDirectory, guard: str, scenario: str) -> dict[str, Spec
 
 def _scenario_charts(run: RunDirectory, scenario: str, guards: list[str]) -> list[Picture]:
     subjects = [
-        *((chart, Subject(run, scenario)) for chart in _charts(Scope.SCENARIO)),
+        *((chart, Subject(run, scenario)) for chart in _charts(ChartScope.SCENARIO)),
         *(
             (chart, Subject(run, scenario, phase=phase))
-            for chart in _charts(Scope.PHASE)
+            for chart in _charts(ChartScope.PHASE)
             for phase in PHASES.get(chart.name, ("commit",))
         ),
     ]
@@ -107,7 +107,7 @@ def _drawn(chart: Chart, subject: Subject) -> Spec | None:
         return None
 
 
-def _charts(*scopes: Scope) -> list[Chart]:
+def _charts(*scopes: ChartScope) -> list[Chart]:
     return [chart for chart in plugins("results.charts").values() if chart.scope in scopes]
 
 

@@ -17,7 +17,7 @@ def breaches(trial: Trial, promised: Promised) -> Iterator[Breach]:
     if promise is not None:
         yield from promise(trial, store, promised)
     for life in store:
-        there = plans.Plans(life.events)
+        there = plans.PlanLifetimes(life.events)
         yield from plans.applied_while_there(life, there, promised)
         yield from plans.deleted_when_unused(life, there, promised)
         yield from plans.deleted_once(life, there)

@@ -18,7 +18,7 @@ NEVER = -1
 
 
 @dataclass(frozen=True)
-class Plans:
+class PlanLifetimes:
     """The plans of one life. A plan is meant by a small number: where its version stands among all that occur."""
 
     events: Events
@@ -73,7 +73,7 @@ class Plans:
         return code[order], place[order], change[order]
 
 
-def published_newest(life: Life, plans: Plans) -> Iterator[Breach]:
+def published_newest(life: Life, plans: PlanLifetimes) -> Iterator[Breach]:
     """Publications of a plan that is not newer than every one before, or with the content of one that is gone."""
     events, at = life.events, life.of("publish")
     every = np.flatnonzero(events.of("publish"))
@@ -96,7 +96,7 @@ def published_newest(life: Life, plans: Plans) -> Iterator[Breach]:
     )
 
 
-def applied_while_there(life: Life, plans: Plans, promised: Promised) -> Iterator[Breach]:
+def applied_while_there(life: Life, plans: PlanLifetimes, promised: Promised) -> Iterator[Breach]:
     """Commits of a plan that may not be applied any more, or over one that can't be rolled back to; repairs to one."""
     events, at = life.events, life.of("commit")
     if promised.referential:
@@ -115,7 +115,7 @@ def applied_while_there(life: Life, plans: Plans, promised: Promised) -> Iterato
     )
 
 
-def deleted_once(life: Life, plans: Plans) -> Iterator[Breach]:
+def deleted_once(life: Life, plans: PlanLifetimes) -> Iterator[Breach]:
     """Deletions of a plan that is gone, and quarantines of one that may not be applied already."""
     for kind, rule, does in (("delete", "deleted once", "deletes"), ("quarantine", "quarantined once", "quarantines")):
         at = life.of(kind)
@@ -124,7 +124,7 @@ def deleted_once(life: Life, plans: Plans) -> Iterator[Breach]:
         yield from _gone(life, at, last, wrong, life.events.version[at], rule, does)
 
 
-def deleted_when_unused(life: Life, plans: Plans, promised: Promised) -> Iterator[Breach]:
+def deleted_when_unused(life: Life, plans: PlanLifetimes, promised: Promised) -> Iterator[Breach]:
     """Deletions of a plan that an endpoint points at, where that is forbidden; and any count of those that is wrong."""
     events = life.events
     at = life.of("delete", "quarantine", "reject")
@@ -140,7 +140,7 @@ def deleted_when_unused(life: Life, plans: Plans, promised: Promised) -> Iterato
         yield from _pointing(life, plans, at[used], active[used], "skip_active", told)
 
 
-def _pointing(life: Life, plans: Plans, at: Ints, active: Ints, rule: str, told: list[str]) -> Iterator[Breach]:
+def _pointing(life: Life, plans: PlanLifetimes, at: Ints, active: Ints, rule: str, told: list[str]) -> Iterator[Breach]:
     """Each deletion beside the last write that pointed an endpoint at its plan."""
     events = life.events
     writes = np.flatnonzero(events.of("commit", "repair"))

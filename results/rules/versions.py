@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from leasebench.results.events import Ints
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.rules.breach import Breach, who
 from leasebench.results.rules.lives import Life
 from leasebench.results.rules.preceding import Preceding
@@ -37,8 +37,8 @@ def read_before(trial: Trial) -> Ints:
     """
     events, journal = trial.events, trial.journal
     seen = np.full(len(events), NOT_READ, dtype=np.int64)
-    commits = np.flatnonzero(trial.rows(Kind.COMMIT))
-    checks = np.flatnonzero(trial.rows(Kind.CHECK, Outcome.DONE))
+    commits = np.flatnonzero(trial.rows(RowKind.COMMIT))
+    checks = np.flatnonzero(trial.rows(RowKind.CHECK, RowOutcome.DONE))
     if not len(commits) or not len(checks):
         return seen
     place = trial.life << 16 | journal["endpoint"].to_numpy().astype(np.int64)

@@ -8,7 +8,7 @@ import pytest
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.faults.scheduler import FaultScheduler
 from leasebench.results.history import read_raw_journal
-from leasebench.results.journal import Journal, Kind, Outcome
+from leasebench.results.journal import Journal, RowKind, RowOutcome
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.process import Process
 
@@ -101,7 +101,7 @@ def test_one_that_fails_to_heal_does_not_keep_the_others_ill_and_is_told_of(cond
     assert ("heal", (2.0, 9.0)) in LOG
     records = read_raw_journal(tmp_path / "harness.journal")
     assert list(records["attempt"]) == [0, 2]
-    assert list(records["outcome"]) == [Outcome.NOTHING, Outcome.DONE]
+    assert list(records["outcome"]) == [RowOutcome.NOTHING, RowOutcome.DONE]
 
 
 def test_each_injection_is_journalled_with_its_number_and_whether_it_hit(conduct, tmp_path):
@@ -110,8 +110,8 @@ def test_each_injection_is_journalled_with_its_number_and_whether_it_hit(conduct
     scheduler.attend(1.6)
     scheduler.heal_all()
     records = read_raw_journal(tmp_path / "harness.journal")
-    assert list(records["kind"]) == [Kind.FAULT] * 2
+    assert list(records["kind"]) == [RowKind.FAULT] * 2
     assert list(records["attempt"]) == [1, 2]
-    assert list(records["outcome"]) == [Outcome.NOTHING, Outcome.DONE]
+    assert list(records["outcome"]) == [RowOutcome.NOTHING, RowOutcome.DONE]
     assert list(records["seen"]) == [500_000, 1_000_000], "microseconds that were asked for"
     assert np.all(records["end_ns"] > records["start_ns"])

@@ -14,7 +14,7 @@ from leasebench.bench.trial import run_trial
 from leasebench.results.buckets import quantile_us
 from leasebench.results.encoded import read_buckets
 from leasebench.results.history import read_journal
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.trial import read_trials
 
 HEAD = """
@@ -53,7 +53,7 @@ def run(server_url, tmp_path):
     return run_one
 
 
-def rows(folder: Path, kind: Kind) -> pd.DataFrame:
+def rows(folder: Path, kind: RowKind) -> pd.DataFrame:
     journal = read_journal(folder / "journal.parquet")
     return journal[journal["kind"] == int(kind)]
 
@@ -67,7 +67,7 @@ def fault(**settings) -> str:
 
 def test_a_killed_enactor_is_replaced_and_the_next_one_resumes_where_the_store_stands(run):
     facts, folder = run(fault(kind="crash", after="commit", enactors=[0], every=2, restart_ms=20.0), duration_s=1.5)
-    kills = rows(folder, Kind.KILL)
+    kills = rows(folder, RowKind.KILL)
     assert len(kills) >= 2
     assert {name.partition("+")[0] for name in kills["process"]} == {"enactor-0"}
     lives = {each.life for each in facts.processes if each.name == "c0.enactor-0"}
@@ -87,33 +87,33 @@ def test_a_killed_enactor_is_replaced_and_the_next_one_resumes_where_the_store_s
 def test_nothing_of_a_process_stands_after_its_death(run):
     _, folder = run(fault(kind="crash", after="acquire", enactors=[0, 1], every=2, restart_ms=10.0))
     journal = read_journal(folder / "journal.parquet")
-    assert len(rows(folder, Kind.KILL)) >= 1
-    for kill in rows(folder, Kind.KILL).itertuples():
+    assert len(rows(folder, RowKind.KILL)) >= 1
+    for kill in rows(folder, RowKind.KILL).itertuples():
         own = journal[journal["process"] == kill.process]
         assert own["start_ns"].max() == kill.start_ns
         before = own[own["start_ns"] < kill.start_ns].iloc[-1]
-        assert before["kind"] == int(Kind.ACQUIRE), "it was killed right after it was granted its lease"
-        assert before["outcome"] == int(Outcome.DONE)
+        assert before["kind"] == int(RowKind.ACQUIRE), "it was killed right after it was granted its lease"
+        assert before["outcome"] == int(RowOutcome.DONE)
 
 
 def test_a_killed_enactor_without_a_successor_is_gone_and_the_others_go_on(run):
     facts, folder = run(fault(kind="crash", before="commit", enactors=[0]))
-    (kill,) = rows(folder, Kind.KILL).itertuples()
+    (kill,) = rows(folder, RowKind.KILL).itertuples()
     assert {each.life for each in facts.processes} == {0}
-    commits = rows(folder, Kind.COMMIT)
+    commits = rows(folder, RowKind.COMMIT)
     assert set(commits[commits["start_ns"] > kill.start_ns]["process"]) == {"enactor-1", "enactor-2"}
 
 
 def test_a_watchdog_alone_stands_still_while_its_worker_goes_on(run):
     held = fault(kind="pause", who="renewer", before="renew", enactors=[0, 1, 2], times_ttl=3.0)
     _, folder = run(held, guard="watched", work_ms=160.0, duration_s=2.0)
-    delays = rows(folder, Kind.DELAY)
+    delays = rows(folder, RowKind.DELAY)
     assert len(delays) > 0
     assert all(name.endswith("-renewer") for name in delays["process"])
     (trial,) = read_trials(folder)
     written = 0
     for held_up in delays.itertuples():
-        worker = rows(folder, Kind.COMMIT)
+        worker = rows(folder, RowKind.COMMIT)
         own = worker[worker["process"] == held_up.process.removesuffix("-renewer")]
         written += int(np.count_nonzero((own["start_ns"] > held_up.start_ns) & (own["end_ns"] < held_up.end_ns)))
     assert written > 0, "a worker wrote while its watchdog was held up"
@@ -123,7 +123,7 @@ def test_a_watchdog_alone_stands_still_while_its_worker_goes_on(run):
 
 def test_processes_are_stopped_together_at_random_times(run):
     _, folder = run(fault(kind="pause", per_s=10.0, enactors=[0, 1], ms=200.0), duration_s=2.0, guard="monotonic")
-    stops = rows(folder, Kind.FAULT)
+    stops = rows(folder, RowKind.FAULT)
     assert len(stops) >= 3
     assert set(stops["process"]) == {"harness"}
     journal = read_journal(folder / "journal.parquet")
@@ -140,13 +140,13 @@ def test_the_response_time_of_discovery_shows_that_all_enactors_stood_still(run)
     """The plan that is picked afterwards is the newest, found within milliseconds: only those that it replaced tell."""
     stop = fault(kind="pause", per_s=2.0, enactors=[0, 1, 2], ms=1000.0)
     _, folder = run(stop, duration_s=2.5, guard="monotonic")
-    longest_us = max(each.end_ns - each.start_ns for each in rows(folder, Kind.FAULT).itertuples()) / 1e3
+    longest_us = max(each.end_ns - each.start_ns for each in rows(folder, RowKind.FAULT).itertuples()) / 1e3
     assert longest_us > 900_000
     held = dict(read_buckets(folder / "latency.hlog"))["monotonic", "s", "discover", "response"]
     plans_apart_us = 1e6 / 40
     for longest_found_us in (held.high_ns[-1] / 1000, quantile_us(held, 99.9)):
         assert longest_found_us > longest_us - 2 * plans_apart_us
-    assert held.counts.sum() > 2 * len(rows(folder, Kind.PUBLISH)), "three enactors, each of nearly every plan"
+    assert held.counts.sum() > 2 * len(rows(folder, RowKind.PUBLISH)), "three enactors, each of nearly every plan"
 
 
 def test_a_fault_strikes_every_cell_and_each_cell_has_its_own_history(run):

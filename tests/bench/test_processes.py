@@ -19,7 +19,7 @@ from leasebench.bench.suite import Suite, load_suite
 from leasebench.bench.trial import run_trial
 from leasebench.enactors.store.redis.redis_store import RedisStore
 from leasebench.results.history import read_journal
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.trial import read_trials
 
 
@@ -43,14 +43,14 @@ def run_one(server_url, tmp_path):
     return run
 
 
-def rows(folder: Path, kind: Kind) -> pd.DataFrame:
+def rows(folder: Path, kind: RowKind) -> pd.DataFrame:
     journal = read_journal(folder / "journal.parquet")
     return journal[journal["kind"] == int(kind)]
 
 
 def test_a_pause_stops_the_whole_process_for_as_long_as_was_asked(run_one):
     _, folder = run_one(scenario="paused", duration_s=1.0)
-    pauses = rows(folder, Kind.PAUSE)
+    pauses = rows(folder, RowKind.PAUSE)
     assert set(pauses["process"]) == {"enactor-0", "enactor-1"}, "and nobody else"
     lasted_us = (pauses["end_ns"] - pauses["start_ns"]) / 1000
     assert (pauses["seen"] == 150_000).all(), "1.5 times the 100 ms of a lease"
@@ -67,8 +67,8 @@ def test_a_pause_stops_the_whole_process_for_as_long_as_was_asked(run_one):
 def test_nothing_of_a_process_happens_while_it_is_stopped(run_one):
     _, folder = run_one(scenario="paused", duration_s=0.6)
     journal = read_journal(folder / "journal.parquet")
-    for pause in rows(folder, Kind.PAUSE).itertuples():
-        own = journal[(journal["process"] == pause.process) & (journal["kind"] == int(Kind.COMMIT))]
+    for pause in rows(folder, RowKind.PAUSE).itertuples():
+        own = journal[(journal["process"] == pause.process) & (journal["kind"] == int(RowKind.COMMIT))]
         inside = own[(own["start_ns"] > pause.start_ns) & (own["end_ns"] < pause.end_ns)]
         assert inside.empty
 
@@ -102,10 +102,10 @@ def test_a_history_that_is_drained_meanwhile_keeps_every_event_and_marks_each_dr
     _, folder = run_one(duration_s=1.0)
     (read_back,) = read_trials(folder)
     assert len(read_back.events) == counted[-1] > 100
-    drains = rows(folder, Kind.DRAIN)
+    drains = rows(folder, RowKind.DRAIN)
     assert len(drains) > 0
     assert set(drains["process"]) == {"harness"}
-    assert (drains["outcome"] == int(Outcome.DONE)).all()
+    assert (drains["outcome"] == int(RowOutcome.DONE)).all()
     assert (drains["seen"] > 0).all(), "how many events it took out"
     published = read_back.events.version[read_back.events.of("publish")]
     assert list(published) == list(range(1, len(published) + 1)), "in order, none twice, none lost"
@@ -113,7 +113,7 @@ def test_a_history_that_is_drained_meanwhile_keeps_every_event_and_marks_each_dr
 
 def test_without_a_long_history_nothing_is_drained(run_one):
     _, folder = run_one()
-    assert rows(folder, Kind.DRAIN).empty
+    assert rows(folder, RowKind.DRAIN).empty
 
 
 PICKS_INSIDE = """
@@ -137,7 +137,7 @@ def test_an_application_that_picks_inside_its_lease_is_timed_from_its_first_look
     (plan,) = plan_trials(load_suite(str(path)), 1)
     facts = run_trial(plan, ExternalServer(server_url), "t", tmp_path / "trial", lambda *_: None)
     assert facts.status == "ok", facts
-    plans, acquired = (rows(tmp_path / "trial", kind) for kind in (Kind.PLAN, Kind.ACQUIRE))
+    plans, acquired = (rows(tmp_path / "trial", kind) for kind in (RowKind.PLAN, RowKind.ACQUIRE))
     assert len(plans) > 3
     for application in plans.itertuples():
         own = acquired[acquired["process"] == application.process]

@@ -33,7 +33,7 @@ from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Reason, Refused
 from leasebench.registry import plugins
-from leasebench.results.journal import FIELDS, HEADER_BYTES, Kind, Outcome
+from leasebench.results.journal import FIELDS, HEADER_BYTES, RowKind, RowOutcome
 from leasebench.results.record.process import PROXY, Process
 
 CELL = Cell("c", ("e0", "e1"))
@@ -85,7 +85,7 @@ class Place:
         """End the proxy and read what it noted."""
         self._entered.close()
         records = np.fromfile(self._journal, dtype=np.dtype(list(FIELDS)), offset=HEADER_BYTES)
-        assert set(records["kind"]) <= {Kind.FAULT}
+        assert set(records["kind"]) <= {RowKind.FAULT}
         return records
 
 
@@ -194,7 +194,7 @@ class TestLateWrite:
         await_that(lambda: len(here.commits()) == 2)
         assert here.commits() == [(2, 0), (1, 2)], "the stale one came last"
         (note,) = here.end()
-        assert (note["attempt"], note["version"], note["outcome"]) == (7, 1, Outcome.DONE)
+        assert (note["attempt"], note["version"], note["outcome"]) == (7, 1, RowOutcome.DONE)
         assert note["seen"] == 3_000_000
         assert SHORT_S <= (note["end_ns"] - note["start_ns"]) / 1e9 < 3.0
 
@@ -219,14 +219,14 @@ class TestLateWrite:
         assert time.monotonic() - began >= 0.06
         assert results == [Done(meanwhile or 0)]
         (note,) = here.end()
-        assert note["outcome"] == Outcome.NOTHING
+        assert note["outcome"] == RowOutcome.NOTHING
 
     def test_a_commit_that_was_late_by_itself_is_no_hit_and_not_held(self, place):
         here = place(late())
         here.other.commit(commit(9), 1)
         assert here.victim().commit(commit(1), 1) == Done(9)
         (note,) = here.end()
-        assert note["outcome"] == Outcome.NOTHING
+        assert note["outcome"] == RowOutcome.NOTHING
 
     def test_a_watched_transaction_is_held_as_one_and_fails_when_it_arrives(self, place):
         here = place(late())
@@ -239,7 +239,7 @@ class TestLateWrite:
         assert results == [Refused(Reason.WATCH_CONFLICT, 2)]
         assert here.commits() == [(2, 0)]
         (note,) = here.end()
-        assert note["outcome"] == Outcome.DONE
+        assert note["outcome"] == RowOutcome.DONE
 
     def test_one_commit_of_every_so_many_is_held_and_nothing_else(self, place):
         here = place(late(every=4, hold_ms=2.0))
@@ -256,7 +256,7 @@ class TestLateWrite:
         with pytest.raises(ReplyUnknown):
             here.victim(SHORT_S).commit(commit(1), 1)
         (note,) = here.end()
-        assert note["outcome"] == Outcome.NOTHING
+        assert note["outcome"] == RowOutcome.NOTHING
         assert here.commits() == []
 
 
@@ -317,7 +317,7 @@ class TestLostReply:
         assert here.commits() == [(1, 0)]
         assert victim.read("e0") == 1, "on a new connection"
         (note,) = here.end()
-        assert (note["attempt"], note["version"], note["outcome"]) == (5, 1, Outcome.DONE)
+        assert (note["attempt"], note["version"], note["outcome"]) == (5, 1, RowOutcome.DONE)
 
     def test_of_a_refused_commit_the_reply_is_lost_too_but_that_is_no_hit(self, place):
         here = place(lost())
@@ -325,7 +325,7 @@ class TestLostReply:
         with pytest.raises(ReplyUnknown):
             here.victim().commit(commit(1, "monotonic"), 1)
         (note,) = here.end()
-        assert note["outcome"] == Outcome.NOTHING
+        assert note["outcome"] == RowOutcome.NOTHING
 
     @pytest.mark.parametrize("overtaken", [False, True])
     def test_a_transaction_loses_its_reply_and_hits_only_if_it_was_done(self, place, overtaken):
@@ -338,7 +338,7 @@ class TestLostReply:
             victim.commit(commit(1, "watch", seen=0), 1)
         assert here.commits() == ([(2, 0)] if overtaken else [(1, 0)])
         (note,) = here.end()
-        assert note["outcome"] == (Outcome.NOTHING if overtaken else Outcome.DONE)
+        assert note["outcome"] == (RowOutcome.NOTHING if overtaken else RowOutcome.DONE)
 
     def test_replies_before_it_in_a_pipeline_arrive(self, place):
         here = place(lost())
@@ -400,7 +400,7 @@ class TestDelay:
         notes = here.end()
         assert 1 <= len(notes) <= 3, "at most one a second"
         assert (notes["seen"] == 20_000).all()
-        assert (notes["outcome"] == Outcome.DONE).all()
+        assert (notes["outcome"] == RowOutcome.DONE).all()
         assert (notes["end_ns"] - notes["start_ns"] >= 20_000_000).all()
 
     def test_only_commits_are_delayed_where_only_they_are_meant_and_each_is_noted(self, place):
@@ -440,7 +440,7 @@ class TestDrop:
         assert time.monotonic() - began >= SHORT_S
         assert victim.read("e0") == 0, "other requests pass"
         (note,) = here.end()
-        assert (note["attempt"], note["outcome"]) == (3, Outcome.DONE)
+        assert (note["attempt"], note["outcome"]) == (3, RowOutcome.DONE)
         assert here.commits() == []
 
     def test_what_follows_on_the_same_connection_is_lost_too_so_no_reply_is_taken_for_another(self, place):
@@ -681,7 +681,7 @@ def test_two_rules_on_one_commit_both_strike(place):
     assert here.commits() == [(2, 0), (1, 2)]
     notes = here.end()
     assert sorted(notes["attempt"].tolist()) == [5, 7]
-    assert (notes["outcome"] == Outcome.DONE).all()
+    assert (notes["outcome"] == RowOutcome.DONE).all()
 
 
 def test_a_proxy_that_was_disarmed_does_nothing_any_more(place):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from leasebench.bench.faults.crash import Crash
 from leasebench.bench.faults.fault import Delay, Kill, Pause, Thread, Victim
 from leasebench.bench.faults.pause import PauseProcess
-from leasebench.bench.faults.slow import SlowOperations, Spread
+from leasebench.bench.faults.slow import DelayDistribution, SlowOperations
 from leasebench.bench.faults.trigger import AMONG, Trigger, steps, trigger_in
 from leasebench.definitions import DefinitionError, validate
 from leasebench.enactors.operations import Commit, DeletePlan, Finish, Publish, Work
@@ -135,12 +135,12 @@ def test_a_crash_says_whether_and_when_another_process_takes_the_place():
         assert Kill(restart_ms) in strikes(settings.armed_in(WORKER, Random(3)), [acquire] * AMONG, "after")
 
 
-@pytest.mark.parametrize("distribution", list(Spread))
+@pytest.mark.parametrize("distribution", list(DelayDistribution))
 def test_a_delay_has_the_median_that_was_asked_for(distribution):
     boundary = SlowOperations(enactors=[0], median_ms=20.0, distribution=distribution).armed_in(WORKER, Random(1))
     delays = sorted(boundary("before", Work("e0")).ms for _ in range(2_001))
     assert delays[1_000] == pytest.approx(20.0, rel=0.1)
-    if distribution is Spread.PARETO:
+    if distribution is DelayDistribution.PARETO:
         assert delays[-1] > 10 * delays[1_000], "the tail is heavy"
 
 

@@ -27,7 +27,7 @@ from leasebench.bench.engines.processes.worker import Worker
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.suite import Load, WorkTime
 from leasebench.enactors.enactor.kind import EnactorSettings
-from leasebench.enactors.kind import Place
+from leasebench.enactors.kind import Assignment
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.redis_store import RedisStore
@@ -91,7 +91,7 @@ def enactor_under(store, pinned_server, tmp_path):
 
         def make(guard, endpoints=ENDPOINTS):
             spec = ProcessSpec(
-                kind="enactor", place=Place(Cell("c", endpoint_names(endpoints)), guard, EnactorSettings(count=1)),
+                kind="enactor", place=Assignment(Cell("c", endpoint_names(endpoints)), guard, EnactorSettings(count=1)),
                 url=pinned_server.url, lease_url=pinned_server.url, address=store.keys, ttl_ms=guard.ttl_ms,
                 load=NO_WORK, faults=(), seed=1, folder=tmp_path, cpus=(),
             )  # fmt: skip

@@ -29,14 +29,14 @@ from leasebench.bench.run import run_suite
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.suite import load_suite, narrow
 from leasebench.enactors.enactor.kind import EnactorSettings
-from leasebench.enactors.kind import Place
+from leasebench.enactors.kind import Assignment
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.redis_store import RedisStore
 from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.guard import presets
-from leasebench.results.journal import Kind
+from leasebench.results.journal import RowKind
 
 ENACTORS = 4
 ROUNDS = 5
@@ -114,7 +114,7 @@ class Rig:
         def measure(url, store):
             def work(number, begin, until):
                 spec = ProcessSpec(
-                    kind="enactor", place=Place(self.cell, self._preset, EnactorSettings(), number, ENACTORS),
+                    kind="enactor", place=Assignment(self.cell, self._preset, EnactorSettings(), number, ENACTORS),
                     url=url, lease_url=url, address=store.keys, ttl_ms=self._preset.ttl_ms, load=NO_WORK, faults=(),
                     seed=1, folder=Path(self._fresh("client")), cpus=(),
                 )  # fmt: skip
@@ -143,7 +143,7 @@ class Rig:
         suite, clock = self.suite.model_copy(update={"duration_s": seconds, "min_races": 1}), HarnessClock()
         run_suite(suite, 1, "embedded", out, clock)
         journal = pq.read_table(next(out.glob("trials/*/journal.parquet")), columns=["kind"])["kind"].to_numpy()
-        commits = int((journal == Kind.COMMIT).sum())
+        commits = int((journal == RowKind.COMMIT).sum())
         (load_s,) = clock.load_s
         return commits / load_s, 1 - commits / len(journal), clock.share
 

@@ -13,7 +13,7 @@ from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
 from leasebench.results.encoded import read_buckets
 from leasebench.results.events import Events
-from leasebench.results.journal import RECORD_BYTES, Journal, Kind, Outcome
+from leasebench.results.journal import RECORD_BYTES, Journal, RowKind, RowOutcome
 from leasebench.results.latency import PHASES, figures, histogram, merge, tag, write_hlog
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.process import Process
@@ -67,7 +67,7 @@ def synthetic_trial(events: int, *, leases: bool) -> Trial:
                "seen", "fence", "outcome", "reason")  # fmt: skip
     journal = pd.DataFrame({name: np.ones(4, dtype=np.int64) for name in columns})
     journal["process"] = pd.Categorical(["enactor-0"] * 4)
-    journal["kind"] = int(Kind.WORK)
+    journal["kind"] = int(RowKind.WORK)
     facts = TrialFacts(
         number=1, guard="a", scenario="b", status="ok", history=True, cells=("c0",), endpoints=ENDPOINTS,
         enactors=ENACTORS, min_races=1, settle_s=1.0, expected=(),
@@ -104,8 +104,8 @@ def test_one_record_of_the_journal(benchmark, tmp_path):
     journal = Journal(tmp_path / "j.journal", Process("enactor", 0, "c0"), ONE_HOST)
 
     def record():
-        journal.begin(Kind.COMMIT, 1, 0, next(attempts), 7, 0, 3)
-        journal.end(2, 1, 6, 0, Outcome.DONE, 0)
+        journal.begin(RowKind.COMMIT, 1, 0, next(attempts), 7, 0, 3)
+        journal.end(2, 1, 6, 0, RowOutcome.DONE, 0)
 
     benchmark.pedantic(record, rounds=20, iterations=5_000)
     journal.close()

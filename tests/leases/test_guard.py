@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leasebench.definitions import DefinitionError
-from leasebench.leases.guard import Guard, Scope, parse_guards
-from leasebench.leases.rules import Check
+from leasebench.leases.guard import Guard, LeaseScope, parse_guards
+from leasebench.leases.rules import VersionCheck
 from leasebench.registry import plugins
 from leasebench.verdict import SAFE, Verdict
 
@@ -40,7 +40,7 @@ class TestDefaults:
     def test_the_least_that_a_lease_says(self):
         lease = guard(exclude=LOCK).exclude
         assert (lease.scope, lease.ttl_ms, lease.renewal, lease.on_loss) == (
-            Scope.ENDPOINT,
+            LeaseScope.ENDPOINT,
             100,
             "none",
             "retry",
@@ -75,7 +75,7 @@ class TestAllowedValues:
     @pytest.mark.parametrize(
         ("changed", "key", "allowed"),
         [
-            ({"decide": {"check": "x"}}, "decide.check", [check.value for check in Check]),
+            ({"decide": {"check": "x"}}, "decide.check", [check.value for check in VersionCheck]),
             ({"decide": {"check": "never", "pick": "x"}}, "decide.pick", ["before", "inside"]),
             ({"exclude": {**LOCK, "scope": "x"}}, "exclude.scope", ["endpoint", "cell"]),
             ({"exclude": {**LOCK, "renewal": "x"}}, "exclude.renewal", ["none", "watchdog"]),
@@ -223,7 +223,7 @@ SCALARS = st.one_of(
     st.text(max_size=12),
     st.just(datetime(2025, 10, 20, tzinfo=UTC)),
     st.just(date(2025, 10, 20)),
-    st.sampled_from([value for rule in (Check, Verdict) for value in rule]).map(str),
+    st.sampled_from([value for rule in (VersionCheck, Verdict) for value in rule]).map(str),
     st.sampled_from(["redis", "redis_py", "inside", "before", "watchdog", "cell", "quarantine"]),
 )
 KEYS = st.sampled_from(

@@ -12,7 +12,7 @@ import tomli_w
 from leasebench.enactors.store.events import KINDS
 from leasebench.names import valid_name
 from leasebench.results.history import SCHEMA
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.latency import histogram, tag, write_hlog
 from leasebench.results.summary import summarise
 
@@ -110,7 +110,7 @@ def _write_history(path, publish, version, previous, endpoint, enactor):
 
 def _write_journal(path, publish, version, endpoint, enactor, service_ns):
     seq = np.arange(len(version))
-    kind = np.select([publish, seq % PLAN_EVERY == 1], [Kind.PUBLISH, Kind.PLAN], Kind.COMMIT)
+    kind = np.select([publish, seq % PLAN_EVERY == 1], [RowKind.PUBLISH, RowKind.PLAN], RowKind.COMMIT)
     writer = None
     processes = ("planner", *ENACTORS)
     for low in range(0, len(version), CHUNK):
@@ -127,7 +127,7 @@ def _write_journal(path, publish, version, endpoint, enactor, service_ns):
                 "kind": kind[part].astype(np.uint8),
                 "endpoint": np.maximum(endpoint[part], 0).astype(np.uint16), "end_ns": start_ns + service_ns[part],
                 "service_ns": service_ns[part], "seen": zero, "fence": zero,
-                "outcome": np.full(len(seq), Outcome.DONE, dtype=np.uint8), "reason": zero.astype(np.uint8),
+                "outcome": np.full(len(seq), RowOutcome.DONE, dtype=np.uint8), "reason": zero.astype(np.uint8),
             }
         )  # fmt: skip
         table = pa.Table.from_pandas(frame, preserve_index=False)

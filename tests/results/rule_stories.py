@@ -16,7 +16,7 @@ from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.operations import Refused
 from leasebench.leases.rules import DeleteRule
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.rules import breaches
 
 TTL_MS = 20
@@ -102,7 +102,7 @@ class Story:
         if isinstance(seen, Refused):
             return False
         self.read[name] = {endpoint: (seen, lease)}
-        self.rows.append(row(name, Kind.CHECK, endpoint=ENDPOINTS.index(endpoint), seen=seen, attempt=self.attempt))
+        self.rows.append(row(name, RowKind.CHECK, endpoint=ENDPOINTS.index(endpoint), seen=seen, attempt=self.attempt))
         self.attempt += 1
         return True
 
@@ -128,8 +128,8 @@ class Story:
         outcome = self.stores[name].commit(step, self.attempt)
         if rule == "watch":
             self.read[name] = {}  # a watch is for one transaction
-        came = Outcome.REFUSED if isinstance(outcome, Refused) else Outcome.DONE
-        self.rows.append(row(name, Kind.COMMIT, came, endpoint=ENDPOINTS.index(endpoint), attempt=self.attempt))
+        came = RowOutcome.REFUSED if isinstance(outcome, Refused) else RowOutcome.DONE
+        self.rows.append(row(name, RowKind.COMMIT, came, endpoint=ENDPOINTS.index(endpoint), attempt=self.attempt))
 
     def delete(self):
         rule = DeleteRule.SKIP_ACTIVE if self.promised.skip_active else DeleteRule.ALWAYS

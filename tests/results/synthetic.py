@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.results.events import Events
 from leasebench.results.history import JOURNAL_DTYPE
-from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Kind, Outcome
+from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.trial import Trial
 
@@ -70,7 +70,7 @@ def events_of(dicts, endpoints=ENDPOINTS, enactors=ENACTORS, lease_events=0):
     )
 
 
-def row(process, kind, outcome=Outcome.DONE, **fields):
+def row(process, kind, outcome=RowOutcome.DONE, **fields):
     """One journal row with every field: 0 where it does not apply."""
     names = [name for name in JOURNAL_DTYPE.names if not name.startswith("_")]
     assert set(fields) <= set(names)
@@ -276,27 +276,44 @@ def journals(draw, newest):
     for attempt in range(1, size + 1):
         clock += 10
         times = {"start_ns": clock - chance.choice((0, 0, 0, 12, 43)), "end_ns": clock + 5, "attempt": attempt}
-        life, outcome = lives[chance.choice(ENACTORS)], chance.choice((Outcome.DONE, *Outcome))
-        kind = chance.choice((Kind.WITHDRAW, Kind.COMMIT, Kind.PLAN, *[Kind.ACQUIRE] * 3, *["after"] * 6, "kill"))
-        if kind == Kind.WITHDRAW and newest:
+        life, outcome = lives[chance.choice(ENACTORS)], chance.choice((RowOutcome.DONE, *RowOutcome))
+        kind = chance.choice(
+            (
+                RowKind.WITHDRAW,
+                RowKind.COMMIT,
+                RowKind.PLAN,
+                *[RowKind.ACQUIRE] * 3,
+                *["after"] * 6,
+                "kill",
+            )
+        )
+        if kind == RowKind.WITHDRAW and newest:
             version = chance.randint(1, newest)
             rows.append(row(life, kind, endpoint=chance.randrange(len(ENDPOINTS)), version=version, **times))
-        elif kind in (Kind.COMMIT, Kind.PLAN):
+        elif kind in (RowKind.COMMIT, RowKind.PLAN):
             rows.append(row(life, kind, outcome, endpoint=chance.randrange(len(ENDPOINTS)), **times))
-        elif kind == Kind.ACQUIRE:
-            number, outcome = chance.choice((0, 0, CELL_RESOURCE)), chance.choice((Outcome.DONE, outcome))
+        elif kind == RowKind.ACQUIRE:
+            number, outcome = chance.choice((0, 0, CELL_RESOURCE)), chance.choice((RowOutcome.DONE, outcome))
             fence = attempt + chance.choice((0, 0, 0, 4)) if numbered else 0
             rows.append(row(life, kind, outcome, endpoint=number, fence=fence, **times))
             taken.append((life, attempt, number))
         elif kind == "after" and taken:
             owner, grant, number = chance.choice(taken[-3:])
-            kind = chance.choice((*[Kind.RELEASE] * 2, Kind.RENEW, *[Kind.COMMIT] * 2, Kind.CHECK, Kind.VALIDATE))
-            process = f"{owner}-renewer" if kind == Kind.RENEW else owner
-            outcome = chance.choice((Outcome.REFUSED, outcome))
+            kind = chance.choice(
+                (
+                    *[RowKind.RELEASE] * 2,
+                    RowKind.RENEW,
+                    *[RowKind.COMMIT] * 2,
+                    RowKind.CHECK,
+                    RowKind.VALIDATE,
+                )
+            )
+            process = f"{owner}-renewer" if kind == RowKind.RENEW else owner
+            outcome = chance.choice((RowOutcome.REFUSED, outcome))
             reason = chance.choice(list(REASON_NUMBERS.values()))
             rows.append(row(process, kind, outcome, endpoint=number, grant=grant, reason=reason, **times))
         elif kind == "kill" and life in ENACTORS and chance.random() < 0.5:
-            rows.append(row(chance.choice((life, f"{life}-renewer")), Kind.KILL, start_ns=clock, end_ns=clock + 1))
+            rows.append(row(chance.choice((life, f"{life}-renewer")), RowKind.KILL, start_ns=clock, end_ns=clock + 1))
             lives[life] = f"{life}+1"
             taken = [one for one in taken if one[0] != life]
     return rows

@@ -12,7 +12,7 @@ from leasebench.bench.faults.fault import parse_faults
 from leasebench.bench.records import fault_row
 from leasebench.bench.rundir import write_json
 from leasebench.results.history import HistoryWriter
-from leasebench.results.journal import CELL_RESOURCE, Kind, Outcome
+from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.latency import histogram, tag, write_hlog
 from leasebench.results.phases import phase_samples
 from leasebench.results.summary import summarise
@@ -43,7 +43,7 @@ class Tape:
         kept = self.lease_events if lease else self.events
         kept.append(event(kind, SERVER_US + round(ms * 1000) + (self.lease_clock_us if lease else 0), **fields))
 
-    def _row(self, process, kind, ms, begun_ms=None, ended_ms=None, outcome=Outcome.DONE, **fields):
+    def _row(self, process, kind, ms, begun_ms=None, ended_ms=None, outcome=RowOutcome.DONE, **fields):
         begin_ms = ms - CALL_MS / 2 if begun_ms is None else begun_ms
         end_ms = ms + CALL_MS / 2 if ended_ms is None else ended_ms
         begin_ns, end_ns = (HOST_NS + round(one * 1e6) for one in (begin_ms, end_ms))
@@ -58,16 +58,16 @@ class Tape:
         attempt = self._next()
         self._event("publish", ms, version=version, previous=version - 1, attempt=attempt, reason=reason)
         due_ns = HOST_NS + round(ms * 1e6) - 500_000
-        self._row("planner", Kind.PUBLISH, ms, version=version, attempt=attempt, due_ns=due_ns)
+        self._row("planner", RowKind.PUBLISH, ms, version=version, attempt=attempt, due_ns=due_ns)
 
     def pick(self, ms, who, version):
-        self._row(ENACTORS[who], Kind.DISCOVER, ms, seen=version, attempt=self._next())
+        self._row(ENACTORS[who], RowKind.DISCOVER, ms, seen=version, attempt=self._next())
 
-    def check(self, ms, who, seen, endpoint=1, outcome=Outcome.DONE):
-        self._row(ENACTORS[who], Kind.CHECK, ms, seen=seen, endpoint=endpoint, attempt=self._next(), outcome=outcome)
+    def check(self, ms, who, seen, endpoint=1, outcome=RowOutcome.DONE):
+        self._row(ENACTORS[who], RowKind.CHECK, ms, seen=seen, endpoint=endpoint, attempt=self._next(), outcome=outcome)
 
     def work(self, begin_ms, end_ms, who, endpoint=1):
-        self._row(ENACTORS[who], Kind.WORK, begin_ms, begin_ms, end_ms, endpoint=endpoint, attempt=self._next())
+        self._row(ENACTORS[who], RowKind.WORK, begin_ms, begin_ms, end_ms, endpoint=endpoint, attempt=self._next())
 
     def acquire(self, ms, who, fence=0, endpoint=1, asked_ms=None, ttl_ms=None):
         """Returns the grant: the attempt that acquired it."""
@@ -80,26 +80,28 @@ class Tape:
         if self.audited:
             expires_us = SERVER_US + round((ms + (ttl_ms or self.ttl_ms)) * 1000) + self.lease_clock_us
             self._event("grant", ms, attempt=attempt, fence=fence or None, expires_us=expires_us, **facts)
-        self._row(ENACTORS[who], Kind.ACQUIRE, ms, asked_ms, endpoint=place, attempt=attempt, fence=fence)
+        self._row(ENACTORS[who], RowKind.ACQUIRE, ms, asked_ms, endpoint=place, attempt=attempt, fence=fence)
         return attempt
 
-    def renew(self, ms, grant, outcome=Outcome.DONE):
+    def renew(self, ms, grant, outcome=RowOutcome.DONE):
         facts, attempt = self.grants[grant], self._next() + (1 << 40)
-        if outcome is Outcome.DONE:
+        if outcome is RowOutcome.DONE:
             own = {name: facts[name] for name in ("lease", "token", "enactor")}
             expires_us = SERVER_US + round((ms + self.ttl_ms) * 1000)
             self._event("renew", ms, attempt=attempt, expires_us=expires_us, **own)
         numbers = {"grant": grant, "endpoint": facts["place"], "attempt": attempt}
-        self._row(f"{facts['enactor']}-renewer", Kind.RENEW, ms, outcome=outcome, **numbers)
+        self._row(f"{facts['enactor']}-renewer", RowKind.RENEW, ms, outcome=outcome, **numbers)
 
     def release(self, ms, grant):
         facts, attempt = self.grants[grant], self._next()
         if self.audited:
             own = {name: facts[name] for name in ("lease", "token", "enactor")}
             self._event("release", ms, attempt=attempt, **own)
-        self._row(facts["enactor"], Kind.RELEASE, ms, grant=grant, endpoint=facts["place"], attempt=attempt)
+        self._row(facts["enactor"], RowKind.RELEASE, ms, grant=grant, endpoint=facts["place"], attempt=attempt)
 
-    def commit(self, ms, who, version, grant=0, endpoint=1, sent_ms=None, ended_ms=None, outcome=Outcome.DONE, again=0):
+    def commit(
+        self, ms, who, version, grant=0, endpoint=1, sent_ms=None, ended_ms=None, outcome=RowOutcome.DONE, again=0
+    ):
         """A commit as its process and the store saw it; `again`: the same attempt as that one. Returns the attempt."""
         name, lease = ENDPOINTS[endpoint], self.grants.get(grant, {})
         attempt = again or self._next()
@@ -109,7 +111,7 @@ class Tape:
         self.at[name] = version
         if not again:
             numbers = {"version": version, "endpoint": endpoint, "grant": grant, "attempt": attempt}
-            self._row(ENACTORS[who], Kind.COMMIT, ms, sent_ms, ended_ms, outcome, **numbers)
+            self._row(ENACTORS[who], RowKind.COMMIT, ms, sent_ms, ended_ms, outcome, **numbers)
         return attempt
 
     def refuse(self, ms, who, version, reason, endpoint=1):
@@ -131,7 +133,7 @@ class Tape:
         self._event("restart", ms, previous=len(self.events) - forgets)
         self.at |= at
 
-    def stop(self, begin_ms, end_ms, process, kind=Kind.PAUSE):
+    def stop(self, begin_ms, end_ms, process, kind=RowKind.PAUSE):
         self._row(process, kind, begin_ms, begin_ms, end_ms)
 
     def fault(self, begin_ms, end_ms, process="harness", number=0, asked_ms=0.0):
@@ -139,7 +141,13 @@ class Tape:
         (fault,) = parse_faults([self.faults[number]])
         cell, _, name = process.rpartition(".")
         begin_ns, end_ns = (HOST_NS + round(one * 1e6) for one in (begin_ms, end_ms))
-        row = {"cell": cell, "process": name, "kind": Kind.FAULT, "attempt": number, "outcome": Outcome.DONE}
+        row = {
+            "cell": cell,
+            "process": name,
+            "kind": RowKind.FAULT,
+            "attempt": number,
+            "outcome": RowOutcome.DONE,
+        }
         times = {"start_ns": begin_ns, "end_ns": end_ns, "seen": int(asked_ms * 1000)}
         self.struck.append(fault_row(fault, row | times, [self.cell], self.ttl_ms))
 

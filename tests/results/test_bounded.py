@@ -28,7 +28,7 @@ from leasebench.results.history import (
     read_raw_journal,
     write_journal,
 )
-from leasebench.results.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal, Kind
+from leasebench.results.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal, RowKind
 from leasebench.results.phases import phase_samples
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
@@ -60,8 +60,8 @@ def peak_mb(act):
 @given(histories(), st.data())
 @settings(max_examples=60, deadline=None)
 def test_no_number_of_an_event_or_a_journal_row_takes_memory(dicts, data):
-    rows = [row("planner", Kind.PUBLISH, version=one["version"]) for one in dicts if one["kind"] == "publish"]
-    rows += [row("enactor-0", kind, version=1, seen=1) for kind in (Kind.DISCOVER, Kind.COMMIT, Kind.WITHDRAW)]
+    rows = [row("planner", RowKind.PUBLISH, version=one["version"]) for one in dicts if one["kind"] == "publish"]
+    rows += [row("enactor-0", kind, version=1, seen=1) for kind in (RowKind.DISCOVER, RowKind.COMMIT, RowKind.WITHDRAW)]
     for target, names in ((dicts, EVENT_NUMBERS), (rows, ROW_NUMBERS)):
         for _ in range(data.draw(st.integers(0, 3)) if target else 0):
             data.draw(st.sampled_from(target))[data.draw(st.sampled_from(names))] = data.draw(st.sampled_from(HUGE))
@@ -97,7 +97,7 @@ def damage(path, column, value):
     """Write one number into one column: of the last commit."""
     table = pq.read_table(path)
     values, kinds = table[column].to_pylist(), table["kind"].to_pylist()
-    commit = "commit" if path.stem == "history" else int(Kind.COMMIT)
+    commit = "commit" if path.stem == "history" else int(RowKind.COMMIT)
     values[max(at for at, kind in enumerate(kinds) if kind == commit)] = value
     table = table.set_column(table.column_names.index(column), table.field(column), pa.array(values, pa.int64()))
     pq.write_table(table, path)
@@ -178,7 +178,7 @@ def test_nothing_is_written_that_would_be_refused(tmp_path, monkeypatch):
     paths = [tmp_path / f"c0.enactor-{number}.journal" for number in range(3)]
     for path in paths:
         journal = Journal(path, Process.parse(path.stem), ONE_HOST)
-        journal.begin(Kind.COMMIT, 1, 1, 1, 1, 1, 0)
+        journal.begin(RowKind.COMMIT, 1, 1, 1, 1, 1, 0)
         journal.close()
     with pytest.raises(BadRunDirectory, match="more than 2 operations"):
         write_journal(tmp_path / "journal.parquet", paths)

@@ -11,10 +11,10 @@ from tape import INSIDE, LEASE, Tape, write_run
 from leasebench import load
 from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
-from leasebench.results.charts import Chart, Scope, Subject, padded, plain, ticks
+from leasebench.results.charts import Chart, ChartScope, Subject, padded, plain, ticks
 from leasebench.results.charts.fairness import jain
 from leasebench.results.charts.first_stale import kaplan_meier_median
-from leasebench.results.journal import Kind
+from leasebench.results.journal import RowKind
 from leasebench.results.phrases import latency
 from leasebench.results.plot import PHASES
 from leasebench.results.record.file import BadRunDirectory
@@ -24,19 +24,19 @@ from leasebench.results.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, the
 from leasebench.results.window import nearest
 
 CHARTS: dict[str, Chart] = plugins("results.charts")
-TRIAL_CHARTS = [name for name, chart in CHARTS.items() if chart.scope is Scope.TRIAL]
+TRIAL_CHARTS = [name for name, chart in CHARTS.items() if chart.scope is ChartScope.TRIAL]
 
 
 def subjects(run, chart):
     """Everything in a run that a chart can be about."""
-    for scenario in run.scenarios if chart.scope is not Scope.RUN else [None]:
-        if chart.scope in (Scope.RUN, Scope.SCENARIO):
+    for scenario in run.scenarios if chart.scope is not ChartScope.RUN else [None]:
+        if chart.scope in (ChartScope.RUN, ChartScope.SCENARIO):
             yield Subject(run, scenario)
-        elif chart.scope is Scope.PHASE:
+        elif chart.scope is ChartScope.PHASE:
             yield from (Subject(run, scenario, phase=phase) for phase in PHASES)
         else:
             for guard in run.guards:
-                trial = representative_trial(run, guard, scenario) if chart.scope is Scope.TRIAL else None
+                trial = representative_trial(run, guard, scenario) if chart.scope is ChartScope.TRIAL else None
                 yield Subject(run, scenario, guard, trial=trial)
 
 
@@ -112,7 +112,7 @@ class TestEveryChart:
         for name, subject, spec in [one for one in drawn if one[2] is not None]:
             assert "config" not in spec, name
             assert spec["title"]["text"]
-            if CHARTS[name].scope is not Scope.RUN:
+            if CHARTS[name].scope is not ChartScope.RUN:
                 assert subject.scenario in text_of(spec)
 
     def test_is_json_without_nan(self, drawn):
@@ -507,7 +507,7 @@ class TestAxes:
 
     def test_numbers_are_cut_to_what_a_picture_shows(self):
         (row,) = plain(
-            [{"us": 123456.789, "at_s": 12.345678, "none": float("nan"), "n": np.int64(3), "kind": Kind.PAUSE}]
+            [{"us": 123456.789, "at_s": 12.345678, "none": float("nan"), "n": np.int64(3), "kind": RowKind.PAUSE}]
         )
         assert row == {"us": 123500.0, "at_s": 12.3457, "none": None, "n": 3, "kind": 13}
 

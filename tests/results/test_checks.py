@@ -18,7 +18,7 @@ from leasebench.results.checks.races import races
 from leasebench.results.checks.rollout import rollout
 from leasebench.results.checks.takeover import takeover
 from leasebench.results.clustered import as_json
-from leasebench.results.journal import CELL_RESOURCE, REASON_NUMBERS, Kind, Outcome
+from leasebench.results.journal import CELL_RESOURCE, REASON_NUMBERS, RowKind, RowOutcome
 
 MS = 1000
 SECOND = 1_000_000
@@ -280,7 +280,7 @@ class TestRaces:
             refusal(3, 1, 2, "watch_conflict", "watch_conflict"),
             commit(4, 1, 2),
         ]
-        gave_up = [row("enactor-0", Kind.WITHDRAW, endpoint=0, version=1, seen=2)]
+        gave_up = [row("enactor-0", RowKind.WITHDRAW, endpoint=0, version=1, seen=2)]
         counts = races(trial_of([*self.plans, *tries], gave_up)).counts
         assert (counts["races"], counts["blocked"], counts["withdrawn"]) == (1, 0, 0)
         assert (counts["raced_applications"], counts["leaky_applications"]) == (1, 1)
@@ -295,16 +295,16 @@ class TestRaces:
         assert (counts["attempts"], counts["commits"], counts["races"]) == (1, 1, 0)
 
     def test_what_took_the_place_of_a_killed_enactor_is_the_same_enactor(self):
-        gave_up = [row(name, Kind.WITHDRAW, endpoint=0, version=1) for name in ("enactor-0", "enactor-0+1")]
+        gave_up = [row(name, RowKind.WITHDRAW, endpoint=0, version=1) for name in ("enactor-0", "enactor-0+1")]
         assert races(trial_of(self.plans, gave_up)).counts["withdrawn"] == 1
 
     def test_one_application_that_races_everywhere_is_one_raced_application(self):
-        gave_up = [row("enactor-0", Kind.WITHDRAW, endpoint=n, version=1, seen=2) for n in range(3)]
+        gave_up = [row("enactor-0", RowKind.WITHDRAW, endpoint=n, version=1, seen=2) for n in range(3)]
         counts = races(trial_of(self.plans, gave_up)).counts
         assert (counts["races"], counts["raced_applications"]) == (3, 1)
 
     def test_a_commit_without_an_answer_is_unknown(self):
-        rows = [row("enactor-0", Kind.COMMIT, outcome) for outcome in Outcome]
+        rows = [row("enactor-0", RowKind.COMMIT, outcome) for outcome in RowOutcome]
         assert races(trial_of(self.plans, rows)).counts["unknown"] == 2
 
 
@@ -500,14 +500,14 @@ class TestHolds:
         assert self.violations(self.grant(0, "a"), restart(20, 0), self.grant(50, "b")) == 1
 
     def test_a_hold_ends_with_the_death_of_its_owner(self):
-        death = row("enactor-0-renewer", Kind.KILL, start_ns=15, end_ns=15)
+        death = row("enactor-0-renewer", RowKind.KILL, start_ns=15, end_ns=15)
         first, second = self.acquire("enactor-0", 10, 1), self.acquire("enactor-1", 20, 1)
         assert self.doubles(first, death, second) == 0
         assert self.doubles(first, death | {"start_ns": 25}, second) == 1
         assert self.doubles(first, death | {"process": "enactor-0+1"}, second) == 1
 
     def test_who_comes_in_the_place_of_the_dead_has_holds_of_his_own(self):
-        death = row("enactor-0", Kind.KILL, start_ns=15, end_ns=15)
+        death = row("enactor-0", RowKind.KILL, start_ns=15, end_ns=15)
         next_life = self.acquire("enactor-0+1", 20, 1 << 32)
         assert self.doubles(self.acquire("enactor-0", 10, 1), death, next_life) == 0
         assert self.doubles(next_life, self.acquire("enactor-1", 30, 1), death) == 1
@@ -516,7 +516,7 @@ class TestHolds:
         return holds(trial_of([], rows)).counts["double_holds"]
 
     def acquire(self, process, end_ns, attempt, endpoint=0):
-        return row(process, Kind.ACQUIRE, start_ns=1, end_ns=end_ns, attempt=attempt, endpoint=endpoint)
+        return row(process, RowKind.ACQUIRE, start_ns=1, end_ns=end_ns, attempt=attempt, endpoint=endpoint)
 
     def test_two_owners_at_once_are_a_double_hold(self):
         assert self.doubles(self.acquire("enactor-0", 10, 1), self.acquire("enactor-1", 20, 1)) == 1
@@ -526,9 +526,9 @@ class TestHolds:
         assert self.doubles(mine, theirs, self.acquire("enactor-2", 30, 1, 1)) == 0
         assert self.doubles(theirs, self.acquire("enactor-2", 30, 1, CELL_RESOURCE)) == 1
 
-    @pytest.mark.parametrize("outcome", [Outcome.DONE, Outcome.UNKNOWN, Outcome.PENDING])
+    @pytest.mark.parametrize("outcome", [RowOutcome.DONE, RowOutcome.UNKNOWN, RowOutcome.PENDING])
     def test_a_hold_ends_where_the_release_starts_whatever_came_of_it(self, outcome):
-        back = row("enactor-0", Kind.RELEASE, outcome, start_ns=15, end_ns=30, grant=1)
+        back = row("enactor-0", RowKind.RELEASE, outcome, start_ns=15, end_ns=30, grant=1)
         first, second = self.acquire("enactor-0", 10, 1), self.acquire("enactor-1", 20, 1)
         assert self.doubles(first, back, second) == 0
         assert self.doubles(first, back | {"start_ns": 25}, second) == 1
@@ -538,26 +538,26 @@ class TestHolds:
     @pytest.mark.parametrize(
         ("process", "kind", "reason"),
         [
-            ("enactor-0-renewer", Kind.RENEW, Reason.LEASE_LOST),
-            ("enactor-0", Kind.VALIDATE, Reason.LEASE_LOST),
-            ("enactor-0", Kind.COMMIT, Reason.NOT_OWNER),
-            ("enactor-0", Kind.COMMIT, Reason.FENCE_TOO_LOW),
-            ("enactor-0", Kind.CHECK, Reason.FENCE_TOO_LOW),
+            ("enactor-0-renewer", RowKind.RENEW, Reason.LEASE_LOST),
+            ("enactor-0", RowKind.VALIDATE, Reason.LEASE_LOST),
+            ("enactor-0", RowKind.COMMIT, Reason.NOT_OWNER),
+            ("enactor-0", RowKind.COMMIT, Reason.FENCE_TOO_LOW),
+            ("enactor-0", RowKind.CHECK, Reason.FENCE_TOO_LOW),
         ],
     )
     def test_a_hold_ends_where_its_owner_is_told_of_the_loss(self, process, kind, reason):
         facts = {"start_ns": 11, "end_ns": 15, "grant": 1, "reason": REASON_NUMBERS[reason]}
         first, second = self.acquire("enactor-0", 10, 1), self.acquire("enactor-1", 20, 1)
-        assert self.doubles(first, row(process, kind, Outcome.REFUSED, **facts), second) == 0
-        assert self.doubles(first, row(process, kind, Outcome.UNKNOWN, **facts), second) == 1
+        assert self.doubles(first, row(process, kind, RowOutcome.REFUSED, **facts), second) == 0
+        assert self.doubles(first, row(process, kind, RowOutcome.UNKNOWN, **facts), second) == 1
 
     def test_a_commit_refused_for_another_reason_tells_nothing_of_the_lease(self):
         facts = {"start_ns": 11, "end_ns": 15, "grant": 1, "reason": REASON_NUMBERS[Reason.NOT_NEWER]}
-        refused = row("enactor-0", Kind.COMMIT, Outcome.REFUSED, **facts)
+        refused = row("enactor-0", RowKind.COMMIT, RowOutcome.REFUSED, **facts)
         assert self.doubles(self.acquire("enactor-0", 10, 1), refused, self.acquire("enactor-1", 20, 1)) == 1
 
     def test_an_acquire_without_an_answer_is_no_hold(self):
-        first = self.acquire("enactor-0", 10, 1) | {"outcome": int(Outcome.UNKNOWN)}
+        first = self.acquire("enactor-0", 10, 1) | {"outcome": int(RowOutcome.UNKNOWN)}
         assert self.doubles(first, self.acquire("enactor-1", 20, 1)) == 0
 
     def test_without_a_lease_both_figures_are_unknown(self):
@@ -568,11 +568,11 @@ class TestHolds:
 
 
 class TestTakeover:
-    def acquire(self, process, end_ns, attempt=1, endpoint=0, outcome=Outcome.DONE):
-        return row(process, Kind.ACQUIRE, outcome, start_ns=1, end_ns=end_ns, attempt=attempt, endpoint=endpoint)
+    def acquire(self, process, end_ns, attempt=1, endpoint=0, outcome=RowOutcome.DONE):
+        return row(process, RowKind.ACQUIRE, outcome, start_ns=1, end_ns=end_ns, attempt=attempt, endpoint=endpoint)
 
-    held = row("enactor-0", Kind.ACQUIRE, start_ns=1, end_ns=10, attempt=1, endpoint=0)
-    death = row("enactor-0", Kind.KILL, start_ns=2 * SECOND, end_ns=2 * SECOND)
+    held = row("enactor-0", RowKind.ACQUIRE, start_ns=1, end_ns=10, attempt=1, endpoint=0)
+    death = row("enactor-0", RowKind.KILL, start_ns=2 * SECOND, end_ns=2 * SECOND)
 
     def took(self, *rows):
         return samples(takeover(trial_of([], [self.held, self.death, *rows])), "takeover_ms")
@@ -586,11 +586,11 @@ class TestTakeover:
     def test_a_lease_that_nobody_claimed_is_left_out(self):
         assert self.took() == []
         assert self.took(self.acquire("enactor-1", 5 * SECOND, endpoint=1)) == []
-        assert self.took(self.acquire("enactor-1", 5 * SECOND, outcome=Outcome.NOTHING)) == []
+        assert self.took(self.acquire("enactor-1", 5 * SECOND, outcome=RowOutcome.NOTHING)) == []
 
-    @pytest.mark.parametrize("kind", [Kind.RELEASE, Kind.RENEW])
+    @pytest.mark.parametrize("kind", [RowKind.RELEASE, RowKind.RENEW])
     def test_a_lease_that_was_given_back_or_told_lost_before_was_not_held(self, kind):
-        outcome = Outcome.PENDING if kind == Kind.RELEASE else Outcome.REFUSED
+        outcome = RowOutcome.PENDING if kind == RowKind.RELEASE else RowOutcome.REFUSED
         over = row("enactor-0", kind, outcome, start_ns=20, end_ns=30, grant=1)
         assert self.took(over, self.acquire("enactor-1", 5 * SECOND)) == []
 
@@ -603,36 +603,36 @@ TTL_NS = 100 * SECOND
 
 
 class TestLosses:
-    mine = row("enactor-0", Kind.ACQUIRE, start_ns=1, end_ns=10, attempt=1, endpoint=0)
-    theirs = row("enactor-1", Kind.ACQUIRE, start_ns=1, end_ns=1000, attempt=1, endpoint=0)
+    mine = row("enactor-0", RowKind.ACQUIRE, start_ns=1, end_ns=10, attempt=1, endpoint=0)
+    theirs = row("enactor-1", RowKind.ACQUIRE, start_ns=1, end_ns=1000, attempt=1, endpoint=0)
 
-    def on(self, kind, start_ns, outcome=Outcome.DONE, reason=None, process="enactor-0"):
+    def on(self, kind, start_ns, outcome=RowOutcome.DONE, reason=None, process="enactor-0"):
         facts = {"start_ns": start_ns, "end_ns": start_ns + 5, "grant": 1, "endpoint": 0}
         return row(process, kind, outcome, reason=REASON_NUMBERS.get(reason, 0), **facts)
 
-    def lost(self, start_ns, kind=Kind.RELEASE, reason=Reason.LEASE_LOST, process="enactor-0"):
-        return self.on(kind, start_ns, Outcome.REFUSED, reason, process)
+    def lost(self, start_ns, kind=RowKind.RELEASE, reason=Reason.LEASE_LOST, process="enactor-0"):
+        return self.on(kind, start_ns, RowOutcome.REFUSED, reason, process)
 
     def found(self, *rows, dicts=()):
         """The counts that are not zero, for my lease alone: theirs is given back in order."""
-        back = self.on(Kind.RELEASE, 10**15, process="enactor-1")
+        back = self.on(RowKind.RELEASE, 10**15, process="enactor-1")
         counts = losses(trial_of(dicts, [*rows, back])).counts
         return {name: count for name, count in counts.items() if count}
 
     def test_a_lease_that_was_given_back_before_the_next_acquire_ended_is_not_lost(self):
-        assert self.found(self.mine, self.on(Kind.COMMIT, 500), self.on(Kind.RELEASE, 990), self.theirs) == {}
+        assert self.found(self.mine, self.on(RowKind.COMMIT, 500), self.on(RowKind.RELEASE, 990), self.theirs) == {}
 
     def test_who_is_told_before_he_writes_was_told_before(self):
         expected = {"leases_lost": 1, "told_before": 1}
-        told = self.lost(1100, Kind.RENEW, process="enactor-0-renewer")
+        told = self.lost(1100, RowKind.RENEW, process="enactor-0-renewer")
         assert self.found(self.mine, self.theirs, told) == expected
-        assert self.found(self.mine, self.theirs, told, self.on(Kind.COMMIT, 1200)) == expected
-        assert self.found(self.mine, self.theirs, self.lost(1100, Kind.VALIDATE)) == expected
-        assert self.found(self.mine, self.theirs, self.lost(1100, Kind.CHECK, Reason.FENCE_TOO_LOW)) == expected
+        assert self.found(self.mine, self.theirs, told, self.on(RowKind.COMMIT, 1200)) == expected
+        assert self.found(self.mine, self.theirs, self.lost(1100, RowKind.VALIDATE)) == expected
+        assert self.found(self.mine, self.theirs, self.lost(1100, RowKind.CHECK, Reason.FENCE_TOO_LOW)) == expected
 
     def test_a_write_before_the_loss_is_of_no_account(self):
-        told = self.lost(1100, Kind.VALIDATE)
-        assert self.found(self.mine, self.on(Kind.COMMIT, 990), self.theirs, told) == {
+        told = self.lost(1100, RowKind.VALIDATE)
+        assert self.found(self.mine, self.on(RowKind.COMMIT, 990), self.theirs, told) == {
             "leases_lost": 1,
             "told_before": 1,
         }
@@ -642,58 +642,58 @@ class TestLosses:
 
     @pytest.mark.parametrize("reason", [Reason.NOT_OWNER, Reason.FENCE_TOO_LOW])
     def test_whose_write_is_refused_for_the_lease_was_told_at_it(self, reason):
-        refused = self.lost(1100, Kind.COMMIT, reason)
+        refused = self.lost(1100, RowKind.COMMIT, reason)
         assert self.found(self.mine, self.theirs, refused, self.lost(1200)) == {"leases_lost": 1, "told_at": 1}
 
     def test_a_write_refused_for_another_reason_tells_nothing(self):
-        refused = self.on(Kind.COMMIT, 1100, Outcome.REFUSED, Reason.NOT_NEWER)
+        refused = self.on(RowKind.COMMIT, 1100, RowOutcome.REFUSED, Reason.NOT_NEWER)
         assert self.found(self.mine, self.theirs, refused, self.lost(1200)) == {"leases_lost": 1, "told_after": 1}
 
-    @pytest.mark.parametrize("outcome", [Outcome.DONE, Outcome.UNKNOWN, Outcome.PENDING])
+    @pytest.mark.parametrize("outcome", [RowOutcome.DONE, RowOutcome.UNKNOWN, RowOutcome.PENDING])
     def test_who_wrote_and_hears_of_it_later_was_told_after(self, outcome):
-        write = self.on(Kind.COMMIT, 1100, outcome)
+        write = self.on(RowKind.COMMIT, 1100, outcome)
         assert self.found(self.mine, self.theirs, write, self.lost(1200)) == {"leases_lost": 1, "told_after": 1}
-        later = self.lost(1200, Kind.COMMIT, Reason.NOT_OWNER)
+        later = self.lost(1200, RowKind.COMMIT, Reason.NOT_OWNER)
         assert self.found(self.mine, self.theirs, write, later) == {"leases_lost": 1, "told_after": 1}
 
     def test_a_write_under_way_when_he_was_told_was_sent_before(self):
-        write = self.on(Kind.COMMIT, 1102)
-        assert self.found(self.mine, self.theirs, self.lost(1100, Kind.VALIDATE), write) == {
+        write = self.on(RowKind.COMMIT, 1102)
+        assert self.found(self.mine, self.theirs, self.lost(1100, RowKind.VALIDATE), write) == {
             "leases_lost": 1,
             "told_after": 1,
         }
 
-    @pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.PENDING, None])
+    @pytest.mark.parametrize("outcome", [RowOutcome.UNKNOWN, RowOutcome.PENDING, None])
     def test_who_hears_nothing_was_never_told(self, outcome):
-        back = [] if outcome is None else [self.on(Kind.RELEASE, 1200, outcome)]
-        assert self.found(self.mine, self.theirs, self.on(Kind.COMMIT, 1100), *back) == {
+        back = [] if outcome is None else [self.on(RowKind.RELEASE, 1200, outcome)]
+        assert self.found(self.mine, self.theirs, self.on(RowKind.COMMIT, 1100), *back) == {
             "leases_lost": 1,
             "never_told": 1,
         }
 
-    @pytest.mark.parametrize("kind", [Kind.RELEASE, Kind.RENEW, Kind.VALIDATE])
+    @pytest.mark.parametrize("kind", [RowKind.RELEASE, RowKind.RENEW, RowKind.VALIDATE])
     def test_who_hears_that_all_is_well_after_another_had_it_was_told_wrongly(self, kind):
         expected = {"leases_lost": 1, "never_told": 1, "told_wrongly": 1}
         assert self.found(self.mine, self.theirs, self.on(kind, 1100)) == expected
         assert "told_wrongly" not in self.found(self.mine, self.theirs, self.on(kind, 999))
 
     def test_a_lease_is_lost_when_its_time_had_passed(self):
-        write = self.on(Kind.COMMIT, TTL_NS + 10)
+        write = self.on(RowKind.COMMIT, TTL_NS + 10)
         late = self.theirs | {"end_ns": 2 * TTL_NS}
         assert self.found(self.mine, write, late, self.lost(3 * TTL_NS)) == {"leases_lost": 1, "told_after": 1}
         in_time = write | {"start_ns": TTL_NS + 9}
         assert self.found(self.mine, in_time, late, self.lost(3 * TTL_NS)) == {"leases_lost": 1, "told_before": 1}
-        renewed = self.on(Kind.RENEW, 500, process="enactor-0-renewer")
+        renewed = self.on(RowKind.RENEW, 500, process="enactor-0-renewer")
         assert self.found(self.mine, renewed, write, late, self.lost(3 * TTL_NS)) == {
             "leases_lost": 1,
             "told_before": 1,
         }
 
     def test_a_time_that_passed_without_harm_is_no_loss(self):
-        assert self.found(self.mine, self.on(Kind.COMMIT, 2 * TTL_NS), self.on(Kind.RELEASE, 3 * TTL_NS)) == {}
+        assert self.found(self.mine, self.on(RowKind.COMMIT, 2 * TTL_NS), self.on(RowKind.RELEASE, 3 * TTL_NS)) == {}
 
     def test_who_is_told_of_a_loss_that_never_was_was_told_wrongly(self):
-        told = self.lost(500, Kind.VALIDATE)
+        told = self.lost(500, RowKind.VALIDATE)
         expected = {"leases_lost": 1, "told_before": 1}
         assert self.found(self.mine, told) == expected | {"told_wrongly": 1}
         assert self.found(self.mine, told, dicts=[restart(0, 0)]) == expected
@@ -703,23 +703,26 @@ class TestLosses:
         assert self.found(self.mine, self.theirs | {"end_ns": 400}, told) == expected
 
     def test_who_got_the_lease_while_another_held_it_was_not_told_wrongly(self):
-        holder, gone = self.theirs | {"end_ns": 5}, self.on(Kind.RELEASE, 300, Outcome.UNKNOWN, process="enactor-1")
-        counts = losses(trial_of([], [holder, self.mine, gone, self.lost(500, Kind.VALIDATE)])).counts
+        holder, gone = (
+            self.theirs | {"end_ns": 5},
+            self.on(RowKind.RELEASE, 300, RowOutcome.UNKNOWN, process="enactor-1"),
+        )
+        counts = losses(trial_of([], [holder, self.mine, gone, self.lost(500, RowKind.VALIDATE)])).counts
         assert (counts["told_before"], counts["told_wrongly"]) == (1, 0)
 
     def test_of_two_numbered_grants_the_higher_came_later_whatever_answer_came_first(self):
         mine, late = self.mine | {"fence": 2}, self.theirs | {"fence": 1}
-        rows = [mine, late, self.on(Kind.RELEASE, 1100), self.lost(1005, process="enactor-1")]
+        rows = [mine, late, self.on(RowKind.RELEASE, 1100), self.lost(1005, process="enactor-1")]
         counts = losses(trial_of([], rows)).counts
         assert counts == dict.fromkeys(COUNTS, 0) | {"leases_lost": 1, "told_before": 1}
         lower_first = [mine | {"fence": 1}, late | {"fence": 2}, *rows[2:]]
         assert losses(trial_of([], lower_first)).counts["told_wrongly"] == 1
 
     def test_a_dead_owner_does_not_count(self):
-        death = row("enactor-0", Kind.KILL, start_ns=2000, end_ns=2000)
-        assert self.found(self.mine, self.theirs, self.on(Kind.COMMIT, 1100), death) == {}
-        told = self.lost(1500, Kind.VALIDATE)
-        assert self.found(self.mine, self.theirs, self.on(Kind.COMMIT, 1100), told, death)["told_after"] == 1
+        death = row("enactor-0", RowKind.KILL, start_ns=2000, end_ns=2000)
+        assert self.found(self.mine, self.theirs, self.on(RowKind.COMMIT, 1100), death) == {}
+        told = self.lost(1500, RowKind.VALIDATE)
+        assert self.found(self.mine, self.theirs, self.on(RowKind.COMMIT, 1100), told, death)["told_after"] == 1
 
     def test_without_a_lease_nothing_is_known(self):
         assert losses(trial_of([], [self.mine], lease=None)).counts == dict.fromkeys(COUNTS)
@@ -807,18 +810,18 @@ class TestAssumptions:
 
     def test_an_acknowledged_commit_that_the_history_lacks_is_found(self):
         dicts = [publish(0, 1), commit(1, 1, 0, attempt=7)]
-        there = row("enactor-0", Kind.COMMIT, attempt=7, version=1)
+        there = row("enactor-0", RowKind.COMMIT, attempt=7, version=1)
         missing = ["1 acknowledged commits are not in the history"]
         assert broken_assumptions(trial_of(dicts, [there])) == []
         assert broken_assumptions(trial_of(dicts, [there | {"process": "enactor-1"}])) == missing
-        assert broken_assumptions(trial_of(dicts, [there | {"attempt": 8, "outcome": int(Outcome.UNKNOWN)}])) == []
+        assert broken_assumptions(trial_of(dicts, [there | {"attempt": 8, "outcome": int(RowOutcome.UNKNOWN)}])) == []
         assert broken_assumptions(trial_of(dicts, [there, there | {"attempt": 8}])) == missing
         assert broken_assumptions(trial_of(dicts[:1], [there])) == missing
 
     def test_a_commit_in_the_place_of_a_killed_enactor_is_that_enactors(self):
         attempt = (1 << 32) + 1
         dicts = [publish(0, 1), commit(1, 1, 0, attempt=attempt)]
-        assert broken_assumptions(trial_of(dicts, [row("enactor-0+1", Kind.COMMIT, attempt=attempt)])) == []
+        assert broken_assumptions(trial_of(dicts, [row("enactor-0+1", RowKind.COMMIT, attempt=attempt)])) == []
 
     def test_a_repair_changes_the_endpoint_inside_the_history(self):
         dicts = [publish(0, 1), publish(0, 2), commit(1, 2, 0), repair(2, 1, 2)]
@@ -863,8 +866,8 @@ class TestAssumptions:
 class TestLoss:
     dicts = (publish(0, 1), commit(1, 1, 0, attempt=1), commit(2, 1, 1, attempt=2))
 
-    def told(self, attempt, outcome=Outcome.DONE, process="enactor-0"):
-        return row(process, Kind.COMMIT, outcome, attempt=attempt, version=1)
+    def told(self, attempt, outcome=RowOutcome.DONE, process="enactor-0"):
+        return row(process, RowKind.COMMIT, outcome, attempt=attempt, version=1)
 
     def lost(self, dicts, *rows):
         return loss(trial_of(dicts, rows)).counts["lost_commits"]
@@ -874,7 +877,7 @@ class TestLoss:
         assert self.lost([*self.dicts, restart(3, 3)], self.told(1), self.told(2)) == 0
 
     def test_a_commit_whose_answer_never_came_is_not(self):
-        assert self.lost([*self.dicts, restart(3, 2)], self.told(1), self.told(2, Outcome.UNKNOWN)) == 0
+        assert self.lost([*self.dicts, restart(3, 2)], self.told(1), self.told(2, RowOutcome.UNKNOWN)) == 0
 
     def test_an_acknowledged_commit_that_the_history_never_saw_is_lost(self):
         assert self.lost([*self.dicts, restart(3, 3)], self.told(1), self.told(9)) == 1

@@ -29,7 +29,7 @@ from leasebench.results.clocks import (
     unordered,
 )
 from leasebench.results.discovery import discovery_response
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.moment import Moments
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.file import BadRunDirectory
@@ -108,9 +108,9 @@ def two_owners(gap_ns):
     """One owner's hold ends when it gives the lease back; another's begins so much later (before, if negative)."""
     first, second = ENACTORS[:2]
     rows = [
-        row(first, Kind.ACQUIRE, endpoint=0, attempt=1, start_ns=10_000, end_ns=20_000),
-        row(first, Kind.RELEASE, endpoint=0, attempt=2, grant=1, start_ns=50_000, end_ns=51_000),
-        row(second, Kind.ACQUIRE, endpoint=0, attempt=1, start_ns=30_000, end_ns=50_000 + gap_ns),
+        row(first, RowKind.ACQUIRE, endpoint=0, attempt=1, start_ns=10_000, end_ns=20_000),
+        row(first, RowKind.RELEASE, endpoint=0, attempt=2, grant=1, start_ns=50_000, end_ns=51_000),
+        row(second, RowKind.ACQUIRE, endpoint=0, attempt=1, start_ns=30_000, end_ns=50_000 + gap_ns),
     ]
     return trial_of([], rows, lease=LEASE_FACTS)
 
@@ -127,9 +127,9 @@ def test_a_double_hold_is_told_only_where_the_clocks_tell_it(gap_ns, unsure_ns, 
 
 def orphaned(died_ns, taken_ns):
     rows = [
-        row(ENACTORS[0], Kind.ACQUIRE, endpoint=0, attempt=1, start_ns=10_000, end_ns=20_000),
-        row(ENACTORS[0], Kind.KILL, start_ns=died_ns, end_ns=died_ns),
-        row(ENACTORS[1], Kind.ACQUIRE, endpoint=0, attempt=1, start_ns=30_000, end_ns=taken_ns),
+        row(ENACTORS[0], RowKind.ACQUIRE, endpoint=0, attempt=1, start_ns=10_000, end_ns=20_000),
+        row(ENACTORS[0], RowKind.KILL, start_ns=died_ns, end_ns=died_ns),
+        row(ENACTORS[1], RowKind.ACQUIRE, endpoint=0, attempt=1, start_ns=30_000, end_ns=taken_ns),
     ]
     return trial_of([], rows, lease=LEASE_FACTS)
 
@@ -146,8 +146,8 @@ def test_a_takeover_that_is_shorter_than_what_is_unsure_is_left_out(took_ns, uns
 def test_a_discovery_that_is_shorter_than_what_is_unsure_is_left_out(took_ns, unsure_ns, shift_ns):
     due_ns = 100_000
     rows = [
-        row("planner", Kind.PUBLISH, version=1, due_ns=due_ns, start_ns=due_ns, end_ns=due_ns + 5),
-        row(ENACTORS[0], Kind.DISCOVER, seen=1, start_ns=due_ns, end_ns=due_ns + took_ns),
+        row("planner", RowKind.PUBLISH, version=1, due_ns=due_ns, start_ns=due_ns, end_ns=due_ns + 5),
+        row(ENACTORS[0], RowKind.DISCOVER, seen=1, start_ns=due_ns, end_ns=due_ns + took_ns),
     ]
     placed = on_hosts(trial_of([], rows), {ENACTORS[0]: HOSTS[1]}, shift_ns, unsure_ns=unsure_ns)
     found = discovery_response(placed).tolist()
@@ -279,7 +279,7 @@ def test_a_damaged_file_of_clocks_is_named_with_the_key(tmp_path):
 
 
 def test_an_instant_that_never_was_is_not_shifted():
-    rows = [row(ENACTORS[0], Kind.COMMIT, Outcome.PENDING, start_ns=100)]
+    rows = [row(ENACTORS[0], RowKind.COMMIT, RowOutcome.PENDING, start_ns=100)]
     journal = spread(journal_of(rows), {}, (50, 0, 0))
     (back,) = Clocks({HOSTS[0]: Offset(-50, 0)}).on_axis(journal).to_dict("records")
     assert (back["start_ns"], back["end_ns"], back["due_ns"]) == (100, 0, 0)

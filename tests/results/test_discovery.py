@@ -7,7 +7,7 @@ from synthetic import ENACTORS, row, trial_of
 from tape import HOST_NS, Tape
 
 from leasebench.results.discovery import discovery_response
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.latency import figures, histogram
 from leasebench.results.phases import phase_samples
 
@@ -19,16 +19,16 @@ FOUND_MS = 0.6
 def publish(version, due_ms, at_ms=None, **more):
     at_ms = due_ms if at_ms is None else at_ms
     times = {"due_ns": due_ms * MS, "start_ns": at_ms * MS, "end_ns": at_ms * MS + 1000}
-    return row("planner", Kind.PUBLISH, version=version, **times | more)
+    return row("planner", RowKind.PUBLISH, version=version, **times | more)
 
 
-def pick(who, version, end_ms, begin_ms=None, outcome=Outcome.DONE):
+def pick(who, version, end_ms, begin_ms=None, outcome=RowOutcome.DONE):
     times = {"start_ns": (end_ms if begin_ms is None else begin_ms) * MS, "end_ns": end_ms * MS}
-    return row(who, Kind.DISCOVER, outcome, seen=version, **times)
+    return row(who, RowKind.DISCOVER, outcome, seen=version, **times)
 
 
-def read(who, version, at_ms, outcome=Outcome.DONE):
-    return row(who, Kind.CHECK, outcome, endpoint=0, seen=version, start_ns=at_ms * MS, end_ns=at_ms * MS)
+def read(who, version, at_ms, outcome=RowOutcome.DONE):
+    return row(who, RowKind.CHECK, outcome, endpoint=0, seen=version, start_ns=at_ms * MS, end_ns=at_ms * MS)
 
 
 def responses_ms(*rows):
@@ -75,12 +75,12 @@ def test_a_plan_that_was_published_late_counts_from_when_it_was_due():
 
 def test_a_plan_that_an_enactor_never_found_counts_until_its_last_record():
     rows = [publish(1, 10), publish(2, 20), pick("enactor-0", 1, 11)]
-    busy = row("enactor-0", Kind.WORK, start_ns=12 * MS, end_ns=95 * MS)
+    busy = row("enactor-0", RowKind.WORK, start_ns=12 * MS, end_ns=95 * MS)
     assert responses_ms(*rows, busy) == [1, 75]
 
 
 def test_one_that_was_dead_by_then_does_not_count():
-    kill = row("enactor-0", Kind.KILL, start_ns=15 * MS, end_ns=15 * MS)
+    kill = row("enactor-0", RowKind.KILL, start_ns=15 * MS, end_ns=15 * MS)
     rows = [publish(1, 10), publish(2, 20), pick("enactor-0", 1, 11), kill, pick("enactor-1", 2, 22)]
     assert responses_ms(*rows) == [1, 2, 12]
 
@@ -108,7 +108,7 @@ def test_a_plan_that_was_known_before_it_was_published_again_does_not_count_twic
 
 
 def test_who_looked_and_heard_nothing_has_found_nothing():
-    rows = [publish(1, 10), pick("enactor-0", 0, 12, outcome=Outcome.UNKNOWN), pick("enactor-0", 1, 30)]
+    rows = [publish(1, 10), pick("enactor-0", 0, 12, outcome=RowOutcome.UNKNOWN), pick("enactor-0", 1, 30)]
     assert responses_ms(*rows) == [20]
 
 

@@ -18,7 +18,7 @@ from leasebench.results.explain.mermaid import as_mermaid
 from leasebench.results.explain.narration import About
 from leasebench.results.explain.svg import as_svg
 from leasebench.results.explain.text import as_text
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.record.summary import Spread
 from leasebench.results.violations import matching
 
@@ -344,7 +344,7 @@ class TestALeaseThatWasLostByTheNewerWriter:
         tape.stop(22, 139, "enactor-1")
         grant = tape.acquire(130, 0, fence=2, asked_ms=100)
         tape.check(131, 0, seen=0)
-        tape.stop(132, 148, "enactor-0", Kind.DELAY)
+        tape.stop(132, 148, "enactor-0", RowKind.DELAY)
         tape.commit(140, 1, 2, other)
         tape.work(148, 150, 0)
         tape.commit(151, 0, 1, grant)
@@ -402,7 +402,7 @@ class TestALateWrite:
         tape.check(81, 1, seen=0)
         tape.commit(85, 1, 2, other)
         tape.release(86, other)
-        tape.commit(90, 0, 1, grant, sent_ms=22, ended_ms=72, outcome=Outcome.UNKNOWN)
+        tape.commit(90, 0, 1, grant, sent_ms=22, ended_ms=72, outcome=RowOutcome.UNKNOWN)
         tape.fault(22, 90, "c0.enactor-0-proxy")
         tape.fault(22, 90, "c1.enactor-0-proxy")
         return Told(tmp_path_factory.mktemp("late"), tape)
@@ -510,10 +510,10 @@ class TestRenewals:
         tape.check(21, 0, seen=0)
         tape.renew(50, grant)
         if stalled:
-            tape.stop(80, 300, "enactor-0-renewer", Kind.DELAY)
+            tape.stop(80, 300, "enactor-0-renewer", RowKind.DELAY)
         other = tape.acquire(160, 1, fence=2, asked_ms=30)
         if not stalled:
-            tape.renew(165, grant, Outcome.REFUSED)
+            tape.renew(165, grant, RowOutcome.REFUSED)
         tape.check(161, 1, seen=0)
         tape.commit(170, 1, 2, other)
         tape.work(22, 180, 0)
@@ -567,7 +567,7 @@ class TestALibrarysLock:
         tape.release(30, grant)
         other = tape.acquire(40, 1)
         tape.commit(45, 1, 2, other)
-        tape.commit(60, 0, 1, grant, sent_ms=25, ended_ms=29, outcome=Outcome.UNKNOWN)
+        tape.commit(60, 0, 1, grant, sent_ms=25, ended_ms=29, outcome=RowOutcome.UNKNOWN)
         told = Told(tmp_path, tape)
         assert not told.all(About.LEASE_TAKEN)
         assert told.answer("a longer time to live") is NO
@@ -712,7 +712,7 @@ class TestWhatIsNotKnown:
     def test_a_check_without_an_answer_saw_nothing(self, tmp_path):
         tape = Tape({"decide": {"check": "per_endpoint"}})
         two_plans(tape)
-        tape.check(2, 0, seen=0, outcome=Outcome.UNKNOWN)
+        tape.check(2, 0, seen=0, outcome=RowOutcome.UNKNOWN)
         tape.commit(30, 1, 2)
         tape.commit(60, 0, 1)
         told = Told(tmp_path, tape)

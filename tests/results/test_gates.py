@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from leasebench.definitions import DefinitionError
 from leasebench.results.compare.changes import changes
 from leasebench.results.compare.gates import MOST_GATES, Gate, known, parse, parse_all
-from leasebench.results.compare.judging import Other, Outcome, judge
+from leasebench.results.compare.judging import GateOutcome, Other, judge
 from leasebench.results.compare.quantities import COST, latency, main_rate
 from leasebench.results.compare.ranking import rank
 from leasebench.results.compare.samples import Samples
@@ -116,31 +116,31 @@ def of_two(first, second, text, **how):
 class TestJudging:
     def test_a_rate_above_zero_fails_as_soon_as_anything_leaked(self, before):
         passed = of_one(before, "leak_rate(safe) > 0")
-        assert passed.outcome is Outcome.PASSES
+        assert passed.outcome is GateOutcome.PASSES
         assert passed.telling[0].note == "counted: 0 of 200 races"
         assert passed.telling[0].interval[1] == pytest.approx(0.018, abs=0.001)
         failed = of_one(before, "leak_rate(open) > 0")
-        assert failed.outcome is Outcome.FAILS
+        assert failed.outcome is GateOutcome.FAILS
         assert len(failed.telling) == 4
         assert failed.telling[0].value == 1.0
         assert failed.telling[0].interval[0] > 0.9
 
     def test_a_count_is_what_was_counted(self, before):
-        assert of_one(before, "stale_overwrites(open, steady) > 199").outcome is Outcome.FAILS
-        assert of_one(before, "stale_overwrites(open, steady) > 200").outcome is Outcome.PASSES
-        assert of_one(before, "unexpected > 0").outcome is Outcome.PASSES
+        assert of_one(before, "stale_overwrites(open, steady) > 199").outcome is GateOutcome.FAILS
+        assert of_one(before, "stale_overwrites(open, steady) > 200").outcome is GateOutcome.PASSES
+        assert of_one(before, "unexpected > 0").outcome is GateOutcome.PASSES
 
     def test_a_count_that_is_not_known_leaves_a_gate_open(self, before):
         unknown = of_one(before, "double_holds > 0")
-        assert unknown.outcome is Outcome.OPEN
+        assert unknown.outcome is GateOutcome.OPEN
         assert {answer.note for answer in unknown.telling} == {"not known"}
 
     def test_a_latency_far_beyond_its_limit_fails_and_one_at_it_is_open(self, before):
-        assert of_one(before, "p50(commit) > 200us").outcome is Outcome.PASSES
-        assert of_one(before, "p50(commit) > 40us").outcome is Outcome.FAILS
+        assert of_one(before, "p50(commit) > 200us").outcome is GateOutcome.PASSES
+        assert of_one(before, "p50(commit) > 40us").outcome is GateOutcome.FAILS
         figure = of_one(before, "p50(commit, safe, steady) > 0").answers[0].value
         close = of_one(before, f"p50(commit, safe, steady) > {figure - 0.1:.3f}us")
-        assert close.outcome is Outcome.OPEN
+        assert close.outcome is GateOutcome.OPEN
         assert close.telling[0].note == "not established: more trials tell"
 
     def test_a_limit_inside_the_interval_leaves_it_open_on_either_side(self, before):
@@ -150,66 +150,66 @@ class TestJudging:
                 found = of_one(before, f"p50(commit, safe, steady) {op} {limit:.3f}us")
                 low, high = found.telling[0].interval
                 assert low < limit < high
-                assert found.outcome is Outcome.OPEN
+                assert found.outcome is GateOutcome.OPEN
 
     @pytest.mark.parametrize("limit_us", [40, 200])
     def test_of_one_trial_a_latency_is_open_on_either_side(self, single, limit_us):
         found = of_one(single, f"p50(commit) > {limit_us}us")
-        assert found.outcome is Outcome.OPEN
+        assert found.outcome is GateOutcome.OPEN
         assert found.telling[0].value is not None
         assert "one trial" in found.telling[0].note
 
     def test_a_rate_passes_a_limit_above_zero_only_where_races_enough_exclude_it(self, before):
-        assert of_one(before, "leak_rate(safe, steady) > 0.02").outcome is Outcome.PASSES
+        assert of_one(before, "leak_rate(safe, steady) > 0.02").outcome is GateOutcome.PASSES
         few = of_one(before, "leak_rate(safe, steady) > 0.01")
-        assert few.outcome is Outcome.OPEN
+        assert few.outcome is GateOutcome.OPEN
         assert few.telling[0].interval[1] == pytest.approx(0.018, abs=0.001)
 
     def test_every_cell_has_to_pass(self, before):
         figure = of_one(before, "p50(commit, safe, steady) > 0").answers[0].value
         found = of_one(before, f"p50(commit, safe) > {figure + 0.1:.3f}us")
-        assert found.outcome is not Outcome.PASSES
+        assert found.outcome is not GateOutcome.PASSES
 
     def test_a_guard_that_does_without_a_phase_does_not_stand_in_the_way(self, before):
         found = of_one(before, "p50(acquire) > 1ms")
-        assert found.outcome is Outcome.PASSES
+        assert found.outcome is GateOutcome.PASSES
         assert {answer.guard for answer in found.answers if answer.outcome is None} == {"open", "safe"}
 
     def test_beside_the_reference_guard(self, before):
-        assert of_one(before, "p50(commit, locked) > 1.5x").outcome is Outcome.PASSES
-        assert of_one(before, "p50(commit, locked) < 1.5x").outcome is Outcome.FAILS
+        assert of_one(before, "p50(commit, locked) > 1.5x").outcome is GateOutcome.PASSES
+        assert of_one(before, "p50(commit, locked) < 1.5x").outcome is GateOutcome.FAILS
         assert {answer.guard for answer in of_one(before, "cost > 9x").answers} == {"open", "locked"}
 
     def test_a_slower_guard_fails_against_the_baseline_and_the_others_do_not(self, before, slower):
         failed = of_two(before, slower, "p50(commit) > 1.2x")
-        assert failed.outcome is Outcome.FAILS
+        assert failed.outcome is GateOutcome.FAILS
         assert {answer.guard for answer in failed.telling} == {"safe"}
-        assert of_two(before, slower, "p50(commit, open) > 1.3x").outcome is Outcome.PASSES
-        assert of_two(before, slower, "p50(commit) > 3x").outcome is Outcome.PASSES
+        assert of_two(before, slower, "p50(commit, open) > 1.3x").outcome is GateOutcome.PASSES
+        assert of_two(before, slower, "p50(commit) > 3x").outcome is GateOutcome.PASSES
 
     def test_what_all_cells_share_leaves_a_gate_open_unless_it_is_asked_for(self, place, before):
         half = load(write_run(place / "half", seed=7, speed=2.0))
         shared = of_two(before, half, "p50(commit) > 1.2x")
-        assert shared.outcome is Outcome.OPEN
+        assert shared.outcome is GateOutcome.OPEN
         only = [one for one in shared.telling if one.note == "passes only with the drift of all cells taken out"]
         assert only
         assert all(answer.interval[0] > 1.2 for answer in only)
-        assert of_two(before, half, "p50(commit) > 1.2x", absolute=True).outcome is Outcome.FAILS
+        assert of_two(before, half, "p50(commit) > 1.2x", absolute=True).outcome is GateOutcome.FAILS
 
     def test_two_runs_of_the_same_thing_fail_no_gate(self, place, before):
         for seed in range(50, 54):
             again = load(write_run(place / f"again-{seed}", seed=seed))
-            assert of_two(before, again, "p50(commit) > 1.2x").outcome is not Outcome.FAILS
-            assert of_two(before, again, "leak_rate > 1.5x").outcome is Outcome.PASSES
+            assert of_two(before, again, "p50(commit) > 1.2x").outcome is not GateOutcome.FAILS
+            assert of_two(before, again, "leak_rate > 1.5x").outcome is GateOutcome.PASSES
 
     def test_a_figure_that_too_few_operations_are_beyond_leaves_it_open(self, before):
         found = of_one(before, "p99.9(plan) > 1us")
-        assert found.outcome is Outcome.OPEN
+        assert found.outcome is GateOutcome.OPEN
         assert found.telling[0].note == "too few: 600 of 10,000"
 
     def test_cells_without_a_figure_do_not_hide_those_that_have_one(self, before):
         found = of_one(before, "p50(acquire) > 10us")
-        assert found.outcome is Outcome.FAILS
+        assert found.outcome is GateOutcome.FAILS
         assert {answer.guard for answer in found.telling} == {"locked"}
 
     def test_naming_many_cells_widens_the_intervals(self, before):
@@ -229,4 +229,4 @@ class TestJudging:
             row |= {"races": 0, "raced_applications": 0, "stale_overwrites": 0, "leaky_applications": 0}
         (path / "summary.json").write_text(json.dumps(summary))
         found = of_one(load(path), "leak_rate > 0")
-        assert (found.outcome, {answer.note for answer in found.telling}) == (Outcome.OPEN, {"no races"})
+        assert (found.outcome, {answer.note for answer in found.telling}) == (GateOutcome.OPEN, {"no races"})

@@ -13,7 +13,7 @@ from synthetic import ENACTORS, ENDPOINTS, FACTS, event, events_of, histories, l
 from leasebench.enactors.store.events import LINE_FIELDS, Event
 from leasebench.results import history
 from leasebench.results.history import SCHEMA, HistoryWriter, read_events, read_journal, write_journal
-from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
@@ -225,8 +225,8 @@ def write_trial(folder, cells, journals):
     paths = [folder / f"{name}.journal" for name in journals]
     for number, path in enumerate(paths):
         journal = Journal(path, Process.parse(path.stem), ONE_HOST)
-        journal.begin(Kind.COMMIT, 1, 0, number, 1, 0, NO_ENDPOINT)
-        journal.end(2, 1, 0, 0, Outcome.DONE, 0)
+        journal.begin(RowKind.COMMIT, 1, 0, number, 1, 0, NO_ENDPOINT)
+        journal.end(2, 1, 0, 0, RowOutcome.DONE, 0)
         journal.close()
     write_journal(folder / "journal.parquet", paths)
 

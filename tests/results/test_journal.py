@@ -22,9 +22,9 @@ from leasebench.results.journal import (
     RECORD_BYTES,
     Journal,
     JournalFull,
-    Kind,
     LiveView,
-    Outcome,
+    RowKind,
+    RowOutcome,
 )
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.file import BadRunDirectory
@@ -33,8 +33,8 @@ from leasebench.results.record.process import RENEWER, Process
 FIRST = ("kind", "start_ns", "due_ns", "attempt", "version", "grant", "endpoint")
 SECOND = ("end_ns", "service_ns", "seen", "fence", "outcome", "reason")
 longs = st.integers(-(2**63), 2**63 - 1)
-begins = st.tuples(st.sampled_from(Kind), longs, longs, longs, longs, longs, st.integers(0, 0xFFFF))
-ends = st.tuples(longs, longs, longs, longs, st.sampled_from(Outcome), st.integers(0, 255))
+begins = st.tuples(st.sampled_from(RowKind), longs, longs, longs, longs, longs, st.integers(0, 0xFFFF))
+ends = st.tuples(longs, longs, longs, longs, st.sampled_from(RowOutcome), st.integers(0, 255))
 
 
 CLOCK = Clock("here", "boot-1")
@@ -55,7 +55,7 @@ def write(path, records):
 
 
 def numbered(number):
-    return (Kind.COMMIT, number, 0, number, 3, 0, 1), (number + 5, 4, 0, 0, Outcome.DONE, 0)
+    return (RowKind.COMMIT, number, 0, number, 3, 0, 1), (number + 5, 4, 0, 0, RowOutcome.DONE, 0)
 
 
 def halves(record):
@@ -90,7 +90,7 @@ def test_a_record_whose_second_half_is_missing_is_pending(tmp_path):
     path = tmp_path / "enactor-0.journal"
     journal = write(path, [numbered(1), (numbered(2)[0], None)])
     done, pending = read_raw_journal(path)
-    assert (done["outcome"], pending["outcome"]) == (Outcome.DONE, Outcome.PENDING)
+    assert (done["outcome"], pending["outcome"]) == (RowOutcome.DONE, RowOutcome.PENDING)
     assert (pending["attempt"], pending["end_ns"]) == (2, 0)
     journal.close()
 
@@ -167,7 +167,7 @@ def test_the_journals_of_all_processes_become_one_table(tmp_path):
     assert frame["cell"].astype(str).tolist() == ["c0", "c1", "", ""]
     assert frame["process"].dtype == "category"
     assert frame["cell"].dtype == "category"
-    assert frame["outcome"].tolist() == [Outcome.DONE] * 3 + [Outcome.PENDING]
+    assert frame["outcome"].tolist() == [RowOutcome.DONE] * 3 + [RowOutcome.PENDING]
     assert halves(frame.iloc[0]) == (first, second)
     assert {name: frame[name].dtype for name in (*FIRST, *SECOND)} == {
         name: JOURNAL_DTYPE[name] for name in (*FIRST, *SECOND)
@@ -237,7 +237,7 @@ def test_a_step_that_no_list_of_ours_has_is_found_by_its_name_whatever_its_numbe
     for name in ("ping", "look_up"):
         (kind,) = frame["kind"][frame["kind_name"] == name].unique()
         assert kind >= OWN_KINDS
-    assert set(frame["kind"][frame["kind_name"] == "commit"]) == {Kind.COMMIT}
+    assert set(frame["kind"][frame["kind_name"] == "commit"]) == {RowKind.COMMIT}
 
 
 def test_a_journal_has_room_for_so_many_steps_of_others(tmp_path):
@@ -248,7 +248,7 @@ def test_a_journal_has_room_for_so_many_steps_of_others(tmp_path):
     for step in ("one-more", "x" * 33, ""):
         with pytest.raises(ValueError, match="has room for 64 steps of others, of 1 to 32 bytes"):
             journal.kind_of(step)
-    assert journal.kind_of("commit") == Kind.COMMIT
+    assert journal.kind_of("commit") == RowKind.COMMIT
     journal.close()
     assert read_header(tmp_path / "c0.enactor-0.journal").steps == tuple(f"{n:032}" for n in range(MAX_STEPS))
 

@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from leasebench import load
 from leasebench.results.clocks import Clocks
-from leasebench.results.journal import Kind, Outcome
+from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.overtime import BINS, COLUMNS, LEVELS_PER_DECADE, LOWEST_NS, over_time
 
 STEP = 10 ** (1 / LEVELS_PER_DECADE)
 BEGIN_NS, END_NS = 1_000_000_000, 1_000_000_000 + BINS * 10_000_000
 
 rows = st.tuples(
-    st.sampled_from([Kind.COMMIT, Kind.COMMIT, Kind.COMMIT, Kind.CHECK, Kind.RENEW]),
-    st.sampled_from(list(Outcome)),
+    st.sampled_from([RowKind.COMMIT, RowKind.COMMIT, RowKind.COMMIT, RowKind.CHECK, RowKind.RENEW]),
+    st.sampled_from(list(RowOutcome)),
     st.integers(BEGIN_NS - 20_000_000, END_NS + 20_000_000),
     st.integers(1, 200_000_000_000) | st.integers(LOWEST_NS, 3_000_000),
     st.integers(0, 5),
@@ -33,7 +33,7 @@ def plain_bins(made):
     """The answered commits of each bin, one after the other: (outcome, stale, service_ns)."""
     bins = [[] for _ in range(BINS)]
     for kind, outcome, end_ns, service_ns, version, seen in made:
-        if kind is Kind.COMMIT and outcome in (Outcome.DONE, Outcome.REFUSED):
+        if kind is RowKind.COMMIT and outcome in (RowOutcome.DONE, RowOutcome.REFUSED):
             at = int((end_ns - BEGIN_NS) / (END_NS - BEGIN_NS) * BINS)
             bins[min(max(at, 0), BINS - 1)].append((outcome, seen > version, service_ns))
     return bins
@@ -43,7 +43,7 @@ def plain_bins(made):
 def test_bins_hold_what_a_plain_count_finds(made, piece):
     found = binned(made, piece)
     for number, held in enumerate(plain_bins(made)):
-        done = [stale for outcome, stale, _ in held if outcome is Outcome.DONE]
+        done = [stale for outcome, stale, _ in held if outcome is RowOutcome.DONE]
         assert found.commits[number] == len(done)
         assert found.stale[number] == sum(done)
         assert found.refused[number] == len(held) - len(done)

@@ -10,7 +10,7 @@ from leasebench import load
 from leasebench.definitions import DefinitionError
 from leasebench.registry import plugins
 from leasebench.results.buckets import bucket_frame
-from leasebench.results.charts import Scope
+from leasebench.results.charts import ChartScope
 from leasebench.results.charts.latency_histogram import draw_rows
 from leasebench.results.charts.percentile_curve import draw_curve
 from leasebench.results.latency import buckets, figures, histogram
@@ -85,7 +85,7 @@ class TestAChoice:
         assert COLOURS["dark"][0] in text
         assert COLOURS["light"][0] not in text
 
-    @pytest.mark.parametrize("name", [name for name, chart in CHARTS.items() if chart.scope is Scope.TRIAL])
+    @pytest.mark.parametrize("name", [name for name, chart in CHARTS.items() if chart.scope is ChartScope.TRIAL])
     def test_of_a_trial_shows_that_of_the_first_violation(self, harmed_run, tmp_path, name):
         (path,) = self.draw(harmed_run, tmp_path, Wanted([name], ["txt_lock"], ["stopped"]))
         number = representative_trial(load(harmed_run), "txt_lock", "stopped")

@@ -17,7 +17,7 @@ from leasebench import load
 from leasebench.results.explain import explain
 from leasebench.results.explain.facts import gather
 from leasebench.results.phrases import duration
-from leasebench.results.violations import Kind, matching
+from leasebench.results.violations import ViolationKind, matching
 
 HERE = Path(__file__).parent
 
@@ -162,7 +162,7 @@ class TestTheLagOfAnOverwrite:
     def facts(self, troubled_run):
         run = load(troubled_run)
         found = matching(run, "last_writer_wins", "operator_rollback")
-        return [gather(run, one) for one in found if one.kind is Kind.STALE]
+        return [gather(run, one) for one in found if one.kind is ViolationKind.STALE]
 
     def test_is_the_same_in_the_summary_and_in_each_explanation(self, own, facts):
         lags = [1000 * (one.writer.at_s - one.newer.at_s) for one in facts]

@@ -10,7 +10,7 @@ from synthetic import FACTS, event, row, trial_of
 
 from leasebench.registry import plugins
 from leasebench.results.assumptions import broken_assumptions
-from leasebench.results.journal import Kind
+from leasebench.results.journal import RowKind
 from leasebench.results.record.suite import GuardTable, LoadTable, ScenarioTable
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.rules import NOTHING, Promised, breaches
@@ -204,10 +204,10 @@ class TestACommit:
     def test_over_another_version_than_was_read_breaks_what_compares(self, rule):
         dicts = [publish(0, 1), publish(1, 2), commit(2, 1, attempt=5), commit(3, 2, 1, attempt=7)]
         wrote = [
-            row("enactor-0", Kind.COMMIT, attempt=5, endpoint=0),
-            row("enactor-0", Kind.COMMIT, attempt=7, endpoint=0),
+            row("enactor-0", RowKind.COMMIT, attempt=5, endpoint=0),
+            row("enactor-0", RowKind.COMMIT, attempt=7, endpoint=0),
         ]
-        read, other = (row("enactor-0", Kind.CHECK, endpoint=0, seen=one) for one in (0, 1))
+        read, other = (row("enactor-0", RowKind.CHECK, endpoint=0, seen=one) for one in (0, 1))
         assert told(dicts, Promised(commit=rule), [read, wrote[0], other, wrote[1]]) == []
         (only,) = told(dicts, Promised(commit=rule), [read, *wrote])
         assert only.endswith("but row 2 had put plan 1 in force, and it had read 0")

@@ -15,7 +15,7 @@ from tape import Tape, write_run
 from leasebench.results.check import differences, unfinished
 from leasebench.results.clustered import clustered_interval, from_json
 from leasebench.results.history import HistoryWriter, write_journal
-from leasebench.results.journal import NO_ENDPOINT, Journal, Kind, Outcome
+from leasebench.results.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
@@ -138,15 +138,15 @@ def write_trial(run, number, guard, outcome, **facts):
         journal = Journal(journals[-1], Process.parse(f"c0.{process}"), ONE_HOST)
         for one in dicts:
             if one["enactor"] == process:
-                kind = Kind.PUBLISH if one["kind"] == "publish" else Kind.COMMIT
-                outcome = Outcome.REFUSED if one["kind"] == "reject" else Outcome.DONE
+                kind = RowKind.PUBLISH if one["kind"] == "publish" else RowKind.COMMIT
+                outcome = RowOutcome.REFUSED if one["kind"] == "reject" else RowOutcome.DONE
                 start_ns = one["t_us"] * 1000
                 endpoint = ENDPOINTS.index(one["endpoint"]) if one["endpoint"] else NO_ENDPOINT
-                due_ns = start_ns - 500_000 if kind is Kind.PUBLISH else 0
+                due_ns = start_ns - 500_000 if kind is RowKind.PUBLISH else 0
                 journal.begin(kind, start_ns, due_ns, one["attempt"], one["version"], 0, endpoint)
                 journal.end(start_ns + 100_000, 100_000, 0, 0, outcome, 0)
-        journal.begin(Kind.PLAN, 1, 0, 99, 3, 0, NO_ENDPOINT)
-        journal.end(2_000_001, 2_000_000, 0, 0, Outcome.DONE, 0)
+        journal.begin(RowKind.PLAN, 1, 0, 99, 3, 0, NO_ENDPOINT)
+        journal.end(2_000_001, 2_000_000, 0, 0, RowOutcome.DONE, 0)
         journal.close()
     write_journal(folder / "journal.parquet", journals)
     for path in journals:
@@ -247,7 +247,7 @@ class TestSummary:
         (path.parent / "journal.parquet").unlink()
         journal = Journal(path.parent / "c0.enactor-0.journal", Process("enactor", 0, "c0"), ONE_HOST)
         for number in range(3):
-            journal.begin(Kind.COMMIT, 1, 0, number, 1, 0, 0)
+            journal.begin(RowKind.COMMIT, 1, 0, number, 1, 0, 0)
         (path.parent / "c0.enactor-1.journal").write_bytes(b"cut before its header was written")
         summary = derived(run)
         journal_lines = list(unfinished(run))

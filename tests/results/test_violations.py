@@ -11,7 +11,7 @@ from leasebench import load
 from leasebench.results.checks.dangling import dangling
 from leasebench.results.checks.overwrites import overwrites
 from leasebench.results.numbering import COUNTED, numbers
-from leasebench.results.violations import Kind, found_in, in_force, matching, violation, writes_between
+from leasebench.results.violations import ViolationKind, found_in, in_force, matching, violation, writes_between
 
 
 class TestOfAnyHistory:
@@ -21,8 +21,8 @@ class TestOfAnyHistory:
         trial, _, _ = made
         found = list(found_in(trial.events))
         kinds = [kind for kind, _, _ in found]
-        assert kinds.count(Kind.STALE) == overwrites(trial).counts["stale_overwrites"]
-        assert kinds.count(Kind.DANGLING) == dangling(trial).counts["dangling"]
+        assert kinds.count(ViolationKind.STALE) == overwrites(trial).counts["stale_overwrites"]
+        assert kinds.count(ViolationKind.DANGLING) == dangling(trial).counts["dangling"]
         positions = [position for _, position, _ in found]
         assert positions == sorted(positions)
         assert len({*found}) == len(found)
@@ -32,7 +32,7 @@ class TestOfAnyHistory:
     def test_a_stale_one_is_a_commit_below_what_was_in_force_and_a_dangling_one_leaves_a_deleted_plan_there(self, made):
         trial, dicts, _ = made
         for kind, position, endpoint in found_in(trial.events):
-            if kind is Kind.STALE:
+            if kind is ViolationKind.STALE:
                 assert dicts[position]["kind"] == "commit"
                 assert dicts[position]["endpoint"] == ENDPOINTS[endpoint]
                 assert dicts[position]["version"] < dicts[position]["previous"]
@@ -111,11 +111,11 @@ class TestNumbers:
     def test_say_what_happened_where_and_when(self, original):
         stale, _, empty, _ = itertools.islice(matching(load(original)), 4)
         assert (stale.kind, stale.endpoint, stale.enactor, stale.version, stale.over) == (
-            Kind.STALE, "e0", "enactor-0", 1, 2,
+            ViolationKind.STALE, "e0", "enactor-0", 1, 2,
         )  # fmt: skip
         assert stale.t_s == pytest.approx(0.019)
         assert (empty.kind, empty.endpoint, empty.enactor, empty.version, empty.over) == (
-            Kind.DANGLING, "e0", "enactor-2", 1, 0,
+            ViolationKind.DANGLING, "e0", "enactor-2", 1, 0,
         )  # fmt: skip
         assert empty.t_s == pytest.approx(0.029)
 

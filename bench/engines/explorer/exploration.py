@@ -24,7 +24,7 @@ LEASE_PROPERTIES = (Property.DOUBLE_HOLD, Property.EXCLUSION)
 
 
 @dataclass(frozen=True)
-class Answer:
+class PropertyAnswer:
     """Whether a property holds in the scope; None where that is not known, or where the property does not apply."""
 
     holds: bool | None
@@ -47,7 +47,7 @@ class Exploration:
     transitions: int
     seconds: float
     gave_up: str | None
-    answers: dict[Property, Answer] = field(default_factory=dict)
+    answers: dict[Property, PropertyAnswer] = field(default_factory=dict)
 
     @property
     def exhaustive(self) -> bool:
@@ -100,15 +100,15 @@ def why_not_applicable(guard: Guard, scope: ExplorationScope, asked: Property) -
     return ""
 
 
-def _answer(graph: StateGraph, asked: Property, places: dict[Property, int | None], store: Any) -> Answer:
+def _answer(graph: StateGraph, asked: Property, places: dict[Property, int | None], store: Any) -> PropertyAnswer:
     machine = graph.packed.machine
     if why := why_not_applicable(machine.guard, machine.scope, asked):
-        return Answer(None, not_applicable=why)
+        return PropertyAnswer(None, not_applicable=why)
     place = places.get(asked)
     if place is not None:
         step = asked if asked in graph.broken else None
-        return Answer(False, trace_of(machine, choices_to(graph, place, step), asked, store))
-    return Answer(True) if graph.gave_up is None else Answer(None)
+        return PropertyAnswer(False, trace_of(machine, choices_to(graph, place, step), asked, store))
+    return PropertyAnswer(True) if graph.gave_up is None else PropertyAnswer(None)
 
 
 MAX_WALK_STEPS = 300
@@ -156,7 +156,9 @@ def walk(
             found = shortest.get(each)
             why = why_not_applicable(guard, scope, each)
             answers[each] = (
-                Answer(False, trace_of(machine, found, each, store)) if found else Answer(None, not_applicable=why)
+                PropertyAnswer(False, trace_of(machine, found, each, store))
+                if found
+                else PropertyAnswer(None, not_applicable=why)
             )
     gave_up = f"{walks:,} random walks (seed {seed}) prove nothing"
     return Exploration(guard.name, scope, len(met), steps, time.perf_counter() - began, gave_up, answers)

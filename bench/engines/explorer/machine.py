@@ -34,8 +34,7 @@ from leasebench.enactors.operations import Commit, Publish
 from leasebench.enactors.operator.program import repair_all, roll_back
 from leasebench.enactors.planner.program import PlannerState, publish_next
 from leasebench.enactors.store.memory.memory_store import MemoryStore
-from leasebench.leases.guard import Guard
-from leasebench.leases.guard import Scope as LeaseScope
+from leasebench.leases.guard import Guard, LeaseScope
 from leasebench.leases.lease import CELL_LEASE
 from leasebench.leases.operations import (
     UNKNOWN,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from leasebench.bench.engines.explorer.exploration import Answer, Exploration
+from leasebench.bench.engines.explorer.exploration import Exploration, PropertyAnswer
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.trace import Trace, guard_table
@@ -96,7 +96,7 @@ def table(explorations: Iterable[Exploration], asked: Property | None) -> Grid:
     return Grid("", columns, tuple(rows))
 
 
-def _cell(answer: Answer) -> str:
+def _cell(answer: PropertyAnswer) -> str:
     if answer.holds is None:
         return "-" if answer.not_applicable else "?"
     return "holds" if answer.holds else f"{answer.steps} steps"

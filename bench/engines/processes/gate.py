@@ -39,7 +39,7 @@ class ScheduleOver(Exception):
     """The harness says that the schedule has ended: the program goes no further."""
 
 
-class Gate:
+class OperationGate:
     """One program's gate. `withdrawn` tells whether what it is about to ask for is not wanted any more."""
 
     def __init__(self, line: Any, withdrawn: Callable[[], bool] = lambda: False) -> None:

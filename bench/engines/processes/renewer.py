@@ -8,7 +8,7 @@ from typing import Any
 from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.bench.engines.processes.client import ProcessClient, Timekeeper
 from leasebench.bench.engines.processes.executor import ControlLine, Executor
-from leasebench.bench.engines.processes.gate import Gate, ScheduleOver
+from leasebench.bench.engines.processes.gate import OperationGate, ScheduleOver
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.faults.fault import Thread
 from leasebench.leases.lease import Lease
@@ -29,7 +29,7 @@ class Renewer:
     def __init__(self, spec: ProcessSpec, line: ControlLine, gate_line: Any = None) -> None:
         self._spec = spec
         self._stop = threading.Event()
-        self._gate = None if gate_line is None else Gate(gate_line, withdrawn=self._stop.is_set)
+        self._gate = None if gate_line is None else OperationGate(gate_line, withdrawn=self._stop.is_set)
         client = ProcessClient(spec, Timekeeper(self._stop.wait, self._stop.is_set), Random(spec.seed + spec.life))
         self._executor = Executor(
             spec,

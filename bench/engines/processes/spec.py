@@ -5,7 +5,7 @@ from pathlib import Path
 
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.suite import Load
-from leasebench.enactors.kind import Place, ProgramKind
+from leasebench.enactors.kind import Assignment, ProgramKind
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.guard import Guard
@@ -19,7 +19,7 @@ class ProcessSpec:
 
     kind: str
     """The name of its program kind."""
-    place: Place
+    place: Assignment
     url: str
     lease_url: str
     address: CellAddress

@@ -14,7 +14,7 @@ from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.bench.engines.processes.client import ProcessClient, Timekeeper
 from leasebench.bench.engines.processes.executor import ControlLine, Executor, JournalNotebook
 from leasebench.bench.engines.processes.foreign import told
-from leasebench.bench.engines.processes.gate import Gate, ScheduleOver
+from leasebench.bench.engines.processes.gate import OperationGate, ScheduleOver
 from leasebench.bench.engines.processes.renewer import Renewer
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.faults.fault import Thread
@@ -72,7 +72,7 @@ class Worker:
         self._stopping = False
         line = ControlLine(control)
         own, renewers = gates or (None, None)
-        gate = None if own is None else Gate(own)
+        gate = None if own is None else OperationGate(own)
         # A wait ends with the next order: a human, say, is told that the load is over, however long he meant to wait.
         client = ProcessClient(spec, Timekeeper(control.poll, self._told_to_stop), Random(spec.seed + spec.life))
         self.executor = Executor(spec, Thread.WORKER, line, client, gate=gate)
