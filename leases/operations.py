@@ -288,51 +288,39 @@ class ValidateLease(Operation):
         return client.leases.validate(self.lease)
 
 
-@dataclass(frozen=True, slots=True)
-class AcquireLock(Operation):
+class AcquireLock(AcquireLease):
     """Call a third-party lock's acquire, which waits by itself. Hears a Lease, None (gave up) or UNKNOWN."""
 
-    resource: str
-    ttl_ms: int
-    wait: Wait
+    __slots__ = ()
 
-    step: ClassVar[str] = "acquire"
+    waits: ClassVar[bool] = False
 
     def perform(self, client: LeaseClient) -> Lease | None:
         return client.opaque_lock.acquire(self.resource, self.ttl_ms, self.wait, client.attempt)
 
 
-@dataclass(frozen=True, slots=True)
-class RenewLock(Operation):
+class RenewLock(RenewLease):
     """Call a third-party lock's renewal. Hears an Outcome."""
 
-    lease: Lease
-
-    step: ClassVar[str] = "renew"
+    __slots__ = ()
 
     def perform(self, client: LeaseClient) -> Outcome:
         return client.opaque_lock.renew(self.lease)
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseLock(Operation):
+class ReleaseLock(ReleaseLease):
     """Call a third-party lock's release. Hears an Outcome."""
 
-    lease: Lease
-
-    step: ClassVar[str] = "release"
+    __slots__ = ()
 
     def perform(self, client: LeaseClient) -> Outcome:
         return client.opaque_lock.release(self.lease)
 
 
-@dataclass(frozen=True, slots=True)
-class ValidateLock(Operation):
+class ValidateLock(ValidateLease):
     """Ask a third-party lock whether it is still held. Hears an Outcome."""
 
-    lease: Lease
-
-    step: ClassVar[str] = "validate"
+    __slots__ = ()
 
     def perform(self, client: LeaseClient) -> Outcome:
         return client.opaque_lock.validate(self.lease)
