@@ -15,7 +15,7 @@ from third_party import Package
 from leasebench import load
 from leasebench.results import moment
 from leasebench.results.explain import explain
-from leasebench.results.explain.cure import Answer
+from leasebench.results.explain.cure import RuleAnswer
 from leasebench.results.explain.mermaid import as_mermaid
 from leasebench.results.explain.narration import About
 from leasebench.results.explain.svg import as_svg
@@ -24,7 +24,7 @@ from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.record.summary import Spread
 from leasebench.results.violations import matching
 
-BROKEN, YES, NO, UNKNOWN = Answer.BROKEN, Answer.YES, Answer.NO, Answer.UNKNOWN
+BROKEN, YES, NO, UNKNOWN = RuleAnswer.BROKEN, RuleAnswer.YES, RuleAnswer.NO, RuleAnswer.UNKNOWN
 LOCK = {"decide": INSIDE, "exclude": LEASE}
 ONCE = {"decide": {"check": "once"}, "exclude": LEASE}
 
@@ -229,7 +229,7 @@ def test_a_rule_of_another_package_is_held_against_the_writes_by_its_own_part(tm
     package.add("odd", ANOTHER_RULE, commit_rules="PLUGIN")
     ended = package.run("explain", run, cwd=tmp_path, COLUMNS="120")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert re.search(r"commit: odd_only +would not: plan 1 is odd, and plan 2 even", ended.stdout), ended.stdout
+    assert re.search(r"commit: odd_only +would not +plan 1 is odd, and plan 2 even", ended.stdout), ended.stdout
 
 
 class TestARuleOfTheGuardsOwn:
