@@ -3,6 +3,7 @@
 from typing import Any
 
 import altair as alt
+import pandas as pd
 
 from leasebench.results.moment import Moments
 from leasebench.results.record.faults import GREY
@@ -11,21 +12,22 @@ MOST = 200
 """Shades in one picture; of more only the first are drawn, and it says so."""
 
 
-def shades(moments: Moments, begin_s: float, end_s: float) -> tuple[list[dict[str, Any]], str]:
+def shades(moments: Moments, begin_s: float, end_s: float) -> tuple[pd.DataFrame, str]:
     """Rows `fault`, `from_s`, `to_s`, `colour`, `process` of what was in force then; and what a subtitle says of it."""
-    rows: list[dict[str, Any]] = []
+    rows = []
     for fault in moments.faults:
         if fault.span_ns is None:
             continue
         from_s, to_s = (float(moments.seconds(at_ns)) for at_ns in fault.span_ns)
         if to_s >= begin_s and from_s <= end_s:
-            row = {"fault": fault.fault, "colour": _colour(fault.colour), "process": fault.process}
-            rows.append(row | {"from_s": max(from_s, begin_s), "to_s": min(to_s, end_s)})
+            span = max(from_s, begin_s), min(to_s, end_s)
+            rows.append((fault.fault, *span, _colour(fault.colour), fault.process))
+    found = pd.DataFrame(rows, columns=["fault", "from_s", "to_s", "colour", "process"])
     if not rows:
-        return [], ""
-    kinds = ", ".join(sorted({row["fault"] for row in rows}))
+        return found, ""
+    kinds = ", ".join(sorted(set(found["fault"])))
     more = f", the first {MOST} of {len(rows)}" if len(rows) > MOST else ""
-    return rows[:MOST], f"; shaded: {kinds}{more}"
+    return found[:MOST], f"; shaded: {kinds}{more}"
 
 
 def shade_layer() -> Any:

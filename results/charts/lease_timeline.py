@@ -1,7 +1,7 @@
 """Who held a lease, who was stopped, who wrote: the lanes of the enactors around the first violation."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -9,7 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
+from leasebench.results.charts import ChartScope, Rows, Spec, Subject, defined, filled
 from leasebench.results.clocks import NEVER
 from leasebench.results.events import Ints
 from leasebench.results.explain.fault_records import victims
@@ -31,6 +31,34 @@ SHAPES = ["circle", "triangle-down", "cross"]
 STOPS = {RowKind.PAUSE: "paused", RowKind.DELAY: "held up", RowKind.KILL: "killed"}
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time in the lane of one enactor, in seconds of load."""
+
+    lane: str
+    from_s: float
+    to_s: float
+
+    def distance_s(self, at_s: float) -> float:
+        """How far it is from an instant; 0 for one inside it."""
+        return max(self.from_s - at_s, at_s - self.to_s, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSpan(Span):
+    """A lease that its owner held; `lost` where another had it already."""
+
+    lease: str
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopSpan(Span):
+    """An enactor that did not run or was cut off, and by what."""
+
+    what: str
+
+
 class LeaseTimeline:
     """Thin bars are holds as their owner knew them, dark where another had the lease already; boxes are pauses."""
 
@@ -48,17 +76,23 @@ class LeaseTimeline:
             return None
         if len(at) == MOST:
             found = replace(found, begin=int(at[0]), end=int(at[-1]))  # beyond them nothing would be seen
-        writes = _writes(found, at)
         lanes = ["planner", *found.events.enactors]
         begin_s, end_s = found.span_s
         trial = _journal(found, begin_s, end_s)
         holds, stops = (_holds(found, trial), _stops(found, trial)) if trial is not None else ([], [])
-        stops = _nearest(found, [*stops, *_stops_from_outside(found)])
+        at_s = _violation_s(found)
+        stops = sorted([*stops, *_stops_from_outside(found)], key=lambda stop: stop.distance_s(at_s))[:MOST]
         title = f"Leases and writes: {subject.guard} under {subject.scenario}, trial {subject.trial}"
         held = "bar: lease held (dark: another had it already); " if holds else ""
         below = subtitle(found, f"{held}box: stopped or cut off; marks: writes")
-        rows = {"holds": holds, "stops": stops, "writes": writes, "plans": _plans(found)}
-        made = filled(_definition(), f"{title}\n{below}", **rows, lanes=[{"lane": lane} for lane in lanes])
+        rows: dict[str, Rows] = {
+            "holds": [asdict(hold) for hold in holds],
+            "stops": [asdict(stop) for stop in stops],
+            "writes": _writes(found, at),
+            "plans": _plans(found),
+            "lanes": pd.DataFrame({"lane": lanes}),
+        }
+        made = filled(_definition(), f"{title}\n{below}", **rows)
         return {**made, "height": LANE * len(lanes)}
 
 
@@ -70,11 +104,12 @@ def _journal(found: Window, begin_s: float, end_s: float) -> Trial | None:
     return found.moments.trial(found.cell, int(start_ns + begin_s * 1e9) - MARGIN_NS, int(start_ns + end_s * 1e9))
 
 
-def _holds(found: Window, trial: Trial) -> list[dict[str, Any]]:
+def _holds(found: Window, trial: Trial) -> list[HoldSpan]:
+    """The MOST holds that are nearest to the violation, whoever's they are; lost leases before all others."""
     begin_s, end_s = found.span_s
     held = holds_of(trial)
     resources = (*found.events.endpoints, "cell")
-    rows: list[dict[str, Any]] = []
+    spans: list[HoldSpan] = []
     for number in range(len(held)):
         owner = int(held.owner[number]) >> 48
         end_ns, taken_ns = int(held.end[number]), int(held.taken[number])
@@ -83,19 +118,19 @@ def _holds(found: Window, trial: Trial) -> list[dict[str, Any]]:
         lost_s = to_s if taken_ns >= end_ns else min(float(found.moments.seconds(taken_ns)), to_s)
         if to_s < begin_s or from_s > end_s or owner < 0:
             continue
-        about = {"lane": found.events.enactors[owner], "lease": resources[int(held.lease[number])]}
-        for part_from, part_to, lost in ((from_s, lost_s, False), (lost_s, to_s, True)):
-            part = {"from_s": max(part_from, begin_s), "to_s": min(part_to, end_s), "lost": lost}
-            if part["to_s"] > part["from_s"]:
-                rows.append(about | part)
-    return _nearest(found, rows)
+        lane, lease = found.events.enactors[owner], resources[int(held.lease[number])]
+        parts = ((from_s, lost_s, False), (lost_s, to_s, True))
+        cut = [HoldSpan(lane, max(first, begin_s), min(last, end_s), lease, lost) for first, last, lost in parts]
+        spans += [span for span in cut if span.to_s > span.from_s]
+    at_s = _violation_s(found)
+    return sorted(spans, key=lambda span: (not span.lost, span.distance_s(at_s)))[:MOST]
 
 
-def _stops(found: Window, trial: Trial) -> list[dict[str, Any]]:
+def _stops(found: Window, trial: Trial) -> list[StopSpan]:
     begin_s, end_s = found.span_s
     journal = trial.journal
     at = np.flatnonzero(journal["kind"].isin([int(kind) for kind in STOPS]))
-    rows = []
+    spans = []
     for number in at.tolist():
         row = journal.iloc[number]
         enactor = int(trial.process_enactor[number])
@@ -104,12 +139,11 @@ def _stops(found: Window, trial: Trial) -> list[dict[str, Any]]:
         if enactor < 0 or to_s < begin_s or from_s > end_s:
             continue
         what = STOPS[RowKind(int(row["kind"]))]
-        lane = found.events.enactors[enactor]
-        rows.append({"lane": lane, "what": what, "from_s": max(from_s, begin_s), "to_s": min(to_s, end_s)})
-    return rows
+        spans.append(StopSpan(found.events.enactors[enactor], max(from_s, begin_s), min(to_s, end_s), what))
+    return spans
 
 
-def _stops_from_outside(found: Window) -> Iterator[dict[str, Any]]:
+def _stops_from_outside(found: Window) -> Iterator[StopSpan]:
     """Stops and cuts that the harness did to enactors, all at once."""
     begin_s, end_s = found.span_s
     for fault in found.moments.faults:
@@ -118,18 +152,11 @@ def _stops_from_outside(found: Window) -> Iterator[dict[str, Any]]:
         what, names = victims(fault, found.events.enactors)
         from_s, to_s = (float(found.moments.seconds(at_ns)) for at_ns in fault.span_ns)
         if to_s >= begin_s and from_s <= end_s:
-            span = {"from_s": max(from_s, begin_s), "to_s": min(to_s, end_s)}
-            yield from ({"lane": name, "what": what, **span} for name in names)
+            yield from (StopSpan(name, max(from_s, begin_s), min(to_s, end_s), what) for name in names)
 
 
-def _nearest(found: Window, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The MOST spans that are nearest to the violation, whoever's they are; lost leases before all others."""
-    at_s = float(found.seconds(np.array([found.at]))[0])
-
-    def distance(row: dict[str, Any]) -> tuple[bool, float]:
-        return not row.get("lost"), max(row["from_s"] - at_s, at_s - row["to_s"], 0.0)
-
-    return sorted(rows, key=distance)[:MOST]
+def _violation_s(found: Window) -> float:
+    return float(found.seconds(np.array([found.at]))[0])
 
 
 def _write_positions(found: Window) -> Ints:
@@ -139,9 +166,9 @@ def _write_positions(found: Window) -> Ints:
     return nearest(window[mask & (events.endpoint[window] >= 0) & (events.enactor[window] >= 0)], found.at, MOST)
 
 
-def _writes(found: Window, at: Ints) -> list[dict[str, Any]]:
+def _writes(found: Window, at: Ints) -> pd.DataFrame:
     events = found.events
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "lane": [named(events.enactors, code) for code in events.enactor[at]],
             "at_s": found.seconds(at),
@@ -154,16 +181,13 @@ def _writes(found: Window, at: Ints) -> list[dict[str, Any]]:
             ),
         }
     )
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _plans(found: Window) -> list[dict[str, Any]]:
+def _plans(found: Window) -> pd.DataFrame:
     published = found.events.published
     inside = nearest(published[(published >= found.begin) & (published <= found.end)], found.at, MOST)
-    return [
-        {"lane": "planner", "at_s": at, "plan": plan}
-        for at, plan in zip(found.seconds(inside).tolist(), found.events.version[inside].tolist(), strict=True)
-    ]
+    plans = found.events.version[inside]
+    return pd.DataFrame({"lane": ["planner"] * len(plans), "at_s": found.seconds(inside), "plan": plans})
 
 
 @cache
