@@ -85,7 +85,7 @@ class EnactorObserver:
             self._idle = True
             self._notebook.show(ACTIVITY, Activity.IDLE)
 
-    def heard(self, operation: Operation, result: Any, now_ns: int) -> None:
+    def performed(self, operation: Operation, result: Any, now_ns: int) -> None:
         react = self._reactions.get(type(operation))
         if react is not None:
             react(operation, result, now_ns)

@@ -26,7 +26,7 @@ class ShowsPublications(NoObserver):
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
 
-    def heard(self, operation: Operation, result: Any, now_ns: int) -> None:  # noqa: ARG002
+    def performed(self, operation: Operation, result: Any, now_ns: int) -> None:  # noqa: ARG002
         if isinstance(operation, Publish) and isinstance(result, Done):
             self._notebook.show(PUBLISHED, operation.version)
 
