@@ -101,7 +101,8 @@ class ProgramKind(Protocol):
     """The face of every program kind.
 
     One whose processes apply plans, and end each application with `Finish`, also says `applies = True`: faults then
-    count by applications, elsewhere by occurrences of the step that they name.
+    count by applications, elsewhere by occurrences of the step that they name. One that says `steps`, those of its own
+    operations, has a fault at any other step refused; those of its guard's lease manager need no mention.
     """
 
     name: str
