@@ -1,4 +1,4 @@
-"""The log of a command: what the harness and its processes did, for whoever looks for a bug. Standard `logging`.
+"""The log of a command: what the harness and its processes did, for debugging. Standard `logging`.
 
 Every process writes its own records, one `write` each at the end of the file: a record is in the kernel's hands when
 `emit` returns, so SIGKILL loses none, and no process waits for another (one that is stopped may hold no lock).

@@ -1,4 +1,4 @@
-"""One trial as it is planned."""
+"""The plan of one trial."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -58,7 +58,7 @@ class Candidate:
 
 
 NO_PLUGIN = object()
-"""What a module of ours exports that is none: it may stand in the folder of those that it serves."""
+"""What a module of ours exports that is no plug-in, but stands in the folder of the plug-ins that it serves."""
 _listeners: list[Callable[[Faulty], None]] = []
 """Called with each faulty plug-in as soon as it is found."""
 

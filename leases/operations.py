@@ -113,7 +113,7 @@ class LeaseStore(Protocol):
         ...
 
     def release_unchecked(self, lease: Lease, attempt: int) -> Outcome:
-        """Give a lease back whoever holds it by now; refused only if nobody does."""
+        """Give a lease back, no matter who holds it by now; refused only if nobody does."""
         ...
 
     def validate(self, lease: Lease) -> Outcome:

@@ -81,7 +81,7 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`best` is the cheapest guard that none of its scenarios harmed, None if there is none; `where` it held, in words.
+    """`best` is the cheapest guard that no scenario harmed, or None; `where` says in words where it held.
 
     `alone`: no other guard of the run held, `only`: no other guard was run. `rivals` are those that held and are not
     established to cost more, cheapest first; `one_trial`: a cell of them has a single trial. Costs are microseconds an

@@ -25,7 +25,7 @@ MOST_SCENARIOS = 8
 """With more scenarios, charts of one scenario are drawn only on request: `full` has 250, which takes minutes."""
 PPI = 150
 _NO_NAME = re.compile(r"[^\w.-]")
-"""What a file's name is better without: names in a run of somebody else may hold anything."""
+"""Characters to keep out of file names: names in another user's run may hold anything."""
 
 
 @dataclass(frozen=True, slots=True)

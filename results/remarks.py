@@ -35,6 +35,6 @@ def _misses(cell: CellSummary) -> Iterator[str]:
     """The faults that did not do what they are for."""
     for fault, count in cell.faults.items():
         if not count.struck:
-            yield f"no hit: the fault {fault} never struck {cell}"
+            yield f"no hit: the fault {fault} was never injected into {cell}"
         elif not count.hit:
-            yield f"no hit: the fault {fault} struck {cell} {count.struck} times and missed its window"
+            yield f"no hit: the fault {fault} was injected into {cell} {count.struck} times and missed its window"

@@ -38,7 +38,7 @@ class Run(RunDirectory):
         return pd.DataFrame(list(matching(self, guard, scenario)), columns=[one.name for one in fields(Violation)])
 
     def explain(self, number: int) -> str | None:
-        """Tell the violation of that number, in words and with its diagram; None if there is none."""
+        """Narrate the violation of that number, in words and with its diagram; None if it does not exist."""
         from leasebench.results.explain import explain
         from leasebench.results.explain.text import as_text
         from leasebench.results.violations import violation

@@ -51,7 +51,7 @@ class Violation:
 
 
 def violation(run: RunDirectory, number: int) -> Violation | None:
-    """The violation of that number; None if there is none, or if its trial can't be read any more."""
+    """The violation of that number; None if it does not exist, or its trial can no longer be read."""
     for trial, own in numbers(run.summary).items():
         if number in own:
             row = next(row for row in run.summary.trials if row.number == trial)

@@ -1,4 +1,4 @@
-"""The lease server is flushed: somebody typed FLUSHALL, and every lease is free at once."""
+"""Flushes the lease server, as a FLUSHALL typed by mistake does: every lease is free at once."""
 
 from random import Random
 from typing import Literal

@@ -130,7 +130,7 @@ class Unit:
         return int(self._replication()["slave_repl_offset"])
 
     def follows(self, within_s: float) -> bool:
-        """Whether it is the synchronised replica of somebody, at the latest after `within_s`."""
+        """Whether it is a synchronised replica, at the latest after `within_s`."""
         deadline = time.monotonic() + within_s
         while True:
             with suppress(ServerDown, ServerError):

@@ -1,4 +1,4 @@
-"""A check that somebody holds the lease, whoever that is: for a negative control."""
+"""A check that the lease is held, no matter by whom: for a negative control."""
 
 from leasebench.leases.commit_rule import CommitRule
 

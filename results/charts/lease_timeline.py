@@ -105,7 +105,7 @@ def _journal(found: Window, begin_s: float, end_s: float) -> Trial | None:
 
 
 def _holds(found: Window, trial: Trial) -> list[HoldSpan]:
-    """The MOST holds that are nearest to the violation, whoever's they are; lost leases before all others."""
+    """The MOST holds nearest to the violation, by any owner; lost leases come first."""
     begin_s, end_s = found.span_s
     held = holds_of(trial)
     resources = (*found.events.endpoints, "cell")

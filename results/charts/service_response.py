@@ -1,4 +1,4 @@
-"""Service time against response time: what a late load hides from whoever counts from the start of the operation."""
+"""Service time against response time: what a late load hides if time is counted from the start of the operation."""
 
 from functools import cache
 from math import log10

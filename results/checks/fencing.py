@@ -1,4 +1,4 @@
-"""Fencing: does the store keep out whoever comes with a lower fencing number than one before him."""
+"""Fencing: whether the store refuses a commit with a lower fencing number than one before it."""
 
 import numpy as np
 

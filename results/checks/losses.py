@@ -46,29 +46,29 @@ COUNTS = tuple(metric.name for metric in METRICS)
 
 
 def losses(trial: Trial) -> Findings:
-    """Count the leases that were lost while their owner held them, by what he heard and when. None without a lease.
+    """Count the leases that were lost while their owner held them, by when the owner was told. None without a lease.
 
-    By each owner's clock. Another's acquire may be by a second one: where that is so unsure that it matters, all counts
-    are None. A lease is *lost* if, before its owner began to give it back, another's acquire of it had ended
-    (`Holds.taken`), or if a renewal, a validation, a reading, a commit or the release was refused because the lease was
-    not his. It was lost at the earliest of: the end of that acquire; the end of his last successful acquire or renewal
-    + time to live; the end of the first such refusal. Owners killed while holding do not count.
+    All instants are by the owner's clock. The acquire of another owner may be by a second clock; where its uncertainty
+    matters, all counts are None. A lease is *lost* if, before its owner began to give it back, another owner's acquire
+    of it had ended (`Holds.taken`), or a renewal, validation, reading, commit or release was refused because the lease
+    was not the owner's. It was lost at the earliest of: the end of that acquire; the end of the owner's last successful
+    acquire or renewal + time to live; the end of the first such refusal. Owners killed while holding do not count.
 
-    His *first write after the loss* is the first commit under this grant that began then or later, or that was itself
-    refused for the lease's sake. `leases_lost` is the sum of these four:
+    The owner's *first write after the loss* is the first commit under this grant that began then or later, or that was
+    itself refused because of the lease. `leases_lost` is the sum of these four:
 
-    - `told_before`: a renewal (also his watchdog's), a validation or a reading told him before he sent that write;
-      or he sent none, and was told in any way, if only by the release;
-    - `told_at`: that write was refused for the lease's sake;
+    - `told_before`: a renewal (by the watchdog, too), a validation or a reading told the owner before it sent that
+      write; or it sent none, and was told in any way, if only by the release;
+    - `told_at`: that write was refused because of the lease;
     - `told_after`: that write was sent and not so refused (it went through, had no answer, or failed otherwise), and
-      he was told later, at the latest by the release;
-    - `never_told`: nothing ever told him: silent library, answers that never came, a release that said `done`.
+      the owner was told later, at the latest by the release;
+    - `never_told`: the owner was never told: silent library, answers that never came, a release that said `done`.
 
-    `told_wrongly` stands beside them. A lease counts there if its owner was told that it is lost when nobody else had
-    acquired it since, none held it when it was granted, its time to live had not passed since he began his last
-    successful acquire or renewal (its answer may have been late), and no server restarted in the whole trial (the
-    history's clock is not the journal's); or if a renewal, validation or release that he began after another's acquire
-    had ended told him that all is well.
+    `told_wrongly` is counted beside them. A lease counts there if its owner was told that it is lost although nobody
+    else had acquired it since, nobody held it when it was granted, its time to live had not passed since the owner
+    began its last successful acquire or renewal (its answer may have been late), and no server restarted in the whole
+    trial (the history's clock is not the journal's); or if a renewal, validation or release that began after another
+    owner's acquire had ended told the owner that all is well.
     """
     if trial.facts.lease is None:
         return Findings(dict.fromkeys(COUNTS))
@@ -118,7 +118,7 @@ def _last_success(held: Holds, acquired: Ints, column: str) -> Ints:
 
 
 def _first_write(held: Holds, lost_at: Ints) -> tuple[Ints, Mask]:
-    """When each owner began his first write after the loss (NEVER: none), and whether it was refused for the lease."""
+    """When each owner began its first write after the loss (NEVER: none), and whether the lease caused a refusal."""
     trial = held.trial
     rows, hold = held.of(trial.rows(RowKind.COMMIT))
     refused = told_by_store(trial, RowKind.COMMIT)[rows]

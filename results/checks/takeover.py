@@ -10,10 +10,10 @@ from leasebench.results.trial import Trial
 
 
 def takeover(trial: Trial) -> Findings:
-    """Measure, for each owner who was killed while he held a lease, from his death to the next acquire of it.
+    """Measure the time from the death of each owner killed while holding a lease to the next acquire of that lease.
 
-    A hold that was given back, told to be lost or taken by another before the death is none that had to be taken over.
-    Left out is one that nobody acquired any more, and one of which the clocks can't tell whether or when.
+    Holds that ended before the death (released, reported lost, taken by another) do not count. Neither do leases that
+    nobody acquired again, and those for which the clocks leave open whether or when that happened.
     """
     held, unsure_ns = holds_of(trial), trial.compared.unsure_ns
     earliest, _ = held.taken_between

@@ -1,4 +1,4 @@
-"""How often a difference is claimed where there is none: the trials of each cell of one run, halved at random."""
+"""The rate of false differences: the trials of each cell of one run, split into random halves and compared."""
 
 from collections import Counter
 from collections.abc import Iterable

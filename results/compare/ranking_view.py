@@ -49,7 +49,7 @@ def ranking_blocks(
     guards: Collection[str] = (),
     scenarios: Collection[str] = (),
 ) -> Iterator[Block]:
-    """Everything that is said of one run; the scenarios by themselves with `detail`, of those asked for or all."""
+    """All that is reported of one run; with `detail`, each scenario by itself (those asked for, or all)."""
     run = ranking.run
     trials = sorted({cell.trials for cell in run.summary.cells})
     each = "1 trial" if trials == [1] else f"{' to '.join(map(str, dict.fromkeys((trials[0], trials[-1]))))} trials"

@@ -152,7 +152,7 @@ class CellSummary(Measured):
     trials: int
     failures: tuple[str, ...]
     faults: dict[str, FaultCount] = Field(
-        default={}, description="by kind; struck 0 where a fault of the scenario never came"
+        default={}, description="by kind; `struck` is 0 for a fault that was never injected"
     )
     verdict: Verdict
     expected: tuple[Verdict, ...]

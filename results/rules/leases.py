@@ -16,7 +16,7 @@ GIVES = tuple(KINDS.index(kind) for kind in ("grant", "renew"))
 
 
 def last_set(events: Events, at: Ints) -> tuple[Ints, Mask]:
-    """The last event before each place that set the lease of the event there, and whether that gave it to somebody.
+    """The last event before each place that set the lease of the event there, and whether that granted it.
 
     Each grant, renewal, release and forced expiry sets a lease anew; -1 where none did yet.
     """
@@ -36,12 +36,12 @@ def earliest_us(events: Events, at: Ints) -> Ints:
 
 
 def owner_checked(life: Life, promised: Promised) -> Iterator[Breach]:
-    """Commits by whoever did not hold the lease at that instant. The leases must be with the endpoints."""
+    """Commits by an owner that did not hold the lease at that instant. The leases must be with the endpoints."""
     yield from _by_others(life, promised, life.of("commit"), "owner_checked", "commits plan")
 
 
 def kept_by_owners(life: Life, promised: Promised) -> Iterator[Breach]:
-    """Renewals and releases by whoever did not hold the lease; a release that says it was another's is known to be."""
+    """Renewals and releases by an owner without the lease; a release that says it was another's is known to be."""
     yield from _by_others(life, promised, life.of("renew"), "renewed by its owner", "renews")
     released = life.of("release")
     released = released[~life.events.because(FOREIGN)[released]]
@@ -73,7 +73,7 @@ def granted_when_free(life: Life, promised: Promised) -> Iterator[Breach]:
 
 
 def _by_others(life: Life, promised: Promised, at: Ints, rule: str, does: str) -> Iterator[Breach]:
-    """The events at these places by whoever did not hold the lease; what is not sure to have run out is held."""
+    """The events at these places by owners without the lease; a lease counts as held until it surely ran out."""
     events = life.events
     last, given = last_set(events, at)
     run_out = given & (events.expires_us[last] // 1000 < earliest_us(events, at) // 1000)

@@ -68,8 +68,8 @@ class TestRemarks:
             "slow": {"struck": 9, "hit": 1},
         }
         assert said(cell(faults=faults)) == [
-            "no hit: the fault pause never struck redis_lock under steady",
-            "no hit: the fault restart struck redis_lock under steady 4 times and missed its window",
+            "no hit: the fault pause was never injected into redis_lock under steady",
+            "no hit: the fault restart was injected into redis_lock under steady 4 times and missed its window",
         ]
 
     def test_what_was_skipped_is_told_with_its_reason(self):

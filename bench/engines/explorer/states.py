@@ -48,7 +48,7 @@ class ServerLease(NamedTuple):
 
 
 class HeldLease(NamedTuple):
-    """A lease that somebody can still name: `slot` is its owner's name for it.
+    """A lease that some program can still name: `slot` is its owner's name for it.
 
     `holding`: its owner neither released it nor was told that it is lost. `unexpired`: by the server's account it
     neither expired nor was given back by its owner. Unless the store is faulty, that is the server's current lease.

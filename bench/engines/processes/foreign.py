@@ -1,4 +1,4 @@
-"""An exception in one line, which says where it came from if code of somebody else raised it: a lock, a fault."""
+"""An exception in one line, with its origin if third-party code (a lock, a fault) raised it."""
 
 import sys
 import traceback

@@ -150,6 +150,7 @@ class LocalSupervisor:
     def until(self, reached: Callable[[], bool], within_s: float, otherwise: str) -> None:
         deadline = time.monotonic() + within_s
         while not reached():
+            # A fault's pause or restart does not count against the time: the process can't answer meanwhile.
             if any(child.continue_at is not None or child.born_again_at is not None for child in self._children):
                 deadline = time.monotonic() + within_s
             if time.monotonic() > deadline:
@@ -162,6 +163,7 @@ class LocalSupervisor:
         births = [child.born_again_at for child in self._children]
         due = [instant - now for instant in (*pauses, *births) if instant is not None]
         if any(child.wakes_on is not None for child in self._children):
+            # A pause until a successor has acted ends by a gauge, which wakes nobody: look often.
             within_s = min(within_s, LOOK_FOR_SUCCESSOR_S)
         living = [child for child in self._children if not child.done and child.born_again_at is None]
         sources: dict[Any, Child] = {child.control: child for child in living}
@@ -174,6 +176,7 @@ class LocalSupervisor:
                 self._receive(child)
             elif child.dies:
                 self._note_death(child)
+            # It ended unasked. If its pipe still holds a message, the next round reads why first.
             elif not child.done and not child.control.poll(0):
                 raise failure_of(child)
         self._continue_those_due()

@@ -73,7 +73,7 @@ class Worker:
         line = ControlLine(control)
         own, renewers = gates or (None, None)
         gate = None if own is None else OperationGate(own)
-        # A wait ends with the next order: a human, say, is told that the load is over, however long he meant to wait.
+        # The next order ends a wait: an operator, say, stops when the load is over, however long its wait was to last.
         client = ProcessClient(spec, Timekeeper(control.poll, self._told_to_stop), Random(spec.seed + spec.life))
         self.executor = Executor(spec, Thread.WORKER, line, client, gate=gate)
         kind, place = spec.program, spec.place

@@ -17,7 +17,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class TraceEquivalence:
-    """What in the trace stands for what in this run, as far as it is known."""
+    """The tokens of the trace and those of this run that correspond, as far as known."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, str] = {}
