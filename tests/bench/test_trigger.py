@@ -14,9 +14,9 @@ from leasebench.bench.faults.slow import DelayDistribution, SlowOperations
 from leasebench.bench.faults.trigger import AMONG, Trigger, steps, trigger_in
 from leasebench.definitions import DefinitionError, validate
 from leasebench.enactors.operations import Commit, DeletePlan, Finish, Publish, Work
+from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.operations import AcquireLease, AcquireLock, ReleaseLock, RenewLease
-from leasebench.leases.rules import DeleteRule
 
 LEASE = Lease("e0", "token", 1, 1, 100)
 COMMIT = Commit("e0", 1, "unconditional")
