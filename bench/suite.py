@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from leasebench.bench.faults.fault import Fault, parse_faults
+from leasebench.bench.faults.trigger import steps_of
 from leasebench.definitions import (
     Definition,
     DefinitionError,
@@ -104,6 +105,9 @@ class Scenario(Definition):
                 elif any(not 0 <= number < counts[kind] for number in numbers):
                     there = f"there are only the {kind}s 0 to {counts[kind] - 1}"
                     absent.append(Mistake(("faults", index, "enactors"), there))
+                elif never := sorted(set(fault.steps) - (known := steps_of(kind))):
+                    there = f"the {kind} never takes the step {', '.join(never)}: it takes {', '.join(sorted(known))}"
+                    absent.append(Mistake(("faults", index), there))
         if absent:
             raise Mistakes(absent)
         return self

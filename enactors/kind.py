@@ -74,8 +74,8 @@ class Observer(Protocol):
         """`operation` waits for something that is not there yet."""
         ...
 
-    def heard(self, operation: Operation, result: Any, now_ns: int) -> None:
-        """`operation` was done; its program is about to hear `result`."""
+    def performed(self, operation: Operation, result: Any, now_ns: int) -> None:
+        """`operation` was done; its program is about to receive `result`."""
         ...
 
     def carried(self, state: Any) -> None:
@@ -89,7 +89,7 @@ class NoObserver:
     def waiting(self, operation: Operation) -> None:
         """Nothing to show."""
 
-    def heard(self, operation: Operation, result: Any, now_ns: int) -> None:
+    def performed(self, operation: Operation, result: Any, now_ns: int) -> None:
         """Nothing to show."""
 
     def carried(self, state: Any) -> None:
@@ -101,7 +101,8 @@ class ProgramKind(Protocol):
     """The face of every program kind.
 
     One whose processes apply plans, and end each application with `Finish`, also says `applies = True`: faults then
-    count by applications, elsewhere by occurrences of the step that they name.
+    count by applications, elsewhere by occurrences of the step that they name. One that says `steps`, those of its own
+    operations, has a fault at any other step refused; those of its guard's lease manager need no mention.
     """
 
     name: str

@@ -89,7 +89,7 @@ class Client(LeaseClient, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AwaitDue(Operation):
-    """Wait until the next publication is due. Hears True, or False when the load is over."""
+    """Wait until the next publication is due. Returns True, or False when the load is over."""
 
     local: ClassVar[bool] = True
     passes_time: ClassVar[bool] = True
@@ -101,7 +101,7 @@ class AwaitDue(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Publish(Operation):
-    """Make plan `version` available. Hears Done, Refused or UNKNOWN.
+    """Make plan `version` available. Returns Done, Refused or UNKNOWN.
 
     With `content`, the new plan holds what plan `content` holds (an operator's rollback). Refused: it is not the
     newest, or plan `content` is gone.
@@ -118,7 +118,7 @@ class Publish(Operation):
 
 @dataclass(frozen=True, slots=True)
 class AwaitPlan(Operation):
-    """Wait for a plan newer than `newer_than`. Hears the newest version, None when told to stop, or UNKNOWN."""
+    """Wait for a plan newer than `newer_than`. Returns the newest version, None when told to stop, or UNKNOWN."""
 
     newer_than: int
 
@@ -136,7 +136,7 @@ class AwaitPlan(Operation):
 
 @dataclass(frozen=True, slots=True)
 class ReadEndpoint(Operation):
-    """Read an endpoint's version (0: none). Hears it, or UNKNOWN.
+    """Read an endpoint's version (0: none). Returns it, or UNKNOWN.
 
     `watch` makes a later `watch` commit on the same connection fail if the endpoint is written in between.
     """
@@ -152,7 +152,7 @@ class ReadEndpoint(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Resolve(Operation):
-    """Look up an endpoint as a resolver does. Hears an Outcome, and leaves no event.
+    """Look up an endpoint as a resolver does. Returns an Outcome, and leaves no event.
 
     Done names the version that answers (0: no plan was applied yet). Refused (`plan_gone`) names the plan that the
     endpoint points at and that was deleted; one in quarantine still answers.
@@ -168,7 +168,7 @@ class Resolve(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Repair(Operation):
-    """Point an endpoint at plan `version`, whatever stands there: an operator's step. Hears an Outcome.
+    """Point an endpoint at plan `version`, whatever stands there: an operator's step. Returns an Outcome.
 
     The rollback record is set to the same plan, so that the next commit finds one. Refused if the plan is gone.
     """
@@ -186,7 +186,7 @@ class Repair(Operation):
 class RegisterFence(Operation):
     """Atomically refuse a fence lower than the highest seen at the endpoint, else record it and read.
 
-    Hears the endpoint's version, Refused, or UNKNOWN.
+    Returns the endpoint's version, Refused, or UNKNOWN.
     """
 
     endpoint: str
@@ -215,7 +215,7 @@ class Work(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Commit(Operation):
-    """Point `endpoint` at plan `version` under the commit rule of that name. Hears an Outcome.
+    """Point `endpoint` at plan `version` under the commit rule of that name. Returns an Outcome.
 
     `lease` is what the writer believes it holds, `seen` the version that its last check read. With
     `referential`, a plan that was deleted or quarantined can't be applied.
@@ -264,7 +264,7 @@ class Finish(Operation):
 
 @dataclass(frozen=True, slots=True)
 class ListPlans(Operation):
-    """Hears Plans, or UNKNOWN."""
+    """Returns Plans, or UNKNOWN."""
 
     step: ClassVar[str] = "list"
 
@@ -274,7 +274,7 @@ class ListPlans(Operation):
 
 @dataclass(frozen=True, slots=True)
 class DeletePlan(Operation):
-    """Delete or quarantine a plan. Hears an Outcome."""
+    """Delete or quarantine a plan. Returns an Outcome."""
 
     version: int
     rule: DeleteRule

@@ -36,8 +36,9 @@ class CommitRule:
     broken: bool = False
     """Whether it is wrong on purpose, for a negative control."""
     parts: Mapping[str, Any] = field(default_factory=dict)
-    """Of a rule of another package: what enforces it in a store, by the driver's name, and as `results` what it
-    promises. See `commit_script`, `refusal_of` and `promise_of` for what each of them is."""
+    """Of a rule of another package: what enforces it in a store, by the driver's name; as `results` what it promises;
+    as `explain`, if it likes, what it would have done with a stale overwrite. See `commit_script`, `refusal_of`,
+    `promise_of` and `Counterfactual` for what each of them is."""
 
     @property
     def needs_lease(self) -> bool:

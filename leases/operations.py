@@ -1,4 +1,4 @@
-"""What a program may ask for, what it hears back, and the operations on leases.
+"""What a program may ask for, what it receives back, and the operations on leases.
 
 A program is a generator that yields operations and is sent their results. It does no I/O, reads no clock and draws no
 random number; given the same results it does the same. An engine executes the operations.
@@ -74,14 +74,14 @@ class Operation:
     passes_time: ClassVar[bool] = False
     """Whether a local operation does nothing but let time pass; where there is no time it is skipped."""
     skipped: ClassVar[Any] = None
-    """What a local operation hears where it is skipped."""
+    """What a local operation receives where it is skipped."""
     waits: ClassVar[bool] = False
     """Whether `perform` returning None means "not yet", so that an engine with a clock tries again."""
     served_by_last_look: ClassVar[bool] = False
     """Whether the service time of one that waits is that of its last try alone."""
 
     def perform(self, client: Any) -> Any:
-        """Do it on a client and return what the program hears. Raises NotImplementedError if no client can do it."""
+        """Do it on a client and return what the program receives. Raises NotImplementedError if no client can do it."""
         raise NotImplementedError(f"{self} asks nothing of a store")
 
     def idle(self, client: Any, tried: int) -> bool:  # noqa: ARG002
@@ -203,7 +203,7 @@ class LeaseClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AcquireLease(Operation):
-    """Wait for a lease of our own protocol and take it. Hears a Lease, None (gave up) or UNKNOWN."""
+    """Wait for a lease of our own protocol and take it. Returns a Lease, None (gave up) or UNKNOWN."""
 
     resource: str
     ttl_ms: int
@@ -223,7 +223,7 @@ class AcquireLease(Operation):
 class TakeExpired(Operation):
     """Wait for a lease whose record says by its owner's clock until when it is held, and take it.
 
-    The taker compares with its own clock, which the engine supplies. Hears a Lease, None (gave up) or UNKNOWN.
+    The taker compares with its own clock, which the engine supplies. Returns a Lease, None (gave up) or UNKNOWN.
     """
 
     resource: str
@@ -242,7 +242,7 @@ class TakeExpired(Operation):
 
 @dataclass(frozen=True, slots=True)
 class RenewLease(Operation):
-    """Prolong a lease to its full time to live from now. Hears an Outcome."""
+    """Prolong a lease to its full time to live from now. Returns an Outcome."""
 
     lease: Lease
 
@@ -254,7 +254,7 @@ class RenewLease(Operation):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseLease(Operation):
-    """Give a lease back. Hears an Outcome."""
+    """Give a lease back. Returns an Outcome."""
 
     lease: Lease
 
@@ -266,7 +266,7 @@ class ReleaseLease(Operation):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseUnchecked(Operation):
-    """Give a lease back without looking whose it is by now: wrong on purpose. Hears an Outcome."""
+    """Give a lease back without looking whose it is by now: wrong on purpose. Returns an Outcome."""
 
     lease: Lease
 
@@ -278,7 +278,7 @@ class ReleaseUnchecked(Operation):
 
 @dataclass(frozen=True, slots=True)
 class ValidateLease(Operation):
-    """Ask the lease server whether the lease still stands. Hears an Outcome."""
+    """Ask the lease server whether the lease still stands. Returns an Outcome."""
 
     lease: Lease
 
@@ -289,7 +289,7 @@ class ValidateLease(Operation):
 
 
 class AcquireLock(AcquireLease):
-    """Call a third-party lock's acquire, which waits by itself. Hears a Lease, None (gave up) or UNKNOWN."""
+    """Call a third-party lock's acquire, which waits by itself. Returns a Lease, None (gave up) or UNKNOWN."""
 
     __slots__ = ()
 
@@ -300,7 +300,7 @@ class AcquireLock(AcquireLease):
 
 
 class RenewLock(RenewLease):
-    """Call a third-party lock's renewal. Hears an Outcome."""
+    """Call a third-party lock's renewal. Returns an Outcome."""
 
     __slots__ = ()
 
@@ -309,7 +309,7 @@ class RenewLock(RenewLease):
 
 
 class ReleaseLock(ReleaseLease):
-    """Call a third-party lock's release. Hears an Outcome."""
+    """Call a third-party lock's release. Returns an Outcome."""
 
     __slots__ = ()
 
@@ -318,7 +318,7 @@ class ReleaseLock(ReleaseLease):
 
 
 class ValidateLock(ValidateLease):
-    """Ask a third-party lock whether it is still held. Hears an Outcome."""
+    """Ask a third-party lock whether it is still held. Returns an Outcome."""
 
     __slots__ = ()
 
@@ -352,9 +352,9 @@ class StopRenewal(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Belief(Operation):
-    """Hears whether the renewal has not been told that the lease is lost. No I/O.
+    """Returns whether the renewal has not been told that the lease is lost. No I/O.
 
-    It is not local: what it hears depends on when it is done, in relation to the steps of the renewal.
+    It is not local: what it receives depends on when it is done, in relation to the steps of the renewal.
     """
 
     lease: Lease

@@ -72,7 +72,7 @@ def explore(
         bool,
         typer.Option(
             "--plain",
-            help="merge only programs that heard the same results, never by their frames, and no equal enactors: "
+            help="merge only programs that received the same results, never by their frames, and no equal enactors: "
             "slower, same answers, and no reliance on interpreter internals",
         ),
     ] = False,

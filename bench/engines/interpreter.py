@@ -1,7 +1,7 @@
 """Drives a program from operation to operation and from activity to activity; every engine shares it.
 
 The interpreter performs nothing. An engine performs what is asked for and hands the result back: at once
-(`run_activity`), or whenever a schedule or a search decides (`asks`, `hear`).
+(`run_activity`), or whenever a schedule or a search decides (`asks`, `receive`).
 """
 
 from collections.abc import Callable
@@ -17,14 +17,14 @@ MAX_LOCAL = 10_000
 class Interpreter:
     """One program under way. `carried` is what it carried on from its last activity.
 
-    `activities` may be replaced at any time; the next activity is taken from the new ones. `heard` are the results that
-    `hear` gave the present activity so far.
+    `activities` may be replaced at any time; the next activity is taken from the new ones. `received` are the results
+    that `receive` gave the present activity so far.
     """
 
     def __init__(self, activities: Activities, carried: Any) -> None:
         self.activities = activities
         self.carried = carried
-        self.heard: tuple[Any, ...] = ()
+        self.received: tuple[Any, ...] = ()
         self._program: Program[Any] | None = None
         self._asks: Operation | None = None
 
@@ -42,7 +42,7 @@ class Interpreter:
             self._program = self.activities(self.carried)
         return self._program
 
-    def hear(self, result: Any) -> bool:
+    def receive(self, result: Any) -> bool:
         """Give the program the result of what it asks for. Returns whether its activity ended with that."""
         assert self._asks is not None
         try:
@@ -50,7 +50,7 @@ class Interpreter:
         except StopIteration as end:
             self._end(end.value)
             return True
-        self.heard = (*self.heard, result)
+        self.received = (*self.received, result)
         return False
 
     def run_activity(self, execute: Callable[[Operation], Any]) -> Any:
@@ -67,18 +67,18 @@ class Interpreter:
     def skip_local(self) -> list[Operation]:
         """Skip what nobody else can see, as where no time passes. Returns what that was, in order.
 
-        That loses no order that matters: what a local operation hears does not depend on when it is done.
+        That loses no order that matters: what a local operation receives does not depend on when it is done.
         """
         skipped: list[Operation] = []
         while (asks := self.asks).local:
             if len(skipped) == MAX_LOCAL:
                 raise AssertionError(f"a program did {MAX_LOCAL} local operations in a row, last {asks}")
             skipped.append(asks)
-            self.hear(asks.skipped)
+            self.receive(asks.skipped)
         return skipped
 
     def _end(self, carried: Any) -> None:
-        self.carried, self.heard = carried, ()
+        self.carried, self.received = carried, ()
         self._program = self._asks = None
 
 

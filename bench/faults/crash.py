@@ -1,5 +1,6 @@
 """A process is killed (SIGKILL) at the boundary of an operation; another one takes its place and resumes, or none."""
 
+from collections.abc import Collection
 from random import Random
 from typing import Self
 
@@ -31,6 +32,10 @@ class Crash(ProgramFault):
         if (self.before is None) == (self.after is None):
             raise ValueError("say where: either before or after an operation")
         return self
+
+    @property
+    def steps(self) -> Collection[str]:
+        return [step for step in (self.before, self.after) if step is not None]
 
     def tell(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is killed (SIGKILL)"

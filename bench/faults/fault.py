@@ -5,7 +5,7 @@ processes, at the boundary of an operation (`armed_in`), or from outside, in win
 and the healing that `inject` hands back), or both. A fault overrides what it needs, two or three methods.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -138,6 +138,11 @@ class Fault(Definition):
     def programs(self) -> Mapping[str, Sequence[int]]:
         """The processes that it hits: by program kind, their numbers in each cell."""
         return {}
+
+    @property
+    def steps(self) -> Collection[str]:
+        """The steps of `programs` at which it acts; none for a fault that goes by time alone."""
+        return ()
 
     def aims_at(self, victim: Victim) -> bool:
         """Whether it hits this process."""

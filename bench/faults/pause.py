@@ -1,7 +1,7 @@
 """A process stands still, whole or one of its threads: a garbage collection, a live migration, a starved scheduler."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -70,6 +70,10 @@ class PauseProcess(ProgramFault):
     @classmethod
     def available(cls) -> str | None:
         return None if hasattr(signal, "SIGSTOP") else "this system has no SIGSTOP"
+
+    @property
+    def steps(self) -> Collection[str]:
+        return [step for step in (self.before, self.after) if step is not None]
 
     def tell(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is stopped (SIGSTOP)" if self.who is Who.PROCESS else "{target} is held up"

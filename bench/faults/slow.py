@@ -1,5 +1,6 @@
 """Something takes longer than it should: every record tree of one enactor, or any operation, at any endpoint."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from math import log
 from random import Random
@@ -45,6 +46,10 @@ class SlowOperations(ProgramFault):
         if RENEW in self.at:
             raise ValueError("a renewal is held by the fault 'pause' (before = 'renew', who = 'renewer')")
         return self
+
+    @property
+    def steps(self) -> Collection[str]:
+        return self.at
 
     def tell(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is held up"

@@ -1,6 +1,6 @@
 """Where a fault may act inside a process: at which operation, on which side of it, and how often."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from random import Random
 from typing import Annotated
 
@@ -25,6 +25,19 @@ def steps() -> set[str]:
     plugins("enactors")
     plugins("leases.managers")  # imported by now, and with them the operations that they define
     return {operation.step for operation in _below(Operation) if operation.step}
+
+
+def steps_of(kind: str) -> set[str]:
+    """The steps that a process of this program kind may take: all, if the kind does not say which.
+
+    Which of them its guard's lease manager takes is not known here, so every step that is no program kind's counts.
+    """
+    program = plugins("enactors")[kind]
+    own: Collection[str] | None = getattr(program, "steps", None)
+    if own is None:
+        return steps()
+    leases = {one.step for one in _below(Operation) if one.step and one.__module__ != Finish.__module__}
+    return {*own, *(leases if program.renews else ())}
 
 
 def _below(operation: type[Operation]) -> Iterator[type[Operation]]:

@@ -19,7 +19,17 @@ from leasebench.enactors.kind import (
     Notebook,
     Observer,
 )
-from leasebench.enactors.operations import AwaitPlan, Commit, Finish, ReadEndpoint, RegisterFence, Withdraw
+from leasebench.enactors.operations import (
+    AwaitPlan,
+    Commit,
+    DeletePlan,
+    Finish,
+    ListPlans,
+    ReadEndpoint,
+    RegisterFence,
+    Withdraw,
+    Work,
+)
 from leasebench.leases.operations import Done, Operation, Refused
 
 VERSION, ACTIVITY = "version", "activity"
@@ -75,7 +85,7 @@ class EnactorObserver:
             self._idle = True
             self._notebook.show(ACTIVITY, Activity.IDLE)
 
-    def heard(self, operation: Operation, result: Any, now_ns: int) -> None:
+    def performed(self, operation: Operation, result: Any, now_ns: int) -> None:
         react = self._reactions.get(type(operation))
         if react is not None:
             react(operation, result, now_ns)
@@ -134,6 +144,10 @@ class EnactorKind:
     gauges = (ACTIVITY, VERSION, COMMITS, STALE, RACED_APPLICATIONS, CHECKS)
     renews = True
     applies = True
+    steps = frozenset(
+        operation.step
+        for operation in (AwaitPlan, ReadEndpoint, RegisterFence, Work, Commit, Withdraw, ListPlans, DeletePlan)
+    )
 
     def begin(self, place: Assignment) -> tuple[Activities, EnactorState]:
         # Enactors begin their walks at different endpoints, evenly spaced.

@@ -210,7 +210,7 @@ def _inside(
 
 
 def _pick_again(version: int) -> Program[int]:
-    """The newest plan of this moment; the one picked before where the look heard nothing."""
+    """The newest plan of this moment; the one picked before where the read got no reply."""
     newest = yield AwaitPlan(version - 1)
     return newest if isinstance(newest, int) else version
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from leasebench.definitions import Definition
 from leasebench.enactors.kind import PUBLISHED, Activities, Assignment, Ends, Notebook, Observer
+from leasebench.enactors.operations import ListPlans, Publish, Repair, Resolve
 from leasebench.enactors.operator.program import Operator, OperatorState
 from leasebench.enactors.planner.kind import ShowsPublications
 
@@ -32,6 +33,7 @@ class OperatorKind:
     ends = Ends.SETTLED
     gauges = (PUBLISHED,)
     renews = False
+    steps = frozenset({Resolve.step, ListPlans.step, Repair.step, Publish.step})
 
     def begin(self, place: Assignment) -> tuple[Activities, OperatorState]:
         duty: OperatorDuty = place.settings

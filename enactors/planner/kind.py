@@ -7,7 +7,7 @@ from pydantic import Field
 
 from leasebench.definitions import Definition
 from leasebench.enactors.kind import PUBLISHED, Activities, Assignment, Ends, NoObserver, Notebook, Observer
-from leasebench.enactors.operations import Publish
+from leasebench.enactors.operations import ListPlans, Publish
 from leasebench.enactors.planner.program import PlannerState, publish_next
 from leasebench.leases.operations import Done, Operation
 
@@ -26,7 +26,7 @@ class ShowsPublications(NoObserver):
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
 
-    def heard(self, operation: Operation, result: Any, now_ns: int) -> None:  # noqa: ARG002
+    def performed(self, operation: Operation, result: Any, now_ns: int) -> None:  # noqa: ARG002
         if isinstance(operation, Publish) and isinstance(result, Done):
             self._notebook.show(PUBLISHED, operation.version)
 
@@ -41,6 +41,7 @@ class PlannerKind:
     ends = Ends.WITH_THE_LOAD
     gauges = (PUBLISHED,)
     renews = False
+    steps = frozenset({Publish.step, ListPlans.step})
 
     def begin(self, place: Assignment) -> tuple[Activities, PlannerState]:  # noqa: ARG002
         return publish_next, PlannerState()

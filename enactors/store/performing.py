@@ -63,7 +63,7 @@ class InstantClient:
 
 
 def perform(store: Store, operation: Operation, attempt: int, token: str, now_ms: int) -> Any:
-    """Do `operation` and return what is heard; None for a wait that found nothing: no newer plan, no free lease.
+    """Do `operation` and return what is received; None for a wait that found nothing: no newer plan, no free lease.
 
     See `InstantClient`. Raises NotImplementedError for an operation that asks nothing of a store.
     """

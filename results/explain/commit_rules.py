@@ -4,10 +4,11 @@ A rule stops it in one of two ways: it refuses the stale write; or it refuses th
 lost its lease by then, so that the other is no step back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
+from leasebench.registry import plugins
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.hold import Hold
 from leasebench.results.explain.writer import Writer
@@ -30,6 +31,11 @@ class Held(NamedTuple):
     why: str
 
 
+Counterfactual = Callable[[Facts, Writer, Writer], Held | None]
+"""What a rule would have done, given the facts, the writer of the stale plan and the one of the newer plan before it.
+
+None: it can't be held against them, as a rule that needs a lease where there was none.
+"""
 PARTS = {"quarantine": ("referential", "skip_active")}
 """Choices that are made of other rules."""
 
@@ -54,17 +60,22 @@ def of_own_rule(facts: Facts, choice: str, held: Held) -> Held:
 
 
 def rules(facts: Facts, writer: Writer, newer: Writer) -> Iterator[tuple[str, Held]]:
-    """Each rule that can be held against the facts; those that need a lease only where there was one."""
+    """Each rule that can be held against the facts, with its answer; another package's rule by its part `explain`."""
+    brought = {
+        name: rule.parts["explain"] for name, rule in plugins("leases.commit_rules").items() if "explain" in rule.parts
+    }
+    for name, hold_against in {**HELD_AGAINST, **brought}.items():
+        held = hold_against(facts, writer, newer)
+        if held is not None:
+            yield name, held
+
+
+def _monotonic(facts: Facts, writer: Writer, newer: Writer) -> Held:
     over = facts.violation.over or newer.version
-    yield "monotonic", Held(RuleAnswer.YES, f"plan {writer.version} is older than plan {over}, which was in force")
-    yield "compare_and_set", _compare(writer, newer)
-    if writer.hold is not None:
-        yield "owner_checked", _owner_checked(facts, writer, writer.hold, newer)
-        yield "fenced", _fenced(facts, writer, writer.hold, newer)
-        yield "fence_registered", _registered(facts, writer, writer.hold, newer)
+    return Held(RuleAnswer.YES, f"plan {writer.version} is older than plan {over}, which was in force")
 
 
-def _compare(writer: Writer, newer: Writer) -> Held:
+def _compare(facts: Facts, writer: Writer, newer: Writer) -> Held:  # noqa: ARG001
     if writer.checked is None:
         why = f"with the check that it needs: that sees what is newer, or what plan {newer.version} replaced"
         return Held(RuleAnswer.YES, why)
@@ -72,6 +83,11 @@ def _compare(writer: Writer, newer: Writer) -> Held:
     if seen != newer.version:
         return Held(RuleAnswer.YES, f"it had read {plan(seen)}, and plan {newer.version} was in force by then")
     return Held(RuleAnswer.NO, f"it had read {plan(seen)}, which was still in force")
+
+
+def _by_lease(judge: Callable[[Facts, Writer, Hold, Writer], Held]) -> Counterfactual:
+    """A rule that looks at leases can be held against a writer that had one."""
+    return lambda facts, writer, newer: None if writer.hold is None else judge(facts, writer, writer.hold, newer)
 
 
 def _owner_checked(facts: Facts, writer: Writer, hold: Hold, newer: Writer) -> Held:
@@ -164,3 +180,13 @@ def _without_newer(facts: Facts, writer: Writer, why: str) -> Held:
     if facts.before_newer > writer.version:
         return Held(RuleAnswer.NO, f"{why}; but plan {facts.before_newer} was in force before it")
     return Held(RuleAnswer.YES, why)
+
+
+HELD_AGAINST: dict[str, Counterfactual] = {
+    "monotonic": _monotonic,
+    "compare_and_set": _compare,
+    "owner_checked": _by_lease(_owner_checked),
+    "fenced": _by_lease(_fenced),
+    "fence_registered": _by_lease(_registered),
+}
+"""A rule that is left out would have done as another does, or is wrong on purpose."""

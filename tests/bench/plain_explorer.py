@@ -1,6 +1,6 @@
 """A search that is slow and plain: what the explorer's is compared with.
 
-It keeps a whole `MemoryCell` and everything that each program ever heard, with tokens and numbers as they come. No
+It keeps a whole `MemoryCell` and everything that each program ever received, with tokens and numbers as they come. No
 operation is moved to another's step (quiet ones are steps that don't count), nothing is remembered of one state for
 another, no fencing number is replaced by its rank, no two enactors are taken for each other.
 """
@@ -55,10 +55,10 @@ TOLD = (Reason.LEASE_LOST, Reason.NOT_OWNER, Reason.FENCE_TOO_LOW)
 
 @dataclass(frozen=True)
 class Process:
-    """A program's carried value and all it heard since; what its connection watches; its renewer; what it sent."""
+    """A program's carried value and all it received since; what its connection watches; its renewer; what it sent."""
 
     carried: Any
-    heard: tuple[Any, ...] = ()
+    received: tuple[Any, ...] = ()
     watched: tuple[tuple[str, int], ...] = ()
     renewing: Lease | None = None
     renewals: tuple[Any, ...] = ()
@@ -117,7 +117,7 @@ class Node:
 
 
 def _typed(process: Process) -> Any:
-    return process, tuple(type(each) for each in process.heard)
+    return process, tuple(type(each) for each in process.received)
 
 
 @dataclass
@@ -214,8 +214,8 @@ class PlainExplorer:
         else:
             new = node.copy()
             assert isinstance(asks, Publish)
-            heard = self.store(new.cell, "planner").publish(asks.version, 0)
-            new.planner = told(publish_next, node.planner, heard)
+            received = self.store(new.cell, "planner").publish(asks.version, 0)
+            new.planner = told(publish_next, node.planner, received)
             yield After(new, counts=True)
         if node.crashes and node.planner.carried != PlannerState():
             new = node.copy()
@@ -235,9 +235,9 @@ class PlainExplorer:
             return
         done = self._do(node, number, asks, me.watched)
         if done is not None:
-            heard, after, watched = done
+            received, after, watched = done
             me = after.node.enactors[number]
-            with_enactor(after.node, number, replace(told(role, me, heard), watched=watched))
+            with_enactor(after.node, number, replace(told(role, me, received), watched=watched))
             yield after
         elif self.scope.give_up and isinstance(asks, (AcquireLease, TakeExpired)):
             yield After(with_enactor(node.copy(), number, told(role, me, None)), counts=True)
@@ -258,38 +258,40 @@ class PlainExplorer:
             case AwaitPlan(newer_than):
                 if store.newest() <= newer_than:
                     return None
-                heard: Any = store.newest()
+                received: Any = store.newest()
             case ReadEndpoint(endpoint, watch):
-                heard = store.read(endpoint, watch=watch)
+                received = store.read(endpoint, watch=watch)
             case RegisterFence():
-                heard = store.register_fence(asks, 0)
+                received = store.register_fence(asks, 0)
             case Commit():
-                heard = store.commit(asks, 0)
+                received = store.commit(asks, 0)
             case AcquireLease(resource, ttl_ms):
-                heard = store.grant(resource, ttl_ms, token, 0) if node.grants else None
+                received = store.grant(resource, ttl_ms, token, 0) if node.grants else None
             case TakeExpired(resource, ttl_ms):
-                heard = store.grant_by_clock(resource, ttl_ms, token, 0, cell.now_us // 1000) if node.grants else None
+                received = (
+                    store.grant_by_clock(resource, ttl_ms, token, 0, cell.now_us // 1000) if node.grants else None
+                )
             case RenewLease(lease):
-                heard = store.renew(lease, 0)
+                received = store.renew(lease, 0)
             case ReleaseLease(lease):
-                heard = store.release(lease, 0)
+                received = store.release(lease, 0)
             case ReleaseUnchecked(lease):
-                heard = store.release_unchecked(lease, 0)
+                received = store.release_unchecked(lease, 0)
             case ListPlans():
-                heard = store.plans()
+                received = store.plans()
             case DeletePlan():
-                heard = store.delete(asks, 0)
+                received = store.delete(asks, 0)
             case Belief(lease):
                 renewed = node.enactors[number].renewals
-                heard = not any(isinstance(each, Refused) for each in renewed)
+                received = not any(isinstance(each, Refused) for each in renewed)
             case _:
                 raise AssertionError(asks)
-        if heard is None:
+        if received is None:
             return None
-        self._judge(after, node, number, asks, heard)
-        return heard, after, tuple(store.watched.items())
+        self._judge(after, node, number, asks, received)
+        return received, after, tuple(store.watched.items())
 
-    def _judge(self, after: After, before: Node, number: int, asks: Operation, heard: Any) -> None:  # noqa: C901  (one case a property)
+    def _judge(self, after: After, before: Node, number: int, asks: Operation, received: Any) -> None:  # noqa: C901  (one case a property)
         node, cell, breaks = after.node, after.node.cell, after.breaks
         (event, *_) = [*cell.history, None]
         cell.history.clear()
@@ -304,18 +306,18 @@ class PlainExplorer:
         if dangling(cell) and not dangling(before.cell):
             breaks.add(Property.DANGLING)
         lease = getattr(asks, "lease", None)
-        if isinstance(heard, Lease):
+        if isinstance(received, Lease):
             node.grants -= 1
-            if any(resource == heard.resource and holder != number for resource, holder, _ in node.holds):
+            if any(resource == received.resource and holder != number for resource, holder, _ in node.holds):
                 breaks.add(Property.DOUBLE_HOLD)
-            if any(resource == heard.resource for resource, _ in node.granted):
+            if any(resource == received.resource for resource, _ in node.granted):
                 breaks.add(Property.EXCLUSION)
-            node.holds |= {(heard.resource, number, heard.token)}
-            node.granted |= {(heard.resource, heard.token)}
+            node.holds |= {(received.resource, number, received.token)}
+            node.granted |= {(received.resource, received.token)}
         elif isinstance(asks, (ReleaseLease, ReleaseUnchecked)):
             node.holds -= {(lease.resource, number, lease.token)}
             node.granted -= {(lease.resource, lease.token)}
-        elif isinstance(heard, Refused) and heard.reason in TOLD and lease is not None:
+        elif isinstance(received, Refused) and received.reason in TOLD and lease is not None:
             node.holds -= {(lease.resource, number, lease.token)}
         elif isinstance(asks, RenewLease):
             if any(resource == lease.resource and token != lease.token for resource, token in node.granted):
@@ -328,8 +330,8 @@ class PlainExplorer:
             return
         program = keep_alive(self.guard.manager, me.renewing)
         asks = next(program)
-        for heard in me.renewals:
-            asks = program.send(heard)
+        for received in me.renewals:
+            asks = program.send(received)
         if isinstance(asks, Sleep):
             yield After(with_enactor(node.copy(), number, replace(me, renewals=(*me.renewals, None))), counts=False)
         elif sum(each is not None for each in me.renewals) < MAX_RENEWALS or asks.lease.token != getattr(
@@ -337,9 +339,9 @@ class PlainExplorer:
         ):
             done = self._do(node, number, asks, me.watched)
             assert done is not None
-            heard, after, _ = done
+            received, after, _ = done
             me = after.node.enactors[number]
-            with_enactor(after.node, number, replace(me, renewals=(*me.renewals, heard)))
+            with_enactor(after.node, number, replace(me, renewals=(*me.renewals, received)))
             yield after
 
     def _arrive(self, node: Node, number: int) -> Iterator[After]:
@@ -375,8 +377,8 @@ class PlainExplorer:
 def pending(role: Any, process: Process) -> Operation:
     program = role(process.carried)
     asks = next(program)
-    for heard in process.heard:
-        asks = program.send(heard)
+    for received in process.received:
+        asks = program.send(received)
     return asks
 
 
@@ -384,11 +386,11 @@ def told(role: Any, process: Process, result: Any) -> Process:
     program = role(process.carried)
     next(program)
     try:
-        for heard in (*process.heard, result):
-            program.send(heard)
+        for received in (*process.received, result):
+            program.send(received)
     except StopIteration as end:
-        return replace(process, carried=end.value, heard=())
-    return replace(process, heard=(*process.heard, result))
+        return replace(process, carried=end.value, received=())
+    return replace(process, received=(*process.received, result))
 
 
 def with_enactor(node: Node, number: int, process: Process) -> Node:

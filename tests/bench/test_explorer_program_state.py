@@ -20,9 +20,9 @@ TXT_LOCK = presets()["txt_lock"]
 LEASE = Lease("e0", "own-0", 0, 0, 100)
 
 
-def standing(program: Any, *heard: Any) -> ProgramState:
+def standing(program: Any, *received: Any) -> ProgramState:
     next(program)
-    for each in heard:
+    for each in received:
         program.send(each)
     return ProgramState(program)
 
@@ -66,15 +66,15 @@ def closing_over(bound: int) -> Any:
     yield [each for each in range(9) if each < bound]
 
 
-def apply(*heard: Any) -> ProgramState:
+def apply(*received: Any) -> ProgramState:
     enactor = Enactor(CELL, TXT_LOCK)
-    return standing(enactor.next_activity(EnactorState(resumed=True)), *heard)
+    return standing(enactor.next_activity(EnactorState(resumed=True)), *received)
 
 
 PICKED = (3, 0)
 
 
-def test_what_was_heard_and_forgotten_makes_no_difference():
+def test_what_was_received_and_forgotten_makes_no_difference():
     again = (LEASE, None, Refused(Reason.NOT_OWNER, 1), Done())
     other = (LEASE, None, Refused(Reason.NOT_OWNER, 2), Refused(Reason.LEASE_LOST))
     assert apply(*PICKED, *again).value == apply(*PICKED, *other).value
@@ -155,6 +155,6 @@ def test_all_that_the_programs_of_a_guard_refer_to_can_be_looked_into(name):
     for position in machine.programs.positions:
         program = machine.programs.activities(position.program)(position.carried)
         next(program)
-        for each in position.heard:
+        for each in position.received:
             program.send(each)
         assert not ProgramState(program).incomplete

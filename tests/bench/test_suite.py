@@ -53,6 +53,21 @@ REFUSED = {
         suite(FAULT + 'kind = "slow"\nenactors = [3]\nmedian_ms = 2'),
         ["faults.0.enactors", "0 to 2"],
     ),
+    "a fault at a step that the program never takes": (
+        suite(FAULT + 'kind = "crash"\nenactors = [0]\nafter = "publish"'),
+        ["faults.0", "the enactor never takes the step publish: it takes acquire, check,"],
+    ),
+    "a fault at a lease's step of a program without leases": (
+        suite(FAULT + 'kind = "pause"\nprogram = "planner"\nenactors = [0]\nms = 1\nbefore = "renew"'),
+        ["faults.0", "the planner never takes the step renew: it takes list, publish"],
+    ),
+    "several faults' steps that the program never takes": (
+        suite(
+            FAULT
+            + 'kind = "slow"\nprogram = "planner"\nenactors = [0]\nmedian_ms = 1\nat = ["work", "publish", "commit"]'
+        ),
+        ["faults.0", "the planner never takes the step commit, work: it takes list, publish"],
+    ),
     "an unknown lease manager": (suite(MANAGED % '"rediss"'), ["guard.mine", "rediss", "did you mean redis"]),
     "a number in place of a name": (suite(guards="[1]"), ["guards.0", "string"]),
     "a word in place of a number": (suite('trials = "many"'), ["trials", "integer", "'many'"]),

@@ -11,12 +11,15 @@ from leasebench.bench.faults.crash import Crash
 from leasebench.bench.faults.fault import Delay, Kill, Pause, Thread, Victim
 from leasebench.bench.faults.pause import PauseProcess
 from leasebench.bench.faults.slow import DelayDistribution, SlowOperations
-from leasebench.bench.faults.trigger import AMONG, Trigger, steps, trigger_in
+from leasebench.bench.faults.trigger import AMONG, Trigger, steps, steps_of, trigger_in
 from leasebench.definitions import DefinitionError, validate
+from leasebench.enactors import operator, planner
+from leasebench.enactors.enactor import cleaner, program
 from leasebench.enactors.operations import Commit, DeletePlan, Finish, Publish, Work
 from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.operations import AcquireLease, AcquireLock, ReleaseLock, RenewLease
+from leasebench.leases.operations import AcquireLease, AcquireLock, Operation, ReleaseLock, RenewLease
+from leasebench.registry import plugins
 
 LEASE = Lease("e0", "token", 1, 1, 100)
 COMMIT = Commit("e0", 1, "unconditional")
@@ -77,6 +80,26 @@ def test_a_librarys_call_is_the_step_of_our_own_that_it_stands_for():
 def test_a_scenario_can_name_the_step_of_every_operation():
     assert steps() >= {"discover", "acquire", "check", "work", "commit", "release", "renew", "publish", "resolve"}
     assert "" not in steps()
+
+
+PROGRAMS = {"planner": [planner.program], "operator": [operator.program], "enactor": [program, cleaner]}
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_a_kind_says_the_steps_of_the_operations_that_its_program_uses(kind):
+    known = [one for module in PROGRAMS[kind] for one in vars(module).values() if isinstance(one, type)]
+    used = {one.step for one in known if issubclass(one, Operation) and one.step}
+    assert plugins("enactors")[kind].steps == used
+
+
+def test_a_kind_that_holds_leases_takes_the_steps_of_lease_managers_too():
+    assert steps_of("enactor") >= {"acquire", "renew", "release", "validate", "commit"}
+    assert "acquire" not in steps_of("planner")
+
+
+def test_a_kind_that_does_not_say_its_steps_may_be_hit_at_every_step(monkeypatch):
+    monkeypatch.delattr(type(plugins("enactors")["planner"]), "steps")
+    assert steps_of("planner") == steps()
 
 
 def test_a_kind_that_applies_no_plans_is_hit_at_every_occurrence():

@@ -77,9 +77,9 @@ class TestRollingBack:
         assert len(asked) == 1 + MAX_TRIES
         assert value is None
 
-    @pytest.mark.parametrize("heard", [UNKNOWN, Refused(Reason.PLAN_GONE, 9)])
-    def test_gives_up_where_the_plan_is_gone_or_nothing_is_heard(self, heard):
-        assert len(play(roll_back(), Plans((4, 9)), heard)[0]) == 2
+    @pytest.mark.parametrize("received", [UNKNOWN, Refused(Reason.PLAN_GONE, 9)])
+    def test_gives_up_where_the_plan_is_gone_or_no_reply_comes(self, received):
+        assert len(play(roll_back(), Plans((4, 9)), received)[0]) == 2
 
     @pytest.mark.parametrize("plans", [UNKNOWN, Plans(), Plans((4,))])
     def test_needs_an_older_plan(self, plans):

@@ -122,10 +122,10 @@ class TestActivities:
         assert asked == [ListPlans(), DeletePlan(1, DeleteRule.ALWAYS)]
         assert then == EnactorState(resumed=True, finished=5)
 
-    @pytest.mark.parametrize("heard", [None, UNKNOWN])
-    def test_told_to_stop_or_nothing_it_leaves_everything_as_it_is(self, heard):
+    @pytest.mark.parametrize("received", [None, UNKNOWN])
+    def test_told_to_stop_or_nothing_it_leaves_everything_as_it_is(self, received):
         state = EnactorState(resumed=True, finished=3)
-        assert play(self.enactor.next_activity(state), heard) == ([AwaitPlan(3)], state)
+        assert play(self.enactor.next_activity(state), received) == ([AwaitPlan(3)], state)
 
     def test_an_incomplete_application_does_not_clean_up_and_pauses_before_it_begins_again(self):
         guard = guard_of(decide={"check": "never"}, commit="monotonic", clean={"referential": True})
@@ -177,9 +177,9 @@ class TestTxtLock:
         assert asked == [ReadEndpoint("e0"), Withdraw("e0", 5, 6)]
         assert complete
 
-    @pytest.mark.parametrize("heard", [None, UNKNOWN])
-    def test_leaves_the_endpoint_when_it_does_not_get_the_lease(self, heard):
-        asked, complete = play(apply_plan(self.enactor, 5), 3, heard)
+    @pytest.mark.parametrize("received", [None, UNKNOWN])
+    def test_leaves_the_endpoint_when_it_does_not_get_the_lease(self, received):
+        asked, complete = play(apply_plan(self.enactor, 5), 3, received)
         assert kinds(asked) == [ReadEndpoint, AcquireLease]
         assert not complete
 
@@ -319,12 +319,12 @@ class TestOtherGuards:
         assert kinds(asked)[-2:] == [StopRenewal, ReleaseLease]
         assert complete is False
 
-    @pytest.mark.parametrize("heard", [None, UNKNOWN])
-    def test_a_second_pick_that_hears_nothing_leaves_the_first(self, heard):
+    @pytest.mark.parametrize("received", [None, UNKNOWN])
+    def test_a_second_pick_that_gets_no_reply_leaves_the_first(self, received):
         guard = guard_of(
             decide={"pick": "inside", "check": "inside"}, exclude={"manager": "redis"}, commit="unconditional"
         )
-        asked, _ = play(apply_plan(Enactor(ONE, guard), 5), LEASE, heard, 3, None)
+        asked, _ = play(apply_plan(Enactor(ONE, guard), 5), LEASE, received, 3, None)
         assert asked[-1] == Commit("e0", 5, "unconditional", LEASE, 3)
 
     @pytest.mark.parametrize("scope", ["endpoint", "cell"])
@@ -426,7 +426,7 @@ OUTCOMES = st.one_of(
 )
 
 
-def heard(operation: Operation) -> st.SearchStrategy[Any]:  # noqa: PLR0911  (one case a kind)
+def received(operation: Operation) -> st.SearchStrategy[Any]:  # noqa: PLR0911  (one case a kind)
     """Whatever an engine may answer."""
     match operation:
         case AwaitDue() | Belief():
@@ -456,7 +456,7 @@ def test_given_the_same_results_an_enactor_asks_for_the_same_and_always_ends(dat
         try:
             asked.append(next(program))
             while True:
-                results.append(data.draw(heard(asked[-1])))
+                results.append(data.draw(received(asked[-1])))
                 asked.append(program.send(results[-1]))
                 assert len(asked) < 500
         except StopIteration as end:

@@ -768,7 +768,7 @@ class TestExpiryByForce:
         assert a.validate(lease) == Refused(Reason.LEASE_LOST)
         assert b.grant("e0", LONG_MS, "u", 9).fence == lease.fence + 1
 
-    def test_its_owner_hears_of_it_as_if_its_time_were_over(self, a, b):
+    def test_its_owner_learns_of_it_as_if_its_time_were_over(self, a, b):
         lease = grant(a)
         b.expire("e0")
         assert a.renew(lease, 7) == Refused(Reason.LEASE_LOST)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import time
 import xml.etree.ElementTree as ET
 
@@ -9,11 +10,12 @@ import pytest
 from large_run import write_large_run
 from synthetic import ENACTORS
 from tape import INSIDE, LEASE, Tape, write_run
+from third_party import Package
 
 from leasebench import load
 from leasebench.results import moment
 from leasebench.results.explain import explain
-from leasebench.results.explain.cure import Answer
+from leasebench.results.explain.cure import RuleAnswer
 from leasebench.results.explain.mermaid import as_mermaid
 from leasebench.results.explain.narration import About
 from leasebench.results.explain.svg import as_svg
@@ -22,7 +24,7 @@ from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.record.summary import Spread
 from leasebench.results.violations import matching
 
-BROKEN, YES, NO, UNKNOWN = Answer.BROKEN, Answer.YES, Answer.NO, Answer.UNKNOWN
+BROKEN, YES, NO, UNKNOWN = RuleAnswer.BROKEN, RuleAnswer.YES, RuleAnswer.NO, RuleAnswer.UNKNOWN
 LOCK = {"decide": INSIDE, "exclude": LEASE}
 ONCE = {"decide": {"check": "once"}, "exclude": LEASE}
 
@@ -208,6 +210,26 @@ class TestWhatHappenedLongAgo:
         told = Told(tmp_path, tape)
         assert told.answer("check inside") is NO
         assert told.why["check inside"].startswith("no plan was in force")
+
+
+ANOTHER_RULE = """
+from leasebench.leases.commit_rule import CommitRule
+
+def explain(facts, writer, newer):
+    from leasebench.results.explain.commit_rules import Held, RuleAnswer
+    return Held(RuleAnswer.NO, f"plan {writer.version} is odd, and plan {newer.version} even")
+
+PLUGIN = CommitRule(name="odd_only", about="takes odd plans", parts={"explain": explain})
+"""
+
+
+def test_a_rule_of_another_package_is_held_against_the_writes_by_its_own_part(tmp_path):
+    run = write_run(tmp_path, paused_owner())
+    package = Package(tmp_path / "package")
+    package.add("odd", ANOTHER_RULE, commit_rules="PLUGIN")
+    ended = package.run("explain", run, cwd=tmp_path, COLUMNS="120")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert re.search(r"commit: odd_only +would not +plan 1 is odd, and plan 2 even", ended.stdout), ended.stdout
 
 
 class TestARuleOfTheGuardsOwn:

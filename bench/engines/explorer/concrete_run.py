@@ -45,7 +45,7 @@ RENEWER = "-renewer"
 
 
 Happened = tuple[Operation | None, Any, list[Operation], set[Property]]
-"""What was asked and heard, the local operations after it, and which properties were broken."""
+"""What was asked and received, the local operations after it, and which properties were broken."""
 
 
 class Impossible(Exception):
@@ -83,9 +83,9 @@ class LiveProcess:
         self.interpreter = Interpreter(self.begin, self.first)
         return self._skip_local()
 
-    def hear(self, result: Any) -> list[Operation]:
+    def receive(self, result: Any) -> list[Operation]:
         """Give the program a result. Returns the local operations that it did next."""
-        self.interpreter.hear(result)
+        self.interpreter.receive(result)
         return self._skip_local()
 
     def renewal(self, manager: LeaseManager) -> Interpreter:
@@ -100,7 +100,7 @@ class LiveProcess:
     def renewed(self, result: Any) -> None:
         """Give the renewer the result of its renewal."""
         assert self.renewer is not None
-        if self.renewer.hear(result):
+        if self.renewer.receive(result):
             self.notified, self.renewer = self.renewer.carried is False, None
         else:
             self.renewer.skip_local()
@@ -174,7 +174,7 @@ class ConcreteRun:
     def _step(self, owner: LiveProcess, _: str, broken: set[Property]) -> Happened:
         asks = owner.asks
         result = self._do(owner, asks, owner.store, broken)
-        return asks, result, owner.hear(result), broken
+        return asks, result, owner.receive(result), broken
 
     def _crash(self, owner: LiveProcess, _: str, broken: set[Property]) -> Happened:
         self._holds = {key: token for key, token in self._holds.items() if key[1] != owner.name}
@@ -187,7 +187,7 @@ class ConcreteRun:
         slot = next(each for each in range(len(owner.in_flight) + 1) if each not in owner.in_flight)
         owner.in_flight[slot] = (asks, owner.store)
         owner.store = owner.connect()
-        return asks, UNKNOWN, owner.hear(UNKNOWN), broken
+        return asks, UNKNOWN, owner.receive(UNKNOWN), broken
 
     def _arrive(self, owner: LiveProcess, what: str, broken: set[Property]) -> Happened:
         if not what.isdigit() or int(what) not in owner.in_flight:
@@ -199,7 +199,7 @@ class ConcreteRun:
         asks = owner.asks
         if not isinstance(asks, (AcquireLease, TakeExpired)):
             raise Impossible(f"{owner.name} is not waiting for a lease, but asks for {asks}")
-        return asks, None, owner.hear(None), broken
+        return asks, None, owner.receive(None), broken
 
     def _renew(self, owner: LiveProcess, broken: set[Property]) -> Happened:
         if owner.renewing is None or owner.notified:
@@ -218,20 +218,20 @@ class ConcreteRun:
             self._granted.get(asks.lease.resource, set()).discard(asks.lease.token)
         token, now_ms = f"{owner.name}-{owner.attempts}", self._cell.now_us // 1000
         try:
-            heard = perform(store, asks, owner.attempts, token, now_ms)
+            received = perform(store, asks, owner.attempts, token, now_ms)
         except NotImplementedError as error:
             raise Impossible(str(error)) from error
         match asks:
-            case AwaitPlan(newer_than) if heard is None:
+            case AwaitPlan(newer_than) if received is None:
                 raise Impossible(f"{owner.name} waits for a plan newer than {newer_than}")
             case AcquireLease() | TakeExpired():
-                return self._got(owner, heard, broken)
+                return self._got(owner, received, broken)
             case RenewLease(lease):
-                self._prolonged(lease, heard, broken)
+                self._prolonged(lease, received, broken)
             case Commit():
-                broken |= broken_by_commit(asks, heard, self._cell)
-        self._note_loss(owner, getattr(asks, "lease", None), heard)
-        return heard
+                broken |= broken_by_commit(asks, received, self._cell)
+        self._note_loss(owner, getattr(asks, "lease", None), received)
+        return received
 
     def _got(self, owner: LiveProcess, lease: Lease | None, broken: set[Property]) -> Lease:
         if lease is None:

@@ -144,26 +144,26 @@ class _Thawed:
 
     def perform(self, operation: Operation, slot: int) -> Effect:
         """Perform the operation, and freeze what it left."""
-        heard = self._do(operation, slot)
+        received = self._do(operation, slot)
         lease: Lease | None = getattr(operation, "lease", None)
         if lease is not None:
-            self._note(operation, lease, heard)
+            self._note(operation, lease, received)
         world = self._frozen()
         if world.dangles and not self._world.dangles:
             self._breaks.add(Property.DANGLING)
-        return Effect(world, heard, frozenset(self._breaks) if self._breaks else NOTHING_BROKEN)
+        return Effect(world, received, frozenset(self._breaks) if self._breaks else NOTHING_BROKEN)
 
     def _do(self, operation: Operation, slot: int) -> Any:
         if isinstance(operation, (AcquireLease, TakeExpired)):
             self._counter(operation.resource)
-        heard = perform(self._store, self._as_the_store_knows(operation), 0, f"new-{slot}", self._now_ms)
+        received = perform(self._store, self._as_the_store_knows(operation), 0, f"new-{slot}", self._now_ms)
         if isinstance(operation, (AcquireLease, TakeExpired)):
-            return self._granted(heard, slot)
-        if heard is None:
+            return self._granted(received, slot)
+        if received is None:
             raise MustWait
         if isinstance(operation, Commit):
-            self._breaks |= broken_by_commit(operation, heard, self._cell)
-        return heard
+            self._breaks |= broken_by_commit(operation, received, self._cell)
+        return received
 
     def _as_the_store_knows(self, operation: Any) -> Operation:
         """The operation with the lease that it names, if any, by the token and number that the store has."""
@@ -189,15 +189,15 @@ class _Thawed:
         self._held[self._client, slot] = HeldLease(self._client, slot, lease.resource, lease.fence, True, True)
         return lease_of_slot(lease.resource, slot, lease.ttl_ms)
 
-    def _note(self, operation: Operation, lease: Lease, heard: Any) -> None:
+    def _note(self, operation: Operation, lease: Lease, received: Any) -> None:
         """Keep account of who still holds its lease, and of whose grant the server still counts."""
         key = (self._client, lease.grant)
         held = self._held[key]
         if isinstance(operation, (ReleaseLease, ReleaseUnchecked)):
             held = held._replace(holding=False, unexpired=False)
-        elif isinstance(heard, Refused) and heard.reason in LOSS_REASONS:
+        elif isinstance(received, Refused) and received.reason in LOSS_REASONS:
             held = held._replace(holding=False)
-        elif isinstance(operation, RenewLease) and isinstance(heard, Done) and not held.unexpired:
+        elif isinstance(operation, RenewLease) and isinstance(received, Done) and not held.unexpired:
             held = held._replace(unexpired=True)
             if any(each.unexpired for each in self._held.values() if each.resource == held.resource):
                 self._breaks.add(Property.EXCLUSION)

@@ -298,7 +298,7 @@ class Machine:
         asks = renewal.asks
         effect = self._effect(world, client, asks, 0)
         assert effect is not None, "a renewal waits for nothing"
-        if renewal.hear(effect.result):
+        if renewal.receive(effect.result):
             state = state._replace(notified=renewal.carried is False)
         else:
             renewal.skip_local()

@@ -89,7 +89,7 @@ def _work(job: Callable[[], Any], line: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         answer = (True, job())
-    except Exception as error:  # noqa: BLE001  (whatever it is, the parent must hear of it)
+    except Exception as error:  # noqa: BLE001  (whatever it is, the parent must learn of it)
         answer = (False, (one_line(error), traceback.format_exc()))
     with suppress(BrokenPipeError):
         line.send(answer)

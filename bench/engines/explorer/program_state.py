@@ -1,10 +1,10 @@
-"""The state of a suspended program as a value: what it does next depends on this and on the results it will hear.
+"""The state of a suspended program as a value: what it does next depends on this and on the results it will receive.
 
-A program is deterministic, so the results that it heard so far determine its state. But they tell too much: an enactor
-that was refused eight times has heard eight previous versions, and looks at none of them again. What a generator can
+A program is deterministic, so the results that it received so far determine its state. But they say too much: an
+enactor that was refused eight times has received eight versions, and looks at none of them again. What a generator can
 still see is its frames (its own, and those of the generators that it delegates to): the code, the instruction at which
 it is suspended, its local variables and its stack. If two programs are equal in all of this, value by value, they ask
-the same and end the same whatever they are told. So they are one state, even if they heard different things before.
+the same and end the same whatever they receive. So they are one state, even if they received different things before.
 
 The stack (it holds the iterators of loops) is read through `gc.get_referents`, which lists all that a generator's frame
 refers to, in order, but leaves out unbound variables; so the names of the bound ones belong to the value too. An object
@@ -13,7 +13,7 @@ are never merged, which costs states and not soundness.
 
 This is how CPython keeps a suspended generator; another interpreter may do it otherwise. `frames_readable` checks that
 loops at different places look different here. Where they don't, the explorer works in plain mode (`programs`): a
-program's position is what it heard, and nothing else is merged. Anybody may ask for that mode (`leasebench explore
+program's position is what it received, and nothing else is merged. Anybody may ask for that mode (`leasebench explore
 --plain`), so that no claim rests on this file alone.
 """
 

@@ -1,18 +1,18 @@
 """The programs of one exploration: their positions, what each asks for there, and where an answer takes it.
 
 A position is a program's carried value together with the state of its generator (`explorer.program_state`), which
-follows from the results that it heard in its present activity. Each position is found once, by sending a generator the
-results of one path there, and then remembered: no prefix of a program is run a second time.
+follows from the results that it received in its present activity. Each position is found once, by sending a generator
+the results of one path there, and then remembered: no prefix of a program is run a second time.
 
 In plain mode a position is the carried value and the results themselves: two programs are taken for one only if they
-heard the same. A program is deterministic, so this needs nothing from the interpreter. There are more states, and the
-same properties hold, or break after as many steps (tests/bench/test_explorer_plain.py compares both modes).
+received the same. A program is deterministic, so this needs nothing from the interpreter. There are more states, and
+the same properties hold, or break after as many steps (tests/bench/test_explorer_plain.py compares both modes).
 
 Local operations (`Operation.local`) are done at once, with the step before them. That loses no order that matters: what
-they hear does not depend on when they are done, and no other process can see that they were done. So in any run they
+they receive does not depend on when they are done, and no other process can see that they were done. So in any run they
 can be moved to right after the step before them, and the run ends the same. The begin and the end of a renewal are no
 exception: the renewer may wait for any time before its first step, and a step of it after the last one in which its
-owner hears of it (`Belief`) changes nothing.
+owner learns of it (`Belief`) changes nothing.
 """
 
 from collections.abc import Hashable
@@ -31,7 +31,7 @@ class Position:
 
     program: int
     carried: Any
-    heard: tuple[Any, ...]
+    received: tuple[Any, ...]
     asks: Operation
     slots: frozenset[int]
 
@@ -40,7 +40,7 @@ class Programs:
     """All positions that were met so far, numbered from 0, and the answers that lead from one to another."""
 
     def __init__(self, *, plain: bool = False) -> None:
-        # Where frames can't be read, positions are told apart by what was heard alone.
+        # Where frames can't be read, positions are told apart by what was received alone.
         self._plain = plain or not frames_readable()
         self.positions: list[Position] = []
         self._activities: list[Activities] = []
@@ -63,35 +63,35 @@ class Programs:
         known = self._after.get(key)
         if known is None:
             at = self.positions[position]
-            known = self._after[key] = self._position(at.program, at.carried, (*at.heard, result))
+            known = self._after[key] = self._position(at.program, at.carried, (*at.received, result))
         return known
 
-    def _position(self, program: int, carried: Any, heard: tuple[Any, ...]) -> tuple[int, tuple[Operation, ...]]:
-        """Begin an activity, give it the results `heard`, and skip the local operations that follow."""
+    def _position(self, program: int, carried: Any, received: tuple[Any, ...]) -> tuple[int, tuple[Operation, ...]]:
+        """Begin an activity, give it the results `received`, and skip the local operations that follow."""
         interpreter = Interpreter(self._activities[program], carried)
-        for result in heard:
+        for result in received:
             assert interpreter.asks is not None  # begins the activity
-            interpreter.hear(result)
+            interpreter.receive(result)
         local = interpreter.skip_local()
         return self._number(program, interpreter), tuple(local)
 
     def _number(self, program: int, interpreter: Interpreter) -> int:
-        carried, heard, asks = interpreter.carried, interpreter.heard, interpreter.asks
+        carried, received, asks = interpreter.carried, interpreter.received, interpreter.asks
         leases = {each for each in (getattr(asks, "lease", None),) if each is not None}
         state: Hashable
         if self._plain:
             # Results of different types can be equal (1 and True).
-            state = tuple((type(each), each) for each in heard)
-            leases |= leases_in((carried, heard))
+            state = tuple((type(each), each) for each in received)
+            leases |= leases_in((carried, received))
         else:
             program_state = ProgramState(interpreter.program)
             state = program_state.value
             leases |= program_state.leases
             if program_state.incomplete:
-                leases |= leases_in(heard)  # one of them may be in an object that can't be read
+                leases |= leases_in(received)  # one of them may be in an object that can't be read
         key = (program, carried, asks, state)
         known = self._numbers.get(key)
         if known is None:
             known = self._numbers[key] = len(self.positions)
-            self.positions.append(Position(program, carried, heard, asks, frozenset(each.grant for each in leases)))
+            self.positions.append(Position(program, carried, received, asks, frozenset(each.grant for each in leases)))
         return known

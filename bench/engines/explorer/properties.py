@@ -40,13 +40,13 @@ STATE_PROPERTIES = (Property.CONVERGES, Property.ROLLBACK)
 """Properties that a state breaks, by what can't be reached from it. The others are broken by a step."""
 
 
-def broken_by_commit(asked: Commit, heard: Any, cell: MemoryCell) -> set[Property]:
+def broken_by_commit(asked: Commit, received: Any, cell: MemoryCell) -> set[Property]:
     """Which properties a commit breaks, by its result and by what it left in the cell."""
-    if isinstance(heard, Refused) and heard.reason is Reason.NO_ROLLBACK_PLAN:
+    if isinstance(received, Refused) and received.reason is Reason.NO_ROLLBACK_PLAN:
         return {Property.WEDGED}
     broken: set[Property] = set()
-    if isinstance(heard, Done):
-        if heard.previous > asked.version:
+    if isinstance(received, Done):
+        if received.previous > asked.version:
             broken.add(Property.STALE_OVERWRITE)
         record = cell.at(asked.endpoint).rollback
         if record and not cell.exists(record):

@@ -36,7 +36,7 @@ TRACE = (
     Column("step"),
     Column("actor", left=True),
     Column("does", left=True, prose=True),
-    Column("hears", left=True, prose=True, spare=2),
+    Column("receives", left=True, prose=True, spare=2),
     Column("in force after", left=True, spare=1),
     Column("breaks", left=True),
 )
@@ -68,7 +68,7 @@ def trace_table(trace: Trace) -> Grid:
             str(step.step),
             step.actor,
             _does(step),
-            heard_in_words(step.result) if step.action in (STEP, SEND, ARRIVE) else "",
+            result_in_words(step.result) if step.action in (STEP, SEND, ARRIVE) else "",
             ", ".join(f"{name}: {version or '-'}" for name, version in step.in_force.items()),
             ", ".join(step.breaks),
         )
@@ -86,7 +86,7 @@ def _does(step: TraceStep) -> str:
         return f"the lease {step.what} expires"
     if step.action == CRASH:
         return "dies and starts again"
-    said = {SEND: "sends, hears nothing of it", ARRIVE: "arrives at the store"}.get(step.action, "gives up waiting")
+    said = {SEND: "sends, gets no reply", ARRIVE: "arrives at the store"}.get(step.action, "gives up waiting")
     return f"{asked} {said}"
 
 
@@ -122,9 +122,9 @@ def _arrows(step: TraceStep, actors: list[str]) -> Iterator[str]:
         yield _arrow(column, actors, asked, "..>", _after(step))
         return
     yield _arrow(column, actors, asked, "-->", _after(step))
-    heard = heard_in_words(step.result)
-    if heard != "-":
-        yield _arrow(column, actors, heard, "<--", "")
+    received = result_in_words(step.result)
+    if received != "-":
+        yield _arrow(column, actors, received, "<--", "")
 
 
 def _arrow(column: int, actors: list[str], text: str, shape: str, after: str) -> str:
@@ -169,8 +169,8 @@ def in_words(operation: Operation | None) -> str:
     return f"{type(operation).__name__}({', '.join(said)})"
 
 
-def heard_in_words(result: Any) -> str:
-    """What was heard, short enough for a table."""
+def result_in_words(result: Any) -> str:
+    """What was received, short enough for a table."""
     match result:
         case None:
             return "-"

@@ -168,7 +168,7 @@ STEP, SEND, ARRIVE, GIVE_UP, CRASH, EXPIRE = "step", "send", "arrive", "give_up"
 class Choice(NamedTuple):
     """What happens next: whose move, which kind, and of which lease or message where there is a choice.
 
-    `step`: the actor's operation is done and heard. `send`: its commit is sent and the reply never comes. `arrive`:
+    `step`: the actor's operation is done and its result received. `send`: its commit is sent, no reply comes. `arrive`:
     a sent commit reaches the store. `give_up`: it stops waiting for a lease. `crash`: it dies and starts again.
     `expire`: a lease runs out.
     """

@@ -4,12 +4,12 @@
 step:
 
 - `actor`: `planner`, `enactor-N`, `enactor-N-renewer` or `environment`;
-- `action`: `step`: the actor's next operation was done and its result heard; `send`: its commit left, and it goes on
+- `action`: `step`: the actor's next operation was done and its result received; `send`: its commit left, and it goes on
   without ever getting the reply; `arrive`: that commit reaches the store (`what` counts its sender's messages in
   flight from 0, oldest place first); `give_up`: it stopped waiting for a lease; `crash`: the process died, and starts
   again from nothing; `expire`: the lease named by `what` ran out, whatever its owner is doing;
-- `operation` and `result`: what was asked and heard (null where there is none), as objects whose `kind` is the name of
-  their type. Tokens and fencing numbers are those of this run; another run has others in the same places;
+- `operation` and `result`: what was asked and received (null where there is none), as objects whose `kind` is the
+  name of their type. Tokens and fencing numbers are those of this run; another run has others in the same places;
 - `quiet`: the local operations that the actor did right after, which touch nothing shared;
 - `in_force`: the version at each endpoint after the step, `plans`: the plans that then exist;
 - `breaks`: the properties that this step breaks.
@@ -48,7 +48,7 @@ MAX_STEPS = 10_000
 MAX_TRACE_BYTES = 50_000_000
 Action = Literal["step", "send", "arrive", "give_up", "crash", "expire"]
 Result = Lease | Plans | Done | Refused | Unknown | bool | int | None
-"""What a program hears."""
+"""What a program receives."""
 KINDS: Mapping[str, type] = {
     kind.__name__: kind
     for kind in (*vars(on_leases).values(), *vars(on_plans).values(), Lease, Plans, Done, Refused)

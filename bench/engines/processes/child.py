@@ -49,7 +49,7 @@ class Child:
         self.born_again_at: float | None = None
 
     def tell(self, order: tuple[Any, ...]) -> None:
-        """Give it an order. One that has ended does not get it; why it ended is heard of elsewhere."""
+        """Give it an order. One that has ended does not get it; why it ended is reported elsewhere."""
         with suppress(OSError):
             self.control.send(order)
 

@@ -117,7 +117,7 @@ class Executor:
             self._die(0, Kill(None), perf_counter_ns())
         self.client.skew_ms = order.skew_ms
         result = self._execute(operation)
-        gate.hear(result)
+        gate.receive(result)
         return result
 
     def _execute(self, operation: Operation) -> Any:
@@ -129,7 +129,7 @@ class Executor:
             self._kinds[type(operation)] = kind
         if not kind:
             result = operation.perform(client)
-            self.observer.heard(operation, result, perf_counter_ns())
+            self.observer.performed(operation, result, perf_counter_ns())
             return result
         client.attempt += 1
         lease: Lease | None = getattr(operation, "lease", None)
@@ -162,7 +162,7 @@ class Executor:
             result = UNKNOWN
         end = perf_counter_ns()
         self.journal.end(end, self._service_ns or end - start, *_numbers(result))
-        self.observer.heard(operation, result, end)
+        self.observer.performed(operation, result, end)
         return result
 
     def _wait_for(self, operation: Operation) -> Any:

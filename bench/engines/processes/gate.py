@@ -1,7 +1,7 @@
 """A gate at the boundary of every operation: the program's end of it, in its own process.
 
 A program that is run by a schedule waits here before each operation until the harness lets it go on, and says what it
-asks for and what it heard last. Each program has a line of its own to the harness: of an enactor, its worker and its
+asks for and what it received last. Each program has a line of its own to the harness: of an enactor, its worker and its
 renewer. Local operations are not waited for, but told.
 """
 
@@ -25,12 +25,12 @@ class Order(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """What a program says as it comes to its gate: what it heard, its local operations since, what it asks for now.
+    """What a program says as it comes to its gate: what it received, its local operations since, what it asks for now.
 
     `asks` is None for a renewer that has nothing to renew.
     """
 
-    heard: Any
+    received: Any
     local: tuple[Operation, ...]
     asks: Operation | None
 
@@ -44,7 +44,7 @@ class OperationGate:
 
     def __init__(self, line: Any, withdrawn: Callable[[], bool] = lambda: False) -> None:
         self._line, self._withdrawn = line, withdrawn
-        self._heard: Any = None
+        self._received: Any = None
         self._local: list[Operation] = []
         self._woken, self._wake = os.pipe()
         self.is_open = False
@@ -69,12 +69,12 @@ class OperationGate:
             return order
         return None
 
-    def hear(self, result: Any) -> None:
+    def receive(self, result: Any) -> None:
         """Remember what came of the operation; it is told with the next question."""
-        self._heard = result
+        self._received = result
 
     def rest(self) -> None:
-        """Tell what was heard last: nothing more is asked for until further notice."""
+        """Tell what was received last: nothing more is asked for until further notice."""
         if not self.is_open:
             self._arrive(None)
 
@@ -83,5 +83,5 @@ class OperationGate:
         os.write(self._wake, b"!")
 
     def _arrive(self, asks: Operation | None) -> None:
-        self._line.send(Arrival(self._heard, tuple(self._local), asks))
-        self._heard, self._local = None, []
+        self._line.send(Arrival(self._received, tuple(self._local), asks))
+        self._received, self._local = None, []

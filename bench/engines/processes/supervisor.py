@@ -1,4 +1,4 @@
-"""The processes of one trial: what starts and ends them, gives them orders, and hears and sees what they do.
+"""The processes of one trial: what starts and ends them, gives them orders, and receives what they report.
 
 `Supervisor` is the face that an engine drives: the race (`load.run_load`) and the forced schedule use the same one.
 `LocalSupervisor` is this host. It ends each pause that a fault began, gives a process that a fault killed its
@@ -171,7 +171,7 @@ class LocalSupervisor:
         for source in sorted(sources.keys() & set(ready), key=lambda source: isinstance(source, int)):
             child = sources[source]
             if source is child.control:
-                self._hear(child)
+                self._receive(child)
             elif child.dies:
                 self._note_death(child)
             elif not child.done and not child.control.poll(0):
@@ -215,7 +215,7 @@ class LocalSupervisor:
         with undisturbed():
             return Child(self._context, spec, self._gates)
 
-    def _hear(self, child: Child) -> None:
+    def _receive(self, child: Child) -> None:
         try:
             news = child.control.recv()
         except (EOFError, OSError):
@@ -305,7 +305,7 @@ class LocalSupervisor:
             if child.wakes_on is not None and child.continue_at is not None and self._successor_has_checked(child):
                 child.wakes_on, child.continue_at = None, now
             if child.continue_at is not None and now >= child.continue_at and not child.held:
-                with suppress(psutil.NoSuchProcess):  # its end is heard of elsewhere
+                with suppress(psutil.NoSuchProcess):  # its end is reported elsewhere
                     child.handle.resume()
                     logger.info("%s: sent SIGCONT at the end of its pause", child.name)
                 child.wakes_on, child.continue_at = None, now + CONTINUE_AGAIN_S

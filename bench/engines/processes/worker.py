@@ -97,7 +97,7 @@ class Worker:
         self.executor.close()
 
     def _told_to_stop(self) -> bool:
-        """Hear what the supervisor says: that the load, and with it every fault, is over; or to stop."""
+        """Receive what the supervisor says: that the load, and with it every fault, is over; or to stop."""
         while not self._stopping and self._control.poll(0):
             order = self._control.recv()[0]
             self._stopping = order == "stop"

@@ -1,14 +1,14 @@
 """Take the steps of a trace with real processes and a real store, and compare every one of them with the trace.
 
-A step is compared in what its actor asks for, what it hears, its local operations, the versions then in force and the
-plans then there. So a store that answers otherwise than its twin in memory is found at the step where it does.
+A step is compared in what its actor asks for, what it receives, its local operations, the versions then in force and
+the plans then there. So a store that answers otherwise than its twin in memory is found at the step where it does.
 """
 
 from dataclasses import dataclass, field
 from time import perf_counter_ns, time
 from typing import Any, NoReturn
 
-from leasebench.bench.engines.explorer.rendering import heard_in_words, in_words
+from leasebench.bench.engines.explorer.rendering import in_words, result_in_words
 from leasebench.bench.engines.explorer.trace import Trace, TraceStep
 from leasebench.bench.engines.processes.gate import Arrival
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
@@ -95,8 +95,8 @@ class Forcing:
         report = self.programs.let(step.actor, skew_ms)
         if skew_ms:
             self.interventions.append(Intervention("skew", step.actor, start, perf_counter_ns(), skew_ms))
-        if isinstance(report.heard, Lease):
-            self._granted.setdefault(step.actor, set()).add(report.heard.token)
+        if isinstance(report.received, Lease):
+            self._granted.setdefault(step.actor, set()).add(report.received.token)
         self._compare(step, report)
 
     def _send(self, step: TraceStep) -> None:
@@ -173,12 +173,12 @@ class Forcing:
         return until_ms - time() * 1000 + CLOCK_MARGIN_MS
 
     def _compare(self, step: TraceStep, report: Arrival) -> None:
-        self._compare_result(step, report.heard)
+        self._compare_result(step, report.received)
         self._compare_local(step, report)
 
-    def _compare_result(self, step: TraceStep, heard: Any) -> None:
-        if not self._equivalence.same(step.result, heard):
-            self._disagrees(step, heard_in_words(step.result), heard_in_words(heard))
+    def _compare_result(self, step: TraceStep, received: Any) -> None:
+        if not self._equivalence.same(step.result, received):
+            self._disagrees(step, result_in_words(step.result), result_in_words(received))
 
     def _compare_local(self, step: TraceStep, report: Arrival) -> None:
         if step.actor.endswith("-renewer"):
@@ -188,8 +188,8 @@ class Forcing:
             raise TraceMismatch(f"step {step.step}: the trace lets {step.actor} then do {recorded}, and it did {real}")
 
     @staticmethod
-    def _disagrees(step: TraceStep, expected: str, heard: str) -> NoReturn:
+    def _disagrees(step: TraceStep, expected: str, received: str) -> NoReturn:
         raise TraceMismatch(
             f"the store disagrees with its twin in memory at step {step.step}: {step.actor} "
-            f"{in_words(step.operation) or step.action}: expected {expected}, heard {heard}"
+            f"{in_words(step.operation) or step.action}: expected {expected}, received {received}"
         )

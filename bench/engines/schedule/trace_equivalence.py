@@ -1,8 +1,8 @@
-"""Trace equivalence: whether what a run asked or heard is what a trace recorded.
+"""Trace equivalence: whether what a run asked or received is what a trace recorded.
 
 Tokens are drawn at random and fencing numbers count what happened before, so neither is compared by its value. Each
-token of the trace stands for one token of the run, the first that was heard in its place, and for no other. The fencing
-numbers of one resource have the same order in the run as in the trace.
+token of the trace stands for one token of the run, the first that was received in its place, and for no other. The
+fencing numbers of one resource have the same order in the run as in the trace.
 """
 
 from collections.abc import Hashable

@@ -74,7 +74,7 @@ class TraceRun:
         """Where the property asks whether one further plan can come into force: publish it."""
         if self._trace.property is Property.CONVERGES:
             for _ in range(MAX_REFUSALS):
-                if isinstance(programs.asks("planner"), Publish) and isinstance(programs.let("planner").heard, Done):
+                if isinstance(programs.asks("planner"), Publish) and isinstance(programs.let("planner").received, Done):
                     return
             raise ProcessFailed(f"the planner was refused {MAX_REFUSALS} times in a row")
         if self._trace.property is Property.ROLLBACK:
