@@ -22,7 +22,7 @@ OF_A_TRIAL = ("trial.json", "faults.json", FAILURE)
 MAX_TRIALS = 20
 """Failed trials whose files are packed: the first ones of the run."""
 MAX_FILE_BYTES = 2**20
-"""Of a longer file its beginning and its end are packed, half as much of each."""
+"""A longer file is cut to its beginning and its end, half of this size each."""
 SHORTEST_SECRET = 4
 """A shorter value is left where it stands: it would be found inside ordinary words."""
 HIDDEN = "***"

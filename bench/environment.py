@@ -126,12 +126,12 @@ class Environment:
 
     @property
     def store_url(self) -> str:
-        """Where the harness itself finds the store."""
+        """The address at which the harness itself reaches the store."""
         return self._servers_addresses().store
 
     @property
     def lease_url(self) -> str:
-        """Where the harness itself finds the lease server."""
+        """The address at which the harness itself reaches the lease server."""
         return self._servers_addresses().lease
 
     @property

@@ -1,4 +1,4 @@
-"""Imported by the forkserver before it forks: what every child needs, and the forkserver's own tether.
+"""Imported by the forkserver before it forks: what every child needs, and the forkserver's parent-death signal.
 
 The children inherit the forkserver's alive pipe, so after SIGKILL of the harness the forkserver would wait for
 stopped children for ever.

@@ -30,7 +30,7 @@ EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141
 """What a shell shows of a tool that SIGPIPE ended, as when `| head` has read enough."""
 PLAIN_WIDTH = 132
-"""Of tables that go into a pipe or a file: fixed, so that what a script reads doesn't depend on somebody's window."""
+"""The width of tables in a pipe or a file: fixed, so that a script's input does not depend on a terminal's size."""
 logger = logging.getLogger(__name__)
 UsageError: Any = typer.BadParameter.__base__
 """What is wrong with the words of a command, from whichever library `typer` has it."""

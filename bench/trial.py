@@ -1,4 +1,4 @@
-"""One trial from start to end: a fresh prefix, a crew, a history that is read out, and files that stay readable."""
+"""One trial from start to end: a fresh prefix, its processes, the history read out, and files that stay readable."""
 
 import logging
 import os

@@ -13,7 +13,7 @@ from leasebench.leases.guard import Guard
 
 @dataclass(frozen=True, slots=True)
 class TrialPlan:
-    """Which guard, under which scenario, with which seed; `number` counts from 1 in the order of the run."""
+    """One guard under one scenario with one seed; `number` counts from 1 in the order of the run."""
 
     number: int
     guard: Guard

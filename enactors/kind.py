@@ -38,7 +38,7 @@ class Ends(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Where one process stands: number `number` of the `count` processes of its kind in its cell.
+    """What one process is assigned: it is number `number` of the `count` processes of its kind in its cell.
 
     `settings` are the kind's own. `tries` is how often one application tries one endpoint; None for the kind's choice.
     """
@@ -52,7 +52,7 @@ class Assignment:
 
 
 class Notebook(Protocol):
-    """Where a process shows and notes what only its kind knows."""
+    """Sets the gauges of a process and records the spans that only its kind knows."""
 
     def show(self, gauge: str, value: int) -> None:
         """Set one of the kind's gauges; the supervisor may read it at any time."""
@@ -84,7 +84,7 @@ class Observer(Protocol):
 
 
 class NoObserver:
-    """Of a kind that shows nothing of itself."""
+    """The observer of a kind that has no gauges."""
 
     def waiting(self, operation: Operation) -> None:
         """Nothing to show."""

@@ -2,7 +2,7 @@
 
 A module of ours exports `PLUGIN`. A third party names an entry point, say
 `[project.entry-points."leasebench.managers"] mylock = "mypackage.locks:PLUGIN"`. The package of a kind says in its
-`PROTOCOL` which members a plug-in of it has.
+`PROTOCOL` which attributes a plug-in of it has.
 
 A faulty plug-in takes no command down: it is left out, and why is told once (`tell_of_faulty`) to whoever looks.
 """
@@ -60,7 +60,7 @@ class Candidate:
 NO_PLUGIN = object()
 """What a module of ours exports that is none: it may stand in the folder of those that it serves."""
 _listeners: list[Callable[[Faulty], None]] = []
-"""Those who want to hear of a faulty plug-in as soon as it is found."""
+"""Called with each faulty plug-in as soon as it is found."""
 
 
 def tell_of_faulty(listener: Callable[[Faulty], None]) -> None:
@@ -150,7 +150,7 @@ def _written_in(point: EntryPoint) -> str:
 
 
 def _mismatches(loaded: Any, protocol: Any) -> Iterator[str]:
-    """What keeps `loaded` from being what `protocol` describes: by its members, their types and their arguments.
+    """What keeps `loaded` from being what `protocol` describes: by its attributes, their types and their arguments.
 
     `type[Base]` describes a subclass of Base that says what Base declares as a class variable.
     """
@@ -158,11 +158,11 @@ def _mismatches(loaded: Any, protocol: Any) -> Iterator[str]:
         yield from _unlike_its_base(loaded, *get_args(protocol))
         return
     hints = {name: hint for name, hint in get_type_hints(protocol).items() if not name.startswith("_")}
-    members = get_protocol_members(protocol) if is_protocol(protocol) else frozenset(hints)
-    absent = sorted(name for name in members if not _has(loaded, name))
+    attributes = get_protocol_members(protocol) if is_protocol(protocol) else frozenset(hints)
+    absent = sorted(name for name in attributes if not _has(loaded, name))
     if absent:
         yield f"{_kind_of(loaded)} has no {', '.join(absent)} ({protocol.__name__})"
-    for name in sorted(members.difference(absent)):
+    for name in sorted(attributes.difference(absent)):
         value, declared = getattr(loaded, name), getattr(protocol, name, None)
         if inspect.isfunction(declared):
             yield from _uncallable(name, value, declared)

@@ -36,7 +36,7 @@ class LeaseScope(StrEnum):
 
 
 class Renewal(StrEnum):
-    """Who prolongs a lease."""
+    """What renews a lease."""
 
     NONE = "none"
     WATCHDOG = "watchdog"
@@ -50,7 +50,7 @@ class OnLoss(StrEnum):
 
 
 class CleanRule(StrEnum):
-    """Who may delete an old plan."""
+    """What an old plan must satisfy to be deleted."""
 
     BY_AGE = "by_age"
     CHECK_THEN_DELETE = "check_then_delete"

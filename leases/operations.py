@@ -165,7 +165,7 @@ class Renewals(Protocol):
         ...
 
     def believes(self, lease: Lease) -> bool:
-        """Tell whether no renewal was told that `lease` is lost."""
+        """Return whether no renewal was told that `lease` is lost."""
         ...
 
 
@@ -352,7 +352,7 @@ class StopRenewal(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Belief(Operation):
-    """Returns whether the renewal has not been told that the lease is lost. No I/O.
+    """Return whether the renewal still believes in the lease: no refusal so far. No I/O.
 
     It is not local: what it receives depends on when it is done, in relation to the steps of the renewal.
     """

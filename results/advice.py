@@ -11,7 +11,7 @@ from shlex import join
 
 from leasebench.results.numbering import numbers
 from leasebench.results.numbers import number
-from leasebench.results.pricing import calm_scenario, guard_cost_us
+from leasebench.results.pricing import baseline_scenario, guard_cost_us
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.statistics import MIN_TRIALS, Interval
 from leasebench.results.verdict import RACED_APPLICATIONS
@@ -117,18 +117,18 @@ def advise(summary: Summary, compare: Compare = nothing_known) -> Advice:
     the others that held cost more.
     """
     cells = summary.cells
-    calm = calm_scenario(cells)
+    baseline = baseline_scenario(cells)
     by_guard: dict[str, list[CellSummary]] = {}
     for cell in cells:
         by_guard.setdefault(cell.guard, []).append(cell)
     costs = {
-        guard: guard_cost_us(next((cell for cell in group if cell.scenario == calm), group[0]))
+        guard: guard_cost_us(next((cell for cell in group if cell.scenario == baseline), group[0]))
         for guard, group in by_guard.items()
     }
     cheapest_first = sorted(by_guard, key=lambda guard: (costs[guard] is None, costs[guard] or 0.0))
     held = [guard for guard in cheapest_first if costs[guard] is not None and _held(by_guard[guard])]
     best = held[0] if held else None
-    beside = compare(best, held[1:], calm) if best else {}
+    beside = compare(best, held[1:], baseline) if best else {}
     rivals = [
         Rival(guard, costs[guard] or 0.0, _where(by_guard[guard]), beside.get(guard))
         for guard in held[1:]
@@ -139,7 +139,7 @@ def advise(summary: Summary, compare: Compare = nothing_known) -> Advice:
     return Advice(
         best=best,
         cost_us=costs[best] if best else None,
-        priced_in=calm,
+        priced_in=baseline,
         where=_where(by_guard[best]) if best else "",
         alone=len(held) == 1,
         only=len(by_guard) == 1,
@@ -230,7 +230,7 @@ def sentences(advice: Advice, run: str) -> Iterator[str]:
 
 
 def _where(group: Sequence[CellSummary]) -> str:
-    """Where a guard held, in words: a scenario that is unproven is none in which it was seen to hold."""
+    """The scenarios in which a guard held, in words; in an unproven one it was not seen to hold."""
     of = len(group)
     missing = sum(cell.verdict == Verdict.UNPROVEN for cell in group)
     if missing:
@@ -240,7 +240,7 @@ def _where(group: Sequence[CellSummary]) -> str:
 
 
 def _all_where(advice: Advice, rivals: Sequence[Rival]) -> str:
-    """Where the guards that are named held: once, where that is the same of all."""
+    """The scenarios in which the named guards held, said once if they are the same for all."""
     if all(one.where == advice.where for one in rivals):
         return advice.where
     each = [(advice.best, advice.where), *((one.guard, one.where) for one in rivals)]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # every pytest session imports this file: only one that attac
     from leasebench.results.run import Run
 
 KEY = "leasebench"
-"""Of `extra_info`."""
+"""The key of our figures in `extra_info`."""
 _SESSION: pytest.StashKey[Any] = pytest.StashKey()
 Saved = dict[str, Any]
 """JSON as pytest-benchmark keeps it: a row of its table, or the `extra_info` in one."""

@@ -148,7 +148,7 @@ def clocks_of(journal: pd.DataFrame) -> tuple[Clock, ...]:
 
 
 def before(first: Ints, second: Ints, unsure_ns: Ints | int) -> tuple[Mask, Mask]:
-    """Where `first` was surely before `second`, and where it may have been. The two are one where nothing is unsure."""
+    """Masks of where `first` surely was before `second`, and where it may have been; equal if the clocks are exact."""
     apart = second - first
     return apart > unsure_ns, apart > -np.asarray(unsure_ns)
 
@@ -161,7 +161,7 @@ def difference(later: Ints, earlier: Ints, unsure_ns: Ints | int) -> tuple[Ints,
 
 
 def unordered(instant_ns: Ints, clock: Ints, unsure_ns: npt.NDArray[np.int64]) -> Mask:
-    """Which of these instants, each by the clock of that number, are in no known order with one of another clock."""
+    """The instants whose order with one of another clock is unknown; each is by the clock of that number."""
     mixed = np.zeros(len(instant_ns), dtype=bool)
     for other in np.unique(clock).tolist():
         theirs, ours = np.sort(instant_ns[clock == other]), np.flatnonzero(clock != other)

@@ -21,7 +21,7 @@ Clusters = npt.NDArray[np.int64]
 """One row for each kind of cluster: its events, how many of them were seen, and how many clusters are of this kind."""
 NO_CLUSTERS: Clusters = np.zeros((0, 3), dtype=np.int64)
 FEWEST = 4
-"""Of fewer clusters no kurtosis can be estimated: their events count as if all of a cluster were one."""
+"""The fewest clusters whose kurtosis can be estimated; below that, each cluster counts as one event."""
 
 FEW = 40
 """With fewer clusters the interval does not rely on their variance alone: simulated, it then held in 70 % of cases."""

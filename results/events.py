@@ -73,14 +73,14 @@ class Events:
         return len(self.t_us)
 
     def of(self, *kinds: str) -> Mask:
-        """Which events are of one of `kinds`."""
+        """The mask of events of one of `kinds`."""
         mask = np.zeros(len(self), dtype=bool)
         for kind in kinds:
             mask |= self.kind == KINDS.index(kind)
         return mask
 
     def because(self, reason: str) -> Mask:
-        """Which events have this reason."""
+        """The mask of events with this reason."""
         code = self.reasons.index(reason) if reason in self.reasons else None
         mask: Mask = np.zeros(len(self), dtype=bool) if code is None else self.reason == code
         return mask
@@ -142,11 +142,11 @@ class Events:
 
     @cached_property
     def gone(self) -> Mask:
-        """Which events the store has forgotten, as far as it stood in the end."""
+        """The mask of events that the store had forgotten in the end."""
         return self.gone_by(len(self))
 
     def gone_by(self, position: int) -> Mask:
-        """Which events the store had forgotten just before `position`."""
+        """The mask of events that the store had forgotten just before `position`."""
         gone = np.zeros(len(self), dtype=bool)
         while number := int(np.searchsorted(self.restarts, position)):
             restart = self.restarts[number - 1]

@@ -32,7 +32,7 @@ FILE = "explored.json"
 MEASURED = {"stale_overwrite": "stale_overwrites", "dangling": "dangling", "wedged": "wedged"}
 """Properties that a history can break for sure, and the figure of a run that counts it."""
 TROUBLES = frozenset({"none", "timing"})
-"""Of other kinds of trouble the explorer knows nothing."""
+"""The kinds of trouble that the explorer models."""
 NETWORK = frozenset({"delay", "drop", "partition", "late_write", "lost_reply"})
 MODELLED = frozenset({"pause", "slow", "skew", "clock", "crash", "expiry"}) | NETWORK
 """Faults after which every process and server is still one that the explorer knows."""

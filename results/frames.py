@@ -16,7 +16,7 @@ from leasebench.results.rundirectory import RunDirectory
 
 TABLES = ("cells", "trials", "latency", "history", "journal")
 PIECE_ROWS = 100_000
-"""Of a history or journal that stand in memory at once: some 25 MB."""
+"""Rows of a history or journal that are in memory at once: some 25 MB."""
 
 _TRIAL = pa.field("trial", pa.int64())
 _LATENCY = pa.schema(

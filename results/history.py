@@ -43,9 +43,9 @@ KIND_NAMES = {int(kind): kind.name.lower() for kind in RowKind}
 STORE_NODE, LEASE_NODE = "n0", "n1"
 """The nodes of a cell: the store's server, and the lease server where it is another one."""
 MOST_ROWS = 20_000_000
-"""Of one history or journal: some 2 GB in memory. More is neither written nor read."""
+"""The most rows of one history or journal (some 2 GB in memory); more are neither written nor read."""
 MOST_BYTES = 150 * MOST_ROWS
-"""Of one file, unpacked: a row takes 80 at most, and a name or token of its own."""
+"""The most bytes of one file, unpacked: a row takes at most 80, and a name or token of its own."""
 VERSIONS = frozenset({"version", "previous"})
 MOST_VERSION = (1 << 31) - 1
 """A thousand plans a second for 24 days. Higher ones are a damaged file's, and products of them would overflow."""

@@ -33,7 +33,7 @@ WORD_BITS = 0xF0
 OUTER, HEADER = struct.Struct(">II"), struct.Struct(">IIIIQQd")
 MAX_NUMBER_BYTES = 9
 MAX_LINE_CHARS = 4_000_000
-"""Of a log. The fullest histogram, every counter used, is well below it."""
+"""The longest line of a log. The fullest histogram, with every counter used, is well below it."""
 COUNTERS = (HIGHEST_NS.bit_length() - SUB_BUCKETS_LOG2 + 2) * HALF
 MAX_PAYLOAD_BYTES = HEADER.size + MAX_NUMBER_BYTES * COUNTERS
 DAMAGED = (ArithmeticError, LookupError, MemoryError, ValueError, struct.error, zlib.error)

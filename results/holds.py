@@ -76,12 +76,12 @@ class Holds:
 
     @cached_property
     def end(self) -> Ints:
-        """When the hold was over for its owner; of a stopped one, or one who heard nothing, NEVER."""
+        """When the hold was over for its owner; NEVER for one that was stopped or was not notified."""
         return np.minimum(np.minimum(self.released, self.told), self.died)
 
     @property
     def killed(self) -> Mask:
-        """Which owners were killed while they held."""
+        """The mask of holds whose owner was killed meanwhile."""
         killed: Mask = (self.died < NEVER) & (self.end == self.died)
         return killed
 

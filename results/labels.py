@@ -1,10 +1,10 @@
-"""Where the names of points go in a scatter plot, so that none lies on another: greedy, in pixels."""
+"""Places the names of points in a scatter plot so that none overlap: greedy, in pixels."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 CHAR_PX, LINE_PX = 6.3, 13.0
-"""Of a label at 11 px."""
+"""The size of a character and of a line at 11 px."""
 GAP_PX = 9.0
 STEPS = 16
 """How far from its point a label may go, in lines."""

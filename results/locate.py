@@ -10,7 +10,7 @@ from leasebench.results.record.suite import read_suite
 
 RUNS = Path("runs")
 MOST_RUNS = 10_000
-"""Of a directory with more, the last ones by name are looked at."""
+"""In a directory with more runs, only the last ones by name are considered."""
 
 
 def find_run(name: Path | str, other_than: Path | None = None, runs: Path = RUNS) -> Path:

@@ -1,4 +1,4 @@
-"""The words that every telling of a run shares: times, counts, plans, and who did what to which plan.
+"""The phrases that all texts about a run share: times, counts, plans, and who did what to which plan.
 
 The story of a summary, `explain`, tables and pictures take them from here; numbers in tables are another matter.
 """

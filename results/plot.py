@@ -18,11 +18,11 @@ from leasebench.results.theme import Mode, theme
 from leasebench.visible import visible
 
 PHASES = ("commit", "acquire", "plan")
-"""Those that tell guards apart."""
+"""The phases in which guards differ."""
 BY_DEFAULT = (ChartScope.RUN, ChartScope.SCENARIO, ChartScope.PHASE)
 """Pictures of single guards and trials are drawn when asked for: a large suite would have thousands."""
 MOST_SCENARIOS = 8
-"""Of a run with more, those of its scenarios are drawn when asked for too: `full` has 250, which takes minutes."""
+"""With more scenarios, charts of one scenario are drawn only on request: `full` has 250, which takes minutes."""
 PPI = 150
 _NO_NAME = re.compile(r"[^\w.-]")
 """What a file's name is better without: names in a run of somebody else may hold anything."""

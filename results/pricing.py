@@ -21,10 +21,10 @@ def guard_cost_us(cell: CellSummary) -> float | None:
     return sum(median or 0.0 for median in medians) if medians[COST_PHASES.index("commit")] else None
 
 
-def calm_scenario(cells: Sequence[CellSummary]) -> str | None:
+def baseline_scenario(cells: Sequence[CellSummary]) -> str | None:
     """The scenario in which guards are compared by cost: `steady`, else the first without trouble, else the first."""
-    calm = [cell.scenario for cell in cells if cell.trouble == "none"]
-    every = [*calm, *(cell.scenario for cell in cells)]
+    baseline = [cell.scenario for cell in cells if cell.trouble == "none"]
+    every = [*baseline, *(cell.scenario for cell in cells)]
     return BASIC if BASIC in every else next(iter(every), None)
 
 

@@ -1,4 +1,4 @@
-"""Which trial of a cell is looked at closely, where one has to stand for all."""
+"""Chooses the trial of a cell that represents all of them in a closer look."""
 
 from leasebench.results.numbering import violations_of
 from leasebench.results.rundirectory import RunDirectory

@@ -1,4 +1,4 @@
-"""Where faults were in force, for charts over time."""
+"""The spans in which faults were in force, for charts over time."""
 
 from typing import Any
 

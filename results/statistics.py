@@ -12,7 +12,7 @@ from scipy.special import betaincinv, gammaln, stdtr, stdtrit
 
 CONFIDENCE = 0.95
 MIN_TRIALS = 2
-"""Of fewer there is no interval by trial."""
+"""The fewest trials that give an interval by trial."""
 Interval = tuple[float, float]
 MOST_TABLES = 1_000_000
 """With more tables of the same margins all margins are so large that Fisher's p is that of a normal distribution."""

@@ -29,7 +29,7 @@ from leasebench.results.record.summary import StoryLine
 from leasebench.results.trial import Trial
 
 OTHERS = {"repair": "the operator", "restart": "a restart of the store"}
-"""Who acts where the event names no enactor."""
+"""The actor of an event that names no enactor."""
 
 
 class Turn(StrEnum):

@@ -57,7 +57,7 @@ class CellData:
         self.story: tuple[StoryLine, ...] = ()
 
     def expect_faults(self, kinds: Iterable[str]) -> None:
-        """The faults that take part in every trial: each is reported, also one that never struck."""
+        """The faults that take part in every trial: each is reported, even if it was never injected."""
         self.struck.update(dict.fromkeys(kinds, 0))
 
     def add_faults(self, rows: Iterable[FaultRow]) -> None:

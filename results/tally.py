@@ -15,7 +15,7 @@ from leasebench.results.statistics import upper_bound_of_zero
 from leasebench.results.trial import Trial
 
 DIGITS = 6
-"""Of the ends of intervals."""
+"""Decimal digits of the ends of intervals."""
 
 
 @dataclass

@@ -53,11 +53,11 @@ class Trial:
 
     @cached_property
     def processes(self) -> tuple[Process, ...]:
-        """Who kept the journal, in the order of the categories of its column `process`."""
+        """The processes that kept the journal, in the order of the categories of its column `process`."""
         return tuple(Process.parse(name) for name in self.journal["process"].cat.categories)
 
     def process_of(self, row: int) -> Process:
-        """Who wrote one journal row."""
+        """The process that wrote one journal row."""
         return self.processes[int(self.journal["process"].cat.codes.iloc[row])]
 
     def _per_process(self, number: Callable[[Process], int]) -> Ints:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_ON_SCREEN, MOST_ON_PAGE = 20, 10
 PAGE_WIDTH = 160
-"""Of a table in a file."""
+"""The width of a table in a file."""
 
 
 class ComparisonFormat(StrEnum):

@@ -102,7 +102,7 @@ def _show(screen: Console, summary: "Summary", directory: Path, *, as_json: bool
 
 
 def _show_what_had_ended(screen: Console, directory: Path, trials: int, *, as_json: bool) -> None:
-    """Of a run that was interrupted: the summary of the trials that had ended; nothing where there is none."""
+    """Show the summary of the trials that ended before the run was interrupted, if any did."""
     from leasebench.results.summary import read_summary
 
     if not (directory / "summary.json").exists():

@@ -63,7 +63,7 @@ Boundary = Callable[[str, Operation], Action | None]
 
 
 class Thread(StrEnum):
-    """Which program of an enactor: the one that applies plans, or the one that renews its lease."""
+    """A program of an enactor: the one that applies plans, or the one that renews its lease."""
 
     WORKER = "worker"
     RENEWER = "renewer"

@@ -13,7 +13,7 @@ from leasebench.leases.operations import Operation
 from leasebench.registry import plugins
 
 AMONG = 4
-"""Which of the first so many matching operations of an application is hit is drawn."""
+"""The fault hits one of the first so many matching operations of an application, drawn at random."""
 RENEW = "renew"
 """The step of a process's second program, which renews its lease."""
 APART = (RENEW, "list", "delete")

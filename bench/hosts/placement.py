@@ -1,4 +1,4 @@
-"""Which process runs on which core. Left to itself the scheduler flips between placements, and results with it."""
+"""Pins processes to cores. Left to itself the scheduler flips between placements, and results with it."""
 
 import os
 from dataclasses import dataclass

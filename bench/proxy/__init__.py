@@ -1,1 +1,1 @@
-"""The way between one process and its servers, where a network fault leads it through a proxy of its own."""
+"""The route between one process and its servers, where a network fault puts a proxy into it."""

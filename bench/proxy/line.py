@@ -51,7 +51,7 @@ class Passage:
 
 
 class Line:
-    """What connects the two sides; a `Way` for the rules that treat its requests."""
+    """What connects the two sides; a `RequestRoute` for the rules that treat its requests."""
 
     def __init__(
         self, upstream: Upstream, versions: VersionReader, passage: Passage, rules: Sequence[Treatment]
@@ -85,13 +85,13 @@ class Line:
             self.server.abort()
 
     def from_client(self, data: bytes) -> None:
-        """Forward at once what no rule strikes, if nothing before it still waits."""
+        """Forward at once what no rule matches, if nothing before it still waits."""
         if self._swallows:
             return
         for request in self._requests(data):
-            struck = [rule for rule in self._rules if rule.wants(request)]
-            if struck or self._waiting or not self._passage.is_open or not self.server.stands:
-                self._waiting.append((request, struck))
+            matching = [rule for rule in self._rules if rule.wants(request)]
+            if matching or self._waiting or not self._passage.is_open or not self.server.stands:
+                self._waiting.append((request, matching))
             else:
                 self._forward(request)
         if self._waiting:
@@ -117,7 +117,7 @@ class Line:
         """How many requests and unread chunks wait here."""
         return len(self._waiting) + self.client.has_unread() + self.server.has_unread()
 
-    # As a rule sees it (`bench.proxy.modes.Way`).
+    # As a rule sees it (`bench.proxy.modes.RequestRoute`).
 
     async def passable(self) -> bool:
         await self._passage.wait()
@@ -164,16 +164,16 @@ class Line:
 
     async def _treat_those_waiting(self) -> None:
         while self._waiting:
-            request, struck = self._waiting[0]
-            if await self._is_to_go_on(request, struck) and await self.passable():
+            request, matching = self._waiting[0]
+            if await self._is_to_go_on(request, matching) and await self.passable():
                 self._forward(request)
             # A rule that swallows leaves nothing waiting.
             if self._waiting:
                 self._waiting.popleft()
                 self.side_changed()
 
-    async def _is_to_go_on(self, request: Request, struck: list[Treatment]) -> bool:
-        for rule in struck:
+    async def _is_to_go_on(self, request: Request, matching: list[Treatment]) -> bool:
+        for rule in matching:
             if not await rule.treat(self, request):
                 return False
         return True

@@ -40,7 +40,7 @@ class ServerReply(NamedTuple):
     came: bool
 
 
-class Way(Protocol):
+class RequestRoute(Protocol):
     """The connection on which a request came, as a mode sees it."""
 
     async def passable(self) -> bool:
@@ -68,10 +68,10 @@ class Treatment(Protocol):
     """A rule at work."""
 
     def wants(self, request: Request) -> bool:
-        """Tell whether this request is struck. To be asked once for every request, in order."""
+        """Return whether the rule matches this request. Call it once for every request, in order."""
         ...
 
-    async def treat(self, way: Way, request: Request) -> bool:
+    async def treat(self, route: RequestRoute, request: Request) -> bool:
         """Strike. Returns whether the request is still to be forwarded."""
         ...
 
@@ -80,18 +80,18 @@ class Treatment(Protocol):
 
 
 def one_of_every(rule: NetRule) -> Callable[[Request], bool]:
-    """Choose the commits to strike: of each `every` in a row one, drawn. A fixed step would meet the same endpoints."""
+    """Choose the commits to hit: one drawn from each `every` in a row. A fixed step would hit the same endpoints."""
     rng = Random(rule.seed)
-    place = struck = 0
+    place = chosen = 0
 
     def wants(request: Request) -> bool:
-        nonlocal place, struck
+        nonlocal place, chosen
         if request.commit is None:
             return False
         if place == 0:
-            struck = rng.randrange(rule.every)
+            chosen = rng.randrange(rule.every)
         here, place = place, (place + 1) % rule.every
-        return here == struck
+        return here == chosen
 
     return wants
 
@@ -108,25 +108,25 @@ class HoldUntilLate(Treatment):
     def wants(self, request: Request) -> bool:
         return self._chosen(request)
 
-    async def treat(self, way: Way, request: Request) -> bool:
+    async def treat(self, route: RequestRoute, request: Request) -> bool:
         commit = request.commit
         assert commit is not None
         until_ns = request.arrived_ns + self._rule.hold_ms * 1e6
         hit = False
         try:
-            was_late = overtaken = await self._is_overtaken(way, commit)
+            was_late = overtaken = await self._is_overtaken(route, commit)
             while not overtaken and perf_counter_ns() < until_ns:
                 await asyncio.sleep(POLL_EVERY_S)
-                overtaken = await self._is_overtaken(way, commit)
-            hit = await way.passable() and overtaken and not was_late
+                overtaken = await self._is_overtaken(route, commit)
+            hit = await route.passable() and overtaken and not was_late
         finally:
             now = perf_counter_ns()
             self._note(Note(self._rule.number, self._rule.hold_ms, request.arrived_ns, now, commit.version, hit))
         return True
 
     @staticmethod
-    async def _is_overtaken(way: Way, commit: SpottedCommit) -> bool:
-        return (await way.version(commit.key) or 0) > commit.version
+    async def _is_overtaken(route: RequestRoute, commit: SpottedCommit) -> bool:
+        return (await route.version(commit.key) or 0) > commit.version
 
 
 class LoseReply(Treatment):
@@ -138,13 +138,13 @@ class LoseReply(Treatment):
     def wants(self, request: Request) -> bool:
         return self._chosen(request)
 
-    async def treat(self, way: Way, request: Request) -> bool:
+    async def treat(self, route: RequestRoute, request: Request) -> bool:
         assert request.commit is not None
         done = False
         try:
-            done = was_done(await way.ask(request))
+            done = was_done(await route.ask(request))
             await asyncio.sleep(self._rule.hold_ms / 1000)
-            way.hang_up()
+            route.hang_up()
         finally:
             now, version = perf_counter_ns(), request.commit.version
             self._note(Note(self._rule.number, self._rule.hold_ms, request.arrived_ns, now, version, done))
@@ -162,8 +162,8 @@ class DropRequests(Treatment):
             return False
         return self._rng.random() < self._rule.drop_chance
 
-    async def treat(self, way: Way, request: Request) -> bool:
-        way.swallow()
+    async def treat(self, route: RequestRoute, request: Request) -> bool:
+        route.swallow()
         version = request.commit.version if request.commit else 0
         self._note(Note(self._rule.number, 0.0, request.arrived_ns, perf_counter_ns(), version, hit=True))
         return False
@@ -183,11 +183,11 @@ class DelayRequests(Treatment):
     def wants(self, request: Request) -> bool:
         return self._rule.on is On.ALL or request.commit is not None
 
-    async def treat(self, way: Way, request: Request) -> bool:
+    async def treat(self, route: RequestRoute, request: Request) -> bool:
         asked_ms = self._draw_ms()
         due_ns = request.arrived_ns + asked_ms * 1e6
         await asyncio.sleep(max(0.0, due_ns - perf_counter_ns()) / 1e9)
-        arrives = await way.passable()
+        arrives = await route.passable()
         version = request.commit.version if request.commit else 0
         note = Note(self._rule.number, asked_ms, request.arrived_ns, perf_counter_ns(), version, arrives)
         if self._rule.on is On.COMMIT:
@@ -244,14 +244,14 @@ class HeldCommits(Treatment):
         self._armed = self._armed and not wanted
         return wanted
 
-    async def treat(self, way: Way, request: Request) -> bool:
+    async def treat(self, route: RequestRoute, request: Request) -> bool:
         released, answer = asyncio.Event(), asyncio.get_running_loop().create_future()
         self._released.append(released)
         self._answers.append(answer)
-        way.hang_up()
+        route.hang_up()
         await released.wait()
-        reply = await way.ask(request)
-        answer.set_result(ServerReply(reply, came=await way.passable()))
+        reply = await route.ask(request)
+        answer.set_result(ServerReply(reply, came=await route.passable()))
         return False
 
     def close(self) -> None:
@@ -265,7 +265,7 @@ IN_ORDER: dict[Mode, Callable[[NetRule, Notebook], Treatment]] = {
     Mode.LATE_WRITE: HoldUntilLate,
     Mode.LOST_REPLY: LoseReply,
 }
-"""Where several rules strike one request: a lost reply comes last, for it forwards the request itself."""
+"""The order of several rules for one request: a lost reply comes last, for it forwards the request itself."""
 
 
 def treatments(rules: tuple[NetRule, ...], note: Notebook) -> list[Treatment]:

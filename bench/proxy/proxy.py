@@ -80,7 +80,7 @@ class Proxy:
         return held
 
     def disarm(self) -> None:
-        """From now on no rule strikes; what is held already takes its course."""
+        """From now on no rule applies; requests held already take their course."""
         self._ask("disarm", "disarmed")
 
     def hold_next(self) -> int:

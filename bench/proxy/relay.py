@@ -13,7 +13,7 @@ from typing import Any
 from leasebench.bench.hosts.clock import own_clock
 from leasebench.bench.hosts.parent_death import die_with_parent
 from leasebench.bench.proxy.line import Line, Passage
-from leasebench.bench.proxy.modes import HeldCommits, Note, Treatment, Way, treatments
+from leasebench.bench.proxy.modes import HeldCommits, Note, RequestRoute, Treatment, treatments
 from leasebench.bench.proxy.rules import NetRule, Upstream
 from leasebench.bench.proxy.side import Side
 from leasebench.bench.proxy.spotting import Request
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 class RelaySpec:
     """All that the process needs to know: for each socket to listen at, where it leads."""
 
-    ways: tuple[tuple[str, Upstream], ...]
+    routes: tuple[tuple[str, Upstream], ...]
     rules: tuple[NetRule, ...]
     holds: bool
     folder: Path
@@ -70,9 +70,9 @@ class UntilCalm:
         """Do nothing any more once it is disarmed; what is held already takes its course."""
         return not self.is_disarmed and self._rule.wants(request)
 
-    async def treat(self, way: Way, request: Request) -> bool:
+    async def treat(self, route: RequestRoute, request: Request) -> bool:
         """Strike as the rule does."""
-        return await self._rule.treat(way, request)
+        return await self._rule.treat(route, request)
 
     def close(self) -> None:
         """Note what the rule has not noted yet."""
@@ -97,7 +97,7 @@ class Relay:
     async def serve(self) -> None:
         """Serve until told to stop. Raises what went wrong, EOFError if the harness is gone."""
         self._loop.set_exception_handler(lambda _, context: self._fail(context.get("exception"), context["message"]))
-        for path, upstream in self._spec.ways:
+        for path, upstream in self._spec.routes:
             await self._listen(path, upstream)
         self._loop.add_reader(self._control.fileno(), self._obey)
         self._control.send(("ready",))

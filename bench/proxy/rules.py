@@ -22,7 +22,7 @@ class Mode(StrEnum):
 
 
 class On(StrEnum):
-    """Which requests a delay or a drop is for."""
+    """The requests that a delay or a drop applies to."""
 
     ALL = "all"
     COMMIT = "commit"
@@ -50,7 +50,7 @@ class NetRule:
 
 @dataclass(frozen=True, slots=True)
 class ProxyWish:
-    """What the faults of a scenario want of the way of one process; a partition wants only that it can be cut.
+    """What the faults of a scenario need of the route of one process; a partition only needs it to be cuttable.
 
     With `holds` a forced schedule can hold commits one by one (`modes.HeldCommits`).
     """
@@ -59,7 +59,7 @@ class ProxyWish:
     holds: bool = False
 
     def and_also(self, other: "ProxyWish") -> "ProxyWish":
-        """Both wishes on one way."""
+        """Both needs on one route."""
         return ProxyWish(self.rules + other.rules, self.holds or other.holds)
 
 
@@ -74,7 +74,7 @@ class Upstream:
 
 
 def upstream_of(url: str) -> Upstream:
-    """Where `url` leads. Raises ServerUnusable for one that can't be forwarded to."""
+    """The address that `url` names. Raises ServerUnusable for one that can't be forwarded to."""
     parts = urlsplit(url)
     if parts.scheme not in ("unix", "redis"):
         raise ServerUnusable(

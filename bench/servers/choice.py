@@ -7,6 +7,7 @@ from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.servers.local import LocalServer, embedded_binary, system_binary
 from leasebench.bench.servers.server import Server
 from leasebench.definitions import DefinitionError
+from leasebench.enactors.store.drivers import server_schemes
 
 
 def open_server(choice: str) -> AbstractContextManager[Server]:
@@ -21,9 +22,12 @@ def open_server(choice: str) -> AbstractContextManager[Server]:
 
 def must_be_a_choice(choice: str) -> None:
     """Look at the words of a choice only. Raises DefinitionError, with the URL that was probably meant."""
-    if choice in ("embedded", "system") or re.match(r"^(redis|rediss|unix)://", choice):
+    schemes = server_schemes()
+    scheme, separator, _ = choice.partition("://")
+    if choice in ("embedded", "system") or (separator and scheme in schemes):
         return
-    offer = "use embedded, system, or a redis://, rediss:// or unix:// URL"
+    *others, last = [f"{each}://" for each in schemes]
+    offer = f"use embedded, system, or a {', '.join(others)} or {last} URL"
     if re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}(/\d+)?", choice):
         offer = f"did you mean redis://{choice}?"
     elif choice.startswith("/"):

@@ -1,4 +1,4 @@
-"""Who may pass to the primary: one who knows the secret. A loopback port is open to every user of the host.
+"""Only a replica that knows the secret may pass to the primary. A loopback port is open to every user of the host.
 
 The replica is given the secret as its `masterauth`. It says PING, waits for the answer, and then says AUTH (valkey.io,
 "Replication"; `syncWithPrimary` in `src/replication.c`). We answer both in the primary's place: nothing that a stranger
@@ -51,7 +51,7 @@ class Door:
 
     @property
     def port(self) -> int:
-        """Where the replica knocks."""
+        """The port that the replica connects to."""
         port: int = self.listener.getsockname()[1]
         return port
 

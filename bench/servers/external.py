@@ -4,8 +4,7 @@ import logging
 from types import TracebackType
 from typing import Self
 
-from leasebench.bench.servers.preflight import must_allow
-from leasebench.bench.servers.server import examine
+from leasebench.bench.servers.server import examine, must_allow
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ LIBRARY = "libfaketimeMT.so.1"
 
 
 def faketime_library() -> Path | None:
-    """Where the library is, or None where it is not installed."""
+    """The path of the library, or None if it is not installed."""
     return next((path for place in PLACES for path in sorted(Path("/").glob(f"{place[1:]}/{LIBRARY}"))), None)
 
 

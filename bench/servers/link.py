@@ -188,7 +188,7 @@ class _Crossing:
 
 
 def _readable(sources: list[socket.socket], within_s: float) -> list[socket.socket]:
-    """Which of `sources` have something to say; none if one was closed under our hands by `drop`."""
+    """The `sources` that have bytes to read; none if `drop` closed one meanwhile."""
     try:
         return select.select(sources, [], [], within_s)[0]
     except (ValueError, OSError):

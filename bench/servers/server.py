@@ -1,27 +1,16 @@
 """A server that a run can use, and what it says of itself."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
-from leasebench.enactors.store.redis.wire import Wire
-from leasebench.leases.errors import ServerDown
-
-OLDEST_VERSION = (6, 2)
-"""XRANGE with an exclusive start, XTRIM MINID."""
+from leasebench.enactors.store.drivers import server_driver_of
+from leasebench.enactors.store.store import ServerFacts
 
 
 class ServerUnusable(RuntimeError):
     """One clear line: which server, and why it can't be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
-    """What the server says of itself."""
-
-    name: str
-    version: str
-    mode: str
 
 
 class Server(Protocol):
@@ -41,24 +30,28 @@ class Server(Protocol):
 
 
 def examine(url: str) -> ServerFacts:
-    """Ask a server who it is. Raises ServerUnusable if it can't be reached or is too old."""
+    """Ask a server who it is. Raises ServerUnusable if it can't be reached or its driver can't use it."""
+    with _told_without_password(url):
+        return server_driver_of(url).examine(url)
+
+
+def must_allow(url: str) -> None:
+    """Try what a run needs on a server of others. Raises ServerUnusable, in one line, with all that is not allowed."""
+    with _told_without_password(url):
+        denied = server_driver_of(url).denied(url)
+    if denied:
+        told = ", ".join(denied)
+        raise ServerUnusable(without_password(f"server {url}: its user may not use {told}: see docs/own-redis.md"))
+
+
+@contextmanager
+def _told_without_password(url: str) -> Iterator[None]:
     try:
-        wire = Wire(url)
-        try:
-            text = wire.call("INFO", "server").decode()
-        finally:
-            wire.close()
-    except (ServerDown, ConnectionError) as error:
+        yield
+    except ConnectionError as error:
         raise ServerUnusable(without_password(f"server can't be reached: {error}")) from error
     except (RuntimeError, ValueError) as error:
         raise ServerUnusable(without_password(f"server {url} can't be used: {error}")) from error
-    info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    version = info.get("redis_version", "0")
-    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_VERSION:
-        raise ServerUnusable(without_password(f"server {url} is Redis {version}: leasebench needs 6.2 or later"))
-    if "valkey_version" in info:
-        return ServerFacts("valkey", info["valkey_version"], info.get("server_mode", "standalone"))
-    return ServerFacts("redis", version, info.get("redis_mode", "standalone"))
 
 
 def without_password(text: str) -> str:

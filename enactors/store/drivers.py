@@ -2,7 +2,7 @@
 
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.store import DEFAULT_TIMEOUT_S, CellAddress, Store, StoreDriver
+from leasebench.enactors.store.store import DEFAULT_TIMEOUT_S, CellAddress, ServerDriver, Store, StoreDriver
 from leasebench.registry import plugins
 
 
@@ -15,6 +15,24 @@ def driver_of(url: str) -> StoreDriver:
         known = ", ".join(f"{each}://" for driver in drivers for each in driver.schemes)
         raise DefinitionError(f"no store driver speaks {scheme!r}: a server's URL begins with one of {known}")
     return found
+
+
+def server_schemes() -> list[str]:
+    """The URL schemes of the servers that a run may use."""
+    return [
+        each
+        for driver in plugins("enactors.store").values()
+        if isinstance(driver, ServerDriver)
+        for each in driver.schemes
+    ]
+
+
+def server_driver_of(url: str) -> ServerDriver:
+    """The driver for a server at `url` that a run may use. Raises DefinitionError if there is none."""
+    driver = driver_of(url)
+    if not isinstance(driver, ServerDriver):
+        raise DefinitionError(f"a store of the driver {driver.name!r} is in one process: a run needs a server")
+    return driver
 
 
 def connect(

@@ -37,6 +37,15 @@ class CellAddress:
         return f"{self.prefix}lease:{resource}"
 
 
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a server says of itself."""
+
+    name: str
+    version: str
+    mode: str
+
+
 class EventLog(Protocol):
     """The history of one cell, written by the same atomic steps that it tells of."""
 
@@ -91,7 +100,7 @@ class StoreDriver(Protocol):
     name: str
     about: str
     schemes: tuple[str, ...]
-    """The URL schemes of its servers: `redis` for `redis://host`."""
+    """The URL schemes by which it is found: `redis` for `redis://host`."""
 
     def connect(self, url: str, address: CellAddress, cell: Cell, client: str, timeout_s: float, retries: int) -> Store:
         """Begin the session of `client`. A request whose reply was lost is repeated up to `retries` times."""
@@ -99,4 +108,20 @@ class StoreDriver(Protocol):
 
     def must_enforce(self, rule: CommitRule) -> None:
         """Raise DefinitionError if the store does not enforce a commit rule."""
+        ...
+
+
+@runtime_checkable
+class ServerDriver(StoreDriver, Protocol):
+    """A driver whose servers a run may use: every process reaches the same one by its URL.
+
+    Both raise what `leases.errors` has, and ValueError for a URL that can't be read.
+    """
+
+    def examine(self, url: str) -> ServerFacts:
+        """Ask a server who it is. Raises ServerError too if it is one that the driver can't use."""
+        ...
+
+    def denied(self, url: str) -> list[str]:
+        """Try what a run needs, on keys of our own, and name what the user of `url` may not do there."""
         ...

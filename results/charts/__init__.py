@@ -63,7 +63,7 @@ class Chart(Protocol):
 
     @property
     def name(self) -> str:
-        """As in file names and on the command line."""
+        """The name in file names and on the command line."""
 
     @property
     def about(self) -> str:

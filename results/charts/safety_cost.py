@@ -9,7 +9,7 @@ import altair as alt
 
 from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, padded, ticks
 from leasebench.results.labels import Box, place_labels
-from leasebench.results.pricing import LIMIT, attempts_per_s, calm_scenario
+from leasebench.results.pricing import LIMIT, attempts_per_s, baseline_scenario
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.theme import VERDICT_COLOURS, VERDICT_SHAPES
 from leasebench.results.verdict import RACED_APPLICATIONS
@@ -17,7 +17,7 @@ from leasebench.verdict import Verdict
 
 WIDTH, HEIGHT = 470, 370
 TOP, BOTTOM = 66, 296
-"""Where a leak rate of 1 and of 0 lie: names need room beyond both."""
+"""The positions of leak rates 1 and 0: names need room beyond both."""
 SIDES: tuple[tuple[Literal["left", "right"], str], ...] = (("left", "datum.left"), ("right", "!datum.left"))
 LEAKS = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1]
 
@@ -52,17 +52,17 @@ class SafetyCost:
         run = subject.run
         every = run.summary.cells
         cells = [cell for cell in every if subject.scenario in (None, cell.scenario)]
-        calm = subject.scenario or calm_scenario(cells)
-        places = [place for guard in run.guards if (place := _place(guard, cells, calm)) is not None]
+        baseline = subject.scenario or baseline_scenario(cells)
+        places = [place for guard in run.guards if (place := _place(guard, cells, baseline)) is not None]
         what = f"in scenario {subject.scenario}" if subject.scenario else "worst of all scenarios"
-        return defined(lambda: _panels(places, calm, what)) if any(place.cost_us for place in places) else None
+        return defined(lambda: _panels(places, baseline, what)) if any(place.cost_us for place in places) else None
 
 
-def _panels(places: Sequence[ChartPoint], calm: str | None, what: str) -> Any:
+def _panels(places: Sequence[ChartPoint], baseline: str | None, what: str) -> Any:
     panels = [
         panel
         for panel in (
-            _panel(places, "cost_us", f"p99 of a whole application in {calm} (log scale)", DURATION),
+            _panel(places, "cost_us", f"p99 of a whole application in {baseline} (log scale)", DURATION),
             _panel(
                 places,
                 "attempts_per_s",
@@ -80,7 +80,7 @@ def _panels(places: Sequence[ChartPoint], calm: str | None, what: str) -> Any:
     return alt.hconcat(*panels, spacing=36).properties(title=heading(title)).resolve_scale(color="shared")
 
 
-def _place(guard: str, cells: Sequence[CellSummary], calm: str | None) -> ChartPoint | None:
+def _place(guard: str, cells: Sequence[CellSummary], baseline: str | None) -> ChartPoint | None:
     own = [cell for cell in cells if cell.guard == guard]
     by_scenario = {cell.scenario: cell for cell in own}
     rated = [(cell, cell.rate("leak_rate"), cell.total(RACED_APPLICATIONS)) for cell in own]
@@ -93,7 +93,7 @@ def _place(guard: str, cells: Sequence[CellSummary], calm: str | None) -> ChartP
         leak = low = 0.0
     else:
         return None
-    calm_cell, limit_cell = by_scenario.get(calm or ""), by_scenario.get(LIMIT)
+    baseline_cell, limit_cell = by_scenario.get(baseline or ""), by_scenario.get(LIMIT)
     return ChartPoint(
         guard,
         min((cell.verdict for cell in own), key=lambda verdict: verdict.rank),
@@ -102,7 +102,7 @@ def _place(guard: str, cells: Sequence[CellSummary], calm: str | None) -> ChartP
         high,
         at.scenario,
         raced,
-        calm_cell.latency("plan").p99 if calm_cell else None,
+        baseline_cell.latency("plan").p99 if baseline_cell else None,
         attempts_per_s(limit_cell) if limit_cell else None,
     )
 

@@ -15,7 +15,7 @@ from leasebench.results.latency import SIDES
 WIDTH, HEIGHT = 520, 220
 POINTS = 25
 PHASES = {"discover": "a plan is found", "plan": "a plan is in force"}
-"""Where something was due; elsewhere there is no response time."""
+"""The phases that have a due time; the others have no response time."""
 
 
 class ServiceResponse:

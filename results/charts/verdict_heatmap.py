@@ -23,7 +23,7 @@ LETTERS = {
     Verdict.UNPROVEN: "?",
     Verdict.CLEAN: "",
 }
-"""So that the map reads without colour; clean is left blank, what has a letter wants a look."""
+"""Letters make the map readable without colour; clean cells are blank, a letter asks for attention."""
 EXPLORED = {"stale_overwrite": (Verdict.STALE, "explored: stale"), "dangling": (Verdict.DANGLING, "explored: empty")}
 """The second layer: what exploring says of a property, in a row below the scenarios. No name has a colon."""
 DARK_INK = (Verdict.UNPROVEN, Verdict.DANGLING, Verdict.STUCK)

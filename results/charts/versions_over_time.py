@@ -15,7 +15,7 @@ from leasebench.results.window import Window, nearest, subtitle, window_of
 WIDTH, HEIGHT = 700, 46
 MOST_ENDPOINTS = 3
 MOST_STEPS = 60
-"""Of one endpoint; where it was written more often, those nearest to what the picture is about."""
+"""The most steps of one endpoint; of more, those nearest to the subject of the picture are drawn."""
 MOST_PUBLISHED = 40
 BEFORE_S, AFTER_S = 0.25, 0.75
 

@@ -83,7 +83,7 @@ def _empty_us(events: Events, writes: Writes, gone_at: Ints) -> Samples:
 
 
 def _begun(events: Events, writes: Writes, gone_at: Ints) -> Ints:
-    """Which of an endpoint's writes begin a spell without a plan; `gone_at`: when what each pointed at was deleted."""
+    """The writes of an endpoint that begin a spell without a plan; `gone_at`: when the plan of each was deleted."""
     until = np.append(writes.since[1:], len(events))
     gone = np.flatnonzero(gone_at < until)
     fresh = gone_at[gone] > writes.since[gone]

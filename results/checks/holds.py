@@ -66,10 +66,10 @@ def _walk(trial: Trial, at: Ints) -> list[int]:
     rows = zip(
         at.tolist(), *(column[at].tolist() for column in columns), events.because(FOREIGN)[at].tolist(), strict=True
     )
-    standing: dict[int, dict[int, tuple[int, int]]] = {}
+    unreleased: dict[int, dict[int, tuple[int, int]]] = {}
     found = []
     for position, kind, lease, token, owner, t_us, expires_us, foreign in rows:
-        grants = standing.setdefault(lease, {})
+        grants = unreleased.setdefault(lease, {})
         if kind == GRANT:
             for expired in [other for other, (until, _) in grants.items() if until <= t_us]:
                 del grants[expired]

@@ -133,7 +133,7 @@ def _first_write(held: Holds, lost_at: Ints) -> tuple[Ints, Mask]:
 
 
 def _told_all_is_well(held: Holds, taken: Ints) -> Mask:
-    """Which owners asked after another's acquire had ended, and heard `done`."""
+    """The owners that asked after another's acquire had ended, and got `done`."""
     trial = held.trial
     asked = trial.rows(RowKind.RENEW, RowOutcome.DONE) | trial.rows(RowKind.VALIDATE, RowOutcome.DONE)
     rows, hold = held.of(asked | trial.rows(RowKind.RELEASE, RowOutcome.DONE))

@@ -27,7 +27,7 @@ class Form(Enum):
 
 
 class Better(StrEnum):
-    """Which way a metric is better."""
+    """Whether more or less of a metric is better."""
 
     LESS = "less"
     MORE = "more"

@@ -17,7 +17,7 @@ from leasebench.verdict import Verdict
 
 MOST_NAMED = 6
 CHANGED = {**OVERALL, "commits/s": THROUGHPUT}
-"""Of one guard under one load commits per second may change; beside another guard they are no cost."""
+"""Commits per second can change for one guard under one load; between two guards they are no measure of cost."""
 VERDICTS = tuple(Column(heading, left=True) for heading in ("guard", "scenario", "was", "is", ""))
 CHANGES = (
     Column("", left=True),

@@ -33,7 +33,7 @@ from leasebench.results.statistics import Interval, student_quantile
 MIN_CELLS = 8
 """With fewer there is no bulk to estimate a drift from."""
 MIN_REFERENCE_CELLS = 3
-"""Of guards that are known to be unchanged."""
+"""The fewest cells of guards that are known to be unchanged."""
 LOUD, LOUD_TAIL = 1.15, 2.0
 """A drift by more is too large to be put down to the machine without being asked for.
 

@@ -15,7 +15,7 @@ from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.statistics import CONFIDENCE, holm
 
 LEAST_TRIALS = 4
-"""Of a cell: halves need two trials to have an interval."""
+"""The fewest trials of a cell: it is split into halves, and each needs two trials for an interval."""
 SEED = 2004
 
 

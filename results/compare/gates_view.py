@@ -14,7 +14,7 @@ MOST_CELLS = 6
 ENDLESS = 1000
 """An interval that reaches so many times as far as the figure has no end that says anything."""
 WORDS = {GateOutcome.FAILS: "fail", GateOutcome.OPEN: "open", GateOutcome.PASSES: "pass"}
-"""Of several cells."""
+"""The word for each outcome over several cells."""
 TONES = {GateOutcome.FAILS: Tone.BAD, GateOutcome.OPEN: Tone.OPEN, GateOutcome.PASSES: Tone.GOOD}
 GATES = (
     Column("", left=True),
@@ -29,7 +29,7 @@ def gates_blocks(judged: Sequence[Judgement]) -> Iterator[Block]:
     """One row a gate with the figure of the cell that decided it, below it the others that did (at most MOST_CELLS)."""
     rows: list[tuple[Text, ...]] = []
     for one in judged:
-        first, *others = one.telling
+        first, *others = one.deciding
         outcome = Text(one.outcome.value, TONES[one.outcome])
         rows.append((outcome, Text(one.gate.text, Tone.STRONG), *_cell(one.gate, first, f" ({_among(one)})")))
         if one.outcome is GateOutcome.PASSES:
@@ -42,7 +42,7 @@ def gates_blocks(judged: Sequence[Judgement]) -> Iterator[Block]:
 
 
 def _among(one: Judgement) -> str:
-    """Of how many cells the first that is shown is one."""
+    """Say among how many cells the shown one is the first."""
     counted = [(outcome, sum(answer.outcome is outcome for answer in one.answers)) for outcome in GateOutcome]
     told = [f"{count} {WORDS[outcome]}" for outcome, count in counted if count]
     without = sum(answer.outcome is None for answer in one.answers)

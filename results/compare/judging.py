@@ -80,7 +80,7 @@ class Judgement:
         return next((one for one in GateOutcome if one in seen), GateOutcome.OPEN)
 
     @property
-    def telling(self) -> list[GateAnswer]:
+    def deciding(self) -> list[GateAnswer]:
         """The cells that decided it, the one furthest on the bad side first, those without a figure last.
 
         Where no cell decided anything, all of them.

@@ -10,7 +10,7 @@ from leasebench.results.compare.resampling import ROUNDING_SD, LogRatio
 from leasebench.results.statistics import welch_df
 
 MIN_SCENARIOS = 3
-"""Of one trial each: with fewer scenarios their spread says nothing."""
+"""The fewest scenarios of one trial each: the spread of fewer says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

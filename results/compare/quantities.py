@@ -28,7 +28,7 @@ class Quantity:
 
     @property
     def name(self) -> str:
-        """As tables and frames have it: `commit p99`, `plan response p50`, `throughput`."""
+        """The name in tables and frames: `commit p99`, `plan response p50`, `throughput`."""
         if self.kind != "latency":
             return self.kind
         side = "" if self.side == SERVICE else f" {self.side}"
@@ -52,7 +52,7 @@ class Quantity:
 
     @property
     def fraction(self) -> tuple[str, str, float]:
-        """Which figure of a trial is divided by which, and what the quotient is multiplied by."""
+        """The two figures of a trial that make the ratio, and the scale of the quotient."""
         if self.kind == "throughput":
             return "commits", "load_s", 1.0
         return self.ratio.part, self.ratio.whole, self.ratio.scale

@@ -17,7 +17,7 @@ from leasebench.results.compare.quantities import PRICES, Quantity, main_rate, r
 from leasebench.results.compare.resampling import paired_ratio
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
-from leasebench.results.pricing import calm_scenario, guard_cost_us
+from leasebench.results.pricing import baseline_scenario, guard_cost_us
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.statistics import Interval, exact_interval
@@ -63,7 +63,7 @@ class Ranking:
     reference: str
     why: str
     priced_in: str | None
-    standings: tuple[RankedGuard, ...]
+    ranked: tuple[RankedGuard, ...]
     differences: tuple[Difference, ...]
     overall: tuple[Difference, ...]
     notes: tuple[str, ...]
@@ -119,17 +119,17 @@ def rank(run: RunDirectory, reference: str | None = None, samples: Samples | Non
         run,
         chosen,
         why,
-        calm_scenario(run.summary.cells),
-        tuple(sorted(standings(run), key=_best_first)),
+        baseline_scenario(run.summary.cells),
+        tuple(sorted(ranked_guards(run), key=_best_first)),
         tuple(one for one in found if one.scenario is not None),
         tuple(one for one in found if one.scenario is None),
         (order,) if order else (),
     )
 
 
-def standings(run: RunDirectory) -> Iterator[RankedGuard]:
+def ranked_guards(run: RunDirectory) -> Iterator[RankedGuard]:
     """How each guard of a run stands, in the suite's order."""
-    calm, ratio = calm_scenario(run.summary.cells), main_rate().ratio
+    baseline, ratio = baseline_scenario(run.summary.cells), main_rate().ratio
     for guard in run.guards:
         own = [cell for cell in run.summary.cells if cell.guard == guard]
         verdicts = [cell.verdict for cell in own]
@@ -146,7 +146,7 @@ def standings(run: RunDirectory) -> Iterator[RankedGuard]:
             raced,
             leaky / raced if raced else None,
             exact_interval(leaky, raced),
-            guard_cost_us(_priced(own, calm)),
+            guard_cost_us(_priced(own, baseline)),
         )
 
 
@@ -161,8 +161,8 @@ def _reference(run: RunDirectory, asked: str | None) -> tuple[str, str]:
     return run.guards[0], "the first, as none held"
 
 
-def _priced(own: list[CellSummary], calm: str | None) -> CellSummary:
-    return next((cell for cell in own if cell.scenario == calm), own[0])
+def _priced(own: list[CellSummary], baseline: str | None) -> CellSummary:
+    return next((cell for cell in own if cell.scenario == baseline), own[0])
 
 
 def _best_first(one: RankedGuard) -> tuple[Any, ...]:

@@ -33,7 +33,7 @@ OVERALL: dict[str, Quantity] = {
     "plan p50": latency("plan", "p50"),
 }
 OF_LEAST_USE = {"p50": 1, "p99.9": 2}
-"""Which latencies are left out first."""
+"""The latencies, in the order in which they are dropped where there is no room."""
 LATENCIES = (
     Column("guard", left=True),
     *(Column(heading, OF_LEAST_USE.get(name, 0)) for name in FIGURES for heading in (name, f"{name}\nx [95 %]")),
@@ -85,7 +85,7 @@ def _title(rate: Quantity) -> str:
 
 
 def overall_columns(figures: Iterable[str] = OVERALL) -> Iterator[Column]:
-    """Of each figure a ratio: the first is always shown, of the others the last is left out first."""
+    """A ratio for each figure. The first is always shown; where there is no room, the last is dropped first."""
     return (Column(f"{name}\nx [95 %]", spare=number and number + 2) for number, name in enumerate(figures))
 
 
@@ -100,7 +100,7 @@ def overall_grid(ranking: Ranking) -> Grid:
         *overall_columns(),
     )
     rows = []
-    for one in ranking.standings:
+    for one in ranking.ranked:
         row = [
             Text(one.guard),
             verdict_text(one.verdict, surprise=bool(one.surprises)),

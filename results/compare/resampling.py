@@ -30,15 +30,15 @@ from leasebench.results.compare.samples import Floats, Sample
 from leasebench.results.statistics import CONFIDENCE, Interval, student_p, student_quantile, welch_df
 
 MOST_LISTED = 6
-"""Of so many trials every resample is taken, with its probability (462 of six); of more, DRAWN are drawn."""
+"""Up to 6 trials: enumerate all resamples with their probabilities (462 for six). Above that, sample DRAWN of them."""
 DRAWN = 600
 SEED = 1979
 BUCKET_WIDTH = 2.0**-10
-"""Of HdrHistogram's buckets, relative to their value, at most."""
+"""The most that a bucket of HdrHistogram is wide, relative to its value."""
 LEAST_FOR_WELCH = 3
 """With two trials beside ten, Welch's degrees of freedom claimed twice too often: then the fewer of the two count."""
 LEAST_DF = 0.05
-"""Of one trial that stands alone: an interval as good as infinite."""
+"""Degrees of freedom for a single trial: its interval is practically infinite."""
 ROUNDING_SD = BUCKET_WIDTH / sqrt(12)
 """What rounding to a bucket adds to the standard error of a logarithm: never is a figure known better."""
 

@@ -21,7 +21,7 @@ class Explanation:
     lanes: tuple[str, ...]
     cures: tuple[Cure, ...]
     verdict: str
-    """Which axes would have stopped it, in one sentence."""
+    """The axes of the guard that would have stopped it, in one sentence."""
 
 
 def explain(run: RunDirectory, violation: Violation) -> Explanation | None:

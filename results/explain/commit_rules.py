@@ -16,7 +16,7 @@ from leasebench.results.phrases import duration, plan
 
 
 class RuleAnswer(StrEnum):
-    """Whether a choice would have kept the harm away. BROKEN: it is the guard's own, and the store broke it."""
+    """Whether a commit rule would have prevented the harm. BROKEN: the guard has this rule, and the store broke it."""
 
     BROKEN = "should have stopped it"
     YES = "would have stopped it"
@@ -156,7 +156,7 @@ def _newer_write(newer: Writer) -> str:
 
 
 def _too(facts: Facts, newer: Writer) -> str:
-    """Where the lease server forgot its count, a rule that refuses the old plan refuses the new one too."""
+    """If the lease server lost its count, a rule that refuses the old plan refuses the new one too."""
     if newer.hold is None or newer.hold.fence is None or _highest(facts, newer.at) <= newer.hold.fence:
         return ""
     return f"; but it would have refused plan {newer.version} too, which came with {newer.hold.fence}"

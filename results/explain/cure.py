@@ -1,4 +1,4 @@
-"""Which axis of the guard would have stopped a violation: each rule held against what was recorded of its two writes.
+"""Finds the axis of the guard that would have stopped a violation: tests each rule against the record of both writes.
 
 This says what follows for these writes, with everything before them as it happened. Under another rule much before
 would have gone otherwise too; what a guard is worth over a whole run is for its verdict to say. Where the records do

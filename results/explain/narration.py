@@ -161,7 +161,7 @@ def _stop(stop: Stop) -> Message:
 
 
 def _sent(writer: Writer, endpoint: str) -> Iterator[Message]:
-    """How the commit came to the store, where that took long or was not heard of."""
+    """How the commit reached the store, if that took long or its reply never came."""
     call, name, version = writer.call, writer.name, writer.version
     if call is None:
         return

@@ -12,7 +12,7 @@ from leasebench.visible import visible
 TIME_PX, LANE_PX, HEAD_PX, STEP_PX, PAD_PX = 74, 150, 40, 34, 14
 CHAR_PX = 6.3
 CHARS = 22
-"""Of a label that fits one lane at 11 px."""
+"""The length of a label that fits one lane at 11 px."""
 
 
 def as_svg(explanation: Explanation, mode: Mode = "light") -> str:

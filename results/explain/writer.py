@@ -47,7 +47,7 @@ class Writer:
 
 
 def who(events: Events, at: int) -> str:
-    """Who did it: an enactor, else the operator, the planner or the store itself."""
+    """The process that did it: an enactor, else the operator, the planner or the store itself."""
     event = events.row(at)
     kinds = {"repair": "operator", "reject": "operator", "restart": "store", "publish": "planner"}
     return event.enactor or kinds.get(event.kind, "somebody")

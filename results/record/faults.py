@@ -23,7 +23,7 @@ ProcessText = Annotated[
 class FaultRow(Record):
     """One thing that a fault did, in its own words; times are nanoseconds of the host's clock.
 
-    A row without `start_ns` tells that the fault struck, not when.
+    A row without `start_ns` says that the fault was injected, but not when.
     """
 
     fault: str = Field(description="the kind of the fault")

@@ -79,7 +79,7 @@ class Phase(BaseModel):
 
 
 class FaultCount(BaseModel):
-    """How often a kind of fault struck, and how often it hit its window."""
+    """How often a kind of fault was injected (the key `struck`), and how often it hit its window."""
 
     model_config = ConfigDict(frozen=True)
     struck: int

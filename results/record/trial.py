@@ -32,7 +32,7 @@ class ProcessLife(Record):
 
 
 class ForcedTrace(Record):
-    """Which trace of the explorer was forced, how many of its steps came as recorded, and what the history shows."""
+    """The explorer's trace that was forced, how many of its steps came as recorded, and what the history shows."""
 
     trace: str
     property: str

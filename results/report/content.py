@@ -19,7 +19,7 @@ CLOSEUPS = frozenset({"versions_over_time", "lease_timeline"})
 PHASES = {"latency_histogram": ("commit", "acquire", "plan"), "percentile_curve": ("commit", "plan")}
 """Which phases a chart of phases shows; one that is not named here shows commits."""
 MOST_VIOLATIONS = 40
-"""Of one cell, that the page lists; the command `explain` tells any other."""
+"""The most violations of one cell that the page lists; `leasebench explain` shows any other."""
 VIOLATION_COLUMNS = ("no.", "trial", "at s", "what", "endpoint", "by", "plan", "over", "back")
 
 

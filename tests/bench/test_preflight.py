@@ -11,8 +11,8 @@ from commands import leasebench, read, suite_text
 
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.servers.local import LocalServer, embedded_binary
-from leasebench.bench.servers.preflight import must_allow, probes
-from leasebench.bench.servers.server import ServerUnusable
+from leasebench.bench.servers.server import ServerUnusable, must_allow
+from leasebench.enactors.store.redis.permissions import probes
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE = re.search(r"ACL SETUSER leasebench (.*)", (ROOT / "docs/own-redis.md").read_text())

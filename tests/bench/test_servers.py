@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -21,8 +22,10 @@ from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.credentials import PASSWORD_VARIABLE, with_password
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.servers.local import LocalServer, embedded_binary
-from leasebench.bench.servers.server import ServerUnusable, examine, without_password
+from leasebench.bench.servers.server import ServerUnusable, examine, must_allow, without_password
 from leasebench.definitions import DefinitionError
+from leasebench.enactors.store.store import ServerFacts
+from leasebench.registry import plugins
 
 
 def directory(server: LocalServer) -> Path:
@@ -184,6 +187,27 @@ def test_a_url_without_a_password_stays_as_it_is():
 def test_a_choice_that_is_no_server_names_those_that_are():
     with pytest.raises(DefinitionError, match="embedded, system, or a redis://"):
         open_server("http://localhost")
+
+
+def test_the_servers_of_another_packages_driver_are_a_choice_and_are_examined_by_it(monkeypatch):
+    driver = SimpleNamespace(
+        name="theirs", about="a store of theirs", schemes=("theirs",), connect=print, must_enforce=print,
+        examine=lambda url: ServerFacts("theirs", url, "alone"), denied=lambda url: [f"writes at {url}"],
+    )  # fmt: skip
+    monkeypatch.setitem(plugins("enactors.store"), "theirs", driver)
+    opened = open_server("theirs://host")
+    assert examine(opened.url) == ServerFacts("theirs", "theirs://host", "alone")
+    with pytest.raises(ServerUnusable, match="may not use writes at theirs://host"):
+        must_allow(opened.url)
+    with pytest.raises(DefinitionError, match="or a redis://, rediss://, unix:// or theirs:// URL"):
+        open_server("there://host")
+
+
+def test_a_store_in_memory_is_no_server_for_a_run():
+    with pytest.raises(DefinitionError, match="use embedded, system"):
+        open_server("memory://here")
+    with pytest.raises(ServerUnusable, match="is in one process"):
+        examine("memory://here")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from cells import row, summary
 
 from leasebench.results.advice import SHOWN, Beside, advise, first_violations, sentences
-from leasebench.results.pricing import attempts_per_s, calm_scenario, guard_cost_us
+from leasebench.results.pricing import attempts_per_s, baseline_scenario, guard_cost_us
 from leasebench.verdict import Verdict
 
 
@@ -165,11 +165,11 @@ def test_many_unproven_scenarios_do_not_fill_the_screen():
 
 def test_guards_are_priced_where_nothing_disturbs_them():
     disturbed_first = [cell("g", "paused", cost_us=900), cell("g", cost_us=90)]
-    assert calm_scenario(disturbed_first) == "steady"
+    assert baseline_scenario(disturbed_first) == "steady"
     assert advise(summary(*disturbed_first)).cost_us == 90
-    assert calm_scenario([cell("g", "paused"), cell("g", "burst", trouble="none")]) == "burst"
-    assert calm_scenario([cell("g", "paused")]) == "paused"
-    assert calm_scenario([]) is None
+    assert baseline_scenario([cell("g", "paused"), cell("g", "burst", trouble="none")]) == "burst"
+    assert baseline_scenario([cell("g", "paused")]) == "paused"
+    assert baseline_scenario([]) is None
 
 
 @pytest.mark.parametrize(("verdict", "linked"), [("stale", True), ("dangling", True), ("stuck", False)])

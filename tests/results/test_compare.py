@@ -72,12 +72,12 @@ def damaged_cell(run):
 class TestRanking:
     def test_guards_that_held_come_first_and_the_cheapest_is_the_reference(self, before):
         ranking = rank(before)
-        assert [one.guard for one in ranking.standings] == ["safe", "locked", "open"]
+        assert [one.guard for one in ranking.ranked] == ["safe", "locked", "open"]
         assert (ranking.reference, ranking.why) == ("safe", "of those that held, the lowest cost seen")
-        assert [one.held for one in ranking.standings] == [True, True, False]
+        assert [one.held for one in ranking.ranked] == [True, True, False]
 
     def test_a_guard_is_told_with_all_of_its_scenarios(self, before):
-        worst = rank(before).standings[-1]
+        worst = rank(before).ranked[-1]
         assert (worst.verdict.value, worst.scenarios, worst.clean) == ("stale", 4, 0)
         assert (worst.leaky, worst.raced, worst.leak_rate) == (800, 800, 1.0)
         assert worst.interval[0] == pytest.approx(0.9954, abs=1e-4)

@@ -117,13 +117,13 @@ class TestJudging:
     def test_a_rate_above_zero_fails_as_soon_as_anything_leaked(self, before):
         passed = of_one(before, "leak_rate(safe) > 0")
         assert passed.outcome is GateOutcome.PASSES
-        assert passed.telling[0].note == "counted: 0 of 200 races"
-        assert passed.telling[0].interval[1] == pytest.approx(0.018, abs=0.001)
+        assert passed.deciding[0].note == "counted: 0 of 200 races"
+        assert passed.deciding[0].interval[1] == pytest.approx(0.018, abs=0.001)
         failed = of_one(before, "leak_rate(open) > 0")
         assert failed.outcome is GateOutcome.FAILS
-        assert len(failed.telling) == 4
-        assert failed.telling[0].value == 1.0
-        assert failed.telling[0].interval[0] > 0.9
+        assert len(failed.deciding) == 4
+        assert failed.deciding[0].value == 1.0
+        assert failed.deciding[0].interval[0] > 0.9
 
     def test_a_count_is_what_was_counted(self, before):
         assert of_one(before, "stale_overwrites(open, steady) > 199").outcome is GateOutcome.FAILS
@@ -133,7 +133,7 @@ class TestJudging:
     def test_a_count_that_is_not_known_leaves_a_gate_open(self, before):
         unknown = of_one(before, "double_holds > 0")
         assert unknown.outcome is GateOutcome.OPEN
-        assert {answer.note for answer in unknown.telling} == {"not known"}
+        assert {answer.note for answer in unknown.deciding} == {"not known"}
 
     def test_a_latency_far_beyond_its_limit_fails_and_one_at_it_is_open(self, before):
         assert of_one(before, "p50(commit) > 200us").outcome is GateOutcome.PASSES
@@ -141,14 +141,14 @@ class TestJudging:
         figure = of_one(before, "p50(commit, safe, steady) > 0").answers[0].value
         close = of_one(before, f"p50(commit, safe, steady) > {figure - 0.1:.3f}us")
         assert close.outcome is GateOutcome.OPEN
-        assert close.telling[0].note == "not established: more trials tell"
+        assert close.deciding[0].note == "not established: more trials tell"
 
     def test_a_limit_inside_the_interval_leaves_it_open_on_either_side(self, before):
         figure = of_one(before, "p50(commit, safe, steady) > 0").answers[0].value
         for limit in (figure - 0.1, figure + 0.1):
             for op in (">", "<"):
                 found = of_one(before, f"p50(commit, safe, steady) {op} {limit:.3f}us")
-                low, high = found.telling[0].interval
+                low, high = found.deciding[0].interval
                 assert low < limit < high
                 assert found.outcome is GateOutcome.OPEN
 
@@ -156,14 +156,14 @@ class TestJudging:
     def test_of_one_trial_a_latency_is_open_on_either_side(self, single, limit_us):
         found = of_one(single, f"p50(commit) > {limit_us}us")
         assert found.outcome is GateOutcome.OPEN
-        assert found.telling[0].value is not None
-        assert "one trial" in found.telling[0].note
+        assert found.deciding[0].value is not None
+        assert "one trial" in found.deciding[0].note
 
     def test_a_rate_passes_a_limit_above_zero_only_where_races_enough_exclude_it(self, before):
         assert of_one(before, "leak_rate(safe, steady) > 0.02").outcome is GateOutcome.PASSES
         few = of_one(before, "leak_rate(safe, steady) > 0.01")
         assert few.outcome is GateOutcome.OPEN
-        assert few.telling[0].interval[1] == pytest.approx(0.018, abs=0.001)
+        assert few.deciding[0].interval[1] == pytest.approx(0.018, abs=0.001)
 
     def test_every_cell_has_to_pass(self, before):
         figure = of_one(before, "p50(commit, safe, steady) > 0").answers[0].value
@@ -183,7 +183,7 @@ class TestJudging:
     def test_a_slower_guard_fails_against_the_baseline_and_the_others_do_not(self, before, slower):
         failed = of_two(before, slower, "p50(commit) > 1.2x")
         assert failed.outcome is GateOutcome.FAILS
-        assert {answer.guard for answer in failed.telling} == {"safe"}
+        assert {answer.guard for answer in failed.deciding} == {"safe"}
         assert of_two(before, slower, "p50(commit, open) > 1.3x").outcome is GateOutcome.PASSES
         assert of_two(before, slower, "p50(commit) > 3x").outcome is GateOutcome.PASSES
 
@@ -191,7 +191,7 @@ class TestJudging:
         half = load(write_run(place / "half", seed=7, speed=2.0))
         shared = of_two(before, half, "p50(commit) > 1.2x")
         assert shared.outcome is GateOutcome.OPEN
-        only = [one for one in shared.telling if one.note == "passes only with the drift of all cells taken out"]
+        only = [one for one in shared.deciding if one.note == "passes only with the drift of all cells taken out"]
         assert only
         assert all(answer.interval[0] > 1.2 for answer in only)
         assert of_two(before, half, "p50(commit) > 1.2x", absolute=True).outcome is GateOutcome.FAILS
@@ -205,12 +205,12 @@ class TestJudging:
     def test_a_figure_that_too_few_operations_are_beyond_leaves_it_open(self, before):
         found = of_one(before, "p99.9(plan) > 1us")
         assert found.outcome is GateOutcome.OPEN
-        assert found.telling[0].note == "too few: 600 of 10,000"
+        assert found.deciding[0].note == "too few: 600 of 10,000"
 
     def test_cells_without_a_figure_do_not_hide_those_that_have_one(self, before):
         found = of_one(before, "p50(acquire) > 10us")
         assert found.outcome is GateOutcome.FAILS
-        assert {answer.guard for answer in found.telling} == {"locked"}
+        assert {answer.guard for answer in found.deciding} == {"locked"}
 
     def test_naming_many_cells_widens_the_intervals(self, before):
         many = of_one(before, "p50(commit) > 1us").answers
@@ -229,4 +229,4 @@ class TestJudging:
             row |= {"races": 0, "raced_applications": 0, "stale_overwrites": 0, "leaky_applications": 0}
         (path / "summary.json").write_text(json.dumps(summary))
         found = of_one(load(path), "leak_rate > 0")
-        assert (found.outcome, {answer.note for answer in found.telling}) == (GateOutcome.OPEN, {"no races"})
+        assert (found.outcome, {answer.note for answer in found.deciding}) == (GateOutcome.OPEN, {"no races"})

@@ -170,7 +170,7 @@ class TestSuite:
             ("trials = 2", "", "the key trials is missing"),
             ("trials = 2", "trials = [", "cannot be read: "),
             ('name = "theirs"', "", "the key guards.0.name is missing"),
-            ('commit = "fenced"', 'commit = "hoped"', "guards.0.commit: "),
+            ('faults = [{kind = "meteor", mass_kg = 12}]', "faults = 3", "scenarios.0.faults: "),
         ],
     )
     def test_that_is_damaged_is_told_in_a_line_with_file_and_key(self, tmp_path, before, after, told):

@@ -112,7 +112,7 @@ def _answer(graph: StateGraph, asked: Property, places: dict[Property, int | Non
 
 
 MAX_WALK_STEPS = 300
-"""Of one walk; it ends sooner where nothing more can happen."""
+"""The length of one random walk; it ends sooner if no step is left."""
 
 
 def walk(

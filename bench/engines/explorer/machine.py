@@ -88,7 +88,7 @@ FIRST_MESSAGE = 100
 """The slots of messages in flight begin here; the slots of leases that a program holds are lower."""
 UNLIMITED = -1
 MAX_REFUSALS = 3
-"""Of one planner in a row: a restarted one is refused once."""
+"""The most refusals of one planner in a row: a restarted one is refused once."""
 WORLD_BITS, LOCAL_BITS = 24, 18
 """How many worlds and local states can be told apart; both far beyond what 4 GB can search."""
 
@@ -116,7 +116,7 @@ class Machine:
                 position, _ = self.programs.add(scope.enactor(guard, number).next_activity, EnactorState())
                 roots[first] = self.locals.number(LocalState(position))
         self.roots = tuple(roots[first] for first in firsts)
-        """Where each enactor begins; those that begin their walk at the same endpoint are the same program."""
+        """The first position of each enactor; enactors that begin at the same endpoint are the same program."""
         endpoints = tuple(EndpointState(0, 0) for _ in cell.endpoints)
         grants = UNLIMITED if scope.grants is None else scope.grants
         self.start = self.worlds.number(
@@ -247,7 +247,7 @@ class Machine:
         return self._move(choice, client, state, effect)
 
     def _move(self, choice: Choice, client: int, state: LocalState, effect: Effect, *, connection: bool = True) -> Move:
-        """Where a move leads: the world forgets the leases that their owner forgot."""
+        """The state after a move: the world forgets the leases that their owner forgot."""
         after = self.model.forget(effect.world, client, self._slots(state), connection=connection)
         return Move(choice, self.worlds.number(after), self.locals.number(state), effect.breaks)
 

@@ -19,7 +19,7 @@ from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.states import Move
 
 FIRST_BITS = 11
-"""Parts begin narrow, as a set of ints finds its members by their low bits, and are widened when they are full."""
+"""Parts begin narrow, as a set of ints finds its elements by their low bits, and are widened when they are full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class StateLayout:
         return state & self.world_mask, locals_
 
     def shift(self, client: int) -> int:
-        """Where the local state of an enactor begins."""
+        """The first bit of the local state of an enactor."""
         return self.world_bits + client * self.local_bits
 
     @property
@@ -53,7 +53,7 @@ class StateLayout:
 
     @property
     def local_mask(self) -> int:
-        """As many bits as a local state has."""
+        """A mask of as many bits as a local state has."""
         return (1 << self.local_bits) - 1
 
     def part(self, client: int) -> int:

@@ -152,7 +152,7 @@ class Ranks(NamedTuple):
 
     @staticmethod
     def _current(world: World, named: set[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """Which of the numbers that anything can name belongs to the server's current lease."""
+        """The index, among the numbers that anything can name, of the server's current lease."""
         current = {lease[:2] for lease in world.leases}
         return {each: CURRENT if each in current else LOST for each in named}
 

@@ -146,7 +146,7 @@ class Trace(Definition):
         }
 
     def written(self) -> str:
-        """As it stands in a file."""
+        """The trace as text, as it is written to a file."""
         return json.dumps(self.model_dump(), indent=1) + "\n"
 
 

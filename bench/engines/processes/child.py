@@ -22,7 +22,7 @@ class Child:
     def __init__(self, context: Any, spec: ProcessSpec, gates: int = 0) -> None:
         self.spec = spec
         self.name = spec.journal().stem
-        """Of this life of it, as its journal and the log have it."""
+        """The name of this life of the process, as its journal and the log give it."""
         self.control, theirs = context.Pipe()
         pairs = [context.Pipe() for _ in range(gates)]
         self.gates = [ours for ours, _ in pairs]

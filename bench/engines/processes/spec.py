@@ -66,10 +66,10 @@ class ProcessSpec:
         return self.identity().place
 
     def identity(self, thread: str = "") -> Process:
-        """Who this life of the process is, or a part of it."""
+        """The identity of this life of the process, or of a part of it."""
         number = None if self.program.single else self.number
         return Process(self.kind, number, self.cell.name, self.life, thread)
 
     def journal(self, thread: str = "") -> Path:
-        """Where this life of the process, or a part of it, keeps its journal."""
+        """The path of the journal of this life of the process, or of a part of it."""
         return self.folder / self.identity(thread).journal

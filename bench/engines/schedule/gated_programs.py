@@ -17,7 +17,7 @@ ARRIVES_WITHIN_S = 15.0
 READY_WITHIN_S = 20.0
 ATTEND_EVERY_S = 0.01
 GATES = 2
-"""Of a process: its worker's and its renewer's."""
+"""The gates of one process: its worker's and its renewer's."""
 WORKER, RENEWER = range(GATES)
 RENEWER_SUFFIX = "-renewer"
 

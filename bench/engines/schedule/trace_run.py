@@ -28,7 +28,7 @@ from leasebench.results.record.process import PROXY
 FREE_S = 1.5
 """How long the processes run freely after the last step; each has time for a hundred applications."""
 MAX_REFUSALS = 3
-"""Of one planner in a row: a restarted one is refused once."""
+"""The most refusals of one planner in a row: a restarted one is refused once."""
 
 
 class TraceRun:
@@ -71,7 +71,7 @@ class TraceRun:
             report.end_ns = perf_counter_ns()
 
     def _publish_further(self, programs: GatedPrograms, store: Store) -> None:
-        """Where the property asks whether one further plan can come into force: publish it."""
+        """Publish one further plan, if the property asks whether it can come into force."""
         if self._trace.property is Property.CONVERGES:
             for _ in range(MAX_REFUSALS):
                 if isinstance(programs.asks("planner"), Publish) and isinstance(programs.let("planner").received, Done):

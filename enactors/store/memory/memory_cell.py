@@ -37,7 +37,7 @@ class MemoryCell:
     newest_ever: int = 0
     live: set[int] = field(default_factory=set)
     contents: dict[int, int] = field(default_factory=dict)
-    """Of the plans that an operator rolled back to: the version that first held their content."""
+    """The version that first held the content of each plan that an operator rolled back to."""
     quarantined: set[int] = field(default_factory=set)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     leases: dict[str, Grant] = field(default_factory=dict)

@@ -1,12 +1,20 @@
 """The store in Redis or Valkey: every write is one Lua script (`lua/`), which also appends its event."""
 
+import re
+from contextlib import closing
+
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.redis.keys import Keys
+from leasebench.enactors.store.redis.permissions import denied
 from leasebench.enactors.store.redis.redis_store import RedisStore
 from leasebench.enactors.store.redis.scripts import commit_script
 from leasebench.enactors.store.redis.wire import Wire
-from leasebench.enactors.store.store import CellAddress
+from leasebench.enactors.store.store import CellAddress, ServerFacts
 from leasebench.leases.commit_rule import CommitRule
+from leasebench.leases.errors import ServerError
+
+OLDEST_VERSION = (6, 2)
+"""XRANGE with an exclusive start, XTRIM MINID."""
 
 
 class RedisDriver:
@@ -20,6 +28,20 @@ class RedisDriver:
         self, url: str, address: CellAddress, cell: Cell, client: str, timeout_s: float, retries: int
     ) -> RedisStore:
         return RedisStore(Wire(url, timeout_s, retries), Keys.of(address), cell, client)
+
+    def examine(self, url: str) -> ServerFacts:
+        with closing(Wire(url)) as wire:
+            text = wire.call("INFO", "server").decode()
+        info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        version = info.get("redis_version", "0")
+        if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_VERSION:
+            raise ServerError(f"it is Redis {version}: leasebench needs 6.2 or later")
+        if "valkey_version" in info:
+            return ServerFacts("valkey", info["valkey_version"], info.get("server_mode", "standalone"))
+        return ServerFacts("redis", version, info.get("redis_mode", "standalone"))
+
+    def denied(self, url: str) -> list[str]:
+        return denied(url)
 
     def must_enforce(self, rule: CommitRule) -> None:
         if not rule.by_enactor:

@@ -7,10 +7,9 @@ held against the permissions of who called it (valkey.io, "ACL"). The rule that 
 import secrets
 from contextlib import closing, suppress
 
-from leasebench.bench.servers.server import ServerUnusable, without_password
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.wire import Argument, Wire
-from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
+from leasebench.leases.errors import ServerError
 
 NO_PERMISSION, NO_SCRIPT, NO_MULTI = "NOPERM", "NOSCRIPT", "ERR EXEC without MULTI"
 NO_KEY = "key"
@@ -57,19 +56,11 @@ def probes(key: str) -> list[tuple[Argument, ...]]:
     ]
 
 
-def must_allow(url: str) -> None:
-    """Raise ServerUnusable, in one line, with everything that is not allowed."""
+def denied(url: str) -> list[str]:
+    """Name every command, and our keys, that the user of `url` may not use. Raises as a Wire does."""
     keys = Keys("preflight", secrets.token_hex(8), "probe")
-    try:
-        with closing(Wire(url)) as wire:
-            missing = _missing(wire, f"{keys.prefix}key")
-    except (ServerDown, ReplyUnknown) as error:
-        raise ServerUnusable(without_password(f"server can't be reached: {error}")) from error
-    except (ServerError, ValueError) as error:
-        raise ServerUnusable(without_password(f"server {url} can't be used: {error}")) from error
-    if missing:
-        told = ", ".join(missing)
-        raise ServerUnusable(without_password(f"server {url}: its user may not use {told}: see docs/own-redis.md"))
+    with closing(Wire(url)) as wire:
+        return _missing(wire, f"{keys.prefix}key")
 
 
 def _missing(wire: Wire, key: str) -> list[str]:
