@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import LeaseClient, Operation, Outcome, Refused
-from leasebench.leases.rules import DeleteRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from leasebench.leases.rules import VersionCheck
+from leasebench.leases.guard_axes import VersionCheck
 from leasebench.registry import plugin
 
 

@@ -10,9 +10,9 @@ from pydantic import Field, field_validator, model_validator
 
 from leasebench.definitions import Definition, DefinitionError, Mistake, Source, every, named, read_source, validate
 from leasebench.leases.commit_rule import CommitRule, commit_rule
+from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager, server_of
-from leasebench.leases.rules import VersionCheck
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import faulty, plugin, plugins
 from leasebench.verdict import Verdict

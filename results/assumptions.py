@@ -8,7 +8,7 @@ from leasebench.enactors.store.events import KINDS
 from leasebench.results.byversion import ByVersion
 from leasebench.results.events import Events, Mask
 from leasebench.results.journal import RowKind, RowOutcome
-from leasebench.results.rules import NOTHING, Breach, Promised, breaches
+from leasebench.results.store_rules import NOTHING, Breach, Promised, breaches
 from leasebench.results.trial import Trial
 
 RESTART = KINDS.index("restart")

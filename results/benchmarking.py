@@ -68,7 +68,7 @@ def figures_of(cell: "CellSummary") -> Saved:
 
     These are the rates that have an interval, the counts that they rest on, and the counts that give a verdict.
     """
-    from leasebench.results.metric import Form, metrics
+    from leasebench.results.checks.metric import Form, metrics
 
     named = {"guard", "scenario", "verdict", "trials"}
     named |= {one.name for one in metrics(Form.COUNT) if one.verdict is not None}

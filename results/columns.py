@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from leasebench.results.checks.metric import Form, Metric, Shown, metrics
 from leasebench.results.grid import Column
-from leasebench.results.metric import Form, Metric, Shown, metrics
 from leasebench.results.numbers import number, rate_text
 from leasebench.results.pricing import LIMIT, attempts_per_s, guard_cost_us
 from leasebench.results.record.summary import CellSummary

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from leasebench.results.metric import Form, metrics
+from leasebench.results.checks.metric import Form, metrics
 from leasebench.results.phrases import instant
 from leasebench.results.record.suite import GuardTable
 from leasebench.results.record.summary import CellSummary, ControlResult

@@ -14,11 +14,11 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from leasebench.definitions import DefinitionError
+from leasebench.results.frames import TABLES, table
 from leasebench.results.hgrm import percentile_distribution
 from leasebench.results.journal import REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.latency import Buckets, merge_buckets
 from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.tables import TABLES, table
 
 FORMATS = ("csv", "parquet", "hgrm")
 MARK = "export.json"
@@ -36,7 +36,7 @@ WRITERS: dict[str, Writer] = {
 def export(run: RunDirectory, out: Path, formats: Sequence[str], tables: Sequence[str] = TABLES) -> Iterator[Path]:
     """Write `run` into the directory `out` and name each file as it is complete.
 
-    `csv` and `parquet` write `<table>.csv` or `.parquet` for each of `tables` (see `results.tables`), `hgrm` a file
+    `csv` and `parquet` write `<table>.csv` or `.parquet` for each of `tables` (see `results.frames`), `hgrm` a file
     `hgrm/<scenario>/<phase>-<side>/<guard>.hgrm` for each histogram, all trials merged: those of one folder are meant
     to be plotted together. Names are cut to a-z, 0-9, _ and -. What can't be read of the run is left out and told in
     `run.problems`.

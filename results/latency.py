@@ -1,4 +1,4 @@
-"""Latencies as HdrHistograms: nanoseconds in, percentiles in microseconds out; V2 logs, which `results.encoded` reads.
+"""Latencies as HdrHistograms: nanoseconds in, percentiles in microseconds out; V2 logs, which `results.hlog` reads.
 
 An HdrHistogram keeps each value to three significant digits from 1 ns to an hour. Histograms of trials are
 merged, which loses nothing; percentiles are never averaged, for the mean of two p99 is the p99 of nothing.

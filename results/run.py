@@ -20,7 +20,7 @@ class Run(RunDirectory):
 
     def check(self) -> list[str]:
         """Every place at which `summary.json` is not what the trials say, as `key: written != derived`."""
-        from leasebench.results.check import differences
+        from leasebench.results.rederivation import differences
 
         written = as_written(self.path) if (self.path / FILE).exists() else self.summary.as_json()
         return differences(written, summarise(self.path).as_json())

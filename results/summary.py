@@ -30,7 +30,7 @@ from leasebench.results.record.summary import (
     first_in_trial,
 )
 from leasebench.results.record.trial import TRIAL_FILE, TrialFacts, read_facts
-from leasebench.results.rules import Promised
+from leasebench.results.store_rules import Promised
 from leasebench.results.story import story
 from leasebench.results.tally import Tally, applications_of, tally
 from leasebench.results.trial import Trial, read_object, read_trials

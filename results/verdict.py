@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from leasebench.results.metric import Form, metrics
+from leasebench.results.checks.metric import Form, metrics
 from leasebench.verdict import Verdict
 
 RACED_APPLICATIONS = "raced_applications"

@@ -128,7 +128,7 @@ CHECK = """
 import numpy as np
 from leasebench.results.checks import Check, Findings
 from leasebench.results.clustered import clusters_of
-from leasebench.results.metric import Better, Form, Metric, Ratio, Shown
+from leasebench.results.checks.metric import Better, Form, Metric, Ratio, Shown
 from leasebench.verdict import Verdict
 
 def find(trial):
@@ -263,7 +263,7 @@ def refusal(step, at, cell):
     return Reason.NOT_NEWER if step.version < at.version else None
 
 def promise(trial, lives, promised):
-    from leasebench.results.rules import Breach
+    from leasebench.results.store_rules import Breach
     for life in lives:
         events = life.events
         for place in life.of("commit").tolist():

@@ -22,11 +22,11 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     are not what the history says; 5 a history breaks a rule of its store, or another assumption.
     """
     from leasebench.bench.commands.figures import show
-    from leasebench.results.check import differences, unfinished
     from leasebench.results.explored import contradictions, read_explored
     from leasebench.results.locate import find_run
     from leasebench.results.record.suite import read_suite
     from leasebench.results.record.summary import FILE
+    from leasebench.results.rederivation import differences, unfinished
     from leasebench.results.summary import as_written, summarise
 
     run = find_run(name)

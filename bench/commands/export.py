@@ -39,8 +39,8 @@ def export(
 ) -> None:
     """Write RUN as tables (--format csv, the default, or parquet) or its histograms as percentiles (hgrm)."""
     from leasebench.results.export import export as write
+    from leasebench.results.frames import TABLES
     from leasebench.results.run import load
-    from leasebench.results.tables import TABLES
 
     loaded = load(name)
     formats = [one.value for one in dict.fromkeys(kind or [Format.CSV])]

@@ -11,7 +11,7 @@ from leasebench.results.grid import Text
 from leasebench.results.record.summary import Summary
 from leasebench.results.remarks import remarks
 from leasebench.results.run import load
-from leasebench.results.table import stories, tables, tables_beside
+from leasebench.results.run_table import stories, tables, tables_beside
 
 
 def show(screen: Console, summary: Summary, run: Path) -> None:

@@ -17,7 +17,7 @@ from collections import deque
 from pathlib import Path
 
 from leasebench.bench.servers.door import Door
-from leasebench.bench.servers.recorder import ACK
+from leasebench.bench.servers.passive_replica import ACK
 
 MOST_IN_FLIGHT = 64 << 20
 """Bytes; beyond it the primary is not read any more until some have arrived."""

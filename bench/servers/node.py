@@ -16,10 +16,10 @@ from leasebench.bench.servers.fakeclock import FakeClock
 from leasebench.bench.servers.link import Link
 from leasebench.bench.servers.local import private_directory
 from leasebench.bench.servers.outage import Lose, Loss, NodeWish, Outage
-from leasebench.bench.servers.recorder import FLUSH_TIME_KEY, Recorder
-from leasebench.bench.servers.recording import Recording
+from leasebench.bench.servers.passive_replica import FLUSH_TIME_KEY, Recorder
+from leasebench.bench.servers.recorded_history import Recording
 from leasebench.bench.servers.server import ServerUnusable
-from leasebench.bench.servers.unit import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
+from leasebench.bench.servers.server_process import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.store import CellAddress
 

@@ -3,8 +3,8 @@
 from leasebench.enactors.operations import DeletePlan, ListPlans, Plans, ReadEndpoint
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import Clean, CleanRule
+from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.operations import Program
-from leasebench.leases.rules import DeleteRule
 
 MAX_DELETIONS = 64
 """Per clean-up; what remains is left for the next one."""

@@ -10,6 +10,7 @@ from leasebench.enactors.enactor.cleaner import clean_up
 from leasebench.enactors.operations import AwaitPlan, Commit, Finish, ReadEndpoint, RegisterFence, Withdraw, Work
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import Exclude, Guard, LeaseScope, OnLoss, Pick
+from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import (
     UNKNOWN,
@@ -23,7 +24,6 @@ from leasebench.leases.operations import (
     StartRenewal,
     StopRenewal,
 )
-from leasebench.leases.rules import VersionCheck
 
 MAX_TRIES = 8
 """How often one application tries one endpoint before it leaves it."""

@@ -1,7 +1,7 @@
 """A comparison in the enactor, one step before its unconditional write: for a negative control."""
 
 from leasebench.leases.commit_rule import CommitRule
-from leasebench.leases.rules import VersionCheck
+from leasebench.leases.guard_axes import VersionCheck
 
 PLUGIN = CommitRule(
     name="broken_cas",

@@ -1,7 +1,7 @@
 """A fenced write whose number the check has registered before, so that older owners are refused from then on."""
 
 from leasebench.leases.commit_rule import CommitRule
-from leasebench.leases.rules import VersionCheck
+from leasebench.leases.guard_axes import VersionCheck
 
 PLUGIN = CommitRule(
     name="fence_registered",

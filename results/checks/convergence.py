@@ -3,7 +3,7 @@
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
-from leasebench.results.metric import Better, Form, Metric, Shown
+from leasebench.results.checks.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 from leasebench.verdict import Verdict
 

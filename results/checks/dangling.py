@@ -6,8 +6,8 @@ from leasebench.enactors.store.events import KINDS
 from leasebench.leases.operations import Reason
 from leasebench.results.byversion import ByVersion
 from leasebench.results.checks import Check, Findings, Samples
+from leasebench.results.checks.metric import Better, Form, Metric, Shown
 from leasebench.results.events import Events, Ints, Mask, Writes
-from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 from leasebench.verdict import Verdict
 

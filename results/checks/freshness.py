@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
+from leasebench.results.checks.metric import Better, Form, Metric, Shown
 from leasebench.results.events import Events, Ints
-from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from leasebench.enactors.store.events import FOREIGN, KINDS
 from leasebench.results.checks import Check, Findings
+from leasebench.results.checks.metric import Better, Form, Metric, Shown
 from leasebench.results.events import Ints
 from leasebench.results.holds import holds_of
-from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 GRANT, RENEW = KINDS.index("grant"), KINDS.index("renew")

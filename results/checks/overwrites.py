@@ -6,8 +6,8 @@ import numpy as np
 
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.checks import Check, Findings
+from leasebench.results.checks.metric import Better, Form, Metric, Shown
 from leasebench.results.events import Events, Ints, Mask
-from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 from leasebench.verdict import Verdict
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from leasebench.results.checks import Check, Findings
+from leasebench.results.checks.metric import Better, Form, Metric, Shown
 from leasebench.results.events import Events, Ints
-from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 CHUNK = 1 << 17

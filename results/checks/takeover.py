@@ -3,9 +3,9 @@
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
+from leasebench.results.checks.metric import Better, Form, Metric, Shown
 from leasebench.results.clocks import difference
 from leasebench.results.holds import holds_of
-from leasebench.results.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 

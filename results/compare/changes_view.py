@@ -12,7 +12,7 @@ from leasebench.results.compare.quantities import THROUGHPUT, main_rate, rates
 from leasebench.results.compare.ranking_view import OVERALL, overall_columns
 from leasebench.results.grid import Column, Grid, Text, Tone
 from leasebench.results.numbers import figure, multiple
-from leasebench.results.table import verdict_text
+from leasebench.results.run_table import verdict_text
 from leasebench.verdict import Verdict
 
 MOST_NAMED = 6

@@ -24,8 +24,8 @@ from leasebench.results.grid import Column, Grid, Text, Tone
 from leasebench.results.numbers import figure, interval_text, number, rate_text
 from leasebench.results.pricing import LIMIT, attempts_per_s
 from leasebench.results.record.summary import CellSummary, Rate
+from leasebench.results.run_table import verdict_text
 from leasebench.results.statistics import MIN_TRIALS
-from leasebench.results.table import verdict_text
 
 OVERALL: dict[str, Quantity] = {
     "cost": COST,

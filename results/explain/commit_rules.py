@@ -43,7 +43,7 @@ PARTS = {"quarantine": ("referential", "skip_active")}
 def of_own_rule(facts: Facts, choice: str, held: Held) -> Held:
     """What is said of a rule that is the guard's own: the store broke it, or it was no obstacle to these writes.
 
-    Which of the two is for the one place to say that holds every history against its rules (`results.rules`).
+    Which of the two is for the one place to say that holds every history against its rules (`results.store_rules`).
     """
     if facts.breaches is None:
         return Held(

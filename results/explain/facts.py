@@ -15,8 +15,8 @@ from leasebench.results.explain.reader import Reader, Stop
 from leasebench.results.explain.writer import Writer, who, writer_of
 from leasebench.results.moment import Moments
 from leasebench.results.record.suite import GuardTable
-from leasebench.results.rules import Breach, Promised, breaches
 from leasebench.results.rundirectory import RunDirectory
+from leasebench.results.store_rules import Breach, Promised, breaches
 from leasebench.results.violations import Violation
 from leasebench.results.violations import ViolationKind as What
 

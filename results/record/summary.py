@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model
 
-from leasebench.results.metric import Form, Metric, metrics
+from leasebench.results.checks.metric import Form, Metric, metrics
 from leasebench.results.record.suite import TROUBLE, Skip
 from leasebench.results.statistics import Interval
 from leasebench.verdict import Verdict

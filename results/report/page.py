@@ -16,11 +16,11 @@ from markupsafe import Markup
 from leasebench.registry import plugins
 from leasebench.results.advice import Failure, headline
 from leasebench.results.charts import Subject
+from leasebench.results.checks.metric import Form, metrics
 from leasebench.results.columns import CellColumn, report_columns
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.ranking import rank
 from leasebench.results.compare.ranking_view import legend, overall_grid
-from leasebench.results.metric import Form, metrics
 from leasebench.results.numbering import numbers
 from leasebench.results.numbers import number
 from leasebench.results.pricing import guard_cost_us

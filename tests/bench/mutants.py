@@ -6,9 +6,9 @@ from typing import Any
 from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence
 from leasebench.enactors.store.memory.memory_cell import Endpoint
 from leasebench.enactors.store.memory.memory_store import MemoryStore
+from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Outcome, Reason
-from leasebench.leases.rules import DeleteRule
 
 
 def without_rule(*rules: str) -> type[MemoryStore]:

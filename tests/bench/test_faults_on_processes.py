@@ -12,8 +12,8 @@ from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.suite import load_suite
 from leasebench.bench.trial import run_trial
 from leasebench.results.buckets import quantile_us
-from leasebench.results.encoded import read_buckets
 from leasebench.results.history import read_journal
+from leasebench.results.hlog import read_buckets
 from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.trial import read_trials
 

@@ -12,7 +12,7 @@ import pytest
 
 from leasebench.bench.servers.door import DENIED, MOST_WAITING, OK, PING, PONG
 from leasebench.bench.servers.link import ASK_EVERY_S, ASK_FOR_S, Link
-from leasebench.bench.servers.recorder import ACK
+from leasebench.bench.servers.passive_replica import ACK
 
 LAG_MS = 40.0
 LIMIT_S = 20.0

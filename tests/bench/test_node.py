@@ -19,10 +19,10 @@ from commands import lives
 from leasebench.bench.servers.fakeclock import faketime_library
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.node import Lose, Loss, Node, NodeWish, Outage
-from leasebench.bench.servers.recorder import Recorder
-from leasebench.bench.servers.recording import Recording, marker
+from leasebench.bench.servers.passive_replica import Recorder
+from leasebench.bench.servers.recorded_history import Recording, marker
 from leasebench.bench.servers.server import ServerUnusable
-from leasebench.bench.servers.unit import Unit
+from leasebench.bench.servers.server_process import Unit
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event, parse_event

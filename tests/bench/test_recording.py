@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebench.bench.servers.recording import Stream
+from leasebench.bench.servers.recorded_history import Stream
 from leasebench.enactors.store.events import parse_event
 
 steps = st.lists(st.one_of(st.just("event"), st.floats(0, 1, exclude_max=True)), max_size=60)

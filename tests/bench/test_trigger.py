@@ -16,9 +16,9 @@ from leasebench.definitions import DefinitionError, validate
 from leasebench.enactors import operator, planner
 from leasebench.enactors.enactor import cleaner, program
 from leasebench.enactors.operations import Commit, DeletePlan, Finish, Publish, Work
+from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.operations import AcquireLease, AcquireLock, Operation, ReleaseLock, RenewLease
-from leasebench.leases.rules import DeleteRule
 from leasebench.registry import plugins
 
 LEASE = Lease("e0", "token", 1, 1, 100)

@@ -11,8 +11,8 @@ import pytest
 from leasebench import load
 from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
-from leasebench.results.encoded import read_buckets
 from leasebench.results.events import Events
+from leasebench.results.hlog import read_buckets
 from leasebench.results.journal import RECORD_BYTES, Journal, RowKind, RowOutcome
 from leasebench.results.latency import PHASES, figures, histogram, merge, tag, write_hlog
 from leasebench.results.record.clock import ONE_HOST

@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence
+from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.operations import Done
-from leasebench.leases.rules import DeleteRule
 from leasebench.registry import plugins
 from leasebench.results.history import HistoryWriter, read_events
 

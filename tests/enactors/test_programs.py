@@ -27,6 +27,7 @@ from leasebench.enactors.operations import (
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.enactors.planner.program import PlannerState, publish_next
 from leasebench.leases.guard import Clean, CleanRule, Guard, parse_guards, presets
+from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.operations import (
     UNKNOWN,
@@ -44,7 +45,6 @@ from leasebench.leases.operations import (
     TakeExpired,
 )
 from leasebench.leases.renewal import keep_alive
-from leasebench.leases.rules import DeleteRule
 from leasebench.names import valid_name
 
 ONE = Cell("c", ("e0",), clean_age=2, purge_age=2)

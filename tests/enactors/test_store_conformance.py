@@ -10,9 +10,9 @@ from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFe
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.store import Store
+from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Reason, Refused
-from leasebench.leases.rules import DeleteRule
 from leasebench.registry import plugins
 
 CELL = Cell("c", ("e0", "e1", "e2"))

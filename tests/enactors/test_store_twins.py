@@ -8,8 +8,8 @@ from two_stores import LONG_MS, MemoryWorld, World, history, served_world
 
 from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence, Repair
 from leasebench.enactors.plan import Cell
+from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
-from leasebench.leases.rules import DeleteRule
 from leasebench.registry import plugins
 
 ENDPOINTS = ("e0", "e1", "e2")

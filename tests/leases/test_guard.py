@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from leasebench.definitions import DefinitionError
 from leasebench.leases.guard import Guard, LeaseScope, parse_guards
-from leasebench.leases.rules import VersionCheck
+from leasebench.leases.guard_axes import VersionCheck
 from leasebench.registry import plugins
 from leasebench.verdict import SAFE, Verdict
 

@@ -14,10 +14,10 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.memory.memory_cell import MemoryCell
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.commit_rule import commit_rule
+from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.operations import Refused
-from leasebench.leases.rules import DeleteRule
 from leasebench.results.journal import RowKind, RowOutcome
-from leasebench.results.rules import breaches
+from leasebench.results.store_rules import breaches
 
 TTL_MS = 20
 STEPS = 120

@@ -11,8 +11,8 @@ from leasebench.results.checks.dangling import dangling
 from leasebench.results.checks.fencing import fencing
 from leasebench.results.checks.freshness import freshness
 from leasebench.results.checks.holds import holds
-from leasebench.results.checks.loss import loss
-from leasebench.results.checks.losses import COUNTS, losses
+from leasebench.results.checks.lost_commits import loss
+from leasebench.results.checks.lost_leases import COUNTS, losses
 from leasebench.results.checks.overwrites import overwrites
 from leasebench.results.checks.races import races
 from leasebench.results.checks.rollout import rollout

@@ -13,7 +13,7 @@ from synthetic import ENACTORS, journal_of, row, trial_of, trials
 from tape import INSIDE, LEASE, Tape, write_run
 
 from leasebench.results.checks.holds import holds
-from leasebench.results.checks.losses import COUNTS, losses
+from leasebench.results.checks.lost_leases import COUNTS, losses
 from leasebench.results.checks.takeover import takeover
 from leasebench.results.clocks import (
     INSTANTS,

@@ -10,7 +10,7 @@ from short_run import GUARDS, make_short_run
 
 from leasebench import load
 from leasebench.definitions import DefinitionError
-from leasebench.results import tables
+from leasebench.results import frames
 from leasebench.results.buckets import pooled, quantile_us
 from leasebench.results.export import MARK, export, safe_names
 from leasebench.results.hgrm import percentile_distribution
@@ -46,7 +46,7 @@ def plain(frame):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", tables.TABLES)
+@pytest.mark.parametrize("name", frames.TABLES)
 def test_a_table_holds_what_the_run_does(original, tmp_path, kind, name):
     run = load(original)
     (path,) = export(run, tmp_path / "out", [kind], [name])
@@ -68,9 +68,9 @@ def test_a_count_stays_a_whole_number_also_where_one_is_missing(original, tmp_pa
 @pytest.mark.parametrize("name", ["history", "journal"])
 def test_a_long_table_is_written_piece_by_piece(original, tmp_path, monkeypatch, name):
     (whole,) = export(load(original), tmp_path / "whole", ["csv"], [name])
-    monkeypatch.setattr(tables, "PIECE_ROWS", 100)
+    monkeypatch.setattr(frames, "PIECE_ROWS", 100)
     (pieces,) = export(load(original), tmp_path / "pieces", ["csv"], [name])
-    held = tables.table(load(original), name)
+    held = frames.table(load(original), name)
     assert max(len(piece) for piece in held.pieces) == 100
     assert pieces.read_bytes() == whole.read_bytes()
 
@@ -166,7 +166,7 @@ def test_a_file_that_could_not_be_finished_is_not_there(original, tmp_path, monk
             raise OSError("the disk is full")
             yield
 
-        return tables.Table(tables.table(run, name).schema, pieces())
+        return frames.Table(frames.table(run, name).schema, pieces())
 
     monkeypatch.setattr("leasebench.results.export.table", breaks)
     with pytest.raises(OSError, match="full"):

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference_log import read_hlog
 
-from leasebench.results.encoded import read_buckets
+from leasebench.results.hlog import read_buckets
 from leasebench.results.latency import (
     HIGHEST_NS,
     LOWEST_NS,

@@ -8,9 +8,9 @@ from leasebench.enactors.store.memory.commit_rules import fence_of, refusal_of
 from leasebench.enactors.store.memory.memory_cell import Endpoint, Grant, MemoryCell
 from leasebench.enactors.store.store import HISTORY_BLOCK
 from leasebench.leases.commit_rule import commit_rule
+from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Outcome, Reason, Refused
-from leasebench.leases.rules import DeleteRule
 
 
 class MemoryStore:

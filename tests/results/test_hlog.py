@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasebench.results.encoded import COUNTERS, HEADER, OUTER, decode, read_buckets
+from leasebench.results.hlog import COUNTERS, HEADER, OUTER, decode, read_buckets
 from leasebench.results.latency import HIGHEST_NS, buckets, histogram, tag, write_hlog
 
 ONE, TWO = tag("fenced", "steady", "commit", "service"), tag("fenced", "steady", "commit", "response")

@@ -13,7 +13,7 @@ from leasebench.results.assumptions import broken_assumptions
 from leasebench.results.journal import RowKind
 from leasebench.results.record.suite import GuardTable, LoadTable, ScenarioTable
 from leasebench.results.record.trial import TrialFacts
-from leasebench.results.rules import NOTHING, Promised, breaches
+from leasebench.results.store_rules import NOTHING, Promised, breaches
 
 sys.path.append(str(Path(__file__).parents[1] / "bench"))
 import mutants  # (the twin of the scripts, with one check taken out)

@@ -6,8 +6,8 @@ import numpy as np
 
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.events import Events, Ints
-from leasebench.results.rules.breach import Breach, who
-from leasebench.results.rules.lives import Life
+from leasebench.results.store_rules.breach import Breach, who
+from leasebench.results.store_rules.lives import Life
 
 REGISTER = KINDS.index("register")
 

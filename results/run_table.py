@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from leasebench.results.checks.metric import Shown, metrics
 from leasebench.results.columns import ATTEMPTS, CellColumn, of_metrics, run_columns
 from leasebench.results.grid import Column, Grid, Text, Tone
-from leasebench.results.metric import Shown, metrics
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.story import lines
 from leasebench.verdict import SAFE, Verdict

@@ -6,9 +6,9 @@ import numpy as np
 
 from leasebench.results.events import Ints
 from leasebench.results.journal import RowKind, RowOutcome
-from leasebench.results.rules.breach import Breach, who
-from leasebench.results.rules.lives import Life
-from leasebench.results.rules.preceding import Preceding
+from leasebench.results.store_rules.breach import Breach, who
+from leasebench.results.store_rules.lives import Life
+from leasebench.results.store_rules.preceding import Preceding
 from leasebench.results.trial import Trial
 
 NOT_READ = -1

@@ -9,8 +9,8 @@ Only what was accepted is looked at, and only what is certain is said: a lease e
 bears the time at which its script asked for it, a little after the instant by which the server judged.
 """
 
-from leasebench.results.rules.breach import Breach
-from leasebench.results.rules.breaches import breaches
-from leasebench.results.rules.promised import NOTHING, Promised
+from leasebench.results.store_rules.breach import Breach
+from leasebench.results.store_rules.breaches import breaches
+from leasebench.results.store_rules.promised import NOTHING, Promised
 
 __all__ = ["NOTHING", "Breach", "Promised", "breaches"]

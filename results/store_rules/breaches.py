@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from leasebench.results.rules import leases, plans
-from leasebench.results.rules.breach import Breach
-from leasebench.results.rules.commits import promise_of
-from leasebench.results.rules.lives import lives
-from leasebench.results.rules.promised import Promised
+from leasebench.results.store_rules import leases, plans
+from leasebench.results.store_rules.breach import Breach
+from leasebench.results.store_rules.commits import promise_of
+from leasebench.results.store_rules.lives import lives
+from leasebench.results.store_rules.promised import Promised
 from leasebench.results.trial import Trial
 
 

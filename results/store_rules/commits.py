@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from leasebench.definitions import DefinitionError
 from leasebench.leases.commit_rule import commit_rule
-from leasebench.results.rules import fences, leases, versions
-from leasebench.results.rules.breach import Breach
-from leasebench.results.rules.lives import Life
-from leasebench.results.rules.promised import Promised
+from leasebench.results.store_rules import fences, leases, versions
+from leasebench.results.store_rules.breach import Breach
+from leasebench.results.store_rules.lives import Life
+from leasebench.results.store_rules.promised import Promised
 from leasebench.results.trial import Trial
 
 Promise = Callable[[Trial, Sequence[Life], Promised], Iterator[Breach]]

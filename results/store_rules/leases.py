@@ -6,10 +6,10 @@ import numpy as np
 
 from leasebench.enactors.store.events import FOREIGN, KINDS
 from leasebench.results.events import Events, Ints, Mask
-from leasebench.results.rules.breach import Breach, who
-from leasebench.results.rules.lives import Life
-from leasebench.results.rules.preceding import Preceding
-from leasebench.results.rules.promised import Promised
+from leasebench.results.store_rules.breach import Breach, who
+from leasebench.results.store_rules.lives import Life
+from leasebench.results.store_rules.preceding import Preceding
+from leasebench.results.store_rules.promised import Promised
 
 GIVES = tuple(KINDS.index(kind) for kind in ("grant", "renew"))
 """The reason of a release that deletes another owner's lock, and says so."""

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from leasebench.results.checks.metric import Form, metrics
 from leasebench.results.history import ADDED_LATER, JOURNAL_DTYPE, JOURNAL_FIELDS, SCHEMA, with_added
-from leasebench.results.metric import Form, metrics
 from leasebench.results.record.summary import CellSummary, TrialRow
 from leasebench.results.rundirectory import RunDirectory
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import hiredis
 
-from leasebench.bench.servers.recording import SUFFIX, Recording
+from leasebench.bench.servers.recorded_history import SUFFIX, Recording
 from leasebench.bench.servers.server import ServerUnusable
 
 ACK_EVERY_S = 1.0

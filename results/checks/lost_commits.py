@@ -2,7 +2,7 @@
 
 from leasebench.results.assumptions import acknowledged_beyond
 from leasebench.results.checks import Check, Findings
-from leasebench.results.metric import Better, Form, Metric, Shown
+from leasebench.results.checks.metric import Better, Form, Metric, Shown
 from leasebench.results.trial import Trial
 
 
