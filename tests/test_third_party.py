@@ -286,6 +286,10 @@ def test_a_commit_rule_is_enforced_in_both_stores_and_held_against_the_history(p
     assert (cell["verdict"] in ("clean", "unproven"), cell["stale_overwrites"]) == (True, 0)
     explored = package.run("explore", tmp_path / "tiny.toml", cwd=tmp_path)
     assert explored.returncode == 0, explored.stdout + explored.stderr
+    assert package.run("check", "r", cwd=tmp_path).returncode == 0
+    without = Package(tmp_path / "nothing").run("check", "r", cwd=tmp_path)
+    assert without.returncode == 4, "figures follow, but nobody here can tell whether the rule was kept"
+    assert "'not_older' is not known here" in without.stderr
 
 
 def test_a_commit_rule_that_its_store_does_not_keep_fails_the_trial(package, tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from leasebench.bench.commands.arguments import AsJson, RunName
-from leasebench.bench.terminal import EXIT_FAILED, EXIT_UNEXPECTED, EXIT_USAGE, complain, console
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_USAGE, complain, console
 
 if TYPE_CHECKING:
     from leasebench.results.explored import Contradiction
@@ -19,7 +19,8 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     """Derive every figure of RUN anew from its history, and compare with its summary.json.
 
     Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or the figures
-    are not what the history says; 5 a history breaks a rule of its store, or another assumption.
+    are not what the history says; 4 a commit rule is not known here, so that no history was held against it; 5 a
+    history breaks a rule of its store, or another assumption.
     """
     from leasebench.bench.commands.figures import show
     from leasebench.results.explored import contradictions, read_explored
@@ -27,11 +28,12 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     from leasebench.results.record.suite import read_suite
     from leasebench.results.record.summary import FILE
     from leasebench.results.rederivation import differences, unfinished
+    from leasebench.results.store_rules.commits import is_known
     from leasebench.results.summary import as_written, summarise
 
     run = find_run(name)
     screen = console(stderr=as_json)
-    derived = summarise(run)
+    suite, derived = read_suite(run), summarise(run)
     for line in unfinished(run):
         screen.print(line, markup=False, highlight=False)
     if as_json:
@@ -48,14 +50,22 @@ def check(name: RunName, as_json: AsJson = False) -> None:
         complain([f"{run / FILE}: {len(wrong)} figures are not what the history says, first {wrong[0]}"])
     else:
         screen.print(f"{run}: every figure of summary.json follows from the history", highlight=False)
-        found = contradictions(derived, read_suite(run), read_explored(run))
+        found = contradictions(derived, suite, read_explored(run))
         complain(map(str, found))
+    unknown = [guard for guard in suite.guards if not is_known(guard.commit)]
+    complain(
+        f"{guard.name}: the commit rule {guard.commit!r} is not known here, so its histories were not held against it: "
+        "install the package that brings it"
+        for guard in unknown
+    )
     if broken:  # before all that was derived from such a history
         raise typer.Exit(EXIT_FAILED)
     if wrong:
         raise typer.Exit(EXIT_USAGE)
     if found:
         raise typer.Exit(EXIT_UNEXPECTED)
+    if unknown:
+        raise typer.Exit(EXIT_INCONCLUSIVE)
 
 
 def _broken(trial: "TrialRow") -> Iterator[str]:

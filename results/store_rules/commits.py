@@ -51,12 +51,18 @@ PROMISES: dict[str, Promise] = {
 """A rule that is wrong on purpose, for a negative control, promises nothing."""
 
 
+def is_known(name: str) -> bool:
+    """Whether it is known here what the rule promises; not so of one whose package is not installed."""
+    try:
+        commit_rule(name)
+    except DefinitionError:
+        return False
+    return True
+
+
 def promise_of(name: str) -> Promise | None:
     """What the rule promises, of a rule of another package its part `results`; None: nothing that can be held."""
     if name in PROMISES:
         return PROMISES[name]
-    try:
-        brought: Promise | None = commit_rule(name).parts.get("results")
-    except DefinitionError:
-        return None  # the package that brings the rule is not installed where its run is read
+    brought: Promise | None = commit_rule(name).parts.get("results") if is_known(name) else None
     return brought
