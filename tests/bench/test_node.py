@@ -508,7 +508,7 @@ def test_a_survivor_that_holds_something_else_is_an_error_not_a_history(keys, su
 
 
 def test_a_recording_that_grew_too_long_is_a_clear_error(keys, monkeypatch):
-    monkeypatch.setattr("leasebench.bench.servers.recording.MOST_EVENTS", 2)
+    monkeypatch.setattr("leasebench.bench.servers.recorded_history.MOST_EVENTS", 2)
     recording, key = Recording(), keys.history.encode()
     for number in range(3):
         recording.event(key, b"%d-1" % number, b"line")
