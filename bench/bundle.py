@@ -13,12 +13,16 @@ from urllib.parse import quote, unquote, urlsplit
 
 from leasebench.bench.failure import FAILURE
 from leasebench.bench.servers.server import without_password
+from leasebench.results.record.faults import FAULTS_FILE
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.manifest import MANIFEST_FILE
+from leasebench.results.record.suite import SUITE_FILE
+from leasebench.results.record.summary import SUMMARY_FILE
+from leasebench.results.record.trial import TRIAL_FILE, read_facts
 from leasebench.results.summary import trial_folders
-from leasebench.results.trial import read_object
 
-OF_THE_RUN = ("suite.toml", "manifest.json", "summary.json", FAILURE)
-OF_A_TRIAL = ("trial.json", "faults.json", FAILURE)
+OF_THE_RUN = (SUITE_FILE, MANIFEST_FILE, SUMMARY_FILE, FAILURE)
+OF_A_TRIAL = (TRIAL_FILE, FAULTS_FILE, FAILURE)
 MAX_TRIALS = 20
 """Failed trials whose files are packed: the first ones of the run."""
 MAX_FILE_BYTES = 2**20
@@ -38,8 +42,8 @@ def pack(run: Path, archive: Path, doctor: str, secrets: Iterable[str], log: Pat
 
     `secrets` are hidden wherever they stand. Raises BadRunDirectory for what is no run directory, OSError.
     """
-    if not (run / "suite.toml").is_file():
-        raise BadRunDirectory(f"{run}: holds no suite.toml: no run directory")
+    if not (run / SUITE_FILE).is_file():
+        raise BadRunDirectory(f"{run}: holds no {SUITE_FILE}: no run directory")
     hide = Redaction(secrets)
     with zipfile.ZipFile(archive, "x", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("doctor.txt", hide(doctor))
@@ -103,7 +107,7 @@ def _files(run: Path) -> Iterator[Path]:
 def _is_ok(folder: Path) -> bool:
     """Whether a trial ended well; one whose file can't be read did not."""
     try:
-        return bool(read_object(folder / "trial.json").get("status") == "ok")
+        return read_facts(folder).status == "ok"
     except BadRunDirectory:
         return False
 

@@ -22,7 +22,7 @@ from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.record.manifest import MANIFEST_FILE
 from leasebench.results.record.schemas import published_schemas
 from leasebench.results.record.suite import SUITE_FILE, SuiteRecord
-from leasebench.results.record.summary import FILE, Summary, json_schema
+from leasebench.results.record.summary import SUMMARY_FILE, Summary, json_schema
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.summary import summarise
 
@@ -119,5 +119,5 @@ def _run_trials(suite: Suite, seed: int, server: Server, out: Path, listener: Li
         summary = summarise(out)
         for name, schema in (published_schemas() | {"summary": json_schema()}).items():
             write_json(out / f"{name}.schema.json", schema)
-        write_json(out / FILE, summary.as_json())
+        write_json(out / SUMMARY_FILE, summary.as_json())
     return summary

@@ -23,10 +23,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory, json_object
 from leasebench.results.record.suite import Choices, GuardTable, ScenarioTable, SuiteRecord
 from leasebench.results.record.summary import CellSummary, Summary
-from leasebench.results.trial import read_object
 
 FILE = "explored.json"
 MEASURED = {"stale_overwrite": "stale_overwrites", "dangling": "dangling", "wedged": "wedged"}
@@ -121,7 +120,7 @@ def read_explored(run: Path) -> Explored | None:
     if not path.exists():
         return None
     try:
-        return Explored.model_validate(read_object(path))
+        return Explored.model_validate(json_object(path))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the file"

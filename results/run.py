@@ -10,7 +10,7 @@ from leasebench.results.locate import find_run
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import Manifest, read_manifest
 from leasebench.results.record.suite import read_suite
-from leasebench.results.record.summary import FILE
+from leasebench.results.record.summary import SUMMARY_FILE
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.summary import as_written, summarise
 
@@ -22,7 +22,7 @@ class Run(RunDirectory):
         """Every place at which `summary.json` is not what the trials say, as `key: written != derived`."""
         from leasebench.results.rederivation import differences
 
-        written = as_written(self.path) if (self.path / FILE).exists() else self.summary.as_json()
+        written = as_written(self.path) if (self.path / SUMMARY_FILE).exists() else self.summary.as_json()
         return differences(written, summarise(self.path).as_json())
 
     def rank(self, reference: str | None = None) -> Any:

@@ -16,7 +16,7 @@ from leasebench.results.moment import Moments
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import Manifest
 from leasebench.results.record.suite import SuiteRecord
-from leasebench.results.record.summary import FILE, CellSummary, Spread, Summary, TrialRow
+from leasebench.results.record.summary import SUMMARY_FILE, CellSummary, Spread, Summary, TrialRow
 from leasebench.results.record.trial import TrialFacts, read_facts
 from leasebench.results.summary import read_summary, summarise, trial_folders
 from leasebench.results.trial import Trial, read_trials
@@ -36,8 +36,8 @@ class RunDirectory:
     @cached_property
     def summary(self) -> Summary:
         """`summary.json`; derived anew from the trials where it is missing, broken or of before a trial had a row."""
-        if not (self.path / FILE).exists():
-            self.tell(f"{self.path}: no {FILE}, the run did not end: only trials that ended are counted")
+        if not (self.path / SUMMARY_FILE).exists():
+            self.tell(f"{self.path}: no {SUMMARY_FILE}, the run did not end: only trials that ended are counted")
         else:
             try:
                 return read_summary(self.path)

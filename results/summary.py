@@ -15,11 +15,11 @@ from leasebench.results.controls import judge_controls
 from leasebench.results.latency import PHASES, SIDES, figures, histogram, merge
 from leasebench.results.phases import phase_samples
 from leasebench.results.record.faults import FaultRow, read_faults
-from leasebench.results.record.file import BadRunDirectory, as_value
+from leasebench.results.record.file import BadRunDirectory, as_value, json_of_schema
 from leasebench.results.record.suite import GuardTable, ScenarioTable, read_suite
 from leasebench.results.record.summary import (
-    FILE,
     SCHEMA_VERSION,
+    SUMMARY_FILE,
     CellSummary,
     FaultCount,
     Percentiles,
@@ -33,7 +33,7 @@ from leasebench.results.record.trial import TRIAL_FILE, TrialFacts, read_facts
 from leasebench.results.store_rules import Promised
 from leasebench.results.story import story
 from leasebench.results.tally import Tally, applications_of, tally
-from leasebench.results.trial import Trial, read_object, read_trials
+from leasebench.results.trial import Trial, read_trials
 from leasebench.results.verdict import judge, races_missing
 from leasebench.verdict import Verdict
 
@@ -212,15 +212,9 @@ def trial_folders(run: Path) -> Iterable[Path]:
 
 def read_summary(run: Path) -> Summary:
     """Read `summary.json`. Raises BadRunDirectory, also for a newer schema."""
-    return as_value(run / FILE, TypeAdapter(Summary), as_written(run))
+    return as_value(run / SUMMARY_FILE, TypeAdapter(Summary), as_written(run))
 
 
 def as_written(run: Path) -> Any:
     """What `summary.json` holds, also what is no figure of ours. Raises BadRunDirectory, also for a newer schema."""
-    path = run / FILE
-    written = read_object(path)
-    if written.get("schema") != SCHEMA_VERSION:
-        raise BadRunDirectory(
-            f"{path}: schema {written.get('schema')!r}; this leasebench reads schema {SCHEMA_VERSION}"
-        )
-    return written
+    return json_of_schema(run / SUMMARY_FILE, SCHEMA_VERSION)

@@ -13,7 +13,6 @@ from leasebench.results.clocks import Clocks, Compared, clocks_of_trial
 from leasebench.results.events import Events, Ints
 from leasebench.results.history import read_events, read_journal
 from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
-from leasebench.results.record.file import BadRunDirectory, json_value
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts, read_facts
 
@@ -74,14 +73,6 @@ class Trial:
         """Per journal row the code of its endpoint or lease in `Events.lease`."""
         number = self.journal["endpoint"].to_numpy().astype(np.int64)
         return np.where(number == CELL_RESOURCE, len(self.events.endpoints), number)
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON file that holds one object. Raises BadRunDirectory naming the file."""
-    value = json_value(path)
-    if not isinstance(value, dict):
-        raise BadRunDirectory(f"{path}: holds no JSON object")
-    return value
 
 
 def read_trials(folder: Path) -> list[Trial]:

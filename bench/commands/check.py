@@ -26,7 +26,7 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     from leasebench.results.explored import contradictions, read_explored
     from leasebench.results.locate import find_run
     from leasebench.results.record.suite import read_suite
-    from leasebench.results.record.summary import FILE
+    from leasebench.results.record.summary import SUMMARY_FILE
     from leasebench.results.rederivation import differences, unfinished
     from leasebench.results.store_rules.commits import is_known
     from leasebench.results.summary import as_written, summarise
@@ -44,10 +44,10 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     complain(broken)
     wrong: list[str] = []
     found: list[Contradiction] = []
-    if not (run / FILE).exists():
+    if not (run / SUMMARY_FILE).exists():
         screen.print(f"{run}: no summary.json, the run did not end: these figures are of the trials that did")
     elif wrong := differences(as_written(run), derived.as_json()):
-        complain([f"{run / FILE}: {len(wrong)} figures are not what the history says, first {wrong[0]}"])
+        complain([f"{run / SUMMARY_FILE}: {len(wrong)} figures are not what the history says, first {wrong[0]}"])
     else:
         screen.print(f"{run}: every figure of summary.json follows from the history", highlight=False)
         found = contradictions(derived, suite, read_explored(run))

@@ -1,6 +1,7 @@
 """How a file of a run directory is read: through its model, or refused in one line that names the file and the key."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,22 @@ def json_value(path: Path) -> Any:
         raise BadRunDirectory(f"{path}: is missing") from error
     except (ValueError, OSError, RecursionError) as error:
         raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
+
+
+def json_object(path: Path) -> Mapping[str, Any]:
+    """What a JSON file holds that holds one object. Raises BadRunDirectory."""
+    value = json_value(path)
+    if not isinstance(value, dict):
+        raise BadRunDirectory(f"{path}: holds no JSON object")
+    return value
+
+
+def json_of_schema(path: Path, schema: int) -> Mapping[str, Any]:
+    """What a JSON file of that schema holds. Raises BadRunDirectory, also for one of a newer schema."""
+    found = json_object(path)
+    if found.get("schema") != schema:
+        raise BadRunDirectory(f"{path}: schema {found.get('schema')!r}; this leasebench reads schema {schema}")
+    return found
 
 
 def as_value(path: Path, kind: TypeAdapter[Value], content: Any) -> Value:

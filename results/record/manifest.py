@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from leasebench.results.record.file import BadRunDirectory, Record, as_value, json_value
+from leasebench.results.record.file import Record, as_value, json_of_schema
 
 MANIFEST_FILE = "manifest.json"
 MANIFEST_SCHEMA: Final = 1
@@ -65,7 +65,4 @@ MANIFEST = TypeAdapter(Manifest)
 def read_manifest(run: Path) -> Manifest:
     """Read `manifest.json` of a run directory. Raises BadRunDirectory naming the file."""
     path = run / MANIFEST_FILE
-    content = json_value(path)
-    if isinstance(content, dict) and (schema := content.get("schema")) != MANIFEST_SCHEMA:
-        raise BadRunDirectory(f"{path}: schema {schema!r}; this leasebench reads schema {MANIFEST_SCHEMA}")
-    return as_value(path, MANIFEST, content)
+    return as_value(path, MANIFEST, json_of_schema(path, MANIFEST_SCHEMA))

@@ -17,7 +17,7 @@ from leasebench.results.record.suite import TROUBLE, Skip
 from leasebench.results.statistics import Interval
 from leasebench.verdict import Verdict
 
-FILE = "summary.json"
+SUMMARY_FILE = "summary.json"
 SCHEMA_VERSION: Literal[1] = 1
 
 
