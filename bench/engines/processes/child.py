@@ -21,7 +21,7 @@ class Child:
 
     def __init__(self, context: Any, spec: ProcessSpec, gates: int = 0) -> None:
         self.spec = spec
-        self.name = spec.journal().stem
+        self.name = str(spec.identity())
         """The name of this life of the process, as its journal and the log give it."""
         self.control, theirs = context.Pipe()
         pairs = [context.Pipe() for _ in range(gates)]
