@@ -34,7 +34,7 @@ def has_lease_server_of_its_own(moments: Moments) -> bool:
 def victims(fault: FaultRow, enactors: tuple[str, ...]) -> tuple[str, list[str]]:
     """What the harness did to enactors by a row of `faults.json`, and to which; to none where it was no such fault."""
     names = dict.fromkeys(target.name for target in fault.targets) if fault.from_outside else ()
-    return state(fault.tells), [name for name in names if name in enactors]
+    return state(fault), [name for name in names if name in enactors]
 
 
 def fault_records(
@@ -59,11 +59,11 @@ def fault_records(
 def _told(fault: FaultRow, cell: str, concerned: list[str], when: tuple[float, float, float]) -> Iterator[FaultRecord]:
     shown_s, from_s, to_s = when
     if fault.server in SERVERS:
-        words = fault.tells.format(target=SERVERS[fault.server])
+        words = fault.said_of(SERVERS[fault.server])
         yield FaultRecord(fault.fault, None, fault.server, words, from_s, from_s if fault.instant else to_s)
     elif not fault.from_outside and fault.action == "fault":
         for target in fault.targets:
             if target.cell == cell and target.name in concerned:
-                words = fault.tells.format(target=target.name)
+                words = fault.said_of(target.name)
                 server, begin_s, end_s = ("lease", shown_s, shown_s) if fault.instant else ("store", from_s, to_s)
                 yield FaultRecord(fault.fault, target.name, server, words, begin_s, end_s)

@@ -10,6 +10,7 @@ import numpy as np
 from leasebench.results.events import Ints, Mask
 from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.moment import Moments
+from leasebench.results.record.faults import FaultRow
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import RENEWER
 from leasebench.results.rundirectory import RunDirectory
@@ -68,7 +69,7 @@ class Reader:
         self._zero_ns = 0.0
         self.unsure_s = 0.0
         """By how much two instants of different clocks may be further apart, or nearer, than they seem."""
-        self._told = {one.start_ns: state(one.tells) for one in moments.faults if one.tells}
+        self._told = {one.start_ns: state(one) for one in moments.faults if one.tells}
         """In a fault's own words, how the process stood that it hit at that instant (ns)."""
         try:
             offset = moments.offset(cell)
@@ -157,9 +158,9 @@ class Reader:
         return found
 
 
-def state(tells: str) -> str:
+def state(fault: FaultRow) -> str:
     """How a process stands, from what a fault tells of it: what follows "it is"."""
-    return tells.removeprefix(IS) if tells.startswith(IS) else tells.format(target="it")
+    return fault.tells.removeprefix(IS) if fault.tells.startswith(IS) else fault.said_of("it")
 
 
 def _groups(trial: Trial, endpoint: int, writers: Sequence[int]) -> Ints:

@@ -46,6 +46,10 @@ class FaultRow(Record):
         """Whether the harness did it, to all of `targets` at once, and not a process itself or its proxy."""
         return self.process == HARNESS
 
+    def said_of(self, target: str) -> str:
+        """What it did, with the name of whom or what it hit; any other brace in a fault's words is one."""
+        return self.tells.replace("{target}", target)
+
     @property
     def span_ns(self) -> tuple[int, int] | None:
         """From when to when it was in force; None if that was not recorded. Without an end it is an instant."""
