@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from leasebench.results.checks.metric import Form, metrics
-from leasebench.results.history import ADDED_LATER, JOURNAL_DTYPE, JOURNAL_FIELDS, SCHEMA, with_added
+from leasebench.results.history import ADDED_LATER, JOURNAL_COLUMNS, JOURNAL_DTYPE, JOURNAL_FIELDS, SCHEMA, with_added
 from leasebench.results.record.summary import CellSummary, TrialRow
 from leasebench.results.rundirectory import RunDirectory
 
@@ -31,12 +31,8 @@ _HISTORY = pa.schema(
     [(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in SCHEMA]
 )
 _JOURNAL = pa.schema(
-    [
-        ("cell", pa.string()),
-        ("process", pa.string()),
-        *((name, pa.string()) for name in ADDED_LATER),
-        *((name, pa.from_numpy_dtype(JOURNAL_DTYPE[name])) for name in JOURNAL_FIELDS),
-    ]
+    (name, pa.from_numpy_dtype(JOURNAL_DTYPE[name]) if name in JOURNAL_FIELDS else pa.string())
+    for name in JOURNAL_COLUMNS
 )
 
 

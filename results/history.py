@@ -21,7 +21,7 @@ import pyarrow.parquet
 from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.leases.lease import CELL_LEASE
 from leasebench.results.events import Codes, Events, Ints
-from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC, OWN_KINDS, Header, RowKind
+from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC, OWN, REASON_NUMBERS, Header, RowKind
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 
@@ -37,9 +37,11 @@ SCHEMA = pa.schema(
 )
 JOURNAL_DTYPE = np.dtype([(name, form) for name, form in FIELDS])
 JOURNAL_FIELDS = tuple(name for name, _ in FIELDS if not name.startswith("_"))
-ADDED_LATER = ("clock", "kind_name")
+JOURNAL_COLUMNS = ("cell", "process", "clock", "kind_name", *JOURNAL_FIELDS, "reason_name")
+ADDED_LATER = ("clock", "kind_name", "reason_name")
 """Columns that a journal may lack: see `with_added`."""
 KIND_NAMES = {int(kind): kind.name.lower() for kind in RowKind}
+REASON_NAMES = {number: reason for reason, number in REASON_NUMBERS.items()}
 STORE_NODE, LEASE_NODE = "n0", "n1"
 """The nodes of a cell: the store's server, and the lease server where it is another one."""
 MOST_ROWS = 20_000_000
@@ -182,12 +184,13 @@ def read_header(path: Path) -> Header:
 def write_journal(path: Path, raw: Iterable[Path]) -> None:
     """Gather the journal files of all processes into `journal.parquet`. Raises BadRunDirectory.
 
-    The cell is '' where the journal is of none: the harness. Steps beyond `RowKind` are numbered anew, all of one name
-    alike.
+    The cell is '' where the journal is of none: the harness. Steps beyond `RowKind` and reasons beyond `Reason` are
+    numbered anew, all of one name alike.
     """
     tables = []
     rows = 0
     steps: dict[str, int] = {}
+    reasons: dict[str, int] = {}
     for file in raw:
         records = read_raw_journal(file)
         rows += len(records)
@@ -196,31 +199,33 @@ def write_journal(path: Path, raw: Iterable[Path]) -> None:
         head = read_header(file)
         who = {"cell": head.process.cell, "process": str(replace(head.process, cell="")), "clock": str(head.clock)}
         columns = {name: np.ascontiguousarray(records[name]) for name in JOURNAL_FIELDS}
-        columns["kind"] = _kinds_of_all(path, head.steps, steps)[records["kind"]]
+        columns["kind"] = _numbers_in_all(path, "step", head.steps, steps)[records["kind"]]
+        columns["reason"] = _numbers_in_all(path, "reason", head.reasons, reasons)[records["reason"]]
         tables.append(pa.table({name: _all_of(text, len(records)) for name, text in who.items()} | columns))
     table = pa.concat_tables(tables).unify_dictionaries()
-    names = KIND_NAMES | {kind: step for step, kind in steps.items()}
-    kind_names = _named(table["kind"].to_numpy(), names)
+    kind_names = _named(table["kind"].to_numpy(), KIND_NAMES | {kind: step for step, kind in steps.items()})
     table = table.add_column(table.column_names.index("clock") + 1, "kind_name", kind_names)
+    names = REASON_NAMES | {number: reason for reason, number in reasons.items()}
+    table = table.append_column("reason_name", _named(table["reason"].to_numpy(), names))
     pa.parquet.write_table(table, path, compression="zstd")
 
 
-def _kinds_of_all(path: Path, own: Sequence[str], steps: dict[str, int]) -> npt.NDArray[np.uint8]:
-    """For each kind of one journal that of all journals; `steps` numbers the names, and takes in new ones."""
-    kinds = np.arange(1 << 8, dtype=np.uint8)
-    for number, step in enumerate(own, start=OWN_KINDS):
-        kind = steps.setdefault(step, OWN_KINDS + len(steps))
-        if kind >= len(kinds):
-            raise BadRunDirectory(f"{path}: more than {len(kinds) - OWN_KINDS} steps that are none of leasebench's own")
-        kinds[number] = kind
-    return kinds
+def _numbers_in_all(path: Path, what: str, own: Sequence[str], all_own: dict[str, int]) -> npt.NDArray[np.uint8]:
+    """For each number of one journal that of all journals; `all_own` numbers the names, and takes in new ones."""
+    numbers = np.arange(1 << 8, dtype=np.uint8)
+    for number, name in enumerate(own, start=OWN):
+        common = all_own.setdefault(name, OWN + len(all_own))
+        if common >= len(numbers):
+            raise BadRunDirectory(f"{path}: more than {len(numbers) - OWN} {what}s that are none of leasebench's own")
+        numbers[number] = common
+    return numbers
 
 
-def _named(kinds: npt.NDArray[np.uint8], names: Mapping[int, str]) -> pa.DictionaryArray:
-    """The names of kinds, one a row; '' for a number that no journal names."""
-    there = np.unique(kinds)
-    texts = pa.array([names.get(int(kind), "") for kind in there], pa.string())
-    return pa.DictionaryArray.from_arrays(np.searchsorted(there, kinds).astype(np.int32), texts)
+def _named(numbers: npt.NDArray[np.uint8], names: Mapping[int, str]) -> pa.DictionaryArray:
+    """The names of numbers, one a row; '' for a number that no journal names."""
+    there = np.unique(numbers)
+    texts = pa.array([names.get(int(number), "") for number in there], pa.string())
+    return pa.DictionaryArray.from_arrays(np.searchsorted(there, numbers).astype(np.int32), texts)
 
 
 def _all_of(text: str, rows: int) -> pa.DictionaryArray:
@@ -232,14 +237,15 @@ def read_journal(path: Path) -> pd.DataFrame:
 
     `cell`, `process`, `clock` (a `record.clock.Clock` as text) and `kind_name` (categories), `kind` and `outcome`
     (numbers of `journal.RowKind` and `RowOutcome`), `start_ns`, `end_ns`, `service_ns`, `due_ns` (by that clock),
-    `attempt`, `version`, `grant`, `endpoint`, `seen`, `fence`. Raises BadRunDirectory naming the file.
+    `attempt`, `version`, `grant`, `endpoint`, `seen`, `fence`, `reason_name` (a category: why it was refused, '' where
+    it was not). Raises BadRunDirectory naming the file.
     """
     file = open_table(path)
     schema = file.schema_arrow
-    for name in ("cell", "process", *JOURNAL_FIELDS):
-        if name not in schema.names:
+    for name in JOURNAL_COLUMNS:
+        if name not in schema.names and name not in ADDED_LATER:
             raise BadRunDirectory(f"{path}: no journal: the column {name} is missing")
-    for name in ("cell", "process", *ADDED_LATER, *JOURNAL_FIELDS):
+    for name in JOURNAL_COLUMNS:
         kind = schema.field(name).type if name in schema.names else TEXT
         if not (pa.types.is_integer(kind) if name in JOURNAL_FIELDS else pa.types.is_dictionary(kind)):
             raise BadRunDirectory(f"{path}: no journal: the column {name} is of type {kind}")
@@ -254,6 +260,8 @@ def with_added(frame: pd.DataFrame) -> pd.DataFrame:
     at = list(frame.columns).index("process") + 1
     if "kind_name" not in frame:
         frame.insert(at, "kind_name", _named(frame["kind"].to_numpy(), KIND_NAMES).to_pandas())
+    if "reason_name" not in frame:
+        frame["reason_name"] = _named(frame["reason"].to_numpy(), REASON_NAMES).to_pandas()
     if "clock" not in frame:
         frame.insert(at, "clock", _all_of(str(ONE_HOST), len(frame)).to_pandas())
     return frame

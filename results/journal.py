@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from leasebench.leases.operations import Reason
+from leasebench.names import valid_name
 from leasebench.results.record.clock import Clock
 from leasebench.results.record.process import Process
 
@@ -54,7 +55,7 @@ FIELDS = (
 class RowKind(IntEnum):
     """What a record is about. `PLAN` is a whole application, from discovery to its end.
 
-    A step that is none of these gets a number of its own, from OWN_KINDS on, which the journal's header names.
+    A step that is none of these gets a number of its own, from OWN on, which the journal's header names.
 
     `PAUSE`, `DELAY`, `KILL` and `FAULT` (one from outside) are what a fault did: `attempt` is its number in the
     scenario, `seen` the microseconds that it asked for.
@@ -91,9 +92,9 @@ class RowOutcome(IntEnum):
     NOTHING = 4
 
 
-REASON_NUMBERS = {reason: number for number, reason in enumerate(Reason, start=1)}
-"""A refusal's reason as a record keeps it; 0 for none."""
-
+REASON_NUMBERS: dict[str, int] = {reason.value: number for number, reason in enumerate(Reason, start=1)}
+"""A refusal's reason as a record keeps it; 0 for none. Another package's reason gets a number of its own, from OWN on,
+which the journal's header names."""
 
 COUNT_AT = 16
 """Where the header says how many records were begun."""
@@ -102,10 +103,12 @@ GAUGES_AT = 24
 MAX_GAUGES = 64
 IDENTITY_AT, IDENTITY_BYTES = 1024, 1024
 """Where the header says, as JSON, whose journal it is and by which clock."""
-STEPS_AT, STEP_BYTES, MAX_STEPS = 2048, 32, 64
-"""Where the header names the steps that `RowKind` does not know, in the order in which they were met."""
-OWN_KINDS = 128
-"""The kind of the first of these steps."""
+NAME_BYTES, MAX_NAMES = 32, 32
+STEPS_AT, REASONS_AT = 2048, 3072
+"""Where the header names steps that `RowKind`, and reasons that `Reason` does not know, in the order in which they were
+met: MAX_NAMES of each, of NAME_BYTES at most."""
+OWN = 128
+"""The number of the first of these steps, and of the first of these reasons."""
 KIND_OF_STEP = {
     "discover": RowKind.DISCOVER,
     "acquire": RowKind.ACQUIRE,
@@ -135,11 +138,12 @@ _INT = struct.Struct("<q")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a journal says of itself: whose it is, which clock its times are of, and its steps beyond `RowKind`."""
+    """What a journal says of itself: whose it is, which clock its times are of, and the names of others that it met."""
 
     process: Process
     clock: Clock
     steps: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return the header of an empty journal. Raises ValueError if the names are too long for it."""
@@ -153,12 +157,11 @@ class Header:
     def from_bytes(cls, head: bytes) -> Self:
         """Read a header back. Raises ValueError if it names no process and clock."""
         said = json.loads(head[IDENTITY_AT : IDENTITY_AT + IDENTITY_BYTES].rstrip(b"\0"))
-        slots = (head[STEPS_AT + STEP_BYTES * number :][:STEP_BYTES] for number in range(MAX_STEPS))
-        steps = tuple(slot.rstrip(b"\0").decode() for slot in slots if slot[:1] != b"\0")
         try:
-            return cls(Process(**said["process"]), Clock(**said["clock"]), steps)
+            identity = Process(**said["process"]), Clock(**said["clock"])
         except (KeyError, TypeError) as error:
             raise ValueError("the header names no process and clock") from error
+        return cls(*identity, _names(head, STEPS_AT), _names(head, REASONS_AT))
 
 
 class Journal:
@@ -173,21 +176,23 @@ class Journal:
         self._offset = HEADER_BYTES - RECORD_BYTES
         os.pwrite(self._file, head, 0)
         self._kinds: dict[str, int] = dict(KIND_OF_STEP)
+        self._reasons = dict(REASON_NUMBERS)
         self._map = self._grow()
 
     def kind_of(self, step: str) -> int:
         """Return the kind under which a step is recorded; the header names one that is none of `RowKind`."""
         kind = self._kinds.get(step)
         if kind is None:
-            number, name = len(self._kinds) - len(KIND_OF_STEP), step.encode()
-            if number >= MAX_STEPS or not 0 < len(name) <= STEP_BYTES:
-                raise ValueError(
-                    f"step {step!r}: a journal has room for {MAX_STEPS} steps of others, of 1 to {STEP_BYTES} bytes"
-                )
-            at = STEPS_AT + STEP_BYTES * number
-            self._map[at : at + len(name)] = name
-            kind = self._kinds[step] = OWN_KINDS + number
+            kind = self._kinds[step] = self._name("step", step, STEPS_AT, len(self._kinds) - len(KIND_OF_STEP))
         return kind
+
+    def number_of_reason(self, reason: str) -> int:
+        """Return the number under which a refusal's reason is recorded; the header names one that is no `Reason`."""
+        found = self._reasons.get(reason)
+        if found is None:
+            number = len(self._reasons) - len(REASON_NUMBERS)
+            found = self._reasons[reason] = self._name("reason", reason, REASONS_AT, number)
+        return found
 
     def begin(
         self, kind: int, start_ns: int, due_ns: int, attempt: int, version: int, grant: int, endpoint: int
@@ -214,6 +219,18 @@ class Journal:
         os.ftruncate(self._file, HEADER_BYTES + self._count * RECORD_BYTES)
         os.close(self._file)
 
+    def _name(self, what: str, text: str, at: int, number: int) -> int:
+        """Name a step or reason of another package in the header; `number` of them stand there already."""
+        name = text.encode()
+        if number >= MAX_NAMES or len(name) > NAME_BYTES or not valid_name(text):
+            raise ValueError(
+                f"{what} {text!r}: a journal has room for {MAX_NAMES} {what}s of other packages, each of 1 to "
+                f"{NAME_BYTES} characters of a-z, 0-9, _ and -"
+            )
+        at += NAME_BYTES * number
+        self._map[at : at + len(name)] = name
+        return OWN + number
+
     def _grow(self) -> mmap.mmap:
         """Add a chunk. It is written, not only reserved: on a full disk a write fails, a mapped page kills."""
         if self._capacity >= MAX_RECORDS:
@@ -227,6 +244,11 @@ class Journal:
             zeros, at = zeros[written:], at + written
         self._capacity += CHUNK_RECORDS
         return mmap.mmap(self._file, at)
+
+
+def _names(head: bytes, at: int) -> tuple[str, ...]:
+    slots = (head[at + NAME_BYTES * number :][:NAME_BYTES] for number in range(MAX_NAMES))
+    return tuple(slot.rstrip(b"\0").decode() for slot in slots if slot[:1] != b"\0")
 
 
 class LiveView:

@@ -227,6 +227,24 @@ def test_a_lease_manager_that_promises_a_fencing_number_and_gives_none_fails_its
     assert "fencing = True gave the fencing number None" in ended.stdout
 
 
+def test_a_lease_manager_says_in_its_own_words_why_a_lease_is_lost(package, tmp_path):
+    own = 'return Refused("no_quorum")'
+    manager = MANAGER.replace("SERVER", "redis").replace("FENCE)", "fence)")
+    manager = manager.replace("return bool(self._client.exists(key))", own).replace(
+        "return bool(self._client.delete(key))", f"self._client.delete(key); {own}"
+    )
+    package.add("counting", "from leasebench.leases.operations import Refused" + manager, managers="PLUGIN")
+    ended = run(package, tmp_path, commit="fenced", exclude='exclude = { manager = "counting" }')
+    assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
+    import pandas as pd
+
+    journal = pd.read_parquet(folder(tmp_path) / "journal.parquet")
+    assert set(journal.loc[journal["reason_name"] == "no_quorum", "kind_name"]) == {"release"}
+    (cell,) = read(tmp_path / "r" / "summary.json")["cells"]
+    assert cell["commits"] > 10
+    assert package.run("check", "r", cwd=tmp_path).returncode == 0
+
+
 def test_a_lease_manager_that_needs_another_server_is_refused_until_its_url_is_known(package, tmp_path):
     package.add("counting", MANAGER.replace("SERVER", "quorum").replace("FENCE)", "fence)"), managers="PLUGIN")
     exclude = 'exclude = { manager = "counting" }'
@@ -250,17 +268,16 @@ def test_a_lease_manager_that_needs_another_server_is_refused_until_its_url_is_k
 
 COMMIT_RULE = """
 from leasebench.leases.commit_rule import CommitRule
-from leasebench.leases.operations import Reason
 
 LUA = '''
 if tonumber(version) < tonumber(previous) then
-  return refuse('not_newer')
+  return refuse('older_plan')
 end
 return apply()
 '''
 
 def refusal(step, at, cell):
-    return Reason.NOT_NEWER if step.version < at.version else None
+    return "older_plan" if step.version < at.version else None
 
 def promise(trial, lives, promised):
     from leasebench.results.store_rules import Breach
@@ -284,6 +301,15 @@ def test_a_commit_rule_is_enforced_in_both_stores_and_held_against_the_history(p
     assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
     (cell,) = read(tmp_path / "r" / "summary.json")["cells"]
     assert (cell["verdict"] in ("clean", "unproven"), cell["stale_overwrites"]) == (True, 0)
+    import pandas as pd
+
+    history = pd.read_parquet(folder(tmp_path) / "history.parquet")
+    refusals = history[history["reason"] == "older_plan"]
+    assert set(refusals["kind"]) == {"reject"}, "a reason of its own, by its name"
+    journal = pd.read_parquet(folder(tmp_path) / "journal.parquet")
+    refused = journal[journal["reason_name"] == "older_plan"]
+    assert set(refused["kind_name"]) == {"commit"}
+    assert len(refused) == len(refusals) > 0
     explored = package.run("explore", tmp_path / "tiny.toml", cwd=tmp_path)
     assert explored.returncode == 0, explored.stdout + explored.stderr
     assert package.run("check", "r", cwd=tmp_path).returncode == 0

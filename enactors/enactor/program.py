@@ -221,7 +221,7 @@ def _judge(outcome: Outcome) -> tuple[At | None, bool]:
     if outcome is UNKNOWN:
         return None, False
     assert isinstance(outcome, Refused)
-    if outcome.reason is Reason.NOT_NEWER:
+    if outcome.reason == Reason.NOT_NEWER:
         return At.NEWER, False
     if outcome.reason in (Reason.PLAN_GONE, Reason.NO_ROLLBACK_PLAN):
         return At.MISSED, False

@@ -17,7 +17,7 @@ class Event(NamedTuple):
 
     `t_us` is the server's TIME in microseconds; a number that does not apply is None, a text ''.
     `previous` is the endpoint's version just before, `active_endpoints` how many endpoints still pointed at
-    a plan when it was deleted. `reason` is why the store refused (`leases.operations.Reason`), or else what
+    a plan when it was deleted. `reason` is why the store refused (`leases.operations.Refused`), or else what
     `rollback_to` and `is_foreign` say.
     """
 

@@ -624,14 +624,14 @@ def test_a_record_that_nobody_took_over_is_still_its_owners_whatever_the_time(tm
 
 
 class TestAnEmptyEndpoint:
-    def stale_and_deleted(self):
+    def stale_and_deleted(self, refused="no_rollback_plan"):
         tape = Tape()
         two_plans(tape)
         tape.commit(20, 1, 2)
         tape.commit(30, 0, 1)
         tape.commit(31, 0, 1)
         tape.delete(40, 2, 1)
-        tape.refuse(50, 1, 2, "no_rollback_plan")
+        tape.refuse(50, 1, 2, refused)
         tape.refuse(51, 1, 2, "not_newer")
         tape.repair(90, 2)
         return tape
@@ -648,6 +648,10 @@ class TestAnEmptyEndpoint:
         assert told.answer("skip_active") is YES
         assert told.answer("quarantine") is YES
         assert told.answer("referential") is NO
+
+    def test_is_told_with_the_reason_that_another_packages_rule_gave(self, tmp_path):
+        told = Told(tmp_path, self.stale_and_deleted(refused="not_today"), kind="dangling")
+        assert "not_today, the first of 2 refusals" in told.words_of(About.REFUSE)
 
     def test_by_the_commit_of_a_deleted_plan(self, tmp_path):
         tape = Tape()

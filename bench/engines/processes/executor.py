@@ -23,7 +23,7 @@ from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused
 from leasebench.results import journal
-from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal, RowKind
+from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, Journal, RowKind
 from leasebench.results.record.process import RENEWER
 
 logger = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ class Executor:
             sleep(AFTER_OUTAGE_S)
             result = UNKNOWN
         end = perf_counter_ns()
-        self.journal.end(end, self._service_ns or end - start, *_numbers(result))
+        self.journal.end(end, self._service_ns or end - start, *self._numbers(result))
         self.observer.performed(operation, result, end)
         return result
 
@@ -178,6 +178,20 @@ class Executor:
             if operation.served_by_last_look:
                 self._service_ns = perf_counter_ns() - looked
         return result
+
+    def _numbers(self, result: Any) -> tuple[int, int, int, int]:
+        """A result as the journal keeps it: seen, fence, outcome, reason."""
+        if isinstance(result, Done):
+            return result.previous, 0, journal.RowOutcome.DONE, 0
+        if isinstance(result, Refused):
+            return result.previous, 0, journal.RowOutcome.REFUSED, self.journal.number_of_reason(result.reason)
+        if isinstance(result, Lease):
+            return 0, result.fence or 0, journal.RowOutcome.DONE, 0
+        if result is UNKNOWN:
+            return 0, 0, journal.RowOutcome.UNKNOWN, 0
+        if result is None:
+            return 0, 0, journal.RowOutcome.NOTHING, 0
+        return (result if isinstance(result, int) else 0), 0, journal.RowOutcome.DONE, 0
 
     def _arm_faults(self) -> list[tuple[int, Boundary]]:
         spec = self.spec
@@ -244,18 +258,3 @@ class JournalNotebook:
 
     def endpoint_number(self, endpoint: str) -> int:
         return self._numbers[endpoint]
-
-
-def _numbers(result: Any) -> tuple[int, int, int, int]:
-    """A result as the journal keeps it: seen, fence, outcome, reason."""
-    if isinstance(result, Done):
-        return result.previous, 0, journal.RowOutcome.DONE, 0
-    if isinstance(result, Refused):
-        return result.previous, 0, journal.RowOutcome.REFUSED, REASON_NUMBERS[result.reason]
-    if isinstance(result, Lease):
-        return 0, result.fence or 0, journal.RowOutcome.DONE, 0
-    if result is UNKNOWN:
-        return 0, 0, journal.RowOutcome.UNKNOWN, 0
-    if result is None:
-        return 0, 0, journal.RowOutcome.NOTHING, 0
-    return (result if isinstance(result, int) else 0), 0, journal.RowOutcome.DONE, 0

@@ -271,5 +271,5 @@ def outcome_of(reply: Any) -> Done | Refused:
     """Read a script's reply: a number is the version before; a text is `reason:version before`."""
     if isinstance(reply, int):
         return Done(reply)
-    reason, _, previous = reply.decode().partition(":")
-    return Refused(Reason(reason), int(previous))
+    reason, _, previous = reply.decode().rpartition(":")
+    return Refused(reason, int(previous))
