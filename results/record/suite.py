@@ -118,7 +118,7 @@ class Skip(Record):
     reason: str
 
 
-class Inapplicable(Record):
+class InapplicableFault(Record):
     """A fault that could hit nothing under a guard, and why; the guard was run all the same."""
 
     guard: str
@@ -136,7 +136,7 @@ class SuiteRecord(Record):
     guards: tuple[GuardTable, ...]
     scenarios: tuple[ScenarioTable, ...]
     skipped: tuple[Skip, ...] = ()
-    inapplicable: tuple[Inapplicable, ...] = ()
+    inapplicable: tuple[InapplicableFault, ...] = ()
     trials: int
     duration_s: float | None = None
     min_races: int | None = None

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model
 
 from leasebench.results.checks.metric import Form, Metric, metrics
-from leasebench.results.record.suite import TROUBLE, Inapplicable, Skip
+from leasebench.results.record.suite import TROUBLE, InapplicableFault, Skip
 from leasebench.results.statistics import Interval
 from leasebench.verdict import Verdict
 
@@ -267,7 +267,7 @@ class Summary(BaseModel):
     trials: tuple[TrialRow, ...]
     controls: tuple[ControlResult, ...]
     skipped: tuple[Skip, ...]
-    inapplicable: tuple[Inapplicable, ...] = Field(
+    inapplicable: tuple[InapplicableFault, ...] = Field(
         default=(), description="faults that can hit nothing under a guard of their scenario; may be missing"
     )
 
