@@ -164,7 +164,7 @@ def fault_row(fault: Fault, row: Mapping[Any, Any], cells: Sequence[str], ttl_ms
         process=str(process),
         targets=tuple(map(Process.parse, targets)),
         server=fault.hit_server if from_outside else None,
-        tells=fault.tell(report),
+        description=fault.describe(report),
         instant=fault.instant,
         action=ACTIONS[row["kind"]],
         start_ns=row["start_ns"],

@@ -181,6 +181,15 @@ class Skipped(Definition):
     reason: str
 
 
+class Inapplicable(Definition):
+    """A fault of a scenario that can hit nothing under one of its guards, and why. The guard is run all the same."""
+
+    guard: str
+    scenario: str
+    fault: str
+    reason: str
+
+
 class Suite(Definition):
     """Guards x scenarios x trials, with every name resolved; each scenario names the guards that are run under it.
 
@@ -194,6 +203,7 @@ class Suite(Definition):
     guards: list[Guard]
     scenarios: list[Scenario]
     skipped: list[Skipped] = Field(default_factory=list)
+    inapplicable: list[Inapplicable] = Field(default_factory=list)
     trials: int
     duration_s: float
     min_races: int
@@ -314,7 +324,7 @@ def _own_scenarios(table: dict[str, Any], source: Source) -> dict[str, Scenario]
 def _scenario(name: str, body: Any, source: Source) -> Scenario:
     at = ("scenario", name)
     if not isinstance(body, dict):
-        raise source.tell([Mistake(at, f"must be a table, as in [scenario.{name}]")])
+        raise source.error([Mistake(at, f"must be a table, as in [scenario.{name}]")])
     return validate(Scenario, {"guards": ["monotonic"], **body, "name": name}, source, at)
 
 
@@ -332,7 +342,7 @@ def _must_be_known(kind: str, table: dict[str, Any], known: Collection[str], sou
         if isinstance(name, str) and name not in known
     ]
     if told:
-        raise source.tell(told)
+        raise source.error(told)
 
 
 def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], place: str) -> Suite:
@@ -354,7 +364,15 @@ def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], pl
     if not fitted:
         first = skipped[0]
         raise DefinitionError(f"{place}: {first.guard} can't be run under {first.scenario}: {first.reason}")
-    return suite.model_copy(update={"guards": list(used.values()), "scenarios": fitted, "skipped": skipped})
+    inapplicable = [
+        Inapplicable(guard=name, scenario=scenario.name, fault=fault.name, reason=reason)
+        for scenario in fitted
+        for name in scenario.guards
+        for fault in scenario.parsed_faults
+        if (reason := fault.never_hits(used[name]))
+    ]
+    lists = {"guards": list(used.values()), "scenarios": fitted, "skipped": skipped, "inapplicable": inapplicable}
+    return suite.model_copy(update=lists)
 
 
 def must_be_enforced(suite: Suite, url: str) -> None:

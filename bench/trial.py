@@ -27,6 +27,7 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
+from leasebench.leases.manager import has_own_clock
 from leasebench.results.history import HistoryWriter
 from leasebench.results.journal import Journal
 from leasebench.results.record.faults import FAULTS_FILE, HARNESS
@@ -213,7 +214,7 @@ def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[Proce
 
 
 def _facts_before(plan: TrialPlan) -> TrialFacts:
-    exclude = plan.guard.exclude
+    manager = plan.guard.manager if plan.guard.exclude is not None else None
     return TrialFacts(
         number=plan.number,
         guard=plan.guard.name,
@@ -228,7 +229,9 @@ def _facts_before(plan: TrialPlan) -> TrialFacts:
         min_races=plan.suite.min_races,
         settle_s=plan.suite.settle_s,
         expected=tuple(plan.guard.expected(plan.scenario.name, plan.scenario.trouble)),
-        lease=LeaseTerms(ttl_ms=plan.ttl_ms, audited=plan.guard.manager.audited) if exclude else None,
+        lease=LeaseTerms(ttl_ms=plan.ttl_ms, audited=manager.audited, own_clock=has_own_clock(manager))
+        if manager
+        else None,
     )
 
 

@@ -207,6 +207,11 @@ def server_of(manager: LeaseManager) -> str:
     return str(getattr(manager, "server", REDIS))
 
 
+def has_own_clock(manager: LeaseManager | None) -> bool:
+    """Whether a manager says `own_clock = True`: its leases end by their owners' clocks, and the server ends none."""
+    return bool(getattr(manager, "own_clock", False))
+
+
 def server_variable(server: str) -> str:
     """Name the environment variable with the URL of a server that is not ours: `LEASEBENCH_ETCD_URL`."""
     return f"LEASEBENCH_{server.upper().replace('-', '_')}_URL"

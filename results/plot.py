@@ -51,7 +51,7 @@ def plot(run: RunDirectory, out: Path, wanted: Wanted, mode: Mode, formats: Sequ
         try:
             drawn = chart.draw(subject)
         except BadRunDirectory as error:
-            run.tell(str(error))
+            run.note_problem(str(error))
             continue
         if drawn is None:
             continue

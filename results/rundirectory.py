@@ -38,16 +38,18 @@ class RunDirectory:
     def summary(self) -> Summary:
         """`summary.json`; derived anew from the trials where it is missing, broken or of before a trial had a row."""
         if not (self.path / SUMMARY_FILE).exists():
-            self.tell(f"{self.path}: no {SUMMARY_FILE}, the run did not end: only trials that ended are counted")
+            self.note_problem(
+                f"{self.path}: no {SUMMARY_FILE}, the run did not end: only trials that ended are counted"
+            )
         else:
             try:
                 return read_summary(self.path)
             except BadRunDirectory as error:
-                self.tell(str(error))
+                self.note_problem(str(error))
         found: list[str] = []
         derived = summarise(self.path, found)
         for problem in found:
-            self.tell(problem)
+            self.note_problem(problem)
         return derived
 
     @property
@@ -100,7 +102,7 @@ class RunDirectory:
         try:
             return read_facts(self._folder(number))
         except BadRunDirectory as error:
-            self.tell(str(error))
+            self.note_problem(str(error))
             return None
 
     def trial(self, number: int) -> list[Trial]:
@@ -112,7 +114,7 @@ class RunDirectory:
             folder = self._folder(number)
             return read_trials(folder) if read_facts(folder).history else []
         except BadRunDirectory as error:
-            self.tell(str(error))
+            self.note_problem(str(error))
             return []
 
     @cached_property
@@ -121,7 +123,7 @@ class RunDirectory:
         try:
             return read_explored(self.path)
         except BadRunDirectory as error:
-            self.tell(str(error))
+            self.note_problem(str(error))
             return None
 
     def contradictions(self) -> list[Contradiction]:
@@ -135,7 +137,7 @@ class RunDirectory:
             try:
                 self._open[number] = Moments(self._folder(number))
             except BadRunDirectory as error:
-                self.tell(str(error))
+                self.note_problem(str(error))
                 return None
         return self._open[number]
 
@@ -163,7 +165,7 @@ class RunDirectory:
                 key = tag.phase, tag.side
                 found[key] = merge_buckets([found[key], held]) if key in found else held
         except (BadRunDirectory, ValueError) as error:
-            self.tell(str(error))
+            self.note_problem(str(error))
             return {}
         return found
 
@@ -226,7 +228,7 @@ class RunDirectory:
             try:
                 frame = read(folder / name)
             except BadRunDirectory as error:
-                self.tell(str(error))
+                self.note_problem(str(error))
                 continue
             frame.insert(0, "trial", number)
             parts.append(frame)
@@ -238,7 +240,7 @@ class RunDirectory:
         except KeyError:
             raise BadRunDirectory(f"{self.path}: has no trial {number}") from None
 
-    def tell(self, problem: str) -> None:
+    def note_problem(self, problem: str) -> None:
         """Note what could not be read: one line a file, however often and in how many ways it is come upon."""
         file = problem.partition(": ")[0]
         if not any(known.partition(": ")[0] == file for known in self.problems):

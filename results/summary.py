@@ -52,18 +52,18 @@ class CellData:
         self.failures: list[str] = []
         self.tally = Tally()
         self.latency: dict[tuple[str, str], list[HdrHistogram]] = defaultdict(list)
-        self.struck: Counter[str] = Counter()
+        self.injected: Counter[str] = Counter()
         self.hit: Counter[str] = Counter()
         self.story: tuple[StoryLine, ...] = ()
 
     def expect_faults(self, kinds: Iterable[str]) -> None:
-        """The faults that take part in every trial: each is reported, even if it was never injected."""
-        self.struck.update(dict.fromkeys(kinds, 0))
+        """The faults that take part in every trial and can hit: each is reported, even if it was never injected."""
+        self.injected.update(dict.fromkeys(kinds, 0))
 
     def add_faults(self, rows: Iterable[FaultRow]) -> None:
         """Take in what a trial's `faults.json` says."""
         for row in rows:
-            self.struck[row.fault] += 1
+            self.injected[row.fault] += 1
             self.hit[row.fault] += row.hit
 
     def add_facts(self, facts: TrialFacts) -> None:
@@ -102,7 +102,9 @@ class CellData:
             trouble=self.trouble,
             trials=self.trials,
             failures=tuple(self.failures),
-            faults={kind: FaultCount(struck=struck, hit=self.hit[kind]) for kind, struck in self.struck.items()},
+            faults={
+                kind: FaultCount(injected=injected, hit=self.hit[kind]) for kind, injected in self.injected.items()
+            },
             verdict=verdict,
             expected=tuple(Verdict(one) for one in self.expected),
             as_expected=verdict in self.expected,
@@ -131,7 +133,8 @@ def summarise(run: Path, problems: list[str] | None = None) -> Summary:
         sure = [fault.kind for fault in scenario.faults if fault.chance == 1]
         for guard in scenario.guards:
             cell = CellData(suite.guard(guard), scenario)
-            cell.expect_faults(sure)
+            never = [one.fault for one in suite.inapplicable if (one.guard, one.scenario) == (guard, scenario.name)]
+            cell.expect_faults(kind for kind in sure if sure.count(kind) > never.count(kind))
             cells[guard, scenario.name] = cell
     rows = []
     for folder in trial_folders(run):
@@ -153,6 +156,7 @@ def summarise(run: Path, problems: list[str] | None = None) -> Summary:
         trials=tuple(rows),
         controls=tuple(judge_controls(suite.guards, summaries)),
         skipped=suite.skipped,
+        inapplicable=suite.inapplicable,
     )
 
 

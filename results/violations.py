@@ -78,7 +78,7 @@ def _of_trial(run: RunDirectory, row: TrialRow, number: int) -> Iterator[Violati
         try:
             events = moments.events(cell)
         except BadRunDirectory as error:
-            run.tell(str(error))
+            run.note_problem(str(error))
             return
         for kind, position, endpoint in found_in(events):
             yield _violation(events, kind, position, endpoint, number, row, cell)

@@ -17,7 +17,7 @@ class Nap(ProgramFault):
 
     ms: float = 30.0
 
-    def tell(self, report):
+    def describe(self, report):
         return "{target} is taking a nap"
 
     def armed_in(self, victim, rng):
@@ -187,7 +187,7 @@ def folder(tmp_path):
     return found
 
 
-def test_a_fault_is_listed_strikes_and_is_narrated_in_its_own_words(package, tmp_path):
+def test_a_fault_is_listed_hits_and_is_narrated_in_its_own_words(package, tmp_path):
     package.add("naps", FAULT, faults="PLUGIN")
     assert "a thread naps before it commits" in package.run("list", "faults", cwd=tmp_path).stdout
     ended = run(package, tmp_path, more='[[scenario.theirs.faults]]\nkind = "nap"\nenactors = [0, 1]')

@@ -42,7 +42,7 @@ class ClockStep(ServerFault):
             return f"{LIBRARY} is not installed: apt-get install libfaketime (Debian, Ubuntu)"
         return super().available()
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} has its clock stepped"
 
     def lasts_s(self, ttl_ms: int) -> float:  # noqa: ARG002

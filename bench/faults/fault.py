@@ -134,6 +134,10 @@ class Fault(Definition):
         """Return why `guard` can't run under this fault; None if it can."""
         return None
 
+    def never_hits(self, guard: "Guard") -> str | None:  # noqa: ARG002
+        """Return why it can hit nothing under `guard`, which runs all the same; None if it may."""
+        return None
+
     @property
     def programs(self) -> Mapping[str, Sequence[int]]:
         """The processes that it hits: by program kind, their numbers in each cell."""
@@ -153,8 +157,8 @@ class Fault(Definition):
         """The server that it hits: `lease`, `store` or none."""
         return None
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
-        """Say what it did, with `{target}` for whom or what it hit."""
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
+        """Say what it did, with `{target}` for whom or what it hit: a sentence of `explain`."""
         return f"{{target}} suffers the fault {self.name}"
 
     def outage(self) -> bool:

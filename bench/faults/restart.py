@@ -22,7 +22,7 @@ class Restart(OutageFault):
 
     persistence: Literal["none", "everysec"] = "none"
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} restarts: away"
 
     def arrange(self, environment: Environment, number: int, rng: Random) -> None:  # noqa: ARG002

@@ -23,7 +23,7 @@ class ClockSkew(ProgramFault):
         """A library reads the true clock of the machine: it can't be skewed for one process alone."""
         return "a library reads this machine's own clock" if guard.library is not None else None
 
-    def tell(self, report: FaultReport) -> str:
+    def describe(self, report: FaultReport) -> str:
         return f"the clock of {{target}} is {abs(report.asked_ms):g} ms {'ahead' if report.asked_ms >= 0 else 'behind'}"
 
     def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002

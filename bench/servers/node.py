@@ -219,7 +219,7 @@ class Node:
         return unit, stood
 
     def _prepare(self, unit: Unit) -> Recorder:
-        """Make ready for clients: it has loaded what it kept, knows the scripts, and is heard."""
+        """Make ready for clients: it has loaded what it kept, knows the scripts, is reachable."""
         unit.await_ready()
         unit.load_scripts()
         recorder = Recorder(unit.socket, self._recording)

@@ -118,6 +118,15 @@ class Skip(Record):
     reason: str
 
 
+class InapplicableFault(Record):
+    """A fault that could hit nothing under a guard, and why; the guard was run all the same."""
+
+    guard: str
+    scenario: str
+    fault: str
+    reason: str
+
+
 class SuiteRecord(Record):
     """`suite.toml`. `asked_for` are the words that `leasebench run` was given; None where that was not recorded."""
 
@@ -127,6 +136,7 @@ class SuiteRecord(Record):
     guards: tuple[GuardTable, ...]
     scenarios: tuple[ScenarioTable, ...]
     skipped: tuple[Skip, ...] = ()
+    inapplicable: tuple[InapplicableFault, ...] = ()
     trials: int
     duration_s: float | None = None
     min_races: int | None = None

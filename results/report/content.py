@@ -103,7 +103,7 @@ def _drawn(chart: Chart, subject: Subject) -> Spec | None:
     try:
         return chart.draw(subject)
     except BadRunDirectory as error:
-        subject.run.tell(str(error))
+        subject.run.note_problem(str(error))
         return None
 
 
@@ -116,7 +116,7 @@ def _story(run: RunDirectory, violation: Violation) -> Story | None:
     try:
         told = explain(run, violation)
     except BadRunDirectory as error:
-        run.tell(str(error))
+        run.note_problem(str(error))
         return None
     if told is None:
         return None

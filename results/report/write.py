@@ -28,7 +28,7 @@ def write_report(run: RunDirectory, out: Path, progress: Progress = lambda _done
     for scenario, pack, problems in _packs(run):
         packs[scenario] = pack
         for problem in problems:
-            run.tell(problem)
+            run.note_problem(problem)
         progress(len(packs), len(run.scenarios))
     text = render(run, [packs[scenario] for scenario in run.scenarios])
     part = out.with_name(f"{out.name}.part")

@@ -74,6 +74,18 @@ def test_each_command_that_is_not_allowed_is_named(command, server):
     assert server.dbsize() == 0
 
 
+def test_the_driver_of_a_server_says_on_which_page_its_permissions_are(monkeypatch):
+    class Other:
+        permissions_page = "docs/own-other.md"
+
+        def denied(self, _url):
+            return ["PUT"]
+
+    monkeypatch.setattr("leasebench.bench.servers.server.server_driver_of", lambda _url: Other())
+    with pytest.raises(ServerUnusable, match=r"may not use PUT: see docs/own-other\.md"):
+        must_allow("other://host")
+
+
 def test_all_that_is_missing_is_one_line_before_the_first_trial(server, tmp_path):
     allow(server, "-xadd", "-script", "-scan")
     (tmp_path / "tiny.toml").write_text(suite_text("mine_monotonic"))

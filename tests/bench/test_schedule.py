@@ -330,7 +330,7 @@ class TestTheCommand:
         path = saved(by_hand("last_writer_wins", Property.CONVERGES, choices, messages=1), tmp_path / "trace.json")
         started = Started("run", "--schedule", path, "--out", "forced", cwd=tmp_path, temporary=temporary)
         try:
-            until(lambda: started.crew(4), "three programs and the proxy of one")
+            until(lambda: started.children(4), "three programs and the proxy of one")
             started.family()
             started.process.send_signal(signal.SIGKILL)
             started.ended()

@@ -311,6 +311,25 @@ def test_a_guard_that_a_fault_refuses_is_skipped_with_the_reason_and_the_others_
     assert "one server" in skip.reason
 
 
+@pytest.mark.parametrize(
+    ("fault", "guards"),
+    [
+        ('kind = "crash"\nafter = "acquire"\nenactors = [0]', ["monotonic"]),
+        ('kind = "pause"\nbefore = "renew"\nms = 5\nenactors = [0]', ["redis_lock", "monotonic"]),
+        ('kind = "pause"\nbefore = "commit"\nms = 5\nenactors = [0]', []),
+        ('kind = "pause"\nper_s = 1\nms = 5\nenactors = [0]', []),
+    ],
+)
+def test_a_fault_at_a_step_that_a_guard_never_takes_does_not_apply_to_it_and_the_guard_runs_all_the_same(
+    fault, guards, tmp_path
+):
+    scenario = SCENARIO + f"[[scenario.s.faults]]\n{fault}\n"
+    made = loaded(tmp_path, suite(scenario, '["redis_lock", "redis_lock_renewed", "monotonic"]', '["s"]'))
+    assert pairs(made) == [("redis_lock", "s"), ("redis_lock_renewed", "s"), ("monotonic", "s")]
+    assert [(one.guard, one.scenario) for one in made.inapplicable] == [(guard, "s") for guard in guards]
+    assert {one.guard for one in narrow(made, guards=["monotonic"]).inapplicable} == {"monotonic"} & set(guards)
+
+
 def test_a_scenario_whose_every_guard_is_refused_is_left_out_and_its_guards_are_told(tmp_path):
     made = loaded(tmp_path, suite(LOSES_LEASES, '["txt_lock"]', '["steady", "s"]'))
     assert pairs(made) == [("txt_lock", "steady")]

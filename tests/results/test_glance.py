@@ -29,7 +29,7 @@ def test_a_run_shows_its_verdicts_and_escapes_its_names(run):
 
 
 def test_what_could_not_be_read_is_shown_too(run):
-    run.tell("<i>a file</i> is broken")
+    run.note_problem("<i>a file</i> is broken")
     assert "&lt;i&gt;a file" in run._repr_html_()
 
 

@@ -45,7 +45,7 @@ class TestFaults:
         assert json.loads((tmp_path / FAULTS_FILE).read_text()) == [ROW]
 
     def test_words_of_a_fault_may_hold_any_brace(self):
-        row = FaultRow(fault="rate", hit=True, tells="{target} is held to {limit} a second, {}")
+        row = FaultRow(fault="rate", hit=True, description="{target} is held to {limit} a second, {}")
         assert row.said_of("enactor-0") == "enactor-0 is held to {limit} a second, {}"
 
     def test_of_an_older_version_lack_what_it_did_not_tell(self, tmp_path):

@@ -61,7 +61,7 @@ class TestRemarks:
         assert len(told) == MOST_OPEN
         assert last == "unproven: 5 more cells; the report has the command for each"
 
-    def test_a_fault_that_never_struck_and_one_that_missed_are_told_apart(self):
+    def test_a_fault_that_was_never_injected_and_one_that_missed_are_told_apart(self):
         faults = {
             "pause": {"struck": 0, "hit": 0},
             "restart": {"struck": 4, "hit": 0},
@@ -70,6 +70,12 @@ class TestRemarks:
         assert said(cell(faults=faults)) == [
             "no hit: the fault pause was never injected into redis_lock under steady",
             "no hit: the fault restart was injected into redis_lock under steady 4 times and missed its window",
+        ]
+
+    def test_a_fault_that_can_hit_nothing_under_a_guard_is_told_with_the_reason(self):
+        never = {"guard": "redis_lock", "scenario": "steady", "fault": "crash", "reason": "it has no lease"}
+        assert said(cell(faults={}), inapplicable=[never]) == [
+            "no fault: crash does not apply to redis_lock under steady: it has no lease"
         ]
 
     def test_what_was_skipped_is_told_with_its_reason(self):

@@ -294,4 +294,8 @@ def test_what_is_promised_is_read_off_the_tables_of_a_suite():
         "owner_checked", referential=True, skip_active=True, rollback=True, audited=True, own_clock=True,
         ttl_ms=50, steady_clock=True,
     )  # fmt: skip
+    for recorded in (True, False):
+        told = facts.adding(lease={"ttl_ms": 50, "audited": True, "own_clock": recorded})
+        other = GuardTable.model_validate({"name": "g", "exclude": {"manager": "of_another_package"}})
+        assert Promised.by(other, scenario, told).own_clock is recorded
     assert Promised.by(GuardTable(name="g"), scenario, facts.adding(lease=None, stepped_clocks=["lease"])) == NOTHING

@@ -168,7 +168,7 @@ def _row(number: int, intervention: Intervention) -> FaultRow:
         process=intervention.process,
         targets=(Process.parse(f"c0.{intervention.process}"),) if intervention.process else (),
         server=None,
-        tells=f"the clock of {{target}} is {ahead_ms:g} ms ahead" if ahead_ms else "",
+        description=f"the clock of {{target}} is {ahead_ms:g} ms ahead" if ahead_ms else "",
         instant=bool(ahead_ms),
         action="fault" if ahead_ms else "step",
         start_ns=intervention.start_ns,
