@@ -8,7 +8,7 @@ from leasebench.bench.engines.explorer.report import write_explored
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.selection import guards_of
 from leasebench.bench.suite import load_suite
-from leasebench.results.explored import contradictions, read_explored
+from leasebench.results.reading.explored import contradictions, read_explored
 from leasebench.results.record.suite import read_suite
 
 SMALL = ExplorationScope(plans=2, clean_age=1)

@@ -9,7 +9,7 @@ from large_run import write_large_run
 import leasebench
 from leasebench.registry import plugins
 from leasebench.results.charts import Subject
-from leasebench.results.explored import FILE, Explored, contradictions, missing, read_explored
+from leasebench.results.reading.explored import FILE, Explored, contradictions, missing, read_explored
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.suite import SUITE, GuardTable, ScenarioTable, SuiteRecord
 from leasebench.results.report.write import write_report
