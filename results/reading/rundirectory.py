@@ -13,7 +13,8 @@ from leasebench.results.evidence.moment import Moments
 from leasebench.results.evidence.trial import Trial, read_trials
 from leasebench.results.latency.histograms import Buckets, merge_buckets
 from leasebench.results.latency.hlog import read_buckets
-from leasebench.results.reading.explored import Contradiction, Explored, contradictions, read_explored
+from leasebench.results.reading.explored import Contradiction, contradictions
+from leasebench.results.record.explored import Explored, read_explored
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import Manifest
 from leasebench.results.record.suite import SuiteRecord
