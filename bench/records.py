@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from leasebench.bench.faults.fault import Fault, FaultReport
-from leasebench.bench.servers.node import Node
+from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.store import CellAddress, Store
@@ -38,8 +38,8 @@ class CellRecords:
 
     address: CellAddress
     store: Store
-    store_node: Node | None
-    lease_node: Node | None
+    store_node: RedisNode | None
+    lease_node: RedisNode | None
 
 
 class Drainer:

@@ -375,11 +375,19 @@ def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], pl
     return suite.model_copy(update=lists)
 
 
-def must_be_enforced(suite: Suite, url: str) -> None:
-    """Raise DefinitionError if the store on the server at `url` does not enforce the commit rule of some guard."""
+def must_suit_server(suite: Suite, url: str) -> None:
+    """Raise DefinitionError if the store at `url` does not enforce a guard's commit rule, or a fault can't hit it."""
     driver = driver_of(url)
     for guard, _ in cells(suite):
         driver.must_enforce(guard.rule)
+    for scenario in suite.scenarios:
+        for fault in scenario.parsed_faults:
+            if fault.drivers and driver.name not in fault.drivers:
+                able = " or ".join(fault.drivers)
+                raise DefinitionError(
+                    f"{scenario.name}: the fault {fault.name} works with a server of {able} only, and the store is "
+                    f"{driver.name}: leave the scenario out, or choose another --server"
+                )
 
 
 def cells(suite: Suite) -> Iterator[tuple[Guard, Scenario]]:

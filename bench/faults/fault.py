@@ -121,6 +121,8 @@ class Fault(Definition):
     """Whether it is done at once, so that how long the doing took tells nothing."""
     distributions: ClassVar[tuple[str, ...]] = ()
     """The installed packages whose versions belong to a result."""
+    drivers: ClassVar[tuple[str, ...]] = ()
+    """The store drivers with whose servers it works; none for a fault that asks nothing of a server."""
 
     chance: float = Field(default=1.0, gt=0, le=1)
     optional: bool = False

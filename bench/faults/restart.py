@@ -6,7 +6,7 @@ from typing import Literal
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.server_fault import Away, OutageFault
-from leasebench.bench.servers.node import Lose
+from leasebench.bench.servers.redis_node import Lose
 
 
 class Restart(OutageFault):

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from leasebench.bench.engines.processes.client import due_times
 from leasebench.bench.run import count_trials, plan_trials
-from leasebench.bench.suite import Arrivals, cells, load_suite, narrow, read_scenario, scenario_files, suite_files
+from leasebench.bench.suite import (
+    Arrivals,
+    cells,
+    load_suite,
+    must_suit_server,
+    narrow,
+    read_scenario,
+    scenario_files,
+    suite_files,
+)
 from leasebench.definitions import DefinitionError
 from leasebench.leases.guard import DEFAULT_TTL_MS, presets
 from leasebench.registry import plugins
@@ -328,6 +337,16 @@ def test_a_fault_at_a_step_that_a_guard_never_takes_does_not_apply_to_it_and_the
     assert pairs(made) == [("redis_lock", "s"), ("redis_lock_renewed", "s"), ("monotonic", "s")]
     assert [(one.guard, one.scenario) for one in made.inapplicable] == [(guard, "s") for guard in guards]
     assert {one.guard for one in narrow(made, guards=["monotonic"]).inapplicable} == {"monotonic"} & set(guards)
+
+
+@pytest.mark.parametrize("fault", ['kind = "partition"\nenactors = [0]\nms = 50', 'kind = "restart"'])
+def test_a_fault_that_reads_redis_is_refused_on_another_stores_server_in_one_clear_line(fault, monkeypatch, tmp_path):
+    made = loaded(tmp_path, suite(SCENARIO + f"[[scenario.s.faults]]\n{fault}\n", '["monotonic"]', '["s"]'))
+    must_suit_server(made, "redis://host")
+    monkeypatch.setattr(type(plugins("enactors.store")["memory"]), "schemes", ("etcd",))
+    with pytest.raises(DefinitionError, match=r"^s: the fault \w+ works with a server of redis only, .* --server$"):
+        must_suit_server(made, "etcd://host")
+    must_suit_server(loaded(tmp_path, suite(SCENARIO, '["monotonic"]', '["s"]')), "etcd://host")
 
 
 def test_a_scenario_whose_every_guard_is_refused_is_left_out_and_its_guards_are_told(tmp_path):

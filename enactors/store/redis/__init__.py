@@ -23,6 +23,7 @@ class RedisDriver:
     name = "redis"
     about = "Redis or Valkey: one Lua script a write, the history in a stream"
     schemes = ("redis", "rediss", "unix")
+    distributions = ("redis", "hiredis")
     permissions_page = "docs/own-redis.md"
 
     def connect(
