@@ -16,11 +16,13 @@ from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ServerError
 from leasebench.results.clocks import clocks_of_trial
-from leasebench.results.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
-from leasebench.results.journal import HEADER_BYTES, Journal, RowKind, RowOutcome
+from leasebench.results.history import HistoryWriter, read_journal, write_journal
+from leasebench.results.journal import HEADER_BYTES, Journal
 from leasebench.results.latency import histogram, tag, write_hlog
 from leasebench.results.phases import phase_samples
 from leasebench.results.record.faults import HARNESS, FaultRow
+from leasebench.results.record.history import LEASE_NODE, STORE_NODE
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.trial import read_trials

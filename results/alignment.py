@@ -3,7 +3,7 @@
 import numpy as np
 
 from leasebench.results.clocks import UNKNOWN_NS, Offset
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.trial import Trial
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.byversion import ByVersion
 from leasebench.results.events import Events, Mask
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.store_rules import NOTHING, Breach, Promised, breaches
 from leasebench.results.trial import Trial
 

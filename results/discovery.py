@@ -4,7 +4,7 @@ import numpy as np
 
 from leasebench.results.clocks import before, difference
 from leasebench.results.events import Ints
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.trial import Trial
 
 

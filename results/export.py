@@ -16,8 +16,8 @@ import pyarrow.parquet
 from leasebench.definitions import DefinitionError
 from leasebench.results.frames import TABLES, table
 from leasebench.results.hgrm import percentile_distribution
-from leasebench.results.journal import REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.latency import Buckets, merge_buckets
+from leasebench.results.record.journal import REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.rundirectory import RunDirectory
 
 FORMATS = ("csv", "parquet", "hgrm")

@@ -10,7 +10,7 @@ import numpy as np
 from leasebench.leases.operations import Reason
 from leasebench.results.clocks import NEVER, UNKNOWN_NS, before, unordered
 from leasebench.results.events import Ints, Mask
-from leasebench.results.journal import REASON_NUMBERS, RowKind, RowOutcome
+from leasebench.results.record.journal import REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.trial import Trial
 
 LONG_AGO = -2 * UNKNOWN_NS

@@ -7,8 +7,8 @@ from leasebench.results.byversion import ByVersion
 from leasebench.results.checks.freshness import in_force
 from leasebench.results.discovery import discovery_response
 from leasebench.results.events import Ints
-from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.latency import SIDES
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.trial import Trial
 
 KIND_OF_PHASE = {

@@ -9,7 +9,7 @@ from leasebench.registry import plugins
 from leasebench.results.checks import Samples
 from leasebench.results.checks.metric import Form, Metric, metrics
 from leasebench.results.clustered import NO_CLUSTERS, Clusters, added, as_json, clustered_interval
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.summary import Spread, Written
 from leasebench.results.statistics import upper_bound_of_zero
 from leasebench.results.trial import Trial

@@ -12,7 +12,7 @@ import pandas as pd
 from leasebench.results.clocks import Clocks, Compared, clocks_of_trial
 from leasebench.results.events import Events, Ints
 from leasebench.results.history import read_events, read_journal
-from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
+from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts, read_facts
 

@@ -14,7 +14,7 @@ from leasebench.results.clocks import NEVER
 from leasebench.results.events import Ints
 from leasebench.results.explain.fault_records import victims
 from leasebench.results.holds import holds_of
-from leasebench.results.journal import RowKind
+from leasebench.results.record.journal import RowKind
 from leasebench.results.theme import VERDICT_COLOURS
 from leasebench.results.trial import Trial
 from leasebench.results.window import Window, named, nearest, subtitle, window_of

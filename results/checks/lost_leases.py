@@ -9,7 +9,7 @@ from leasebench.results.checks.metric import Better, Form, Metric, Shown
 from leasebench.results.clocks import NEVER
 from leasebench.results.events import Ints, Mask
 from leasebench.results.holds import Holds, holds_of, told_by_lease, told_by_store
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.trial import Trial
 
 

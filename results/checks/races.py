@@ -6,7 +6,7 @@ from leasebench.results.checks import Check, Findings
 from leasebench.results.checks.metric import Better, Form, Metric, Ratio, Shown
 from leasebench.results.clustered import clusters_of
 from leasebench.results.events import Ints
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.trial import Trial
 from leasebench.results.verdict import RACED_APPLICATIONS
 

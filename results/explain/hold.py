@@ -12,7 +12,7 @@ import numpy as np
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.events import Events
 from leasebench.results.explain.reader import Reader
-from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
+from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.store_rules.promised import OWN_CLOCK
 
 CAUSES = {"grant": RowKind.ACQUIRE, "renew": RowKind.RENEW, "release": RowKind.RELEASE}

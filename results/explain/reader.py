@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from leasebench.results.events import Ints, Mask
-from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.moment import Moments
 from leasebench.results.record.faults import FaultRow
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.record.process import RENEWER
 from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.trial import Trial

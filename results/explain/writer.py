@@ -9,7 +9,7 @@ from leasebench.enactors.store.events import KINDS
 from leasebench.results.events import Events
 from leasebench.results.explain.hold import Hold, hold_of
 from leasebench.results.explain.reader import Call, Reader, Stop
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.suite import GuardTable
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from leasebench.results.events import Ints
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.store_rules.breach import Breach, who
 from leasebench.results.store_rules.lives import Life
 from leasebench.results.store_rules.preceding import Preceding

@@ -14,7 +14,7 @@ from leasebench.bench.trial import run_trial
 from leasebench.results.buckets import quantile_us
 from leasebench.results.history import read_journal
 from leasebench.results.hlog import read_buckets
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.trial import read_trials
 
 HEAD = """

@@ -19,7 +19,7 @@ from leasebench.bench.suite import Suite, load_suite
 from leasebench.bench.trial import run_trial
 from leasebench.enactors.store.redis.redis_store import RedisStore
 from leasebench.results.history import read_journal
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.trial import read_trials
 
 

@@ -13,9 +13,10 @@ from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
 from leasebench.results.events import Events
 from leasebench.results.hlog import read_buckets
-from leasebench.results.journal import RECORD_BYTES, Journal, RowKind, RowOutcome
+from leasebench.results.journal import RECORD_BYTES, Journal
 from leasebench.results.latency import PHASES, figures, histogram, merge, tag, write_hlog
 from leasebench.results.record.clock import ONE_HOST
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import LeaseTerms, TrialFacts
 from leasebench.results.summary import summarise

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.results.events import Events
 from leasebench.results.history import JOURNAL_DTYPE
-from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, RowKind, RowOutcome
+from leasebench.results.record.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.trial import Trial
 

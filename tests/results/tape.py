@@ -12,9 +12,9 @@ from leasebench.bench.faults.fault import parse_faults
 from leasebench.bench.records import fault_row
 from leasebench.bench.rundir import write_json
 from leasebench.results.history import HistoryWriter
-from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.latency import histogram, tag, write_hlog
 from leasebench.results.phases import phase_samples
+from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.summary import summarise
 from leasebench.results.trial import read_trials
 

@@ -14,10 +14,10 @@ from leasebench.registry import plugins
 from leasebench.results.charts import Chart, ChartScope, Subject, padded, plain, ticks
 from leasebench.results.charts.fairness import jain
 from leasebench.results.charts.first_stale import kaplan_meier_median
-from leasebench.results.journal import RowKind
 from leasebench.results.phrases import latency
 from leasebench.results.plot import PHASES
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.journal import RowKind
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.representative import representative_trial
 from leasebench.results.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme

@@ -18,7 +18,7 @@ from leasebench.results.checks.races import races
 from leasebench.results.checks.rollout import rollout
 from leasebench.results.checks.takeover import takeover
 from leasebench.results.clustered import as_json
-from leasebench.results.journal import CELL_RESOURCE, REASON_NUMBERS, RowKind, RowOutcome
+from leasebench.results.record.journal import CELL_RESOURCE, REASON_NUMBERS, RowKind, RowOutcome
 
 MS = 1000
 SECOND = 1_000_000

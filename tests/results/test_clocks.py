@@ -29,10 +29,10 @@ from leasebench.results.clocks import (
     unordered,
 )
 from leasebench.results.discovery import discovery_response
-from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.moment import Moments
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.summary import summarise
 from leasebench.results.trial import Trial

@@ -7,9 +7,9 @@ from synthetic import ENACTORS, row, trial_of
 from tape import HOST_NS, Tape
 
 from leasebench.results.discovery import discovery_response
-from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.latency import figures, histogram
 from leasebench.results.phases import phase_samples
+from leasebench.results.record.journal import RowKind, RowOutcome
 
 MS = 1_000_000
 FOUND_MS = 0.6

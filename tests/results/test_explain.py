@@ -20,7 +20,7 @@ from leasebench.results.explain.mermaid import as_mermaid
 from leasebench.results.explain.narration import About
 from leasebench.results.explain.svg import as_svg
 from leasebench.results.explain.text import as_text
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.summary import Spread
 from leasebench.results.violations import matching
 
