@@ -16,16 +16,16 @@ from leasebench.bench.servers.node import Node
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ServerError
-from leasebench.results.history import HistoryWriter, write_journal
-from leasebench.results.journal import HEADER_BYTES, Journal
-from leasebench.results.latency import histogram, tag, write_hlog
-from leasebench.results.phases import phase_samples
+from leasebench.results.evidence.history import HistoryWriter, write_journal
+from leasebench.results.evidence.journal import HEADER_BYTES, Journal
+from leasebench.results.evidence.trial import Trial, processes_of, read_trial_journal, read_trials
+from leasebench.results.latency.histograms import histogram, tag, write_hlog
+from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.faults import FAULTS_FILE, HARNESS, FaultRow
 from leasebench.results.record.history import LEASE_NODE, STORE_NODE
 from leasebench.results.record.journal import JOURNAL_FILE, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts
-from leasebench.results.trial import Trial, processes_of, read_trial_journal, read_trials
 
 DRAIN_ABOVE = 1_000_000
 READ_BLOCK = 5_000

@@ -10,7 +10,7 @@ from math import inf, isnan, nan
 import numpy as np
 
 from leasebench.enactors.store.events import KINDS
-from leasebench.results.events import Events
+from leasebench.results.evidence.events import Events
 from leasebench.results.explain.reader import Reader
 from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.store_rules.promised import OWN_CLOCK

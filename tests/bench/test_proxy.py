@@ -33,8 +33,8 @@ from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Reason, Refused
 from leasebench.registry import plugins
-from leasebench.results.history import JOURNAL_DTYPE
-from leasebench.results.journal import HEADER_BYTES
+from leasebench.results.evidence.history import JOURNAL_DTYPE
+from leasebench.results.evidence.journal import HEADER_BYTES
 from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.process import PROXY, Process
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leasebench import load
-from leasebench.results.clocks import Clocks
-from leasebench.results.overtime import BINS, COLUMNS, LEVELS_PER_DECADE, LOWEST_NS, over_time
+from leasebench.results.evidence.clocks import Clocks
+from leasebench.results.evidence.overtime import BINS, COLUMNS, LEVELS_PER_DECADE, LOWEST_NS, over_time
 from leasebench.results.record.journal import RowKind, RowOutcome
 
 STEP = 10 ** (1 / LEVELS_PER_DECADE)

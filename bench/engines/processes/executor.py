@@ -22,7 +22,7 @@ from leasebench.enactors.operations import Work
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused
-from leasebench.results.journal import Journal
+from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.record.process import RENEWER
 
