@@ -1,8 +1,8 @@
 """A process's journal: fixed-size records in a memory-mapped file, so that a killed process loses none.
 
 A record is written in two halves: what is asked before the operation starts, what came of it after. One whose
-second half is missing belongs to a process that died inside the operation. Only the writer's side and the
-layout stand here; `results.evidence.history` reads journals.
+second half is missing belongs to a process that died inside the operation. What its fields mean stands in
+`record.journal`; here is the writer's side, `results.evidence.history` reads journals.
 """
 
 import json
@@ -10,13 +10,12 @@ import mmap
 import os
 import struct
 from dataclasses import asdict, dataclass, replace
-from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
-from leasebench.leases.operations import Reason
 from leasebench.names import valid_name
 from leasebench.results.record.clock import Clock
+from leasebench.results.record.journal import OWN, REASON_NUMBERS, RowKind
 from leasebench.results.record.process import Process
 
 MAGIC = b"LBJRNL02"
@@ -27,75 +26,6 @@ RECORD_BYTES = BEGIN.size + END.size
 CHUNK_RECORDS = 8192
 MAX_RECORDS = 4_000_000
 """Per process and trial: 352 MB, and more than an hour of commits as fast as one process can make them."""
-NO_ENDPOINT = 0xFFFF
-CELL_RESOURCE = 0xFFFE
-"""The endpoint number under which the lease of a whole cell stands."""
-
-FIELDS = (
-    ("start_ns", "<i8"),
-    ("due_ns", "<i8"),
-    ("attempt", "<i8"),
-    ("version", "<i8"),
-    ("grant", "<i8"),
-    ("kind", "u1"),
-    ("_pad1", "u1"),
-    ("endpoint", "<u2"),
-    ("_pad2", "V4"),
-    ("end_ns", "<i8"),
-    ("service_ns", "<i8"),
-    ("seen", "<i8"),
-    ("fence", "<i8"),
-    ("outcome", "u1"),
-    ("reason", "u1"),
-    ("_pad3", "V6"),
-)
-"""The record as a numpy dtype. Times are of the host's one monotonic clock (`perf_counter_ns`)."""
-
-
-class RowKind(IntEnum):
-    """What a record is about. `PLAN` is a whole application, from discovery to its end.
-
-    A step that is none of these gets a number of its own, from OWN on, which the journal's header names.
-
-    `PAUSE`, `DELAY`, `KILL` and `FAULT` (one from outside) are what a fault did: `attempt` is its number in the
-    scenario, `seen` the microseconds that it asked for.
-    """
-
-    DISCOVER = 1
-    ACQUIRE = 2
-    CHECK = 3
-    WORK = 4
-    COMMIT = 5
-    RELEASE = 6
-    CLEAN = 7
-    PLAN = 8
-    PUBLISH = 9
-    RENEW = 10
-    VALIDATE = 11
-    WITHDRAW = 12
-    PAUSE = 13
-    DELAY = 14
-    DRAIN = 15
-    KILL = 16
-    FAULT = 17
-    RESOLVE = 18
-    REPAIR = 19
-
-
-class RowOutcome(IntEnum):
-    """What came of it; PENDING where the second half was never written, NOTHING for a wait that was given up."""
-
-    PENDING = 0
-    DONE = 1
-    REFUSED = 2
-    UNKNOWN = 3
-    NOTHING = 4
-
-
-REASON_NUMBERS: dict[str, int] = {reason.value: number for number, reason in enumerate(Reason, start=1)}
-"""A refusal's reason as a record keeps it; 0 for none. Another package's reason gets a number of its own, from OWN on,
-which the journal's header names."""
-
 COUNT_AT = 16
 """Where the header says how many records were begun."""
 GAUGES_AT = 24
@@ -107,8 +37,6 @@ NAME_BYTES, MAX_NAMES = 32, 32
 STEPS_AT, REASONS_AT = 2048, 3072
 """Where the header names steps that `RowKind`, and reasons that `Reason` does not know, in the order in which they were
 met: MAX_NAMES of each, of NAME_BYTES at most."""
-OWN = 128
-"""The number of the first of these steps, and of the first of these reasons."""
 KIND_OF_STEP = {
     "discover": RowKind.DISCOVER,
     "acquire": RowKind.ACQUIRE,

@@ -48,8 +48,8 @@ class Promised:
 
 def by_own_clock(lease: LeaseTerms | None, manager: str | None) -> bool:
     """Whether leases end by their owners' clocks. Where a trial did not record it, its lease manager is asked."""
-    if lease is not None and lease.own_clock is not None:
-        return lease.own_clock
+    if lease is None or lease.own_clock is not None:
+        return lease is not None and bool(lease.own_clock)
     return has_own_clock(plugins("leases.managers").get(manager or ""))
 
 
