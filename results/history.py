@@ -25,6 +25,8 @@ from leasebench.results.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC, OW
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 
+HISTORY_FILE, DATA_FILE = "history.parquet", "data.parquet"
+"""The history of the plan version store, and that of the data store behind the endpoints, in the same columns."""
 ADDED = {"t_us": "seq", "endpoint": "cell", "reason": "node"}
 """The columns that `history.parquet` has beside the fields of an event, each by the field that it stands before."""
 TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -155,6 +157,26 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], c
         reasons=reasons,
         lease_events=int(np.count_nonzero(apart)),
     )
+
+
+def read_data(path: Path, cell: str | None = None) -> pd.DataFrame:
+    """Read the rows of `cell` (None: all) from `data.parquet`, the history of the data store behind its endpoints.
+
+    One row an event in store order, in the columns of `history.parquet`; texts are categories, numbers that do not
+    apply -1. `kind` is what a stored procedure calls its event, or one of a lease. Raises BadRunDirectory.
+    """
+    table = _readable(path, lambda _: open_table(path).read())
+    for field in SCHEMA:
+        if field.name not in table.column_names or table.schema.field(field.name).type != field.type:
+            raise BadRunDirectory(f"{path}: no history: the column {field.name} is missing or not of type {field.type}")
+    if cell is not None:
+        table = table.filter(pa.compute.equal(table["cell"], cell))
+    columns = {
+        field.name: table[field.name] if field.type == TEXT else pa.compute.fill_null(table[field.name], -1)
+        for field in SCHEMA
+    }
+    frame: pd.DataFrame = pa.table(columns).to_pandas()
+    return frame
 
 
 def read_raw_journal(path: Path) -> npt.NDArray[Any]:

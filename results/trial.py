@@ -11,7 +11,7 @@ import pandas as pd
 
 from leasebench.results.clocks import Clocks, Compared, clocks_of_trial
 from leasebench.results.events import Events, Ints
-from leasebench.results.history import read_events, read_journal
+from leasebench.results.history import DATA_FILE, HISTORY_FILE, read_data, read_events, read_journal
 from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts, read_facts
@@ -29,6 +29,16 @@ class Trial:
     events: Events
     journal: pd.DataFrame
     clocks: Clocks = field(default_factory=Clocks)
+    data_file: Path | None = None
+    """The history of the data store behind the endpoints; None where no process worked on one."""
+
+    @cached_property
+    def data(self) -> pd.DataFrame | None:
+        """What happened in the data store, in its order (see `read_data`); None where there was none.
+
+        Raises BadRunDirectory.
+        """
+        return None if self.data_file is None else read_data(self.data_file, self.cell)
 
     @cached_property
     def compared(self) -> Compared:
@@ -81,12 +91,14 @@ def read_trials(folder: Path) -> list[Trial]:
     What the harness itself did is in the journal of a trial's only cell, and in none where there are several.
     """
     facts = read_facts(folder)
-    history, cells = folder / "history.parquet", facts.cells
+    history, cells = folder / HISTORY_FILE, facts.cells
+    data = folder / DATA_FILE
+    data_file = data if data.exists() else None
     names = (facts.endpoints, facts.enactors)
     clocks = clocks_of_trial(folder)
     journal = clocks.on_axis(read_journal(folder / "journal.parquet"))
     if len(cells) == 1:
-        return [Trial(facts, cells[0], read_events(history, *names), journal, clocks)]
+        return [Trial(facts, cells[0], read_events(history, *names), journal, clocks, data_file)]
     return [
         Trial(
             facts,
@@ -94,6 +106,7 @@ def read_trials(folder: Path) -> list[Trial]:
             read_events(history, *names, cell),
             journal[journal["cell"] == cell].reset_index(drop=True),
             clocks,
+            data_file,
         )
         for cell in cells
     ]
