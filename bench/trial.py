@@ -27,14 +27,9 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-<<<<<<< HEAD
 from leasebench.registry import plugins
 from leasebench.results.evidence.history import DATA_FILE, HISTORY_FILE, LEASE_NODE, STORE_NODE, HistoryWriter
 from leasebench.results.evidence.journal import Journal
-=======
-from leasebench.results.evidence.history import HistoryWriter
-from leasebench.results.evidence.journal import Journal
->>>>>>> main
 from leasebench.results.record.faults import FAULTS_FILE, HARNESS
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
