@@ -18,6 +18,7 @@ from leasebench.leases.errors import ServerError
 from leasebench.results.evidence.clocks import clocks_of_trial
 from leasebench.results.evidence.history import HistoryWriter, read_journal, write_journal
 from leasebench.results.evidence.journal import HEADER_BYTES, Journal, RowKind, RowOutcome
+from leasebench.results.evidence.trial import read_trials
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.faults import HARNESS, FaultRow
