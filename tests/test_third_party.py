@@ -10,7 +10,7 @@ from leasebench.results.record.suite import read_suite
 
 FAULT = """
 from leasebench.bench.faults.fault import Delay, ProgramFault
-from leasebench.results.record.suite import Effect
+from leasebench.results.record.suite import FaultEffect
 
 class Nap(ProgramFault):
     name = "nap"
@@ -21,7 +21,7 @@ class Nap(ProgramFault):
     ms: float = 30.0
 
     def effect(self):
-        return Effect.TIMING
+        return FaultEffect.TIMING
 
     def tell(self, report):
         return "{target} is taking a nap"

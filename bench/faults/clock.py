@@ -10,7 +10,7 @@ from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.server_fault import ServerFault
 from leasebench.bench.servers.fakeclock import LIBRARY, faketime_library
 from leasebench.bench.servers.node import Node
-from leasebench.results.record.suite import Effect
+from leasebench.results.record.suite import FaultEffect
 
 
 class ClockStep(ServerFault):
@@ -43,8 +43,8 @@ class ClockStep(ServerFault):
             return f"{LIBRARY} is not installed: apt-get install libfaketime (Debian, Ubuntu)"
         return super().available()
 
-    def effect(self) -> Effect:
-        return Effect.TIMING
+    def effect(self) -> FaultEffect:
+        return FaultEffect.TIMING
 
     def tell(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} has its clock stepped"

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import ProgramFault, leases_elsewhere
 from leasebench.bench.proxy.proxy import NetRule, ProxyWish
-from leasebench.results.record.suite import Effect
+from leasebench.results.record.suite import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.leases.guard import Guard
@@ -34,8 +34,8 @@ class NetworkFault(ProgramFault):
             raise ValueError("say how long (at most): it needs ms or times_ttl")
         return self
 
-    def effect(self) -> Effect:
-        return Effect.REQUESTS
+    def effect(self) -> FaultEffect:
+        return FaultEffect.REQUESTS
 
     def outage(self) -> bool:
         """Whatever it does, a request may come to nothing."""

@@ -20,14 +20,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from leasebench.results.record.explored import Explored, ExploredGuard
-from leasebench.results.record.suite import Effect, GuardTable, ScenarioTable, SuiteRecord
+from leasebench.results.record.suite import FaultEffect, GuardTable, ScenarioTable, SuiteRecord
 from leasebench.results.record.summary import CellSummary, Summary
 
 MEASURED = {"stale_overwrite": "stale_overwrites", "dangling": "dangling", "wedged": "wedged"}
 """Properties that a history can break for sure, and the figure of a run that counts it."""
 TROUBLES = frozenset({"none", "timing"})
 """The kinds of trouble that the explorer models."""
-EXPLORABLE = frozenset(Effect) - {Effect.OTHER}
+EXPLORABLE = frozenset(FaultEffect) - {FaultEffect.OTHER}
 """What a fault may do, and every process and server is still one that the explorer knows."""
 
 
@@ -90,11 +90,11 @@ def missing(explored: ExploredGuard, guard: GuardTable, scenario: ScenarioTable,
         yield "an operator"
     if guard.exclude is not None and not scope.expiry:
         yield "leases that may expire"
-    if Effect.CRASH in effects and not scope.crashes:
+    if FaultEffect.CRASH in effects and not scope.crashes:
         yield "a crash"
-    if Effect.REQUESTS in effects:
+    if FaultEffect.REQUESTS in effects:
         yield "other requests than commits in flight"
-    if (effects & {Effect.COMMITS, Effect.REQUESTS} or cell.total("unknown")) and not scope.messages:
+    if (effects & {FaultEffect.COMMITS, FaultEffect.REQUESTS} or cell.total("unknown")) and not scope.messages:
         yield "a commit in flight"
     if scope.rollback != load.rollback and not explored.excludes("dangling"):
         yield "the same rollback record"

@@ -86,7 +86,7 @@ class LoadTable(Record):
     operator: Record | None = None
 
 
-class Effect(StrEnum):
+class FaultEffect(StrEnum):
     """What a fault may do to a trial: an exploration that claims to cover the trial must have it, too."""
 
     TIMING = "timing"
@@ -106,7 +106,7 @@ class FaultTable(Record):
 
     kind: str
     chance: float = 1.0
-    effect: str = Effect.OTHER
+    effect: str = FaultEffect.OTHER
 
 
 class ScenarioTable(Record):
