@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from leasebench.bench.faults.fault import Action, Boundary, FaultReport, Kill, Victim
 from leasebench.bench.faults.trigger import StepFault
 from leasebench.leases.operations import Operation
+from leasebench.results.record.suite import FaultEffect
 
 
 class Crash(StepFault):
@@ -28,6 +29,9 @@ class Crash(StepFault):
         if (self.before is None) == (self.after is None):
             raise ValueError("say where: either before or after an operation")
         return self
+
+    def effect(self) -> FaultEffect:
+        return FaultEffect.CRASH
 
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is killed (SIGKILL)"

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, Injection, Pause, Victim
 from leasebench.bench.faults.trigger import RENEW, StepFault
 from leasebench.leases.operations import Operation
+from leasebench.results.record.suite import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment
@@ -68,6 +69,9 @@ class PauseProcess(StepFault):
     @classmethod
     def available(cls) -> str | None:
         return None if hasattr(signal, "SIGSTOP") else "this system has no SIGSTOP"
+
+    def effect(self) -> FaultEffect:
+        return FaultEffect.TIMING
 
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is stopped (SIGSTOP)" if self.who is Who.PROCESS else "{target} is held up"
