@@ -33,6 +33,9 @@ ATTEMPTS_OF_A_LIFE = 1 << 32
 AFTER_OUTAGE_S = 0.002
 """Before a process goes on without the answer of a server that is away."""
 NOT_JOURNALLED = 0
+# Looked up once: to look an enum's member up costs as much as a system clock.
+_DONE, _REFUSED = int(journal.RowOutcome.DONE), int(journal.RowOutcome.REFUSED)
+_UNKNOWN, _NOTHING = int(journal.RowOutcome.UNKNOWN), int(journal.RowOutcome.NOTHING)
 
 
 class ControlLine:
@@ -249,13 +252,13 @@ class JournalNotebook:
 def _numbers(result: Any) -> tuple[int, int, int, int]:
     """A result as the journal keeps it: seen, fence, outcome, reason."""
     if isinstance(result, Done):
-        return result.previous, 0, journal.RowOutcome.DONE, 0
+        return result.previous, 0, _DONE, 0
     if isinstance(result, Refused):
-        return result.previous, 0, journal.RowOutcome.REFUSED, REASON_NUMBERS[result.reason]
+        return result.previous, 0, _REFUSED, REASON_NUMBERS[result.reason]
     if isinstance(result, Lease):
-        return 0, result.fence or 0, journal.RowOutcome.DONE, 0
+        return 0, result.fence or 0, _DONE, 0
     if result is UNKNOWN:
-        return 0, 0, journal.RowOutcome.UNKNOWN, 0
+        return 0, 0, _UNKNOWN, 0
     if result is None:
-        return 0, 0, journal.RowOutcome.NOTHING, 0
-    return (result if isinstance(result, int) else 0), 0, journal.RowOutcome.DONE, 0
+        return 0, 0, _NOTHING, 0
+    return (result if isinstance(result, int) else 0), 0, _DONE, 0
