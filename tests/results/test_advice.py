@@ -6,8 +6,8 @@ import cells
 import pytest
 from cells import row, summary
 
-from leasebench.results.advice import SHOWN, Beside, advise, first_violations, sentences
-from leasebench.results.pricing import attempts_per_s, baseline_scenario, guard_cost_us
+from leasebench.results.tables.advice import SHOWN, Beside, advise, first_violations, sentences
+from leasebench.results.tables.pricing import attempts_per_s, baseline_scenario, guard_cost_us
 from leasebench.verdict import Verdict
 
 
