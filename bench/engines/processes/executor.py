@@ -22,8 +22,8 @@ from leasebench.enactors.operations import Work
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused
-from leasebench.results.evidence import journal
-from leasebench.results.evidence.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal, RowKind
+from leasebench.results.evidence.journal import Journal
+from leasebench.results.record.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.record.process import RENEWER
 
 logger = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ AFTER_OUTAGE_S = 0.002
 """Before a process goes on without the answer of a server that is away."""
 NOT_JOURNALLED = 0
 # Looked up once: to look an enum's member up costs as much as a system clock.
-_DONE, _REFUSED = int(journal.RowOutcome.DONE), int(journal.RowOutcome.REFUSED)
-_UNKNOWN, _NOTHING = int(journal.RowOutcome.UNKNOWN), int(journal.RowOutcome.NOTHING)
+_DONE, _REFUSED = int(RowOutcome.DONE), int(RowOutcome.REFUSED)
+_UNKNOWN, _NOTHING = int(RowOutcome.UNKNOWN), int(RowOutcome.NOTHING)
 
 
 class ControlLine:
@@ -184,7 +184,7 @@ class Executor:
 
     def _arm_faults(self) -> list[tuple[int, Boundary]]:
         spec = self.spec
-        victim = Victim(spec.process, spec.kind, spec.number, spec.ttl_ms, self._thread)
+        victim = Victim(spec.process.place, spec.kind, spec.number, spec.ttl_ms, self._thread)
         armed = []
         for number, fault in enumerate(spec.faults):
             rng = Random(f"{spec.seed} {spec.life} {self._thread} {number}")
@@ -217,14 +217,14 @@ class Executor:
         else:
             self.client.skew_ms = action.ms
         end = perf_counter_ns()
-        self.journal.end(end, end - start, int(action.ms * 1000), 0, journal.RowOutcome.DONE, 0)
+        self.journal.end(end, end - start, int(action.ms * 1000), 0, RowOutcome.DONE, 0)
 
     def _die(self, number: int, action: Kill, start: int) -> NoReturn:
         """Say so and go. The record is complete before: nothing can be written after."""
         self._line.last_word("dies", action.restart_ms)
         self.journal.begin(RowKind.KILL, start, 0, number, 0, 0, NO_ENDPOINT)
         end = perf_counter_ns()
-        self.journal.end(end, end - start, int((action.restart_ms or 0.0) * 1000), 0, journal.RowOutcome.DONE, 0)
+        self.journal.end(end, end - start, int((action.restart_ms or 0.0) * 1000), 0, RowOutcome.DONE, 0)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("SIGKILL was survived")
 
@@ -242,7 +242,7 @@ class JournalNotebook:
     def note(self, step: str, version: int, start_ns: int, *, complete: bool) -> None:
         self._journal.begin(self._journal.kind_of(step), start_ns, 0, 0, version, 0, NO_ENDPOINT)
         now_ns = perf_counter_ns()
-        came = journal.RowOutcome.DONE if complete else journal.RowOutcome.NOTHING
+        came = RowOutcome.DONE if complete else RowOutcome.NOTHING
         self._journal.end(now_ns, now_ns - start_ns, 0, 0, came, 0)
 
     def endpoint_number(self, endpoint: str) -> int:
