@@ -33,6 +33,9 @@ ATTEMPTS_OF_A_LIFE = 1 << 32
 AFTER_OUTAGE_S = 0.002
 """Before a process goes on without the answer of a server that is away."""
 NOT_JOURNALLED = 0
+# Looked up once: an enum's member costs 60 ns each time (Python 3.11).
+_DONE, _REFUSED = int(RowOutcome.DONE), int(RowOutcome.REFUSED)
+_UNKNOWN, _NOTHING = int(RowOutcome.UNKNOWN), int(RowOutcome.NOTHING)
 
 
 class ControlLine:
@@ -182,16 +185,16 @@ class Executor:
     def _numbers(self, result: Any) -> tuple[int, int, int, int]:
         """A result as the journal keeps it: seen, fence, outcome, reason."""
         if isinstance(result, Done):
-            return result.previous, 0, RowOutcome.DONE, 0
+            return result.previous, 0, _DONE, 0
         if isinstance(result, Refused):
-            return result.previous, 0, RowOutcome.REFUSED, self.journal.number_of_reason(result.reason)
+            return result.previous, 0, _REFUSED, self.journal.number_of_reason(result.reason)
         if isinstance(result, Lease):
-            return 0, result.fence or 0, RowOutcome.DONE, 0
+            return 0, result.fence or 0, _DONE, 0
         if result is UNKNOWN:
-            return 0, 0, RowOutcome.UNKNOWN, 0
+            return 0, 0, _UNKNOWN, 0
         if result is None:
-            return 0, 0, RowOutcome.NOTHING, 0
-        return (result if isinstance(result, int) else 0), 0, RowOutcome.DONE, 0
+            return 0, 0, _NOTHING, 0
+        return (result if isinstance(result, int) else 0), 0, _DONE, 0
 
     def _arm_faults(self) -> list[tuple[int, Boundary]]:
         spec = self.spec
