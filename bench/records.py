@@ -22,6 +22,7 @@ from leasebench.results.evidence.trial import read_trials
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.faults import HARNESS, FaultRow
+from leasebench.results.record.names import JOURNAL_FILE
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts
 
@@ -83,7 +84,7 @@ def finish_records(folder: Path, cells: Sequence[CellRecords], history: HistoryW
         raw = sorted(folder.glob("*.journal"))
         begun = [path for path in raw if path.stat().st_size >= HEADER_BYTES]  # not so on a full disk
         if begun:
-            write_journal(folder / "journal.parquet", begun)
+            write_journal(folder / JOURNAL_FILE, begun)
         for path in raw:
             path.unlink()
         for records in cells:
@@ -138,7 +139,7 @@ def write_latency(plan: TrialPlan, folder: Path, facts: TrialFacts) -> None:
 
 def fault_log(plan: TrialPlan, folder: Path) -> list[FaultRow]:
     """What the faults did, from the journal: when, for how long, and whether it hit."""
-    path = folder / "journal.parquet"
+    path = folder / JOURNAL_FILE
     if not path.exists() or not plan.scenario.parsed_faults:
         return []
     journal = clocks_of_trial(folder).on_axis(read_journal(path))

@@ -29,10 +29,11 @@ from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal
-from leasebench.results.record.faults import FAULTS_FILE, HARNESS
+from leasebench.results.record.faults import HARNESS
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.names import FAULTS_FILE, HISTORY_FILE, TRIAL_FILE
 from leasebench.results.record.process import Process
-from leasebench.results.record.trial import TRIAL_FILE, LeaseTerms, TrialFacts
+from leasebench.results.record.trial import LeaseTerms, TrialFacts
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def run_trial(
             facts = facts.adding(stepped_clocks=environment.stepped_clocks, own_servers=sorted(environment.nodes))
             _keep_to_core(environment)
             cells = [_open(environment, cell, at) for cell, at in zip(plan.cells, environment.cells, strict=True)]
-            with HistoryWriter(folder / "history.parquet") as history:
+            with HistoryWriter(folder / HISTORY_FILE) as history:
                 try:
                     (perform or _race)(TrialContext(plan, environment, cells, folder, report, watch, history))
                 finally:

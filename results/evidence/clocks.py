@@ -20,6 +20,7 @@ import pyarrow.parquet
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.clocks import read_clocks
+from leasebench.results.record.names import JOURNAL_FILE
 
 NEVER = np.iinfo(np.int64).max
 """The instant of what did not happen: after all others, by any clock."""
@@ -122,7 +123,7 @@ def clocks_of_trial(folder: Path) -> Clocks:
     rows = read_clocks(folder)
     if rows is not None:
         return Clocks({Clock.parse(row.clock): Offset(row.offset_ns, row.uncertainty_ns) for row in rows})
-    named = _named_in(folder / "journal.parquet")
+    named = _named_in(folder / JOURNAL_FILE)
     return Clocks({Clock.parse(text): SAME for text in named} if len(named) == 1 else {ONE_HOST: SAME})
 
 

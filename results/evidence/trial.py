@@ -13,6 +13,7 @@ from leasebench.results.evidence.clocks import Clocks, Compared, clocks_of_trial
 from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.evidence.history import read_events, read_journal
 from leasebench.results.evidence.journal import CELL_RESOURCE, RowKind, RowOutcome
+from leasebench.results.record.names import HISTORY_FILE, JOURNAL_FILE
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts, read_facts
 
@@ -81,10 +82,10 @@ def read_trials(folder: Path) -> list[Trial]:
     What the harness itself did is in the journal of a trial's only cell, and in none where there are several.
     """
     facts = read_facts(folder)
-    history, cells = folder / "history.parquet", facts.cells
+    history, cells = folder / HISTORY_FILE, facts.cells
     names = (facts.endpoints, facts.enactors)
     clocks = clocks_of_trial(folder)
-    journal = clocks.on_axis(read_journal(folder / "journal.parquet"))
+    journal = clocks.on_axis(read_journal(folder / JOURNAL_FILE))
     if len(cells) == 1:
         return [Trial(facts, cells[0], read_events(history, *names), journal, clocks)]
     return [
