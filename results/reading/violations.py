@@ -6,12 +6,12 @@ trial has stands in `summary.json`, so that a number leads to its trial without 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import islice
 
 import numpy as np
 
 from leasebench.results.checks.dangling import spells_without_plan
+from leasebench.results.checks.harm import ViolationKind
 from leasebench.results.checks.overwrites import stale_positions
 from leasebench.results.display.grid import Column, Grid, Text
 from leasebench.results.display.numbering import numbers, violations_of
@@ -20,13 +20,6 @@ from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.summary import TrialRow
-
-
-class ViolationKind(StrEnum):
-    """What a violation is."""
-
-    STALE = "stale"
-    DANGLING = "dangling"
 
 
 @dataclass(frozen=True, slots=True)
