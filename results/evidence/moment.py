@@ -16,11 +16,11 @@ import pyarrow.parquet
 from leasebench.results.evidence.clocks import UNKNOWN_NS, Clocks, Offset, clocks_of_trial
 from leasebench.results.evidence.events import Events, Ints, Mask
 from leasebench.results.evidence.history import read_events, read_journal
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.overtime import COLUMNS, OverTime, over_time
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.faults import FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.names import HISTORY_FILE, JOURNAL_FILE
 from leasebench.results.record.trial import read_facts
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from leasebench.results.checks.freshness import in_force
 from leasebench.results.evidence.clocks import before, difference
 from leasebench.results.evidence.events import ByVersion, Ints
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.latency.histograms import SIDES
+from leasebench.results.record.journal import RowKind, RowOutcome
 
 KIND_OF_PHASE = {
     "discover": RowKind.DISCOVER,
