@@ -21,8 +21,9 @@ from leasebench.results.evidence.journal import HEADER_BYTES, Journal
 from leasebench.results.evidence.trial import Trial, processes_of, read_trial_journal, read_trials
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
 from leasebench.results.latency.phases import phase_samples
-from leasebench.results.record.faults import FAULTS_FILE, HARNESS, FaultRow
-from leasebench.results.record.journal import JOURNAL_FILE, RowKind, RowOutcome
+from leasebench.results.record.faults import HARNESS, FaultRow
+from leasebench.results.record.journal import RowKind, RowOutcome
+from leasebench.results.record.names import FAULTS_FILE, JOURNAL_FILE
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts
 

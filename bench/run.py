@@ -19,10 +19,10 @@ from leasebench.bench.suite import MAX_STRETCH, Suite, cells, must_suit_server
 from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
-from leasebench.results.record.manifest import MANIFEST_FILE
+from leasebench.results.record.names import MANIFEST_FILE, SUITE_FILE, SUMMARY_FILE
 from leasebench.results.record.schemas import published_schemas
-from leasebench.results.record.suite import SUITE_FILE, SuiteRecord
-from leasebench.results.record.summary import SUMMARY_FILE, Summary, json_schema
+from leasebench.results.record.suite import SuiteRecord
+from leasebench.results.record.summary import Summary, json_schema
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.summary.derivation import summarise
 

@@ -33,9 +33,10 @@ from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.faults import HARNESS
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.record.history import DATA_FILE, HISTORY_FILE, LEASE_NODE, STORE_NODE
+from leasebench.results.record.history import LEASE_NODE, STORE_NODE
+from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, TRIAL_FILE
 from leasebench.results.record.process import Process
-from leasebench.results.record.trial import TRIAL_FILE, LeaseTerms, TrialFacts
+from leasebench.results.record.trial import LeaseTerms, TrialFacts
 
 logger = logging.getLogger(__name__)
 

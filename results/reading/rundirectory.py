@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from leasebench.results.display.numbering import violations_of
 from leasebench.results.evidence.history import read_history, read_journal
 from leasebench.results.evidence.moment import Moments
 from leasebench.results.evidence.trial import Trial, read_trials
@@ -16,8 +17,9 @@ from leasebench.results.reading.explored import Contradiction, contradictions
 from leasebench.results.record.explored import Explored, read_explored
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import Manifest
+from leasebench.results.record.names import HISTORY_FILE, JOURNAL_FILE, SUMMARY_FILE
 from leasebench.results.record.suite import SuiteRecord
-from leasebench.results.record.summary import SUMMARY_FILE, CellSummary, Spread, Summary, TrialRow
+from leasebench.results.record.summary import CellSummary, Spread, Summary, TrialRow
 from leasebench.results.record.trial import TrialFacts, read_facts
 from leasebench.results.summary.derivation import read_summary, summarise, trial_folders
 
@@ -185,12 +187,12 @@ class RunDirectory:
     @cached_property
     def history(self) -> pd.DataFrame:
         """Every event of every trial in store order: the columns of `history.parquet`, with `trial` before them."""
-        return self._every("history.parquet", read_history)
+        return self._every(HISTORY_FILE, read_history)
 
     @cached_property
     def journal(self) -> pd.DataFrame:
         """Every operation of every process: see `evidence.history.read_journal`, with `trial` before its columns."""
-        return self._every("journal.parquet", read_journal)
+        return self._every(JOURNAL_FILE, read_journal)
 
     @cached_property
     def latency(self) -> pd.DataFrame:
@@ -263,3 +265,11 @@ def _flat(cell: CellSummary) -> Iterator[tuple[str, Any]]:
                 yield f"{name}_{figure}", number
         else:
             yield name, value
+
+
+def representative_trial(run: RunDirectory, guard: str, scenario: str) -> int | None:
+    """The number of the trial of the first violation, else of the first that ended well, else of the first."""
+    rows = run.trials_of(guard, scenario)
+    harmed = [row for row in rows if violations_of(row)]
+    ended = [row for row in rows if row.status == "ok"]
+    return next((row.number for row in (*harmed, *ended, *rows)), None)

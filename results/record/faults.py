@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter, WithJsonSchema
 
 from leasebench.results.record.file import Record, read_json
+from leasebench.results.record.names import FAULTS_FILE
 from leasebench.results.record.process import Process
 
-FAULTS_FILE = "faults.json"
 HARNESS = "harness"
 """The process that acts on a trial from outside all others."""
 GREY = "#888888"

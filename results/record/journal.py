@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from leasebench.leases.operations import Reason
+from leasebench.results.record.names import JOURNAL_FILE
 from leasebench.results.record.table import TEXT, TableColumn, row_schema
 
-JOURNAL_FILE = "journal.parquet"
 NO_ENDPOINT = 0xFFFF
 CELL_RESOURCE = 0xFFFE
 """The endpoint number under which the lease of a whole cell stands."""

@@ -13,9 +13,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, field_validator
 
 from leasebench.leases.guard import Clean, Control, Decide, Exclude
 from leasebench.results.record.file import BadRunDirectory, Record, as_value
+from leasebench.results.record.names import SUITE_FILE
 from leasebench.verdict import Verdict
 
-SUITE_FILE = "suite.toml"
 TROUBLE: Final = "timing"
 """What a scenario is about if it does not say."""
 

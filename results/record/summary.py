@@ -17,7 +17,6 @@ from leasebench.results.record.suite import TROUBLE, InapplicableFault, Skip
 from leasebench.results.statistics.intervals import Interval
 from leasebench.verdict import Verdict
 
-SUMMARY_FILE = "summary.json"
 SCHEMA_VERSION: Literal[1] = 1
 
 

@@ -10,9 +10,8 @@ from typing import Literal, Self
 from pydantic import Field, TypeAdapter
 
 from leasebench.results.record.file import Record, read_json
+from leasebench.results.record.names import TRIAL_FILE
 from leasebench.verdict import Verdict
-
-TRIAL_FILE = "trial.json"
 
 
 class LeaseTerms(Record):

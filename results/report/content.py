@@ -9,8 +9,7 @@ from leasebench.results.display.numbering import violations_of
 from leasebench.results.display.phrases import instant
 from leasebench.results.explain import explain
 from leasebench.results.explain.svg import as_svg
-from leasebench.results.reading.representative import representative_trial
-from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.reading.rundirectory import RunDirectory, representative_trial
 from leasebench.results.reading.violations import Violation, matching
 from leasebench.results.record.file import BadRunDirectory
 

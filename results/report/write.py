@@ -9,8 +9,7 @@ from pathlib import Path
 
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.report.content import scenario_content
-from leasebench.results.report.packing import packed
-from leasebench.results.report.page import render
+from leasebench.results.report.page import packed, render
 from leasebench.results.run import load
 
 WORKERS = 2

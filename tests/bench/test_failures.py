@@ -19,8 +19,7 @@ from commands import Started, leasebench, lives, read, suite_text, trial_facts, 
 from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.fakeclock import faketime_library
 from leasebench.bench.suite import load_suite, narrow
-from leasebench.results.summary.derivation import summarise
-from leasebench.results.summary.rederivation import unfinished
+from leasebench.results.summary.derivation import summarise, unfinished
 
 Start = Callable[..., Started]
 

@@ -30,7 +30,7 @@ from leasebench.leases.guard import parse_guards, presets
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.operations import AcquireLease, Belief, Done, Reason, Refused
 from leasebench.results.evidence.trial import read_trials
-from leasebench.results.record.schedule import SCHEDULE_FILE
+from leasebench.results.record.names import SCHEDULE_FILE
 from leasebench.results.record.schemas import published_schemas
 
 PRESETS = presets()

@@ -17,7 +17,7 @@ from synthetic import event, histories, line_of, row, trial_of
 
 from leasebench.results.checks.tally import tally
 from leasebench.results.evidence import history
-from leasebench.results.evidence.byversion import ByVersion
+from leasebench.results.evidence.events import ByVersion
 from leasebench.results.evidence.history import (
     HISTORY_SCHEMA,
     MOST_ROWS,

@@ -14,11 +14,10 @@ from leasebench.results.compare.document import Grid
 from leasebench.results.compare.drift import LOUD, LOUD_TAIL, MIN_CELLS, Drift, beyond, estimate_drift, reference_drift
 from leasebench.results.compare.false_positives import LEAST_TRIALS, false_positives
 from leasebench.results.compare.finding import Finding
-from leasebench.results.compare.pooling import pool
 from leasebench.results.compare.quantities import COST, THROUGHPUT, latency, rates
 from leasebench.results.compare.ranking import rank
 from leasebench.results.compare.ranking_view import ranking_blocks
-from leasebench.results.compare.resampling import LogRatio
+from leasebench.results.compare.resampling import LogRatio, pool
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
 from leasebench.results.reading.locate import find_run

@@ -13,8 +13,9 @@ from leasebench.registry import plugins
 from leasebench.results.charts import Subject
 from leasebench.results.compare.circumstances import differing
 from leasebench.results.reading.explored import contradictions, missing
-from leasebench.results.record.explored import EXPLORED_FILE, Explored, read_explored
+from leasebench.results.record.explored import Explored, read_explored
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.names import EXPLORED_FILE
 from leasebench.results.record.suite import SUITE, GuardTable, ScenarioTable, SuiteRecord
 from leasebench.results.report.write import write_report
 

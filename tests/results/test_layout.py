@@ -13,8 +13,8 @@ from leasebench.bench.engines.explorer.rendering import TRACE
 from leasebench.results.compare import changes_view, gates_view, ranking_view
 from leasebench.results.display.grid import Column, Grid, Text
 from leasebench.results.display.layout import LEAST_PROSE, fold_sentence, lay_out, what_is_left_out
+from leasebench.results.reading import violations
 from leasebench.results.record.metric import Shown
-from leasebench.results.tables import violations_table
 from leasebench.results.tables.columns import of_metrics, run_columns
 from leasebench.results.tables.run_table import GUARD, VERDICT, tables
 
@@ -32,7 +32,7 @@ TABLES = {
     "verdicts": changes_view.VERDICTS,
     "gates": gates_view.GATES,
     "claims": gates_view.CLAIMS,
-    "violations": violations_table.COLUMNS,
+    "violations": violations.COLUMNS,
     "explored": report.table([], None).columns,
     "trace": TRACE,
 }

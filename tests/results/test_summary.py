@@ -22,8 +22,7 @@ from leasebench.results.record.process import Process
 from leasebench.results.record.summary import CellSummary, Spread, Summary, json_schema
 from leasebench.results.statistics.clustered import clustered_interval, from_json
 from leasebench.results.statistics.intervals import exact_interval, upper_bound_of_zero
-from leasebench.results.summary.derivation import as_written, read_summary, summarise
-from leasebench.results.summary.rederivation import differences, unfinished
+from leasebench.results.summary.derivation import as_written, differences, read_summary, summarise, unfinished
 from leasebench.results.tables.run_table import tables
 from leasebench.verdict import SAFE, Verdict
 
