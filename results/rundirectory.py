@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from leasebench.results.explored import Contradiction, Explored, contradictions, read_explored
+from leasebench.results.explored import Contradiction, contradictions
 from leasebench.results.history import SCHEMA, open_table, read_journal
 from leasebench.results.hlog import read_buckets
 from leasebench.results.latency import Buckets, merge_buckets
 from leasebench.results.moment import Moments
+from leasebench.results.record.explored import Explored, read_explored
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import Manifest
 from leasebench.results.record.suite import SuiteRecord

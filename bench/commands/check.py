@@ -23,8 +23,9 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     history breaks a rule of its store, or another assumption.
     """
     from leasebench.bench.commands.figures import show
-    from leasebench.results.explored import contradictions, read_explored
+    from leasebench.results.explored import contradictions
     from leasebench.results.locate import find_run
+    from leasebench.results.record.explored import read_explored
     from leasebench.results.record.suite import read_suite
     from leasebench.results.record.summary import SUMMARY_FILE
     from leasebench.results.rederivation import differences, unfinished

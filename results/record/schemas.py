@@ -4,12 +4,23 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from leasebench.results.record.clocks import CLOCKS
+from leasebench.results.record.explored import EXPLORED
 from leasebench.results.record.faults import FAULTS
 from leasebench.results.record.manifest import MANIFEST
+from leasebench.results.record.schedule import SCHEDULE
 from leasebench.results.record.suite import SUITE
 from leasebench.results.record.trial import FACTS
 
-PUBLISHED: dict[str, TypeAdapter[Any]] = {"suite": SUITE, "manifest": MANIFEST, "trial": FACTS, "faults": FAULTS}
+PUBLISHED: dict[str, TypeAdapter[Any]] = {
+    "suite": SUITE,
+    "manifest": MANIFEST,
+    "trial": FACTS,
+    "faults": FAULTS,
+    "clocks": CLOCKS,
+    "explored": EXPLORED,
+    "schedule": SCHEDULE,
+}
 """By the name of the file, without its ending."""
 
 

@@ -1,5 +1,8 @@
 """What was explored of a run's guards is carried by the run, and read back beside what was measured."""
 
+import json
+
+import jsonschema
 import tomli_w
 from cells import cell, summary
 
@@ -8,7 +11,9 @@ from leasebench.bench.engines.explorer.report import write_explored
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.selection import guards_of
 from leasebench.bench.suite import load_suite
-from leasebench.results.explored import contradictions, read_explored
+from leasebench.results.explored import contradictions
+from leasebench.results.record.explored import read_explored
+from leasebench.results.record.schemas import published_schemas
 from leasebench.results.record.suite import read_suite
 
 SMALL = ExplorationScope(plans=2, clean_age=1)
@@ -26,6 +31,7 @@ def test_the_guards_of_a_run_are_explored_into_it_and_found_there(tmp_path):
     guards = [guard for guard in guards_of(run) if guard.name in ("monotonic", "last_writer_wins")]
     path = write_explored(run, guards, [explore(guard, SMALL) for guard in guards])
     assert path == run / "explored.json"
+    jsonschema.validate(json.loads(path.read_text()), published_schemas()["explored"])
     found = {each.guard: each for each in read_explored(run).guards}
     assert found["monotonic"].excludes("stale_overwrite")
     assert not found["last_writer_wins"].excludes("stale_overwrite")

@@ -10,6 +10,8 @@ import pyarrow.parquet
 import pytest
 from commands import leasebench, read, suite_text, trial_facts
 
+from leasebench.results.record.schemas import PUBLISHED
+
 TRIAL_FILES = {"faults.json", "history.parquet", "journal.parquet", "latency.hlog", "trial.json"}
 
 
@@ -55,7 +57,8 @@ def test_a_summary_keeps_the_words_that_name_the_suite_to_the_command(place):
 
 def test_the_files_of_a_run_are_those_that_are_promised(place):
     run = place / "r"
-    schemas = {f"{name}.schema.json" for name in ("faults", "manifest", "suite", "summary", "trial")}
+    schemas = {f"{name}.schema.json" for name in {"summary", *PUBLISHED}}
+    assert {"suite", "manifest", "trial", "faults", "clocks", "explored", "schedule"} <= PUBLISHED.keys()
     assert names(run) == {"manifest.json", "suite.toml", "summary.json", "trials"} | schemas
     folders = sorted(names(run / "trials"))
     assert {name.partition("-")[2] for name in folders} == {"mine_open-paused", "mine_monotonic-paused"}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import jsonschema
 import pytest
 from commands import Started, leasebench, read, until
 
@@ -17,7 +18,7 @@ from leasebench.bench.engines.explorer.machine import Machine
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.states import ARRIVE, CRASH, EXPIRE, SEND, STEP, Choice
-from leasebench.bench.engines.explorer.trace import Trace
+from leasebench.bench.engines.explorer.trace import Trace, read_trace
 from leasebench.bench.engines.schedule import trace_run
 from leasebench.bench.engines.schedule.trace_equivalence import TraceEquivalence
 from leasebench.bench.engines.schedule.trials import ScheduledTrials, read_schedules, suite_of
@@ -28,6 +29,8 @@ from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import parse_guards, presets
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.operations import AcquireLease, Belief, Done, Reason, Refused
+from leasebench.results.record.schedule import SCHEDULE_FILE
+from leasebench.results.record.schemas import published_schemas
 from leasebench.results.trial import read_trials
 
 PRESETS = presets()
@@ -110,7 +113,9 @@ def test_the_shortest_trace_of_a_broken_guard_breaks_it_for_real(force, guard, a
     assert shows in told.shows
     assert told.taken == told.steps == len(trace.steps)
     assert read(folder / "trial.json")["schedule"] == told.model_dump()
-    assert read(folder / "schedule.json") == json.loads(trace.written())
+    assert read(folder / SCHEDULE_FILE) == json.loads(trace.written())
+    jsonschema.validate(read(folder / SCHEDULE_FILE), published_schemas()["schedule"])
+    assert read_trace(folder / SCHEDULE_FILE) == trace
 
 
 def test_a_lease_that_expires_leaves_an_event_and_its_owner_goes_on(force):

@@ -9,7 +9,8 @@ from large_run import write_large_run
 import leasebench
 from leasebench.registry import plugins
 from leasebench.results.charts import Subject
-from leasebench.results.explored import FILE, Explored, contradictions, missing, read_explored
+from leasebench.results.explored import contradictions, missing
+from leasebench.results.record.explored import EXPLORED_FILE, Explored, read_explored
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.suite import SUITE, GuardTable, ScenarioTable, SuiteRecord
 from leasebench.results.report.write import write_report
@@ -173,13 +174,16 @@ def test_what_was_missing_is_told_in_phrases():
     [
         ("not json", "cannot be read"),
         ("[]", "holds no JSON object"),
-        ('{"schema": 2, "guards": []}', "schema: input should be 1"),
-        ('{"schema": 1}', "guards: field required"),
-        (json.dumps({"schema": 1, "guards": [{**explored(), "scope": {}}]}), r"guards\.0\.scope\.enactors"),
+        ('{"schema": 2, "guards": []}', "schema 2; this leasebench reads schema 1"),
+        ('{"schema": 1}', "the key guards is missing"),
+        (
+            json.dumps({"schema": 1, "guards": [{**explored(), "scope": {}}]}),
+            r"the key guards\.0\.scope\.enactors",
+        ),
     ],
 )
 def test_a_bad_file_is_named(tmp_path, content, says):
-    (tmp_path / FILE).write_text(content)
+    (tmp_path / EXPLORED_FILE).write_text(content)
     with pytest.raises(BadRunDirectory, match=rf"explored\.json: {says}"):
         read_explored(tmp_path)
 
@@ -195,7 +199,7 @@ class TestARunThatCarriesIt:
     def carry(self, place, answers, guard="loose"):
         table = leasebench.load(place).suite.guard(guard).model_dump(mode="json", exclude_unset=True)
         entry = explored(table) | {"properties": answers}
-        (place / FILE).write_text(json.dumps({"schema": 1, "guards": [entry]}))
+        (place / EXPLORED_FILE).write_text(json.dumps({"schema": 1, "guards": [entry]}))
         return leasebench.load(place)
 
     def second_layer(self, run):
@@ -225,9 +229,9 @@ class TestARunThatCarriesIt:
         assert run.contradictions() == []
 
     def test_a_broken_file_is_told_and_the_rest_is_read(self, place):
-        (place / FILE).write_text("{")
+        (place / EXPLORED_FILE).write_text("{")
         run = leasebench.load(place)
         assert run.explored is None
         assert run.contradictions() == []
         (problem,) = run.problems
-        assert problem.startswith(str(place / FILE))
+        assert problem.startswith(str(place / EXPLORED_FILE))

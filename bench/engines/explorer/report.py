@@ -9,9 +9,15 @@ from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.trace import Trace, guard_table
 from leasebench.bench.rundir import write_json
 from leasebench.leases.guard import Guard
-from leasebench.results.explored import FILE, Explored, ExploredGuard, read_explored
 from leasebench.results.grid import Column, Grid, Text
 from leasebench.results.numbers import number
+from leasebench.results.record.explored import (
+    EXPLORED_FILE,
+    EXPLORED_SCHEMA,
+    Explored,
+    ExploredGuard,
+    read_explored,
+)
 from leasebench.verdict import SAFE, Verdict
 
 HARM = {
@@ -122,10 +128,10 @@ def write_explored(run: Path, guards: Iterable[Guard], explorations: Iterable[Ex
     Raises BadRunDirectory if there is one that can't be read: it is not overwritten.
     """
     before = read_explored(run)
-    known = [] if before is None else before.guards
+    known: Iterable[ExploredGuard] = () if before is None else before.guards
     for guard, exploration in zip(guards, explorations, strict=True):
         fresh = explored(guard, exploration)
         known = [*(old for old in known if (old.guard, old.scope) != (fresh.guard, fresh.scope)), fresh]
-    path = run / FILE
-    write_json(path, Explored(schema=1, guards=known).model_dump(mode="json", by_alias=True))
+    path = run / EXPLORED_FILE
+    write_json(path, Explored(schema=EXPLORED_SCHEMA, guards=tuple(known)))
     return path

@@ -1,18 +1,6 @@
 """A counterexample as a file: JSON that says step by step who did what, and what came of it.
 
-`guard` and `table` are the guard as it would stand in a suite file, `scope` is the scope of the exploration. Of each
-step:
-
-- `actor`: `planner`, `enactor-N`, `enactor-N-renewer` or `environment`;
-- `action`: `step`: the actor's next operation was done and its result received; `send`: its commit left, and it goes on
-  without ever getting the reply; `arrive`: that commit reaches the store (`what` counts its sender's messages in
-  flight from 0, oldest place first); `give_up`: it stopped waiting for a lease; `crash`: the process died, and starts
-  again from nothing; `expire`: the lease named by `what` ran out, whatever its owner is doing;
-- `operation` and `result`: what was asked and received (null where there is none), as objects whose `kind` is the
-  name of their type. Tokens and fencing numbers are those of this run; another run has others in the same places;
-- `quiet`: the local operations that the actor did right after, which touch nothing shared;
-- `in_force`: the version at each endpoint after the step, `plans`: the plans that then exist;
-- `breaks`: the properties that this step breaks.
+What each key means stands with the file of a run directory that holds such a trace (`results.record.schedule`).
 """
 
 import json

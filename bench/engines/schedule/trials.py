@@ -20,6 +20,7 @@ from leasebench.leases.guard import Guard
 from leasebench.registry import plugins
 from leasebench.results.record.faults import FAULTS_FILE, FaultRow
 from leasebench.results.record.process import Process
+from leasebench.results.record.schedule import SCHEDULE_FILE, ScheduleRecord
 from leasebench.results.record.trial import TRIAL_FILE, ForcedTrace, TrialFacts
 from leasebench.results.trial import read_trials
 from leasebench.verdict import Verdict
@@ -124,7 +125,7 @@ class ScheduledTrials:
             [_row(number, intervention) for number, intervention in enumerate(trace_run.interventions)],
         )
         write_json(folder / TRIAL_FILE, facts)
-        (folder / "schedule.json").write_text(schedule.trace.written(), encoding="utf-8")
+        write_json(folder / SCHEDULE_FILE, ScheduleRecord.model_validate(schedule.trace.model_dump()))
         return facts
 
 
