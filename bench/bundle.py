@@ -19,7 +19,7 @@ from leasebench.results.record.manifest import MANIFEST_FILE
 from leasebench.results.record.suite import SUITE_FILE
 from leasebench.results.record.summary import SUMMARY_FILE
 from leasebench.results.record.trial import TRIAL_FILE, read_facts
-from leasebench.results.summary import trial_folders
+from leasebench.results.summary.derivation import trial_folders
 
 OF_THE_RUN = (SUITE_FILE, MANIFEST_FILE, SUMMARY_FILE, FAILURE)
 OF_A_TRIAL = (TRIAL_FILE, FAULTS_FILE, FAILURE)

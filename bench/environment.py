@@ -12,7 +12,7 @@ from leasebench.bench.servers.node import Node, NodeWish
 from leasebench.bench.servers.server import Server
 from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.store import CellAddress
-from leasebench.results.phrases import count
+from leasebench.results.display.phrases import count
 from leasebench.results.record.process import PROXY, Process
 
 

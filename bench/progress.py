@@ -14,7 +14,7 @@ from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.failure import failure_of
 from leasebench.bench.run import OVERHEAD_S
 from leasebench.bench.trialplan import TrialPlan
-from leasebench.results.numbers import number
+from leasebench.results.display.numbers import number
 from leasebench.results.record.trial import TrialFacts
 
 

@@ -15,15 +15,15 @@ from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ServerError
-from leasebench.results.clocks import clocks_of_trial
-from leasebench.results.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
-from leasebench.results.journal import HEADER_BYTES, Journal, RowKind, RowOutcome
-from leasebench.results.latency import histogram, tag, write_hlog
-from leasebench.results.phases import phase_samples
+from leasebench.results.evidence.clocks import clocks_of_trial
+from leasebench.results.evidence.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
+from leasebench.results.evidence.journal import HEADER_BYTES, Journal, RowKind, RowOutcome
+from leasebench.results.evidence.trial import read_trials
+from leasebench.results.latency.histograms import histogram, tag, write_hlog
+from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.faults import HARNESS, FaultRow
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts
-from leasebench.results.trial import read_trials
 
 DRAIN_ABOVE = 1_000_000
 READ_BLOCK = 5_000

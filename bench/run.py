@@ -24,7 +24,7 @@ from leasebench.results.record.schemas import published_schemas
 from leasebench.results.record.suite import SUITE_FILE, SuiteRecord
 from leasebench.results.record.summary import SUMMARY_FILE, Summary, json_schema
 from leasebench.results.record.trial import TrialFacts
-from leasebench.results.summary import summarise
+from leasebench.results.summary.derivation import summarise
 
 logger = logging.getLogger(__name__)
 

@@ -27,8 +27,8 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-from leasebench.results.history import HistoryWriter
-from leasebench.results.journal import Journal
+from leasebench.results.evidence.history import HistoryWriter
+from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.faults import FAULTS_FILE, HARNESS
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process

@@ -68,7 +68,7 @@ def figures_of(cell: "CellSummary") -> Saved:
 
     These are the rates that have an interval, the counts that they rest on, and the counts that give a verdict.
     """
-    from leasebench.results.checks.metric import Form, metrics
+    from leasebench.results.record.metric import Form, metrics
 
     named = {"guard", "scenario", "verdict", "trials"}
     named |= {one.name for one in metrics(Form.COUNT) if one.verdict is not None}
@@ -80,7 +80,7 @@ def figures_of(cell: "CellSummary") -> Saved:
 
 def told(figures: Saved) -> str:
     """The attached figures in a few words: verdict, stale overwrites of races, and the leak rate or its bound."""
-    from leasebench.results.numbers import rate_percent
+    from leasebench.results.display.numbers import rate_percent
     from leasebench.results.record.summary import Rate
 
     verdict, races = figures["verdict"], figures["races"]

@@ -2,10 +2,10 @@
 
 from html import escape
 
-from leasebench.results.advice import sentences
 from leasebench.results.compare.cheapest import advise_on
-from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.theme import VERDICT_COLOURS
+from leasebench.results.display.theme import VERDICT_COLOURS
+from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.tables.advice import sentences
 
 MOST_SCENARIOS = 60
 

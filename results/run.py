@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from leasebench.results.locate import find_run
+from leasebench.results.reading.locate import find_run
+from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import Manifest, read_manifest
 from leasebench.results.record.suite import read_suite
 from leasebench.results.record.summary import SUMMARY_FILE
-from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.summary import as_written, summarise
+from leasebench.results.summary.derivation import as_written, summarise
 
 
 class Run(RunDirectory):
@@ -20,7 +20,7 @@ class Run(RunDirectory):
 
     def check(self) -> list[str]:
         """Every place at which `summary.json` is not what the trials say, as `key: written != derived`."""
-        from leasebench.results.rederivation import differences
+        from leasebench.results.summary.rederivation import differences
 
         written = as_written(self.path) if (self.path / SUMMARY_FILE).exists() else self.summary.as_json()
         return differences(written, summarise(self.path).as_json())
@@ -32,8 +32,8 @@ class Run(RunDirectory):
         return rank(self, reference)
 
     def violations(self, guard: str | None = None, scenario: str | None = None) -> pd.DataFrame:
-        """One row a violation: the fields of `results.violations.Violation`. Reads the trials that have any."""
-        from leasebench.results.violations import Violation, matching
+        """One row a violation: the fields of `results.reading.violations.Violation`. Reads the trials that have any."""
+        from leasebench.results.reading.violations import Violation, matching
 
         return pd.DataFrame(list(matching(self, guard, scenario)), columns=[one.name for one in fields(Violation)])
 
@@ -41,7 +41,7 @@ class Run(RunDirectory):
         """Narrate the violation of that number, in words and with its diagram; None if it does not exist."""
         from leasebench.results.explain import explain
         from leasebench.results.explain.text import as_text
-        from leasebench.results.violations import violation
+        from leasebench.results.reading.violations import violation
 
         found = violation(self, number)
         told = explain(self, found) if found is not None else None
@@ -63,7 +63,7 @@ class Run(RunDirectory):
 
         from leasebench.registry import plugins
         from leasebench.results.charts import Subject
-        from leasebench.results.theme import theme
+        from leasebench.results.display.theme import theme
 
         drawn = plugins("results.charts")[name].draw(Subject(self, **where))
         return None if drawn is None else alt.Chart.from_dict({**drawn, "config": theme("light")})

@@ -128,8 +128,8 @@ PLUGIN = Resolver()
 CHECK = """
 import numpy as np
 from leasebench.results.checks import Check, Findings
-from leasebench.results.clustered import clusters_of
-from leasebench.results.checks.metric import Better, Form, Metric, Ratio, Shown
+from leasebench.results.statistics.clustered import clusters_of
+from leasebench.results.record.metric import Better, Form, Metric, Ratio, Shown
 from leasebench.verdict import Verdict
 
 def find(trial):

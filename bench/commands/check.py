@@ -11,7 +11,7 @@ from leasebench.bench.commands.arguments import AsJson, RunName
 from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_USAGE, complain, console
 
 if TYPE_CHECKING:
-    from leasebench.results.explored import Contradiction
+    from leasebench.results.reading.explored import Contradiction
     from leasebench.results.record.summary import TrialRow
 
 
@@ -23,14 +23,14 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     history breaks a rule of its store, or another assumption.
     """
     from leasebench.bench.commands.figures import show
-    from leasebench.results.explored import contradictions
-    from leasebench.results.locate import find_run
+    from leasebench.results.reading.explored import contradictions
+    from leasebench.results.reading.locate import find_run
     from leasebench.results.record.explored import read_explored
     from leasebench.results.record.suite import read_suite
     from leasebench.results.record.summary import SUMMARY_FILE
-    from leasebench.results.rederivation import differences, unfinished
     from leasebench.results.store_rules.commits import is_known
-    from leasebench.results.summary import as_written, summarise
+    from leasebench.results.summary.derivation import as_written, summarise
+    from leasebench.results.summary.rederivation import differences, unfinished
 
     run = find_run(name)
     screen = console(stderr=as_json)

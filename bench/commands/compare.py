@@ -111,7 +111,7 @@ def compare(
     from leasebench.definitions import DefinitionError, must_be_known
     from leasebench.results.compare.changes import changes
     from leasebench.results.compare.finding import TOLERANCE
-    from leasebench.results.locate import find_run
+    from leasebench.results.reading.locate import find_run
     from leasebench.results.run import load
 
     if out is not None:
@@ -251,7 +251,7 @@ def _in_order(kind: ComparisonFormat, said: list["Block"], answer: list["Block"]
 
 def _ending(code: int, why: str) -> "Iterator[Block]":
     from leasebench.results.compare.document import lines
-    from leasebench.results.grid import Tone
+    from leasebench.results.display.grid import Tone
 
     if code:
         yield lines([f"exit {code}: {why}"], Tone.BAD)

@@ -52,7 +52,7 @@ def doctor(
 
 def _bundle_places(bundle: str, out: Path | None) -> tuple[Path, Path]:
     """The run directory, and the archive to be made."""
-    from leasebench.results.locate import find_run
+    from leasebench.results.reading.locate import find_run
 
     run = find_run(bundle)
     archive = out or Path(f"{run.resolve().name}-bug.zip")

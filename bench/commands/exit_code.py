@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_WORSE
-from leasebench.results.phrases import count
+from leasebench.results.display.phrases import count
 
 if TYPE_CHECKING:
     from leasebench.results.compare.changes import RunChanges

@@ -11,7 +11,7 @@ import typer
 
 from leasebench.bench.commands.arguments import RunName
 from leasebench.bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, console, fail, say, show_tables, writing
-from leasebench.results.grid import Text
+from leasebench.results.display.grid import Text
 
 MOST_LISTED = 50
 MOST_WIDTH = 120
@@ -39,14 +39,14 @@ def explain(
 ) -> None:
     """Tell one violation of RUN: what happened, who held what, and which choice of the guard would have stopped it."""
     from leasebench.definitions import must_be_known
-    from leasebench.results import violations as found
+    from leasebench.results.display.numbering import numbers
     from leasebench.results.explain import explain as explained
     from leasebench.results.explain.mermaid import as_mermaid
     from leasebench.results.explain.svg import as_svg
     from leasebench.results.explain.text import as_text
-    from leasebench.results.numbering import numbers
+    from leasebench.results.reading import violations as found
     from leasebench.results.run import load
-    from leasebench.results.violations_table import violations_table
+    from leasebench.results.tables.violations_table import violations_table
 
     loaded = load(name)
     run = loaded.path

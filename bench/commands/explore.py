@@ -106,7 +106,7 @@ def explore(
     from leasebench.bench.engines.explorer.report import explored, scope_in_words, write_explored
     from leasebench.bench.engines.explorer.scope import ExplorationScope
     from leasebench.bench.engines.explorer.search import Limits
-    from leasebench.results.locate import find_run
+    from leasebench.results.reading.locate import find_run
 
     screen = console(stderr=as_json)
     if replay is not None:

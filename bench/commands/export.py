@@ -38,8 +38,8 @@ def export(
     out: Annotated[Path | None, typer.Option(help="where to (default: RUN/export)")] = None,
 ) -> None:
     """Write RUN as tables (--format csv, the default, or parquet) or its histograms as percentiles (hgrm)."""
-    from leasebench.results.export import export as write
-    from leasebench.results.frames import TABLES
+    from leasebench.results.export.frames import TABLES
+    from leasebench.results.export.write import export as write
     from leasebench.results.run import load
 
     loaded = load(name)

@@ -5,13 +5,13 @@ from pathlib import Path
 from rich.console import Console
 
 from leasebench.bench.terminal import say, show_tables
-from leasebench.results.advice import sentences
 from leasebench.results.compare.cheapest import advise_on
-from leasebench.results.grid import Text
+from leasebench.results.display.grid import Text
 from leasebench.results.record.summary import Summary
-from leasebench.results.remarks import remarks
 from leasebench.results.run import load
-from leasebench.results.run_table import stories, tables, tables_beside
+from leasebench.results.tables.advice import sentences
+from leasebench.results.tables.remarks import remarks
+from leasebench.results.tables.run_table import stories, tables, tables_beside
 
 
 def show(screen: Console, summary: Summary, run: Path) -> None:

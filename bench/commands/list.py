@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from leasebench.bench.terminal import console, show_tables
-from leasebench.results.grid import Column, Grid, Text, Tone
+from leasebench.results.display.grid import Column, Grid, Text, Tone
 
 
 class Listing(StrEnum):

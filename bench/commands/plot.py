@@ -39,8 +39,8 @@ def plot(
     Of a run with many scenarios, those of a scenario are drawn when it is named with --scenario, or its chart.
     Charts of one guard or one trial are drawn when named with --chart: of a trial, that of the first violation.
     """
-    from leasebench.results.plot import Wanted
-    from leasebench.results.plot import plot as draw
+    from leasebench.results.charts.plot import Wanted
+    from leasebench.results.charts.plot import plot as draw
     from leasebench.results.run import load
 
     loaded = load(name)

@@ -18,10 +18,10 @@ def report(
     Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or something of
     the run could not be read.
     """
-    from leasebench.results.advice import sentences
     from leasebench.results.compare.cheapest import advise_on
     from leasebench.results.report.write import write_report
     from leasebench.results.run import load
+    from leasebench.results.tables.advice import sentences
 
     loaded = load(name)
     file = out or loaded.path / "report.html"

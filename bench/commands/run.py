@@ -23,7 +23,7 @@ from leasebench.bench.terminal import (
     must_be_writable,
     say,
 )
-from leasebench.results.grid import Text, Tone
+from leasebench.results.display.grid import Text, Tone
 
 if TYPE_CHECKING:
     from leasebench.results.record.summary import Summary
@@ -103,7 +103,7 @@ def _show(screen: Console, summary: "Summary", directory: Path, *, as_json: bool
 
 def _show_what_had_ended(screen: Console, directory: Path, trials: int, *, as_json: bool) -> None:
     """Show the summary of the trials that ended before the run was interrupted, if any did."""
-    from leasebench.results.summary import read_summary
+    from leasebench.results.summary.derivation import read_summary
 
     if not (directory / "summary.json").exists():
         return

@@ -1,6 +1,6 @@
 """Charts: one small module each, which exports `PLUGIN`, a `Chart`.
 
-A chart says what it is about (its scope) and draws a Subject. It names no ink: `results.theme` gives the same
+A chart says what it is about (its scope) and draws a Subject. It names no ink: `results.display.theme` gives the same
 definition its colours on light and dark ground, for the page and for files. Names of guards and scenarios are data, and
 never part of an expression.
 """
@@ -17,7 +17,7 @@ import pandas as pd
 from altair.utils.schemapi import debug_mode
 
 if TYPE_CHECKING:
-    from leasebench.results.rundirectory import RunDirectory
+    from leasebench.results.reading.rundirectory import RunDirectory
 
 Spec = dict[str, Any]
 """Vega-Lite as JSON, without a config."""

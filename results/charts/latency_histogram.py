@@ -7,11 +7,11 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from leasebench.results.buckets import bucket_frame, figures_us, pooled
 from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, ticks
-from leasebench.results.latency import Buckets, rank
-from leasebench.results.phrases import latency
-from leasebench.results.theme import MAX_GUARDS
+from leasebench.results.charts.buckets import bucket_frame, figures_us, pooled
+from leasebench.results.display.phrases import latency
+from leasebench.results.display.theme import MAX_GUARDS
+from leasebench.results.latency.histograms import Buckets, rank
 
 MAX_BINS = 96
 BINS_PER_DECADE = (40, 20, 10, 5)
@@ -71,7 +71,7 @@ def phase_title(subject: Subject, histograms: dict[str, Buckets], left_out: int)
 
 
 def draw_rows(frame: pd.DataFrame, title: str) -> Any:
-    """Draw a bucket frame (see `results.buckets.bucket_frame`), guards in its order."""
+    """Draw a bucket frame (see `results.charts.buckets.bucket_frame`), guards in its order."""
     guards = list(dict.fromkeys(frame["guard"]))
     bins, domain = _binned(frame)
     data = inline([*bins.to_dict("records"), *_marks(frame).to_dict("records")])

@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 
 from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, filled
-from leasebench.results.shades import shade_layer, shades
+from leasebench.results.charts.shades import shade_layer, shades
 
 WIDTH, HEIGHT = 700, 180
 

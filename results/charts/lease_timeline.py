@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.charts import ChartScope, Rows, Spec, Subject, defined, filled
-from leasebench.results.clocks import NEVER
-from leasebench.results.events import Ints
+from leasebench.results.charts.window import Window, named, nearest, subtitle, window_of
+from leasebench.results.display.theme import VERDICT_COLOURS
+from leasebench.results.evidence.clocks import NEVER
+from leasebench.results.evidence.events import Ints
+from leasebench.results.evidence.holds import holds_of
+from leasebench.results.evidence.journal import RowKind
+from leasebench.results.evidence.trial import Trial
 from leasebench.results.explain.fault_records import victims
-from leasebench.results.holds import holds_of
-from leasebench.results.journal import RowKind
-from leasebench.results.theme import VERDICT_COLOURS
-from leasebench.results.trial import Trial
-from leasebench.results.window import Window, named, nearest, subtitle, window_of
 from leasebench.verdict import Verdict
 
 WIDTH, LANE = 700, 34

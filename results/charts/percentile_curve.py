@@ -7,10 +7,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from leasebench.results.buckets import bucket_frame
 from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, padded, ticks
+from leasebench.results.charts.buckets import bucket_frame
 from leasebench.results.charts.latency_histogram import phase_histograms, phase_title
-from leasebench.results.theme import DASHES, MAX_GUARDS
+from leasebench.results.display.theme import DASHES, MAX_GUARDS
 
 MAX_POINTS = 480
 """In all; each guard has its share of them."""

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import altair as alt
 
 from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, padded, ticks
-from leasebench.results.labels import Box, place_labels
-from leasebench.results.pricing import LIMIT, attempts_per_s, baseline_scenario
+from leasebench.results.charts.labels import Box, place_labels
+from leasebench.results.checks.verdict import RACED_APPLICATIONS
+from leasebench.results.display.theme import VERDICT_COLOURS, VERDICT_SHAPES
 from leasebench.results.record.summary import CellSummary
-from leasebench.results.theme import VERDICT_COLOURS, VERDICT_SHAPES
-from leasebench.results.verdict import RACED_APPLICATIONS
+from leasebench.results.tables.pricing import LIMIT, attempts_per_s, baseline_scenario
 from leasebench.verdict import Verdict
 
 WIDTH, HEIGHT = 470, 370

@@ -7,10 +7,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from leasebench.results.buckets import bucket_frame, pooled
 from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, filled, padded, ticks
+from leasebench.results.charts.buckets import bucket_frame, pooled
 from leasebench.results.charts.percentile_curve import curves
-from leasebench.results.latency import SIDES
+from leasebench.results.latency.histograms import SIDES
 
 WIDTH, HEIGHT = 520, 220
 POINTS = 25

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
-from leasebench.results.overtime import OverTime
-from leasebench.results.shades import shade_layer, shades
-from leasebench.results.theme import VERDICT_COLOURS
+from leasebench.results.charts.shades import shade_layer, shades
+from leasebench.results.display.theme import VERDICT_COLOURS
+from leasebench.results.evidence.overtime import OverTime
 from leasebench.verdict import Verdict
 
 Counts = npt.NDArray[np.int64]

@@ -7,10 +7,10 @@ from urllib.parse import quote
 import altair as alt
 
 from leasebench.results.charts import ChartScope, Spec, Subject, defined, heading, inline
+from leasebench.results.checks.verdict import RACED_APPLICATIONS
+from leasebench.results.display.theme import VERDICT_COLOURS
+from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.summary import CellSummary
-from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.theme import VERDICT_COLOURS
-from leasebench.results.verdict import RACED_APPLICATIONS
 from leasebench.verdict import Verdict
 
 WIDTH, HEIGHT = 36, 19

@@ -8,9 +8,9 @@ import altair as alt
 import numpy as np
 
 from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
+from leasebench.results.charts.window import Window, nearest, subtitle, window_of
 from leasebench.results.checks.overwrites import peak_since_repair
-from leasebench.results.violations import writes_between
-from leasebench.results.window import Window, nearest, subtitle, window_of
+from leasebench.results.reading.violations import writes_between
 
 WIDTH, HEIGHT = 700, 46
 MOST_ENDPOINTS = 3

@@ -1,7 +1,7 @@
 """Pure functions over a trial: one small file a check, each exports `PLUGIN` with the metrics that it finds.
 
 A check of another package is an entry point of the group `leasebench.checks`. What its metrics say of themselves
-(`results.checks.metric`) is all that tables, gates, comparisons, the report and the verdict need.
+(`results.record.metric`) is all that tables, gates, comparisons, the report and the verdict need.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from leasebench.results.checks.metric import Metric
-from leasebench.results.clustered import Clusters
-from leasebench.results.trial import Trial
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.metric import Metric
+from leasebench.results.statistics.clustered import Clusters
 
 Samples = npt.NDArray[np.float64]
 

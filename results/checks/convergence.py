@@ -3,8 +3,8 @@
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
-from leasebench.results.checks.metric import Better, Form, Metric, Shown
-from leasebench.results.trial import Trial
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.metric import Better, Form, Metric, Shown
 from leasebench.verdict import Verdict
 
 

@@ -4,11 +4,11 @@ import numpy as np
 
 from leasebench.enactors.store.events import KINDS
 from leasebench.leases.operations import Reason
-from leasebench.results.byversion import ByVersion
 from leasebench.results.checks import Check, Findings, Samples
-from leasebench.results.checks.metric import Better, Form, Metric, Shown
-from leasebench.results.events import Events, Ints, Mask, Writes
-from leasebench.results.trial import Trial
+from leasebench.results.evidence.byversion import ByVersion
+from leasebench.results.evidence.events import Events, Ints, Mask, Writes
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.metric import Better, Form, Metric, Shown
 from leasebench.verdict import Verdict
 
 REPAIR = KINDS.index("repair")

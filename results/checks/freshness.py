@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
-from leasebench.results.checks.metric import Better, Form, Metric, Shown
-from leasebench.results.events import Events, Ints
-from leasebench.results.trial import Trial
+from leasebench.results.evidence.events import Events, Ints
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.metric import Better, Form, Metric, Shown
 
 
 def freshness(trial: Trial) -> Findings:

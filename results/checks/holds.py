@@ -4,10 +4,10 @@ import numpy as np
 
 from leasebench.enactors.store.events import FOREIGN, KINDS
 from leasebench.results.checks import Check, Findings
-from leasebench.results.checks.metric import Better, Form, Metric, Shown
-from leasebench.results.events import Ints
-from leasebench.results.holds import holds_of
-from leasebench.results.trial import Trial
+from leasebench.results.evidence.events import Ints
+from leasebench.results.evidence.holds import holds_of
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.metric import Better, Form, Metric, Shown
 
 GRANT, RENEW = KINDS.index("grant"), KINDS.index("renew")
 

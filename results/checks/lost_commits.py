@@ -1,9 +1,9 @@
 """Lost commits: what the store acknowledged and had forgotten when it came back."""
 
-from leasebench.results.assumptions import acknowledged_beyond
 from leasebench.results.checks import Check, Findings
-from leasebench.results.checks.metric import Better, Form, Metric, Shown
-from leasebench.results.trial import Trial
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.metric import Better, Form, Metric, Shown
+from leasebench.results.store_rules.assumptions import acknowledged_beyond
 
 
 def loss(trial: Trial) -> Findings:

@@ -5,12 +5,12 @@ from itertools import pairwise, product
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
-from leasebench.results.checks.metric import Better, Form, Metric, Shown
-from leasebench.results.clocks import NEVER
-from leasebench.results.events import Ints, Mask
-from leasebench.results.holds import Holds, holds_of, told_by_lease, told_by_store
-from leasebench.results.journal import RowKind, RowOutcome
-from leasebench.results.trial import Trial
+from leasebench.results.evidence.clocks import NEVER
+from leasebench.results.evidence.events import Ints, Mask
+from leasebench.results.evidence.holds import Holds, holds_of, told_by_lease, told_by_store
+from leasebench.results.evidence.journal import RowKind, RowOutcome
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.metric import Better, Form, Metric, Shown
 
 
 def _count(name: str, about: str, place: int, heading: str, spare: int, better: Better | None = None) -> Metric:

@@ -6,9 +6,9 @@ import numpy as np
 
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.checks import Check, Findings
-from leasebench.results.checks.metric import Better, Form, Metric, Shown
-from leasebench.results.events import Events, Ints, Mask
-from leasebench.results.trial import Trial
+from leasebench.results.evidence.events import Events, Ints, Mask
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.metric import Better, Form, Metric, Shown
 from leasebench.verdict import Verdict
 
 COMMIT = KINDS.index("commit")

@@ -3,12 +3,12 @@
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
-from leasebench.results.checks.metric import Better, Form, Metric, Ratio, Shown
-from leasebench.results.clustered import clusters_of
-from leasebench.results.events import Ints
-from leasebench.results.journal import RowKind, RowOutcome
-from leasebench.results.trial import Trial
-from leasebench.results.verdict import RACED_APPLICATIONS
+from leasebench.results.checks.verdict import RACED_APPLICATIONS
+from leasebench.results.evidence.events import Ints
+from leasebench.results.evidence.journal import RowKind, RowOutcome
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.metric import Better, Form, Metric, Ratio, Shown
+from leasebench.results.statistics.clustered import clusters_of
 
 BY_RACES, BY_COMMITS = "races_by_application", "commits_by_application"
 

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from leasebench.results.checks import Check, Findings
-from leasebench.results.checks.metric import Better, Form, Metric, Shown
-from leasebench.results.events import Events, Ints
-from leasebench.results.trial import Trial
+from leasebench.results.evidence.events import Events, Ints
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.metric import Better, Form, Metric, Shown
 
 CHUNK = 1 << 17
 """Changes that are looked at together: as many as fit a processor's cache with what is made of them."""

@@ -3,10 +3,10 @@
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
-from leasebench.results.checks.metric import Better, Form, Metric, Shown
-from leasebench.results.clocks import difference
-from leasebench.results.holds import holds_of
-from leasebench.results.trial import Trial
+from leasebench.results.evidence.clocks import difference
+from leasebench.results.evidence.holds import holds_of
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.metric import Better, Form, Metric, Shown
 
 
 def takeover(trial: Trial) -> Findings:

@@ -22,9 +22,9 @@ from leasebench.results.compare.pooling import pool
 from leasebench.results.compare.quantities import SPEED, Quantity, rates
 from leasebench.results.compare.resampling import LogRatio, ratio
 from leasebench.results.compare.samples import Samples
-from leasebench.results.phrases import count
-from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.statistics import MIN_TRIALS
+from leasebench.results.display.phrases import count
+from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.statistics.intervals import MIN_TRIALS
 from leasebench.verdict import Verdict
 
 TOO_FEW_CELLS = "in too few cells to know its drift"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from leasebench.results.advice import sentences
 from leasebench.results.compare.changes import RunChanges
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.document import TONES, Block, TextLines, effect, lines
@@ -10,9 +9,10 @@ from leasebench.results.compare.drift import MIN_CELLS
 from leasebench.results.compare.finding import DIFFERENT, Difference, Finding
 from leasebench.results.compare.quantities import THROUGHPUT, main_rate, rates
 from leasebench.results.compare.ranking_view import OVERALL, overall_columns
-from leasebench.results.grid import Column, Grid, Text, Tone
-from leasebench.results.numbers import figure, multiple
-from leasebench.results.run_table import verdict_text
+from leasebench.results.display.grid import Column, Grid, Text, Tone
+from leasebench.results.display.numbers import figure, multiple
+from leasebench.results.tables.advice import sentences
+from leasebench.results.tables.run_table import verdict_text
 from leasebench.verdict import Verdict
 
 MOST_NAMED = 6

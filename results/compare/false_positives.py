@@ -10,9 +10,9 @@ from leasebench.results.compare.finding import TOLERANCE, by_rate, too_few
 from leasebench.results.compare.quantities import SPEED, rates
 from leasebench.results.compare.resampling import ratio
 from leasebench.results.compare.samples import Samples
+from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.statistics import CONFIDENCE, holm
+from leasebench.results.statistics.intervals import CONFIDENCE, holm
 
 LEAST_TRIALS = 4
 """The fewest trials of a cell: it is split into halves, and each needs two trials for an interval."""

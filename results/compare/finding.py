@@ -11,7 +11,7 @@ from leasebench.results.compare.quantities import Quantity
 from leasebench.results.compare.resampling import LogRatio
 from leasebench.results.compare.safety import difference_p, rate_difference
 from leasebench.results.compare.samples import Sample
-from leasebench.results.statistics import CONFIDENCE, Interval, holm
+from leasebench.results.statistics.intervals import CONFIDENCE, Interval, holm
 
 TOLERANCE = 1.05
 """Latencies, costs and throughput are equal within this ratio, in either direction."""

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leasebench.definitions import DefinitionError, nearest
-from leasebench.results.checks.metric import Form, metrics
 from leasebench.results.compare.quantities import COST, THROUGHPUT, Quantity, latency, rates
-from leasebench.results.latency import PERCENTILES, PHASES, SIDES
+from leasebench.results.latency.histograms import PERCENTILES, PHASES, SIDES
+from leasebench.results.record.metric import Form, metrics
 
 VERDICTS = ("unproven", "failed", "unexpected")
 UNITS = {"": 1.0, "us": 1.0, "ms": 1e3, "s": 1e6}

@@ -7,8 +7,8 @@ from leasebench.results.compare.false_positives import FalsePositives
 from leasebench.results.compare.finding import TOLERANCE
 from leasebench.results.compare.gates import Gate
 from leasebench.results.compare.judging import GateAnswer, GateOutcome, Judgement
-from leasebench.results.grid import Column, Grid, Text, Tone
-from leasebench.results.numbers import digits, figure, multiple
+from leasebench.results.display.grid import Column, Grid, Text, Tone
+from leasebench.results.display.numbers import digits, figure, multiple
 
 MOST_CELLS = 6
 ENDLESS = 1000

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from leasebench.results.compare.document import Block
-from leasebench.results.grid import Grid, Text
-from leasebench.results.theme import FONT
+from leasebench.results.display.grid import Grid, Text
+from leasebench.results.display.theme import FONT
 
 STYLE = f"""
 .leasebench {{ font: 14px/1.45 {FONT}; color: #222; background: #fff; padding: 1em; overflow-x: auto;

@@ -39,9 +39,9 @@ from leasebench.results.compare.ranking import Ranking
 from leasebench.results.compare.resampling import LogRatio, estimate, paired_ratio, ratio
 from leasebench.results.compare.safety import rate, rate_ratio
 from leasebench.results.compare.samples import Sample, Samples
+from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.summary import CellSummary
-from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.statistics import CONFIDENCE, MIN_TRIALS, Interval, student_quantile
+from leasebench.results.statistics.intervals import CONFIDENCE, MIN_TRIALS, Interval, student_quantile
 
 
 class GateOutcome(StrEnum):

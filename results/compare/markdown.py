@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from leasebench.results.compare.document import Block
-from leasebench.results.grid import Grid, Text, Tone
+from leasebench.results.display.grid import Grid, Text, Tone
 
 MARKS = {Tone.BAD: "**", Tone.STRONG: "**"}
 _SPECIAL = re.compile(r"[\\`*\[<|~]|(?<![a-zA-Z0-9])_|_(?![a-zA-Z0-9])")

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 
 from leasebench.results.compare.resampling import ROUNDING_SD, LogRatio
-from leasebench.results.statistics import welch_df
+from leasebench.results.statistics.intervals import welch_df
 
 MIN_SCENARIOS = 3
 """The fewest scenarios of one trial each: the spread of fewer says nothing."""

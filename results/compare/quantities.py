@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cache
 
-from leasebench.results.checks.metric import Better, Form, Metric, Ratio, metrics
-from leasebench.results.latency import PERCENTILES, SIDES
+from leasebench.results.latency.histograms import PERCENTILES, SIDES
+from leasebench.results.record.metric import Better, Form, Metric, Ratio, metrics
 
 SERVICE, RESPONSE = SIDES
 MIN_BEYOND = 10

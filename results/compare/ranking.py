@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from leasebench.definitions import DefinitionError, must_be_known
-from leasebench.results.advice import advise
 from leasebench.results.compare.circumstances import order_of_trials
 from leasebench.results.compare.finding import Difference, by_rate, by_ratio, frame, judged, too_few
 from leasebench.results.compare.pooling import Pooled, pool
@@ -17,10 +16,11 @@ from leasebench.results.compare.quantities import PRICES, Quantity, main_rate, r
 from leasebench.results.compare.resampling import paired_ratio
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
-from leasebench.results.pricing import baseline_scenario, guard_cost_us
+from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.summary import CellSummary
-from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.statistics import Interval, exact_interval
+from leasebench.results.statistics.intervals import Interval, exact_interval
+from leasebench.results.tables.advice import advise
+from leasebench.results.tables.pricing import baseline_scenario, guard_cost_us
 from leasebench.verdict import SAFE, Verdict
 
 

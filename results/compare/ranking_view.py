@@ -2,8 +2,6 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from leasebench.results.advice import sentences
-from leasebench.results.columns import ATTEMPTS
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.document import Block, effect, lines
 from leasebench.results.compare.finding import Difference
@@ -20,12 +18,14 @@ from leasebench.results.compare.quantities import (
 from leasebench.results.compare.ranking import Ranking
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Sample, Samples
-from leasebench.results.grid import Column, Grid, Text, Tone
-from leasebench.results.numbers import figure, interval_text, number, rate_text
-from leasebench.results.pricing import LIMIT, attempts_per_s
+from leasebench.results.display.grid import Column, Grid, Text, Tone
+from leasebench.results.display.numbers import figure, interval_text, number, rate_text
 from leasebench.results.record.summary import CellSummary, Rate
-from leasebench.results.run_table import verdict_text
-from leasebench.results.statistics import MIN_TRIALS
+from leasebench.results.statistics.intervals import MIN_TRIALS
+from leasebench.results.tables.advice import sentences
+from leasebench.results.tables.columns import ATTEMPTS
+from leasebench.results.tables.pricing import LIMIT, attempts_per_s
+from leasebench.results.tables.run_table import verdict_text
 
 OVERALL: dict[str, Quantity] = {
     "cost": COST,

@@ -27,7 +27,7 @@ import numpy as np
 
 from leasebench.results.compare.quantities import Quantity
 from leasebench.results.compare.samples import Floats, Sample
-from leasebench.results.statistics import CONFIDENCE, Interval, student_p, student_quantile, welch_df
+from leasebench.results.statistics.intervals import CONFIDENCE, Interval, student_p, student_quantile, welch_df
 
 MOST_LISTED = 6
 """Up to 6 trials: enumerate all resamples with their probabilities (462 for six). Above that, sample DRAWN of them."""

@@ -10,11 +10,11 @@ from math import isnan
 
 import numpy as np
 
-from leasebench.results.clustered import clustered_interval
 from leasebench.results.compare.quantities import Quantity
 from leasebench.results.compare.resampling import resamples
 from leasebench.results.compare.samples import Sample
-from leasebench.results.statistics import (
+from leasebench.results.statistics.clustered import clustered_interval
+from leasebench.results.statistics.intervals import (
     CONFIDENCE,
     Interval,
     difference_interval,
@@ -28,7 +28,7 @@ from leasebench.results.statistics import (
 
 @dataclass(frozen=True, slots=True)
 class HarmRate:
-    """A rate with its interval by application (`results.clustered`), and, of two trials or more, the one by trial.
+    """A rate with its interval by application (`statistics.clustered`), and, of two trials or more, that by trial.
 
     The interval by trial is the bootstrap's standard error with Student's t, cut off at zero; None where nothing was
     seen, since what never happened does not vary.

@@ -7,12 +7,12 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from leasebench.results.clustered import Clusters, added, from_json
 from leasebench.results.compare.quantities import COST, Quantity, latency, rates
-from leasebench.results.latency import PERCENTILES, Buckets
-from leasebench.results.pricing import COST_PHASES
+from leasebench.results.latency.histograms import PERCENTILES, Buckets
+from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.summary import TrialRow
-from leasebench.results.rundirectory import RunDirectory
+from leasebench.results.statistics.clustered import Clusters, added, from_json
+from leasebench.results.tables.pricing import COST_PHASES
 
 Floats = NDArray[np.float64]
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text as RichText
 
 from leasebench.results.compare.document import Block
-from leasebench.results.grid import Grid, Text, Tone
-from leasebench.results.layout import fold_sentence, lay_out, what_is_left_out
-from leasebench.results.terminal import styled, styled_line
+from leasebench.results.display.grid import Grid, Text, Tone
+from leasebench.results.display.layout import fold_sentence, lay_out, what_is_left_out
+from leasebench.results.display.terminal import styled, styled_line
 
 ELSEWHERE = "--format csv"
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from leasebench.results.explain.cure import Cure, cures, sentence
 from leasebench.results.explain.facts import gather
 from leasebench.results.explain.narration import LEASES, PLANNER, STORE, Look, Message, headline, messages
-from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.violations import Violation
+from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.reading.violations import Violation
 
 __all__ = ["Cure", "Explanation", "Look", "Message", "explain"]
 

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from leasebench.registry import plugins
+from leasebench.results.display.phrases import duration, plan
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.hold import Hold
 from leasebench.results.explain.writer import Writer
-from leasebench.results.phrases import duration, plan
 
 
 class RuleAnswer(StrEnum):

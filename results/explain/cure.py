@@ -8,13 +8,13 @@ not decide, the answer is that it can't be told.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from leasebench.results.display.phrases import count, duration, plan
 from leasebench.results.explain import commit_rules
 from leasebench.results.explain.commit_rules import Held, RuleAnswer, of_own_rule
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.longer_lease import longer_lease
 from leasebench.results.explain.writer import Writer
-from leasebench.results.phrases import count, duration, plan
-from leasebench.results.violations import ViolationKind
+from leasebench.results.reading.violations import ViolationKind
 
 __all__ = ["Cure", "RuleAnswer", "cures", "sentence"]
 

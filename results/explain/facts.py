@@ -9,16 +9,16 @@ import numpy as np
 
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.checks.dangling import gone_positions
-from leasebench.results.events import Events, Ints, Mask, Writes
+from leasebench.results.evidence.events import Events, Ints, Mask, Writes
+from leasebench.results.evidence.moment import Moments
 from leasebench.results.explain.fault_records import FaultRecord, fault_records, has_lease_server_of_its_own
 from leasebench.results.explain.reader import Reader, Stop
 from leasebench.results.explain.writer import Writer, who, writer_of
-from leasebench.results.moment import Moments
+from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.reading.violations import Violation
+from leasebench.results.reading.violations import ViolationKind as What
 from leasebench.results.record.suite import GuardTable
-from leasebench.results.rundirectory import RunDirectory
 from leasebench.results.store_rules import Breach, Promised, breaches
-from leasebench.results.violations import Violation
-from leasebench.results.violations import ViolationKind as What
 
 COMMIT, REPAIR = KINDS.index("commit"), KINDS.index("repair")
 MOST = 5

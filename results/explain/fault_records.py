@@ -6,10 +6,10 @@ A fault says itself whom it hit and in which words (`faults.json`); nothing here
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from leasebench.results.evidence.moment import Moments
 from leasebench.results.explain.reader import Reader, Stop, state
-from leasebench.results.moment import Moments
+from leasebench.results.reading.violations import Violation
 from leasebench.results.record.faults import FaultRow
-from leasebench.results.violations import Violation
 
 SERVERS = {"lease": "the lease server", "store": "the store's server"}
 

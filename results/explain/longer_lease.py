@@ -1,10 +1,10 @@
 """Whether a lease that had lived longer would have kept two writers apart."""
 
+from leasebench.results.display.phrases import duration
 from leasebench.results.explain.commit_rules import Held, RuleAnswer
 from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.hold import Hold
 from leasebench.results.explain.writer import Writer
-from leasebench.results.phrases import duration
 
 
 def longer_lease(facts: Facts, writer: Writer, newer: Writer) -> Held:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from leasebench.results.display.phrases import instant
 from leasebench.results.explain import Explanation
 from leasebench.results.explain.narration import Look
-from leasebench.results.phrases import instant
 
 ARROWS = {Look.CALL: "->>", Look.REPLY: "-->>", Look.HARM: "-x"}
 

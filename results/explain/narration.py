@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
 
-from leasebench.results.explain.facts import Facts
-from leasebench.results.explain.hold import Hold
-from leasebench.results.explain.reader import Stop
-from leasebench.results.explain.writer import Writer
-from leasebench.results.phrases import (
+from leasebench.results.display.phrases import (
     age,
     count,
     deletes_plan,
@@ -20,7 +16,11 @@ from leasebench.results.phrases import (
     refuses_plan,
     writes_plan,
 )
-from leasebench.results.violations import ViolationKind
+from leasebench.results.explain.facts import Facts
+from leasebench.results.explain.hold import Hold
+from leasebench.results.explain.reader import Stop
+from leasebench.results.explain.writer import Writer
+from leasebench.results.reading.violations import ViolationKind
 
 PLANNER, STORE, LEASES, OPERATOR = "planner", "store", "leases", "operator"
 LONG_S = 0.02

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from leasebench.results.events import Ints, Mask
-from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
-from leasebench.results.moment import Moments
+from leasebench.results.evidence.events import Ints, Mask
+from leasebench.results.evidence.journal import CELL_RESOURCE, RowKind, RowOutcome
+from leasebench.results.evidence.moment import Moments
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.faults import FaultRow
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import RENEWER
-from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.trial import Trial
 
 AFTER_NS = 1_000_000_000
 """How long after the violation the journal is looked at: two clocks are compared."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
+from leasebench.results.display.phrases import cut, instant
+from leasebench.results.display.theme import FONT, Mode, theme
 from leasebench.results.explain import Explanation
 from leasebench.results.explain.narration import Look, Message
-from leasebench.results.phrases import cut, instant
-from leasebench.results.theme import FONT, Mode, theme
 from leasebench.visible import visible
 
 TIME_PX, LANE_PX, HEAD_PX, STEP_PX, PAD_PX = 74, 150, 40, 34, 14

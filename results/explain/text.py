@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from textwrap import wrap
 
+from leasebench.results.display.phrases import cut, instant
 from leasebench.results.explain import Explanation
 from leasebench.results.explain.narration import Look, Message
-from leasebench.results.phrases import cut, instant
 
 TIME_WIDTH = 11
 LEAST_LANE = 11

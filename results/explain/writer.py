@@ -6,10 +6,10 @@ from math import inf, isnan
 import numpy as np
 
 from leasebench.enactors.store.events import KINDS
-from leasebench.results.events import Events
+from leasebench.results.evidence.events import Events
+from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.explain.hold import Hold, hold_of
 from leasebench.results.explain.reader import Call, Reader, Stop
-from leasebench.results.journal import RowKind, RowOutcome
 from leasebench.results.record.suite import GuardTable
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model
 
-from leasebench.results.checks.metric import Form, Metric, metrics
+from leasebench.results.record.metric import Form, Metric, metrics
 from leasebench.results.record.suite import TROUBLE, Skip
-from leasebench.results.statistics import Interval
+from leasebench.results.statistics.intervals import Interval
 from leasebench.verdict import Verdict
 
 SUMMARY_FILE = "summary.json"
@@ -134,7 +134,7 @@ class Measured(BaseModel):
         return self.count(name) or 0
 
     def clusters(self, name: str) -> dict[str, int] | None:
-        """How events hang together (see `results.clustered.from_json`); None where it is not known."""
+        """How events hang together (see `results.statistics.clustered.from_json`); None where it is not known."""
         found = self.metrics.get(name)
         return found if isinstance(found, dict) else None
 

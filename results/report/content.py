@@ -5,14 +5,14 @@ from itertools import islice
 
 from leasebench.registry import plugins
 from leasebench.results.charts import Chart, ChartScope, Spec, Subject
+from leasebench.results.display.numbering import violations_of
+from leasebench.results.display.phrases import instant
 from leasebench.results.explain import explain
 from leasebench.results.explain.svg import as_svg
-from leasebench.results.numbering import violations_of
-from leasebench.results.phrases import instant
+from leasebench.results.reading.representative import representative_trial
+from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.reading.violations import Violation, matching
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.representative import representative_trial
-from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.violations import Violation, matching
 
 CLOSEUPS = frozenset({"versions_over_time", "lease_timeline"})
 """Pictures of what is around a violation: a cell without one does without."""

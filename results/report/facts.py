@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from leasebench.leases.guard import Renewal
+from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.manifest import Manifest
 from leasebench.results.record.suite import Choices
-from leasebench.results.rundirectory import RunDirectory
 
 METHOD = (
     """Every commit, refusal, deletion, grant and release was appended to a history by the same atomic script that did

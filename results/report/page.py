@@ -14,23 +14,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from leasebench.registry import plugins
-from leasebench.results.advice import Failure, headline
 from leasebench.results.charts import Subject
-from leasebench.results.checks.metric import Form, metrics
-from leasebench.results.columns import CellColumn, report_columns
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.ranking import rank
 from leasebench.results.compare.ranking_view import legend, overall_grid
-from leasebench.results.numbering import numbers
-from leasebench.results.numbers import number
-from leasebench.results.pricing import guard_cost_us
+from leasebench.results.display.numbering import numbers
+from leasebench.results.display.numbers import number
+from leasebench.results.display.theme import dark_inks, theme
+from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.record.metric import Form, metrics
 from leasebench.results.record.summary import CellSummary
-from leasebench.results.remarks import remarks
 from leasebench.results.report.content import VIOLATION_COLUMNS
 from leasebench.results.report.facts import METHOD, axes, settings, verdicts
 from leasebench.results.report.packing import in_script
-from leasebench.results.rundirectory import RunDirectory
-from leasebench.results.theme import dark_inks, theme
+from leasebench.results.tables.advice import Failure, headline
+from leasebench.results.tables.columns import CellColumn, report_columns
+from leasebench.results.tables.pricing import guard_cost_us
+from leasebench.results.tables.remarks import remarks
 from leasebench.verdict import Verdict
 
 HERE = Path(__file__).parent

@@ -7,11 +7,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
+from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.report.content import scenario_content
 from leasebench.results.report.packing import packed
 from leasebench.results.report.page import render
 from leasebench.results.run import load
-from leasebench.results.rundirectory import RunDirectory
 
 WORKERS = 2
 """More processes would need more memory than a laptop spares: each may hold a trial's history."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from leasebench.enactors.store.events import KINDS
-from leasebench.results.events import Events
+from leasebench.results.evidence.events import Events
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from leasebench.results.evidence.trial import Trial
 from leasebench.results.store_rules import leases, plans
 from leasebench.results.store_rules.breach import Breach
 from leasebench.results.store_rules.commits import promise_of
 from leasebench.results.store_rules.lives import lives
 from leasebench.results.store_rules.promised import Promised
-from leasebench.results.trial import Trial
 
 
 def breaches(trial: Trial, promised: Promised) -> Iterator[Breach]:

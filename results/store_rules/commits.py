@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from leasebench.definitions import DefinitionError
 from leasebench.leases.commit_rule import commit_rule
+from leasebench.results.evidence.trial import Trial
 from leasebench.results.store_rules import fences, leases, versions
 from leasebench.results.store_rules.breach import Breach
 from leasebench.results.store_rules.lives import Life
 from leasebench.results.store_rules.promised import Promised
-from leasebench.results.trial import Trial
 
 Promise = Callable[[Trial, Sequence[Life], Promised], Iterator[Breach]]
 """The commits in the lives of a trial's store that the rule would have refused."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from leasebench.enactors.store.events import KINDS
-from leasebench.results.events import Events, Ints
+from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.store_rules.breach import Breach, who
 from leasebench.results.store_rules.lives import Life
 

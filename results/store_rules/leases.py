@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from leasebench.enactors.store.events import FOREIGN, KINDS
-from leasebench.results.events import Events, Ints, Mask
+from leasebench.results.evidence.events import Events, Ints, Mask
 from leasebench.results.store_rules.breach import Breach, who
 from leasebench.results.store_rules.lives import Life
 from leasebench.results.store_rules.preceding import Preceding

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from leasebench.results.events import Events, Ints, Mask
+from leasebench.results.evidence.events import Events, Ints, Mask
 
 COLUMNS = tuple(
     field.name for field in fields(Events) if field.name not in ("endpoints", "enactors", "reasons", "lease_events")

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from leasebench.enactors.store.events import KINDS, rollback_target
-from leasebench.results.events import Events, Ints, Mask
+from leasebench.results.evidence.events import Events, Ints, Mask
 from leasebench.results.store_rules.breach import Breach, who
 from leasebench.results.store_rules.lives import Life
 from leasebench.results.store_rules.preceding import Preceding

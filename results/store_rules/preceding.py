@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from leasebench.results.events import POSITION_BITS, Ints
+from leasebench.results.evidence.events import POSITION_BITS, Ints
 
 Things = npt.NDArray[np.signedinteger]
 

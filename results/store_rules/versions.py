@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from leasebench.results.events import Ints
-from leasebench.results.journal import RowKind, RowOutcome
+from leasebench.results.evidence.events import Ints
+from leasebench.results.evidence.journal import RowKind, RowOutcome
+from leasebench.results.evidence.trial import Trial
 from leasebench.results.store_rules.breach import Breach, who
 from leasebench.results.store_rules.lives import Life
 from leasebench.results.store_rules.preceding import Preceding
-from leasebench.results.trial import Trial
 
 NOT_READ = -1
 ATTEMPT_BITS = 48

@@ -11,7 +11,7 @@ from leasebench.bench.engines.explorer.report import write_explored
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.selection import guards_of
 from leasebench.bench.suite import load_suite
-from leasebench.results.explored import contradictions
+from leasebench.results.reading.explored import contradictions
 from leasebench.results.record.explored import read_explored
 from leasebench.results.record.schemas import published_schemas
 from leasebench.results.record.suite import read_suite

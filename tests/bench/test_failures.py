@@ -20,8 +20,8 @@ from commands import Started, leasebench, lives, read, suite_text, trial_facts, 
 from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.fakeclock import faketime_library
 from leasebench.bench.suite import load_suite, narrow
-from leasebench.results.rederivation import unfinished
-from leasebench.results.summary import summarise
+from leasebench.results.summary.derivation import summarise
+from leasebench.results.summary.rederivation import unfinished
 
 Start = Callable[..., Started]
 

@@ -11,11 +11,11 @@ from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.suite import load_suite
 from leasebench.bench.trial import run_trial
-from leasebench.results.buckets import quantile_us
-from leasebench.results.history import read_journal
-from leasebench.results.hlog import read_buckets
-from leasebench.results.journal import RowKind, RowOutcome
-from leasebench.results.trial import read_trials
+from leasebench.results.charts.buckets import quantile_us
+from leasebench.results.evidence.history import read_journal
+from leasebench.results.evidence.journal import RowKind, RowOutcome
+from leasebench.results.evidence.trial import read_trials
+from leasebench.results.latency.hlog import read_buckets
 
 HEAD = """
 guards = ["{guard}"]

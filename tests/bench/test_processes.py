@@ -18,9 +18,9 @@ from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.suite import Suite, load_suite
 from leasebench.bench.trial import run_trial
 from leasebench.enactors.store.redis.redis_store import RedisStore
-from leasebench.results.history import read_journal
-from leasebench.results.journal import RowKind, RowOutcome
-from leasebench.results.trial import read_trials
+from leasebench.results.evidence.history import read_journal
+from leasebench.results.evidence.journal import RowKind, RowOutcome
+from leasebench.results.evidence.trial import read_trials
 
 
 def tiny(tmp_path: Path, **settings) -> Suite:

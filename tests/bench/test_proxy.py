@@ -33,7 +33,7 @@ from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Reason, Refused
 from leasebench.registry import plugins
-from leasebench.results.journal import FIELDS, HEADER_BYTES, RowKind, RowOutcome
+from leasebench.results.evidence.journal import FIELDS, HEADER_BYTES, RowKind, RowOutcome
 from leasebench.results.record.process import PROXY, Process
 
 CELL = Cell("c", ("e0", "e1"))

@@ -29,9 +29,9 @@ from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import parse_guards, presets
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.operations import AcquireLease, Belief, Done, Reason, Refused
+from leasebench.results.evidence.trial import read_trials
 from leasebench.results.record.schedule import SCHEDULE_FILE
 from leasebench.results.record.schemas import published_schemas
-from leasebench.results.trial import read_trials
 
 PRESETS = presets()
 SMALL = ExplorationScope(plans=3, clean_age=1)

@@ -8,7 +8,7 @@ from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence
 from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.operations import Done
 from leasebench.registry import plugins
-from leasebench.results.history import HistoryWriter, read_events
+from leasebench.results.evidence.history import HistoryWriter, read_events
 
 ROUNDS = {"rounds": 20, "iterations": 200, "warmup_rounds": 2}
 EVENTS = 20_000

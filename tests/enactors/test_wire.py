@@ -158,6 +158,24 @@ class TestTrouble:
         assert server.requests == [[b"SET", b"x", b"1"]]
         wire.close()
 
+    @pytest.mark.parametrize("treat", [stay_silent, answer_half])
+    def test_a_wait_for_a_reply_ends_in_time_and_the_error_says_so(self, troubled, treat):
+        wire = Wire(troubled(treat).url, SHORT_S)
+        began = time.monotonic()
+        with pytest.raises(ReplyUnknown, match="timed out"):
+            wire.call("PING")
+        assert SHORT_S * 0.9 <= time.monotonic() - began < RECEIVED_WITHIN_S
+        wire.close()
+
+    def test_so_does_a_request_that_the_server_does_not_take(self, troubled):
+        release = threading.Event()
+        wire = Wire(troubled(lambda _: release.wait(RECEIVED_WITHIN_S)).url, SHORT_S)
+        # Its side of the connection is not read after the first request: what follows fills the buffers.
+        with pytest.raises(ReplyUnknown, match="timed out"):
+            wire.pipeline(("PING",), ("SET", "x", bytes(5_000_000)))
+        release.set()
+        wire.close()
+
     def test_nor_is_a_script_repeated(self, troubled):
         server = troubled(stay_silent)
         wire = Wire(server.url, SHORT_S)

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import tomli_w
 
-from leasebench.results.latency import PHASES, SIDES, figures, histogram, merge, tag, write_hlog
+from leasebench.results.latency.histograms import PHASES, SIDES, figures, histogram, merge, tag, write_hlog
 
 MANIFEST = {
     "schema": 1,

@@ -11,10 +11,10 @@ import tomli_w
 
 from leasebench.enactors.store.events import KINDS
 from leasebench.names import valid_name
-from leasebench.results.history import SCHEMA
-from leasebench.results.journal import RowKind, RowOutcome
-from leasebench.results.latency import histogram, tag, write_hlog
-from leasebench.results.summary import summarise
+from leasebench.results.evidence.history import SCHEMA
+from leasebench.results.evidence.journal import RowKind, RowOutcome
+from leasebench.results.latency.histograms import histogram, tag, write_hlog
+from leasebench.results.summary.derivation import summarise
 
 ENDPOINTS = tuple(f"e{n:03d}" for n in range(8))
 ENACTORS = tuple(f"enactor-{n}" for n in range(4))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hdrh.histogram import HdrHistogram
 
-from leasebench.results.latency import merge
+from leasebench.results.latency.histograms import merge
 
 
 def read_hlog(path: Path) -> dict[str, HdrHistogram]:

@@ -1,6 +1,6 @@
 """Tables as the lines that somebody reads."""
 
-from leasebench.results.layout import lay_out
+from leasebench.results.display.layout import lay_out
 
 
 def shown(grids, width=200):

@@ -7,11 +7,11 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
-from leasebench.results.events import Events
-from leasebench.results.history import JOURNAL_DTYPE
-from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, RowKind, RowOutcome
+from leasebench.results.evidence.events import Events
+from leasebench.results.evidence.history import JOURNAL_DTYPE
+from leasebench.results.evidence.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, RowKind, RowOutcome
+from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.trial import TrialFacts
-from leasebench.results.trial import Trial
 
 ENDPOINTS = ("e0", "e1", "e2")
 ENACTORS = ("enactor-0", "enactor-1", "enactor-2")

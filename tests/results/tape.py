@@ -11,12 +11,12 @@ from synthetic import ENACTORS, ENDPOINTS, FACTS, event, journal_of, line_of, ro
 from leasebench.bench.faults.fault import parse_faults
 from leasebench.bench.records import fault_row
 from leasebench.bench.rundir import write_json
-from leasebench.results.history import HistoryWriter
-from leasebench.results.journal import CELL_RESOURCE, RowKind, RowOutcome
-from leasebench.results.latency import histogram, tag, write_hlog
-from leasebench.results.phases import phase_samples
-from leasebench.results.summary import summarise
-from leasebench.results.trial import read_trials
+from leasebench.results.evidence.history import HistoryWriter
+from leasebench.results.evidence.journal import CELL_RESOURCE, RowKind, RowOutcome
+from leasebench.results.evidence.trial import read_trials
+from leasebench.results.latency.histograms import histogram, tag, write_hlog
+from leasebench.results.latency.phases import phase_samples
+from leasebench.results.summary.derivation import summarise
 
 HOST_NS = 5_000_000_000
 """What the host's clock shows when the server's shows SERVER_US."""

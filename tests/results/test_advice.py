@@ -7,8 +7,8 @@ import pytest
 from cells import row, summary
 from facts_in import facts_in
 
-from leasebench.results.advice import SHOWN, Beside, advise, first_violations, sentences
-from leasebench.results.pricing import attempts_per_s, baseline_scenario, guard_cost_us
+from leasebench.results.tables.advice import SHOWN, Beside, advise, first_violations, sentences
+from leasebench.results.tables.pricing import attempts_per_s, baseline_scenario, guard_cost_us
 from leasebench.verdict import Verdict
 
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from short_run import make_short_run
 from synthetic import event, histories, line_of, row, trial_of
 
-from leasebench.results import history
-from leasebench.results.assumptions import broken_assumptions
-from leasebench.results.byversion import ByVersion
-from leasebench.results.history import (
+from leasebench.results.checks.tally import tally
+from leasebench.results.evidence import history
+from leasebench.results.evidence.byversion import ByVersion
+from leasebench.results.evidence.history import (
     MOST_ROWS,
     MOST_VERSION,
     SCHEMA,
@@ -28,15 +28,15 @@ from leasebench.results.history import (
     read_raw_journal,
     write_journal,
 )
-from leasebench.results.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal, RowKind
-from leasebench.results.phases import phase_samples
+from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal, RowKind
+from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
 from leasebench.results.run import load
-from leasebench.results.statistics import MOST_TABLES, fisher_p
-from leasebench.results.story import story
-from leasebench.results.tally import tally
+from leasebench.results.statistics.intervals import MOST_TABLES, fisher_p
+from leasebench.results.store_rules.assumptions import broken_assumptions
+from leasebench.results.summary.story import story
 
 MB = 1 << 20
 MOST_MB = 48

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from reference_log import read_hlog
 
 from leasebench import load
-from leasebench.results.buckets import bucket_frame, figures_us, merge_buckets, pooled, quantile_us
-from leasebench.results.latency import PERCENTILES, buckets, figures, histogram, merge
+from leasebench.results.charts.buckets import bucket_frame, figures_us, merge_buckets, pooled, quantile_us
+from leasebench.results.latency.histograms import PERCENTILES, buckets, figures, histogram, merge
 
 samples = st.lists(st.integers(1, 3_600_000_000_000) | st.integers(1, 2_000_000), max_size=60).map(
     lambda values: histogram(np.array(values, dtype=np.int64))

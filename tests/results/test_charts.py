@@ -14,14 +14,14 @@ from leasebench.registry import plugins
 from leasebench.results.charts import Chart, ChartScope, Subject, padded, plain, ticks
 from leasebench.results.charts.fairness import jain
 from leasebench.results.charts.first_stale import kaplan_meier_median
-from leasebench.results.journal import RowKind
-from leasebench.results.phrases import latency
-from leasebench.results.plot import PHASES
+from leasebench.results.charts.plot import PHASES
+from leasebench.results.charts.window import nearest
+from leasebench.results.display.phrases import latency
+from leasebench.results.display.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme
+from leasebench.results.evidence.journal import RowKind
+from leasebench.results.reading.representative import representative_trial
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.summary import CellSummary
-from leasebench.results.representative import representative_trial
-from leasebench.results.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme
-from leasebench.results.window import nearest
 
 CHARTS: dict[str, Chart] = plugins("results.charts")
 TRIAL_CHARTS = [name for name, chart in CHARTS.items() if chart.scope is ChartScope.TRIAL]

@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from synthetic import ENDPOINTS, FACTS, event, histories, row, trial_of, trials
 
 from leasebench.leases.operations import Reason
-from leasebench.results.assumptions import broken_assumptions
 from leasebench.results.checks import rollout as rollout_module
 from leasebench.results.checks.convergence import convergence
 from leasebench.results.checks.dangling import dangling
@@ -17,8 +16,9 @@ from leasebench.results.checks.overwrites import overwrites
 from leasebench.results.checks.races import races
 from leasebench.results.checks.rollout import rollout
 from leasebench.results.checks.takeover import takeover
-from leasebench.results.clustered import as_json
-from leasebench.results.journal import CELL_RESOURCE, REASON_NUMBERS, RowKind, RowOutcome
+from leasebench.results.evidence.journal import CELL_RESOURCE, REASON_NUMBERS, RowKind, RowOutcome
+from leasebench.results.statistics.clustered import as_json
+from leasebench.results.store_rules.assumptions import broken_assumptions
 
 MS = 1000
 SECOND = 1_000_000

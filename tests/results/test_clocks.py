@@ -15,7 +15,7 @@ from tape import INSIDE, LEASE, Tape, write_run
 from leasebench.results.checks.holds import holds
 from leasebench.results.checks.lost_leases import COUNTS, losses
 from leasebench.results.checks.takeover import takeover
-from leasebench.results.clocks import (
+from leasebench.results.evidence.clocks import (
     INSTANTS,
     NEVER,
     SAME,
@@ -28,14 +28,14 @@ from leasebench.results.clocks import (
     difference,
     unordered,
 )
-from leasebench.results.discovery import discovery_response
-from leasebench.results.journal import RowKind, RowOutcome
-from leasebench.results.moment import Moments
+from leasebench.results.evidence.discovery import discovery_response
+from leasebench.results.evidence.journal import RowKind, RowOutcome
+from leasebench.results.evidence.moment import Moments
+from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
-from leasebench.results.summary import summarise
-from leasebench.results.trial import Trial
+from leasebench.results.summary.derivation import summarise
 
 HOSTS = [Clock(name, "boot") for name in ("alpha", "beta", "gamma")]
 placements = st.dictionaries(st.sampled_from(ENACTORS), st.sampled_from(HOSTS), min_size=len(ENACTORS))

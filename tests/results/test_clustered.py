@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from leasebench.results.clustered import (
+from leasebench.results.statistics.clustered import (
     NO_CLUSTERS,
     added,
     as_json,
@@ -15,7 +15,7 @@ from leasebench.results.clustered import (
     clusters_of,
     from_json,
 )
-from leasebench.results.statistics import exact_interval
+from leasebench.results.statistics.intervals import exact_interval
 
 REPEATS = 3000
 ENOUGH = 0.93

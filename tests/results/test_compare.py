@@ -8,8 +8,6 @@ from compared import GUARDS, SCENARIOS, Kind, write_run
 from facts_in import facts_in
 
 from leasebench.definitions import DefinitionError
-from leasebench.results.advice import headline
-from leasebench.results.clustered import clustered_interval, from_json
 from leasebench.results.compare.changes import changes
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.circumstances import differing, order_of_trials
@@ -24,10 +22,12 @@ from leasebench.results.compare.ranking_view import ranking_blocks
 from leasebench.results.compare.resampling import LogRatio
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
-from leasebench.results.locate import find_run
+from leasebench.results.reading.locate import find_run
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.run import load
-from leasebench.results.statistics import exact_interval
+from leasebench.results.statistics.clustered import clustered_interval, from_json
+from leasebench.results.statistics.intervals import exact_interval
+from leasebench.results.tables.advice import headline
 
 P50 = latency("commit", "p50")
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from leasebench.results.compare.quantities import COST, LATENCIES, THROUGHPUT, latency
 from leasebench.results.compare.resampling import LogRatio, estimate, paired_ratio, ratio, resamples
 from leasebench.results.compare.samples import Histograms, Sample, counted, histograms
-from leasebench.results.latency import buckets, figures, histogram, merge
-from leasebench.results.statistics import student_quantile
+from leasebench.results.latency.histograms import buckets, figures, histogram, merge
+from leasebench.results.statistics.intervals import student_quantile
 
 P50, P99, P999 = LATENCIES[:3]
 COMPARISONS = 1000

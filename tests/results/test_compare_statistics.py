@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from leasebench.results.statistics import (
+from leasebench.results.statistics.intervals import (
     difference_interval,
     exact_interval,
     fisher_p,

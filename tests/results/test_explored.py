@@ -10,7 +10,7 @@ from large_run import write_large_run
 import leasebench
 from leasebench.registry import plugins
 from leasebench.results.charts import Subject
-from leasebench.results.explored import contradictions, missing
+from leasebench.results.reading.explored import contradictions, missing
 from leasebench.results.record.explored import EXPLORED_FILE, Explored, read_explored
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.suite import SUITE, GuardTable, ScenarioTable, SuiteRecord

@@ -10,11 +10,11 @@ from short_run import GUARDS, make_short_run
 
 from leasebench import load
 from leasebench.definitions import DefinitionError
-from leasebench.results import frames
-from leasebench.results.buckets import pooled, quantile_us
-from leasebench.results.export import MARK, export, safe_names
-from leasebench.results.hgrm import percentile_distribution
-from leasebench.results.latency import PERCENTILES
+from leasebench.results.charts.buckets import pooled, quantile_us
+from leasebench.results.export import frames
+from leasebench.results.export.hgrm import percentile_distribution
+from leasebench.results.export.write import MARK, export, safe_names
+from leasebench.results.latency.histograms import PERCENTILES
 
 KINDS = ("csv", "parquet")
 
@@ -170,7 +170,7 @@ def test_a_file_that_could_not_be_finished_is_not_there(original, tmp_path, monk
 
         return frames.Table(frames.table(run, name).schema, pieces())
 
-    monkeypatch.setattr("leasebench.results.export.table", breaks)
+    monkeypatch.setattr("leasebench.results.export.write.table", breaks)
     with pytest.raises(OSError, match="full"):
         list(export(load(original), tmp_path, ["parquet"], ["history"]))
     assert [path.name for path in tmp_path.iterdir()] == [MARK]

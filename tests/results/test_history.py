@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, events_of, histories, line_of
 
 from leasebench.enactors.store.events import LINE_FIELDS, Event
-from leasebench.results import history
-from leasebench.results.history import SCHEMA, HistoryWriter, read_events, read_journal, write_journal
-from leasebench.results.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
+from leasebench.results.evidence import history
+from leasebench.results.evidence.history import SCHEMA, HistoryWriter, read_events, read_journal, write_journal
+from leasebench.results.evidence.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
+from leasebench.results.evidence.trial import read_trials
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
-from leasebench.results.trial import read_trials
 
 ARRAYS = ("kind", "endpoint", "enactor", "lease", "reason", "t_us", "version", "previous", "attempt")
 MORE_ARRAYS = ("fence", "expires_us", "active_endpoints")
@@ -304,7 +304,7 @@ def test_a_reason_is_read_in_one_place(reason, target, foreign):
 
 def test_only_the_schema_of_an_event_says_how_a_rollback_is_written():
     """The script that writes it aside, which is no Python."""
-    top = Path(history.__file__).resolve().parent.parent
+    top = Path(history.__file__).resolve().parents[2]
     says = {
         path.relative_to(top).as_posix()
         for room in ("leases", "enactors", "bench", "results")

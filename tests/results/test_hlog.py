@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasebench.results.hlog import COUNTERS, HEADER, OUTER, decode, read_buckets
-from leasebench.results.latency import HIGHEST_NS, buckets, histogram, tag, write_hlog
+from leasebench.results.latency.histograms import HIGHEST_NS, buckets, histogram, tag, write_hlog
+from leasebench.results.latency.hlog import COUNTERS, HEADER, OUTER, decode, read_buckets
 
 ONE, TWO = tag("fenced", "steady", "commit", "service"), tag("fenced", "steady", "commit", "response")
 latencies = st.lists(st.integers(1, 10_000) | st.integers(1, HIGHEST_NS), max_size=80)

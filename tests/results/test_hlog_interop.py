@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from reference_log import read_hlog
 from short_run import GUARDS, make_short_run
 
-from leasebench.results.hgrm import percentile_distribution
-from leasebench.results.latency import (
+from leasebench.results.export.hgrm import percentile_distribution
+from leasebench.results.latency.histograms import (
     HIGHEST_NS,
     PERCENTILES,
     buckets,

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasebench.results import journal as writer_side
-from leasebench.results.history import (
+from leasebench.results.evidence import journal as writer_side
+from leasebench.results.evidence.history import (
     JOURNAL_DTYPE,
     read_header,
     read_journal,
     read_raw_journal,
     write_journal,
 )
-from leasebench.results.journal import (
+from leasebench.results.evidence.journal import (
     CHUNK_RECORDS,
     HEADER_BYTES,
     MAX_GAUGES,

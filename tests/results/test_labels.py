@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebench.results.labels import CHAR_PX, GAP_PX, LINE_PX, STEPS, Box, place_labels
+from leasebench.results.charts.labels import CHAR_PX, GAP_PX, LINE_PX, STEPS, Box, place_labels
 
 FRAME = Box(0, 0, 500, 400)
 names = st.text("abcdefgh_", min_size=1, max_size=24)

@@ -10,8 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference_log import read_hlog
 
-from leasebench.results.hlog import read_buckets
-from leasebench.results.latency import (
+from leasebench.results.latency.histograms import (
     HIGHEST_NS,
     LOWEST_NS,
     PERCENTILES,
@@ -26,6 +25,7 @@ from leasebench.results.latency import (
     untag,
     write_hlog,
 )
+from leasebench.results.latency.hlog import read_buckets
 
 START_S = datetime(2025, 10, 20, 6, 48, tzinfo=UTC).timestamp()
 ONE, TWO = tag("fenced", "steady", "commit", "service"), tag("fenced", "steady", "commit", "response")

@@ -11,13 +11,13 @@ from shown import shown
 
 from leasebench.bench.engines.explorer import report
 from leasebench.bench.engines.explorer.rendering import TRACE
-from leasebench.results import violations_table
-from leasebench.results.checks.metric import Shown
-from leasebench.results.columns import of_metrics, run_columns
 from leasebench.results.compare import changes_view, gates_view, ranking_view
-from leasebench.results.grid import Column, Grid, Text
-from leasebench.results.layout import LEAST_PROSE, fold_sentence, lay_out, what_is_left_out
-from leasebench.results.run_table import GUARD, VERDICT, tables
+from leasebench.results.display.grid import Column, Grid, Text
+from leasebench.results.display.layout import LEAST_PROSE, fold_sentence, lay_out, what_is_left_out
+from leasebench.results.record.metric import Shown
+from leasebench.results.tables import violations_table
+from leasebench.results.tables.columns import of_metrics, run_columns
+from leasebench.results.tables.run_table import GUARD, VERDICT, tables
 
 LONGEST_NAME = 40
 HARM = (Column("guard", left=True), *(one.column for one in of_metrics(Shown.BESIDE)))

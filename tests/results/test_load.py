@@ -11,10 +11,10 @@ from short_run import GUARDS, make_short_run
 from tape import Tape, write_run
 
 from leasebench import load
+from leasebench.results.evidence.history import read_events, read_journal
 from leasebench.results.explain import explain
-from leasebench.results.history import read_events, read_journal
+from leasebench.results.reading.violations import matching
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.violations import matching
 
 
 @pytest.fixture(scope="module")
@@ -223,8 +223,8 @@ class TestMoments:
     def test_a_long_journal_is_read_in_pieces_to_the_same_end(self, original, monkeypatch):
         begin = load(original).facts(1).start_ns + 100_000_000
         once = load(original).moments(1).journal(begin, begin + 50_000_000)
-        monkeypatch.setattr("leasebench.results.moment.WHOLE_ROWS", 0)
-        monkeypatch.setattr("leasebench.results.moment.BATCH_ROWS", 100)
+        monkeypatch.setattr("leasebench.results.evidence.moment.WHOLE_ROWS", 0)
+        monkeypatch.setattr("leasebench.results.evidence.moment.BATCH_ROWS", 100)
         pieces = load(original).moments(1).journal(begin, begin + 50_000_000)
         assert pieces.to_dict("records") == once.to_dict("records")
 

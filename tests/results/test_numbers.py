@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from leasebench.results.numbers import digits, figure, interval_text, multiple, number, rate_percent, rate_text
+from leasebench.results.display.numbers import digits, figure, interval_text, multiple, number, rate_percent, rate_text
 from leasebench.results.record.summary import Rate
 
 POSITIVE = st.floats(min_value=1e-6, max_value=1e12)

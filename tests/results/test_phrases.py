@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from leasebench.results.phrases import count, cut, duration, duration_us, instant, latency
+from leasebench.results.display.phrases import count, cut, duration, duration_us, instant, latency
 
 SIZES_US = {"µs": 1.0, "ms": 1e3, "s": 1e6}
 TIMES_US = st.floats(min_value=0, max_value=1e12)

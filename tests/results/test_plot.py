@@ -9,14 +9,14 @@ import vl_convert
 from leasebench import load
 from leasebench.definitions import DefinitionError
 from leasebench.registry import plugins
-from leasebench.results.buckets import bucket_frame
 from leasebench.results.charts import ChartScope
+from leasebench.results.charts.buckets import bucket_frame
 from leasebench.results.charts.latency_histogram import draw_rows
 from leasebench.results.charts.percentile_curve import draw_curve
-from leasebench.results.latency import buckets, figures, histogram
-from leasebench.results.plot import BY_DEFAULT, PHASES, Wanted, plot
-from leasebench.results.representative import representative_trial
-from leasebench.results.theme import COLOURS, MAX_GUARDS, theme
+from leasebench.results.charts.plot import BY_DEFAULT, PHASES, Wanted, plot
+from leasebench.results.display.theme import COLOURS, MAX_GUARDS, theme
+from leasebench.results.latency.histograms import buckets, figures, histogram
+from leasebench.results.reading.representative import representative_trial
 
 CHARTS = plugins("results.charts")
 CURVE = Wanted(charts=["percentile_curve"], scenarios=["stopped"])

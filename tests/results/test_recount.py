@@ -14,10 +14,10 @@ from recount_latencies import figures_of_buckets, logged
 from troubled_run import SCENARIOS, make_run
 
 from leasebench import load
+from leasebench.results.display.phrases import duration
 from leasebench.results.explain import explain
 from leasebench.results.explain.facts import gather
-from leasebench.results.phrases import duration
-from leasebench.results.violations import ViolationKind, matching
+from leasebench.results.reading.violations import ViolationKind, matching
 
 HERE = Path(__file__).parent
 

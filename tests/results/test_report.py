@@ -12,10 +12,10 @@ import pytest
 from large_run import write_large_run
 
 import leasebench
-from leasebench.results.columns import report_columns
-from leasebench.results.numbering import numbers
+from leasebench.results.display.numbering import numbers
 from leasebench.results.report.packing import in_script, packed
 from leasebench.results.report.write import write_report
+from leasebench.results.tables.columns import report_columns
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [

@@ -7,12 +7,12 @@ from cells import SEEN_NOTHING, cell, seen, summary
 from facts_in import facts_in
 from shown import shown
 
-from leasebench.results.advice import MOST_TRIALS
-from leasebench.results.checks.metric import Form, Shown, metrics
-from leasebench.results.controls import judge_controls, sentence
+from leasebench.results.record.metric import Form, Shown, metrics
 from leasebench.results.record.suite import GuardTable
-from leasebench.results.remarks import MOST_OPEN, remarks
-from leasebench.results.run_table import stories, tables_beside
+from leasebench.results.summary.controls import judge_controls, sentence
+from leasebench.results.tables.advice import MOST_TRIALS
+from leasebench.results.tables.remarks import MOST_OPEN, remarks
+from leasebench.results.tables.run_table import stories, tables_beside
 
 
 def said(*cells, **more):

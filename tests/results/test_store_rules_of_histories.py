@@ -10,11 +10,11 @@ from rule_stories import TTL_MS, Story
 from synthetic import FACTS, event, row, trial_of
 
 from leasebench.registry import plugins
-from leasebench.results.assumptions import broken_assumptions
-from leasebench.results.journal import RowKind
+from leasebench.results.evidence.journal import RowKind
 from leasebench.results.record.suite import GuardTable, LoadTable, ScenarioTable
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.store_rules import NOTHING, Promised, breaches
+from leasebench.results.store_rules.assumptions import broken_assumptions
 
 sys.path.append(str(Path(__file__).parents[1] / "bench"))
 import mutants  # (the twin of the scripts, with one check taken out)

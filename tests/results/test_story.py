@@ -8,9 +8,9 @@ from facts_in import facts_in
 from synthetic import event, events_of, trial_of
 
 from leasebench.enactors.store.events import KINDS
-from leasebench.results.events import Events
-from leasebench.results.story import Turn, lines, story
-from leasebench.results.trial import Trial
+from leasebench.results.evidence.events import Events
+from leasebench.results.evidence.trial import Trial
+from leasebench.results.summary.story import Turn, lines, story
 
 MS = 1_000
 NEWER = [

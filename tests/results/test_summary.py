@@ -12,18 +12,18 @@ from shown import shown
 from synthetic import ENACTORS, ENDPOINTS, FACTS, event, line_of
 from tape import Tape, write_run
 
-from leasebench.results.clustered import clustered_interval, from_json
-from leasebench.results.history import HistoryWriter, write_journal
-from leasebench.results.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
+from leasebench.results.checks.verdict import judge
+from leasebench.results.evidence.history import HistoryWriter, write_journal
+from leasebench.results.evidence.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
 from leasebench.results.record.summary import CellSummary, Spread, Summary, json_schema
-from leasebench.results.rederivation import differences, unfinished
-from leasebench.results.run_table import tables
-from leasebench.results.statistics import exact_interval, upper_bound_of_zero
-from leasebench.results.summary import as_written, read_summary, summarise
-from leasebench.results.verdict import judge
+from leasebench.results.statistics.clustered import clustered_interval, from_json
+from leasebench.results.statistics.intervals import exact_interval, upper_bound_of_zero
+from leasebench.results.summary.derivation import as_written, read_summary, summarise
+from leasebench.results.summary.rederivation import differences, unfinished
+from leasebench.results.tables.run_table import tables
 from leasebench.verdict import SAFE, Verdict
 
 MS = 1000

@@ -10,8 +10,8 @@ from tape import Tape, write_run
 from leasebench import load
 from leasebench.results.checks.dangling import dangling
 from leasebench.results.checks.overwrites import overwrites
-from leasebench.results.numbering import COUNTED, numbers
-from leasebench.results.violations import ViolationKind, found_in, in_force, matching, violation, writes_between
+from leasebench.results.display.numbering import COUNTED, numbers
+from leasebench.results.reading.violations import ViolationKind, found_in, in_force, matching, violation, writes_between
 
 
 class TestOfAnyHistory:

@@ -30,7 +30,7 @@ from leasebench.leases.operations import (
     TakeExpired,
     ValidateLease,
 )
-from leasebench.results.grid import Column, Grid, Text
+from leasebench.results.display.grid import Column, Grid, Text
 
 TRACE = (
     Column("step"),

@@ -9,8 +9,8 @@ from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.trace import Trace, guard_table
 from leasebench.bench.rundir import write_json
 from leasebench.leases.guard import Guard
-from leasebench.results.grid import Column, Grid, Text
-from leasebench.results.numbers import number
+from leasebench.results.display.grid import Column, Grid, Text
+from leasebench.results.display.numbers import number
 from leasebench.results.record.explored import (
     EXPLORED_FILE,
     EXPLORED_SCHEMA,

@@ -9,7 +9,7 @@ import psutil
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.worker import main
 from leasebench.bench.hosts.reaper import reaper
-from leasebench.results.journal import LiveView
+from leasebench.results.evidence.journal import LiveView
 
 logger = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from leasebench.enactors.operations import Work
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused
-from leasebench.results import journal
-from leasebench.results.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal, RowKind
+from leasebench.results.evidence import journal
+from leasebench.results.evidence.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal, RowKind
 from leasebench.results.record.process import RENEWER
 
 logger = logging.getLogger(__name__)

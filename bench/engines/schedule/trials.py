@@ -18,11 +18,11 @@ from leasebench.definitions import DefinitionError
 from leasebench.enactors.enactor.kind import WorkTime
 from leasebench.leases.guard import Guard
 from leasebench.registry import plugins
+from leasebench.results.evidence.trial import read_trials
 from leasebench.results.record.faults import FAULTS_FILE, FaultRow
 from leasebench.results.record.process import Process
 from leasebench.results.record.schedule import SCHEDULE_FILE, ScheduleRecord
 from leasebench.results.record.trial import TRIAL_FILE, ForcedTrace, TrialFacts
-from leasebench.results.trial import read_trials
 from leasebench.verdict import Verdict
 
 MAX_TRACES = 10_000

@@ -9,10 +9,10 @@ from leasebench.bench.engines.explorer.trace import Trace
 from leasebench.enactors.store.events import Event
 from leasebench.leases.operations import Reason
 from leasebench.results.checks.holds import violations
-from leasebench.results.events import Events
-from leasebench.results.holds import holds_of
-from leasebench.results.tally import tally
-from leasebench.results.trial import Trial
+from leasebench.results.checks.tally import tally
+from leasebench.results.evidence.events import Events
+from leasebench.results.evidence.holds import holds_of
+from leasebench.results.evidence.trial import Trial
 
 METRIC = {
     Property.STALE_OVERWRITE: "stale_overwrites",

@@ -1,0 +1,1 @@
+"""How figures, phrases, tables and pictures are put: one way everywhere."""

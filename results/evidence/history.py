@@ -1,0 +1,288 @@
+"""The history and the journal of a trial: their schemas, and how they are written and read.
+
+`history.parquet` has one row an event, in the order in which the store executed them; `journal.parquet` one row
+an operation, as its process saw it. Numbers that do not apply are null in the files and -1 in memory.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv
+import pyarrow.parquet
+
+from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
+from leasebench.leases.lease import CELL_LEASE
+from leasebench.results.evidence.events import Codes, Events, Ints
+from leasebench.results.evidence.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC, OWN_KINDS, Header, RowKind
+from leasebench.results.record.clock import ONE_HOST
+from leasebench.results.record.file import BadRunDirectory
+
+ADDED = {"t_us": "seq", "endpoint": "cell", "reason": "node"}
+"""The columns that `history.parquet` has beside the fields of an event, each by the field that it stands before."""
+TEXT = pa.dictionary(pa.int32(), pa.string())
+LINE_TEXTS = tuple(field for field in LINE_FIELDS if field in TEXTS)
+SCHEMA = pa.schema(
+    (name, TEXT if name in TEXTS | {"cell", "node"} else pa.int64())
+    for field in Event._fields
+    for name in (ADDED.get(field), field)
+    if name is not None
+)
+JOURNAL_DTYPE = np.dtype([(name, form) for name, form in FIELDS])
+JOURNAL_FIELDS = tuple(name for name, _ in FIELDS if not name.startswith("_"))
+ADDED_LATER = ("clock", "kind_name")
+"""Columns that a journal may lack: see `with_added`."""
+KIND_NAMES = {int(kind): kind.name.lower() for kind in RowKind}
+STORE_NODE, LEASE_NODE = "n0", "n1"
+"""The nodes of a cell: the store's server, and the lease server where it is another one."""
+MOST_ROWS = 20_000_000
+"""The most rows of one history or journal (some 2 GB in memory); more are neither written nor read."""
+MOST_BYTES = 150 * MOST_ROWS
+"""The most bytes of one file, unpacked: a row takes at most 80, and a name or token of its own."""
+VERSIONS = frozenset({"version", "previous"})
+MOST_VERSION = (1 << 31) - 1
+"""A thousand plans a second for 24 days. Higher ones are a damaged file's, and products of them would overflow."""
+
+
+class HistoryWriter:
+    """Writes `history.parquet`, a row group a call, so that a long history never stands in memory at once.
+
+    The rows of one cell must come in store order, those of the store's node before those of a lease server's own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._writer = pa.parquet.ParquetWriter(path, SCHEMA, compression="zstd")
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def count(self) -> int:
+        """How many events were written, of all cells and nodes."""
+        return self._counts.total()
+
+    def count_of(self, cell: str, node: str) -> int:
+        """How many events of one cell were written of what happened on one node: the next one's `seq`."""
+        return self._counts[cell, node]
+
+    def append(self, lines: Sequence[bytes], cell: str, node: str) -> None:
+        """Append lines of one cell's history stream on one node. Raises BadRunDirectory on what is no event."""
+        if not lines:
+            return
+        types = {field: pa.string() if field in LINE_TEXTS else pa.int64() for field in LINE_FIELDS}
+        try:
+            table = pa.csv.read_csv(
+                pa.BufferReader(b"\n".join(lines)),
+                read_options=pa.csv.ReadOptions(column_names=LINE_FIELDS, use_threads=False),
+                parse_options=pa.csv.ParseOptions(quote_char=False),
+                convert_options=pa.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
+            )
+        except pa.ArrowInvalid as error:
+            raise BadRunDirectory(f"the history stream holds what is no event of ours: {error}") from error
+        columns: dict[str, Any] = {name: table[name] for name in table.column_names}
+        seconds, micros = columns.pop("t_s").to_numpy(), columns["t_us"].to_numpy()
+        columns["t_us"] = pa.array(seconds * 1_000_000 + micros)
+        if self.count + len(lines) > MOST_ROWS:
+            raise BadRunDirectory(f"more than {MOST_ROWS:,} events: take a shorter trial or a lower rate")
+        first = self._counts[cell, node]
+        columns["seq"] = pa.array(np.arange(first, first + len(lines), dtype=np.int64))
+        columns["cell"] = pa.array([cell]).take(pa.array(np.zeros(len(lines), np.int64)))
+        columns["node"] = pa.array([node]).take(pa.array(np.zeros(len(lines), np.int64)))
+        arrays = [columns[field.name].cast(field.type) for field in SCHEMA]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
+        self._counts[cell, node] += len(lines)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+
+def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], cell: str | None = None) -> Events:
+    """Read the rows of `cell` from `history.parquet`; without it, of a file that holds one cell's only.
+
+    Raises BadRunDirectory naming the file.
+    """
+    file = open_table(path)
+    schema = file.schema_arrow
+    for field in SCHEMA:
+        if field.name not in schema.names:
+            raise BadRunDirectory(f"{path}: no history: the column {field.name} is missing")
+        if schema.field(field.name).type != field.type:
+            raise BadRunDirectory(f"{path}: no history: the column {field.name} is not of type {field.type}")
+    own = None if cell is None else pa.compute.equal(_readable(path, lambda _: file.read(["cell"])["cell"]), cell)
+
+    def column(name: str) -> pa.ChunkedArray:
+        """Read one column at a time: all of them at once would take twice the memory of what is kept."""
+        values = _readable(path, lambda _: file.read([name])[name])
+        return values if own is None else values.filter(own)
+
+    def ints(name: str) -> Ints:
+        filled: Ints = column(name).combine_chunks().fill_null(-1).to_numpy(zero_copy_only=False)
+        if name in VERSIONS:
+            _must_be_versions(path, filled)
+        return filled
+
+    def codes(name: str, names: tuple[str, ...]) -> Codes:
+        values = column(name).unify_dictionaries().combine_chunks()
+        known = {text: code for code, text in enumerate(names)}
+        ours = [known.get(text, -1) for text in values.dictionary.to_pylist()]
+        lookup = np.array([*ours, -1], dtype=np.int16)
+        coded: Codes = lookup[values.indices.fill_null(len(ours)).to_numpy(zero_copy_only=False)]
+        return coded
+
+    reasons = tuple(sorted(filter(None, column("reason").unify_dictionaries().combine_chunks().dictionary.to_pylist())))
+    tokens = column("token").unify_dictionaries().combine_chunks()
+    apart = codes("node", (LEASE_NODE,)) == 0
+    if np.any(apart[:-1] > apart[1:]):
+        raise BadRunDirectory(f"{path}: no history: events of the store stand after those of the lease server")
+    return Events(
+        **{name: ints(name) for name in Event._fields if name not in TEXTS},
+        kind=codes("kind", KINDS),
+        endpoint=codes("endpoint", tuple(endpoints)),
+        enactor=codes("enactor", tuple(enactors)),
+        lease=codes("lease", (*endpoints, CELL_LEASE)),
+        token=tokens.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32),
+        reason=codes("reason", reasons),
+        endpoints=tuple(endpoints),
+        enactors=tuple(enactors),
+        reasons=reasons,
+        lease_events=int(np.count_nonzero(apart)),
+    )
+
+
+def read_raw_journal(path: Path) -> npt.NDArray[Any]:
+    """Read the journal file of one process, also of one that was killed. Raises BadRunDirectory."""
+    if not path.is_file():
+        raise BadRunDirectory(f"{path}: is missing")
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+        if header[: len(MAGIC)] != MAGIC or len(header) < HEADER_BYTES:
+            raise BadRunDirectory(f"{path}: not a journal of leasebench")
+        claimed = int(np.frombuffer(header, "<i8", 1, COUNT_AT)[0])
+        held = (path.stat().st_size - HEADER_BYTES) // JOURNAL_DTYPE.itemsize
+        return np.fromfile(file, JOURNAL_DTYPE, max(0, min(claimed, held)))
+
+
+def read_header(path: Path) -> Header:
+    """Read what one process's journal says of itself. Raises BadRunDirectory naming the file."""
+    try:
+        with path.open("rb") as file:
+            return Header.from_bytes(file.read(HEADER_BYTES))
+    except (OSError, ValueError) as error:
+        raise BadRunDirectory(f"{path}: not a journal of leasebench: {error}") from error
+
+
+def write_journal(path: Path, raw: Iterable[Path]) -> None:
+    """Gather the journal files of all processes into `journal.parquet`. Raises BadRunDirectory.
+
+    The cell is '' where the journal is of none: the harness. Steps beyond `RowKind` are numbered anew, all of one name
+    alike.
+    """
+    tables = []
+    rows = 0
+    steps: dict[str, int] = {}
+    for file in raw:
+        records = read_raw_journal(file)
+        rows += len(records)
+        if rows > MOST_ROWS:
+            raise BadRunDirectory(f"{path}: more than {MOST_ROWS:,} operations: take a shorter trial or a lower rate")
+        head = read_header(file)
+        who = {"cell": head.process.cell, "process": str(replace(head.process, cell="")), "clock": str(head.clock)}
+        columns = {name: np.ascontiguousarray(records[name]) for name in JOURNAL_FIELDS}
+        columns["kind"] = _kinds_of_all(path, head.steps, steps)[records["kind"]]
+        tables.append(pa.table({name: _all_of(text, len(records)) for name, text in who.items()} | columns))
+    table = pa.concat_tables(tables).unify_dictionaries()
+    names = KIND_NAMES | {kind: step for step, kind in steps.items()}
+    kind_names = _named(table["kind"].to_numpy(), names)
+    table = table.add_column(table.column_names.index("clock") + 1, "kind_name", kind_names)
+    pa.parquet.write_table(table, path, compression="zstd")
+
+
+def _kinds_of_all(path: Path, own: Sequence[str], steps: dict[str, int]) -> npt.NDArray[np.uint8]:
+    """For each kind of one journal that of all journals; `steps` numbers the names, and takes in new ones."""
+    kinds = np.arange(1 << 8, dtype=np.uint8)
+    for number, step in enumerate(own, start=OWN_KINDS):
+        kind = steps.setdefault(step, OWN_KINDS + len(steps))
+        if kind >= len(kinds):
+            raise BadRunDirectory(f"{path}: more than {len(kinds) - OWN_KINDS} steps that are none of leasebench's own")
+        kinds[number] = kind
+    return kinds
+
+
+def _named(kinds: npt.NDArray[np.uint8], names: Mapping[int, str]) -> pa.DictionaryArray:
+    """The names of kinds, one a row; '' for a number that no journal names."""
+    there = np.unique(kinds)
+    texts = pa.array([names.get(int(kind), "") for kind in there], pa.string())
+    return pa.DictionaryArray.from_arrays(np.searchsorted(there, kinds).astype(np.int32), texts)
+
+
+def _all_of(text: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), [text])
+
+
+def read_journal(path: Path) -> pd.DataFrame:
+    """Read `journal.parquet`: one row an operation.
+
+    `cell`, `process`, `clock` (a `record.clock.Clock` as text) and `kind_name` (categories), `kind` and `outcome`
+    (numbers of `journal.RowKind` and `RowOutcome`), `start_ns`, `end_ns`, `service_ns`, `due_ns` (by that clock),
+    `attempt`, `version`, `grant`, `endpoint`, `seen`, `fence`. Raises BadRunDirectory naming the file.
+    """
+    file = open_table(path)
+    schema = file.schema_arrow
+    for name in ("cell", "process", *JOURNAL_FIELDS):
+        if name not in schema.names:
+            raise BadRunDirectory(f"{path}: no journal: the column {name} is missing")
+    for name in ("cell", "process", *ADDED_LATER, *JOURNAL_FIELDS):
+        kind = schema.field(name).type if name in schema.names else TEXT
+        if not (pa.types.is_integer(kind) if name in JOURNAL_FIELDS else pa.types.is_dictionary(kind)):
+            raise BadRunDirectory(f"{path}: no journal: the column {name} is of type {kind}")
+    frame = with_added(_readable(path, lambda _: file.read()).to_pandas())
+    for name in VERSIONS & set(JOURNAL_FIELDS):
+        _must_be_versions(path, frame[name].to_numpy())
+    return frame
+
+
+def with_added(frame: pd.DataFrame) -> pd.DataFrame:
+    """Fill in the columns that a journal of version 0.1 or before does not have: it was written on one host."""
+    at = list(frame.columns).index("process") + 1
+    if "kind_name" not in frame:
+        frame.insert(at, "kind_name", _named(frame["kind"].to_numpy(), KIND_NAMES).to_pandas())
+    if "clock" not in frame:
+        frame.insert(at, "clock", _all_of(str(ONE_HOST), len(frame)).to_pandas())
+    return frame
+
+
+def open_table(path: Path) -> Any:
+    """Open a Parquet file that may be read whole. Raises BadRunDirectory for one that is too large, or can't be read.
+
+    A file of a few megabytes may hold any number of equal rows: what it says of its size is looked at before.
+    """
+    file = _readable(path, pa.parquet.ParquetFile)
+    held = file.metadata
+    unpacked = sum(held.row_group(number).total_byte_size for number in range(held.num_row_groups))
+    for size, most, what in ((held.num_rows, MOST_ROWS, "rows"), (unpacked, MOST_BYTES, "bytes")):
+        if size > most:
+            raise BadRunDirectory(f"{path}: {size:,} {what}, more than the {most:,} that are read")
+    return file
+
+
+def _must_be_versions(path: Path, values: Ints) -> None:
+    if len(values) and values.max() > MOST_VERSION:
+        raise BadRunDirectory(f"{path}: no {path.stem}: {values.max():,} is no plan's version")
+
+
+def _readable(path: Path, read: Callable[[Path], Any]) -> Any:
+    try:
+        return read(path)
+    except FileNotFoundError as error:
+        raise BadRunDirectory(f"{path}: is missing") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadRunDirectory(f"{path}: cannot be read: {reason}") from error

@@ -1,0 +1,252 @@
+"""A process's journal: fixed-size records in a memory-mapped file, so that a killed process loses none.
+
+A record is written in two halves: what is asked before the operation starts, what came of it after. One whose
+second half is missing belongs to a process that died inside the operation. Only the writer's side and the
+layout stand here; `results.evidence.history` reads journals.
+"""
+
+import json
+import mmap
+import os
+import struct
+from dataclasses import asdict, dataclass, replace
+from enum import IntEnum
+from pathlib import Path
+from typing import Self
+
+from leasebench.leases.operations import Reason
+from leasebench.results.record.clock import Clock
+from leasebench.results.record.process import Process
+
+MAGIC = b"LBJRNL02"
+HEADER_BYTES = 4096
+BEGIN = struct.Struct("<5qBxH4x")
+END = struct.Struct("<4qBB6x")
+RECORD_BYTES = BEGIN.size + END.size
+CHUNK_RECORDS = 8192
+MAX_RECORDS = 4_000_000
+"""Per process and trial: 352 MB, and more than an hour of commits as fast as one process can make them."""
+NO_ENDPOINT = 0xFFFF
+CELL_RESOURCE = 0xFFFE
+"""The endpoint number under which the lease of a whole cell stands."""
+
+FIELDS = (
+    ("start_ns", "<i8"),
+    ("due_ns", "<i8"),
+    ("attempt", "<i8"),
+    ("version", "<i8"),
+    ("grant", "<i8"),
+    ("kind", "u1"),
+    ("_pad1", "u1"),
+    ("endpoint", "<u2"),
+    ("_pad2", "V4"),
+    ("end_ns", "<i8"),
+    ("service_ns", "<i8"),
+    ("seen", "<i8"),
+    ("fence", "<i8"),
+    ("outcome", "u1"),
+    ("reason", "u1"),
+    ("_pad3", "V6"),
+)
+"""The record as a numpy dtype. Times are of the host's one monotonic clock (`perf_counter_ns`)."""
+
+
+class RowKind(IntEnum):
+    """What a record is about. `PLAN` is a whole application, from discovery to its end.
+
+    A step that is none of these gets a number of its own, from OWN_KINDS on, which the journal's header names.
+
+    `PAUSE`, `DELAY`, `KILL` and `FAULT` (one from outside) are what a fault did: `attempt` is its number in the
+    scenario, `seen` the microseconds that it asked for.
+    """
+
+    DISCOVER = 1
+    ACQUIRE = 2
+    CHECK = 3
+    WORK = 4
+    COMMIT = 5
+    RELEASE = 6
+    CLEAN = 7
+    PLAN = 8
+    PUBLISH = 9
+    RENEW = 10
+    VALIDATE = 11
+    WITHDRAW = 12
+    PAUSE = 13
+    DELAY = 14
+    DRAIN = 15
+    KILL = 16
+    FAULT = 17
+    RESOLVE = 18
+    REPAIR = 19
+
+
+class RowOutcome(IntEnum):
+    """What came of it; PENDING where the second half was never written, NOTHING for a wait that was given up."""
+
+    PENDING = 0
+    DONE = 1
+    REFUSED = 2
+    UNKNOWN = 3
+    NOTHING = 4
+
+
+REASON_NUMBERS = {reason: number for number, reason in enumerate(Reason, start=1)}
+"""A refusal's reason as a record keeps it; 0 for none."""
+
+
+COUNT_AT = 16
+"""Where the header says how many records were begun."""
+GAUGES_AT = 24
+"""Where the header's gauges begin, 8 bytes each: what the process shows of itself while it runs."""
+MAX_GAUGES = 64
+IDENTITY_AT, IDENTITY_BYTES = 1024, 1024
+"""Where the header says, as JSON, whose journal it is and by which clock."""
+STEPS_AT, STEP_BYTES, MAX_STEPS = 2048, 32, 64
+"""Where the header names the steps that `RowKind` does not know, in the order in which they were met."""
+OWN_KINDS = 128
+"""The kind of the first of these steps."""
+KIND_OF_STEP = {
+    "discover": RowKind.DISCOVER,
+    "acquire": RowKind.ACQUIRE,
+    "check": RowKind.CHECK,
+    "work": RowKind.WORK,
+    "commit": RowKind.COMMIT,
+    "release": RowKind.RELEASE,
+    "list": RowKind.CLEAN,
+    "delete": RowKind.CLEAN,
+    "plan": RowKind.PLAN,
+    "publish": RowKind.PUBLISH,
+    "renew": RowKind.RENEW,
+    "validate": RowKind.VALIDATE,
+    "withdraw": RowKind.WITHDRAW,
+    "resolve": RowKind.RESOLVE,
+    "repair": RowKind.REPAIR,
+}
+"""What the record of an operation says that it is, by the step that the operation says of itself."""
+
+
+class JournalFull(RuntimeError):
+    """The journal has reached its bound."""
+
+
+_INT = struct.Struct("<q")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a journal says of itself: whose it is, which clock its times are of, and its steps beyond `RowKind`."""
+
+    process: Process
+    clock: Clock
+    steps: tuple[str, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """Return the header of an empty journal. Raises ValueError if the names are too long for it."""
+        identity = json.dumps({"process": asdict(self.process), "clock": asdict(self.clock)}).encode()
+        if len(identity) > IDENTITY_BYTES:
+            raise ValueError(f"{self.process}: the names of process and host take more than {IDENTITY_BYTES} bytes")
+        head = (MAGIC + struct.pack("<Q", RECORD_BYTES)).ljust(IDENTITY_AT, b"\0") + identity
+        return head.ljust(HEADER_BYTES, b"\0")
+
+    @classmethod
+    def from_bytes(cls, head: bytes) -> Self:
+        """Read a header back. Raises ValueError if it names no process and clock."""
+        said = json.loads(head[IDENTITY_AT : IDENTITY_AT + IDENTITY_BYTES].rstrip(b"\0"))
+        slots = (head[STEPS_AT + STEP_BYTES * number :][:STEP_BYTES] for number in range(MAX_STEPS))
+        steps = tuple(slot.rstrip(b"\0").decode() for slot in slots if slot[:1] != b"\0")
+        try:
+            return cls(Process(**said["process"]), Clock(**said["clock"]), steps)
+        except (KeyError, TypeError) as error:
+            raise ValueError("the header names no process and clock") from error
+
+
+class Journal:
+    """The writer: one open record at a time. Raises FileExistsError if `path` is a journal already."""
+
+    def __init__(self, path: Path, process: Process, clock: Clock) -> None:
+        self._path = path
+        head = Header(replace(process, host=clock.host), clock).to_bytes()
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        self._capacity = 0
+        self._count = 0
+        self._offset = HEADER_BYTES - RECORD_BYTES
+        os.pwrite(self._file, head, 0)
+        self._kinds: dict[str, int] = dict(KIND_OF_STEP)
+        self._map = self._grow()
+
+    def kind_of(self, step: str) -> int:
+        """Return the kind under which a step is recorded; the header names one that is none of `RowKind`."""
+        kind = self._kinds.get(step)
+        if kind is None:
+            number, name = len(self._kinds) - len(KIND_OF_STEP), step.encode()
+            if number >= MAX_STEPS or not 0 < len(name) <= STEP_BYTES:
+                raise ValueError(
+                    f"step {step!r}: a journal has room for {MAX_STEPS} steps of others, of 1 to {STEP_BYTES} bytes"
+                )
+            at = STEPS_AT + STEP_BYTES * number
+            self._map[at : at + len(name)] = name
+            kind = self._kinds[step] = OWN_KINDS + number
+        return kind
+
+    def begin(
+        self, kind: int, start_ns: int, due_ns: int, attempt: int, version: int, grant: int, endpoint: int
+    ) -> None:
+        """Open the next record. Raises JournalFull at the bound, OSError if the disk is full."""
+        if self._count == self._capacity:
+            self._map = self._grow()
+        self._offset += RECORD_BYTES
+        self._count += 1
+        BEGIN.pack_into(self._map, self._offset, start_ns, due_ns, attempt, version, grant, kind, endpoint)
+        _INT.pack_into(self._map, COUNT_AT, self._count)
+
+    def end(self, end_ns: int, service_ns: int, seen: int, fence: int, outcome: int, reason: int) -> None:
+        """Close the open record."""
+        END.pack_into(self._map, self._offset + BEGIN.size, end_ns, service_ns, seen, fence, outcome, reason)
+
+    def show(self, gauge: int, value: int) -> None:
+        """Set one of the header's gauges, by its number."""
+        _INT.pack_into(self._map, GAUGES_AT + 8 * gauge, value)
+
+    def close(self) -> None:
+        """Cut the file to what was written."""
+        self._map.close()
+        os.ftruncate(self._file, HEADER_BYTES + self._count * RECORD_BYTES)
+        os.close(self._file)
+
+    def _grow(self) -> mmap.mmap:
+        """Add a chunk. It is written, not only reserved: on a full disk a write fails, a mapped page kills."""
+        if self._capacity >= MAX_RECORDS:
+            raise JournalFull(f"{self._path}: {MAX_RECORDS} operations are the most: shorten the trial")
+        if self._capacity:
+            self._map.close()
+        zeros = bytes(CHUNK_RECORDS * RECORD_BYTES)
+        at = HEADER_BYTES + self._capacity * RECORD_BYTES
+        while zeros:
+            written = os.pwrite(self._file, zeros, at)
+            zeros, at = zeros[written:], at + written
+        self._capacity += CHUNK_RECORDS
+        return mmap.mmap(self._file, at)
+
+
+class LiveView:
+    """The supervisor's view of a journal's header, while its process runs."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), HEADER_BYTES, access=mmap.ACCESS_READ)
+
+    def gauge(self, number: int) -> int:
+        """Return one of the gauges, by its number."""
+        value: int = _INT.unpack_from(self._map, GAUGES_AT + 8 * number)[0]
+        return value
+
+    @property
+    def count(self) -> int:
+        """How many records were begun."""
+        value: int = _INT.unpack_from(self._map, COUNT_AT)[0]
+        return value
+
+    def close(self) -> None:
+        """Unmap."""
+        self._map.close()

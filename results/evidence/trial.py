@@ -1,0 +1,99 @@
+"""One trial of a run directory, read back: what the checks look at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leasebench.results.evidence.clocks import Clocks, Compared, clocks_of_trial
+from leasebench.results.evidence.events import Events, Ints
+from leasebench.results.evidence.history import read_events, read_journal
+from leasebench.results.evidence.journal import CELL_RESOURCE, RowKind, RowOutcome
+from leasebench.results.record.process import Process
+from leasebench.results.record.trial import TrialFacts, read_facts
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One cell of a finished trial: the trial's facts, the cell's name, its history and its journal.
+
+    The journal's instants are on the axis of `clocks`.
+    """
+
+    facts: TrialFacts
+    cell: str
+    events: Events
+    journal: pd.DataFrame
+    clocks: Clocks = field(default_factory=Clocks)
+
+    @cached_property
+    def compared(self) -> Compared:
+        """How surely the clocks of its journal rows are known."""
+        return Compared(self.clocks, self.journal)
+
+    @cached_property
+    def process_enactor(self) -> Ints:
+        """Per journal row the enactor's number; -1 for planner, operator and harness.
+
+        A renewer belongs to its enactor, and so does what took the place of a killed one.
+        """
+        numbers = {name: code for code, name in enumerate(self.events.enactors)}
+        return self._per_process(lambda process: numbers.get(process.name, -1))
+
+    @cached_property
+    def life(self) -> Ints:
+        """Per journal row a number for the life of its process: from its start to its end or SIGKILL."""
+        lives: dict[Process, int] = {}
+        return self._per_process(lambda process: lives.setdefault(process.whole, len(lives)))
+
+    @cached_property
+    def processes(self) -> tuple[Process, ...]:
+        """The processes that kept the journal, in the order of the categories of its column `process`."""
+        return tuple(Process.parse(name) for name in self.journal["process"].cat.categories)
+
+    def process_of(self, row: int) -> Process:
+        """The process that wrote one journal row."""
+        return self.processes[int(self.journal["process"].cat.codes.iloc[row])]
+
+    def _per_process(self, number: Callable[[Process], int]) -> Ints:
+        lookup = np.array([number(process) for process in self.processes] or [-1], dtype=np.int64)
+        return lookup[self.journal["process"].cat.codes.to_numpy()]
+
+    def rows(self, kind: RowKind, outcome: RowOutcome | None = None) -> Any:
+        """The mask of the journal rows of `kind` (with `outcome`)."""
+        mask = self.journal["kind"].to_numpy() == kind
+        return mask if outcome is None else mask & (self.journal["outcome"].to_numpy() == outcome)
+
+    @cached_property
+    def lease_number(self) -> Ints:
+        """Per journal row the code of its endpoint or lease in `Events.lease`."""
+        number = self.journal["endpoint"].to_numpy().astype(np.int64)
+        return np.where(number == CELL_RESOURCE, len(self.events.endpoints), number)
+
+
+def read_trials(folder: Path) -> list[Trial]:
+    """Read a trial folder, one Trial a cell. Raises BadRunDirectory naming the file.
+
+    What the harness itself did is in the journal of a trial's only cell, and in none where there are several.
+    """
+    facts = read_facts(folder)
+    history, cells = folder / "history.parquet", facts.cells
+    names = (facts.endpoints, facts.enactors)
+    clocks = clocks_of_trial(folder)
+    journal = clocks.on_axis(read_journal(folder / "journal.parquet"))
+    if len(cells) == 1:
+        return [Trial(facts, cells[0], read_events(history, *names), journal, clocks)]
+    return [
+        Trial(
+            facts,
+            cell,
+            read_events(history, *names, cell),
+            journal[journal["cell"] == cell].reset_index(drop=True),
+            clocks,
+        )
+        for cell in cells
+    ]

@@ -1,0 +1,1 @@
+"""The figures of a run as files for other tools."""

@@ -1,0 +1,220 @@
+"""`summary.json`: every figure of a run, derived from its run directory and from nothing else."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hdrh.histogram import HdrHistogram
+from pydantic import TypeAdapter
+
+from leasebench.results.checks.tally import Tally, applications_of, tally
+from leasebench.results.checks.verdict import judge, races_missing
+from leasebench.results.evidence.trial import Trial, read_trials
+from leasebench.results.latency.histograms import PHASES, SIDES, figures, histogram, merge
+from leasebench.results.latency.phases import phase_samples
+from leasebench.results.record.faults import FaultRow, read_faults
+from leasebench.results.record.file import BadRunDirectory, as_value, json_of_schema
+from leasebench.results.record.suite import GuardTable, ScenarioTable, read_suite
+from leasebench.results.record.summary import (
+    SCHEMA_VERSION,
+    SUMMARY_FILE,
+    CellSummary,
+    FaultCount,
+    Percentiles,
+    Phase,
+    StoryLine,
+    Summary,
+    TrialRow,
+    first_in_trial,
+)
+from leasebench.results.record.trial import TRIAL_FILE, TrialFacts, read_facts
+from leasebench.results.statistics.clustered import as_json
+from leasebench.results.store_rules import Promised
+from leasebench.results.store_rules.assumptions import broken_assumptions
+from leasebench.results.summary.controls import judge_controls
+from leasebench.results.summary.story import story
+from leasebench.verdict import Verdict
+
+
+class CellData:
+    """What the trials of one cell add up to."""
+
+    def __init__(self, guard: GuardTable, scenario: ScenarioTable) -> None:
+        self._guard, self._scenario = guard, scenario
+        self.guard, self.scenario = guard.name, scenario.name
+        self.trouble = scenario.trouble
+        self.trials = 0
+        self.min_races = 1
+        self.load_s = 0.0
+        self.expected: list[str] = [Verdict.CLEAN]
+        self.failures: list[str] = []
+        self.tally = Tally()
+        self.latency: dict[tuple[str, str], list[HdrHistogram]] = defaultdict(list)
+        self.struck: Counter[str] = Counter()
+        self.hit: Counter[str] = Counter()
+        self.story: tuple[StoryLine, ...] = ()
+
+    def expect_faults(self, kinds: Iterable[str]) -> None:
+        """The faults that take part in every trial: each is reported, even if it was never injected."""
+        self.struck.update(dict.fromkeys(kinds, 0))
+
+    def add_faults(self, rows: Iterable[FaultRow]) -> None:
+        """Take in what a trial's `faults.json` says."""
+        for row in rows:
+            self.struck[row.fault] += 1
+            self.hit[row.fault] += row.hit
+
+    def add_facts(self, facts: TrialFacts) -> None:
+        """Take in what `trial.json` says."""
+        self.trials += 1
+        self.min_races = facts.min_races
+        self.expected = list(facts.expected)
+        if facts.history:  # once a trial, however many cells it had: they shared these seconds
+            self.load_s += facts.load_s or 0.0
+        if facts.status != "ok":
+            self.failures.append(f"trial {facts.number}: {facts.reason or facts.status}")
+
+    def broken(self, trial: Trial) -> list[str]:
+        """What a trial's history breaks, unless the trial failed anyhow: what it lacks then is no wonder."""
+        if trial.facts.status != "ok":
+            return []
+        return broken_assumptions(trial, Promised.by(self._guard, self._scenario, trial.facts))
+
+    def add(self, trial: Trial, found: Tally, broken: list[str]) -> None:
+        """Take in a trial's history and journal, what the checks found in them, and what they break."""
+        if broken:
+            self.failures.append(f"trial {trial.facts.number}: {broken[0]}")
+        self.tally.add(found)
+        for key, values_ns in phase_samples(trial).items():
+            self.latency[key].append(histogram(values_ns))
+        if not self.story:
+            self.story = tuple(StoryLine(**asdict(chapter)) for chapter in story(trial))
+
+    def summarise(self) -> CellSummary:
+        """What all of its trials come to."""
+        counts = self.tally.counts
+        verdict = judge(counts, failed=bool(self.failures), min_races=self.min_races)
+        return CellSummary(
+            guard=self.guard,
+            scenario=self.scenario,
+            trouble=self.trouble,
+            trials=self.trials,
+            failures=tuple(self.failures),
+            faults={kind: FaultCount(struck=struck, hit=self.hit[kind]) for kind, struck in self.struck.items()},
+            verdict=verdict,
+            expected=tuple(Verdict(one) for one in self.expected),
+            as_expected=verdict in self.expected,
+            races_missing=races_missing(counts, self.min_races),
+            latency_us={phase: self._phase(phase) for phase in PHASES},
+            throughput=round((counts.get("commits") or 0) / self.load_s, 1) if self.load_s else None,
+            story=self.story,
+            **self.tally.figures(),
+        )
+
+    def _phase(self, phase: str) -> Phase:
+        service, response = (
+            Percentiles.model_validate(figures(merge(self.latency.get((phase, side), [])))) for side in SIDES
+        )
+        return Phase(service=service, response=response if response.n else None)
+
+
+def summarise(run: Path, problems: list[str] | None = None) -> Summary:
+    """Derive the summary of a run directory from its trials. Raises BadRunDirectory naming the file.
+
+    With `problems`, a trial that can't be read is left out, and what is wrong with it appended there.
+    """
+    suite = read_suite(run)
+    cells: dict[tuple[str, str], CellData] = {}
+    for scenario in suite.scenarios:
+        sure = [fault.kind for fault in scenario.faults if fault.chance == 1]
+        for guard in scenario.guards:
+            cell = CellData(suite.guard(guard), scenario)
+            cell.expect_faults(sure)
+            cells[guard, scenario.name] = cell
+    rows = []
+    for folder in trial_folders(run):
+        try:
+            row = _take_in(folder, cells)
+        except BadRunDirectory as error:
+            if problems is None:
+                raise
+            problems.append(str(error))
+            continue
+        if row is not None:
+            rows.append(row)
+    summaries = [cell.summarise() for cell in cells.values() if cell.trials]
+    return Summary(
+        suite=suite.name,
+        asked_for=suite.asked_for or (),
+        complete=len(rows) == len(cells) * suite.trials,
+        cells=tuple(summaries),
+        trials=tuple(rows),
+        controls=tuple(judge_controls(suite.guards, summaries)),
+        skipped=suite.skipped,
+    )
+
+
+def _take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> TrialRow | None:
+    """Add a trial to its cell and return its row; None for one that was cut off. Raises BadRunDirectory.
+
+    All is read before anything is added: a trial counts whole or not at all.
+    """
+    facts = read_facts(folder)
+    if facts.status == "running":
+        return None
+    key = (facts.guard, facts.scenario)
+    if key not in cells:
+        raise BadRunDirectory(f"{folder / TRIAL_FILE}: {key[0]} under {key[1]} is not in the run's suite")
+    faults = read_faults(folder)
+    parts = [(trial, tally(trial)) for trial in read_trials(folder)] if facts.history else []
+    broken = [cells[key].broken(trial) for trial, _ in parts]
+    cells[key].add_facts(facts)
+    cells[key].add_faults(faults)
+    for (trial, found), own in zip(parts, broken, strict=True):
+        cells[key].add(trial, found, own)
+    sentences = [sentence for part in broken for sentence in part]
+    return _row(facts, parts, sentences)
+
+
+def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str]) -> TrialRow:
+    """One trial: its facts and its counts, over all of its cells."""
+    total = Tally()
+    applications: dict[str, int] = {}
+    for trial, found in parts:
+        total.add(found)
+        prefix = f"{trial.cell}." if len(parts) > 1 else ""
+        applications |= {f"{prefix}{name}": count for name, count in applications_of(trial).items()}
+    load_s = facts.load_s
+    commits = total.counts.get("commits")
+    return TrialRow(
+        number=facts.number,
+        guard=facts.guard,
+        scenario=facts.scenario,
+        seed=facts.seed,
+        status=facts.status,
+        began=facts.began,
+        load_s=load_s,
+        throughput=round(commits / load_s, 1) if commits is not None and load_s else None,
+        applications_by_enactor=applications,
+        broken_assumptions=tuple(broken),
+        **{one.name: total.first(one.name) for one in first_in_trial()},
+        **total.counts,
+        **{name: as_json(table) for name, table in total.clusters.items()},
+    )
+
+
+def trial_folders(run: Path) -> Iterable[Path]:
+    """The trials of a run, in the order in which they ran."""
+    return sorted(path.parent for path in (run / "trials").glob(f"*/{TRIAL_FILE}"))
+
+
+def read_summary(run: Path) -> Summary:
+    """Read `summary.json`. Raises BadRunDirectory, also for a newer schema."""
+    return as_value(run / SUMMARY_FILE, TypeAdapter(Summary), as_written(run))
+
+
+def as_written(run: Path) -> Any:
+    """What `summary.json` holds, also what is no figure of ours. Raises BadRunDirectory, also for a newer schema."""
+    return json_of_schema(run / SUMMARY_FILE, SCHEMA_VERSION)

@@ -1,0 +1,1 @@
+"""The tables of one run, and what is said beside them."""

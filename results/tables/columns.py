@@ -1,0 +1,101 @@
+"""The columns of a table of cells, on a terminal and in the report: a column for each metric, then latencies."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from leasebench.results.display.grid import Column
+from leasebench.results.display.numbers import number, rate_text
+from leasebench.results.record.metric import Form, Metric, Shown, metrics
+from leasebench.results.record.summary import CellSummary
+from leasebench.results.tables.pricing import LIMIT, attempts_per_s, guard_cost_us
+
+Value = float | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CellColumn:
+    """A column, and how a cell shows it: as a text, and as the value that a CSV gets. `about` says what it means."""
+
+    heading: str
+    about: str
+    value: Callable[[CellSummary], Value]
+    text: Callable[[CellSummary], str]
+    spare: int = 0
+
+    @property
+    def column(self) -> Column:
+        """The column without its cells."""
+        return Column(self.heading, self.spare)
+
+
+def of_metrics(where: Shown) -> list[CellColumn]:
+    """The columns of the metrics that are shown there, in their order."""
+    return [_of(one) for one in metrics() if where in one.shown]
+
+
+def run_columns() -> list[CellColumn]:
+    """The columns of the terminal's table of a scenario: a rate that can be bounded stands beside its two counts."""
+    found = []
+    for one in metrics():
+        if Shown.RUN in one.shown:
+            found += [*([_evidence(one)] if one.ratio and one.ratio.bound_by else []), _of(one)]
+    return [*found, *LATENCIES]
+
+
+def report_columns() -> list[CellColumn]:
+    """The columns of the report's tables."""
+    return [*of_metrics(Shown.REPORT), *LATENCIES, ATTEMPTS]
+
+
+def _of(metric: Metric) -> CellColumn:
+    ratio = metric.ratio
+    if ratio is not None and ratio.bound_by:
+        whole = ratio.whole.replace("_", " ")
+        heading = f"{metric.title}\n[95 %]"
+        return CellColumn(
+            heading,
+            metric.about,
+            lambda cell: cell.value(metric),
+            lambda cell: rate_text(cell.rate(metric.name), whole),
+            metric.spare,
+        )
+    places = 0 if metric.form is Form.COUNT else metric.digits
+    return _plain(metric.title, metric.about, lambda cell: cell.value(metric), places, metric.spare)
+
+
+def _evidence(metric: Metric) -> CellColumn:
+    """The two counts that a rate is made of."""
+    assert metric.ratio is not None
+    part, whole = metric.ratio.part, metric.ratio.whole
+    titles = {one.name: one.title for one in metrics(Form.COUNT)}
+    return CellColumn(
+        f"{titles[part]}/{titles[whole]}",
+        metric.about,
+        lambda cell: cell.count(part),
+        lambda cell: f"{cell.total(part)}/{cell.total(whole)}",
+        metric.spare + 1,
+    )
+
+
+def _plain(heading: str, about: str, value: Callable[[CellSummary], Value], places: int, spare: int) -> CellColumn:
+    return CellColumn(heading, about, value, lambda cell: number(value(cell), places), spare)
+
+
+def _plan_p99_ms(cell: CellSummary) -> Value:
+    p99 = cell.latency("plan").p99
+    return None if p99 is None else p99 / 1000
+
+
+LATENCIES = (
+    _plain("guard\np50 us", "medians of acquire, check, commit and release, added up", guard_cost_us, 0, 2),
+    _plain("commit\np99 us", "one commit, service time", lambda cell: cell.latency("commit").p99, 0, 3),
+    _plain("plan\np99 ms", "a whole application, work and waiting included", _plan_p99_ms, 1, 4),
+)
+ATTEMPTS = _plain(
+    "attempts\nper s",
+    f"writes per second sent to the store, refused ones too; only where the load is closed ({LIMIT})",
+    attempts_per_s,
+    0,
+    6,
+)
+"""Shown where it is a cost: where the load is closed."""
