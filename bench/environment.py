@@ -1,6 +1,6 @@
 """The environment of one trial: its servers, and the route that each of its processes takes to them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import Protocol, Self
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
 from leasebench.bench.servers.node import Node, NodeWish
 from leasebench.bench.servers.server import Server
-from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.store import CellAddress
+from leasebench.registry import plugins
 from leasebench.results.display.phrases import count
 from leasebench.results.record.process import PROXY, Process
 
@@ -19,13 +19,24 @@ from leasebench.results.record.process import PROXY, Process
 class Processes(Protocol):
     """The processes of the trial, as a fault from outside sees them."""
 
-    def suspend(self, process: str) -> bool:
+    def suspend(self, process: Process) -> bool:
         """Stop a process (SIGSTOP) and wait until it stands; False if it is gone."""
         ...
 
-    def resume(self, process: str) -> None:
+    def resume(self, process: Process) -> None:
         """Let it go on, unless something else holds it."""
         ...
+
+
+def processes_at(programs: Mapping[str, Sequence[int]], cells: Iterable[str]) -> list[Process]:
+    """Processes, given by kind and number, in each of the cells."""
+    kinds = plugins("enactors")
+    return [
+        Process(kind, None if kinds[kind].single else number, cell)
+        for cell in cells
+        for kind, numbers in programs.items()
+        for number in numbers
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +61,16 @@ class Environment:
         self.ttl_ms = ttl_ms
         """The time to live of the guard's leases."""
         self._wishes: dict[str, NodeWish] = {}
-        self._routes: dict[str, ProxyWish] = {}
+        self._routes: dict[Process, ProxyWish] = {}
         self._stack = ExitStack()
         self._traffic = ExitStack()
         self.nodes: dict[str, Node] = {}
-        self.proxies: dict[str, Proxy] = {}
+        self.proxies: dict[Process, Proxy] = {}
         self._processes: Processes | None = None
 
-    def processes_of(self, programs: Mapping[str, Sequence[int]]) -> list[str]:
-        """The names of these processes, by kind and number, in every cell: `c0.enactor-1`."""
-        return processes_of(programs, [address.cell for address in self.cells])
+    def processes_of(self, programs: Mapping[str, Sequence[int]]) -> list[Process]:
+        """These processes, given by kind and number, in every cell."""
+        return processes_at(programs, [address.cell for address in self.cells])
 
     def wish(self, part: str, **wishes: object) -> None:
         """Ask for a server of the trial's own for `part` (`store` or `lease`); wishes of several faults add up."""
@@ -70,7 +81,7 @@ class Environment:
         """The servers whose clock a fault may step."""
         return sorted(part for part, wish in self._wishes.items() if wish.fake_clock)
 
-    def route(self, process: str, wish: ProxyWish) -> None:
+    def route(self, process: Process, wish: ProxyWish) -> None:
         """Lead the connections of `process` through a proxy of its own; wishes of several faults add up."""
         before = self._routes.get(process)
         self._routes[process] = wish if before is None else before.and_also(wish)
@@ -81,8 +92,7 @@ class Environment:
                 self.nodes[part] = self._stack.enter_context(Node(wish))
             for process, route in self._routes.items():
                 targets = self._servers_addresses()
-                proxied = replace(Process.parse(process), thread=PROXY)
-                proxy = Proxy(route, targets.store, targets.lease, self._folder, proxied)
+                proxy = Proxy(route, targets.store, targets.lease, self._folder, replace(process, thread=PROXY))
                 self.proxies[process] = self._traffic.enter_context(proxy)
         except BaseException:
             self._close()
@@ -144,7 +154,7 @@ class Environment:
     def processes(self, processes: Processes) -> None:
         self._processes = processes
 
-    def addresses(self, process: str) -> Addresses:
+    def addresses(self, process: Process) -> Addresses:
         """The addresses that `process` is given."""
         proxy = self.proxies.get(process)
         return self._servers_addresses() if proxy is None else Addresses(proxy.store_url, proxy.lease_url)

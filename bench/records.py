@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leasebench.bench.environment import processes_at
 from leasebench.bench.faults.fault import Fault, FaultReport
+from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.node import Node
 from leasebench.bench.trialplan import TrialPlan
-from leasebench.enactors.kind import processes_of
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ServerError
-from leasebench.results.evidence.clocks import clocks_of_trial
-from leasebench.results.evidence.history import LEASE_NODE, STORE_NODE, HistoryWriter, read_journal, write_journal
-from leasebench.results.evidence.journal import HEADER_BYTES, Journal, RowKind, RowOutcome
-from leasebench.results.evidence.trial import read_trials
+from leasebench.results.evidence.history import HistoryWriter, write_journal
+from leasebench.results.evidence.journal import HEADER_BYTES, Journal
+from leasebench.results.evidence.trial import Trial, processes_of, read_trial_journal, read_trials
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
 from leasebench.results.latency.phases import phase_samples
-from leasebench.results.record.faults import HARNESS, FaultRow
+from leasebench.results.record.faults import FAULTS_FILE, HARNESS, FaultRow
+from leasebench.results.record.history import LEASE_NODE, STORE_NODE
+from leasebench.results.record.journal import JOURNAL_FILE, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts
 
@@ -83,7 +85,7 @@ def finish_records(folder: Path, cells: Sequence[CellRecords], history: HistoryW
         raw = sorted(folder.glob("*.journal"))
         begun = [path for path in raw if path.stat().st_size >= HEADER_BYTES]  # not so on a full disk
         if begun:
-            write_journal(folder / "journal.parquet", begun)
+            write_journal(folder / JOURNAL_FILE, begun)
         for path in raw:
             path.unlink()
         for records in cells:
@@ -121,12 +123,18 @@ def _blocks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
     yield block
 
 
-def write_latency(plan: TrialPlan, folder: Path, facts: TrialFacts) -> None:
-    """Write `latency.hlog` from the journal and history that were just written."""
-    if not facts.history:
-        return
+def write_derived(plan: TrialPlan, folder: Path, facts: TrialFacts) -> None:
+    """Write `latency.hlog` and `faults.json` from the journal and history that were just written."""
+    journal = read_trial_journal(folder) if (folder / JOURNAL_FILE).exists() else None
+    if journal is not None and facts.history:
+        _write_latency(plan, folder, facts, read_trials(folder, journal))
+    faults = plan.scenario.parsed_faults
+    write_json(folder / FAULTS_FILE, fault_rows(plan, journal.rows) if journal is not None and faults else [])
+
+
+def _write_latency(plan: TrialPlan, folder: Path, facts: TrialFacts, trials: Iterable[Trial]) -> None:
     pooled: dict[tuple[str, str], list[Any]] = {}
-    for trial in read_trials(folder):
+    for trial in trials:
         for key, values in phase_samples(trial).items():
             pooled.setdefault(key, []).append(values)
     names = (plan.guard.name, plan.scenario.name)
@@ -136,33 +144,36 @@ def write_latency(plan: TrialPlan, folder: Path, facts: TrialFacts) -> None:
     write_hlog(folder / "latency.hlog", histograms, began, began + lasted)
 
 
-def fault_log(plan: TrialPlan, folder: Path) -> list[FaultRow]:
+def fault_rows(plan: TrialPlan, journal: pd.DataFrame) -> list[FaultRow]:
     """What the faults did, from the journal: when, for how long, and whether it hit."""
-    path = folder / "journal.parquet"
-    if not path.exists() or not plan.scenario.parsed_faults:
-        return []
-    journal = clocks_of_trial(folder).on_axis(read_journal(path))
     reported: pd.DataFrame = journal[journal["kind"].isin([int(kind) for kind in ACTIONS])]
     cells = [cell.name for cell in plan.cells]
+    processes = processes_of(journal)
+    by = reported["process"].cat.codes
     return [
-        fault_row(plan.scenario.parsed_faults[row["attempt"]], row, cells, plan.ttl_ms)
-        for row in reported.to_dict("records")
+        fault_row(
+            plan.scenario.parsed_faults[row["attempt"]],
+            row,
+            replace(processes[code], cell=row["cell"]),
+            cells,
+            plan.ttl_ms,
+        )
+        for row, code in zip(reported.to_dict("records"), by, strict=True)
     ]
 
 
-def fault_row(fault: Fault, row: Mapping[Any, Any], cells: Sequence[str], ttl_ms: int) -> FaultRow:
-    """One row of `faults.json`, from the journal's row of what the fault did; the fault says whom it hit and how."""
+def fault_row(fault: Fault, row: Mapping[Any, Any], process: Process, cells: Sequence[str], ttl_ms: int) -> FaultRow:
+    """One row of `faults.json`, from `process`'s journal of what the fault did; the fault says whom it hit and how."""
     asked_ms, lasted_ns = row["seen"] / 1000, max(0, row["end_ns"] - row["start_ns"])
     report = FaultReport(asked_ms, lasted_ns / 1e6, row["outcome"] == RowOutcome.DONE, ttl_ms)
-    process = replace(Process.parse(row["process"]), cell=row["cell"])
-    from_outside = row["process"] == HARNESS
-    targets = processes_of(fault.programs, cells) if from_outside else [process.place]
+    from_outside = process == Process(HARNESS)
+    targets = processes_at(fault.programs, cells) if from_outside else [replace(process.whole, life=0)]
     return FaultRow(
         fault=fault.name,
         number=row["attempt"],
         colour=fault.colour,
         process=str(process),
-        targets=tuple(map(Process.parse, targets)),
+        targets=tuple(targets),
         server=fault.hit_server if from_outside else None,
         tells=fault.tell(report),
         instant=fault.instant,

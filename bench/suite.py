@@ -1,11 +1,20 @@
 """What a TOML file can say: suites, scenarios and loads, validated; where they are found by name."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from leasebench.bench.faults.fault import Fault, parse_faults
 from leasebench.bench.faults.trigger import steps_of
@@ -65,6 +74,28 @@ class Load(Definition):
         return {name: settings for name, settings in of_load if settings is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class StatedFault:
+    """A fault of a scenario, and the table that states it, as it was given."""
+
+    table: dict[str, Any]
+    fault: Fault
+
+
+def _stated(tables: Any) -> Any:
+    if not isinstance(tables, list):
+        return tables  # the type of the field tells
+    return [StatedFault(table, fault) for table, fault in zip(tables, parse_faults(tables), strict=True)]
+
+
+StatedFaults = Annotated[
+    list[InstanceOf[StatedFault]],
+    BeforeValidator(_stated),
+    PlainSerializer(lambda faults: [one.table for one in faults]),
+]
+"""Faults, parsed as they are read: mistakes elsewhere in a scenario do not keep those of its faults from being told."""
+
+
 class Scenario(Definition):
     """Load and faults, and the guards that are run under it: those that tell most about it, if a suite names none.
 
@@ -78,26 +109,17 @@ class Scenario(Definition):
     load: Load = Load()
     trouble: Literal["none", "timing", "lease_server", "store"] = TROUBLE
     ttl_ms: int | None = Field(default=None, ge=50, le=600_000)
-    faults: list[dict[str, Any]] = Field(default_factory=list)
+    faults: StatedFaults = Field(default_factory=list)
     programs: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Further program kinds that take part, with their settings."""
     _kinds: dict[str, Definition] = PrivateAttr(default_factory=dict)
-    _parsed: tuple[Fault, ...] = PrivateAttr(default=())
-
-    @field_validator("faults")
-    @classmethod
-    def _faults_are_known(cls, faults: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        # Here too, as mistakes elsewhere in the scenario would keep those of its faults from being told.
-        parse_faults(faults)
-        return faults
 
     @model_validator(mode="after")
     def _victims_are_there(self) -> Self:
         self._kinds = self.load.programs() | self._further_kinds()
-        self._parsed = parse_faults(self.faults)
         counts = {name: getattr(settings, "count", 1) for name, settings in self._kinds.items()}
         absent: list[Mistake] = []
-        for index, fault in enumerate(self._parsed):
+        for index, fault in enumerate(self.parsed_faults):
             for kind, numbers in fault.programs.items():
                 if kind not in counts:
                     there = f"this scenario has no {kind}: it has {', '.join(counts)}"
@@ -135,7 +157,7 @@ class Scenario(Definition):
 
     def obstacle(self, number: int, guard: Guard) -> str | None:
         """Return why fault `number` can't be had on this machine, or not with `guard`; None if it can."""
-        fault = self._parsed[number]
+        fault = self.parsed_faults[number]
         if missing := fault.available():
             return f"the fault {fault.name} is not available: {missing}"
         reason = fault.refuses(guard)
@@ -145,13 +167,13 @@ class Scenario(Definition):
         """Return why `guard` can't be run under this scenario on this machine; None if it can."""
         if guard.exclude is not None and (missing := unavailable(guard.manager)):
             return missing
-        needed = [number for number, fault in enumerate(self._parsed) if not fault.optional]
+        needed = [number for number, fault in enumerate(self.parsed_faults) if not fault.optional]
         return next(filter(None, (self.obstacle(number, guard) for number in needed)), None)
 
     @property
     def parsed_faults(self) -> tuple[Fault, ...]:
         """The scenario's faults, parsed."""
-        return self._parsed
+        return tuple(each.fault for each in self.faults)
 
 
 ALL = "all"

@@ -18,7 +18,7 @@ from leasebench.bench.faults.scheduler import FaultScheduler
 from leasebench.bench.hosts.clock import own_clock
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
-from leasebench.bench.records import CellRecords, Drainer, fault_log, finish_records, write_latency
+from leasebench.bench.records import CellRecords, Drainer, finish_records, write_derived
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.server import Server, ServerUnusable, without_password
 from leasebench.bench.trialplan import TrialPlan
@@ -29,7 +29,7 @@ from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal
-from leasebench.results.record.faults import FAULTS_FILE, HARNESS
+from leasebench.results.record.faults import HARNESS
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TRIAL_FILE, LeaseTerms, TrialFacts
@@ -105,8 +105,7 @@ def run_trial(
         processes=report.processes,
     )
     try:
-        write_latency(plan, folder, facts)
-        write_json(folder / FAULTS_FILE, fault_log(plan, folder))
+        write_derived(plan, folder, facts)
         write_json(folder / TRIAL_FILE, facts)
     except (BadRunDirectory, OSError) as error:
         facts = facts.failed(_reason(error)).adding(history=False)

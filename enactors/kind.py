@@ -5,7 +5,7 @@ A kind is one folder of this room (or of another package, by the entry point `le
 have settled. The harness knows kinds by this face only.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
@@ -14,7 +14,6 @@ from leasebench.definitions import Definition
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import Guard
 from leasebench.leases.operations import Operation, Program
-from leasebench.registry import plugins
 
 MAX_GAUGES = 64
 """How many gauges one kind may have."""
@@ -132,19 +131,3 @@ class ProgramKind(Protocol):
     def settled(self, gauge: Callable[[str], int], published: int) -> bool:
         """Tell from a process's gauges whether it has no more to do, with plan `published` the last one of its cell."""
         ...
-
-
-def process_name(kind: ProgramKind, number: int) -> str:
-    """Name a process of a kind, unique in its cell: the client's name in the history."""
-    return kind.name if kind.single else f"{kind.name}-{number}"
-
-
-def processes_of(programs: Mapping[str, Sequence[int]], cells: Iterable[str]) -> list[str]:
-    """Name processes, given by kind and number, in each of the cells: `c0.enactor-1`."""
-    kinds = plugins("enactors")
-    return [
-        f"{cell}.{process_name(kinds[kind], number)}"
-        for cell in cells
-        for kind, numbers in programs.items()
-        for number in numbers
-    ]

@@ -14,6 +14,7 @@ from leasebench.leases.operations import Operation
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment
+    from leasebench.results.record.process import Process
 
 
 class Who(StrEnum):
@@ -119,7 +120,7 @@ class PauseProcess(ProgramFault):
 class Stopped:
     """Processes that stand still until they are healed."""
 
-    def __init__(self, environment: "Environment", processes: list[str]) -> None:
+    def __init__(self, environment: "Environment", processes: "list[Process]") -> None:
         self._processes = environment.processes
         self._stopped = [process for process in processes if self._processes.suspend(process)]
 

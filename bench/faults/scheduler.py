@@ -8,7 +8,8 @@ from time import monotonic, perf_counter_ns
 
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import Fault, Injection
-from leasebench.results.evidence.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
+from leasebench.results.evidence.journal import Journal
+from leasebench.results.record.journal import NO_ENDPOINT, RowKind, RowOutcome
 
 logger = logging.getLogger(__name__)
 

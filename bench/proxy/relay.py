@@ -18,7 +18,8 @@ from leasebench.bench.proxy.rules import NetRule, Upstream
 from leasebench.bench.proxy.side import Side
 from leasebench.bench.proxy.spotting import Request
 from leasebench.bench.proxy.versions import VersionReader
-from leasebench.results.evidence.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
+from leasebench.results.evidence.journal import Journal
+from leasebench.results.record.journal import NO_ENDPOINT, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 
 logger = logging.getLogger(__name__)

@@ -4,48 +4,12 @@ The line is comma-separated text in one stream field, so that a reader can hand 
 parser, and anyone can read them with `XRANGE`. Names and tokens hold no comma (`enactors.plan`).
 """
 
-from typing import Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 ROLLBACK_TO = "rollback_to_"
 """How the reason of a publication begins that takes the content of another plan; that plan's version follows."""
 FOREIGN = "foreign"
 """The reason of a release that took another owner's lease."""
-
-
-class Event(NamedTuple):
-    """What happened, in the server's own time: the one place that says what an event of the history is.
-
-    `t_us` is the server's TIME in microseconds; a number that does not apply is None, a text ''.
-    `previous` is the endpoint's version just before, `active_endpoints` how many endpoints still pointed at
-    a plan when it was deleted. `reason` is why the store refused (`leases.operations.Reason`), or else what
-    `rollback_to` and `is_foreign` say.
-    """
-
-    t_us: int
-    kind: str
-    endpoint: str = ""
-    version: int | None = None
-    previous: int | None = None
-    enactor: str = ""
-    attempt: int | None = None
-    lease: str = ""
-    token: str = ""
-    fence: int | None = None
-    expires_us: int | None = None
-    reason: str = ""
-    active_endpoints: int | None = None
-
-    @property
-    def rollback_to(self) -> int | None:
-        """The plan whose content an operator published again; None for a plan of its own."""
-        return rollback_target(self.reason)
-
-    @property
-    def is_foreign(self) -> bool:
-        """Whether it is a release that took another owner's lease."""
-        return self.reason == FOREIGN
-
-
 KINDS = (
     "publish",
     "commit",
@@ -65,8 +29,46 @@ KINDS = (
 
 What happened since then is gone, and what it had forgotten since then, at a restart before, is there again.
 """
+
+
+class Event(NamedTuple):
+    """What happened: the one place that says what an event of the history is. A text that does not apply is ''."""
+
+    t_us: Annotated[int, "the server's TIME, in microseconds since the epoch; it may step back"]
+    kind: Annotated[str, f"what happened: {', '.join(KINDS)}"]
+    endpoint: Annotated[str, "the endpoint that it is about"] = ""
+    version: Annotated[int | None, "the plan that it is about"] = None
+    previous: Annotated[
+        int | None, "the endpoint's version just before; at a restart the event back to which the node went"
+    ] = None
+    enactor: Annotated[str, "who asked for it, by its name in its cell"] = ""
+    attempt: Annotated[int | None, "the asking process's number for it, the same as in its journal"] = None
+    lease: Annotated[str, "the lease that it is about: an endpoint's name, or the cell's"] = ""
+    token: Annotated[str, "what proves the ownership of that grant"] = ""
+    fence: Annotated[int | None, "the fencing number of that grant"] = None
+    expires_us: Annotated[int | None, "when the lease expires by itself, as t_us"] = None
+    reason: Annotated[
+        str,
+        f"why the store refused; of a publication `{ROLLBACK_TO}N`: with the content of plan N; "
+        f"of a release `{FOREIGN}`: it took another owner's lease",
+    ] = ""
+    active_endpoints: Annotated[int | None, "at a deletion: how many endpoints still pointed at the plan"] = None
+
+    @property
+    def rollback_to(self) -> int | None:
+        """The plan whose content an operator published again; None for a plan of its own."""
+        return rollback_target(self.reason)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is a release that took another owner's lease."""
+        return self.reason == FOREIGN
+
+
 TEXTS = frozenset(name for name, kind in get_type_hints(Event).items() if kind is str)
 """The fields that are text; all others are whole numbers."""
+MEANINGS = {name: str(hint.__metadata__[0]) for name, hint in get_type_hints(Event, include_extras=True).items()}
+"""What each field says, in the order of the fields."""
 LINE_FIELDS = ("t_s", "t_us", *Event._fields[1:])
 """The fields of a line: TIME's two parts stand apart, because Lua would round their sum."""
 

@@ -15,9 +15,9 @@ from leasebench.results.display.theme import VERDICT_COLOURS
 from leasebench.results.evidence.clocks import NEVER
 from leasebench.results.evidence.events import Ints
 from leasebench.results.evidence.holds import holds_of
-from leasebench.results.evidence.journal import RowKind
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.explain.fault_records import victims
+from leasebench.results.record.journal import RowKind
 from leasebench.verdict import Verdict
 
 WIDTH, LANE = 700, 34

@@ -8,8 +8,8 @@ from leasebench.results.checks import Check, Findings
 from leasebench.results.evidence.clocks import NEVER
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.holds import Holds, holds_of, told_by_lease, told_by_store
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.metric import Better, Form, Metric, Shown
 
 

@@ -5,8 +5,8 @@ import numpy as np
 from leasebench.results.checks import Check, Findings
 from leasebench.results.checks.verdict import RACED_APPLICATIONS
 from leasebench.results.evidence.events import Ints
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.metric import Better, Form, Metric, Ratio, Shown
 from leasebench.results.statistics.clustered import clusters_of
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from leasebench.registry import plugins
 from leasebench.results.checks import Samples
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.metric import Form, Metric, metrics
 from leasebench.results.record.summary import Spread, Written
 from leasebench.results.statistics.clustered import NO_CLUSTERS, Clusters, added, as_json, clustered_interval

@@ -3,8 +3,8 @@
 import numpy as np
 
 from leasebench.results.evidence.clocks import UNKNOWN_NS, Offset
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.journal import RowKind, RowOutcome
 
 
 def offset_of_server(trial: Trial) -> Offset | None:

@@ -20,6 +20,7 @@ import pyarrow.parquet
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.clocks import read_clocks
+from leasebench.results.record.journal import JOURNAL_FILE
 
 NEVER = np.iinfo(np.int64).max
 """The instant of what did not happen: after all others, by any clock."""
@@ -117,16 +118,19 @@ class Compared:
         return int(self.unsure_ns.max(initial=0))
 
 
-def clocks_of_trial(folder: Path) -> Clocks:
-    """What a trial recorded of its clocks. All is well known where its journals are by one. Raises BadRunDirectory."""
+def clocks_of_trial(folder: Path, journal: pd.DataFrame | None = None) -> Clocks:
+    """What a trial recorded of its clocks. All is well known where its journals are by one. Raises BadRunDirectory.
+
+    Without the `journal`, its file is asked for the clocks that it names.
+    """
     rows = read_clocks(folder)
     if rows is not None:
         return Clocks({Clock.parse(row.clock): Offset(row.offset_ns, row.uncertainty_ns) for row in rows})
-    named = _named_in(folder / "journal.parquet")
-    return Clocks({Clock.parse(text): SAME for text in named} if len(named) == 1 else {ONE_HOST: SAME})
+    named = _named_in(folder / JOURNAL_FILE) if journal is None else set(clocks_of(journal))
+    return Clocks(dict.fromkeys(named if len(named) == 1 else (ONE_HOST,), SAME))
 
 
-def _named_in(path: Path) -> set[str]:
+def _named_in(path: Path) -> set[Clock]:
     """The first and the last name in the column `clock`: one, or several. Who reads the file tells what is wrong."""
     named: set[str] = set()
     with suppress(OSError, pa.ArrowInvalid):
@@ -137,7 +141,7 @@ def _named_in(path: Path) -> set[str]:
             for column in columns:
                 if column.statistics is not None and column.statistics.has_min_max:
                     named |= {column.statistics.min, column.statistics.max}
-    return named
+    return set(map(Clock.parse, named))
 
 
 def clocks_of(journal: pd.DataFrame) -> tuple[Clock, ...]:

@@ -4,8 +4,8 @@ import numpy as np
 
 from leasebench.results.evidence.clocks import before, difference
 from leasebench.results.evidence.events import Ints
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.journal import RowKind, RowOutcome
 
 
 def discovery_response(trial: Trial) -> Ints:

@@ -1,4 +1,4 @@
-"""The history and the journal of a trial: their schemas, and how they are written and read.
+"""The history and the journal of a trial: how they are written and read (`record.history` and `record.journal`).
 
 `history.parquet` has one row an event, in the order in which the store executed them; `journal.parquet` one row
 an operation, as its process saw it. Numbers that do not apply are null in the files and -1 in memory.
@@ -21,27 +21,19 @@ import pyarrow.parquet
 from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.leases.lease import CELL_LEASE
 from leasebench.results.evidence.events import Codes, Events, Ints
-from leasebench.results.evidence.journal import COUNT_AT, FIELDS, HEADER_BYTES, MAGIC, OWN_KINDS, Header, RowKind
+from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, Header
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.history import HISTORY, LEASE_NODE
+from leasebench.results.record.journal import BEGUN, ENDED, JOURNAL, OWN_KINDS, RowKind
+from leasebench.results.record.table import TEXT, TableColumn
 
-ADDED = {"t_us": "seq", "endpoint": "cell", "reason": "node"}
-"""The columns that `history.parquet` has beside the fields of an event, each by the field that it stands before."""
-TEXT = pa.dictionary(pa.int32(), pa.string())
+TEXT_TYPE = pa.dictionary(pa.int32(), pa.string())
 LINE_TEXTS = tuple(field for field in LINE_FIELDS if field in TEXTS)
-SCHEMA = pa.schema(
-    (name, TEXT if name in TEXTS | {"cell", "node"} else pa.int64())
-    for field in Event._fields
-    for name in (ADDED.get(field), field)
-    if name is not None
-)
-JOURNAL_DTYPE = np.dtype([(name, form) for name, form in FIELDS])
-JOURNAL_FIELDS = tuple(name for name, _ in FIELDS if not name.startswith("_"))
-ADDED_LATER = ("clock", "kind_name")
-"""Columns that a journal may lack: see `with_added`."""
+JOURNAL_DTYPE = np.dtype([(column.name, column.form) for column in (*BEGUN, *ENDED)], align=True)
+"""A record of a process's own journal; numpy pads it as `struct` does."""
+JOURNAL_FIELDS = tuple(column.name for column in (*BEGUN, *ENDED))
 KIND_NAMES = {int(kind): kind.name.lower() for kind in RowKind}
-STORE_NODE, LEASE_NODE = "n0", "n1"
-"""The nodes of a cell: the store's server, and the lease server where it is another one."""
 MOST_ROWS = 20_000_000
 """The most rows of one history or journal (some 2 GB in memory); more are neither written nor read."""
 MOST_BYTES = 150 * MOST_ROWS
@@ -51,6 +43,15 @@ MOST_VERSION = (1 << 31) - 1
 """A thousand plans a second for 24 days. Higher ones are a damaged file's, and products of them would overflow."""
 
 
+def _schema(columns: Iterable[TableColumn]) -> pa.Schema:
+    return pa.schema(
+        (each.name, TEXT_TYPE if each.form == TEXT else pa.from_numpy_dtype(each.form)) for each in columns
+    )
+
+
+HISTORY_SCHEMA, JOURNAL_SCHEMA = _schema(HISTORY), _schema(JOURNAL)
+
+
 class HistoryWriter:
     """Writes `history.parquet`, a row group a call, so that a long history never stands in memory at once.
 
@@ -58,7 +59,7 @@ class HistoryWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        self._writer = pa.parquet.ParquetWriter(path, SCHEMA, compression="zstd")
+        self._writer = pa.parquet.ParquetWriter(path, HISTORY_SCHEMA, compression="zstd")
         self._counts: Counter[tuple[str, str]] = Counter()
 
     @property
@@ -93,8 +94,8 @@ class HistoryWriter:
         columns["seq"] = pa.array(np.arange(first, first + len(lines), dtype=np.int64))
         columns["cell"] = pa.array([cell]).take(pa.array(np.zeros(len(lines), np.int64)))
         columns["node"] = pa.array([node]).take(pa.array(np.zeros(len(lines), np.int64)))
-        arrays = [columns[field.name].cast(field.type) for field in SCHEMA]
-        self._writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
+        arrays = [columns[field.name].cast(field.type) for field in HISTORY_SCHEMA]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=HISTORY_SCHEMA))
         self._counts[cell, node] += len(lines)
 
     def __enter__(self) -> Self:
@@ -109,13 +110,7 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], c
 
     Raises BadRunDirectory naming the file.
     """
-    file = open_table(path)
-    schema = file.schema_arrow
-    for field in SCHEMA:
-        if field.name not in schema.names:
-            raise BadRunDirectory(f"{path}: no history: the column {field.name} is missing")
-        if schema.field(field.name).type != field.type:
-            raise BadRunDirectory(f"{path}: no history: the column {field.name} is not of type {field.type}")
+    file = _open_history(path)
     own = None if cell is None else pa.compute.equal(_readable(path, lambda _: file.read(["cell"])["cell"]), cell)
 
     def column(name: str) -> pa.ChunkedArray:
@@ -157,6 +152,25 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], c
     )
 
 
+def read_history(path: Path) -> pd.DataFrame:
+    """Read `history.parquet` as it stands, with the columns of `record.history`. Raises BadRunDirectory."""
+    file = _open_history(path)
+    frame: pd.DataFrame = _readable(path, lambda _: file.read()).to_pandas()
+    return frame
+
+
+def _open_history(path: Path) -> Any:
+    """Open a history that has its columns. Raises BadRunDirectory."""
+    file = open_table(path)
+    schema = file.schema_arrow
+    for field in HISTORY_SCHEMA:
+        if field.name not in schema.names:
+            raise BadRunDirectory(f"{path}: no history: the column {field.name} is missing")
+        if schema.field(field.name).type != field.type:
+            raise BadRunDirectory(f"{path}: no history: the column {field.name} is not of type {field.type}")
+    return file
+
+
 def read_raw_journal(path: Path) -> npt.NDArray[Any]:
     """Read the journal file of one process, also of one that was killed. Raises BadRunDirectory."""
     if not path.is_file():
@@ -196,13 +210,11 @@ def write_journal(path: Path, raw: Iterable[Path]) -> None:
         head = read_header(file)
         who = {"cell": head.process.cell, "process": str(replace(head.process, cell="")), "clock": str(head.clock)}
         columns = {name: np.ascontiguousarray(records[name]) for name in JOURNAL_FIELDS}
-        columns["kind"] = _kinds_of_all(path, head.steps, steps)[records["kind"]]
-        tables.append(pa.table({name: _all_of(text, len(records)) for name, text in who.items()} | columns))
-    table = pa.concat_tables(tables).unify_dictionaries()
-    names = KIND_NAMES | {kind: step for step, kind in steps.items()}
-    kind_names = _named(table["kind"].to_numpy(), names)
-    table = table.add_column(table.column_names.index("clock") + 1, "kind_name", kind_names)
-    pa.parquet.write_table(table, path, compression="zstd")
+        kinds = columns["kind"] = _kinds_of_all(path, head.steps, steps)[records["kind"]]
+        names = KIND_NAMES | {kind: step for step, kind in steps.items()}
+        texts = {name: _all_of(text, len(records)) for name, text in who.items()} | {"kind_name": _named(kinds, names)}
+        tables.append(pa.table(texts | columns, JOURNAL_SCHEMA))
+    pa.parquet.write_table(pa.concat_tables(tables).unify_dictionaries(), path, compression="zstd")
 
 
 def _kinds_of_all(path: Path, own: Sequence[str], steps: dict[str, int]) -> npt.NDArray[np.uint8]:
@@ -230,19 +242,17 @@ def _all_of(text: str, rows: int) -> pa.DictionaryArray:
 def read_journal(path: Path) -> pd.DataFrame:
     """Read `journal.parquet`: one row an operation.
 
-    `cell`, `process`, `clock` (a `record.clock.Clock` as text) and `kind_name` (categories), `kind` and `outcome`
-    (numbers of `journal.RowKind` and `RowOutcome`), `start_ns`, `end_ns`, `service_ns`, `due_ns` (by that clock),
-    `attempt`, `version`, `grant`, `endpoint`, `seen`, `fence`. Raises BadRunDirectory naming the file.
+    Its columns are those of `record.journal`; a text is a category. Raises BadRunDirectory naming the file.
     """
     file = open_table(path)
     schema = file.schema_arrow
-    for name in ("cell", "process", *JOURNAL_FIELDS):
-        if name not in schema.names:
-            raise BadRunDirectory(f"{path}: no journal: the column {name} is missing")
-    for name in ("cell", "process", *ADDED_LATER, *JOURNAL_FIELDS):
-        kind = schema.field(name).type if name in schema.names else TEXT
-        if not (pa.types.is_integer(kind) if name in JOURNAL_FIELDS else pa.types.is_dictionary(kind)):
-            raise BadRunDirectory(f"{path}: no journal: the column {name} is of type {kind}")
+    lacking = [each.name for each in JOURNAL if each.name not in schema.names and not each.added_later]
+    if lacking:
+        raise BadRunDirectory(f"{path}: no journal: the column {lacking[0]} is missing")
+    for column in (each for each in JOURNAL if each.name in schema.names):
+        kind = schema.field(column.name).type
+        if not (pa.types.is_dictionary(kind) if column.form == TEXT else pa.types.is_integer(kind)):
+            raise BadRunDirectory(f"{path}: no journal: the column {column.name} is of type {kind}")
     frame = with_added(_readable(path, lambda _: file.read()).to_pandas())
     for name in VERSIONS & set(JOURNAL_FIELDS):
         _must_be_versions(path, frame[name].to_numpy())

@@ -10,8 +10,8 @@ import numpy as np
 from leasebench.leases.operations import Reason
 from leasebench.results.evidence.clocks import NEVER, UNKNOWN_NS, before, unordered
 from leasebench.results.evidence.events import Ints, Mask
-from leasebench.results.evidence.journal import REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.journal import REASON_NUMBERS, RowKind, RowOutcome
 
 LONG_AGO = -2 * UNKNOWN_NS
 """Before any instant, by any clock."""

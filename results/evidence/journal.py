@@ -1,8 +1,8 @@
 """A process's journal: fixed-size records in a memory-mapped file, so that a killed process loses none.
 
 A record is written in two halves: what is asked before the operation starts, what came of it after. One whose
-second half is missing belongs to a process that died inside the operation. Only the writer's side and the
-layout stand here; `results.evidence.history` reads journals.
+second half is missing belongs to a process that died inside the operation. What its fields mean stands in
+`record.journal`; here is the writer's side, `results.evidence.history` reads journals.
 """
 
 import json
@@ -10,12 +10,11 @@ import mmap
 import os
 import struct
 from dataclasses import asdict, dataclass, replace
-from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
-from leasebench.leases.operations import Reason
 from leasebench.results.record.clock import Clock
+from leasebench.results.record.journal import OWN_KINDS, RowKind
 from leasebench.results.record.process import Process
 
 MAGIC = b"LBJRNL02"
@@ -26,75 +25,6 @@ RECORD_BYTES = BEGIN.size + END.size
 CHUNK_RECORDS = 8192
 MAX_RECORDS = 4_000_000
 """Per process and trial: 352 MB, and more than an hour of commits as fast as one process can make them."""
-NO_ENDPOINT = 0xFFFF
-CELL_RESOURCE = 0xFFFE
-"""The endpoint number under which the lease of a whole cell stands."""
-
-FIELDS = (
-    ("start_ns", "<i8"),
-    ("due_ns", "<i8"),
-    ("attempt", "<i8"),
-    ("version", "<i8"),
-    ("grant", "<i8"),
-    ("kind", "u1"),
-    ("_pad1", "u1"),
-    ("endpoint", "<u2"),
-    ("_pad2", "V4"),
-    ("end_ns", "<i8"),
-    ("service_ns", "<i8"),
-    ("seen", "<i8"),
-    ("fence", "<i8"),
-    ("outcome", "u1"),
-    ("reason", "u1"),
-    ("_pad3", "V6"),
-)
-"""The record as a numpy dtype. Times are of the host's one monotonic clock (`perf_counter_ns`)."""
-
-
-class RowKind(IntEnum):
-    """What a record is about. `PLAN` is a whole application, from discovery to its end.
-
-    A step that is none of these gets a number of its own, from OWN_KINDS on, which the journal's header names.
-
-    `PAUSE`, `DELAY`, `KILL` and `FAULT` (one from outside) are what a fault did: `attempt` is its number in the
-    scenario, `seen` the microseconds that it asked for.
-    """
-
-    DISCOVER = 1
-    ACQUIRE = 2
-    CHECK = 3
-    WORK = 4
-    COMMIT = 5
-    RELEASE = 6
-    CLEAN = 7
-    PLAN = 8
-    PUBLISH = 9
-    RENEW = 10
-    VALIDATE = 11
-    WITHDRAW = 12
-    PAUSE = 13
-    DELAY = 14
-    DRAIN = 15
-    KILL = 16
-    FAULT = 17
-    RESOLVE = 18
-    REPAIR = 19
-
-
-class RowOutcome(IntEnum):
-    """What came of it; PENDING where the second half was never written, NOTHING for a wait that was given up."""
-
-    PENDING = 0
-    DONE = 1
-    REFUSED = 2
-    UNKNOWN = 3
-    NOTHING = 4
-
-
-REASON_NUMBERS = {reason: number for number, reason in enumerate(Reason, start=1)}
-"""A refusal's reason as a record keeps it; 0 for none."""
-
-
 COUNT_AT = 16
 """Where the header says how many records were begun."""
 GAUGES_AT = 24
@@ -104,8 +34,6 @@ IDENTITY_AT, IDENTITY_BYTES = 1024, 1024
 """Where the header says, as JSON, whose journal it is and by which clock."""
 STEPS_AT, STEP_BYTES, MAX_STEPS = 2048, 32, 64
 """Where the header names the steps that `RowKind` does not know, in the order in which they were met."""
-OWN_KINDS = 128
-"""The kind of the first of these steps."""
 KIND_OF_STEP = {
     "discover": RowKind.DISCOVER,
     "acquire": RowKind.ACQUIRE,

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from leasebench.results.evidence.clocks import Clocks, Compared
-from leasebench.results.evidence.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import RowKind, RowOutcome
 
 BINS = 48
 LEVELS_PER_DECADE = 40

@@ -12,7 +12,8 @@ import pandas as pd
 from leasebench.results.evidence.clocks import Clocks, Compared, clocks_of_trial
 from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.evidence.history import read_events, read_journal
-from leasebench.results.evidence.journal import CELL_RESOURCE, RowKind, RowOutcome
+from leasebench.results.record.history import HISTORY_FILE
+from leasebench.results.record.journal import CELL_RESOURCE, JOURNAL_FILE, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts, read_facts
 
@@ -53,7 +54,7 @@ class Trial:
     @cached_property
     def processes(self) -> tuple[Process, ...]:
         """The processes that kept the journal, in the order of the categories of its column `process`."""
-        return tuple(Process.parse(name) for name in self.journal["process"].cat.categories)
+        return processes_of(self.journal)
 
     def process_of(self, row: int) -> Process:
         """The process that wrote one journal row."""
@@ -75,24 +76,44 @@ class Trial:
         return np.where(number == CELL_RESOURCE, len(self.events.endpoints), number)
 
 
-def read_trials(folder: Path) -> list[Trial]:
-    """Read a trial folder, one Trial a cell. Raises BadRunDirectory naming the file.
+@dataclass(frozen=True)
+class TrialJournal:
+    """The journal of a whole trial, of all its cells and of the harness. Its instants are on the axis of `clocks`."""
+
+    rows: pd.DataFrame
+    clocks: Clocks
+
+
+def read_trial_journal(folder: Path) -> TrialJournal:
+    """Read the journal of a trial folder. Raises BadRunDirectory naming the file."""
+    rows = read_journal(folder / JOURNAL_FILE)
+    clocks = clocks_of_trial(folder, rows)
+    return TrialJournal(clocks.on_axis(rows), clocks)
+
+
+def processes_of(journal: pd.DataFrame) -> tuple[Process, ...]:
+    """The processes that kept a journal, in the order of the categories of its column `process`."""
+    return tuple(Process.parse(name) for name in journal["process"].cat.categories)
+
+
+def read_trials(folder: Path, journal: TrialJournal | None = None) -> list[Trial]:
+    """Read a trial folder, one Trial a cell; without its `journal` if that was read. Raises BadRunDirectory.
 
     What the harness itself did is in the journal of a trial's only cell, and in none where there are several.
     """
     facts = read_facts(folder)
-    history, cells = folder / "history.parquet", facts.cells
+    history, cells = folder / HISTORY_FILE, facts.cells
     names = (facts.endpoints, facts.enactors)
-    clocks = clocks_of_trial(folder)
-    journal = clocks.on_axis(read_journal(folder / "journal.parquet"))
+    journal = journal or read_trial_journal(folder)
+    rows, clocks = journal.rows, journal.clocks
     if len(cells) == 1:
-        return [Trial(facts, cells[0], read_events(history, *names), journal, clocks)]
+        return [Trial(facts, cells[0], read_events(history, *names), rows, clocks)]
     return [
         Trial(
             facts,
             cell,
             read_events(history, *names, cell),
-            journal[journal["cell"] == cell].reset_index(drop=True),
+            rows[rows["cell"] == cell].reset_index(drop=True),
             clocks,
         )
         for cell in cells

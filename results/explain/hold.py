@@ -11,8 +11,8 @@ import numpy as np
 
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.evidence.events import Events
-from leasebench.results.evidence.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.explain.reader import Reader
+from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.store_rules.promised import OWN_CLOCK
 
 CAUSES = {"grant": RowKind.ACQUIRE, "renew": RowKind.RENEW, "release": RowKind.RELEASE}

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from leasebench.results.evidence.events import Ints, Mask
-from leasebench.results.evidence.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.evidence.moment import Moments
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.faults import FaultRow
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.record.process import RENEWER
 
 AFTER_NS = 1_000_000_000

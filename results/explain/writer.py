@@ -7,9 +7,9 @@ import numpy as np
 
 from leasebench.enactors.store.events import KINDS
 from leasebench.results.evidence.events import Events
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.explain.hold import Hold, hold_of
 from leasebench.results.explain.reader import Call, Reader, Stop
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.suite import GuardTable
 
 

@@ -9,8 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from leasebench.results.evidence.history import ADDED_LATER, JOURNAL_DTYPE, JOURNAL_FIELDS, SCHEMA, with_added
+from leasebench.results.evidence.history import (
+    HISTORY_SCHEMA,
+    JOURNAL_SCHEMA,
+    with_added,
+)
 from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.record.journal import JOURNAL
 from leasebench.results.record.metric import Form, metrics
 from leasebench.results.record.summary import CellSummary, TrialRow
 
@@ -27,17 +32,15 @@ _LATENCY = pa.schema(
         ("count", pa.int64()),
     ]
 )
-_HISTORY = pa.schema(
-    [(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in SCHEMA]
-)
-_JOURNAL = pa.schema(
-    [
-        ("cell", pa.string()),
-        ("process", pa.string()),
-        *((name, pa.string()) for name in ADDED_LATER),
-        *((name, pa.from_numpy_dtype(JOURNAL_DTYPE[name])) for name in JOURNAL_FIELDS),
-    ]
-)
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """The same columns, with each text written out."""
+    return pa.schema([(one.name, pa.string() if pa.types.is_dictionary(one.type) else one.type) for one in schema])
+
+
+_ROWS = {"history": _plain(HISTORY_SCHEMA), "journal": _plain(JOURNAL_SCHEMA)}
+_ADDED_LATER = {column.name for column in JOURNAL if column.added_later}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def table(run: RunDirectory, name: str) -> Table:
     if name == "latency":
         pieces = (pa.Table.from_pandas(piece, _LATENCY, preserve_index=False) for piece in run.latency_pieces())
         return Table(_LATENCY, pieces)
-    own = _HISTORY if name == "history" else _JOURNAL
+    own = _ROWS[name]
     return Table(pa.schema([_TRIAL, *own]), _rows(run, f"{name}.parquet", own))
 
 
@@ -101,7 +104,7 @@ def _pieces(run: RunDirectory, number: int, path: Path, schema: pa.Schema) -> It
     try:
         with pa.parquet.ParquetFile(path) as held:
             absent = [name for name in schema.names if name not in held.schema_arrow.names]
-            if missing := [name for name in absent if name not in ADDED_LATER]:
+            if missing := [name for name in absent if name not in _ADDED_LATER]:
                 run.tell(f"{path}: no {path.stem}: the column {missing[0]} is missing")
                 return
             for batch in held.iter_batches(PIECE_ROWS, columns=[name for name in schema.names if name not in absent]):

@@ -14,11 +14,11 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from leasebench.definitions import DefinitionError
-from leasebench.results.evidence.journal import REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.export.frames import TABLES, table
 from leasebench.results.export.hgrm import percentile_distribution
 from leasebench.results.latency.histograms import Buckets, merge_buckets
 from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.record.journal import REASON_NUMBERS, RowKind, RowOutcome
 
 FORMATS = ("csv", "parquet", "hgrm")
 MARK = "export.json"

@@ -7,9 +7,9 @@ from leasebench.results.checks.freshness import in_force
 from leasebench.results.evidence.byversion import ByVersion
 from leasebench.results.evidence.discovery import discovery_response
 from leasebench.results.evidence.events import Ints
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.latency.histograms import SIDES
+from leasebench.results.record.journal import RowKind, RowOutcome
 
 KIND_OF_PHASE = {
     "discover": RowKind.DISCOVER,

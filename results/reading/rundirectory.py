@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
-from leasebench.results.evidence.history import SCHEMA, open_table, read_journal
+from leasebench.results.evidence.history import read_history, read_journal
 from leasebench.results.evidence.moment import Moments
 from leasebench.results.evidence.trial import Trial, read_trials
 from leasebench.results.latency.histograms import Buckets, merge_buckets
@@ -184,7 +183,7 @@ class RunDirectory:
     @cached_property
     def history(self) -> pd.DataFrame:
         """Every event of every trial in store order: the columns of `history.parquet`, with `trial` before them."""
-        return self._every("history.parquet", _history)
+        return self._every("history.parquet", read_history)
 
     @cached_property
     def journal(self) -> pd.DataFrame:
@@ -243,19 +242,6 @@ class RunDirectory:
         file = problem.partition(": ")[0]
         if not any(known.partition(": ")[0] == file for known in self.problems):
             self.problems.append(problem)
-
-
-def _history(path: Path) -> pd.DataFrame:
-    file = open_table(path)
-    try:
-        frame = file.read().to_pandas()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise BadRunDirectory(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
-    for name in SCHEMA.names:
-        if name not in frame:
-            raise BadRunDirectory(f"{path}: no history: the column {name} is missing")
-    assert isinstance(frame, pd.DataFrame)
-    return frame
 
 
 def _flat(cell: CellSummary) -> Iterator[tuple[str, Any]]:

@@ -7,6 +7,8 @@ from pydantic import TypeAdapter
 from leasebench.results.record.clocks import CLOCKS
 from leasebench.results.record.explored import EXPLORED
 from leasebench.results.record.faults import FAULTS
+from leasebench.results.record.history import history_schema
+from leasebench.results.record.journal import journal_schema
 from leasebench.results.record.manifest import MANIFEST
 from leasebench.results.record.schedule import SCHEDULE
 from leasebench.results.record.suite import SUITE
@@ -25,5 +27,6 @@ PUBLISHED: dict[str, TypeAdapter[Any]] = {
 
 
 def published_schemas() -> dict[str, Any]:
-    """The schema of each file, by the file's name without its ending."""
-    return {name: kind.json_schema(by_alias=True) for name, kind in PUBLISHED.items()}
+    """The schema of each file, by the file's name without its ending; of a Parquet file that of a row."""
+    tables = {"history": history_schema(), "journal": journal_schema()}
+    return {name: kind.json_schema(by_alias=True) for name, kind in PUBLISHED.items()} | tables

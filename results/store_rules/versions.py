@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from leasebench.results.evidence.events import Ints
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.store_rules.breach import Breach, who
 from leasebench.results.store_rules.lives import Life
 from leasebench.results.store_rules.preceding import Preceding

@@ -13,9 +13,9 @@ from leasebench.bench.suite import load_suite
 from leasebench.bench.trial import run_trial
 from leasebench.results.charts.buckets import quantile_us
 from leasebench.results.evidence.history import read_journal
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.latency.hlog import read_buckets
+from leasebench.results.record.journal import RowKind, RowOutcome
 
 HEAD = """
 guards = ["{guard}"]

@@ -16,6 +16,7 @@ from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown
 from leasebench.registry import plugins
+from leasebench.results.record.process import Process
 
 TTL_MS = 100
 
@@ -33,7 +34,7 @@ def arranged(url: str, folder: Path, *faults: NetworkFault) -> Environment:
 
 
 def rules(environment: Environment, process: str):
-    return environment._routes[process].rules
+    return environment._routes[Process.parse(process)].rules
 
 
 class TestSettings:
@@ -72,7 +73,7 @@ class TestSettings:
 class TestArranging:
     def test_only_the_victims_of_every_cell_take_a_detour(self, server_url, tmp_path):
         environment = arranged(server_url, tmp_path, parsed(kind="lost_reply", enactors=[0, 2]))
-        assert set(environment._routes) == {"c0.enactor-0", "c0.enactor-2", "c1.enactor-0", "c1.enactor-2"}
+        assert set(map(str, environment._routes)) == {"c0.enactor-0", "c0.enactor-2", "c1.enactor-0", "c1.enactor-2"}
 
     def test_lengths_may_be_multiples_of_the_leases_life(self, server_url, tmp_path):
         environment = arranged(
@@ -95,7 +96,7 @@ class TestArranging:
         fault = parsed(kind="drop", drop_chance=0.1, enactors=[0, 1])
         first, again = (arranged(server_url, tmp_path, fault) for _ in range(2))
         assert first._routes == again._routes
-        seeds = {rule.seed for process in first._routes for rule in rules(first, process)}
+        seeds = {rule.seed for process in first._routes for rule in rules(first, str(process))}
         assert len(seeds) == 4
 
     def test_a_partition_needs_a_proxy_and_no_rule(self, server_url, tmp_path):

@@ -19,8 +19,8 @@ from leasebench.bench.suite import Suite, load_suite
 from leasebench.bench.trial import run_trial
 from leasebench.enactors.store.redis.redis_store import RedisStore
 from leasebench.results.evidence.history import read_journal
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.trial import read_trials
+from leasebench.results.record.journal import RowKind, RowOutcome
 
 
 def tiny(tmp_path: Path, **settings) -> Suite:

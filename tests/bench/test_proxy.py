@@ -33,7 +33,9 @@ from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import Done, Reason, Refused
 from leasebench.registry import plugins
-from leasebench.results.evidence.journal import FIELDS, HEADER_BYTES, RowKind, RowOutcome
+from leasebench.results.evidence.history import JOURNAL_DTYPE
+from leasebench.results.evidence.journal import HEADER_BYTES
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.process import PROXY, Process
 
 CELL = Cell("c", ("e0", "e1"))
@@ -84,7 +86,7 @@ class Place:
     def end(self) -> np.ndarray:
         """End the proxy and read what it noted."""
         self._entered.close()
-        records = np.fromfile(self._journal, dtype=np.dtype(list(FIELDS)), offset=HEADER_BYTES)
+        records = np.fromfile(self._journal, dtype=JOURNAL_DTYPE, offset=HEADER_BYTES)
         assert set(records["kind"]) <= {RowKind.FAULT}
         return records
 

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 from commands import leasebench, read, suite_text, trial_facts
 
-from leasebench.results.record.schemas import PUBLISHED
+from leasebench.results.record.schemas import published_schemas
 
 TRIAL_FILES = {"faults.json", "history.parquet", "journal.parquet", "latency.hlog", "trial.json"}
 
@@ -58,8 +58,8 @@ def test_a_summary_keeps_the_words_that_name_the_suite_to_the_command(place):
 
 def test_the_files_of_a_run_are_those_that_are_promised(place):
     run = place / "r"
-    schemas = {f"{name}.schema.json" for name in {"summary", *PUBLISHED}}
-    assert {"suite", "manifest", "trial", "faults", "clocks", "explored", "schedule"} <= PUBLISHED.keys()
+    schemas = {f"{name}.schema.json" for name in {"summary", *published_schemas()}}
+    assert {"suite", "manifest", "trial", "faults", "clocks", "explored", "schedule"} <= published_schemas().keys()
     assert names(run) == {"manifest.json", "suite.toml", "summary.json", "trials"} | schemas
     folders = sorted(names(run / "trials"))
     assert {name.partition("-")[2] for name in folders} == {"mine_open-paused", "mine_monotonic-paused"}
@@ -86,28 +86,26 @@ def test_the_manifest_says_on_what_it_ran(place):
     assert len(manifest["affinity"]["enactors"]) == 3
 
 
-def test_the_history_has_its_columns_in_order_and_counts_from_0(place):
-    path = next((place / "r/trials").glob("*/history.parquet"))
-    table = pyarrow.parquet.read_table(path)
-    assert table.column_names == [
-        "seq",
-        "t_us",
-        "kind",
-        "cell",
-        "endpoint",
-        "version",
-        "previous",
-        "enactor",
-        "attempt",
-        "lease",
-        "token",
-        "fence",
-        "expires_us",
-        "node",
-        "reason",
-        "active_endpoints",
-    ]
-    assert table["seq"].to_pylist() == list(range(len(table)))
+@pytest.mark.parametrize("name", ["history", "journal"])
+def test_the_rows_of_a_table_follow_the_schema_that_stands_beside_it(place, name):
+    row = read(place / f"r/{name}.schema.json")
+    validator = jsonschema.validators.validator_for(row)(row)
+    for path in (place / "r/trials").glob(f"*/{name}.parquet"):
+        table = pyarrow.parquet.read_table(path)
+        assert table.column_names == list(row["properties"])
+        assert all(said["description"] for said in row["properties"].values())
+        forms = {one.name: str(one.type) for one in table.schema if not pyarrow.types.is_dictionary(one.type)}
+        assert forms == {one: said["format"] for one, said in row["properties"].items() if "format" in said}
+        rows = table.to_pylist()
+        assert len(rows) > 10
+        for each in (*rows[:500], *rows[-500:]):
+            validator.validate(each)
+
+
+def test_the_history_counts_from_0(place):
+    for path in (place / "r/trials").glob("*/history.parquet"):
+        table = pyarrow.parquet.read_table(path)
+        assert table["seq"].to_pylist() == list(range(len(table)))
 
 
 def test_last_writer_wins_is_stale_under_a_pause_before_the_commit_and_monotonic_is_not(place):

@@ -36,7 +36,7 @@ from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.redis_store import RedisStore
 from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.guard import presets
-from leasebench.results.evidence.journal import RowKind
+from leasebench.results.record.journal import RowKind
 
 ENACTORS = 4
 ROUNDS = 5

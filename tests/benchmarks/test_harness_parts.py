@@ -12,11 +12,12 @@ from leasebench import load
 from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
 from leasebench.results.evidence.events import Events
-from leasebench.results.evidence.journal import RECORD_BYTES, Journal, RowKind, RowOutcome
+from leasebench.results.evidence.journal import RECORD_BYTES, Journal
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.latency.histograms import PHASES, figures, histogram, merge, tag, write_hlog
 from leasebench.results.latency.hlog import read_buckets
 from leasebench.results.record.clock import ONE_HOST
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import LeaseTerms, TrialFacts
 from leasebench.results.summary.derivation import summarise

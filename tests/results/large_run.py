@@ -11,9 +11,9 @@ import tomli_w
 
 from leasebench.enactors.store.events import KINDS
 from leasebench.names import valid_name
-from leasebench.results.evidence.history import SCHEMA
-from leasebench.results.evidence.journal import RowKind, RowOutcome
+from leasebench.results.evidence.history import HISTORY_SCHEMA
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.summary.derivation import summarise
 
 ENDPOINTS = tuple(f"e{n:03d}" for n in range(8))
@@ -90,7 +90,7 @@ def _numbers(values):
 
 def _write_history(path, publish, version, previous, endpoint, enactor):
     kind = np.where(publish, KINDS.index("publish"), KINDS.index("commit"))
-    with pa.parquet.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+    with pa.parquet.ParquetWriter(path, HISTORY_SCHEMA, compression="zstd") as writer:
         for low in range(0, len(version), CHUNK):
             part = slice(low, low + CHUNK)
             seq = np.arange(low, low + len(version[part]))
@@ -104,8 +104,8 @@ def _write_history(path, publish, version, previous, endpoint, enactor):
                 "fence": _numbers(none), "expires_us": _numbers(none), "node": _names(np.zeros(len(seq)), ["n0"]),
                 "reason": _names(none, [""]), "active_endpoints": _numbers(none),
             }  # fmt: skip
-            arrays = [columns[field.name].cast(field.type) for field in SCHEMA]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
+            arrays = [columns[field.name].cast(field.type) for field in HISTORY_SCHEMA]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=HISTORY_SCHEMA))
 
 
 def _write_journal(path, publish, version, endpoint, enactor, service_ns):

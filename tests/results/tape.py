@@ -12,10 +12,11 @@ from leasebench.bench.faults.fault import parse_faults
 from leasebench.bench.records import fault_row
 from leasebench.bench.rundir import write_json
 from leasebench.results.evidence.history import HistoryWriter
-from leasebench.results.evidence.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
 from leasebench.results.latency.phases import phase_samples
+from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
+from leasebench.results.record.process import Process
 from leasebench.results.summary.derivation import summarise
 
 HOST_NS = 5_000_000_000
@@ -139,17 +140,14 @@ class Tape:
     def fault(self, begin_ms, end_ms, process="harness", number=0, asked_ms=0.0):
         """Fault `number` of the scenario did something, as the process that did it has it in its journal."""
         (fault,) = parse_faults([self.faults[number]])
-        cell, _, name = process.rpartition(".")
         begin_ns, end_ns = (HOST_NS + round(one * 1e6) for one in (begin_ms, end_ms))
         row = {
-            "cell": cell,
-            "process": name,
             "kind": RowKind.FAULT,
             "attempt": number,
             "outcome": RowOutcome.DONE,
         }
         times = {"start_ns": begin_ns, "end_ns": end_ns, "seen": int(asked_ms * 1000)}
-        self.struck.append(fault_row(fault, row | times, [self.cell], self.ttl_ms))
+        self.struck.append(fault_row(fault, row | times, Process.parse(process), [self.cell], self.ttl_ms))
 
 
 def write_run(path: Path, *tapes: Tape, **facts) -> Path:

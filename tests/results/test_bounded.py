@@ -19,19 +19,20 @@ from leasebench.results.checks.tally import tally
 from leasebench.results.evidence import history
 from leasebench.results.evidence.byversion import ByVersion
 from leasebench.results.evidence.history import (
+    HISTORY_SCHEMA,
     MOST_ROWS,
     MOST_VERSION,
-    SCHEMA,
     HistoryWriter,
     read_events,
     read_journal,
     read_raw_journal,
     write_journal,
 )
-from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal, RowKind
+from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.journal import RowKind
 from leasebench.results.record.process import Process
 from leasebench.results.run import load
 from leasebench.results.statistics.intervals import MOST_TABLES, fisher_p
@@ -139,7 +140,7 @@ def test_the_largest_version_that_is_allowed_is_read_in_little_memory(run):
 def test_a_small_file_of_very_many_rows_is_refused_before_a_row_is_read(run):
     path = min(run.glob("trials/*/history.parquet"))
     part = pq.read_table(path).slice(0, 1).take(pa.array(np.zeros(1 << 20, np.int64)))
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(path, HISTORY_SCHEMA, compression="zstd") as writer:
         for _ in range(MOST_ROWS // len(part) + 1):
             writer.write_table(part)
     rows = pq.read_metadata(path).num_rows

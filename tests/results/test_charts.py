@@ -18,9 +18,9 @@ from leasebench.results.charts.plot import PHASES
 from leasebench.results.charts.window import nearest
 from leasebench.results.display.phrases import latency
 from leasebench.results.display.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme
-from leasebench.results.evidence.journal import RowKind
 from leasebench.results.reading.representative import representative_trial
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.journal import RowKind
 from leasebench.results.record.summary import CellSummary
 
 CHARTS: dict[str, Chart] = plugins("results.charts")

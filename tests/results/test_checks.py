@@ -16,7 +16,7 @@ from leasebench.results.checks.overwrites import overwrites
 from leasebench.results.checks.races import races
 from leasebench.results.checks.rollout import rollout
 from leasebench.results.checks.takeover import takeover
-from leasebench.results.evidence.journal import CELL_RESOURCE, REASON_NUMBERS, RowKind, RowOutcome
+from leasebench.results.record.journal import CELL_RESOURCE, REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.statistics.clustered import as_json
 from leasebench.results.store_rules.assumptions import broken_assumptions
 

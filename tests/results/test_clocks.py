@@ -29,11 +29,11 @@ from leasebench.results.evidence.clocks import (
     unordered,
 )
 from leasebench.results.evidence.discovery import discovery_response
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.moment import Moments
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.summary.derivation import summarise
 

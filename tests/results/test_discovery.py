@@ -7,9 +7,9 @@ from synthetic import ENACTORS, row, trial_of
 from tape import HOST_NS, Tape
 
 from leasebench.results.evidence.discovery import discovery_response
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.latency.histograms import figures, histogram
 from leasebench.results.latency.phases import phase_samples
+from leasebench.results.record.journal import RowKind, RowOutcome
 
 MS = 1_000_000
 FOUND_MS = 0.6

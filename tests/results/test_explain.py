@@ -14,7 +14,6 @@ from third_party import Package
 
 from leasebench import load
 from leasebench.results.evidence import moment
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.explain import explain
 from leasebench.results.explain.cure import RuleAnswer
 from leasebench.results.explain.mermaid import as_mermaid
@@ -22,6 +21,7 @@ from leasebench.results.explain.narration import About
 from leasebench.results.explain.svg import as_svg
 from leasebench.results.explain.text import as_text
 from leasebench.results.reading.violations import matching
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.summary import Spread
 
 BROKEN, YES, NO, UNKNOWN = RuleAnswer.BROKEN, RuleAnswer.YES, RuleAnswer.NO, RuleAnswer.UNKNOWN

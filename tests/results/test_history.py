@@ -12,11 +12,12 @@ from synthetic import ENACTORS, ENDPOINTS, FACTS, event, events_of, histories, l
 
 from leasebench.enactors.store.events import LINE_FIELDS, Event
 from leasebench.results.evidence import history
-from leasebench.results.evidence.history import SCHEMA, HistoryWriter, read_events, read_journal, write_journal
-from leasebench.results.evidence.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
+from leasebench.results.evidence.history import HISTORY_SCHEMA, HistoryWriter, read_events, read_journal, write_journal
+from leasebench.results.evidence.journal import Journal
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.journal import NO_ENDPOINT, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 
 ARRAYS = ("kind", "endpoint", "enactor", "lease", "reason", "t_us", "version", "previous", "attempt")
@@ -66,7 +67,7 @@ def test_the_rows_are_numbered_through_all_row_groups(tmp_path):
     path = tmp_path / "history.parquet"
     write(path, [COMMIT, COMMIT], [], [COMMIT])
     table = pq.read_table(path)
-    assert table.schema.equals(SCHEMA)
+    assert table.schema.equals(HISTORY_SCHEMA)
     assert table["seq"].to_pylist() == [0, 1, 2]
     assert set(table["cell"].to_pylist()) == {"c0"}
     assert set(table["node"].to_pylist()) == {"n0"}
@@ -191,7 +192,7 @@ def test_a_file_that_was_cut_off_is_named(tmp_path, keep):
         assert len(str(raised.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", SCHEMA.names)
+@pytest.mark.parametrize("name", HISTORY_SCHEMA.names)
 def test_a_column_that_is_missing_is_named_with_its_file(tmp_path, name):
     path = tmp_path / "history.parquet"
     write(path, [COMMIT])
@@ -263,10 +264,10 @@ def test_every_part_and_every_life_of_an_enactor_is_that_enactor(tmp_path):
 
 def test_the_columns_of_a_history_are_those_of_the_design():
     design = "seq t_us kind cell endpoint version previous enactor attempt lease token fence expires_us node reason"
-    assert history.SCHEMA.names == [*design.split(), "active_endpoints"]
-    texts = {field.name for field in history.SCHEMA if field.type == history.TEXT}
+    assert history.HISTORY_SCHEMA.names == [*design.split(), "active_endpoints"]
+    texts = {field.name for field in history.HISTORY_SCHEMA if field.type == history.TEXT_TYPE}
     assert texts == {"kind", "cell", "endpoint", "enactor", "lease", "token", "node", "reason"}
-    assert {field.type for field in history.SCHEMA if field.name not in texts} == {pa.int64()}
+    assert {field.type for field in history.HISTORY_SCHEMA if field.name not in texts} == {pa.int64()}
 
 
 @given(histories())

@@ -18,16 +18,14 @@ from leasebench.results.evidence.journal import (
     HEADER_BYTES,
     MAX_GAUGES,
     MAX_STEPS,
-    OWN_KINDS,
     RECORD_BYTES,
     Journal,
     JournalFull,
     LiveView,
-    RowKind,
-    RowOutcome,
 )
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.journal import OWN_KINDS, RowKind, RowOutcome
 from leasebench.results.record.process import RENEWER, Process
 
 FIRST = ("kind", "start_ns", "due_ns", "attempt", "version", "grant", "endpoint")

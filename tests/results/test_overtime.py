@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from leasebench import load
 from leasebench.results.evidence.clocks import Clocks
-from leasebench.results.evidence.journal import RowKind, RowOutcome
 from leasebench.results.evidence.overtime import BINS, COLUMNS, LEVELS_PER_DECADE, LOWEST_NS, over_time
+from leasebench.results.record.journal import RowKind, RowOutcome
 
 STEP = 10 ** (1 / LEVELS_PER_DECADE)
 BEGIN_NS, END_NS = 1_000_000_000, 1_000_000_000 + BINS * 10_000_000

@@ -10,7 +10,7 @@ from rule_stories import TTL_MS, Story
 from synthetic import FACTS, event, row, trial_of
 
 from leasebench.registry import plugins
-from leasebench.results.evidence.journal import RowKind
+from leasebench.results.record.journal import RowKind
 from leasebench.results.record.suite import GuardTable, LoadTable, ScenarioTable
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.store_rules import NOTHING, Promised, breaches

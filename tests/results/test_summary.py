@@ -14,9 +14,10 @@ from tape import Tape, write_run
 
 from leasebench.results.checks.verdict import judge
 from leasebench.results.evidence.history import HistoryWriter, write_journal
-from leasebench.results.evidence.journal import NO_ENDPOINT, Journal, RowKind, RowOutcome
+from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.journal import NO_ENDPOINT, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.summary import CellSummary, Spread, Summary, json_schema
 from leasebench.results.statistics.clustered import clustered_interval, from_json

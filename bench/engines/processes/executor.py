@@ -22,8 +22,8 @@ from leasebench.enactors.operations import Work
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused
-from leasebench.results.evidence import journal
-from leasebench.results.evidence.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, Journal, RowKind
+from leasebench.results.evidence.journal import Journal
+from leasebench.results.record.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.record.process import RENEWER
 
 logger = logging.getLogger(__name__)
@@ -181,7 +181,7 @@ class Executor:
 
     def _arm_faults(self) -> list[tuple[int, Boundary]]:
         spec = self.spec
-        victim = Victim(spec.process, spec.kind, spec.number, spec.ttl_ms, self._thread)
+        victim = Victim(spec.process.place, spec.kind, spec.number, spec.ttl_ms, self._thread)
         armed = []
         for number, fault in enumerate(spec.faults):
             rng = Random(f"{spec.seed} {spec.life} {self._thread} {number}")
@@ -214,14 +214,14 @@ class Executor:
         else:
             self.client.skew_ms = action.ms
         end = perf_counter_ns()
-        self.journal.end(end, end - start, int(action.ms * 1000), 0, journal.RowOutcome.DONE, 0)
+        self.journal.end(end, end - start, int(action.ms * 1000), 0, RowOutcome.DONE, 0)
 
     def _die(self, number: int, action: Kill, start: int) -> NoReturn:
         """Say so and go. The record is complete before: nothing can be written after."""
         self._line.last_word("dies", action.restart_ms)
         self.journal.begin(RowKind.KILL, start, 0, number, 0, 0, NO_ENDPOINT)
         end = perf_counter_ns()
-        self.journal.end(end, end - start, int((action.restart_ms or 0.0) * 1000), 0, journal.RowOutcome.DONE, 0)
+        self.journal.end(end, end - start, int((action.restart_ms or 0.0) * 1000), 0, RowOutcome.DONE, 0)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("SIGKILL was survived")
 
@@ -239,7 +239,7 @@ class JournalNotebook:
     def note(self, step: str, version: int, start_ns: int, *, complete: bool) -> None:
         self._journal.begin(self._journal.kind_of(step), start_ns, 0, 0, version, 0, NO_ENDPOINT)
         now_ns = perf_counter_ns()
-        came = journal.RowOutcome.DONE if complete else journal.RowOutcome.NOTHING
+        came = RowOutcome.DONE if complete else RowOutcome.NOTHING
         self._journal.end(now_ns, now_ns - start_ns, 0, 0, came, 0)
 
     def endpoint_number(self, endpoint: str) -> int:
@@ -249,13 +249,13 @@ class JournalNotebook:
 def _numbers(result: Any) -> tuple[int, int, int, int]:
     """A result as the journal keeps it: seen, fence, outcome, reason."""
     if isinstance(result, Done):
-        return result.previous, 0, journal.RowOutcome.DONE, 0
+        return result.previous, 0, RowOutcome.DONE, 0
     if isinstance(result, Refused):
-        return result.previous, 0, journal.RowOutcome.REFUSED, REASON_NUMBERS[result.reason]
+        return result.previous, 0, RowOutcome.REFUSED, REASON_NUMBERS[result.reason]
     if isinstance(result, Lease):
-        return 0, result.fence or 0, journal.RowOutcome.DONE, 0
+        return 0, result.fence or 0, RowOutcome.DONE, 0
     if result is UNKNOWN:
-        return 0, 0, journal.RowOutcome.UNKNOWN, 0
+        return 0, 0, RowOutcome.UNKNOWN, 0
     if result is None:
-        return 0, 0, journal.RowOutcome.NOTHING, 0
-    return (result if isinstance(result, int) else 0), 0, journal.RowOutcome.DONE, 0
+        return 0, 0, RowOutcome.NOTHING, 0
+    return (result if isinstance(result, int) else 0), 0, RowOutcome.DONE, 0

@@ -1,6 +1,6 @@
 """What one process of a trial is told before it begins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leasebench.bench.faults.fault import Fault
@@ -61,9 +61,9 @@ class ProcessSpec:
         return self.identity().name
 
     @property
-    def process(self) -> str:
-        """Unique in its trial: `c0.enactor-1`."""
-        return self.identity().place
+    def process(self) -> Process:
+        """The process of this place, whichever life it is in."""
+        return replace(self.identity(), life=0)
 
     def identity(self, thread: str = "") -> Process:
         """The identity of this life of the process, or of a part of it."""

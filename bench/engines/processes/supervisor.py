@@ -20,6 +20,7 @@ from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.enactors.kind import CHECKS, COMMITS, RACED_APPLICATIONS, STALE, Ends
+from leasebench.results.record.process import Process
 from leasebench.results.record.trial import ProcessLife
 
 logger = logging.getLogger(__name__)
@@ -87,11 +88,11 @@ class Supervisor(Protocol):
         """Start the successor of a process that is dead. Raises ProcessFailed if it had too many predecessors."""
         ...
 
-    def suspend(self, process: str) -> bool:
+    def suspend(self, process: Process) -> bool:
         """Stop a process (SIGSTOP) and wait until it stands; False if it is gone."""
         ...
 
-    def resume(self, process: str) -> None:
+    def resume(self, process: Process) -> None:
         """Let a process go on, unless a pause of its own holds it."""
         ...
 
@@ -190,7 +191,7 @@ class LocalSupervisor:
         self._children[self._children.index(child)] = successor
         return successor
 
-    def suspend(self, process: str) -> bool:
+    def suspend(self, process: Process) -> bool:
         for child in self._children:
             if child.spec.process == process and not child.done and not child.dies:
                 child.held = True
@@ -199,7 +200,7 @@ class LocalSupervisor:
                 return self._stands_still(child)
         return False
 
-    def resume(self, process: str) -> None:
+    def resume(self, process: Process) -> None:
         for child in self._children:
             if child.spec.process == process and child.held:
                 child.held = False
@@ -229,7 +230,7 @@ class LocalSupervisor:
         if news[0] == "ready":
             child.watch()
             logger.info("%s is ready: pid %d, cores %s", child.name, news[1], news[2])
-            process = ProcessLife(name=child.spec.process, life=child.spec.life, pid=news[1], affinity=news[2])
+            process = ProcessLife(name=child.spec.process.place, life=child.spec.life, pid=news[1], affinity=news[2])
             self.report.processes.append(process)
             for order in self._told[child.spec.program.ends]:
                 child.tell(order)
@@ -251,7 +252,7 @@ class LocalSupervisor:
             child.done = True
             logger.debug("%s is done", child.name)
         else:
-            raise with_evidence(ProcessFailed(f"{child.spec.name}: {news[1]}"), child.spec.process, news[2])
+            raise with_evidence(ProcessFailed(f"{child.spec.name}: {news[1]}"), child.spec.process.place, news[2])
 
     @staticmethod
     def _stands_still(child: Child) -> bool:

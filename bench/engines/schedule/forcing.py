@@ -21,6 +21,7 @@ from leasebench.enactors.store.redis.redis_store import outcome_of
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import Operation, Reason, Refused, TakeExpired
+from leasebench.results.record.process import Process
 
 CLOCK_MARGIN_MS = 1_000.0
 """How far a taker's clock is set past the end of a record that its clock is to find expired."""
@@ -31,7 +32,8 @@ class Intervention:
     """What was done to a process or a lease from outside, as `faults.json` records a fault."""
 
     fault: str
-    process: str
+    process: Process | None
+    """To whom; None for a lease."""
     start_ns: int
     end_ns: int
     asked_ms: float = 0.0
@@ -86,7 +88,12 @@ class Forcing:
             if self.store.holder(resource) in self._orphaned:
                 start = perf_counter_ns()
                 self.store.expire(resource)
-                self.interventions.append(Intervention("expiry", "", start, perf_counter_ns()))
+                self.interventions.append(Intervention("expiry", None, start, perf_counter_ns()))
+
+    def _did(self, fault: str, step: TraceStep, start_ns: int, asked_ms: float = 0.0) -> None:
+        """Note what was done to the step's actor."""
+        process = Process.parse(step.actor)
+        self.interventions.append(Intervention(fault, process, start_ns, perf_counter_ns(), asked_ms))
 
     def _step(self, step: TraceStep) -> None:
         asks = self._asked(step)
@@ -94,7 +101,7 @@ class Forcing:
         start = perf_counter_ns()
         report = self.programs.let(step.actor, skew_ms)
         if skew_ms:
-            self.interventions.append(Intervention("skew", step.actor, start, perf_counter_ns(), skew_ms))
+            self._did("skew", step, start, skew_ms)
         if isinstance(report.received, Lease):
             self._granted.setdefault(step.actor, set()).add(report.received.token)
         self._compare(step, report)
@@ -113,7 +120,7 @@ class Forcing:
         self._compare(step, report)
         slot = next(each for each in range(len(self._in_flight) + 1) if (step.actor, each) not in self._in_flight)
         self._in_flight[step.actor, slot] = (number, step.operation.endpoint)
-        self.interventions.append(Intervention("late_write", step.actor, start, perf_counter_ns()))
+        self._did("late_write", step, start)
 
     def _arrive(self, step: TraceStep) -> None:
         slot = (step.actor, int(step.what)) if step.what.isdigit() else None
@@ -135,7 +142,7 @@ class Forcing:
             raise TraceMismatch(f"step {step.step}: there is no {step.actor} in this scope")
         start = perf_counter_ns()
         report = self.programs.crash(step.actor)
-        self.interventions.append(Intervention("crash", step.actor, start, perf_counter_ns()))
+        self._did("crash", step, start)
         self._orphaned |= self._granted.pop(step.actor, set())
         self._compare_local(step, report)
 
@@ -150,7 +157,7 @@ class Forcing:
             self._over[resource] = token
         else:
             self.store.expire(resource)
-        self.interventions.append(Intervention("expiry", "", start, perf_counter_ns()))
+        self.interventions.append(Intervention("expiry", None, start, perf_counter_ns()))
 
     def _asked(self, step: TraceStep) -> Operation:
         """What the step's actor asks for. Raises TraceMismatch if that is not what the step does."""

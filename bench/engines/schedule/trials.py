@@ -1,7 +1,7 @@
 """Traces as the trials of a run: their names in it, how they are judged, and what is kept of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leasebench.bench.engines.explorer.trace import Trace, read_trace
@@ -20,7 +20,6 @@ from leasebench.leases.guard import Guard
 from leasebench.registry import plugins
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.record.faults import FAULTS_FILE, FaultRow
-from leasebench.results.record.process import Process
 from leasebench.results.record.schedule import SCHEDULE_FILE, ScheduleRecord
 from leasebench.results.record.trial import TRIAL_FILE, ForcedTrace, TrialFacts
 from leasebench.verdict import Verdict
@@ -122,7 +121,7 @@ class ScheduledTrials:
         )
         write_json(
             folder / FAULTS_FILE,
-            [_row(number, intervention) for number, intervention in enumerate(trace_run.interventions)],
+            [_row(number, each, plan.cells[0].name) for number, each in enumerate(trace_run.interventions)],
         )
         write_json(folder / TRIAL_FILE, facts)
         write_json(folder / SCHEDULE_FILE, ScheduleRecord.model_validate(schedule.trace.model_dump()))
@@ -157,16 +156,16 @@ def _scenario(trace: Trace, before: Sequence[Schedule]) -> Scenario:
     raise AssertionError("more numbers than traces were taken")
 
 
-def _row(number: int, intervention: Intervention) -> FaultRow:
+def _row(number: int, intervention: Intervention, cell: str) -> FaultRow:
     """What was done from outside, as a row of `faults.json`."""
     known: type[Fault] | None = plugins("bench.faults").get(intervention.fault)
-    ahead_ms = intervention.asked_ms
+    ahead_ms, process = intervention.asked_ms, intervention.process
     return FaultRow(
         fault=intervention.fault,
         number=number,
         colour=NO_COLOUR if known is None else known.colour,
-        process=intervention.process,
-        targets=(Process.parse(f"c0.{intervention.process}"),) if intervention.process else (),
+        process="" if process is None else str(process),
+        targets=() if process is None else (replace(process, cell=cell),),
         server=None,
         tells=f"the clock of {{target}} is {ahead_ms:g} ms ahead" if ahead_ms else "",
         instant=bool(ahead_ms),
