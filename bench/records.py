@@ -22,12 +22,13 @@ from leasebench.results.evidence.trial import Trial, processes_of, read_trial_jo
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.faults import FAULTS_FILE, HARNESS, FaultRow
-from leasebench.results.record.history import LEASE_NODE, STORE_NODE
 from leasebench.results.record.journal import JOURNAL_FILE, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts
 
 DRAIN_ABOVE = 1_000_000
+ASK_EVERY_S = 1.0
+"""The length of a stream is asked for so often: even 50,000 events a second add little to DRAIN_ABOVE by then."""
 READ_BLOCK = 5_000
 """Events per request once the load is over and nobody is disturbed."""
 ACTIONS = {RowKind.PAUSE: "pause", RowKind.DELAY: "delay", RowKind.KILL: "kill", RowKind.FAULT: "fault"}
@@ -35,13 +36,27 @@ ACTIONS = {RowKind.PAUSE: "pause", RowKind.DELAY: "delay", RowKind.KILL: "kill",
 
 
 @dataclass(frozen=True, slots=True)
-class CellRecords:
-    """Where the history of one cell is: in its store, or with servers of the trial's own, which record it."""
+class HistoryStream:
+    """One history stream of a cell, and the file that it goes into.
 
+    With a `node`, a server of the trial's own records it; `store` is None where nobody else speaks with that stream.
+    """
+
+    cell: str
     address: CellAddress
-    store: Store
-    store_node: Node | None
-    lease_node: Node | None
+    store: Store | None
+    node: Node | None
+    node_name: str
+    file: HistoryWriter
+
+    def write(self, lines: Sequence[bytes]) -> None:
+        """Append lines of the stream to its file."""
+        self.file.append(lines, self.cell, self.node_name)
+
+    @property
+    def written(self) -> int:
+        """How many of its events are in the file."""
+        return self.file.count_of(self.cell, self.node_name)
 
 
 class Drainer:
@@ -50,33 +65,34 @@ class Drainer:
     Each drain is marked in the harness's journal, since it is the one thing that we ask of the server meanwhile.
     """
 
-    def __init__(self, cells: Sequence[CellRecords], history: HistoryWriter, journal: Journal) -> None:
-        self._cells = [records for records in cells if records.store_node is None]
-        self._history, self._journal = history, journal
-        self._asked_at = 0
+    def __init__(self, streams: Sequence[HistoryStream], journal: Journal) -> None:
+        self._streams = [(stream, stream.store) for stream in streams if stream.node is None]
+        self._journal = journal
+        self._asked_at_s = 0.0
 
-    def relieve(self, commits: int) -> None:
-        """Drain if a stream may be too long; `commits` says when it is worth asking."""
-        if commits - self._asked_at < DRAIN_ABOVE // 10:
+    def relieve(self, elapsed_s: float) -> None:
+        """Drain if a stream may be too long; asks for its length every ASK_EVERY_S."""
+        if elapsed_s - self._asked_at_s < ASK_EVERY_S:
             return
-        self._asked_at = commits
-        for records in self._cells:
-            excess = records.store.events_waiting() - DRAIN_ABOVE
+        self._asked_at_s = elapsed_s
+        for stream, store in self._streams:
+            assert store is not None
+            excess = store.events_waiting() - DRAIN_ABOVE
             if excess > 0:
-                self._drain(records, excess)
+                self._drain(stream, store, excess)
 
-    def _drain(self, records: CellRecords, excess: int) -> None:
+    def _drain(self, stream: HistoryStream, store: Store, excess: int) -> None:
         begin = time.perf_counter_ns()
         self._journal.begin(RowKind.DRAIN, begin, 0, 0, 0, 0, 0)
-        before = self._history.count
-        for lines in records.store.drain(excess):
-            self._history.append(lines, records.address.cell, STORE_NODE)
+        before = stream.written
+        for lines in store.drain(excess):
+            stream.write(lines)
         end = time.perf_counter_ns()
-        self._journal.end(end, end - begin, self._history.count - before, 0, RowOutcome.DONE, 0)
+        self._journal.end(end, end - begin, stream.written - before, 0, RowOutcome.DONE, 0)
 
 
-def finish_records(folder: Path, cells: Sequence[CellRecords], history: HistoryWriter) -> bool:
-    """Bring the journals and the history, as far as it can still be had, into their files; remove the keys.
+def finish_records(folder: Path, streams: Sequence[HistoryStream]) -> bool:
+    """Bring the journals and the histories, as far as they can still be had, into their files; remove the keys.
 
     Returns whether there was anything to keep. Raises ServerError if events are missing.
     """
@@ -88,29 +104,28 @@ def finish_records(folder: Path, cells: Sequence[CellRecords], history: HistoryW
             write_journal(folder / JOURNAL_FILE, begun)
         for path in raw:
             path.unlink()
-        for records in cells:
-            _gather(records, history)
+        for stream in streams:
+            _gather(stream)
     finally:
-        for records in cells:
-            if records.store_node is None:
-                records.store.remove_all()
-            records.store.close()
+        for stream in streams:
+            if stream.store is not None:
+                if stream.node is None:
+                    stream.store.remove_all()
+                stream.store.close()
     return bool(begun)
 
 
-def _gather(records: CellRecords, history: HistoryWriter) -> None:
-    """Write all that is known of one cell: the store's events, then those of a lease server of its own."""
-    store = records.store
-    if records.store_node is not None:
-        history.append(records.store_node.history_lines(records.address), records.address.cell, STORE_NODE)
-    else:
-        for lines in _blocks(store.history_lines(READ_BLOCK)):
-            history.append(lines, records.address.cell, STORE_NODE)
-        expected, written = store.events_ever(), history.count_of(records.address.cell, STORE_NODE)
-        if expected not in (-1, written):
-            raise ServerError(f"{expected} events were appended to the history, {written} could be read")
-    if records.lease_node is not None:
-        history.append(records.lease_node.history_lines(records.address), records.address.cell, LEASE_NODE)
+def _gather(stream: HistoryStream) -> None:
+    """Write all that is known of one stream and was not drained."""
+    if stream.node is not None:
+        stream.write(stream.node.history_lines(stream.address))
+        return
+    assert stream.store is not None
+    for lines in _blocks(stream.store.history_lines(READ_BLOCK)):
+        stream.write(lines)
+    expected = stream.store.events_ever()
+    if expected not in (-1, stream.written):
+        raise ServerError(f"{expected} events were appended to the history, {stream.written} could be read")
 
 
 def _blocks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:

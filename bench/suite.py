@@ -31,9 +31,9 @@ from leasebench.definitions import (
     read_source,
     validate,
 )
+from leasebench.enactors.arrivals import Arrivals
 from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
 from leasebench.enactors.operator.kind import OperatorDuty
-from leasebench.enactors.planner.kind import Arrivals
 from leasebench.enactors.store.drivers import driver_of
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
 from leasebench.leases.manager import unavailable
@@ -54,7 +54,8 @@ class Load(Definition):
     """What is asked of a cell, and how many cells there are, independent of each other, on the one server."""
 
     cells: int = Field(default=1, ge=1, le=32)
-    enactors: int = Field(default=3, ge=1, le=64)
+    enactors: int = Field(default=3, ge=0, le=64)
+    """With 0 there is no DNS automation, and so no planner either."""
     endpoints: int = Field(default=8, ge=1, le=999)
     planner: Arrivals = Arrivals()
     work: WorkTime = WorkTime()
@@ -69,9 +70,12 @@ class Load(Definition):
 
     def programs(self) -> dict[str, Definition]:
         """The settings of each program kind that every cell has, by its name, in the order in which they start."""
-        enactors = EnactorSettings(count=self.enactors, work=self.work, discover=self.discover, poll_ms=self.poll_ms)
-        of_load = zip(LOAD_KINDS, (self.planner, enactors, self.operator), strict=True)
-        return {name: settings for name, settings in of_load if settings is not None}
+        found: dict[str, Definition | None] = {"operator": self.operator}
+        if self.enactors:
+            work, discover, poll_ms = self.work, self.discover, self.poll_ms
+            enactors = EnactorSettings(count=self.enactors, work=work, discover=discover, poll_ms=poll_ms)
+            found |= {"planner": self.planner, "enactor": enactors}
+        return {name: settings for name in LOAD_KINDS if (settings := found.get(name)) is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -18,19 +18,21 @@ from leasebench.bench.faults.scheduler import FaultScheduler
 from leasebench.bench.hosts.clock import own_clock
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
-from leasebench.bench.records import CellRecords, Drainer, finish_records, write_derived
+from leasebench.bench.records import Drainer, HistoryStream, finish_records, write_derived
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.server import Server, ServerUnusable, without_password
 from leasebench.bench.trialplan import TrialPlan
-from leasebench.enactors.kind import Assignment
+from leasebench.enactors.kind import Assignment, behind_endpoint
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
-from leasebench.enactors.store.store import CellAddress
+from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
+from leasebench.registry import plugins
 from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.faults import HARNESS
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.history import DATA_FILE, HISTORY_FILE, LEASE_NODE, STORE_NODE
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TRIAL_FILE, LeaseTerms, TrialFacts
 
@@ -45,11 +47,12 @@ class TrialContext:
 
     plan: TrialPlan
     environment: Environment
-    cells: list[CellRecords]
+    stores: list[Store]
+    """The plan version store of each cell."""
+    streams: list[HistoryStream]
     folder: Path
     report: SupervisorReport
     watch: Watch
-    history: HistoryWriter
 
 
 Perform = Callable[[TrialContext], None]
@@ -77,13 +80,17 @@ def run_trial(
         with _arranged(plan, server, run, folder) as environment:
             facts = facts.adding(stepped_clocks=environment.stepped_clocks, own_servers=sorted(environment.nodes))
             _keep_to_core(environment)
-            cells = [_open(environment, cell, at) for cell, at in zip(plan.cells, environment.cells, strict=True)]
-            with HistoryWriter(folder / "history.parquet") as history:
+            with ExitStack() as files:
+                stores = [
+                    _open(environment.store_url, at, cell)
+                    for cell, at in zip(plan.cells, environment.cells, strict=True)
+                ]
+                streams = list(_streams(plan, environment, stores, folder, files))
                 try:
-                    (perform or _race)(TrialContext(plan, environment, cells, folder, report, watch, history))
+                    (perform or _race)(TrialContext(plan, environment, stores, streams, folder, report, watch))
                 finally:
                     notes += environment.notes()
-                    kept = finish_records(folder, cells, history)
+                    kept = finish_records(folder, streams)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None  # what failed is the clearing up after it
@@ -132,14 +139,29 @@ def _keep_to_core(environment: Environment) -> None:
             os.sched_setaffinity(pid, cores)
 
 
-def _open(environment: Environment, cell: Cell, address: CellAddress) -> CellRecords:
-    """Meet the store of one cell. It is prepared, so that no measured operation has to do it.
+def _streams(
+    plan: TrialPlan, environment: Environment, stores: list[Store], folder: Path, files: ExitStack
+) -> Iterator[HistoryStream]:
+    """The history streams of each cell, with open files. Those of a lease server of its own follow its store's."""
+    history = files.enter_context(HistoryWriter(folder / HISTORY_FILE))
+    store_node, lease_node = (environment.nodes.get(part) for part in ("store", "lease"))
+    kinds = (plugins("enactors")[name] for name in plan.scenario.programs_by_kind())
+    data = files.enter_context(HistoryWriter(folder / DATA_FILE)) if any(map(behind_endpoint, kinds)) else None
+    for cell, at, store in zip(plan.cells, environment.cells, stores, strict=True):
+        yield HistoryStream(cell.name, at, store, store_node, STORE_NODE, history)
+        if lease_node is not None:
+            yield HistoryStream(cell.name, at, None, lease_node, LEASE_NODE, history)
+        if data is not None:
+            yield HistoryStream(
+                cell.name, at.data, _open(environment.lease_url, at.data, cell), lease_node, STORE_NODE, data
+            )
 
-    A lease server of the trial's own is prepared by its node.
-    """
-    store = connect(environment.store_url, address, cell, "harness")
+
+def _open(url: str, address: CellAddress, cell: Cell) -> Store:
+    """Meet a store. It is prepared, so that no measured operation has to do it."""
+    store = connect(url, address, cell, "harness")
     store.prepare()
-    return CellRecords(address, store, environment.nodes.get("store"), environment.nodes.get("lease"))
+    return store
 
 
 class Onlooker:
@@ -151,7 +173,7 @@ class Onlooker:
     def look(self, elapsed_s: float, figures: Figures) -> None:
         """Lead the faults, keep the history short, tell the user."""
         self._faults.attend(elapsed_s)
-        self._drainer.relieve(figures.commits)
+        self._drainer.relieve(elapsed_s)
         self._watch(elapsed_s, figures)
 
     def load_is_over(self) -> None:
@@ -165,7 +187,7 @@ def _race(context: TrialContext) -> None:
     harness = Process(HARNESS)
     journal = Journal(folder / harness.journal, harness, own_clock())
     fault_scheduler = FaultScheduler(plan.faults, environment, plan.seed, journal)
-    onlooker = Onlooker(fault_scheduler, environment, Drainer(context.cells, context.history, journal), context.watch)
+    onlooker = Onlooker(fault_scheduler, environment, Drainer(context.streams, journal), context.watch)
     supervisor = LocalSupervisor(specs(plan, environment, folder), context.report)
     environment.processes = supervisor
     try:
@@ -192,6 +214,8 @@ def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[Proce
             for number in range(count):
                 enacts = kind == "enactor"
                 cpus = placement.enactors[cell_number * load.enactors + number] if enacts else placement.planner
+                if behind_endpoint(plugins("enactors")[kind]):
+                    cpus = placement.dealt(number)
                 spec = ProcessSpec(
                     kind=kind,
                     place=Assignment(cell, guard, settings, number, count),
@@ -224,7 +248,7 @@ def _facts_before(plan: TrialPlan) -> TrialFacts:
         cells=tuple(cell.name for cell in plan.cells),
         endpoints=tuple(plan.cells[0].endpoints),
         enactors=tuple(plan.enactors),
-        min_races=plan.suite.min_races,
+        min_races=plan.min_races,
         settle_s=plan.suite.settle_s,
         expected=tuple(plan.guard.expected(plan.scenario.name, plan.scenario.trouble)),
         lease=LeaseTerms(ttl_ms=plan.ttl_ms, audited=plan.guard.manager.audited) if exclude else None,

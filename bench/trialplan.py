@@ -32,7 +32,12 @@ class TrialPlan:
     @property
     def timing(self) -> Timing:
         suite = self.suite
-        return Timing(suite.duration_s, MAX_STRETCH * suite.duration_s, suite.min_races, suite.settle_s)
+        return Timing(suite.duration_s, MAX_STRETCH * suite.duration_s, self.min_races, suite.settle_s)
+
+    @property
+    def min_races(self) -> int:
+        """How many raced applications it needs; none where nobody applies a plan."""
+        return self.suite.min_races if self.scenario.load.enactors else 0
 
     @property
     def enactors(self) -> list[str]:

@@ -3,3 +3,4 @@
 from leasebench.enactors.kind import ProgramKind
 
 PROTOCOL = ProgramKind
+FOLDERS = ("downstream",)

@@ -57,8 +57,11 @@ class Notebook(Protocol):
         """Set one of the kind's gauges; the supervisor may read it at any time."""
         ...
 
-    def note(self, step: str, version: int, start_ns: int, *, complete: bool) -> None:
-        """Record a span of several operations as one of its own, from `start_ns` until now."""
+    def note(self, step: str, version: int, start_ns: int, *, complete: bool, due_ns: int = 0, seen: int = 0) -> None:
+        """Record a span of several operations as one of its own, from `start_ns` until now.
+
+        `due_ns` is when it was due; `version` and `seen` are numbers that the kind gives a meaning to.
+        """
         ...
 
     def endpoint_number(self, endpoint: str) -> int:
@@ -102,6 +105,11 @@ class ProgramKind(Protocol):
     One whose processes apply plans, and end each application with `Finish`, also says `applies = True`: faults then
     count by applications, elsewhere by occurrences of the step that they name. One that says `steps`, those of its own
     operations, has a fault at any other step refused; those of its guard's lease manager need no mention.
+
+    One whose work comes in open loop has a method `schedule(place)` that returns the `Arrivals` that `AwaitDue` goes
+    by. One that says `behind_endpoint = True` reaches a data store through an endpoint (`enactors.downstream`): its
+    leases are there, and its stored procedures work there. One with a lease manager of its own, in place of the
+    guard's, returns it from `lease_manager(place)`.
     """
 
     name: str
@@ -131,3 +139,8 @@ class ProgramKind(Protocol):
     def settled(self, gauge: Callable[[str], int], published: int) -> bool:
         """Tell from a process's gauges whether it has no more to do, with plan `published` the last one of its cell."""
         ...
+
+
+def behind_endpoint(kind: ProgramKind) -> bool:
+    """Tell whether the processes of a kind work on the data store behind an endpoint."""
+    return bool(getattr(kind, "behind_endpoint", False))

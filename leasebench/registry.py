@@ -1,6 +1,7 @@
 """Find the plug-ins of a kind: one module each in a package of ours, or an entry point of another package.
 
-A module of ours exports `PLUGIN`. A third party names an entry point, say
+A module of ours exports `PLUGIN`; a package that keeps some in a folder within it names that in its `FOLDERS`. A third
+party names an entry point, say
 `[project.entry-points."leasebench.managers"] mylock = "mypackage.locks:PLUGIN"`. The package of a kind says in its
 `PROTOCOL` which attributes a plug-in of it has.
 
@@ -131,6 +132,9 @@ def _found(package: str) -> Found:
 
 
 def _ours(package: str, room: ModuleType) -> Iterator[Candidate]:
+    for folder in getattr(room, "FOLDERS", ()):
+        inside = f"{package}.{folder}"
+        yield from _ours(inside, import_module(f"leasebench.{inside}"))
     for module in sorted(iter_modules(room.__path__), key=lambda module: module.name):
         path = f"leasebench.{package}.{module.name}"
         spec = module.module_finder.find_spec(path, None)

@@ -1,7 +1,7 @@
 """Pins processes to cores. Left to itself the scheduler flips between placements, and results with it."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +11,12 @@ class Placement:
     server: tuple[int, ...]
     planner: tuple[int, ...]
     enactors: tuple[tuple[int, ...], ...]
+    cores: tuple[int, ...] = ()
+    """All that we may use."""
+
+    def dealt(self, number: int) -> tuple[int, ...]:
+        """The core of process `number` of a kind that is dealt over all cores, beginning at the last."""
+        return (self.cores[-1 - number % len(self.cores)],) if self.cores else ()
 
 
 def place(enactors: int) -> Placement:
@@ -20,6 +26,6 @@ def place(enactors: int) -> Placement:
     """
     if not hasattr(os, "sched_setaffinity"):
         return Placement((), (), ((),) * enactors)
-    cores = sorted(os.sched_getaffinity(0))
-    dealt = tuple((cores[-1 - number % len(cores)],) for number in range(enactors))
-    return Placement((cores[0],), (cores[0],), dealt)
+    cores = tuple(sorted(os.sched_getaffinity(0)))
+    everywhere = Placement((cores[0],), (cores[0],), (), cores)
+    return replace(everywhere, enactors=tuple(map(everywhere.dealt, range(enactors))))

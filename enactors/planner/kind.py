@@ -1,23 +1,13 @@
 """What the harness has to know of a planner."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from leasebench.definitions import Definition
+from leasebench.enactors.arrivals import Arrivals
 from leasebench.enactors.kind import PUBLISHED, Activities, Assignment, Ends, NoObserver, Notebook, Observer
 from leasebench.enactors.operations import ListPlans, Publish
 from leasebench.enactors.planner.program import PlannerState, publish_next
 from leasebench.leases.operations import Done, Operation
-
-
-class Arrivals(Definition):
-    """When plans are due: `steady`, `poisson`, or `burst` (`burst_size` at once, at the same mean rate)."""
-
-    arrivals: Literal["steady", "poisson", "burst"] = "poisson"
-    rate_per_s: float = Field(default=40.0, gt=0, le=10_000)
-    burst_size: int = Field(default=10, ge=1, le=1_000)
 
 
 class ShowsPublications(NoObserver):
@@ -42,6 +32,10 @@ class PlannerKind:
     gauges = (PUBLISHED,)
     renews = False
     steps = frozenset({Publish.step, ListPlans.step})
+
+    def schedule(self, place: Assignment) -> Arrivals:
+        arrivals: Arrivals = place.settings
+        return arrivals
 
     def begin(self, place: Assignment) -> tuple[Activities, PlannerState]:  # noqa: ARG002
         return publish_next, PlannerState()

@@ -33,6 +33,10 @@ class InstantClient:
         return self.store
 
     @property
+    def data(self) -> Store:
+        return self.store
+
+    @property
     def opaque_lock(self) -> NoReturn:
         raise NotImplementedError("a third-party lock can be called by real processes only")
 

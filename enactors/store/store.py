@@ -5,14 +5,15 @@ Both drivers of ours, `redis` and `memory`, pass one conformance suite: `tests/e
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from leasebench.enactors.operations import VersionStore
 from leasebench.enactors.plan import Cell
+from leasebench.enactors.procedure import StoredProcedure
 from leasebench.enactors.store.events import Event
 from leasebench.leases.commit_rule import CommitRule
-from leasebench.leases.operations import LeaseStore
+from leasebench.leases.operations import LeaseStore, Outcome
 
 HISTORY_BLOCK = 500
 """Events per request while others work: 10,000 at once would block a Redis for 7 ms."""
@@ -31,6 +32,11 @@ class CellAddress:
     def prefix(self) -> str:
         """What every key of the cell begins with; nothing outside it is ever touched."""
         return f"lb:{{{self.run}.{self.trial}.{self.cell}}}:"
+
+    @property
+    def data(self) -> "CellAddress":
+        """Where the data store is that the cell's endpoints lead to: leases and a history of its own."""
+        return replace(self, cell=f"{self.cell}-data")
 
     def lease(self, resource: str) -> str:
         """The key of a lease; third-party locks are given the same one."""
@@ -75,6 +81,14 @@ class Store(VersionStore, LeaseStore, EventLog, Protocol):
 
     def prepare(self) -> None:
         """Make the server ready for this driver, so that no measured operation has to."""
+        ...
+
+    def ping(self) -> None:
+        """See whether the server answers. Raises ServerDown or ReplyUnknown if it does not."""
+        ...
+
+    def call(self, step: StoredProcedure, attempt: int) -> Outcome:
+        """Do a stored procedure, in one atomic step."""
         ...
 
     def as_client(self, client: str) -> "Store":

@@ -152,6 +152,24 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], c
     )
 
 
+def read_data(path: Path, cell: str | None = None) -> pd.DataFrame:
+    """Read the rows of `cell` (None: all) from `data.parquet`, the history of the data store behind its endpoints.
+
+    One row an event in store order, in the columns of `history.parquet`; texts are categories, numbers that do not
+    apply -1. `kind` is what a stored procedure calls its event, or one of a lease. Raises BadRunDirectory.
+    """
+    file = _open_history(path)
+    table = _readable(path, lambda _: file.read())
+    if cell is not None:
+        table = table.filter(pa.compute.equal(table["cell"], cell))
+    columns = {
+        field.name: table[field.name] if field.type == TEXT_TYPE else pa.compute.fill_null(table[field.name], -1)
+        for field in HISTORY_SCHEMA
+    }
+    frame: pd.DataFrame = pa.table(columns).to_pandas()
+    return frame
+
+
 def read_history(path: Path) -> pd.DataFrame:
     """Read `history.parquet` as it stands, with the columns of `record.history`. Raises BadRunDirectory."""
     file = _open_history(path)

@@ -11,8 +11,8 @@ import pandas as pd
 
 from leasebench.results.evidence.clocks import Clocks, Compared, clocks_of_trial
 from leasebench.results.evidence.events import Events, Ints
-from leasebench.results.evidence.history import read_events, read_journal
-from leasebench.results.record.history import HISTORY_FILE
+from leasebench.results.evidence.history import read_data, read_events, read_journal
+from leasebench.results.record.history import DATA_FILE, HISTORY_FILE
 from leasebench.results.record.journal import CELL_RESOURCE, JOURNAL_FILE, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts, read_facts
@@ -30,6 +30,16 @@ class Trial:
     events: Events
     journal: pd.DataFrame
     clocks: Clocks = field(default_factory=Clocks)
+    data_file: Path | None = None
+    """The history of the data store behind the endpoints; None where no process worked on one."""
+
+    @cached_property
+    def data(self) -> pd.DataFrame | None:
+        """What happened in the data store, in its order (see `read_data`); None where there was none.
+
+        Raises BadRunDirectory.
+        """
+        return None if self.data_file is None else read_data(self.data_file, self.cell)
 
     @cached_property
     def compared(self) -> Compared:
@@ -103,11 +113,13 @@ def read_trials(folder: Path, journal: TrialJournal | None = None) -> list[Trial
     """
     facts = read_facts(folder)
     history, cells = folder / HISTORY_FILE, facts.cells
+    data = folder / DATA_FILE
+    data_file = data if data.exists() else None
     names = (facts.endpoints, facts.enactors)
     journal = journal or read_trial_journal(folder)
     rows, clocks = journal.rows, journal.clocks
     if len(cells) == 1:
-        return [Trial(facts, cells[0], read_events(history, *names), rows, clocks)]
+        return [Trial(facts, cells[0], read_events(history, *names), rows, clocks, data_file)]
     return [
         Trial(
             facts,
@@ -115,6 +127,7 @@ def read_trials(folder: Path, journal: TrialJournal | None = None) -> list[Trial
             read_events(history, *names, cell),
             rows[rows["cell"] == cell].reset_index(drop=True),
             clocks,
+            data_file,
         )
         for cell in cells
     ]

@@ -9,10 +9,10 @@ from commands import leasebench, suite_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebench.bench.engines.processes.client import due_times
 from leasebench.bench.run import count_trials, plan_trials
-from leasebench.bench.suite import Arrivals, cells, load_suite, narrow, read_scenario, scenario_files, suite_files
+from leasebench.bench.suite import cells, load_suite, narrow, read_scenario, scenario_files, suite_files
 from leasebench.definitions import DefinitionError
+from leasebench.enactors.arrivals import Arrivals
 from leasebench.leases.guard import DEFAULT_TTL_MS, presets
 from leasebench.registry import plugins
 
@@ -422,7 +422,7 @@ def test_an_option_out_of_range_is_2(option, tmp_path):
 def test_plans_are_due_in_order_and_at_the_mean_rate_that_was_asked_for(kind, rate, burst, seed):
     count = 1_000
     arrivals = Arrivals(arrivals=kind, rate_per_s=rate, burst_size=burst)
-    due = list(islice(due_times(arrivals, Random(seed)), count))
+    due = list(islice(arrivals.due_times(Random(seed)), count))
     assert due == sorted(due)
     assert due[0] >= 0
     # A Poisson process of 1,000 arrivals strays by 3 % (one sigma); six of them.
@@ -433,5 +433,5 @@ def test_plans_are_due_in_order_and_at_the_mean_rate_that_was_asked_for(kind, ra
 @given(burst=st.integers(2, 20))
 def test_the_plans_of_a_burst_are_due_at_one_instant(burst):
     arrivals = Arrivals(arrivals="burst", rate_per_s=100, burst_size=burst)
-    due = list(islice(due_times(arrivals, Random(1)), 5 * burst))
+    due = list(islice(arrivals.due_times(Random(1)), 5 * burst))
     assert len(set(due)) == 5

@@ -1,6 +1,6 @@
 """What a real process performs its operations with: connections of its own, the host's clock, random numbers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log
 from random import Random
@@ -9,8 +9,8 @@ from time import perf_counter_ns, sleep, time
 from typing import Any
 
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.enactors.planner.kind import Arrivals
 from leasebench.enactors.store.drivers import connect
+from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import Library, Taken, server_url
 from leasebench.leases.operations import Done, OpaqueLock, Outcome, Reason, Refused, Renewals
@@ -39,16 +39,16 @@ class ProcessClient:
         timeout_s, retries = spec.load.timeout_ms / 1000, spec.load.client_retries
         self.versions = connect(spec.url, spec.address, spec.cell, spec.name, timeout_s, retries)
         self.leases = self.versions
-        if spec.lease_url != spec.url:
-            self.leases = connect(spec.lease_url, spec.address, spec.cell, spec.name, timeout_s, retries)
+        if spec.lease_url != spec.url or spec.lease_address != spec.address:
+            self.leases = connect(spec.lease_url, spec.lease_address, spec.cell, spec.name, timeout_s, retries)
         self._library: Library | None = None
-        library = spec.guard.library
+        library = spec.library
         if library is not None:
             self._library = library.connect(server_url(library, spec.lease_url), timeout_s)
         self._fencing = library is not None and library.fencing
-        self._address, self._load = spec.address, spec.load
+        self._address, self._load = spec.lease_address, spec.load
         self._keeper, self._rng = keeper, rng
-        self._due = due_times(spec.load.planner, Random(spec.seed + 1))
+        self._due = iter(()) if spec.schedule is None else spec.schedule.due_times(Random(spec.seed + 1))
         self.attempt = 0
         self.began_ns = 0
         """When the present operation began."""
@@ -60,6 +60,11 @@ class ProcessClient:
         """How far this client's wall clock is ahead of the true one."""
         self._renewals: Renewals | None = None
         self._token = (0, "")
+
+    @property
+    def data(self) -> Store:
+        """The session with the data store behind the endpoint, where its leases are, too."""
+        return self.leases
 
     @property
     def opaque_lock(self) -> OpaqueLock:
@@ -110,6 +115,19 @@ class ProcessClient:
         self.due_ns = due_ns
         return not self._keeper.stopping()
 
+    def reach(self, endpoint: str) -> bool:
+        """Look up the data store, and see whether it answers; without a record its connection is closed."""
+        if endpoint:
+            found = self.versions.resolve(endpoint)
+            if not isinstance(found, Done) or not found.previous:
+                self.data.close()
+                return False
+        self.data.ping()
+        return True
+
+    def clock_ns(self) -> int:
+        return perf_counter_ns()
+
     def work(self) -> None:
         work = self._load.work
         if work.median_ms > 0:
@@ -156,17 +174,3 @@ class CalledLibrary:
 
 def _outcome(stands: bool) -> Outcome:
     return Done() if stands else Refused(Reason.LEASE_LOST)
-
-
-def due_times(arrivals: Arrivals, rng: Random) -> Iterator[int]:
-    """Nanoseconds from the start of the load at which plans are due, without end."""
-    gap_ns = 1e9 / arrivals.rate_per_s
-    due = 0.0
-    while True:
-        if arrivals.arrivals == "burst":
-            due += gap_ns * arrivals.burst_size
-            for _ in range(arrivals.burst_size):
-                yield int(due)
-        else:
-            due += gap_ns * (rng.expovariate(1.0) if arrivals.arrivals == "poisson" else 1.0)
-            yield int(due)

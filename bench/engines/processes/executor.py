@@ -236,11 +236,11 @@ class JournalNotebook:
     def show(self, gauge: str, value: int) -> None:
         self._journal.show(self._gauges[gauge], value)
 
-    def note(self, step: str, version: int, start_ns: int, *, complete: bool) -> None:
-        self._journal.begin(self._journal.kind_of(step), start_ns, 0, 0, version, 0, NO_ENDPOINT)
+    def note(self, step: str, version: int, start_ns: int, *, complete: bool, due_ns: int = 0, seen: int = 0) -> None:
+        self._journal.begin(self._journal.kind_of(step), start_ns, due_ns, 0, version, 0, NO_ENDPOINT)
         now_ns = perf_counter_ns()
         came = RowOutcome.DONE if complete else RowOutcome.NOTHING
-        self._journal.end(now_ns, now_ns - start_ns, 0, 0, came, 0)
+        self._journal.end(now_ns, now_ns - start_ns, seen, 0, came, 0)
 
     def endpoint_number(self, endpoint: str) -> int:
         return self._numbers[endpoint]

@@ -1,14 +1,17 @@
 """What one process of a trial is told before it begins."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.suite import Load
-from leasebench.enactors.kind import Assignment, ProgramKind
+from leasebench.enactors.arrivals import Arrivals
+from leasebench.enactors.kind import Assignment, ProgramKind, behind_endpoint
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.guard import Guard
+from leasebench.leases.manager import LeaseManager, LibraryManager
 from leasebench.registry import plugins
 from leasebench.results.record.process import Process
 
@@ -41,6 +44,26 @@ class ProcessSpec:
         """Its program kind."""
         kind: ProgramKind = plugins("enactors")[self.kind]
         return kind
+
+    @property
+    def lease_address(self) -> CellAddress:
+        """Where its leases are: in its cell, or in the data store behind the cell's endpoint."""
+        return self.address.data if behind_endpoint(self.program) else self.address
+
+    @property
+    def library(self) -> LibraryManager | None:
+        """The third-party lock that it uses; None if its lease manager is one of ours."""
+        own: Callable[[Assignment], LeaseManager] | None = getattr(self.program, "lease_manager", None)
+        if own is None:
+            return self.guard.library
+        manager = own(self.place)
+        return manager if isinstance(manager, LibraryManager) else None
+
+    @property
+    def schedule(self) -> Arrivals | None:
+        """When its work is due, if that comes in open loop."""
+        own: Callable[[Assignment], Arrivals] | None = getattr(self.program, "schedule", None)
+        return None if own is None else own(self.place)
 
     @property
     def cell(self) -> Cell:

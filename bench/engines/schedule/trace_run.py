@@ -44,7 +44,7 @@ class TraceRun:
 
     def __call__(self, context: TrialContext) -> None:
         """Take every step, let the processes run freely for a while, and end them."""
-        trace, store, report = self._trace, context.cells[0].store, context.report
+        trace, store, report = self._trace, context.stores[0], context.report
         with ExitStack() as stack:
             senders = {step.actor for step in trace.steps if step.action == "send"}
             processes = specs(context.plan, context.environment, context.folder)

@@ -45,6 +45,8 @@ class MemoryCell:
     """Until when leases are held by their owners' own clocks."""
     fences: dict[str, int] = field(default_factory=dict)
     history: list[Event] = field(default_factory=list)
+    values: dict[str, int] = field(default_factory=dict)
+    """What stored procedures keep, by key."""
     drained: int = 0
     """How many events were taken out of the history."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
+from leasebench.enactors.procedure import StoredProcedure
 from leasebench.enactors.store.events import FOREIGN, ROLLBACK_TO, Event, line_of
 from leasebench.enactors.store.memory.commit_rules import fence_of, refusal_of
 from leasebench.enactors.store.memory.memory_cell import Endpoint, Grant, MemoryCell
@@ -216,6 +217,12 @@ class MemoryStore:
 
     def prepare(self) -> None:
         """Nothing has to be loaded."""
+
+    def ping(self) -> None:
+        """Memory always answers."""
+
+    def call(self, step: StoredProcedure, attempt: int) -> Outcome:
+        return step.in_memory(self._shared, self._client, attempt)
 
     def as_client(self, client: str) -> "MemoryStore":
         return type(self)(self._shared, client)

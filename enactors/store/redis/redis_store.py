@@ -5,9 +5,10 @@ from typing import Any
 
 from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.plan import MAX_VERSION, Cell
+from leasebench.enactors.procedure import StoredProcedure
 from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.redis.keys import Keys
-from leasebench.enactors.store.redis.scripts import commit_script, commit_scripts, script
+from leasebench.enactors.store.redis.scripts import commit_script, commit_scripts, procedure, script
 from leasebench.enactors.store.redis.wire import Argument, Prepared, Wire
 from leasebench.enactors.store.store import HISTORY_BLOCK
 from leasebench.leases.commit_rule import commit_rule
@@ -219,6 +220,14 @@ class RedisStore:
         found.sort(key=lambda name: not name.startswith(endpoints))
         for start in range(0, len(found), 1000):
             self.wire.call("UNLINK", *found[start : start + 1000])
+
+    def ping(self) -> None:
+        self.wire.call("TIME")
+
+    def call(self, step: StoredProcedure, attempt: int) -> Outcome:
+        names = (*(self.keys.prefix + name for name in step.works_on()), self.keys.history)
+        arguments = (self._client, attempt, *step.arguments())
+        return outcome_of(self.wire.run(Prepared(procedure(step.lua), names, arguments, 0)))
 
     def as_client(self, client: str) -> "RedisStore":
         return RedisStore(self.wire, self.keys, self._cell, client)

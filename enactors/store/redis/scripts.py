@@ -27,6 +27,12 @@ def script(name: str) -> Script:
     return Script(_text("prelude"), _text(name))
 
 
+@cache
+def procedure(body: str) -> Script:
+    """The script of a stored procedure, once per process; it stands behind the prelude."""
+    return Script(_text("prelude"), body)
+
+
 def commit_script(rule: CommitRule) -> Script:
     """The script of a commit under `rule`. Raises DefinitionError if there is none.
 
