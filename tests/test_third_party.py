@@ -1,6 +1,7 @@
 """A package of somebody else brings a fault, a lease manager, a program kind; no file of ours knows them."""
 
 import csv
+import re
 
 import jsonschema
 import pytest
@@ -232,7 +233,7 @@ def test_a_lease_manager_that_promises_a_fencing_number_and_gives_none_fails_its
     package.add("counting", MANAGER.replace("SERVER", "redis").replace("FENCE)", "None)"), managers="PLUGIN")
     ended = run(package, tmp_path, commit="fenced", exclude='exclude = { manager = "counting" }')
     assert ended.returncode == 5
-    assert "fencing = True gave the fencing number None" in ended.stdout
+    assert "the fencing number None" in ended.stdout
 
 
 def test_a_lease_manager_says_in_its_own_words_why_a_lease_is_lost(package, tmp_path):
@@ -267,11 +268,12 @@ def test_a_lease_manager_that_needs_another_server_is_refused_until_its_url_is_k
     assert str(tmp_path / "nobody") in ended.stdout, "it was that server that the library was sent to"
     ended = run(package, tmp_path, commit="owner_checked", exclude=exclude, LEASEBENCH_QUORUM_URL=nobody)
     assert ended.returncode == 2
-    assert "keeps its leases on another server, quorum" in ended.stderr
+    assert "another server, quorum" in ended.stderr
     network = '[[scenario.theirs.faults]]\nkind = "partition"\nenactors = [0]\nms = 50'
     ended = run(package, tmp_path, commit="fenced", exclude=exclude, more=network, LEASEBENCH_QUORUM_URL=nobody)
     assert ended.returncode == 2
-    assert "the leases are on a server of quorum" in ended.stderr
+    assert "partition" in ended.stderr
+    assert "a server of quorum" in ended.stderr
 
 
 COMMIT_RULE = """
@@ -338,7 +340,7 @@ def test_a_commit_rule_that_the_store_does_not_enforce_is_refused_before_anythin
     package.add("rules", COMMIT_RULE.replace("MARGIN", "0").replace("PARTS", "{}"), commit_rules="PLUGIN")
     ended = run(package, tmp_path, commit="not_older")
     assert ended.returncode == 2
-    assert "the store 'redis' does not enforce the commit rule 'not_older'" in ended.stderr
+    assert re.search("store 'redis' .* commit rule 'not_older'", ended.stderr)
 
 
 PROGRAMS = "[scenario.theirs.programs.resolver]\ncount = 2\nlook_ms = 3.0\n"
@@ -394,7 +396,7 @@ def test_a_fault_pauses_at_the_step_that_a_program_kind_brings(package, tmp_path
     pause = '[[scenario.theirs.faults]]\nkind = "pause"\nprogram = "resolver"\nenactors = [1]\nms = 20\nbefore = '
     ended = run(package, tmp_path, more=PROGRAMS + pause + '"pondr"')
     assert ended.returncode == 2
-    assert "unknown operation 'pondr': did you mean ponder?" in ended.stderr
+    assert re.search(r"unknown operation 'pondr'.* ponder\?", ended.stderr)
     ended = run(package, tmp_path, more=PROGRAMS + pause + '"ponder"')
     assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
     rows = read(folder(tmp_path) / "faults.json")

@@ -66,7 +66,7 @@ def test_the_rule_of_the_docs_suffices_for_every_guard(server, tmp_path):
 @pytest.mark.parametrize("command", sorted({str(probe[0]) for probe in probes("k")}))
 def test_each_command_that_is_not_allowed_is_named(command, server):
     allow(server, f"-{command.lower()}")
-    with pytest.raises(ServerUnusable, match=f"may not use {command}[ A-Z]*: see docs/own-redis.md") as caught:
+    with pytest.raises(ServerUnusable, match=f"may not use {command}[ A-Z]*: .*docs/own-redis.md") as caught:
         must_allow(url_of(server))
     assert "s3cr3t" not in str(caught.value)
     allow(server)
@@ -96,12 +96,12 @@ def test_all_that_is_missing_is_one_line_before_the_first_trial(server, tmp_path
     assert not (tmp_path / "r").exists()
     allow(server, "-watch", "-script", "-scan")
     with (
-        pytest.raises(ServerUnusable, match="may not use WATCH, SCRIPT LOAD, SCAN: see"),
+        pytest.raises(ServerUnusable, match="may not use WATCH, SCRIPT LOAD, SCAN: "),
         ExternalServer(url_of(server)),
     ):
         pass
     allow(server, "resetkeys", "~other:*")
-    with pytest.raises(ServerUnusable, match=r"may not use the keys lb:\*: see"):
+    with pytest.raises(ServerUnusable, match=r"may not use the keys lb:\*"):
         must_allow(url_of(server))
 
 

@@ -435,7 +435,7 @@ class TestCloseUp:
     def test_a_trial_without_a_violation_shows_the_beginning(self, run):
         (row,) = run.trials_of("monotonic", "stopped")
         spec = CHARTS["versions_over_time"].draw(Subject(run, "stopped", "monotonic", trial=row.number))
-        assert "the beginning of the load (no violation)" in text_of(spec)
+        assert "(no violation)" in text_of(spec)
         assert not [one for one in data(spec)["rows"] if one["what"] == "stale"]
 
     def test_of_several_cells_the_first_with_a_violation_is_named(self, run):

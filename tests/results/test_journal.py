@@ -193,7 +193,7 @@ def test_a_journal_says_whose_it_is_and_by_which_clock(tmp_path):
 
 
 def test_names_that_the_header_has_no_room_for_are_refused_before_a_file_is_made(tmp_path):
-    with pytest.raises(ValueError, match="names of process and host take more than 1024 bytes"):
+    with pytest.raises(ValueError, match=r"names .* more than 1024 bytes"):
         Journal(tmp_path / "j", Process("enactor", 0, "c0"), Clock("h" * 1100, ""))
     assert not (tmp_path / "j").exists()
 
@@ -266,7 +266,7 @@ def test_a_journal_has_room_for_so_many_steps_of_others(tmp_path):
         assert journal.kind_of(f"{number:032}") == OWN + number
     assert journal.kind_of(f"{0:032}") == OWN
     for step in ("one-more", "x" * 33, "", "a,b"):
-        with pytest.raises(ValueError, match="a journal has room for 32 steps of other packages, each of 1 to 32"):
+        with pytest.raises(ValueError, match=r"room for 32 steps .* 1 to 32"):
             journal.kind_of(step)
     assert journal.kind_of("commit") == RowKind.COMMIT
     journal.close()
