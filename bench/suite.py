@@ -97,7 +97,7 @@ def _stated(tables: Any) -> Any:
 StatedFaults = Annotated[
     list[InstanceOf[StatedFault]],
     BeforeValidator(_stated),
-    PlainSerializer(lambda faults: [one.table for one in faults]),
+    PlainSerializer(lambda faults: [one.table | {"effect": one.fault.effect()} for one in faults]),
 ]
 """Faults, parsed as they are read: mistakes elsewhere in a scenario do not keep those of its faults from being told."""
 
