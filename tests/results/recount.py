@@ -47,6 +47,7 @@ def recount(run):
         "trials": [row_of(one) for one in trials],
         "controls": controls(suite, cells),
         "skipped": suite["skipped"],
+        "inapplicable": suite.get("inapplicable", []),
     }
 
 

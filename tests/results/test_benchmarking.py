@@ -15,7 +15,7 @@ from short_run import make_short_run
 
 from leasebench import load
 from leasebench.definitions import DefinitionError
-from leasebench.results.benchmarking import KEY, attach, figures_of, told
+from leasebench.results.benchmarking import KEY, attach, figures_of, in_few_words
 
 BENCHMARK = """\
 import pytest
@@ -158,12 +158,12 @@ def test_what_could_not_be_read_is_warned_of(original, tmp_path):
     ],
 )
 def test_figures_are_told_in_a_few_words(changed, words):
-    assert told(MANY | changed) == words
+    assert in_few_words(MANY | changed) == words
 
 
 @given(st.floats(1e-6, 1).map(lambda rate: round(rate, 6)))
 def test_a_bound_is_never_told_lower_than_it_is(bound):
-    text = told(MANY | {"leak_rate_bound": bound})
+    text = in_few_words(MANY | {"leak_rate_bound": bound})
     shown = float(re.search(r"leak < ([\d.]+) %", text)[1])
     assert bound * 100 <= shown * (1 + 1e-9)
     assert shown - bound * 100 <= max(0.1 * bound * 100, 0.01) + 1e-9

@@ -147,7 +147,7 @@ def test_a_suite_keeps_what_each_fault_may_do():
     ]
     effects = ["timing", "timing", "crash", "requests", "commits", "commits", "requests", "other"]
     scenario = Scenario(name="s", about="s", guards=["mine"], faults=tables)
-    recorded = ScenarioTable.model_validate(scenario.model_dump(mode="json"))
+    recorded = ScenarioTable.model_validate(scenario.model_dump(mode="json", exclude_none=True))
     assert [fault.effect for fault in recorded.faults] == effects
     given = [fault.model_dump(mode="json", exclude_unset=True, exclude={"effect"}) for fault in recorded.faults]
     assert given == tables
