@@ -8,7 +8,7 @@ it makes itself. The verdicts are for trials without DNS automation: elsewhere a
 import numpy as np
 
 from leasebench.results.checks import Check, Findings
-from leasebench.results.evidence.host_work import HostWorkLog, Span, host_work
+from leasebench.results.evidence.host_work import HostWorkLog, Period, host_work
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.metric import Better, Form, Metric, Shown
 from leasebench.verdict import Verdict
@@ -40,14 +40,14 @@ def recovery(trial: Trial) -> Findings:
     return Findings(counts, {name: np.array([value], dtype=np.float64) for name, value in samples.items()})
 
 
-def judged(log: HostWorkLog, outage: Span) -> tuple[Verdict, int | None]:
+def judged(log: HostWorkLog, outage: Period) -> tuple[Verdict, int | None]:
     """Return the verdict on a recovery, and the time from the end of the outage until the leases are held again (ns).
 
-    They are when no more than 1 % of the hosts lack one any more, until the load ends; None if that is never.
+    They are when no more than 1 % of the hosts lack one for a time to live, or until the load ends; None if never.
     """
-    offered = log.rate_per_s(log.done, Span(log.load.begin_ns, outage.begin_ns)) or 0.0
+    offered = log.rate_per_s(log.done, Period(log.load.begin_ns, outage.begin_ns)) or 0.0
     last = (log.load.end_ns - outage.end_ns) // LONG_AFTER
-    goodput = log.rate_per_s(log.done, Span(log.load.end_ns - last, log.load.end_ns)) or 0.0
+    goodput = log.rate_per_s(log.done, Period(log.load.end_ns - last, log.load.end_ns)) or 0.0
     took_ns = _time_to_held_ns(log, outage.end_ns)
     if goodput < METASTABLE_BELOW * offered:
         return Verdict.METASTABLE, took_ns
@@ -58,9 +58,9 @@ def judged(log: HostWorkLog, outage: Span) -> tuple[Verdict, int | None]:
     return Verdict.RECOVERS if soon else Verdict.SLOW, took_ns
 
 
-def _around(log: HostWorkLog, outage: Span) -> dict[str, float]:
+def _around(log: HostWorkLog, outage: Period) -> dict[str, float]:
     """What is measured before, in and after the outage."""
-    before, after = Span(log.load.begin_ns, outage.begin_ns), Span(outage.end_ns, log.load.end_ns)
+    before, after = Period(log.load.begin_ns, outage.begin_ns), Period(outage.end_ns, log.load.end_ns)
     at, held = log.held()
     since = held[at >= outage.begin_ns]
     found = {
@@ -76,11 +76,20 @@ def _around(log: HostWorkLog, outage: Span) -> dict[str, float]:
 
 
 def _time_to_held_ns(log: HostWorkLog, since_ns: int) -> int | None:
+    """How long until the leases are held for a time to live: those that an outage cost have been renewed by then."""
     at, held = log.held()
-    if not len(at) or held[-1] < HELD * log.hosts:
+    end_ns = log.load.end_ns
+    until = np.append(at[1:], end_ns)
+    lacking = (held < HELD * log.hosts) & (until > since_ns)
+    if not len(at):
         return None
-    lacking = np.flatnonzero((held < HELD * log.hosts) & (np.append(at[1:], log.load.end_ns) > since_ns))
-    return int(at[lacking[-1] + 1] - since_ns) if len(lacking) else 0
+    again = [since_ns] if at[0] <= since_ns and not (lacking & (at <= since_ns)).any() else []
+    for begin_ns in [*again, *until[lacking].tolist()]:
+        later = at[lacking & (at >= begin_ns)]
+        holds_until = int(later.min()) if len(later) else end_ns
+        if begin_ns < end_ns and (holds_until == end_ns or holds_until - begin_ns >= log.ttl_ns):
+            return int(begin_ns) - since_ns
+    return None
 
 
 VERDICTS = {

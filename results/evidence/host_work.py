@@ -19,7 +19,7 @@ FEWEST_PIECES = 10
 """A capacity is measured over so many pieces in a row at least."""
 
 
-class Span(NamedTuple):
+class Period(NamedTuple):
     """From when to when, ns."""
 
     begin_ns: int
@@ -30,7 +30,7 @@ class Span(NamedTuple):
 class HostWorkLog:
     """The pieces of work that were taken up, in the order of their ends; ns. `process` numbers the workers.
 
-    `outage` is from the first request that came to nothing until the data store was reached again; None if none did.
+    `outage` is the longest time in which some worker was without the data store; None if none ever was.
     """
 
     process: Ints
@@ -41,10 +41,10 @@ class HostWorkLog:
     done: Mask
     hosts: int
     ttl_ns: int
-    load: Span
-    outage: Span | None
+    load: Period
+    outage: Period | None
 
-    def rate_per_s(self, which: Mask, span: Span) -> float | None:
+    def rate_per_s(self, which: Mask, span: Period) -> float | None:
         """How many of these pieces ended in a second of this time; None where there is no time."""
         length_ns = span.end_ns - span.begin_ns
         inside = which & (self.end_ns >= span.begin_ns) & (self.end_ns < span.end_ns)
@@ -57,7 +57,7 @@ class HostWorkLog:
     def capacity_per_s(self, since_ns: int) -> float | None:
         """How many pieces all workers end in a second while some wait, from `since_ns` on; None if hardly any do.
 
-        Per worker it is measured over the longest time in which its queue was never empty.
+        Per worker it is measured from then until its queue is empty for the first time.
         """
         found = [self._capacity_of(self.process == one, since_ns) for one in np.unique(self.process)]
         known = [one for one in found if one is not None]
@@ -70,12 +70,10 @@ class HostWorkLog:
         if len(start) < FEWEST_PIECES:
             return None
         until = np.maximum.accumulate(start)
-        first = np.flatnonzero(np.append(True, queued[1:] > until[:-1]))
-        last = np.append(first[1:], len(queued)) - 1
-        longest = int(np.argmax(until[last] - queued[first]))
-        begin_ns, end_ns = int(queued[first[longest]]), int(until[last[longest]])
-        taken = int(np.count_nonzero((start >= begin_ns) & (start < end_ns)))
-        return taken * 1e9 / (end_ns - begin_ns) if taken >= FEWEST_PIECES else None
+        emptied = np.flatnonzero(queued[1:] > until[:-1])
+        first, end_ns = int(start.min()), int(until[emptied[0] if len(emptied) else -1])
+        taken = int(np.count_nonzero((start >= first) & (start < end_ns)))
+        return taken * 1e9 / (end_ns - first) if taken >= FEWEST_PIECES else None
 
     def held(self) -> tuple[Ints, Ints]:
         """The instants at which a lease began to be held or lapsed, and how many hosts have one from then on.
@@ -111,7 +109,7 @@ def host_work(trial: Trial) -> HostWorkLog | None:
         journal[name].to_numpy().astype(np.int64)
         for name in ("start_ns", "end_ns", "due_ns", "version", "seen", "outcome")
     )
-    load = Span(trial.facts.start_ns or int(start[told].min()), trial.facts.load_end_ns or int(end.max()))
+    load = Period(trial.facts.start_ns or int(start[told].min()), trial.facts.load_end_ns or int(end.max()))
     workers = np.isin(process, process[told])
     pieces = pieces[np.argsort(end[pieces], kind="stable")]
     answered = outcome != RowOutcome.UNKNOWN
@@ -128,13 +126,27 @@ def host_work(trial: Trial) -> HostWorkLog | None:
         hosts=int(version[told][first].sum()),
         ttl_ns=int(seen[told].max()) * 1_000_000,
         load=load,
-        outage=_outage(start[lost], end[reached], load),
+        outage=_outage(process, start, end, lost, reached, load),
     )
 
 
-def _outage(lost_ns: Ints, reached_ns: Ints, load: Span) -> Span | None:
-    """From the first request that was lost to when the store was first reached again after the last one."""
-    if not len(lost_ns):
-        return None
-    again = reached_ns[reached_ns > lost_ns.max()]
-    return Span(int(lost_ns.min()), int(again.min()) if len(again) else load.end_ns)
+def _outage(process: Ints, start_ns: Ints, end_ns: Ints, lost: Mask, reached: Mask, load: Period) -> Period | None:
+    """The longest time in which some worker was without the data store.
+
+    Of one worker it is from the first request that was lost to when it had reached the store again. A request that is
+    lost for another reason, on a busy machine, makes another, shorter one.
+    """
+    spans = []
+    for one in np.unique(process[lost]):
+        again = np.append(np.sort(end_ns[reached & (process == one)]), load.end_ns)
+        begins = np.sort(start_ns[lost & (process == one)])
+        ends = again[np.searchsorted(again, begins, side="right").clip(max=len(again) - 1)]
+        first = np.unique(ends, return_index=True)[1]
+        spans += [Period(int(begins[at]), int(ends[at])) for at in first]
+    joined: list[Period] = []
+    for span in sorted(spans):
+        if joined and span.begin_ns <= joined[-1].end_ns:
+            joined[-1] = Period(joined[-1].begin_ns, max(joined[-1].end_ns, span.end_ns))
+        else:
+            joined.append(span)
+    return max(joined, key=lambda span: span.end_ns - span.begin_ns, default=None)

@@ -51,6 +51,8 @@ def trial_with(storm, policy=OLDEST_FIRST, load_s=8.0, ttl_s=TTL_S, **facts):
             ("renew", 0, begin_s, begin_s + 0.02, 0, RowOutcome.UNKNOWN),
             ("reach", 0, begin_s + 0.02, begin_s + 0.04, 0, RowOutcome.UNKNOWN),
             ("reach", 0, end_s - 0.01, end_s, 1, RowOutcome.DONE),
+            ("reach", 0, load_s - 0.1, load_s - 0.09, 0, RowOutcome.UNKNOWN),
+            ("reach", 0, load_s - 0.08, load_s - 0.07, 1, RowOutcome.DONE),
         ]
     rest = pd.DataFrame(
         [
@@ -96,10 +98,13 @@ def test_a_short_outage_recovers_and_a_long_one_does_not():
 
 
 def test_a_recovery_that_takes_many_times_the_least_is_slow():
-    # Newest first brings all work back at once; each lease is short, so that who waits longest has lost his.
-    slow = replace(STORM, outage_s=0.6, timeout_s=0.5)
-    found = recovery(trial_with(slow, StormPolicy(order="newest_first", backoff_s=1.0), ttl_s=1.01))
-    assert verdict_of(found) in (Verdict.SLOW, Verdict.RECOVERS)
+    # The backlog is worked off in a tenth of a second, but what was in vain waits for its pause, and loses its lease.
+    idle = replace(STORM, hosts=40, outage_s=0.6, timeout_s=0.3)
+    slow, at_once = (
+        recovery(trial_with(idle, StormPolicy(backoff_s=backoff_s), ttl_s=1.05)) for backoff_s in (0.9, 0.0)
+    )
+    assert (verdict_of(slow), verdict_of(at_once)) == (Verdict.SLOW, Verdict.RECOVERS)
+    assert 500 < slow.samples["time_to_held_ms"][0] < 1500
 
 
 @settings(max_examples=15, deadline=None)
@@ -121,6 +126,23 @@ def test_without_host_leases_nothing_is_found():
     found = recovery(trial_of([]))
     assert not found.counts
     assert not found.samples
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.05, 1.2), st.sampled_from([1.05, 1.3, 2.0]))
+def test_leases_are_held_again_when_a_plain_loop_finds_them_so(outage_s, ttl_s):
+    trial = trial_with(replace(STORM, outage_s=outage_s, timeout_s=0.9), ttl_s=ttl_s)
+    log = host_work(trial)
+    at, held = (each.tolist() for each in log.held())
+    changes = [log.outage.end_ns, *(one for one in at if one > log.outage.end_ns)]
+    enough = {one: [n for t, n in zip(at, held, strict=True) if t <= one][-1] >= 0.99 * log.hosts for one in changes}
+
+    def lasts(begin):
+        return all(enough[one] for one in changes if begin <= one < begin + log.ttl_ns)
+
+    expected = next((one - log.outage.end_ns for one in changes if lasts(one)), None)
+    found = recovery(trial).samples.get("time_to_held_ms")
+    assert (None if found is None else round(found[0] * 1e6)) == expected
 
 
 def test_leases_held_are_counted_as_a_plain_loop_counts_them():
