@@ -19,7 +19,7 @@ LOOKUP = "lookup"
 
 
 @dataclass(frozen=True, slots=True)
-class Outage:
+class ResolverOutage:
     """One resolver's empty answers for one endpoint, from the first to the good answer that ended them.
 
     `end_ns` is its last lookup where no good answer came any more; then it is not `ended`.
@@ -63,7 +63,7 @@ def resolvers(trial: Trial) -> Findings:
     )
 
 
-def outages_of(endpoint: int, at_ns: Ints, outcome: Ints) -> Iterator[Outage]:
+def outages_of(endpoint: int, at_ns: Ints, outcome: Ints) -> Iterator[ResolverOutage]:
     """The outages of one resolver at one endpoint, from when its answers came and what they were."""
     order = np.argsort(at_ns, kind="stable")
     begin_ns: int | None = None
@@ -71,13 +71,13 @@ def outages_of(endpoint: int, at_ns: Ints, outcome: Ints) -> Iterator[Outage]:
         if came == RowOutcome.REFUSED and begin_ns is None:
             begin_ns = now_ns
         elif came == RowOutcome.DONE and begin_ns is not None:
-            yield Outage(endpoint, begin_ns, now_ns, ended=True)
+            yield ResolverOutage(endpoint, begin_ns, now_ns, ended=True)
             begin_ns = None
     if begin_ns is not None:
-        yield Outage(endpoint, begin_ns, int(at_ns.max()), ended=False)
+        yield ResolverOutage(endpoint, begin_ns, int(at_ns.max()), ended=False)
 
 
-def _stretch_ms(trial: Trial, outages: list[Outage]) -> Samples:
+def _stretch_ms(trial: Trial, outages: list[ResolverOutage]) -> Samples:
     offset = offset_of_server(trial)
     if offset is None or not outages:
         return np.array([])
