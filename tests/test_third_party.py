@@ -6,8 +6,11 @@ import jsonschema
 import pytest
 from third_party import Package, read
 
+from leasebench.results.record.suite import read_suite
+
 FAULT = """
 from leasebench.bench.faults.fault import Delay, ProgramFault
+from leasebench.results.record.suite import FaultEffect
 
 class Nap(ProgramFault):
     name = "nap"
@@ -16,6 +19,9 @@ class Nap(ProgramFault):
     distributions = ("redis",)
 
     ms: float = 30.0
+
+    def effect(self):
+        return FaultEffect.TIMING
 
     def tell(self, report):
         return "{target} is taking a nap"
@@ -197,6 +203,8 @@ def test_a_fault_is_listed_strikes_and_is_narrated_in_its_own_words(package, tmp
     assert {row["fault"] for row in rows} == {"nap"}
     assert {target for row in rows for target in row["targets"]} == {"c0.enactor-0", "c0.enactor-1"}
     assert all(row["tells"] == "{target} is taking a nap" and row["hit"] for row in rows)
+    (scenario,) = read_suite(tmp_path / "r").scenarios
+    assert [fault.effect for fault in scenario.faults] == ["timing"], "what the explorer has to have, too"
     versions = read(tmp_path / "r" / "manifest.json")["versions"]
     assert versions["third-party"] == "1.2.3", "the version of the package that brought it is recorded"
     (cell,) = read(tmp_path / "r" / "summary.json")["cells"]

@@ -10,6 +10,7 @@ from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.server_fault import ServerFault
 from leasebench.bench.servers.fakeclock import LIBRARY, faketime_library
 from leasebench.bench.servers.node import Node
+from leasebench.results.record.suite import FaultEffect
 
 
 class ClockStep(ServerFault):
@@ -41,6 +42,9 @@ class ClockStep(ServerFault):
         if faketime_library() is None:
             return f"{LIBRARY} is not installed: apt-get install libfaketime (Debian, Ubuntu)"
         return super().available()
+
+    def effect(self) -> FaultEffect:
+        return FaultEffect.TIMING
 
     def tell(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} has its clock stepped"

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from leasebench.bench.faults.fault import Action, Boundary, FaultReport, Kill, ProgramFault, Victim
 from leasebench.bench.faults.trigger import Step, trigger_in
 from leasebench.leases.operations import Operation
+from leasebench.results.record.suite import FaultEffect
 
 
 class Crash(ProgramFault):
@@ -36,6 +37,9 @@ class Crash(ProgramFault):
     @property
     def steps(self) -> Collection[str]:
         return [step for step in (self.before, self.after) if step is not None]
+
+    def effect(self) -> FaultEffect:
+        return FaultEffect.CRASH
 
     def tell(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is killed (SIGKILL)"

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from leasebench.bench.faults.fault import FaultReport
 from leasebench.bench.faults.network_fault import NetworkFault
 from leasebench.bench.proxy.proxy import Mode, NetRule, On
+from leasebench.results.record.suite import FaultEffect
 
 
 class NetworkDelay(NetworkFault):
@@ -28,6 +29,9 @@ class NetworkDelay(NetworkFault):
         if self.ms is None and self.times_ttl is None and not self.jitter_ms:
             raise ValueError("say how long: it needs ms or times_ttl, or jitter_ms")
         return self
+
+    def effect(self) -> FaultEffect:
+        return FaultEffect.COMMITS if self.on is On.COMMIT else FaultEffect.REQUESTS
 
     def rules(self, number: int, ttl_ms: int, rng: Random) -> tuple[NetRule, ...]:
         return (

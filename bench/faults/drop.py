@@ -7,6 +7,7 @@ from pydantic import Field
 from leasebench.bench.faults.fault import FaultReport
 from leasebench.bench.faults.network_fault import NetworkFault
 from leasebench.bench.proxy.proxy import Mode, NetRule, On
+from leasebench.results.record.suite import FaultEffect
 
 
 class NetworkDrop(NetworkFault):
@@ -21,6 +22,9 @@ class NetworkDrop(NetworkFault):
 
     drop_chance: float = Field(gt=0, le=1)
     on: On = On.ALL
+
+    def effect(self) -> FaultEffect:
+        return FaultEffect.COMMITS if self.on is On.COMMIT else FaultEffect.REQUESTS
 
     def rules(self, number: int, ttl_ms: int, rng: Random) -> tuple[NetRule, ...]:  # noqa: ARG002
         rule = NetRule(number, Mode.DROP, on=self.on, drop_chance=self.drop_chance, seed=rng.getrandbits(32))

@@ -17,6 +17,7 @@ from leasebench.definitions import Definition, DefinitionError, Mistake, Mistake
 from leasebench.leases.manager import REDIS, server_of
 from leasebench.leases.operations import Operation
 from leasebench.registry import plugin
+from leasebench.results.record.suite import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment
@@ -156,6 +157,13 @@ class Fault(Definition):
     def tell(self, report: FaultReport) -> str:  # noqa: ARG002
         """Say what it did, with `{target}` for whom or what it hit."""
         return f"{{target}} suffers the fault {self.name}"
+
+    def effect(self) -> FaultEffect:
+        """Say what it may do to a trial; the suite of a run keeps it, for whoever compares the run with the explorer.
+
+        A fault that says nothing is none that an exploration can have.
+        """
+        return FaultEffect.OTHER
 
     def outage(self) -> bool:
         """Whether a server or the way to it may be gone for a while: processes then go on without an answer."""

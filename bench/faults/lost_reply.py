@@ -7,6 +7,7 @@ from pydantic import Field
 from leasebench.bench.faults.fault import FaultReport
 from leasebench.bench.faults.network_fault import NetworkFault
 from leasebench.bench.proxy.proxy import Mode, NetRule
+from leasebench.results.record.suite import FaultEffect
 
 
 class LostReply(NetworkFault):
@@ -20,6 +21,9 @@ class LostReply(NetworkFault):
     colour = "#66c2a5"
 
     every: int = Field(default=1, ge=1, le=1_000_000)
+
+    def effect(self) -> FaultEffect:
+        return FaultEffect.COMMITS
 
     def rules(self, number: int, ttl_ms: int, rng: Random) -> tuple[NetRule, ...]:
         hold_ms = self.length_ms(ttl_ms)

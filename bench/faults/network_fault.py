@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import ProgramFault, leases_elsewhere
 from leasebench.bench.proxy.proxy import NetRule, ProxyWish
+from leasebench.results.record.suite import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.leases.guard import Guard
@@ -32,6 +33,9 @@ class NetworkFault(ProgramFault):
         if self.needs_length and self.ms is None and self.times_ttl is None:
             raise ValueError("say how long (at most): it needs ms or times_ttl")
         return self
+
+    def effect(self) -> FaultEffect:
+        return FaultEffect.REQUESTS
 
     def outage(self) -> bool:
         """Whatever it does, a request may come to nothing."""

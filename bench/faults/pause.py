@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, Injection, Pause, ProgramFault, Victim
 from leasebench.bench.faults.trigger import RENEW, Step, trigger_in
 from leasebench.leases.operations import Operation
+from leasebench.results.record.suite import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment
@@ -75,6 +76,9 @@ class PauseProcess(ProgramFault):
     @property
     def steps(self) -> Collection[str]:
         return [step for step in (self.before, self.after) if step is not None]
+
+    def effect(self) -> FaultEffect:
+        return FaultEffect.TIMING
 
     def tell(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is stopped (SIGSTOP)" if self.who is Who.PROCESS else "{target} is held up"

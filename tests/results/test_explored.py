@@ -1,14 +1,17 @@
 """Where a measurement and an exploration exclude each other, one of the two is wrong, and that is said."""
 
 import json
+from types import SimpleNamespace
 
 import cells
 import pytest
 from large_run import write_large_run
 
 import leasebench
+from leasebench.bench.suite import Scenario
 from leasebench.registry import plugins
 from leasebench.results.charts import Subject
+from leasebench.results.compare.circumstances import differing
 from leasebench.results.reading.explored import contradictions, missing
 from leasebench.results.record.explored import EXPLORED_FILE, Explored, read_explored
 from leasebench.results.record.file import BadRunDirectory
@@ -107,8 +110,9 @@ def test_a_lease_may_have_expired_in_any_scenario():
         {"trouble": "store"},
         {"faults": [{"kind": "flush"}]},
         {"faults": [{"kind": "a_fault_of_another_package"}]},
-        {"faults": [{"kind": "crash", "enactors": [0]}]},
-        {"faults": [{"kind": "late_write"}]},
+        {"faults": [{"kind": "of_a_newer_version", "effect": "unheard_of"}]},
+        {"faults": [{"kind": "crash", "enactors": [0], "effect": "crash"}]},
+        {"faults": [{"kind": "late_write", "effect": "commits"}]},
         {"load": {"client_retries": 3}},
         {"load": {"operator": {"look_ms": 20.0}}},
     ],
@@ -123,12 +127,46 @@ def test_a_reply_that_did_not_come_may_be_the_reason():
 
 
 def test_what_the_exploration_had_is_no_excuse():
-    faults = [{"kind": "crash"}, {"kind": "pause"}, {"kind": "delay", "on": "commit"}]
+    """Whatever the fault is called: what counts is what it says of itself."""
+    faults = [{"kind": f"of_another_package_{effect}", "effect": effect} for effect in ("timing", "crash", "commits")]
     assert len(met(explored(crashes=1, messages=1), scenario={"trouble": "timing", "faults": faults})) == 1
+    assert met(explored(messages=1), scenario={"trouble": "timing", "faults": faults}) == []
+    assert met(explored(crashes=1), scenario={"trouble": "timing", "faults": faults}) == []
+
+
+def test_a_suite_keeps_what_each_fault_may_do():
+    tables = [
+        {"kind": "pause", "ms": 5.0, "enactors": [0]},
+        {"kind": "slow", "median_ms": 2.0, "enactors": [0]},
+        {"kind": "crash", "before": "commit", "enactors": [0]},
+        {"kind": "delay", "ms": 5.0, "enactors": [0]},
+        {"kind": "delay", "ms": 5.0, "on": "commit", "enactors": [0]},
+        {"kind": "late_write", "ms": 5.0, "enactors": [0]},
+        {"kind": "partition", "ms": 5.0, "enactors": [0]},
+        {"kind": "flush"},
+    ]
+    effects = ["timing", "timing", "crash", "requests", "commits", "commits", "requests", "other"]
+    scenario = Scenario(name="s", about="s", guards=["mine"], faults=tables)
+    recorded = ScenarioTable.model_validate(scenario.model_dump(mode="json"))
+    assert [fault.effect for fault in recorded.faults] == effects
+    given = [fault.model_dump(mode="json", exclude_unset=True, exclude={"effect"}) for fault in recorded.faults]
+    assert given == tables
+
+
+def test_a_run_that_does_not_say_it_is_otherwise_the_same():
+    """One of version 0.1 has no effects in its suite."""
+    runs = []
+    for told in ({}, {"effect": "timing"}):
+        scenario = {"name": "s", "guards": ["mine"], "faults": [{"kind": "pause", "ms": 5.0} | told]}
+        suite = SUITE.validate_python({"name": "s", "trials": 1, "guards": [MONOTONIC], "scenarios": [scenario]})
+        runs.append(SimpleNamespace(manifest=None, suite=suite))
+    assert not [line for line in differing(*runs) if "scenario" in line]
+    runs[0].suite.scenarios[0].faults[0].__pydantic_extra__["ms"] = 6.0
+    assert [line for line in differing(*runs) if "scenario" in line] == ["scenario: defined otherwise: s (faults)"]
 
 
 def test_a_network_that_touches_more_than_commits_was_not_explored():
-    scenario = {"trouble": "timing", "faults": [{"kind": "partition"}]}
+    scenario = {"trouble": "timing", "faults": [{"kind": "partition", "effect": "requests"}]}
     assert met(explored(crashes=1, messages=1), scenario=scenario) == []
 
 
@@ -140,7 +178,7 @@ def test_a_rollback_record_forbids_commits_where_plans_in_force_can_be_deleted()
 
 
 def test_one_scope_that_has_it_all_is_enough():
-    found = met(explored(), explored(crashes=1), scenario={"faults": [{"kind": "crash"}]})
+    found = met(explored(), explored(crashes=1), scenario={"faults": [{"kind": "crash", "effect": "crash"}]})
     assert [each.explored.scope.crashes for each in found] == [1]
 
 
@@ -156,7 +194,7 @@ def test_a_run_that_was_not_explored_is_contradicted_by_nothing(tmp_path):
 
 def test_what_was_missing_is_told_in_phrases():
     found = Explored.model_validate({"schema": 1, "guards": [explored(LOCK, expiry=False)]}).guards[0]
-    faults = [{"kind": "restart"}, {"kind": "crash"}]
+    faults = [{"kind": "restart"}, {"kind": "crash", "effect": "crash"}]
     table = {"name": "s", "guards": [], "trouble": "store", "faults": faults, "load": {"client_retries": 1}}
     guard, scenario = GuardTable.model_validate(LOCK), ScenarioTable.model_validate(table)
     assert list(missing(found, guard, scenario, cells.cell(unknown=2))) == [
