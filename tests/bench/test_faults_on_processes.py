@@ -180,7 +180,7 @@ def test_a_fault_strikes_every_cell_and_each_cell_has_its_own_history(run):
 def test_whether_a_fault_takes_part_is_drawn_from_the_seed(tmp_path):
     path = tmp_path / "tiny.toml"
     path.write_text(
-        HEAD.format(guard="monotonic", duration_s=1, cells=1, work_ms=1)
+        HEAD.format(**USUAL)
         + fault(kind="pause", before="commit", enactors=[0], ms=5.0, chance=0.5)
         + fault(kind="slow", enactors=[0], median_ms=5.0)
     )
