@@ -116,13 +116,8 @@ def apply_plan(enactor: Enactor, version: int, walked: int = 0) -> Program[bool]
     """
     guard = enactor.guard
     seen_once: dict[str, int] = {}
-<<<<<<< HEAD
     if guard.decide.check is _ONCE:
-        for endpoint in enactor.walk:
-=======
-    if guard.decide.check is VersionCheck.ONCE:
         for endpoint in enactor.walk[walked:]:
->>>>>>> main
             seen = yield ReadEndpoint(endpoint, watch=guard.rule.watches)
             if not isinstance(seen, int):
                 return False
@@ -144,15 +139,9 @@ def apply_plan(enactor: Enactor, version: int, walked: int = 0) -> Program[bool]
 
 def _walk(enactor: Enactor, version: int, walked: int, seen_once: dict[str, int], held: Lease | None) -> Program[bool]:
     complete = True
-<<<<<<< HEAD
-    for endpoint in enactor.walk:
-        at = yield from _apply_endpoint(enactor, endpoint, version, seen_once.get(endpoint), held)
-        complete = complete and at is not _MISSED
-=======
     for endpoint in enactor.walk[walked:]:
         at = yield from _apply_next(enactor, endpoint, version, seen_once.get(endpoint), held, complete=complete)
-        complete = complete and at is not At.MISSED
->>>>>>> main
+        complete = complete and at is not _MISSED
     return complete
 
 

@@ -120,24 +120,14 @@ class RedisStore:
         if found is None:
             found = self._commits[cached] = self._prepare_commit(step, resource, keeps=checkpoint is not None)
         prepared, watches = found
-<<<<<<< HEAD
         rest = (
             packed_number(step.version)
             + packed_number(attempt)
             + (NO_LEASE if lease is None else packed(resource, lease.token, "" if lease.fence is None else lease.fence))
             + (NOT_SEEN if step.seen is None else packed_number(step.seen))
-=======
-        arguments: tuple[Argument, ...] = (
-            step.version,
-            attempt,
-            resource,
-            lease.token if lease else "",
-            "" if lease is None or lease.fence is None else lease.fence,
-            "" if step.seen is None else step.seen,
->>>>>>> main
         )
         if checkpoint is not None:
-            arguments += (f"{checkpoint.plan}:{checkpoint.walked}",)
+            rest += packed(f"{checkpoint.plan}:{checkpoint.walked}")
         if watches:
             return self._commit_watched(step, attempt, prepared, rest)
         return outcome_of(self.wire.run(prepared, rest))
