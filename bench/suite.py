@@ -18,6 +18,7 @@ from pydantic import (
 
 from leasebench.bench.faults.fault import Fault, parse_faults
 from leasebench.bench.faults.trigger import steps_of
+from leasebench.bench.variation import VARY, Variation, told_at_its_key, variations
 from leasebench.definitions import (
     Definition,
     DefinitionError,
@@ -40,6 +41,7 @@ from leasebench.leases.manager import unavailable
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
 from leasebench.results.record.suite import TROUBLE
+from leasebench.verdict import Verdict
 
 HERE = Path(__file__).parent
 PROVEN_RACES = 59
@@ -105,6 +107,8 @@ class Scenario(Definition):
 
     `ttl_ms` sets the time to live of every guard's leases. `trouble` is what guards state their expectations by:
     `none`, `timing` (a process or a message is late or lost), `lease_server` or `store` (that server misbehaves).
+    `expected` are the verdicts that are expected here, whatever the guards state. One of a grid (`bench.variation`)
+    has the grid's name as its `family`, and says in `varied` by which values it differs from the others.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
@@ -116,6 +120,9 @@ class Scenario(Definition):
     faults: StatedFaults = Field(default_factory=list)
     programs: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Further program kinds that take part, with their settings."""
+    expected: list[Verdict] | None = Field(default=None, min_length=1)
+    family: str | None = None
+    varied: dict[str, str] | None = None
     _kinds: dict[str, Definition] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
@@ -274,7 +281,8 @@ def narrow(
     known = {**presets(), **{guard.name: guard for guard in suite.guards}}
     chosen = suite.scenarios
     if scenarios:
-        chosen = [_scenario_of(suite, name) for name in dict.fromkeys(scenarios)]
+        named_ones = [one for name in scenarios for one in _scenarios_of(suite, name)]
+        chosen = list({scenario.name: scenario for scenario in named_ones}.values())
     if guards:
         names = [guard_named(name, known).name for name in dict.fromkeys(guards)]
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
@@ -293,15 +301,16 @@ def narrow(
     return narrowed.model_copy(update={"skipped": [*before, *(s for s in narrowed.skipped if s not in before)]})
 
 
-def _scenario_of(suite: Suite, name: str) -> Scenario:
-    """One of the suite's scenarios. Raises DefinitionError with those that it has, or why it can't be run here."""
-    there = {scenario.name: scenario for scenario in suite.scenarios}
-    if name in there:
-        return there[name]
+def _scenarios_of(suite: Suite, name: str) -> list[Scenario]:
+    """The suite's scenarios of that name or family. Raises DefinitionError: those there are, or why it can't be run."""
+    named_so = [scenario for scenario in suite.scenarios if name in (scenario.name, scenario.family)]
+    if named_so:
+        return named_so
     skipped = next((skip for skip in suite.skipped if skip.scenario == name), None)
     if skipped is not None:
         raise DefinitionError(f"{suite.name}: {skipped.guard} can't be run under {name}: {skipped.reason}")
     alone = f" (leasebench run {name} runs that one)" if name in scenario_files() else ""
+    there = dict.fromkeys(scenario.family or scenario.name for scenario in suite.scenarios)
     raise DefinitionError(f"{suite.name} has no scenario {name!r}: it has {', '.join(there)}{alone}")
 
 
@@ -315,9 +324,9 @@ def _resolve(name: str, table: dict[str, Any], source: Source, asked_for: str = 
         lambda: _must_be_known("guard", table, {*presets(), *unusable_presets(), *own_names}, source),
         lambda: _must_be_known("scenario", table, {*scenario_files(), *_names(table.get("scenario"))}, source),
     )
-    known = {ours: read_scenario(ours) for ours in scenario_files()} | own
+    known = {ours: [read_scenario(ours)] for ours in scenario_files()} | own
     wanted = list(known) if parsed.scenarios == [ALL] else parsed.scenarios
-    chosen = [known[each] for each in wanted]
+    chosen = [scenario for each in wanted for scenario in known[each]]
     if parsed.guards is not None:
         names = list(guards) if parsed.guards == [ALL] else parsed.guards
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
@@ -330,18 +339,35 @@ def _resolve(name: str, table: dict[str, Any], source: Source, asked_for: str = 
     return _fitted(suite, chosen, guards, source.name)
 
 
-def _own_scenarios(table: dict[str, Any], source: Source) -> dict[str, Scenario]:
+def _own_scenarios(table: dict[str, Any], source: Source) -> dict[str, list[Scenario]]:
+    """The scenarios of each table in the suite: one, or those of a grid."""
     bodies = table.get("scenario", {})
     if not isinstance(bodies, dict):
         return {}  # told as a mistake of the suite's
-    return {one.name: one for one in every(*(partial(_scenario, name, bodies[name], source) for name in bodies))}
+    made = every(*(partial(_scenarios, name, bodies[name], source) for name in bodies))
+    return dict(zip(bodies, made, strict=True))
 
 
-def _scenario(name: str, body: Any, source: Source) -> Scenario:
+def _scenarios(name: str, body: Any, source: Source) -> list[Scenario]:
     at = ("scenario", name)
     if not isinstance(body, dict):
         raise source.tell([Mistake(at, f"must be a table, as in [scenario.{name}]")])
-    return validate(Scenario, {"guards": ["monotonic"], **body, "name": name}, source, at)
+    body = {"guards": ["monotonic"], **body}
+    if VARY not in body:
+        return [validate(Scenario, {**body, "name": name}, source, at)]
+    try:
+        return [_variation(name, one) for one in variations(name, body)]
+    except Mistakes as error:
+        raise source.tell([Mistake((*at, *mistake.path), mistake.text) for mistake in error.mistakes]) from error
+
+
+def _variation(family: str, one: Variation) -> Scenario:
+    """One scenario of a grid. Raises Mistakes: those of the first that has any are told, its likes have the same."""
+    try:
+        known_as = {"name": one.name, "family": family, "varied": one.varied}
+        return Scenario.model_validate({**one.body, **known_as})
+    except ValidationError as error:
+        raise Mistakes([told_at_its_key(mistake, one) for mistake in mistakes_of(Scenario, error)]) from error
 
 
 def _names(value: Any) -> list[str]:

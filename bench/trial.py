@@ -250,7 +250,7 @@ def _facts_before(plan: TrialPlan) -> TrialFacts:
         enactors=tuple(plan.enactors),
         min_races=plan.min_races,
         settle_s=plan.suite.settle_s,
-        expected=tuple(plan.guard.expected(plan.scenario.name, plan.scenario.trouble)),
+        expected=tuple(plan.scenario.expected or plan.guard.expected(plan.scenario.name, plan.scenario.trouble)),
         lease=LeaseTerms(ttl_ms=plan.ttl_ms, audited=plan.guard.manager.audited) if exclude else None,
     )
 

@@ -119,6 +119,9 @@ class ScenarioTable(Record):
     trouble: str = TROUBLE
     ttl_ms: int | None = None
     faults: tuple[FaultTable, ...] = ()
+    family: str | None = None
+    """The grid that it is one scenario of, and by which values (by name) it differs from the others there."""
+    varied: dict[str, str] = Field(default_factory=dict)
 
 
 class Skip(Record):

@@ -1,0 +1,1 @@
+"""What theory predicts before anything is measured: closed formulas and small simulations."""
