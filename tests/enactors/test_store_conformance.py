@@ -684,7 +684,7 @@ class TestLease:
         assert a.renew(lease, 7) == Done()
         assert history(a)[-1] == Event(0, "renew", enactor="a", attempt=7, lease="e0", token="t", fence=1)
 
-    def test_several_are_renewed_at_once_each_with_its_event_and_a_lost_one_keeps_none_from_it(self, world, a, b):
+    def test_several_are_renewed_at_once_each_with_its_event_and_a_lost_one_keeps_none_from_it(self, a, b):
         leases = [grant(a, resource, f"t{resource}") for resource in ("e0", "e1", "e2")]
         a.release(leases[1], 81)
         grant(b, "e1", "other")
