@@ -22,7 +22,7 @@ class Piece(NamedTuple):
     queued_ns: int
 
 
-class Taken(NamedTuple):
+class Dequeued(NamedTuple):
     """What a worker takes from its queue, and how many pieces had run out before and were queued again."""
 
     pieces: list[Piece]
@@ -80,7 +80,7 @@ class HostQueue:
                 self._queue(piece, now_ns)
         self._next_slot = max(self._next_slot, now_ns // SLOT_NS)
 
-    def take(self, most: int, now_ns: int) -> Taken:
+    def take(self, most: int, now_ns: int) -> Dequeued:
         """Take up to `most` pieces for service; with `drop_expired`, none that has run out."""
         waiting, policy = self._waiting, self._policy
         pop = waiting.popleft if policy.order == "fifo" else waiting.pop
@@ -93,7 +93,7 @@ class HostQueue:
                 self.came_to_nothing(piece, now_ns)
             else:
                 pieces.append(piece)
-        return Taken(pieces, dropped)
+        return Dequeued(pieces, dropped)
 
     def has_run_out(self, piece: Piece, now_ns: int) -> bool:
         """Tell whether a piece was queued longer ago than the time-out."""
