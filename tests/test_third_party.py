@@ -93,8 +93,8 @@ class LookUpAll(Operation):
     def perform(self, client):
         return client.versions.newest()
 
-class Resolver:
-    name = "resolver"
+class Prober:
+    name = "prober"
     about = "looks up every endpoint"
     settings = Settings
     single = False
@@ -128,7 +128,7 @@ class Shows(NoObserver):
     def carried(self, state):
         self._notebook.show("looked", state)
 
-PLUGIN = Resolver()
+PLUGIN = Prober()
 """
 CHECK = """
 import numpy as np
@@ -315,26 +315,26 @@ def test_a_commit_rule_that_the_store_does_not_enforce_is_refused_before_anythin
     assert "the store 'redis' does not enforce the commit rule 'not_older'" in ended.stderr
 
 
-PROGRAMS = "[scenario.theirs.programs.resolver]\ncount = 2\nlook_ms = 3.0\n"
+PROGRAMS = "[scenario.theirs.programs.prober]\ncount = 2\nlook_ms = 3.0\n"
 
 
 def test_a_program_kind_takes_part_and_faults_aim_at_it(package, tmp_path):
-    package.add("resolvers", KIND.replace("RAISE", "pass"), enactors="PLUGIN")
+    package.add("probers", KIND.replace("RAISE", "pass"), enactors="PLUGIN")
     package.add("naps", FAULT, faults="PLUGIN")
     assert "looks up every endpoint" in package.run("list", "programs", cwd=tmp_path).stdout
-    nap = '[[scenario.theirs.faults]]\nkind = "nap"\nprogram = "resolver"\nenactors = [1]\nat = "resolve"\n'
+    nap = '[[scenario.theirs.faults]]\nkind = "nap"\nprogram = "prober"\nenactors = [1]\nat = "resolve"\n'
     ended = run(package, tmp_path, more=PROGRAMS + nap)
     assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
     import pandas as pd
 
     journal = pd.read_parquet(folder(tmp_path) / "journal.parquet")
-    assert {"resolver-0", "resolver-1"} <= set(journal["process"])
+    assert {"prober-0", "prober-1"} <= set(journal["process"])
     own = journal[journal["kind_name"] == "look-up-all"]
-    assert set(own["process"]) == {"resolver-0", "resolver-1"}, "its own step, which no list of ours has"
+    assert set(own["process"]) == {"prober-0", "prober-1"}, "its own step, which no list of ours has"
     assert (own["end_ns"] > own["start_ns"]).all()
     assert set(journal["kind_name"]) > {"look-up-all", "resolve", "commit", "publish"}
     assert len(set(journal["clock"])) == 1
-    assert {row["targets"][0] for row in read(folder(tmp_path) / "faults.json")} == {"c0.resolver-1"}
+    assert {row["targets"][0] for row in read(folder(tmp_path) / "faults.json")} == {"c0.prober-1"}
     assert package.run("check", "r", cwd=tmp_path).returncode == 0
     assert package.run("report", "r", cwd=tmp_path).returncode == 0
 
@@ -342,10 +342,10 @@ def test_a_program_kind_takes_part_and_faults_aim_at_it(package, tmp_path):
 def test_a_program_kind_that_raises_is_told_by_file_and_line(package, tmp_path):
     from third_party import line_of
 
-    package.add("resolvers", KIND.replace("RAISE", "raise LookupError('no such name')"), enactors="PLUGIN")
+    package.add("probers", KIND.replace("RAISE", "raise LookupError('no such name')"), enactors="PLUGIN")
     ended = run(package, tmp_path, more=PROGRAMS)
     assert ended.returncode == 5
-    assert line_of(package.place / "resolvers.py", "raise ") in (folder(tmp_path) / "failure.txt").read_text()
+    assert line_of(package.place / "probers.py", "raise ") in (folder(tmp_path) / "failure.txt").read_text()
 
 
 OWN_STEP = """
@@ -364,8 +364,8 @@ class Ponder(Operation):
 
 def test_a_fault_pauses_at_the_step_that_a_program_kind_brings(package, tmp_path):
     kind = OWN_STEP + KIND.replace("RAISE", "pass").replace("yield Sleep", "yield Ponder()\n            yield Sleep")
-    package.add("resolvers", kind, enactors="PLUGIN")
-    pause = '[[scenario.theirs.faults]]\nkind = "pause"\nprogram = "resolver"\nenactors = [1]\nms = 20\nbefore = '
+    package.add("probers", kind, enactors="PLUGIN")
+    pause = '[[scenario.theirs.faults]]\nkind = "pause"\nprogram = "prober"\nenactors = [1]\nms = 20\nbefore = '
     ended = run(package, tmp_path, more=PROGRAMS + pause + '"pondr"')
     assert ended.returncode == 2
     assert "unknown operation 'pondr': did you mean ponder?" in ended.stderr
@@ -373,7 +373,7 @@ def test_a_fault_pauses_at_the_step_that_a_program_kind_brings(package, tmp_path
     assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
     rows = read(folder(tmp_path) / "faults.json")
     assert len(rows) > 1, "a kind that applies no plans is hit at occurrences, not once an application"
-    assert {row["targets"][0] for row in rows} == {"c0.resolver-1"}
+    assert {row["targets"][0] for row in rows} == {"c0.prober-1"}
 
 
 @pytest.mark.parametrize(
@@ -381,16 +381,16 @@ def test_a_fault_pauses_at_the_step_that_a_program_kind_brings(package, tmp_path
     [
         ("[scenario.theirs.programs.planer]", "programs.planer: unknown program kind 'planer'"),
         ("[scenario.theirs.programs.planner]", "programs.planner: unknown program kind 'planner'"),
-        ("[scenario.theirs.programs.resolver]\nlook = 3", "unknown key 'look': did you mean look_ms?"),
+        ("[scenario.theirs.programs.prober]\nlook = 3", "unknown key 'look': did you mean look_ms?"),
         (
             PROGRAMS + '[[scenario.theirs.faults]]\nkind = "crash"\nafter = "resolv"\nenactors = [2]',
             "after: unknown operation 'resolv': did you mean resolve?",
         ),
-        (PROGRAMS.replace("resolver", "nobody"), "unknown program kind 'nobody'"),
+        (PROGRAMS.replace("prober", "nobody"), "unknown program kind 'nobody'"),
     ],
 )
 def test_a_mistake_in_a_table_of_programs_is_told_with_the_way_out(table, told, package, tmp_path):
-    package.add("resolvers", KIND.replace("RAISE", "pass"), enactors="PLUGIN")
+    package.add("probers", KIND.replace("RAISE", "pass"), enactors="PLUGIN")
     ended = run(package, tmp_path, more=table)
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert told in ended.stderr

@@ -72,14 +72,27 @@ def _refused(events: Events) -> Ints:
     return np.flatnonzero(events.of("reject") & events.because(Reason.NO_ROLLBACK_PLAN))
 
 
+def empty_spells(events: Events) -> list[tuple[Ints, Ints]]:
+    """Per endpoint the positions at which it became empty, and those at which it no longer was.
+
+    One that was never mended ends with the trial.
+    """
+    gone_at = gone_positions(events)
+    if not len(gone_at):
+        return [(np.array([], dtype=np.int64), np.array([], dtype=np.int64)) for _ in events.endpoints]
+    return [_spells(events, writes, gone_at[writes.version]) for writes in events.writes_by_endpoint]
+
+
 def _empty_us(events: Events, writes: Writes, gone_at: Ints) -> Samples:
     """How long the endpoint was empty, each time; `gone_at` is when what each write pointed at was deleted."""
+    return events.elapsed_us(*_spells(events, writes, gone_at))
+
+
+def _spells(events: Events, writes: Writes, gone_at: Ints) -> tuple[Ints, Ints]:
     begun = _begun(events, writes, gone_at)
-    if not len(begun):
-        return np.array([])
     there = np.flatnonzero(gone_at > writes.since)
     ends = np.append(writes.since[there], events.last)[np.searchsorted(there, begun, side="right")]
-    return events.elapsed_us(np.maximum(gone_at, writes.since)[begun], ends)
+    return np.maximum(gone_at, writes.since)[begun], ends
 
 
 def _begun(events: Events, writes: Writes, gone_at: Ints) -> Ints:
