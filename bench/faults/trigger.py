@@ -60,10 +60,12 @@ Step = Annotated[str, AfterValidator(_known)]
 def trigger_in(victim: Victim, rng: Random, before: str | None, after: str | None, every: int) -> "Trigger | None":
     """The trigger of a fault before or after a step of `victim`; None where it leaves that thread alone."""
     step = before or after
-    thread = Thread.RENEWER if step == RENEW else Thread.WORKER
+    kind = plugins("enactors")[victim.kind]
+    # A kind without a second program renews, if at all, as its own work.
+    thread = Thread.RENEWER if step == RENEW and kind.renews else Thread.WORKER
     if step is None or victim.thread is not thread:
         return None
-    applies = getattr(plugins("enactors")[victim.kind], "applies", False)
+    applies = getattr(kind, "applies", False)
     return Trigger("before" if before else "after", step, every, rng, by_application=applies and step not in APART)
 
 
