@@ -12,6 +12,7 @@ from leasebench.results.charts import Subject
 from leasebench.results.display.theme import theme
 from leasebench.results.reading.storms import sentences, storms, thresholds
 from leasebench.results.record.suite import ScenarioTable
+from leasebench.results.tables.storm_table import storm_tables
 from leasebench.results.theory.lease_storm import LeaseStorm
 from leasebench.results.theory.simulation import collapses
 from leasebench.verdict import Verdict
@@ -113,6 +114,16 @@ def test_what_is_no_storm_is_not_on_the_map():
     guarded = of({(0.8, 400): Verdict.STALE}, load={"enactors": 3})
     assert storms(guarded) == []
     assert MAP.draw(Subject(guarded)) is None
+
+
+def test_the_terminal_has_a_table_for_each_panel(fifo):
+    (table,) = storm_tables(storms(fifo))
+    assert [column.heading for column in table.columns] == ["load", *(f"{ms} ms" for ms in LENGTHS_MS)]
+    assert [row[0].text for row in table.rows] == ["50%", "65%", "80%"]
+    for load, row in zip((0.5, 0.65, 0.8), table.rows, strict=True):
+        assert [text.text.split()[0] for text in row[1:]] == [simulated(load, ms).value for ms in LENGTHS_MS]
+    (disturbed,) = storm_tables(storms(of({(0.8, 400): Verdict.METASTABLE}, before=0.8)))
+    assert disturbed.rows[0][1].text.startswith("~metastable")
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
