@@ -10,13 +10,14 @@ from math import inf, isfinite, sqrt
 from typing import Any
 
 from leasebench.enactors.downstream.host_leases.kind import HostLeaseSettings
+from leasebench.enactors.downstream.host_leases.policy import QueuePolicy
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.suite import ScenarioTable
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.theory.lease_storm import LeaseStorm, collapse_at
 from leasebench.verdict import Verdict
 
-KIND = "host_leases"
+KIND, PLAIN = "host_leases", "fixed_interval"
 AGREE = 0.2
 """A measured threshold agrees with the prediction if it is no further off than this."""
 DISTURBED_BELOW = 0.9
@@ -34,6 +35,8 @@ class StormPoint:
     manager: str
     storm: LeaseStorm
     asked_s: float
+    in_theory: bool
+    """Whether the formulas are about its policy: first-in-first-out, and nothing else."""
 
     @property
     def panel(self) -> str:
@@ -64,6 +67,7 @@ class Threshold:
     policy: str
     manager: str
     load: float
+    in_theory: bool
     timeout_s: float
     predicted_s: float
     rule_of_thumb_s: float
@@ -87,8 +91,8 @@ class Threshold:
 
     @property
     def agrees(self) -> bool | None:
-        """Whether the two agree; None where nothing was measured."""
-        return None if self.ratio is None else abs(self.ratio - 1) <= AGREE
+        """Whether the two agree; None where nothing was measured, or where the theory is not about the policy."""
+        return None if self.ratio is None or not self.in_theory else abs(self.ratio - 1) <= AGREE
 
     def failed_assumptions(self) -> list[str]:
         """Say which assumptions of the theory the measured storms do not keep, or what else leaves it open."""
@@ -127,15 +131,15 @@ def storms(run: RunDirectory) -> list[StormPoint]:
                     timeout_s=settings.timeout_ms / 1000,
                     outage_s=seen_ms / 1000,
                 )
-                policy = _policy(scenario, settings.policy)
-                found.append(StormPoint(cell, policy, settings.manager, storm, _asked_s(scenario)))
+                policy, plain = _policy(scenario, settings.policy), settings.policy in (PLAIN, QueuePolicy())
+                found.append(StormPoint(cell, policy, settings.manager, storm, _asked_s(scenario), plain))
     return found
 
 
 def _policy(scenario: ScenarioTable, given: Any) -> str:
     """The name of a policy: that of the value that was varied, else the word that the scenario gives."""
     varied = next((name for key, name in scenario.varied.items() if key.endswith(f"{KIND}.policy")), None)
-    return varied or (given if isinstance(given, str) else "fixed_interval" if not isinstance(given, dict) else "own")
+    return varied or (given if isinstance(given, str) else PLAIN if given == QueuePolicy() else "own")
 
 
 def _asked_s(scenario: ScenarioTable) -> float:
@@ -166,6 +170,7 @@ def _threshold(group: Sequence[StormPoint]) -> Threshold:
         policy=one.policy,
         manager=one.manager,
         load=one.storm.load,
+        in_theory=one.in_theory,
         timeout_s=one.storm.timeout_s,
         predicted_s=one.storm.collapse_s,
         rule_of_thumb_s=one.storm.rule_of_thumb_s,
@@ -197,9 +202,9 @@ def sentences(found: Sequence[Threshold]) -> Iterator[str]:
         line = (
             f"{where}: collapse from {one.measured_s * 1000:.0f} ms "
             f"({one.survived_s * 1000:.0f} to {one.collapsed_s * 1000:.0f}), "
-            f"theory {one.predicted_s * 1000:.0f} ms, ratio {one.ratio:.2f}"
+            f"{'' if one.in_theory else 'fifo '}theory {one.predicted_s * 1000:.0f} ms, ratio {one.ratio:.2f}"
         )
-        if not one.agrees:
+        if one.agrees is False:
             reasons = one.failed_assumptions() or ["none of the assumptions that were measured fails"]
             line += f"; {', '.join(reasons)}"
         yield line

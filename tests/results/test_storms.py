@@ -19,6 +19,7 @@ from leasebench.verdict import Verdict
 
 CAPACITY = 250.0
 TABLE = {"count": 2, "interval_ms": 1200.0, "timeout_ms": 300.0, "work_ms": 8.0, "endpoint": ""}
+POLICIES = {"newest": "newest_first"}
 LENGTHS_MS = (240, 280, 320, 360, 410, 470, 540, 620)
 MAP = plugins("results.charts")["vulnerability_map"]
 
@@ -37,7 +38,9 @@ def of(verdicts, policy="fifo", *, capacity=1.0, before=1.0, **more):
                     "guards": ["monotonic"],
                     "load": {"enactors": 0},
                     "varied": {"programs.host_leases.policy": policy},
-                    "programs": {"host_leases": {**TABLE, "hosts": hosts, "policy": "fixed_interval"}},
+                    "programs": {
+                        "host_leases": {**TABLE, "hosts": hosts, "policy": POLICIES.get(policy, "fixed_interval")}
+                    },
                     "faults": [{"kind": "partition", "ms": ms}],
                 }
                 | more
@@ -91,6 +94,13 @@ def test_where_theory_is_off_the_assumption_that_fails_is_named():
     assert "none of the assumptions" in next(sentences([unexplained]))
 
 
+def test_theory_says_nothing_of_other_policies():
+    late = {(0.5, ms): Verdict.METASTABLE if ms > 300 else Verdict.RECOVERS for ms in LENGTHS_MS}
+    (plain,), (newest,) = (thresholds(storms(of(late, policy=policy))) for policy in ("fifo", "newest"))
+    assert plain.ratio == newest.ratio
+    assert (plain.agrees, newest.agrees) == (False, None)
+
+
 def test_outages_that_come_out_against_the_order_of_their_lengths_are_counted():
     mixed = {(0.8, ms): Verdict.METASTABLE if ms in (280, 410, 470, 540, 620) else Verdict.SLOW for ms in LENGTHS_MS}
     (one,) = thresholds(storms(of(mixed)))
@@ -106,6 +116,7 @@ def test_a_disturbed_trial_tells_nothing_of_the_threshold(fifo):
 def test_a_threshold_beyond_all_outages_of_the_run_is_not_made_up(verdict):
     (one,) = thresholds(storms(of({(0.8, ms): verdict for ms in LENGTHS_MS}, policy="newest")))
     assert (one.measured_s, one.ratio, one.agrees) == (None, None, None)
+    assert not one.in_theory
     (line,) = sentences([one])
     assert ("no outage" in line) == (verdict is Verdict.RECOVERS)
 
@@ -137,7 +148,7 @@ def test_the_map_has_a_mark_for_each_cell_and_a_panel_for_each_policy(fifo, mode
     assert [panel["title"]["text"] for panel in spec["concat"]] == ["fifo, redis", "newest, redis"]
     marks = [panel["layer"][0]["data"]["values"] for panel in spec["concat"]]
     assert [len(rows) for rows in marks] == [3 * len(LENGTHS_MS), 2 * len(LENGTHS_MS)]
-    assert "3 of 3 measured thresholds" in " ".join(spec["title"]["subtitle"])
+    assert "3 of 3 measured thresholds of first-in-first-out work" in " ".join(spec["title"]["subtitle"])
     shown = {**spec, "config": theme(mode)}
     assert alt.Chart.from_dict(shown).to_dict(validate=True)
     assert vl_convert.vegalite_to_vega(shown)["marks"]
