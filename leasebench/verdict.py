@@ -1,4 +1,7 @@
-"""The verdicts on a guard, worst first. A preset says which it expects; `results` says which it got."""
+"""The verdicts on a guard, worst first. A preset says which it expects; `results` says which it got.
+
+`metastable`, `slow` and `recovers` are about a system behind the endpoint after an outage, where no guard is at work.
+"""
 
 from enum import StrEnum
 
@@ -11,7 +14,10 @@ class Verdict(StrEnum):
     DANGLING = "dangling"
     WEDGED = "wedged"
     STUCK = "stuck"
+    METASTABLE = "metastable"
+    SLOW = "slow"
     UNPROVEN = "unproven"
+    RECOVERS = "recovers"
     CLEAN = "clean"
 
     @property
@@ -20,5 +26,7 @@ class Verdict(StrEnum):
         return list(Verdict).index(self)
 
 
-SAFE = frozenset({Verdict.CLEAN, Verdict.UNPROVEN})
+GOOD = frozenset({Verdict.CLEAN, Verdict.RECOVERS})
+"""Verdicts of what was put to the test and held."""
+SAFE = GOOD | {Verdict.UNPROVEN}
 """Verdicts under which no harm was seen."""

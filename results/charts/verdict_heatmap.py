@@ -20,13 +20,16 @@ LETTERS = {
     Verdict.DANGLING: "D",
     Verdict.WEDGED: "W",
     Verdict.STUCK: "K",
+    Verdict.METASTABLE: "M",
+    Verdict.SLOW: "L",
     Verdict.UNPROVEN: "?",
+    Verdict.RECOVERS: "",
     Verdict.CLEAN: "",
 }
 """Letters make the map readable without colour; clean cells are blank, a letter asks for attention."""
 EXPLORED = {"stale_overwrite": (Verdict.STALE, "explored: stale"), "dangling": (Verdict.DANGLING, "explored: empty")}
 """The second layer: what exploring says of a property, in a row below the scenarios. No name has a colon."""
-DARK_INK = (Verdict.UNPROVEN, Verdict.DANGLING, Verdict.STUCK)
+DARK_INK = (Verdict.UNPROVEN, Verdict.DANGLING, Verdict.STUCK, Verdict.SLOW)
 
 
 class VerdictHeatmap:

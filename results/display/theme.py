@@ -24,7 +24,10 @@ VERDICT_COLOURS = {
     Verdict.DANGLING: "#cc79a7",
     Verdict.WEDGED: "#8c4a2f",
     Verdict.STUCK: "#e69f00",
+    Verdict.METASTABLE: "#b8336a",
+    Verdict.SLOW: "#f0c75e",
     Verdict.UNPROVEN: "#9aa4ae",
+    Verdict.RECOVERS: "#56b4e9",
     Verdict.CLEAN: "#0b8f6a",
 }
 """The same on both grounds: a filled mark carries its own ink. Their lightness differs: print keeps them apart."""
@@ -34,7 +37,10 @@ VERDICT_SHAPES = {
     Verdict.DANGLING: "triangle-down",
     Verdict.WEDGED: "arrow",
     Verdict.STUCK: "diamond",
+    Verdict.METASTABLE: "triangle-left",
+    Verdict.SLOW: "triangle-right",
     Verdict.UNPROVEN: "square",
+    Verdict.RECOVERS: "stroke",
     Verdict.CLEAN: "circle",
 }
 FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"

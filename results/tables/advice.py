@@ -15,7 +15,7 @@ from leasebench.results.display.numbers import number
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.statistics.intervals import MIN_TRIALS, Interval
 from leasebench.results.tables.pricing import baseline_scenario, guard_cost_us
-from leasebench.verdict import SAFE, Verdict
+from leasebench.verdict import GOOD, SAFE, Verdict
 
 MOST_TRIALS = 10_000
 SHOWN = 3
@@ -265,7 +265,7 @@ def _and(parts: Sequence[str]) -> str:
 
 def _held(group: Sequence[CellSummary]) -> bool:
     verdicts = {cell.verdict for cell in group}
-    return verdicts <= SAFE and Verdict.CLEAN in verdicts
+    return verdicts <= SAFE and bool(verdicts & GOOD)
 
 
 def _failure(

@@ -7,7 +7,7 @@ from leasebench.results.record.metric import Shown, metrics
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.summary.story import lines
 from leasebench.results.tables.columns import ATTEMPTS, CellColumn, of_metrics, run_columns
-from leasebench.verdict import SAFE, Verdict
+from leasebench.verdict import GOOD, SAFE, Verdict
 
 GUARD, VERDICT = Column("guard", left=True), Column("verdict", left=True)
 
@@ -47,7 +47,7 @@ def stories(summary: Summary) -> Iterable[str]:
 
 def verdict_text(verdict: Verdict, *, surprise: bool = False) -> Text:
     """A verdict in its tone, with `!` where it was not expected."""
-    tone = Tone.GOOD if verdict is Verdict.CLEAN else Tone.OPEN if verdict in SAFE else Tone.BAD
+    tone = Tone.GOOD if verdict in GOOD else Tone.OPEN if verdict in SAFE else Tone.BAD
     return Text(f"{verdict.value}{' !' if surprise else ''}", tone)
 
 

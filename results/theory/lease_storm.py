@@ -1,8 +1,9 @@
 """A lease storm in closed formulas: from which outage on the work that it left behind keeps a system from recovering.
 
-N hosts each have one piece of work: renew the lease. It rests for the interval T, then waits first-in-first-out for one
-of W workers, who spends s on it. If it is then older than the time-out tau, it was done in vain, and is queued again
-with a fresh stamp. Capacity is C = W/s, load rho = N/(T C). For an outage of length L nobody works.
+N hosts each have one piece of work: renew the lease. It rests until its next check, one in each interval T, then waits
+first-in-first-out for one of W workers, who spends s on it. If it is then older than the time-out tau, it was done in
+vain, and is queued again with a fresh stamp. Capacity is C = W/s, load rho = N/(T C). For an outage, of length L, all
+workers stand still.
 
 The rule of thumb: the outage leaves a backlog Q = (N/T) min(L, T), and collapse begins where Q > C tau, for then
 what is queued last waits longer than its time-out (Huang et al., "Metastable Failures in the Wild", OSDI 2022; Isaacs,

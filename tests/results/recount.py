@@ -19,6 +19,12 @@ from recount_story import story
 
 HARM = {"stale_overwrites": "stale", "dangling": "dangling", "wedged": "wedged", "stuck": "stuck"}
 """What makes a verdict, worst first."""
+RECOVERY = {"metastable_trials": 0, "slow_recoveries": 0, "recoveries": 0}
+AROUND_AN_OUTAGE = (
+    "goodput_before_per_s", "goodput_outage_per_s", "goodput_after_per_s", "time_to_held_ms", "hosts_held_least_pct",
+    "outage_ms", "lease_backlog", "lease_capacity_per_s",
+)  # fmt: skip
+"""What is found of host leases alone, which none of the recounted runs has."""
 KINDS = ("races_by_application", "commits_by_application")
 FIRST = {
     "stale_overwrites": "time_to_first_stale_s",
@@ -182,6 +188,8 @@ def cell_of(trials, scenario):
         "stale_per_1000": ratio(1000 * stale, counts["commits"], 3),
         "stale_per_1000_ci": stale_per_1000_ci(kinds["commits_by_application"]),
         **{name: spread(values) for name, values in measured.items()},
+        **RECOVERY,
+        **{name: spread([]) for name in AROUND_AN_OUTAGE},
         "latency_us": latency_us(samples(one.store, one.rows, one.facts["endpoints"]) for one in cells),
         "throughput": round(counts["commits"] / load_s, 1),
         "story": next(filter(None, stories), []),

@@ -82,7 +82,8 @@ class TestStatistics:
 
 class TestVerdict:
     def test_the_order_is_from_the_worst_to_the_best(self):
-        order = ["failed", "stale", "dangling", "wedged", "stuck", "unproven", "clean"]
+        order = ["failed", "stale", "dangling", "wedged", "stuck", "metastable", "slow"]
+        order += ["unproven", "recovers", "clean"]
         assert [verdict.value for verdict in Verdict] == order
         assert all(worse.rank < better.rank for worse, better in pairwise(Verdict))
 
