@@ -1,0 +1,34 @@
+"""What the network manager does in the data store."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from leasebench.enactors.procedure import StoredProcedure, script_beside
+
+NETWORK_QUEUE, CONFIGURED = "network_queue", "configured:"
+"""The list of launched instances that wait, and what the key of a configured instance's number begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountWaiting(StoredProcedure):
+    """Returns Done with the number of instances that wait for their configuration; leaves no event."""
+
+    step: ClassVar[str] = "count_waiting"
+    lua: ClassVar[str] = "return redis.call('LLEN', KEYS[1])"
+
+    def works_on(self) -> tuple[str, ...]:
+        return (NETWORK_QUEUE,)
+
+
+@dataclass(frozen=True, slots=True)
+class Configure(StoredProcedure):
+    """Make the instance that has waited longest reachable. Done names it, 0 if none waits any more.
+
+    One atomic step, at the end of the work: a manager that dies within the work leaves the instance in the queue.
+    """
+
+    step: ClassVar[str] = "configure"
+    lua: ClassVar[str] = script_beside(__name__, "configure.lua")
+
+    def works_on(self) -> tuple[str, ...]:
+        return NETWORK_QUEUE, CONFIGURED
