@@ -26,7 +26,8 @@ Lock = TypeVar("Lock")
 class LeaseManager(Protocol):
     """Grants, renews, validates and releases leases; each method is a program over operations.
 
-    A manager that cannot do a thing returns None from it and does not pretend.
+    A manager that cannot do a thing returns None from it and does not pretend. One that can renew several leases by one
+    request has a method `renew_many(leases)` beside these, which returns an Outcome for each, or UNKNOWN for all.
     """
 
     name: str

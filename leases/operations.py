@@ -7,7 +7,7 @@ An operation describes itself, so that engines, faults and journals need no list
 it, whether another process can see that it was done, and how it is performed on a client.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -39,6 +39,7 @@ class Reason(StrEnum):
     PLAN_ACTIVE = "plan_active"
     LEASE_LOST = "lease_lost"
     NOT_NEWEST = "not_newest"
+    NO_LEASE = "no_lease"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,10 @@ class LeaseStore(Protocol):
 
     def renew(self, lease: Lease, attempt: int) -> Outcome:
         """Prolong a lease to its full time to live."""
+        ...
+
+    def renew_many(self, leases: Sequence[Lease], attempt: int) -> tuple[Outcome, ...]:
+        """Prolong several leases by one request: an atomic step and an event of its own for each, in this order."""
         ...
 
     def release(self, lease: Lease, attempt: int) -> Outcome:
@@ -254,6 +259,21 @@ class RenewLease(Operation):
 
     def perform(self, client: LeaseClient) -> Outcome:
         return client.leases.renew(self.lease, client.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class RenewLeases(Operation):
+    """Prolong several leases by one request. Returns an Outcome for each, in their order, or UNKNOWN for all.
+
+    Each is renewed in an atomic step of its own: one that is lost does not keep the others from being renewed.
+    """
+
+    leases: tuple[Lease, ...]
+
+    step: ClassVar[str] = "renew"
+
+    def perform(self, client: LeaseClient) -> tuple[Outcome, ...]:
+        return client.leases.renew_many(self.leases, client.attempt)
 
 
 @dataclass(frozen=True, slots=True)

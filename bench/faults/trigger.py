@@ -82,10 +82,12 @@ class StepFault(ProgramFault):
     def trigger_in(self, victim: Victim, rng: Random) -> "Trigger | None":
         """When to act inside `victim`; None where the fault leaves that thread alone."""
         step = self.before or self.after
-        thread = Thread.RENEWER if step == RENEW else Thread.WORKER
+        kind = plugins("enactors")[victim.kind]
+        # A kind without a second program renews, if at all, as its own work.
+        thread = Thread.RENEWER if step == RENEW and kind.renews else Thread.WORKER
         if step is None or victim.thread is not thread:
             return None
-        applies = getattr(plugins("enactors")[victim.kind], "applies", False)
+        applies = getattr(kind, "applies", False)
         side = "before" if self.before else "after"
         return Trigger(side, step, self.every, rng, by_application=applies and step not in APART)
 

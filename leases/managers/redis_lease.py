@@ -4,6 +4,8 @@ Protocol: redis.io, "Distributed Locks with Redis", the single-instance part. Th
 INCR in the script that grants, so its order is the order of the grants.
 """
 
+from collections.abc import Sequence
+
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.operations import (
     AcquireLease,
@@ -11,6 +13,7 @@ from leasebench.leases.operations import (
     Program,
     ReleaseLease,
     RenewLease,
+    RenewLeases,
     Unknown,
     ValidateLease,
 )
@@ -33,6 +36,11 @@ class RedisLease:
     def renew(self, lease: Lease) -> Program[Outcome | None]:
         outcome: Outcome = yield RenewLease(lease)
         return outcome
+
+    def renew_many(self, leases: Sequence[Lease]) -> Program[tuple[Outcome, ...] | Unknown]:
+        """Renew several leases by one request; see `RenewLeases`."""
+        outcomes: tuple[Outcome, ...] | Unknown = yield RenewLeases(tuple(leases))
+        return outcomes
 
     def validate(self, lease: Lease) -> Program[Outcome | None]:
         outcome: Outcome = yield ValidateLease(lease)

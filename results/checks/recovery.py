@@ -51,9 +51,9 @@ def judged(log: HostWorkLog, outage: Period) -> tuple[Verdict, int | None]:
     took_ns = _time_to_held_ns(log, outage.end_ns)
     if goodput < METASTABLE_BELOW * offered:
         return Verdict.METASTABLE, took_ns
-    capacity = log.capacity_per_s(outage.end_ns)
+    capacity = log.capacity_per_s()
     spare = 0.0 if capacity is None else capacity - offered
-    ideal_ns = log.backlog(outage.end_ns) / spare * 1e9 if spare > 0 else 0.0
+    ideal_ns = log.backlog() / spare * 1e9 if spare > 0 else 0.0
     soon = took_ns is not None and took_ns <= max(SLOW_TIMES * ideal_ns, SOON_NS)
     return Verdict.RECOVERS if soon else Verdict.SLOW, took_ns
 
@@ -64,12 +64,12 @@ def _around(log: HostWorkLog, outage: Period) -> dict[str, float]:
     at, held = log.held()
     since = held[at >= outage.begin_ns]
     found = {
-        "outage_ms": (outage.end_ns - outage.begin_ns) / 1e6,
+        "outage_ms": log.outage_ns / 1e6,
         "goodput_before_per_s": log.rate_per_s(log.done, before),
         "goodput_outage_per_s": log.rate_per_s(log.done, outage),
         "goodput_after_per_s": log.rate_per_s(log.done, after),
-        "lease_backlog": float(log.backlog(outage.end_ns)),
-        "lease_capacity_per_s": log.capacity_per_s(outage.end_ns),
+        "lease_backlog": float(log.backlog()),
+        "lease_capacity_per_s": log.capacity_per_s(),
         "hosts_held_least_pct": 100.0 * int(since.min()) / log.hosts if len(since) else None,
     }
     return {name: value for name, value in found.items() if value is not None}
@@ -138,7 +138,14 @@ METRICS = (
     _spread("goodput_after_per_s", "work completed a second after the outage", "per s", Better.MORE, 612),
     _spread("time_to_held_ms", "from the end of the outage until 99 % of host leases are held", "ms", Better.LESS, 613),
     _spread("hosts_held_least_pct", "the least share of hosts with a lease since the outage", "%", Better.MORE, 614),
-    _spread("outage_ms", "how long no worker reached the data store", "ms", None, 615, shown=Shown.NOWHERE),
+    _spread(
+        "outage_ms",
+        "how long a worker was without the data store, the mean of all",
+        "ms",
+        None,
+        615,
+        shown=Shown.NOWHERE,
+    ),
     _spread("lease_backlog", "pieces of work that wait at the end of the outage", "", None, 616, shown=Shown.NOWHERE),
     _spread("lease_capacity_per_s", "work a second while some waits", "per s", None, 617, shown=Shown.NOWHERE),
 )

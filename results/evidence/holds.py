@@ -155,8 +155,9 @@ class Holds:
 
 
 def holds_of(trial: Trial) -> Holds:
-    """Gather the holds of a trial."""
-    rows = np.flatnonzero(trial.rows(RowKind.ACQUIRE, RowOutcome.DONE))
+    """Gather the holds of a trial: those of its enactors."""
+    # Leases of the data store are none of the guard's.
+    rows = np.flatnonzero(trial.rows(RowKind.ACQUIRE, RowOutcome.DONE) & (trial.process_enactor >= 0))
     owner = _owner(trial, rows, "attempt")
     order = np.argsort(owner, kind="stable")
     rows = rows[order]

@@ -5,6 +5,7 @@ it was completed in time) and once how many hosts it has (`hosts`). All instants
 the trial's journal.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ class Period(NamedTuple):
 class HostWorkLog:
     """The pieces of work that were taken up, in the order of their ends; ns. `process` numbers the workers.
 
-    `outage` is the longest time in which some worker was without the data store; None if none ever was.
+    `outages` has for each worker the longest time in which it was without the data store, if it ever was.
     """
 
     process: Ints
@@ -42,7 +43,18 @@ class HostWorkLog:
     hosts: int
     ttl_ns: int
     load: Period
-    outage: Period | None
+    outages: Mapping[int, Period]
+
+    @property
+    def outage(self) -> Period | None:
+        """From the first worker's to the last worker's; None if no worker was ever without the data store."""
+        spans = self.outages.values()
+        return Period(min(one.begin_ns for one in spans), max(one.end_ns for one in spans)) if spans else None
+
+    @property
+    def outage_ns(self) -> float:
+        """How long the outage was for a worker, the mean."""
+        return float(np.mean([one.end_ns - one.begin_ns for one in self.outages.values()]))
 
     def rate_per_s(self, which: Mask, span: Period) -> float | None:
         """How many of these pieces ended in a second of this time; None where there is no time."""
@@ -50,16 +62,20 @@ class HostWorkLog:
         inside = which & (self.end_ns >= span.begin_ns) & (self.end_ns < span.end_ns)
         return float(np.count_nonzero(inside)) * 1e9 / length_ns if length_ns > 0 else None
 
-    def backlog(self, at_ns: int) -> int:
-        """How many pieces waited then, of those that were taken up later."""
-        return int(np.count_nonzero((self.queued_ns <= at_ns) & (self.start_ns > at_ns)))
+    def backlog(self) -> int:
+        """How many pieces waited at the end of the outage, each worker's own, of those that were taken up later."""
+        waited = [
+            (self.process == worker) & (self.queued_ns <= one.end_ns) & (self.start_ns > one.end_ns)
+            for worker, one in self.outages.items()
+        ]
+        return int(sum(np.count_nonzero(each) for each in waited))
 
-    def capacity_per_s(self, since_ns: int) -> float | None:
-        """How many pieces all workers end in a second while some wait, from `since_ns` on; None if hardly any do.
+    def capacity_per_s(self) -> float | None:
+        """How many pieces all workers end in a second while some wait; None if hardly any do.
 
-        Per worker it is measured from then until its queue is empty for the first time.
+        Per worker it is measured from the end of its outage until its queue is empty for the first time.
         """
-        found = [self._capacity_of(self.process == one, since_ns) for one in np.unique(self.process)]
+        found = [self._capacity_of(self.process == worker, one.end_ns) for worker, one in self.outages.items()]
         known = [one for one in found if one is not None]
         return sum(known) if found and len(known) == len(found) else None
 
@@ -126,27 +142,20 @@ def host_work(trial: Trial) -> HostWorkLog | None:
         hosts=int(version[told][first].sum()),
         ttl_ns=int(seen[told].max()) * 1_000_000,
         load=load,
-        outage=_outage(process, start, end, lost, reached, load),
+        outages=_outages(process, start, end, lost, reached, load),
     )
 
 
-def _outage(process: Ints, start_ns: Ints, end_ns: Ints, lost: Mask, reached: Mask, load: Period) -> Period | None:
-    """The longest time in which some worker was without the data store.
+def _outages(process: Ints, start_ns: Ints, end_ns: Ints, lost: Mask, reached: Mask, load: Period) -> dict[int, Period]:
+    """For each worker the longest time from a first request that was lost to when it had reached the store again.
 
-    Of one worker it is from the first request that was lost to when it had reached the store again. A request that is
-    lost for another reason, on a busy machine, makes another, shorter one.
+    A request that is lost for another reason, on a busy machine, makes another, shorter one.
     """
-    spans = []
-    for one in np.unique(process[lost]):
+    found = {}
+    for one in np.unique(process[lost]).tolist():
         again = np.append(np.sort(end_ns[reached & (process == one)]), load.end_ns)
         begins = np.sort(start_ns[lost & (process == one)])
         ends = again[np.searchsorted(again, begins, side="right").clip(max=len(again) - 1)]
-        first = np.unique(ends, return_index=True)[1]
-        spans += [Period(int(begins[at]), int(ends[at])) for at in first]
-    joined: list[Period] = []
-    for span in sorted(spans):
-        if joined and span.begin_ns <= joined[-1].end_ns:
-            joined[-1] = Period(joined[-1].begin_ns, max(joined[-1].end_ns, span.end_ns))
-        else:
-            joined.append(span)
-    return max(joined, key=lambda span: span.end_ns - span.begin_ns, default=None)
+        longest = int(np.argmax(ends - begins))
+        found[one] = Period(int(begins[longest]), int(ends[longest]))
+    return found

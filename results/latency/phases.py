@@ -22,6 +22,8 @@ KIND_OF_PHASE = {
     "clean": RowKind.CLEAN,
     "plan": RowKind.PLAN,
 }
+OF_THE_GUARD = (RowKind.ACQUIRE, RowKind.RELEASE)
+"""What is done to a lease is a phase of the guard where an enactor does it: leases of the data store are another's."""
 SERVICE, RESPONSE = SIDES
 
 
@@ -38,6 +40,8 @@ def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
     samples = {}
     for phase, kind in KIND_OF_PHASE.items():
         rows = trial.rows(kind) & answered
+        if kind in OF_THE_GUARD:
+            rows &= trial.process_enactor >= 0
         samples[phase, SERVICE] = journal["service_ns"].to_numpy()[rows]
     samples["discover", RESPONSE] = discovery_response(trial)
     samples["plan", RESPONSE] = _plan_response(trial, *_publications(trial))

@@ -717,6 +717,27 @@ class TestLease:
         assert a.renew(lease, 7) == Done()
         assert history(a)[-1] == Event(0, "renew", enactor="a", attempt=7, lease="e0", token="t", fence=1)
 
+    def test_several_are_renewed_at_once_each_with_its_event_and_a_lost_one_keeps_none_from_it(self, a, b):
+        leases = [grant(a, resource, f"t{resource}") for resource in ("e0", "e1", "e2")]
+        a.release(leases[1], 81)
+        grant(b, "e1", "other")
+        before = len(history(a))
+        assert a.renew_many(leases, 7) == (Done(), Refused(Reason.LEASE_LOST), Done())
+        came = history(a)[before:]
+        assert [(event.kind, event.lease, event.token, event.attempt) for event in came] == [
+            ("renew", "e0", "te0", 7),
+            ("reject", "e1", "te1", 7),
+            ("renew", "e2", "te2", 7),
+        ]
+        assert a.renew_many([], 8) == ()
+
+    def test_several_that_are_renewed_at_once_live_on_as_one_that_is(self, world, a):
+        long = grant(a)
+        short = Lease("e0", long.token, long.fence, long.grant, 1)
+        assert a.renew_many([long, short], 7) == (Done(), Done())
+        world.outlive(short)
+        assert a.renew_many([long], 8) == (Refused(Reason.LEASE_LOST),)
+
     def test_a_renewal_gives_the_full_time_to_live_again(self, world, a):
         short = grant(a, ttl=1_000)
         long = Lease(short.resource, short.token, short.fence, short.grant, LONG_MS)

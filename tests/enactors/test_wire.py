@@ -129,6 +129,12 @@ class TestScripts:
         assert store.commit(Commit("e0", 2, "unconditional"), 2) == Done(1)
         assert [event.version for event in store.history()] == [1, 2]
 
+    def test_of_several_run_at_once_each_that_the_server_forgot_is_loaded_and_run_once(self, store):
+        leases = [store.grant(name, 60_000, "t", 1) for name in ("e0", "e1", "e2")]
+        store.wire.call("SCRIPT", "FLUSH")
+        assert store.renew_many(leases, 2) == (Done(), Done(), Done())
+        assert [event.lease for event in store.history() if event.kind == "renew"] == ["e0", "e1", "e2"]
+
     def test_scripts_that_nobody_loaded_are_loaded_when_needed(self, wire, keys):
         wire.call("SCRIPT", "FLUSH")
         store = RedisStore(wire, keys, CELL, "a")

@@ -21,6 +21,7 @@ from leasebench.leases.operations import (
     ReleaseLock,
     ReleaseUnchecked,
     RenewLease,
+    RenewLeases,
     RenewLock,
     TakeExpired,
     ValidateLease,
@@ -65,6 +66,18 @@ def test_a_manager_hands_on_what_it_hears_of_a_lease(name, call, answer):
     asked, value = once(getattr(manager, call)(LEASE), answer)
     assert asked == operation(LEASE)
     assert value is answer
+
+
+MANY = [name for name, manager in MANAGERS.items() if hasattr(manager, "renew_many")]
+
+
+@pytest.mark.parametrize("name", MANY)
+@pytest.mark.parametrize("answer", [(Done(), Refused(Reason.LEASE_LOST)), UNKNOWN])
+def test_one_that_renews_several_at_once_hands_on_what_it_hears_of_them(name, answer):
+    asked, value = once(MANAGERS[name].renew_many([LEASE, LEASE]), answer)
+    assert asked == RenewLeases((LEASE, LEASE))
+    assert value is answer
+    assert "redis" in MANY
 
 
 def test_one_that_cannot_prolong_a_lease_does_not_pretend_to():

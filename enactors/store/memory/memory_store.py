@@ -1,6 +1,6 @@
 """The plan version store in memory: the twin of the Redis store, one step a call, no server."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from leasebench.enactors.operations import Checkpoint, Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.procedure import StoredProcedure
@@ -162,6 +162,9 @@ class MemoryStore:
         expires_us = shared.now_us + lease.ttl_ms * 1000
         self._event("renew", expires_us=expires_us, **self._lease_facts(lease, attempt))
         return Done()
+
+    def renew_many(self, leases: Sequence[Lease], attempt: int) -> tuple[Outcome, ...]:
+        return tuple(self.renew(lease, attempt) for lease in leases)
 
     def release(self, lease: Lease, attempt: int) -> Outcome:
         if not self._owns(lease, attempt):

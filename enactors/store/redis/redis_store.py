@@ -1,6 +1,6 @@
 """The plan version store in Redis: every write is one Lua script, which also appends its event."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from leasebench.enactors.operations import Checkpoint, Commit, DeletePlan, Plans, RegisterFence, Repair
@@ -158,6 +158,10 @@ class RedisStore:
     def renew(self, lease: Lease, attempt: int) -> Outcome:
         return self._on_lease("renew", lease, attempt, lease.ttl_ms)
 
+    def renew_many(self, leases: Sequence[Lease], attempt: int) -> tuple[Outcome, ...]:
+        requests = [self._prepare_on_lease("renew", lease, attempt, lease.ttl_ms) for lease in leases]
+        return tuple(map(outcome_of, self.wire.run_all(requests)))
+
     def release(self, lease: Lease, attempt: int) -> Outcome:
         return self._on_lease("release", lease, attempt)
 
@@ -275,10 +279,13 @@ class RedisStore:
         return outcome_of(self.wire.run(Prepared(script("watch_conflict"), names, deferred, 0)))
 
     def _on_lease(self, name: str, lease: Lease, attempt: int, *more: int) -> Outcome:
+        return outcome_of(self.wire.run(self._prepare_on_lease(name, lease, attempt, *more)))
+
+    def _prepare_on_lease(self, name: str, lease: Lease, attempt: int, *more: int) -> Prepared:
         names = (self.keys.lease(lease.resource), self.keys.history)
         fence = "" if lease.fence is None else lease.fence
         arguments = (lease.resource, self._client, attempt, lease.token, fence, *more)
-        return outcome_of(self.wire.run(Prepared(script(name), names, arguments, 0)))
+        return Prepared(script(name), names, arguments, 0)
 
 
 def load_scripts(wire: Wire) -> None:

@@ -77,10 +77,25 @@ class Wire:
         """Run a prepared script with the `rest` of its arguments, packed; load it if the server does not know it."""
         payload = prepared.head + rest
         reply = self._insist(payload, 1)[0]
-        if isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT"):
+        if _is_unknown_script(reply):
             self.load(prepared.script)
             reply = self._insist(payload, 1)[0]
         return _value(reply)
+
+    def run_all(self, requests: Sequence[Prepared]) -> list[Any]:
+        """Run several prepared scripts, complete with their arguments, by one request; load what is not known there.
+
+        Each is atomic by itself. Raises ServerError for the first error reply, after all were received.
+        """
+        replies = self._insist(b"".join(each.head for each in requests), len(requests))
+        unknown = [at for at, reply in enumerate(replies) if _is_unknown_script(reply)]
+        if unknown:
+            for source in {requests[at].script.sha: requests[at].script for at in unknown}.values():
+                self.load(source)
+            again = self._insist(b"".join(requests[at].head for at in unknown), len(unknown))
+            for at, reply in zip(unknown, again, strict=True):
+                replies[at] = reply
+        return [_value(reply) for reply in replies]
 
     def transaction(self, prepared: Prepared, rest: bytes = b"") -> Any:
         """Run a prepared script in MULTI/EXEC; None if a watched key was written.
@@ -167,6 +182,10 @@ def _let_kernel_time_out(connected: Any, timeout_s: float) -> None:
     connected.settimeout(None)
     for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         connected.setsockopt(socket.SOL_SOCKET, option, timeval)
+
+
+def _is_unknown_script(reply: Any) -> bool:
+    return isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT")
 
 
 def _value(reply: Any) -> Any:
