@@ -15,8 +15,8 @@ from leasebench.enactors.downstream.load_balancer.fleet import (
     Cause,
     Fleet,
     FleetRule,
-    Move,
     Target,
+    TargetMove,
     zone_of,
 )
 from leasebench.enactors.downstream.load_balancer.health import Health, HealthRule
@@ -182,11 +182,11 @@ class TestFleet:
             now_ns = fleet.targets[0].due_ns
             fleet, new = fleet.checked(fleet.targets[0].number not in sick, now_ns, RULE)
             moves += new
-        assert moves[-1] == Move("b", (10,), Cause.FAILOVER, removes=True)
+        assert moves[-1] == TargetMove("b", (10,), Cause.FAILOVER, removes=True)
         assert fleet.recovered(now_ns + 499 * MS, RULE) == (fleet, ())
         back, moves = fleet.recovered(now_ns + 500 * MS, RULE)
-        assert moves[0] == Move("b", (10,), Cause.FAILOVER, removes=False)
-        assert moves[1] == Move("b", (10,), Cause.FAILOVER, removes=True), "too little of it is in service still"
+        assert moves[0] == TargetMove("b", (10,), Cause.FAILOVER, removes=False)
+        assert moves[1] == TargetMove("b", (10,), Cause.FAILOVER, removes=True), "too little of it is in service still"
         assert back.absent == 4
         quiet, moves = fleet.recovered(now_ns + 500 * MS, FleetRule(INTERVAL, RULE.health, 0.0, RULE.hold_ns))
         assert (len(moves), quiet.absent) == (1, 3), "with the fail-over off it stays"
@@ -197,7 +197,7 @@ class TestFleet:
         for _ in range(5):
             fleet, new = fleet.checked(False, fleet.targets[0].due_ns, RULE)
             moves += new
-        assert moves == [Move("b", (1,), Cause.VELOCITY, removes=True)]
+        assert moves == [TargetMove("b", (1,), Cause.VELOCITY, removes=True)]
         assert fleet.absent == 0
 
 
@@ -250,7 +250,7 @@ class TestProgram:
         state = BalancerState(fleet, base=2, look_at_ns=10**12)
         results = (0, None, Done(0), None, 0, None, Done(1))
         asked, state = play(BALANCER.next_activity(state), *results)
-        assert asked[-2:] == [Sleep(4.0), MoveTargets(Move("b", (7,), Cause.CHECK, removes=True))]
+        assert asked[-2:] == [Sleep(4.0), MoveTargets(TargetMove("b", (7,), Cause.CHECK, removes=True))]
         assert state.fleet.absent == 1
 
     def test_waits_for_what_is_due_next(self):
@@ -265,7 +265,7 @@ class TestProgram:
         fleet = Fleet(NO_LIMIT, (Target(7, 0, in_service=False),), (("b", 10**12),), absent=1)
         state = BalancerState(fleet, base=2, look_at_ns=10**12, disable_at_ns=3000 * MS)
         asked, state = play(balancer.next_activity(state), 3000 * MS, Done(0), None, Done(1))
-        back = Move("b", (7,), Cause.FAILOVER, removes=False)
+        back = TargetMove("b", (7,), Cause.FAILOVER, removes=False)
         assert asked == [ReadClock(), DisableFailover(), Sleep(4.0), MoveTargets(back)]
         assert (state.fleet.absent, state.fleet.held_until_ns) == (0, ())
         assert balancer.rule_at(state).failover_below == 0

@@ -43,7 +43,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class TargetMove:
     """Targets of one zone that are taken out of service or put back at once, or are kept from being taken out.
 
     One without numbers: the velocity control has kept the zone from failing over.
@@ -84,7 +84,7 @@ class Fleet:
         added = [Target(number, now_ns + place * gap_ns) for place, number in enumerate(new, 1)]
         return replace(self, targets=tuple(sorted((*self.targets, *added), key=_due)))
 
-    def checked(self, passed: bool, now_ns: int, rule: FleetRule) -> "tuple[Fleet, tuple[Move, ...]]":
+    def checked(self, passed: bool, now_ns: int, rule: FleetRule) -> "tuple[Fleet, tuple[TargetMove, ...]]":
         """Return the fleet after the check of its first target, and what follows from it.
 
         Its next check is due at its next instant after now: what fell due meanwhile is left out, so that no more than
@@ -100,7 +100,7 @@ class Fleet:
         zone = zone_of(target.number)
         if zone in dict(self.held_until_ns) or health.healthy == target.in_service:
             return fleet, ()
-        move = Move(zone, (target.number,), Cause.CHECK, removes=not health.healthy)
+        move = TargetMove(zone, (target.number,), Cause.CHECK, removes=not health.healthy)
         if health.healthy:
             return _moved(fleet, move), (move,)
         if not self.velocity.allows(1, len(targets), now_ns):
@@ -109,7 +109,7 @@ class Fleet:
         fleet, failovers = _failed_over(_removed(fleet, move, now_ns), now_ns, rule)
         return fleet, (move, *failovers)
 
-    def recovered(self, now_ns: int, rule: FleetRule) -> "tuple[Fleet, tuple[Move, ...]]":
+    def recovered(self, now_ns: int, rule: FleetRule) -> "tuple[Fleet, tuple[TargetMove, ...]]":
         """Put the zones back whose hold is over, as far as their targets are healthy; they may fail over again."""
         over = [zone for zone, until_ns in self.held_until_ns if until_ns <= now_ns]
         if not over:
@@ -129,31 +129,31 @@ class Fleet:
         return {zone: ZoneCapacity(there[zone], serving[zone], zone in held) for zone in ZONES}
 
 
-def _failed_over(fleet: Fleet, now_ns: int, rule: FleetRule) -> tuple[Fleet, tuple[Move, ...]]:
+def _failed_over(fleet: Fleet, now_ns: int, rule: FleetRule) -> tuple[Fleet, tuple[TargetMove, ...]]:
     """Fail over one zone if one has to; what the velocity control does not allow is left as it is."""
     zone = zone_to_fail_over(fleet.capacity(), rule.failover_below)
     if zone is None:
         return fleet, ()
     numbers = tuple(sorted(one.number for one in fleet.targets if one.in_service and zone_of(one.number) == zone))
-    move = Move(zone, numbers, Cause.FAILOVER, removes=True)
+    move = TargetMove(zone, numbers, Cause.FAILOVER, removes=True)
     if not fleet.velocity.allows(len(numbers), len(fleet.targets), now_ns):
-        return fleet, (Move(zone, (), Cause.VELOCITY, removes=True),)
+        return fleet, (TargetMove(zone, (), Cause.VELOCITY, removes=True),)
     held = (*fleet.held_until_ns, (zone, now_ns + rule.hold_ns))
     return replace(_removed(fleet, move, now_ns), held_until_ns=held), (move,)
 
 
-def _back(fleet: Fleet, zone: str) -> Move:
+def _back(fleet: Fleet, zone: str) -> TargetMove:
     """What of a zone can be put back after its fail-over."""
     ready = (one.number for one in fleet.targets if one.health.healthy and not one.in_service)
     numbers = tuple(sorted(number for number in ready if zone_of(number) == zone))
-    return Move(zone, numbers, Cause.FAILOVER, removes=False)
+    return TargetMove(zone, numbers, Cause.FAILOVER, removes=False)
 
 
-def _removed(fleet: Fleet, move: Move, now_ns: int) -> Fleet:
+def _removed(fleet: Fleet, move: TargetMove, now_ns: int) -> Fleet:
     return replace(_moved(fleet, move), velocity=fleet.velocity.after(len(move.numbers), now_ns))
 
 
-def _moved(fleet: Fleet, move: Move) -> Fleet:
+def _moved(fleet: Fleet, move: TargetMove) -> Fleet:
     numbers = set(move.numbers)
     targets = tuple(
         replace(one, in_service=not move.removes) if one.number in numbers else one for one in fleet.targets

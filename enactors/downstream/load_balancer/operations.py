@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from leasebench.enactors.downstream.load_balancer.fleet import FIRST_BASE_TARGET, ZONES, Cause, Move
+from leasebench.enactors.downstream.load_balancer.fleet import FIRST_BASE_TARGET, ZONES, Cause, TargetMove
 from leasebench.enactors.downstream.network.operations import CONFIGURED
 from leasebench.enactors.procedure import StoredProcedure, script_beside
 from leasebench.leases.operations import Operation
@@ -52,7 +52,7 @@ class MoveTargets(StoredProcedure):
     Each leaves an event `remove`, `restore` or `reject`: `active` is 1 if its configuration was there.
     """
 
-    move: Move
+    move: TargetMove
 
     step: ClassVar[str] = "move_targets"
     lua: ClassVar[str] = script_beside(__name__, "move.lua")

@@ -9,7 +9,7 @@ https://aws.amazon.com/message/101925/).
 
 from dataclasses import dataclass, replace
 
-from leasebench.enactors.downstream.load_balancer.fleet import FIRST_BASE_TARGET, Fleet, FleetRule, Move
+from leasebench.enactors.downstream.load_balancer.fleet import FIRST_BASE_TARGET, Fleet, FleetRule, TargetMove
 from leasebench.enactors.downstream.load_balancer.operations import (
     MOST_JOINING,
     Checked,
@@ -129,7 +129,7 @@ class Balancer:
         yield from self._move(moves)
         return replace(state, fleet=fleet)
 
-    def _move(self, moves: tuple[Move, ...]) -> Program[None]:
+    def _move(self, moves: tuple[TargetMove, ...]) -> Program[None]:
         for move in moves:
             yield Sleep(self.times.move_ms)
             yield MoveTargets(move)
