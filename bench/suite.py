@@ -34,6 +34,7 @@ from leasebench.definitions import (
 )
 from leasebench.enactors.arrivals import Arrivals
 from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
+from leasebench.enactors.enactor.resuming import Resumption
 from leasebench.enactors.operator.kind import OperatorDuty
 from leasebench.enactors.store.drivers import driver_of
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
@@ -63,6 +64,8 @@ class Load(Definition):
     work: WorkTime = WorkTime()
     discover: Literal["told", "polling"] = "told"
     poll_ms: float = Field(default=2.0, gt=0, le=10_000)
+    resume: Resumption = Resumption.START_OVER
+    """What an enactor does about the plan in whose middle its predecessor was killed."""
     clean_age: int = Field(default=8, ge=1, le=10_000)
     purge_age: int = Field(default=8, ge=1, le=10_000)
     rollback: bool = False
@@ -74,8 +77,9 @@ class Load(Definition):
         """The settings of each program kind that every cell has, by its name, in the order in which they start."""
         found: dict[str, Definition | None] = {"operator": self.operator}
         if self.enactors:
-            work, discover, poll_ms = self.work, self.discover, self.poll_ms
-            enactors = EnactorSettings(count=self.enactors, work=work, discover=discover, poll_ms=poll_ms)
+            enactors = EnactorSettings(
+                count=self.enactors, work=self.work, discover=self.discover, poll_ms=self.poll_ms, resume=self.resume
+            )
             found |= {"planner": self.planner, "enactor": enactors}
         return {name: settings for name in LOAD_KINDS if (settings := found.get(name)) is not None}
 

@@ -16,6 +16,14 @@ class Plans:
     quarantined: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far one client came with one plan: `walked` endpoints of its walk are at plan `plan`, or at a newer one."""
+
+    plan: int
+    walked: int
+
+
 class VersionStore(Protocol):
     """One client's session with the plan version store of one cell.
 
@@ -59,8 +67,12 @@ class VersionStore(Protocol):
         """Record the lease's fence as seen at the endpoint and read, or refuse it if a higher one was seen."""
         ...
 
-    def commit(self, step: "Commit", attempt: int) -> Outcome:
-        """Point an endpoint at a plan under the step's rule."""
+    def commit(self, step: "Commit", attempt: int, checkpoint: Checkpoint | None = None) -> Outcome:
+        """Point an endpoint at a plan under the step's rule; if that is done, keep `checkpoint` in the same step."""
+        ...
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return what the commits of this client, or of one that had its name before, kept last; None for nothing."""
         ...
 
     def delete(self, step: "DeletePlan", attempt: int) -> Outcome:
@@ -232,6 +244,40 @@ class Commit(Operation):
 
     def perform(self, client: Client) -> Outcome:
         return client.versions.commit(self, client.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointedCommit(Commit):
+    """A commit that keeps `checkpoint` for its client in the same atomic step; a refused one leaves the last one."""
+
+    checkpoint: Checkpoint | None = None
+
+    def perform(self, client: Client) -> Outcome:
+        return client.versions.commit(self, client.attempt, self.checkpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCheckpoint(Operation):
+    """Read the checkpoint that this client's commits kept last. Returns it, None for none, or UNKNOWN."""
+
+    step: ClassVar[str] = "checkpoint"
+
+    def perform(self, client: Client) -> Checkpoint | None:
+        return client.versions.checkpoint()
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePlan(Operation):
+    """Note that the application of plan `version` goes on behind its first `walked` endpoints. No I/O."""
+
+    version: int
+    walked: int
+
+    step: ClassVar[str] = "resume"
+    local: ClassVar[bool] = True
+
+    def perform(self, client: Client) -> int:  # noqa: ARG002
+        return self.walked
 
 
 @dataclass(frozen=True, slots=True)

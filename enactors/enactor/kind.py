@@ -7,7 +7,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from leasebench.definitions import Definition
-from leasebench.enactors.enactor.program import MAX_TRIES, Enactor, EnactorState
+from leasebench.enactors.enactor.program import MAX_TRIES, Enactor
+from leasebench.enactors.enactor.resuming import EnactorState, Resumption
 from leasebench.enactors.kind import (
     CHECKS,
     COMMITS,
@@ -21,12 +22,15 @@ from leasebench.enactors.kind import (
 )
 from leasebench.enactors.operations import (
     AwaitPlan,
+    CheckpointedCommit,
     Commit,
     DeletePlan,
     Finish,
     ListPlans,
+    ReadCheckpoint,
     ReadEndpoint,
     RegisterFence,
+    ResumePlan,
     Withdraw,
     Work,
 )
@@ -34,6 +38,8 @@ from leasebench.leases.operations import Done, Operation, Refused
 
 VERSION, ACTIVITY = "version", "activity"
 ENDPOINT_BITS = 16
+LOOKS_BITS = 32
+"""The low bits of an application's `seen`: how often its enactor looked for a plan; above, how often it was woken."""
 
 
 class Activity(IntEnum):
@@ -52,12 +58,13 @@ class WorkTime(Definition):
 
 
 class EnactorSettings(Definition):
-    """How many enactors a cell has, how long they work, and how they learn of new plans."""
+    """How many enactors a cell has, how long they work, how they learn of new plans, and how they resume."""
 
     count: int = Field(default=3, ge=1, le=64)
     work: WorkTime = WorkTime()
     discover: Literal["told", "polling"] = "told"
     poll_ms: float = Field(default=2.0, gt=0, le=10_000)
+    resume: Resumption = Resumption.START_OVER
 
 
 class EnactorObserver:
@@ -70,18 +77,24 @@ class EnactorObserver:
         self._checks = 0
         self._counts = dict.fromkeys((COMMITS, STALE, RACED_APPLICATIONS), 0)
         self._idle = False
+        self._looks = self._wake_ups = self._waits = 0
         self._reactions: dict[type[Operation], Callable[[Any, Any, int], None]] = {
             AwaitPlan: self._discovered,
             ReadEndpoint: self._checked,
             RegisterFence: self._checked,
             Commit: self._committed,
+            CheckpointedCommit: self._committed,
+            ResumePlan: self._went_on,
             Withdraw: self._withdrew,
             Finish: self._finished,
         }
         notebook.show(ACTIVITY, Activity.WORKING)
 
     def waiting(self, operation: Operation) -> None:
-        if not self._idle and isinstance(operation, AwaitPlan):
+        if not isinstance(operation, AwaitPlan):
+            return
+        self._waits += 1
+        if not self._idle:
             self._idle = True
             self._notebook.show(ACTIVITY, Activity.IDLE)
 
@@ -94,6 +107,10 @@ class EnactorObserver:
         self._notebook.show(VERSION, state.finished)
 
     def _discovered(self, _operation: AwaitPlan, result: Any, now_ns: int) -> None:
+        # A wait that was told to stop was followed by no look.
+        wake_ups, self._waits = self._waits - (result is None and self._waits > 0), 0
+        self._wake_ups += wake_ups
+        self._looks += 1 + wake_ups
         if not isinstance(result, int):
             return
         if self._idle:
@@ -101,6 +118,9 @@ class EnactorObserver:
             self._notebook.show(ACTIVITY, Activity.WORKING)
         # An application begins with its first look: one that picks inside its lease looks again.
         self._applying_since_ns = self._applying_since_ns or now_ns
+
+    def _went_on(self, _operation: ResumePlan, _result: Any, now_ns: int) -> None:
+        self._applying_since_ns = now_ns
 
     def _checked(self, operation: ReadEndpoint | RegisterFence, _result: Any, _now_ns: int) -> None:
         self._checks += 1
@@ -120,8 +140,11 @@ class EnactorObserver:
         self._raced(operation.version)
 
     def _finished(self, operation: Finish, _result: Any, _now_ns: int) -> None:
-        self._notebook.note("plan", operation.version, self._applying_since_ns, complete=operation.complete)
-        self._applying_since_ns = 0
+        searched = self._wake_ups << LOOKS_BITS | self._looks
+        self._notebook.note(
+            "plan", operation.version, self._applying_since_ns, complete=operation.complete, seen=searched
+        )
+        self._applying_since_ns = self._looks = self._wake_ups = 0
 
     def _raced(self, version: int) -> None:
         if version != self._raced_version:
@@ -146,13 +169,25 @@ class EnactorKind:
     applies = True
     steps = frozenset(
         operation.step
-        for operation in (AwaitPlan, ReadEndpoint, RegisterFence, Work, Commit, Withdraw, ListPlans, DeletePlan)
+        for operation in (
+            AwaitPlan,
+            ReadEndpoint,
+            RegisterFence,
+            Work,
+            Commit,
+            Withdraw,
+            ListPlans,
+            DeletePlan,
+            ReadCheckpoint,
+            ResumePlan,
+        )
     )
 
     def begin(self, place: Assignment) -> tuple[Activities, EnactorState]:
         # Enactors begin their walks at different endpoints, evenly spaced.
         first = place.number * len(place.cell.endpoints) // place.count
-        enactor = Enactor(place.cell, place.guard, first, MAX_TRIES if place.tries is None else place.tries)
+        tries = MAX_TRIES if place.tries is None else place.tries
+        enactor = Enactor(place.cell, place.guard, first, tries, place.settings.resume)
         return enactor.next_activity, EnactorState()
 
     def after_load(self, place: Assignment) -> Activities:

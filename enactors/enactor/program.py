@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from leasebench.enactors.enactor.cleaner import clean_up
-from leasebench.enactors.operations import AwaitPlan, Commit, Finish, ReadEndpoint, RegisterFence, Withdraw, Work
+from leasebench.enactors.enactor.resuming import EnactorState, Resumption, keeping, resume
+from leasebench.enactors.operations import (
+    AwaitPlan,
+    Checkpoint,
+    Commit,
+    Finish,
+    ReadEndpoint,
+    RegisterFence,
+    ResumePlan,
+    Withdraw,
+    Work,
+)
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import Exclude, Guard, LeaseScope, OnLoss, Pick
 from leasebench.leases.guard_axes import VersionCheck
@@ -31,19 +42,6 @@ PAUSE_AFTER_FAILURE_MS = 5.0
 """Before an application that could not reach every endpoint is begun again."""
 
 
-@dataclass(frozen=True, slots=True)
-class EnactorState:
-    """What an enactor carries from one activity to the next.
-
-    `finished` is the plan that it last saw in force everywhere (that one or a newer); `to_clean` the plan
-    after which it still has to clean up.
-    """
-
-    resumed: bool = False
-    finished: int = 0
-    to_clean: int | None = None
-
-
 class At(Enum):
     """How an application left one endpoint."""
 
@@ -57,18 +55,21 @@ class Enactor:
     """One enactor: its cell, its guard, and the endpoint at which it begins its walk.
 
     Enactors begin at different endpoints, so that equally fast ones do not walk in step. `tries` is how often one
-    application tries one endpoint before it leaves it.
+    application tries one endpoint before it leaves it, `resumption` what it does about a killed predecessor's plan.
     """
 
     cell: Cell
     guard: Guard
     first: int = 0
     tries: int = MAX_TRIES
+    resumption: Resumption = Resumption.START_OVER
 
     def next_activity(self, state: EnactorState) -> Program[EnactorState]:
         """Return what an enactor with this state does next."""
         if not state.resumed:
-            return resume(self.cell)
+            return resume(self.cell, self.resumption)
+        if state.unfinished is not None:
+            return self._go_on(replace(state, unfinished=None), state.unfinished)
         if state.to_clean is not None:
             return self._clean(state, state.to_clean)
         return self._apply(state)
@@ -87,7 +88,15 @@ class Enactor:
         version = yield AwaitPlan(state.finished)
         if not isinstance(version, int):
             return state
-        complete = yield from apply_plan(self, version)
+        return (yield from self._apply_plan(state, version, 0))
+
+    def _go_on(self, state: EnactorState, kept: Checkpoint) -> Program[EnactorState]:
+        """Go on with the predecessor's plan. Once: a plan that can't be applied any more would be tried for ever."""
+        yield ResumePlan(kept.plan, kept.walked)
+        return (yield from self._apply_plan(state, kept.plan, kept.walked))
+
+    def _apply_plan(self, state: EnactorState, version: int, walked: int) -> Program[EnactorState]:
+        complete = yield from apply_plan(self, version, walked)
         yield Finish(version, complete)
         if complete:
             return replace(state, finished=version, to_clean=version)
@@ -95,46 +104,53 @@ class Enactor:
         return state
 
 
-def resume(cell: Cell) -> Program[EnactorState]:
-    """Begin where the store stands: the oldest version in force is the last plan that is surely finished."""
-    oldest = None
-    for endpoint in cell.endpoints:
-        version = yield ReadEndpoint(endpoint)
-        if not isinstance(version, int):
-            return EnactorState()
-        oldest = version if oldest is None else min(oldest, version)
-    return EnactorState(resumed=True, finished=oldest or 0)
+def apply_plan(enactor: Enactor, version: int, walked: int = 0) -> Program[bool]:
+    """Apply plan `version` to every endpoint behind the first `walked` ones, which are at it already or at a newer one.
 
-
-def apply_plan(enactor: Enactor, version: int) -> Program[bool]:
-    """Apply plan `version` to every endpoint. Returns whether all were seen at it or at a newer one."""
+    Returns whether all were seen at it or at a newer one.
+    """
     guard = enactor.guard
     seen_once: dict[str, int] = {}
     if guard.decide.check is VersionCheck.ONCE:
-        for endpoint in enactor.walk:
+        for endpoint in enactor.walk[walked:]:
             seen = yield ReadEndpoint(endpoint, watch=guard.rule.watches)
             if not isinstance(seen, int):
                 return False
             seen_once[endpoint] = seen
     if guard.exclude is None or guard.exclude.scope is LeaseScope.ENDPOINT:
-        return (yield from _walk(enactor, version, seen_once, None))
+        return (yield from _walk(enactor, version, walked, seen_once, None))
 
     held = yield from _acquire(guard, guard.exclude, CELL_LEASE)
     if held is None:
         return False
     if guard.decide.pick is Pick.INSIDE:
-        version = yield from _pick_again(version)
-    complete = yield from _walk(enactor, version, seen_once, held)
+        picked = yield from _pick_again(version)
+        walked = walked if picked == version else 0
+        version = picked
+    complete = yield from _walk(enactor, version, walked, seen_once, held)
     yield from _release(guard, held)
     return complete
 
 
-def _walk(enactor: Enactor, version: int, seen_once: dict[str, int], held: Lease | None) -> Program[bool]:
+def _walk(enactor: Enactor, version: int, walked: int, seen_once: dict[str, int], held: Lease | None) -> Program[bool]:
     complete = True
-    for endpoint in enactor.walk:
-        at = yield from _apply_endpoint(enactor, endpoint, version, seen_once.get(endpoint), held)
+    for endpoint in enactor.walk[walked:]:
+        at = yield from _apply_next(enactor, endpoint, version, seen_once.get(endpoint), held, complete=complete)
         complete = complete and at is not At.MISSED
     return complete
+
+
+def _apply_next(
+    enactor: Enactor, endpoint: str, version: int, seen: int | None, held: Lease | None, *, complete: bool
+) -> Program[At]:
+    """Apply the plan to the next endpoint of a walk that is `complete` so far, and keep that where asked to.
+
+    A checkpoint says that nothing before it is left: behind an endpoint that was missed there is none.
+    """
+    applied = _apply_endpoint(enactor, endpoint, version, seen, held)
+    if not complete or enactor.resumption is not Resumption.CHECKPOINT:
+        return applied
+    return keeping(applied, Checkpoint(version, enactor.walk.index(endpoint) + 1))
 
 
 def _apply_endpoint(enactor: Enactor, endpoint: str, version: int, seen: int | None, held: Lease | None) -> Program[At]:

@@ -33,7 +33,7 @@ def rollout(trial: Trial) -> Findings:
     cell is being filled and not torn.
     """
     events = trial.events
-    changes = _changes(events)
+    changes = changes_of(events)
     if not len(changes.at) or len(events.endpoints) < 2:
         return Findings(samples={"torn_ms": np.array([]), "torn_versions": np.array([])})
     versions = np.concatenate(list(_versions_in_force(changes, len(events.endpoints))))
@@ -48,7 +48,8 @@ def rollout(trial: Trial) -> Findings:
     return Findings(samples={"torn_ms": torn_us[~np.isnan(torn_us)] / 1e3, "torn_versions": most.astype(np.float64)})
 
 
-def _changes(events: Events) -> EndpointChanges:
+def changes_of(events: Events) -> EndpointChanges:
+    """Every change of what is in force at an endpoint, by whatever made it."""
     if not len(events.restarts):
         at = np.flatnonzero(events.of("commit", "repair") & (events.version != events.previous))
         return EndpointChanges(at, events.endpoint[at], events.previous[at], events.version[at])

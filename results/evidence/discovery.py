@@ -59,7 +59,8 @@ def _resumptions(trial: Trial) -> list[tuple[int, int, int]]:
     """
     journal = trial.journal
     checked = np.flatnonzero(trial.rows(RowKind.CHECK, RowOutcome.DONE) & (trial.process_enactor >= 0))
-    discovers = np.flatnonzero(trial.rows(RowKind.DISCOVER) & (trial.process_enactor >= 0))
+    goes_on = trial.rows(RowKind.DISCOVER) | trial.rows(RowKind.RESUME)
+    discovers = np.flatnonzero(goes_on & (trial.process_enactor >= 0))
     start, end, seen = (journal[name].to_numpy() for name in ("start_ns", "end_ns", "seen"))
     first_look = np.full(int(trial.life.max(initial=-1)) + 1, np.iinfo(np.int64).max)
     np.minimum.at(first_look, trial.life[discovers], start[discovers])

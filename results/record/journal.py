@@ -40,6 +40,7 @@ class RowKind(IntEnum):
     FAULT = 17
     RESOLVE = 18
     REPAIR = 19
+    RESUME = 20
 
 
 OWN_KINDS = 128
@@ -81,7 +82,12 @@ BEGUN = (
 ENDED = (
     TableColumn("end_ns", "int64", "when it ended, by `clock`; 0 where that was never seen"),
     TableColumn("service_ns", "int64", "how long the server and the way there took"),
-    TableColumn("seen", "int64", "the version that it saw; of a fault the asked microseconds; of a drain its events"),
+    TableColumn(
+        "seen",
+        "int64",
+        "the version that it saw; of a fault the asked microseconds; of a drain its events; of a plan how often its "
+        "enactor had looked for one (the low 32 bits) and was woken to look (the others)",
+    ),
     TableColumn("fence", "int64", "the fencing number that it received; 0 for none"),
     TableColumn("outcome", "uint8", _numbered({each.name.lower(): each.value for each in RowOutcome})),
     TableColumn("reason", "uint8", f"why it was refused: {_numbered({'none': 0} | REASON_NUMBERS)}"),

@@ -77,7 +77,8 @@ class Metric:
     How tables have it: the columns stand in the order of `place`, at first ours. `heading` may have two lines; empty,
     it is made from the name. `digits` come after the point. Where a screen is too narrow, the columns with the highest
     `spare` are left out first. `own_scenario`: it is seen in every run, and worth a table only beside something else,
-    or under a scenario with this word in its name. `words` follow the count in a sentence: "3 times empty".
+    or under a scenario with one of these words in its name; not `elsewhere`: worth a column only there. `words` follow
+    the count in a sentence: "3 times empty".
     """
 
     name: str
@@ -95,6 +96,7 @@ class Metric:
     digits: int = 0
     spare: int = 0
     own_scenario: str = ""
+    elsewhere: bool = True
     words: str = ""
     first_s: str = ""
 
@@ -103,6 +105,10 @@ class Metric:
             raise ValueError(f"metric {self.name}: a rate, and nothing else, has a ratio")
         if self.verdict is not None and self.form is not Form.COUNT:
             raise ValueError(f"metric {self.name}: only a count gives a verdict")
+
+    def is_at_home(self, scenario: str) -> bool:
+        """Whether a table of this scenario is about it; of one without a scenario of its own every table is."""
+        return not self.own_scenario or any(word in scenario for word in self.own_scenario.split())
 
     @property
     def published(self) -> tuple[str, ...]:

@@ -26,8 +26,9 @@ def tables_beside(summary: Summary) -> Iterator[Grid]:
     beside = [one for one in metrics() if Shown.BESIDE in one.shown]
     columns = dict(zip(beside, of_metrics(Shown.BESIDE), strict=True))
     for scenario, cells in _by_scenario(summary).items():
-        seen = [one for one in beside if any(cell.seen(one) for cell in cells)]
-        if any(not one.own_scenario or one.own_scenario in scenario for one in seen):
+        worth = [one for one in beside if one.elsewhere or one.is_at_home(scenario)]
+        seen = [one for one in worth if any(cell.seen(one) for cell in cells)]
+        if any(one.is_at_home(scenario) for one in seen):
             shown = [columns[one] for one in seen]
             rows = ((Text(cell.guard), *_texts(cell, shown)) for cell in cells)
             yield Grid(f"{scenario}: endpoints and leases", (GUARD, *(one.column for one in shown)), tuple(rows))

@@ -12,7 +12,7 @@ from typing import Any
 
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import ExplorationScope
-from leasebench.enactors.enactor.program import EnactorState
+from leasebench.enactors.enactor.resuming import EnactorState
 from leasebench.enactors.operations import (
     AwaitDue,
     AwaitPlan,

@@ -9,7 +9,8 @@ from leasebench.bench.engines.explorer.machine import Machine
 from leasebench.bench.engines.explorer.program_state import ProgramState
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.search import Limits, search
-from leasebench.enactors.enactor.program import Enactor, EnactorState
+from leasebench.enactors.enactor.program import Enactor
+from leasebench.enactors.enactor.resuming import EnactorState
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import presets
 from leasebench.leases.lease import Lease

@@ -12,6 +12,7 @@ from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.suite import load_suite
 from leasebench.bench.trial import run_trial
 from leasebench.results.charts.buckets import quantile_us
+from leasebench.results.checks.resuming import resuming
 from leasebench.results.evidence.history import read_journal
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.latency.hlog import read_buckets
@@ -32,18 +33,33 @@ commit = "unconditional"
 
 [scenario.s]
 about = "a fault"
-load = {{ cells = {cells}, enactors = 3, endpoints = 4, planner.rate_per_s = 40.0, work.median_ms = {work_ms} }}
+
+[scenario.s.load]
+cells = {cells}
+enactors = {enactors}
+endpoints = 4
+planner.rate_per_s = 40.0
+work.median_ms = {work_ms}
+resume = "{resume}"
 
 """
+USUAL = {
+    "guard": "redis_lock",
+    "duration_s": 1.0,
+    "cells": 1,
+    "enactors": 3,
+    "work_ms": 2.0,
+    "resume": "start_over",
+}
 
 
 @pytest.fixture
 def run(server_url, tmp_path):
     """Run one trial with the faults that a TOML text gives; returns its facts and its folder."""
 
-    def run_one(faults: str, *, guard="redis_lock", duration_s=1.0, cells=1, work_ms=2.0, seed=1):
+    def run_one(faults: str, *, seed=1, **changed):
         path = tmp_path / "tiny.toml"
-        path.write_text(HEAD.format(guard=guard, duration_s=duration_s, cells=cells, work_ms=work_ms) + faults)
+        path.write_text(HEAD.format(**(USUAL | changed)) + faults)
         (plan,) = plan_trials(load_suite(str(path)), seed)
         folder = tmp_path / plan.folder_name
         facts = run_trial(plan, ExternalServer(server_url), "t", folder, lambda *_: None)
@@ -164,7 +180,7 @@ def test_a_fault_strikes_every_cell_and_each_cell_has_its_own_history(run):
 def test_whether_a_fault_takes_part_is_drawn_from_the_seed(tmp_path):
     path = tmp_path / "tiny.toml"
     path.write_text(
-        HEAD.format(guard="monotonic", duration_s=1, cells=1, work_ms=1)
+        HEAD.format(**USUAL)
         + fault(kind="pause", before="commit", enactors=[0], ms=5.0, chance=0.5)
         + fault(kind="slow", enactors=[0], median_ms=5.0)
     )
@@ -173,3 +189,18 @@ def test_whether_a_fault_takes_part_is_drawn_from_the_seed(tmp_path):
     assert 60 < sum(drawn) < 140
     assert drawn == [plan_trials(suite, seed)[0].faults[0] is not None for seed in range(200)]
     assert all(plan_trials(suite, seed)[0].faults[1] is not None for seed in range(20))
+
+
+def test_a_killed_enactor_with_checkpoints_is_followed_by_one_that_goes_on_behind_them(run):
+    crash = fault(kind="crash", after="commit", enactors=[0], restart_ms=20.0)
+    _, folder = run(crash, guard="last_writer_wins", enactors=1, resume="checkpoint")
+    kills = rows(folder, RowKind.KILL)
+    resumed = rows(folder, RowKind.RESUME)
+    assert len(kills) >= 1
+    assert len(resumed) >= 1
+    for one in resumed.itertuples():
+        own = rows(folder, RowKind.COMMIT)
+        before = own[(own["start_ns"] < one.start_ns) & (own["version"] == one.version)]
+        assert len(before) >= one.seen >= 1, "what was walked was written"
+    (trial,) = read_trials(folder)
+    assert resuming(trial).counts["writes_repeated"] == 0

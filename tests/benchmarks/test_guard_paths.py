@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from leasebench.bench.engines.interpreter import Interpreter
-from leasebench.enactors.enactor.program import Enactor, EnactorState
+from leasebench.enactors.enactor.program import Enactor
+from leasebench.enactors.enactor.resuming import EnactorState
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.leases.guard import presets
 from leasebench.leases.operations import Done

@@ -9,7 +9,8 @@ from playing import UNFINISHED, play
 from two_stores import Actor, MemoryWorld, timeless
 
 from leasebench.enactors.enactor.cleaner import MAX_DELETIONS, clean_up
-from leasebench.enactors.enactor.program import MAX_TRIES, Enactor, EnactorState, apply_plan, resume
+from leasebench.enactors.enactor.program import MAX_TRIES, Enactor, apply_plan
+from leasebench.enactors.enactor.resuming import EnactorState, resume
 from leasebench.enactors.operations import (
     AwaitDue,
     AwaitPlan,

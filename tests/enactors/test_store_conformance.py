@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 from two_stores import LONG_MS, MemoryWorld, World, history, served_world
 
-from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
+from leasebench.enactors.operations import Checkpoint, Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.store import Store
@@ -89,6 +89,39 @@ class TestUnconditional:
     def test_a_lease_without_a_fencing_number_leaves_that_field_empty(self, a):
         a.commit(Commit("e0", 1, "unconditional", Lease("e0", "t", None, 1, LONG_MS)), 9)
         assert history(a)[-1] == Event(0, "commit", "e0", 1, 0, "a", 9, lease="e0", token="t")
+
+
+class TestCheckpoint:
+    def test_nothing_is_kept_by_a_commit_that_is_not_asked_to(self, a):
+        write(a, 3)
+        assert a.checkpoint() is None
+
+    def test_a_commit_keeps_it_for_its_own_client(self, a, b):
+        assert a.commit(Commit("e0", 3, "unconditional"), 7, Checkpoint(3, 1)) == Done(0)
+        assert a.commit(Commit("e1", 3, "unconditional"), 8, Checkpoint(3, 2)) == Done(0)
+        assert (a.checkpoint(), b.checkpoint()) == (Checkpoint(3, 2), None)
+        assert history(a)[0] == Event(0, "commit", "e0", 3, 0, "a", 7), "the history tells of the commit as ever"
+
+    def test_it_outlives_the_client_and_is_read_by_the_one_that_takes_its_place(self, a, b):
+        a.commit(Commit("e0", 3, "unconditional"), 7, Checkpoint(3, 1))
+        a.close()
+        assert b.as_client("a").checkpoint() == Checkpoint(3, 1)
+
+    def test_a_refused_commit_leaves_the_last_one(self, a):
+        a.commit(Commit("e0", 3, "monotonic"), 7, Checkpoint(3, 1))
+        assert a.commit(Commit("e0", 2, "monotonic"), 8, Checkpoint(2, 1)) == Refused(Reason.NOT_NEWER, 3)
+        assert a.commit(Commit("e1", 4, "monotonic", referential=True), 9, Checkpoint(4, 2)) == Refused(
+            Reason.PLAN_GONE
+        )
+        assert a.checkpoint() == Checkpoint(3, 1)
+
+    def test_a_commit_in_a_transaction_keeps_it_too_unless_it_conflicts(self, a, b):
+        a.read("e0", watch=True)
+        assert a.commit(Commit("e0", 1, "watch"), 7, Checkpoint(1, 1)) == Done(0)
+        a.read("e0", watch=True)
+        write(b, 5)
+        assert a.commit(Commit("e0", 2, "watch"), 8, Checkpoint(2, 1)) == Refused(Reason.WATCH_CONFLICT, 5)
+        assert a.checkpoint() == Checkpoint(1, 1)
 
 
 class TestOwnerChecked:

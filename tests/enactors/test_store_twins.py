@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from two_stores import LONG_MS, MemoryWorld, World, history, served_world
 
-from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence, Repair
+from leasebench.enactors.operations import Checkpoint, Commit, DeletePlan, RegisterFence, Repair
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
@@ -40,7 +40,9 @@ CALLS = st.one_of(
         st.none() | WHICH,
         st.none() | st.integers(0, 6),
         st.booleans(),
+        st.none() | st.builds(Checkpoint, VERSIONS, st.integers(1, 3)),
     ),
+    st.tuples(st.just("checkpoint")),
     st.tuples(st.just("register_fence"), NAMES, VERSIONS, WHICH),
     st.tuples(st.just("delete"), VERSIONS, st.sampled_from(DeleteRule)),
     st.tuples(st.just("grant"), RESOURCES),
@@ -64,7 +66,7 @@ class Teller:
         match name, given:
             case "publish", [version, content]:
                 return store.publish(version, attempt, content)
-            case (("newest" | "plans"), []):
+            case (("newest" | "plans" | "checkpoint"), []):
                 return getattr(store, name)()
             case "read", [endpoint, watch]:
                 return store.read(endpoint, watch=watch)
@@ -72,11 +74,11 @@ class Teller:
                 return store.resolve(endpoint)
             case "repair", [endpoint, version]:
                 return store.repair(Repair(endpoint, version), attempt)
-            case "commit", [endpoint, version, rule, which, seen, referential]:
+            case "commit", [endpoint, version, rule, which, seen, referential, checkpoint]:
                 lease = self._lease(which)
                 if rule in LEASED and lease is None:
                     return "nothing to prove"
-                return store.commit(Commit(endpoint, version, rule, lease, seen, referential), attempt)
+                return store.commit(Commit(endpoint, version, rule, lease, seen, referential), attempt, checkpoint)
             case "register_fence", [endpoint, version, which]:
                 lease = self._lease(which)
                 return lease and store.register_fence(RegisterFence(endpoint, version, lease), attempt)

@@ -10,10 +10,12 @@ from leasebench.results.checks.dangling import dangling
 from leasebench.results.checks.fencing import fencing
 from leasebench.results.checks.freshness import freshness
 from leasebench.results.checks.holds import holds
+from leasebench.results.checks.looking import looking
 from leasebench.results.checks.lost_commits import loss
 from leasebench.results.checks.lost_leases import COUNTS, losses
 from leasebench.results.checks.overwrites import overwrites
 from leasebench.results.checks.races import races
+from leasebench.results.checks.resuming import resuming
 from leasebench.results.checks.rollout import rollout
 from leasebench.results.checks.takeover import takeover
 from leasebench.results.record.journal import CELL_RESOURCE, REASON_NUMBERS, RowKind, RowOutcome
@@ -23,7 +25,8 @@ from leasebench.results.store_rules.assumptions import broken_assumptions
 MS = 1000
 SECOND = 1_000_000
 EVERY_CHECK = (
-    overwrites, races, dangling, holds, freshness, convergence, fencing, loss, losses, rollout, takeover,
+    overwrites, races, dangling, holds, freshness, convergence, fencing, loss, losses, rollout, takeover, resuming,
+    looking,
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.states import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
 from leasebench.bench.engines.explorer.trace import TraceStep
 from leasebench.bench.engines.interpreter import Interpreter
-from leasebench.enactors.enactor.program import EnactorState
+from leasebench.enactors.enactor.resuming import EnactorState
 from leasebench.enactors.kind import Activities
 from leasebench.enactors.operations import AwaitPlan, Commit
 from leasebench.enactors.planner.program import PlannerState, publish_next

@@ -29,7 +29,7 @@ from leasebench.bench.engines.explorer.states import (
     World,
 )
 from leasebench.bench.engines.interpreter import Interpreter, run_once
-from leasebench.enactors.enactor.program import EnactorState
+from leasebench.enactors.enactor.resuming import EnactorState
 from leasebench.enactors.operations import Commit, Publish
 from leasebench.enactors.operator.program import repair_all, roll_back
 from leasebench.enactors.planner.program import PlannerState, publish_next

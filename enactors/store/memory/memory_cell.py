@@ -6,6 +6,7 @@ milliseconds are past its deadline.
 
 from dataclasses import dataclass, field
 
+from leasebench.enactors.operations import Checkpoint
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event
 
@@ -44,6 +45,8 @@ class MemoryCell:
     expiries_ms: dict[str, int] = field(default_factory=dict)
     """Until when leases are held by their owners' own clocks."""
     fences: dict[str, int] = field(default_factory=dict)
+    checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
+    """What each client's commits kept last."""
     history: list[Event] = field(default_factory=list)
     values: dict[str, int] = field(default_factory=dict)
     """What stored procedures keep, by key."""

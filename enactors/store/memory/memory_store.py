@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
+from leasebench.enactors.operations import Checkpoint, Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.procedure import StoredProcedure
 from leasebench.enactors.store.events import FOREIGN, ROLLBACK_TO, Event, line_of
 from leasebench.enactors.store.memory.commit_rules import fence_of, refusal_of
@@ -85,7 +85,7 @@ class MemoryStore:
         self._event("register", **facts)
         return at.version
 
-    def commit(self, step: Commit, attempt: int) -> Outcome:
+    def commit(self, step: Commit, attempt: int, checkpoint: Checkpoint | None = None) -> Outcome:
         at = self._shared.at(step.endpoint)
         facts = self._facts(step.endpoint, step.version, attempt, step.lease)
         rule = commit_rule(step.rule)
@@ -105,8 +105,13 @@ class MemoryStore:
         if rule.fence:
             # Never lower than before where the rule is right; a broken one must not forget the highest either.
             at.fence_seen = max(at.fence_seen, fence_of(step))
+        if checkpoint is not None:
+            self._shared.checkpoints[self._client] = checkpoint
         self._event("commit", **facts)
         return Done(previous)
+
+    def checkpoint(self) -> Checkpoint | None:
+        return self._shared.checkpoints.get(self._client)
 
     def delete(self, step: DeletePlan, attempt: int) -> Outcome:
         shared, version = self._shared, step.version

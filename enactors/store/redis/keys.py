@@ -4,7 +4,8 @@ Anyone can check a run from outside by `plan:<version>` (hash), `plans` (sorted 
 field `version`; no key before the first commit), `lease:<name>` (string, the owner's token), `fence:<name>` (counter)
 and `history` (stream). For the scripts alone there are `refs` (hash, endpoints per plan), `quarantined` (sorted set),
 `fence_seen:<endpoint>` (highest fence seen there), `announce` (a short stream that wakes enactors), in the hash of
-a plan that an operator rolled back to the field `content` (the version that first held it), and
+a plan that an operator rolled back to the field `content` (the version that first held it),
+`checkpoint:<client>` (`plan:walked`, where an enactor keeps how far it came), and
 `expiry:<name>` (ms by its owner's clock, where a lease has no PX because the server's clock has no say in it).
 """
 
@@ -48,6 +49,9 @@ class Keys(CellAddress):
 
     def endpoint(self, name: str) -> str:
         return f"{self.prefix}endpoint:{name}"
+
+    def checkpoint(self, client: str) -> str:
+        return f"{self.prefix}checkpoint:{client}"
 
     def expiry(self, resource: str) -> str:
         return f"{self.prefix}expiry:{resource}"

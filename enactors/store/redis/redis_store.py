@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from leasebench.enactors.operations import Commit, DeletePlan, Plans, RegisterFence, Repair
+from leasebench.enactors.operations import Checkpoint, Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.plan import MAX_VERSION, Cell
 from leasebench.enactors.procedure import StoredProcedure
 from leasebench.enactors.store.events import Event, parse_event
@@ -39,7 +39,7 @@ class RedisStore:
         self.keys = keys
         self._cell = cell
         self._client = client
-        self._commits: dict[tuple[str, str, str, bool], tuple[Prepared, bool]] = {}
+        self._commits: dict[tuple[str, str, str, bool, bool], tuple[Prepared, bool]] = {}
         self._watching: int | None = None
 
     def prepare(self) -> None:
@@ -109,15 +109,15 @@ class RedisStore:
         outcome = outcome_of(self.wire.run(Prepared(script("register_fence"), names, arguments, 0)))
         return outcome if isinstance(outcome, Refused) else outcome.previous
 
-    def commit(self, step: Commit, attempt: int) -> Outcome:
+    def commit(self, step: Commit, attempt: int, checkpoint: Checkpoint | None = None) -> Outcome:
         lease = step.lease
         resource = lease.resource if lease else ""
-        cached = (step.endpoint, step.rule, resource, step.referential)
+        cached = (step.endpoint, step.rule, resource, step.referential, checkpoint is not None)
         found = self._commits.get(cached)
         if found is None:
-            found = self._commits[cached] = self._prepare_commit(step, resource)
+            found = self._commits[cached] = self._prepare_commit(step, resource, keeps=checkpoint is not None)
         prepared, watches = found
-        arguments = (
+        arguments: tuple[Argument, ...] = (
             step.version,
             attempt,
             resource,
@@ -125,9 +125,15 @@ class RedisStore:
             "" if lease is None or lease.fence is None else lease.fence,
             "" if step.seen is None else step.seen,
         )
+        if checkpoint is not None:
+            arguments += (f"{checkpoint.plan}:{checkpoint.walked}",)
         if watches:
             return self._commit_watched(step, attempt, prepared, arguments)
         return outcome_of(self.wire.run(prepared, *arguments))
+
+    def checkpoint(self) -> Checkpoint | None:
+        kept = self.wire.call("GET", self.keys.checkpoint(self._client))
+        return None if kept is None else Checkpoint(*map(int, kept.split(b":")))
 
     def delete(self, step: DeletePlan, attempt: int) -> Outcome:
         keys = self.keys
@@ -235,13 +241,17 @@ class RedisStore:
     def close(self) -> None:
         self.wire.close()
 
-    def _prepare_commit(self, step: Commit, resource: str) -> tuple[Prepared, bool]:
-        """What of the request never changes, and whether it is the end of a transaction that watches."""
+    def _prepare_commit(self, step: Commit, resource: str, *, keeps: bool) -> tuple[Prepared, bool]:
+        """What of the request never changes, and whether it is the end of a transaction that watches.
+
+        `keeps` tells whether a checkpoint stands at its end.
+        """
         keys, rule = self.keys, commit_rule(step.rule)
         rule_key = keys.lease(resource) if rule.owner else keys.fence_seen(step.endpoint)
+        names = [keys.endpoint(step.endpoint), keys.history, keys.refs, rule_key]
         prepared = Prepared(
             commit_script(rule),
-            (keys.endpoint(step.endpoint), keys.history, keys.refs, rule_key),
+            [*names, keys.checkpoint(self._client)] if keeps else names,
             (
                 step.endpoint,
                 self._client,
@@ -249,7 +259,7 @@ class RedisStore:
                 int(self._cell.rollback),
                 int(step.referential),
             ),
-            more=6,
+            more=7 if keeps else 6,
         )
         return prepared, rule.watches
 

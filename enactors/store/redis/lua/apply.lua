@@ -1,6 +1,7 @@
 -- Stands before every commit_*.lua.
--- KEYS: 1 endpoint, 2 history, 3 references per plan, 4 the key of the rule (lease, or highest fence seen).
--- ARGV: as named here. Returns the version before as a number, or "reason:version before" when refused.
+-- KEYS: 1 endpoint, 2 history, 3 references per plan, 4 the key of the rule (lease, or highest fence seen), and
+-- where there is a checkpoint to keep with the write, 5 its key.
+-- ARGV: as named here, and 12 the checkpoint. Returns the version before as a number, or "reason:version before" when refused.
 local name, enactor, plans, rollback, referential = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local version, attempt, lease, token, fence, seen = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local previous = redis.call('HGET', KEYS[1], 'version') or '0'
@@ -24,6 +25,9 @@ local function apply()
     redis.call('HSET', KEYS[1], 'version', version)
   end
   move_reference(KEYS[3], previous, version)
+  if ARGV[12] then
+    redis.call('SET', KEYS[5], ARGV[12])
+  end
   append(KEYS[2], 'commit', name, version, previous, enactor, attempt, lease, token, fence, '', '', '')
   return tonumber(previous)
 end
