@@ -83,7 +83,7 @@ class TooManyStates(RuntimeError):
     """The search reached MAX_STATES: nothing is proven."""
 
 
-class HostMachine:
+class HostMoves:
     """The moves of `workers` equal workers."""
 
     def __init__(self, worker: OneHost, workers: int) -> None:
@@ -152,7 +152,7 @@ class Performed(NamedTuple):
 
 def explore_host(worker: OneHost, workers: int = 2) -> HostExploration:
     """Look at every reachable state, breadth first. Raises TooManyStates."""
-    machine = HostMachine(worker, workers)
+    machine = HostMoves(worker, workers)
     came_by: dict[HostState, tuple[HostState, HostChoice] | None] = {machine.start: None}
     reverse: dict[HostState, list[HostState]] = {}
     broken: dict[HostProperty, tuple[HostChoice, ...]] = {}
@@ -179,7 +179,7 @@ def explore_host(worker: OneHost, workers: int = 2) -> HostExploration:
     return HostExploration(len(came_by), transitions, broken)
 
 
-def _notices(machine: HostMachine, state: HostState) -> bool:
+def _notices(machine: HostMoves, state: HostState) -> bool:
     """Whether each worker that believes in a lost lease gives it up by steps of its own, once the record is there."""
     for worker in range(len(state.positions)):
         alone = state._replace(record=True)
@@ -194,7 +194,7 @@ def _notices(machine: HostMachine, state: HostState) -> bool:
 
 
 def _never_held_again(
-    machine: HostMachine, states: list[HostState], reverse: dict[HostState, list[HostState]]
+    machine: HostMoves, states: list[HostState], reverse: dict[HostState, list[HostState]]
 ) -> HostState | None:
     """The first state from which no worker can come to hold the lease and know of it; None if there is none."""
     held = [each for each in states if each.holder and _is_known(machine, each)]
@@ -207,7 +207,7 @@ def _never_held_again(
     return next((each for each in states if each not in can), None)
 
 
-def _is_known(machine: HostMachine, state: HostState) -> bool:
+def _is_known(machine: HostMoves, state: HostState) -> bool:
     return any(state.holder in machine.named(state, worker) for worker in range(len(state.positions)))
 
 
