@@ -7,6 +7,7 @@ from rich.console import Console
 from leasebench.bench.terminal import say, show_tables
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.display.grid import Text
+from leasebench.results.record.names import SUMMARY_FILE
 from leasebench.results.record.summary import Summary
 from leasebench.results.run import load
 from leasebench.results.tables.advice import sentences
@@ -20,7 +21,7 @@ def show(screen: Console, summary: Summary, run: Path) -> None:
     `run` is the run directory, as the commands that are printed name it.
     """
     screen.print()
-    show_tables(screen, (*tables(summary), *tables_beside(summary)), str(run / "summary.json"))
+    show_tables(screen, (*tables(summary), *tables_beside(summary)), str(run / SUMMARY_FILE))
     screen.print()
     for line in (*stories(summary), *remarks(summary)):
         say(screen, Text(line))

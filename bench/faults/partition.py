@@ -42,7 +42,7 @@ class Partition(NetworkFault):
             [environment.proxies[process] for process in environment.processes_of(self.programs, self.hits_cell)]
         )
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is cut off from its servers"
 
 
