@@ -1,6 +1,7 @@
 """When the work of an open loop is due, whatever became of the work before it."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 from random import Random
 from typing import Literal
 
@@ -10,14 +11,24 @@ from leasebench.definitions import Definition
 
 
 class Arrivals(Definition):
-    """When work is due: `steady`, `poisson`, or `burst` (`burst_size` at once, at the same mean rate)."""
+    """When work is due: `steady`, `poisson`, or `burst` (`burst_size` at once, at the same mean rate).
+
+    From `until_s` after the start of the load on none is due any more: somebody has stopped it.
+    """
 
     arrivals: Literal["steady", "poisson", "burst"] = "poisson"
     rate_per_s: float = Field(default=40.0, gt=0, le=10_000)
     burst_size: int = Field(default=10, ge=1, le=1_000)
+    until_s: float | None = Field(default=None, gt=0, le=86_400)
 
     def due_times(self, rng: Random) -> Iterator[int]:
-        """Nanoseconds from the start of the load at which work is due, without end."""
+        """Nanoseconds from the start of the load at which work is due, without end unless there is `until_s`."""
+        if self.until_s is None:
+            return self._endless(rng)
+        until_ns = self.until_s * 1e9
+        return takewhile(lambda due_ns: due_ns < until_ns, self._endless(rng))
+
+    def _endless(self, rng: Random) -> Iterator[int]:
         gap_ns = 1e9 / self.rate_per_s
         due = 0.0
         while True:

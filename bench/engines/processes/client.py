@@ -1,6 +1,6 @@
 """What a real process performs its operations with: connections of its own, the host's clock, random numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import log
 from random import Random
@@ -50,7 +50,7 @@ class ProcessClient:
         self._fencing = library is not None and library.fencing
         self._address, self._load = spec.lease_address, spec.load
         self._keeper, self._rng = keeper, rng
-        self._due = iter(()) if spec.schedule is None else spec.schedule.due_times(Random(spec.seed + 1))
+        self._due: Iterator[int] = iter(()) if spec.schedule is None else spec.schedule.due_times(Random(spec.seed + 1))
         self.attempt = 0
         self.began_ns = 0
         """When the present operation began."""
@@ -115,7 +115,13 @@ class ProcessClient:
         return True
 
     def await_due(self) -> bool:
-        due_ns = self.start_ns + next(self._due)
+        due = next(self._due, None)
+        if due is None:
+            # Stopped for good: nothing is due any more, and whoever asks has nothing else to do.
+            while not self._keeper.stopping():
+                self._keeper.sleep(STOP_CHECK_MS / 1000)
+            return False
+        due_ns = self.start_ns + due
         while (left := due_ns - perf_counter_ns()) > 0:
             if self._keeper.sleep(left / 1e9):
                 break

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from leasebench.definitions import Definition
-from leasebench.enactors.downstream.host_leases.policy import QueuePolicy, policy_named
-from leasebench.enactors.downstream.host_leases.program import HostWork, HostWorker
+from leasebench.enactors.downstream.host_leases.policy import POLICIES, QueuePolicy, policy_named
+from leasebench.enactors.downstream.host_leases.program import HostWork, HostWorker, Restart
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.kind import Activities, Assignment, Ends, NoObserver, Notebook, Observer
 from leasebench.leases.manager import LeaseManager, unavailable
@@ -25,6 +25,9 @@ class HostLeaseSettings(Definition):
     `endpoint` leads to the data store ("": no DNS); a record that was looked up is used for `dns_ttl_ms`. Each host is
     checked once in `interval_ms`. A request takes `work_ms` (0: no longer than it takes), so that all workers together
     complete `capacity_per_s`. Work that is done later than `timeout_ms` after it was queued was done in vain.
+
+    An operator restarts the workers `restart_after_s` after they began (never, if it is left out): what waits is
+    dropped, each host is checked anew within the next interval, and `restart_policy` is in force from then on.
     """
 
     count: int = Field(default=2, ge=1, le=MAX_WORKERS)
@@ -37,6 +40,8 @@ class HostLeaseSettings(Definition):
     work_ms: float = Field(default=1.0, ge=0, le=60_000)
     dns_ttl_ms: float = Field(default=100.0, ge=0, le=3_600_000)
     policy: Annotated[QueuePolicy, BeforeValidator(policy_named)] = QueuePolicy()
+    restart_after_s: float | None = Field(default=None, gt=0, le=86_400)
+    restart_policy: Annotated[QueuePolicy, BeforeValidator(policy_named)] = POLICIES["admission"]
 
     @field_validator("manager")
     @classmethod
@@ -64,13 +69,12 @@ class HostLeaseSettings(Definition):
         """How many pieces of work all workers together complete in a second; None where that is not set."""
         return self.count * self.policy.batch * 1000 / self.work_ms if self.work_ms else None
 
-    @property
-    def admission(self) -> int:
-        """How many pieces may wait in the queue of one worker; 0 for any number."""
-        bound = self.policy.admission
+    def admission(self, policy: QueuePolicy) -> int:
+        """How many pieces may wait in the queue of one worker under `policy`; 0 for any number."""
+        bound = policy.admission
         if bound != "in_time":
             return bound
-        return max(1, int(self.timeout_ms / self.work_ms * self.policy.batch)) if self.work_ms else 0
+        return max(1, int(self.timeout_ms / self.work_ms * policy.batch)) if self.work_ms else 0
 
 
 class WorkerObserver(NoObserver):
@@ -119,7 +123,10 @@ class HostLeaseKind:
             timeout_ms=chosen.timeout_ms,
             work_ms=chosen.work_ms,
             dns_ttl_ms=chosen.dns_ttl_ms,
-            admission=chosen.admission,
+            admission=chosen.admission(chosen.policy),
+            restart=None
+            if chosen.restart_after_s is None
+            else Restart(chosen.restart_after_s, chosen.restart_policy, chosen.admission(chosen.restart_policy)),
         )
         return worker.next_activity, None
 

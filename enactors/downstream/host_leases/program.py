@@ -16,8 +16,9 @@ from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import LeaseManager
 from leasebench.leases.operations import UNKNOWN, Outcome, Program, Refused, Sleep, Unknown
 
-HOST_WORK, DROPPED, HOSTS = "host_work", "host_dropped", "hosts"
-"""What a worker notes: one piece of work; how many ran out before they began; once, how many hosts it has."""
+HOST_WORK, DROPPED, HOSTS, RESTARTED = "host_work", "host_dropped", "hosts", "operator_restart"
+"""What a worker notes: one piece of work; how many ran out before they began; once, how many hosts it has; how many
+pieces waited when an operator restarted it."""
 REACH_AGAIN_MS = 5.0
 IDLE_MS = 2.0
 GATHER_MS = 20.0
@@ -41,6 +42,14 @@ class Noted(NamedTuple):
     seen: int = 0
 
 
+class Restart(NamedTuple):
+    """An operator's action: so long after the start the queue is emptied, and another policy is in force."""
+
+    after_s: float
+    policy: QueuePolicy
+    admission: int
+
+
 @dataclass(slots=True)
 class HostWork:
     """What a worker carries. It is changed in place: a copy of 100,000 hosts an activity would be most of the work.
@@ -50,6 +59,9 @@ class HostWork:
     """
 
     queue: HostQueue
+    policy: QueuePolicy
+    restart_ns: int = FOREVER_NS
+    """When an operator restarts the worker."""
     leases: dict[int, Lease] = field(default_factory=dict)
     reached_until_ns: int = 0
     busy_until_ns: int = 0
@@ -75,6 +87,7 @@ class HostWorker:
     work_ms: float
     dns_ttl_ms: float
     admission: int
+    restart: Restart | None = None
 
     def next_activity(self, state: HostWork | None) -> Program[HostWork]:
         """Return what the worker does next: one request, or one look, at most."""
@@ -82,30 +95,43 @@ class HostWorker:
 
     def _begin(self) -> Program[HostWork]:
         now_ns = yield ReadClock()
-        queue = HostQueue(
+        state = HostWork(self._queue(self.policy, self.admission, now_ns), self.policy)
+        if self.restart is not None:
+            state.restart_ns = now_ns + int(self.restart.after_s * 1e9)
+        state.noted = [Noted(HOSTS, len(self.hosts), now_ns, complete=True, seen=self.ttl_ms)]
+        return state
+
+    def _queue(self, policy: QueuePolicy, admission: int, now_ns: int) -> HostQueue:
+        return HostQueue(
             self.hosts,
-            self.policy,
+            policy,
             start_ns=now_ns,
             interval_ns=int(self.interval_ms * 1e6),
             timeout_ns=int(self.timeout_ms * 1e6),
-            admission=self.admission,
+            admission=admission,
         )
-        return HostWork(queue, noted=[Noted(HOSTS, len(self.hosts), now_ns, complete=True, seen=self.ttl_ms)])
 
     def _go_on(self, state: HostWork) -> Program[HostWork]:
         state.noted = []
         now_ns = yield ReadClock()
+        if self.restart is not None and now_ns >= state.restart_ns:
+            state.noted.append(Noted(RESTARTED, len(state.queue), now_ns, complete=True))
+            state.queue, state.policy = (
+                self._queue(self.restart.policy, self.restart.admission, now_ns),
+                self.restart.policy,
+            )
+            state.restart_ns = FOREVER_NS
         state.queue.advance(now_ns)
         if now_ns >= state.reached_until_ns:
             yield from self._reach(state)
             return state
-        pieces, dropped = state.queue.take(self.policy.batch, now_ns)
+        pieces, dropped = state.queue.take(state.policy.batch, now_ns)
         if dropped:
             state.noted.append(Noted(DROPPED, dropped, now_ns, complete=False))
         if pieces:
             yield from self._serve(state, pieces, now_ns)
         elif not dropped:
-            yield Sleep(IDLE_MS if self.policy.batch == 1 else min(GATHER_MS, self.timeout_ms / 10))
+            yield Sleep(IDLE_MS if state.policy.batch == 1 else min(GATHER_MS, self.timeout_ms / 10))
         return state
 
     def _reach(self, state: HostWork) -> Program[None]:

@@ -20,13 +20,15 @@ UNREACHED = "launch_unreached"
 class LaunchSettings(Arrivals):
     """Requests for instances, `rate_per_s` of all `count` launchers together, on hosts 0 to `hosts` - 1.
 
-    `hosts` is as many as the host leases have. Each request tries up to `candidates` of them.
+    `hosts` is as many as the host leases have. Each request tries up to `candidates` of them. `patient`
+    customers that were refused ask again as soon as others are served.
     """
 
     count: int = Field(default=1, ge=1, le=16)
     endpoint: str = ""
     hosts: int = Field(default=1_000, ge=1, le=MAX_HOSTS)
     candidates: int = Field(default=3, ge=1, le=MAX_CANDIDATES)
+    patient: bool = False
 
 
 class LaunchObserver(NoObserver):
@@ -57,11 +59,12 @@ class LaunchKind:
         """Return when this launcher's share of the requests is due."""
         chosen: LaunchSettings = place.settings
         rate_per_s = chosen.rate_per_s / place.count
-        return Arrivals(arrivals=chosen.arrivals, rate_per_s=rate_per_s, burst_size=chosen.burst_size)
+        burst_size, until_s = chosen.burst_size, chosen.until_s
+        return Arrivals(arrivals=chosen.arrivals, rate_per_s=rate_per_s, burst_size=burst_size, until_s=until_s)
 
     def begin(self, place: Assignment) -> tuple[Activities, LaunchState]:
         chosen: LaunchSettings = place.settings
-        launcher = Launcher(chosen.endpoint, chosen.hosts, chosen.candidates, place.count)
+        launcher = Launcher(chosen.endpoint, chosen.hosts, chosen.candidates, place.count, chosen.patient)
         return launcher.next_activity, LaunchState(place.number)
 
     def after_load(self, place: Assignment) -> Activities:

@@ -9,8 +9,11 @@ from leasebench.enactors.downstream.draw import drawn
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.operations import AwaitDue
 from leasebench.enactors.procedure import StoredProcedure, script_beside
-from leasebench.leases.operations import UNKNOWN, Program
+from leasebench.leases.operations import UNKNOWN, Done, Outcome, Program
 
+ASK_AGAIN = 4
+"""How many that were refused are served beside one whose request is due."""
+MOST_UNSERVED = 100_000
 MOST_DRAWS = 64
 """How often candidates are drawn for one request: some are drawn twice."""
 
@@ -50,33 +53,47 @@ class Launch(StoredProcedure):
 
 @dataclass(frozen=True, slots=True)
 class LaunchState:
-    """What a launcher carries: the number of its next request, and whether it reached the data store before."""
+    """What a launcher carries: the number of its next request, and whether it reached the data store before.
+
+    `unserved` are the customers that were refused and ask again, as far as they do.
+    """
 
     request: int
     reached: bool = False
+    unserved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Launcher:
     """Asks for instances as they come due; its requests are every `stride`-th.
 
-    With an endpoint it looks up the data store for each request. A request that can't reach it fails, and is not tried
-    again: the customer was told so.
+    With an endpoint it looks up the data store for each request. A request that can't reach it or finds no host has
+    failed: the customer was told so. With `patient`, that customer asks again as soon as others are served: what was
+    refused in an outage comes on top of what is asked for after it.
     """
 
     endpoint: str
     hosts: int
     candidates: int
     stride: int = 1
+    patient: bool = False
 
     def next_activity(self, state: LaunchState) -> Program[LaunchState]:
-        """Serve one request."""
+        """Serve one request that is due, and after a success some of those that ask again."""
         if not (yield AwaitDue()):
             return state
+        request, unserved = state.request, state.unserved
         reached = state.reached and not self.endpoint
         if not reached:
             reached = (yield Reach(self.endpoint)) is True
-        if reached:
-            answer = yield Launch(candidate_hosts(state.request, self.hosts, self.candidates))
+        answer: Outcome | None = None
+        for again in range(1 + ASK_AGAIN):
+            if not reached or (again and (not unserved or not isinstance(answer, Done))):
+                break
+            answer = yield Launch(candidate_hosts(request, self.hosts, self.candidates))
+            request += self.stride
             reached = answer is not UNKNOWN
-        return LaunchState(state.request + self.stride, reached)
+            unserved -= again > 0
+        if self.patient and not isinstance(answer, Done):
+            unserved = min(unserved + 1, MOST_UNSERVED)
+        return LaunchState(max(request, state.request + self.stride), reached, unserved)
