@@ -59,8 +59,8 @@ class LaunchKind:
         """Return when this launcher's share of the requests is due."""
         chosen: LaunchSettings = place.settings
         rate_per_s = chosen.rate_per_s / place.count
-        burst_size, until_s = chosen.burst_size, chosen.until_s
-        return Arrivals(arrivals=chosen.arrivals, rate_per_s=rate_per_s, burst_size=burst_size, until_s=until_s)
+        own = {name: getattr(chosen, name) for name in Arrivals.model_fields}
+        return Arrivals(**own | {"rate_per_s": rate_per_s})
 
     def begin(self, place: Assignment) -> tuple[Activities, LaunchState]:
         chosen: LaunchSettings = place.settings
