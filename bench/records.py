@@ -82,7 +82,10 @@ class Drainer:
             assert store is not None
             excess = store.events_waiting() - DRAIN_ABOVE
             if excess > 0:
-                self._drain(stream, store, excess)
+                # Not all at once, where it has grown: the end of the load would be seen late.
+                self._drain(stream, store, min(excess, WRITE_BLOCK))
+            if excess > WRITE_BLOCK:
+                self._asked_at_s = elapsed_s - ASK_EVERY_S
 
     def _drain(self, stream: HistoryStream, store: Store, excess: int) -> None:
         begin = time.perf_counter_ns()
