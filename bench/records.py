@@ -29,6 +29,8 @@ from leasebench.results.record.trial import TrialFacts
 DRAIN_ABOVE = 1_000_000
 ASK_EVERY_S = 1.0
 """The length of a stream is asked for so often: even 50,000 events a second add little to DRAIN_ABOVE by then."""
+WRITE_BLOCK = 50_000
+"""How many drained events are gathered before they are written: what a second brings, or some megabytes."""
 READ_BLOCK = 5_000
 """Events per request once the load is over and nobody is disturbed."""
 ACTIONS = {RowKind.PAUSE: "pause", RowKind.DELAY: "delay", RowKind.KILL: "kill", RowKind.FAULT: "fault"}
@@ -85,8 +87,14 @@ class Drainer:
         begin = time.perf_counter_ns()
         self._journal.begin(RowKind.DRAIN, begin, 0, 0, 0, 0, 0)
         before = stream.written
+        # One write for many blocks: each is a row group, whose description stays in memory until the file is closed.
+        gathered: list[bytes] = []
         for lines in store.drain(excess):
-            stream.write(lines)
+            gathered += lines
+            if len(gathered) >= WRITE_BLOCK:
+                stream.write(gathered)
+                gathered = []
+        stream.write(gathered)
         end = time.perf_counter_ns()
         self._journal.end(end, end - begin, stream.written - before, 0, RowOutcome.DONE, 0)
 
