@@ -11,18 +11,21 @@ from importlib.metadata import distributions
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from leasebench.bench.failure import FAILURE
 from leasebench.bench.servers.server import without_password
-from leasebench.results.record.faults import FAULTS_FILE
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.record.manifest import MANIFEST_FILE
-from leasebench.results.record.suite import SUITE_FILE
-from leasebench.results.record.summary import SUMMARY_FILE
-from leasebench.results.record.trial import TRIAL_FILE, read_facts
+from leasebench.results.record.names import (
+    FAILURE_FILE,
+    FAULTS_FILE,
+    MANIFEST_FILE,
+    SUITE_FILE,
+    SUMMARY_FILE,
+    TRIAL_FILE,
+)
+from leasebench.results.record.trial import read_facts
 from leasebench.results.summary.derivation import trial_folders
 
-OF_THE_RUN = (SUITE_FILE, MANIFEST_FILE, SUMMARY_FILE, FAILURE)
-OF_A_TRIAL = (TRIAL_FILE, FAULTS_FILE, FAILURE)
+OF_THE_RUN = (SUITE_FILE, MANIFEST_FILE, SUMMARY_FILE, FAILURE_FILE)
+OF_A_TRIAL = (TRIAL_FILE, FAULTS_FILE, FAILURE_FILE)
 MAX_TRIALS = 20
 """Failed trials whose files are packed: the first ones of the run."""
 MAX_FILE_BYTES = 2**20

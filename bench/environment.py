@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
-from leasebench.bench.servers.node import Node, NodeWish
+from leasebench.bench.servers.redis_node import NodeWish, RedisNode
 from leasebench.bench.servers.server import Server
 from leasebench.enactors.store.store import CellAddress
 from leasebench.registry import plugins
@@ -51,7 +51,7 @@ class Environment:
     """The servers of one trial. Faults ask for what they need; then it is entered, and everything asked for is there.
 
     Without a wish both store and leases live on the run's server. A fault that steps the clock of a server, stops it
-    or lets it forget is given a server of its own: a `Node`, for the leases (`lease`) or for the store (`store`).
+    or lets it forget is given a server of its own: a `RedisNode`, for the leases (`lease`) or for the store (`store`).
     """
 
     def __init__(self, server: Server, folder: Path, cells: Sequence[CellAddress], ttl_ms: int) -> None:
@@ -64,7 +64,7 @@ class Environment:
         self._routes: dict[Process, ProxyWish] = {}
         self._stack = ExitStack()
         self._traffic = ExitStack()
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, RedisNode] = {}
         self.proxies: dict[Process, Proxy] = {}
         self._processes: Processes | None = None
 
@@ -89,7 +89,7 @@ class Environment:
     def __enter__(self) -> Self:
         try:
             for part, wish in self._wishes.items():
-                self.nodes[part] = self._stack.enter_context(Node(wish))
+                self.nodes[part] = self._stack.enter_context(RedisNode(wish))
             for process, route in self._routes.items():
                 targets = self._servers_addresses()
                 proxy = Proxy(route, targets.store, targets.lease, self._folder, replace(process, thread=PROXY))

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from leasebench.bench.servers.server import without_password
+from leasebench.results.record.names import FAILURE_FILE
 
 logger = logging.getLogger(__name__)
 
-FAILURE = "failure.txt"
-"""In the folder of a failed trial, or in the run directory where the whole run failed."""
 Raised = TypeVar("Raised", bound=Exception)
 
 
@@ -36,7 +35,7 @@ def keep_evidence(folder: Path, error: Exception) -> Path | None:
 
     Returns the file; None where it can't be written, as on a full disk.
     """
-    path = folder / FAILURE
+    path = folder / FAILURE_FILE
     try:
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(without_password("".join(traceback.format_exception(error))))
@@ -47,7 +46,7 @@ def keep_evidence(folder: Path, error: Exception) -> Path | None:
 
 def failure_of(folder: Path) -> str:
     """Name the file with the tracebacks of a trial in this folder, as a part of a line; "" if there is none."""
-    path = folder / FAILURE
+    path = folder / FAILURE_FILE
     return f" (traceback: {path})" if path.exists() else ""
 
 

@@ -9,6 +9,7 @@ from leasebench.definitions import DefinitionError
 from leasebench.leases.guard import presets, unusable_presets
 from leasebench.leases.manager import unavailable
 from leasebench.registry import faulty, plugins
+from leasebench.results.record.names import SUITE_FILE, SUMMARY_FILE
 
 
 def rows(what: str) -> Iterator[tuple[str, str]]:
@@ -28,8 +29,8 @@ def rows(what: str) -> Iterator[tuple[str, str]]:
                 least, most = expected_seconds(suite)
                 yield name, f"{suite.about} ({least:.0f} to {most:.0f} s)"
     elif what == "runs":
-        for path in sorted(Path("runs").glob("*/suite.toml")):
-            ended = (path.parent / "summary.json").exists()
+        for path in sorted(Path("runs").glob(f"*/{SUITE_FILE}")):
+            ended = (path.parent / SUMMARY_FILE).exists()
             yield str(path.parent), "ended" if ended else "not ended"
     else:
         yield from _plug_ins(what)

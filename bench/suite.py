@@ -218,6 +218,15 @@ class Skipped(Definition):
     reason: str
 
 
+class Inapplicable(Definition):
+    """A fault of a scenario that can hit nothing under one of its guards, and why. The guard is run all the same."""
+
+    guard: str
+    scenario: str
+    fault: str
+    reason: str
+
+
 class Suite(Definition):
     """Guards x scenarios x trials, with every name resolved; each scenario names the guards that are run under it.
 
@@ -231,6 +240,7 @@ class Suite(Definition):
     guards: list[Guard]
     scenarios: list[Scenario]
     skipped: list[Skipped] = Field(default_factory=list)
+    inapplicable: list[Inapplicable] = Field(default_factory=list)
     trials: int
     duration_s: float
     min_races: int
@@ -355,14 +365,14 @@ def _own_scenarios(table: dict[str, Any], source: Source) -> dict[str, list[Scen
 def _scenarios(name: str, body: Any, source: Source) -> list[Scenario]:
     at = ("scenario", name)
     if not isinstance(body, dict):
-        raise source.tell([Mistake(at, f"must be a table, as in [scenario.{name}]")])
+        raise source.error([Mistake(at, f"must be a table, as in [scenario.{name}]")])
     body = {"guards": ["monotonic"], **body}
     if VARY not in body:
         return [validate(Scenario, {**body, "name": name}, source, at)]
     try:
         return [_variation(name, one) for one in variations(name, body)]
     except Mistakes as error:
-        raise source.tell([Mistake((*at, *mistake.path), mistake.text) for mistake in error.mistakes]) from error
+        raise source.error([Mistake((*at, *mistake.path), mistake.text) for mistake in error.mistakes]) from error
 
 
 def _variation(family: str, one: Variation) -> Scenario:
@@ -388,7 +398,7 @@ def _must_be_known(kind: str, table: dict[str, Any], known: Collection[str], sou
         if isinstance(name, str) and name not in known
     ]
     if told:
-        raise source.tell(told)
+        raise source.error(told)
 
 
 def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], place: str) -> Suite:
@@ -410,14 +420,30 @@ def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], pl
     if not fitted:
         first = skipped[0]
         raise DefinitionError(f"{place}: {first.guard} can't be run under {first.scenario}: {first.reason}")
-    return suite.model_copy(update={"guards": list(used.values()), "scenarios": fitted, "skipped": skipped})
+    inapplicable = [
+        Inapplicable(guard=name, scenario=scenario.name, fault=fault.name, reason=reason)
+        for scenario in fitted
+        for name in scenario.guards
+        for fault in scenario.parsed_faults
+        if (reason := fault.never_hits(used[name]))
+    ]
+    lists = {"guards": list(used.values()), "scenarios": fitted, "skipped": skipped, "inapplicable": inapplicable}
+    return suite.model_copy(update=lists)
 
 
-def must_be_enforced(suite: Suite, url: str) -> None:
-    """Raise DefinitionError if the store on the server at `url` does not enforce the commit rule of some guard."""
+def must_suit_server(suite: Suite, url: str) -> None:
+    """Raise DefinitionError if the store at `url` does not enforce a guard's commit rule, or a fault can't hit it."""
     driver = driver_of(url)
     for guard, _ in cells(suite):
         driver.must_enforce(guard.rule)
+    for scenario in suite.scenarios:
+        for fault in scenario.parsed_faults:
+            if fault.drivers and driver.name not in fault.drivers:
+                able = " or ".join(fault.drivers)
+                raise DefinitionError(
+                    f"{scenario.name}: the fault {fault.name} works with a server of {able} only, and the store is "
+                    f"{driver.name}: leave the scenario out, or choose another --server"
+                )
 
 
 def cells(suite: Suite) -> Iterator[tuple[Guard, Scenario]]:

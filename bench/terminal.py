@@ -17,8 +17,7 @@ from typer.core import TyperGroup
 
 from leasebench.definitions import DefinitionError
 from leasebench.results.display.grid import Grid, Text, Tone
-from leasebench.results.display.layout import fold_sentence, lay_out, what_is_left_out
-from leasebench.results.display.terminal import styled, styled_line
+from leasebench.results.display.layout import fold_sentence, lay_out, styled, styled_line, what_is_left_out
 from leasebench.visible import visible, visible_line
 
 EXIT_UNEXPECTED = 1

@@ -27,14 +27,16 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
+from leasebench.leases.manager import has_own_clock
 from leasebench.registry import plugins
 from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.faults import HARNESS
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.record.history import DATA_FILE, HISTORY_FILE, LEASE_NODE, STORE_NODE
+from leasebench.results.record.history import LEASE_NODE, STORE_NODE
+from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, TRIAL_FILE
 from leasebench.results.record.process import Process
-from leasebench.results.record.trial import TRIAL_FILE, LeaseTerms, TrialFacts
+from leasebench.results.record.trial import LeaseTerms, TrialFacts
 
 logger = logging.getLogger(__name__)
 
@@ -236,7 +238,7 @@ def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[Proce
 
 
 def _facts_before(plan: TrialPlan) -> TrialFacts:
-    exclude = plan.guard.exclude
+    manager = plan.guard.manager if plan.guard.exclude is not None else None
     return TrialFacts(
         number=plan.number,
         guard=plan.guard.name,
@@ -251,7 +253,9 @@ def _facts_before(plan: TrialPlan) -> TrialFacts:
         min_races=plan.min_races,
         settle_s=plan.suite.settle_s,
         expected=tuple(plan.scenario.expected or plan.guard.expected(plan.scenario.name, plan.scenario.trouble)),
-        lease=LeaseTerms(ttl_ms=plan.ttl_ms, audited=plan.guard.manager.audited) if exclude else None,
+        lease=LeaseTerms(ttl_ms=plan.ttl_ms, audited=manager.audited, own_clock=has_own_clock(manager))
+        if manager
+        else None,
     )
 
 

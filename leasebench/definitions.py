@@ -53,13 +53,13 @@ class Definition(BaseModel):
 
 @dataclass(frozen=True)
 class Source:
-    """The document in which mistakes are told: its name, and its text where lines can be named."""
+    """The document that the mistakes are in: its name, and its text where lines can be named."""
 
     name: str
     text: str = ""
 
-    def tell(self, mistakes: Sequence[Mistake]) -> DefinitionError:
-        """Put all mistakes into words, at most MOST_MISTAKES of them."""
+    def error(self, mistakes: Sequence[Mistake]) -> DefinitionError:
+        """The error that names all mistakes, at most MOST_MISTAKES of them."""
         told = list(dict.fromkeys(self._line(mistake) for mistake in mistakes))
         if len(told) > MOST_MISTAKES:
             told = [*told[:MOST_MISTAKES], f"{self.name}: and {len(told) - MOST_MISTAKES} more mistakes"]
@@ -105,7 +105,7 @@ def validate(model: type[Model], data: Any, source: Source | str, at: KeyPath = 
         return model.model_validate(data)
     except ValidationError as error:
         where = Source(source) if isinstance(source, str) else source
-        raise where.tell(list(mistakes_of(model, error, at))) from error
+        raise where.error(list(mistakes_of(model, error, at))) from error
 
 
 def mistakes_of(model: type[BaseModel], error: ValidationError, at: KeyPath = ()) -> Iterator[Mistake]:

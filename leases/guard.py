@@ -242,16 +242,16 @@ def parse_guards(tables: Any, source: Source | str) -> dict[str, Guard]:
     """Parse the `[guard.NAME]` tables of one file. Raises DefinitionError with every mistake."""
     where = Source(source) if isinstance(source, str) else source
     if not isinstance(tables, dict):
-        raise where.tell([Mistake(("guard",), "must be a table of guards, as in [guard.my_guard]")])
+        raise where.error([Mistake(("guard",), "must be a table of guards, as in [guard.my_guard]")])
     guards = every(*(partial(_guard, name, table, where) for name, table in tables.items()))
     return {guard.name: guard for guard in guards}
 
 
 def _guard(name: str, table: Any, source: Source) -> Guard:
     if not isinstance(table, dict):
-        raise source.tell([Mistake(("guard", name), "must be a table, as in [guard.my_guard]")])
+        raise source.error([Mistake(("guard", name), "must be a table, as in [guard.my_guard]")])
     if "name" in table:
-        raise source.tell([Mistake(("guard", name, "name"), "leave it out, the table's own name counts")])
+        raise source.error([Mistake(("guard", name, "name"), "leave it out, the table's own name counts")])
     return validate(Guard, {**table, "name": name}, source, ("guard", name))
 
 

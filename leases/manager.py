@@ -11,6 +11,7 @@ from leasebench.leases.operations import (
     AcquireLock,
     Outcome,
     Program,
+    Refused,
     ReleaseLock,
     RenewLock,
     Unknown,
@@ -76,23 +77,24 @@ class Taken(NamedTuple):
 class Library(Protocol):
     """The library's calls as we use them. `key` is the lock's full key under our prefix.
 
-    What an exception of the library means is normalised here: True/False for done/refused. Whatever says
-    that a reply never came is raised as `ReplyUnknown` (leases.errors).
+    What an exception of the library means is normalised here: True for done, False for refused because the lease is
+    lost, or a `Refused` with a reason of the library's own. Whatever says that a reply never came is raised as
+    `ReplyUnknown` (leases.errors).
     """
 
     def acquire(self, key: str, ttl_ms: int, wait: Wait) -> Taken | str | None:
         """Return what was taken, or None when `wait` is over."""
         ...
 
-    def renew(self, key: str) -> bool:
+    def renew(self, key: str) -> bool | Refused:
         """Prolong the lock to its full time to live; False when it was lost."""
         ...
 
-    def validate(self, key: str) -> bool:
+    def validate(self, key: str) -> bool | Refused:
         """Tell whether the lock is still ours."""
         ...
 
-    def release(self, key: str) -> bool:
+    def release(self, key: str) -> bool | Refused:
         """Give the lock back; False when it was lost before."""
         ...
 
@@ -158,7 +160,7 @@ class LockObjects(ABC, Generic[Lock]):
 
     @abstractmethod
     def prolong(self, lock: Lock) -> Any:
-        """Give a lock its full time to live again. False: it was lost."""
+        """Give a lock its full time to live again. False: it was lost; or `Refused` with a reason of your own."""
 
     @abstractmethod
     def owned(self, lock: Lock) -> Any:
@@ -182,18 +184,19 @@ class LockObjects(ABC, Generic[Lock]):
         self._locks[key], taken = found
         return taken
 
-    def renew(self, key: str) -> bool:
+    def renew(self, key: str) -> bool | Refused:
         return self._stands(self.prolong, self._locks[key])
 
-    def validate(self, key: str) -> bool:
+    def validate(self, key: str) -> bool | Refused:
         return self._stands(self.owned, self._locks[key])
 
-    def release(self, key: str) -> bool:
+    def release(self, key: str) -> bool | Refused:
         return self._stands(self.give_back, self._locks.pop(key))
 
-    def _stands(self, call: Callable[[Lock], Any], lock: Lock) -> bool:
+    def _stands(self, call: Callable[[Lock], Any], lock: Lock) -> bool | Refused:
         try:
-            return call(lock) is not False
+            answer = call(lock)
+            return answer if isinstance(answer, Refused) else answer is not False
         except self.lost:
             return False
         except self.silent as error:
@@ -203,6 +206,11 @@ class LockObjects(ABC, Generic[Lock]):
 def server_of(manager: LeaseManager) -> str:
     """Name the kind of server that a manager's leases are on."""
     return str(getattr(manager, "server", REDIS))
+
+
+def has_own_clock(manager: LeaseManager | None) -> bool:
+    """Whether a manager says `own_clock = True`: its leases end by their owners' clocks, and the server ends none."""
+    return bool(getattr(manager, "own_clock", False))
 
 
 def server_variable(server: str) -> str:

@@ -27,7 +27,7 @@ UNKNOWN = Unknown.UNKNOWN
 
 
 class Reason(StrEnum):
-    """Why a store refused."""
+    """The refusals of our own stores and locks. Another package's rule, lock or store may name one of its own."""
 
     NOT_OWNER = "not_owner"
     FENCE_TOO_LOW = "fence_too_low"
@@ -51,9 +51,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The store refused; `previous` is the endpoint's version at that instant (0: none)."""
+    """The store refused; `previous` is the endpoint's version at that instant (0: none).
 
-    reason: Reason
+    `reason` is a `Reason`, or a name that another package gives. What programs do after one that they do not know: they
+    read again and try again if their plan is still newer, as after any refusal that does not mean a lost lease.
+    """
+
+    reason: str
     previous: int = 0
 
 

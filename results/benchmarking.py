@@ -78,7 +78,7 @@ def figures_of(cell: "CellSummary") -> Saved:
     return {name: value for name, value in cell.as_json().items() if name in named}
 
 
-def told(figures: Saved) -> str:
+def in_few_words(figures: Saved) -> str:
     """The attached figures in a few words: verdict, stale overwrites of races, and the leak rate or its bound."""
     from leasebench.results.display.numbers import rate_percent
     from leasebench.results.record.summary import Rate
@@ -114,4 +114,4 @@ def _name(rows: Iterable[Saved], saved: dict[str, Saved]) -> None:
         figures = (row if of_then is None else of_then)["extra_info"].get(KEY)
         if figures is not None:
             for name in ("name", "fullname"):
-                row[name] = f"{row[name]}: {told(figures)}"
+                row[name] = f"{row[name]}: {in_few_words(figures)}"

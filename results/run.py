@@ -1,18 +1,22 @@
 """A run as a notebook has it: its files read, and what can be asked of them."""
 
 from dataclasses import fields
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from leasebench.results.compare.cheapest import advise_on
+from leasebench.results.display.theme import VERDICT_COLOURS
 from leasebench.results.reading.locate import find_run
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import Manifest, read_manifest
+from leasebench.results.record.names import SUMMARY_FILE
 from leasebench.results.record.suite import read_suite
-from leasebench.results.record.summary import SUMMARY_FILE
 from leasebench.results.summary.derivation import as_written, summarise
+from leasebench.results.tables.advice import sentences
 
 
 class Run(RunDirectory):
@@ -20,7 +24,7 @@ class Run(RunDirectory):
 
     def check(self) -> list[str]:
         """Every place at which `summary.json` is not what the trials say, as `key: written != derived`."""
-        from leasebench.results.summary.rederivation import differences
+        from leasebench.results.summary.derivation import differences
 
         written = as_written(self.path) if (self.path / SUMMARY_FILE).exists() else self.summary.as_json()
         return differences(written, summarise(self.path).as_json())
@@ -49,7 +53,7 @@ class Run(RunDirectory):
 
     def _repr_html_(self) -> str:
         """What a notebook shows of a run: its verdicts."""
-        from leasebench.results.glance import as_html
+        from leasebench.results.run import as_html
 
         return as_html(self)
 
@@ -83,3 +87,33 @@ def load(run: Path | str) -> Run:
     except BadRunDirectory as error:
         problems.append(str(error))
     return Run(where, suite, manifest, problems)
+
+
+MOST_SCENARIOS = 60
+
+
+def as_html(run: RunDirectory) -> str:
+    """A table of verdicts, guards down and scenarios across, and the advice; every name is escaped."""
+    scenarios = run.scenarios[:MOST_SCENARIOS]
+    head = "".join(f"<th>{escape(name)}</th>" for name in scenarios)
+    rows = "".join(_row(run, guard, scenarios) for guard in run.guards)
+    more = len(run.scenarios) - len(scenarios)
+    cut = f"<p>and {more} more scenarios</p>" if more else ""
+    problems = "".join(f"<li>{escape(problem)}</li>" for problem in run.problems)
+    told = f"<ul>{problems}</ul>" if problems else ""
+    said = "<br>".join(escape(line) for line in sentences(advise_on(run), str(run.path)))
+    title = f"{escape(run.summary.suite)}: {len(run.summary.trials)} trials"
+    return f"<table><caption>{title}</caption><tr><th></th>{head}</tr>{rows}</table>{cut}{told}<p>{said}</p>"
+
+
+def _row(run: RunDirectory, guard: str, scenarios: list[str]) -> str:
+    fields = []
+    for scenario in scenarios:
+        cell = run.cell(guard, scenario)
+        if cell is None:
+            fields.append("<td></td>")
+            continue
+        mark = "" if cell.as_expected else " !"
+        colour = VERDICT_COLOURS[cell.verdict]
+        fields.append(f'<td style="color:{colour}">{escape(cell.verdict)}{mark}</td>')
+    return f"<tr><th>{escape(guard)}</th>{''.join(fields)}</tr>"

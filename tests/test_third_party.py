@@ -1,6 +1,7 @@
 """A package of somebody else brings a fault, a lease manager, a program kind; no file of ours knows them."""
 
 import csv
+import re
 
 import jsonschema
 import pytest
@@ -23,7 +24,7 @@ class Nap(ProgramFault):
     def effect(self):
         return FaultEffect.TIMING
 
-    def tell(self, report):
+    def describe(self, report):
         return "{target} is taking a nap"
 
     def armed_in(self, victim, rng):
@@ -193,7 +194,7 @@ def folder(tmp_path):
     return found
 
 
-def test_a_fault_is_listed_strikes_and_is_narrated_in_its_own_words(package, tmp_path):
+def test_a_fault_is_listed_hits_and_is_narrated_in_its_own_words(package, tmp_path):
     package.add("naps", FAULT, faults="PLUGIN")
     assert "a thread naps before it commits" in package.run("list", "faults", cwd=tmp_path).stdout
     ended = run(package, tmp_path, more='[[scenario.theirs.faults]]\nkind = "nap"\nenactors = [0, 1]')
@@ -232,7 +233,25 @@ def test_a_lease_manager_that_promises_a_fencing_number_and_gives_none_fails_its
     package.add("counting", MANAGER.replace("SERVER", "redis").replace("FENCE)", "None)"), managers="PLUGIN")
     ended = run(package, tmp_path, commit="fenced", exclude='exclude = { manager = "counting" }')
     assert ended.returncode == 5
-    assert "fencing = True gave the fencing number None" in ended.stdout
+    assert "the fencing number None" in ended.stdout
+
+
+def test_a_lease_manager_says_in_its_own_words_why_a_lease_is_lost(package, tmp_path):
+    own = 'return Refused("no_quorum")'
+    manager = MANAGER.replace("SERVER", "redis").replace("FENCE)", "fence)")
+    manager = manager.replace("return bool(self._client.exists(key))", own).replace(
+        "return bool(self._client.delete(key))", f"self._client.delete(key); {own}"
+    )
+    package.add("counting", "from leasebench.leases.operations import Refused" + manager, managers="PLUGIN")
+    ended = run(package, tmp_path, commit="fenced", exclude='exclude = { manager = "counting" }')
+    assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
+    import pandas as pd
+
+    journal = pd.read_parquet(folder(tmp_path) / "journal.parquet")
+    assert set(journal.loc[journal["reason_name"] == "no_quorum", "kind_name"]) == {"release"}
+    (cell,) = read(tmp_path / "r" / "summary.json")["cells"]
+    assert cell["commits"] > 10
+    assert package.run("check", "r", cwd=tmp_path).returncode == 0
 
 
 def test_a_lease_manager_that_needs_another_server_is_refused_until_its_url_is_known(package, tmp_path):
@@ -249,26 +268,26 @@ def test_a_lease_manager_that_needs_another_server_is_refused_until_its_url_is_k
     assert str(tmp_path / "nobody") in ended.stdout, "it was that server that the library was sent to"
     ended = run(package, tmp_path, commit="owner_checked", exclude=exclude, LEASEBENCH_QUORUM_URL=nobody)
     assert ended.returncode == 2
-    assert "keeps its leases on another server, quorum" in ended.stderr
+    assert "another server, quorum" in ended.stderr
     network = '[[scenario.theirs.faults]]\nkind = "partition"\nenactors = [0]\nms = 50'
     ended = run(package, tmp_path, commit="fenced", exclude=exclude, more=network, LEASEBENCH_QUORUM_URL=nobody)
     assert ended.returncode == 2
-    assert "the leases are on a server of quorum" in ended.stderr
+    assert "partition" in ended.stderr
+    assert "a server of quorum" in ended.stderr
 
 
 COMMIT_RULE = """
 from leasebench.leases.commit_rule import CommitRule
-from leasebench.leases.operations import Reason
 
 LUA = '''
 if tonumber(version) < tonumber(previous) then
-  return refuse('not_newer')
+  return refuse('older_plan')
 end
 return apply()
 '''
 
 def refusal(step, at, cell):
-    return Reason.NOT_NEWER if step.version < at.version else None
+    return "older_plan" if step.version < at.version else None
 
 def promise(trial, lives, promised):
     from leasebench.results.store_rules import Breach
@@ -292,6 +311,15 @@ def test_a_commit_rule_is_enforced_in_both_stores_and_held_against_the_history(p
     assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
     (cell,) = read(tmp_path / "r" / "summary.json")["cells"]
     assert (cell["verdict"] in ("clean", "unproven"), cell["stale_overwrites"]) == (True, 0)
+    import pandas as pd
+
+    history = pd.read_parquet(folder(tmp_path) / "history.parquet")
+    refusals = history[history["reason"] == "older_plan"]
+    assert set(refusals["kind"]) == {"reject"}, "a reason of its own, by its name"
+    journal = pd.read_parquet(folder(tmp_path) / "journal.parquet")
+    refused = journal[journal["reason_name"] == "older_plan"]
+    assert set(refused["kind_name"]) == {"commit"}
+    assert len(refused) == len(refusals) > 0
     explored = package.run("explore", tmp_path / "tiny.toml", cwd=tmp_path)
     assert explored.returncode == 0, explored.stdout + explored.stderr
     assert package.run("check", "r", cwd=tmp_path).returncode == 0
@@ -312,7 +340,7 @@ def test_a_commit_rule_that_the_store_does_not_enforce_is_refused_before_anythin
     package.add("rules", COMMIT_RULE.replace("MARGIN", "0").replace("PARTS", "{}"), commit_rules="PLUGIN")
     ended = run(package, tmp_path, commit="not_older")
     assert ended.returncode == 2
-    assert "the store 'redis' does not enforce the commit rule 'not_older'" in ended.stderr
+    assert re.search("store 'redis' .* commit rule 'not_older'", ended.stderr)
 
 
 PROGRAMS = "[scenario.theirs.programs.prober]\ncount = 2\nlook_ms = 3.0\n"
@@ -368,7 +396,7 @@ def test_a_fault_pauses_at_the_step_that_a_program_kind_brings(package, tmp_path
     pause = '[[scenario.theirs.faults]]\nkind = "pause"\nprogram = "prober"\nenactors = [1]\nms = 20\nbefore = '
     ended = run(package, tmp_path, more=PROGRAMS + pause + '"pondr"')
     assert ended.returncode == 2
-    assert "unknown operation 'pondr': did you mean ponder?" in ended.stderr
+    assert re.search(r"unknown operation 'pondr'.* ponder\?", ended.stderr)
     ended = run(package, tmp_path, more=PROGRAMS + pause + '"ponder"')
     assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
     rows = read(folder(tmp_path) / "faults.json")

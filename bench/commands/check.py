@@ -26,11 +26,10 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     from leasebench.results.reading.explored import contradictions
     from leasebench.results.reading.locate import find_run
     from leasebench.results.record.explored import read_explored
+    from leasebench.results.record.names import SUMMARY_FILE
     from leasebench.results.record.suite import read_suite
-    from leasebench.results.record.summary import SUMMARY_FILE
     from leasebench.results.store_rules.commits import is_known
-    from leasebench.results.summary.derivation import as_written, summarise
-    from leasebench.results.summary.rederivation import differences, unfinished
+    from leasebench.results.summary.derivation import as_written, differences, summarise, unfinished
 
     run = find_run(name)
     screen = console(stderr=as_json)

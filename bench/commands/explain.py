@@ -45,8 +45,8 @@ def explain(
     from leasebench.results.explain.svg import as_svg
     from leasebench.results.explain.text import as_text
     from leasebench.results.reading import violations as found
+    from leasebench.results.reading.violations import violations_table
     from leasebench.results.run import load
-    from leasebench.results.tables.violations_table import violations_table
 
     loaded = load(name)
     run = loaded.path

@@ -8,6 +8,7 @@ from leasebench.bench.terminal import say, show_tables
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.display.grid import Text
 from leasebench.results.reading.storms import storms
+from leasebench.results.record.names import SUMMARY_FILE
 from leasebench.results.record.summary import Summary
 from leasebench.results.run import load
 from leasebench.results.tables.advice import sentences
@@ -30,7 +31,7 @@ def show(screen: Console, summary: Summary, run: Path) -> None:
     guarded = summary.model_copy(update={"cells": tuple(one for one in summary.cells if one.place not in stormy)})
     screen.print()
     every = (*tables(guarded), *tables_beside(guarded), *storm_tables(points))
-    show_tables(screen, every, str(run / "summary.json"))
+    show_tables(screen, every, str(run / SUMMARY_FILE))
     screen.print()
     for line in (*stories(summary), *remarks(summary), *storm_sentences(points)):
         say(screen, Text(line))

@@ -24,6 +24,7 @@ from leasebench.bench.terminal import (
     say,
 )
 from leasebench.results.display.grid import Text, Tone
+from leasebench.results.record.names import SUMMARY_FILE
 
 if TYPE_CHECKING:
     from leasebench.results.record.summary import Summary
@@ -98,14 +99,14 @@ def _show(screen: Console, summary: "Summary", directory: Path, *, as_json: bool
     show(screen, summary, directory)
     if as_json:
         sys.stdout.write(json.dumps(summary.as_json(), indent=1) + "\n")
-    say(screen, Text(f"figures: {directory / 'summary.json'}; page: leasebench report {directory}", Tone.QUIET))
+    say(screen, Text(f"figures: {directory / SUMMARY_FILE}; page: leasebench report {directory}", Tone.QUIET))
 
 
 def _show_what_had_ended(screen: Console, directory: Path, trials: int, *, as_json: bool) -> None:
     """Show the summary of the trials that ended before the run was interrupted, if any did."""
     from leasebench.results.summary.derivation import read_summary
 
-    if not (directory / "summary.json").exists():
+    if not (directory / SUMMARY_FILE).exists():
         return
     summary = read_summary(directory)
     ended = sum(cell.trials for cell in summary.cells)

@@ -9,7 +9,7 @@ from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.server_fault import ServerFault
 from leasebench.bench.servers.fakeclock import LIBRARY, faketime_library
-from leasebench.bench.servers.node import Node
+from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.results.record.suite import FaultEffect
 
 
@@ -46,7 +46,7 @@ class ClockStep(ServerFault):
     def effect(self) -> FaultEffect:
         return FaultEffect.TIMING
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} has its clock stepped"
 
     def lasts_s(self, ttl_ms: int) -> float:  # noqa: ARG002
@@ -69,7 +69,7 @@ class ClockStep(ServerFault):
 class Stepped:
     """A clock that is wrong; `back_ms` is the way back, 0 to stay."""
 
-    def __init__(self, node: Node, back_ms: float, hit: bool) -> None:
+    def __init__(self, node: RedisNode, back_ms: float, hit: bool) -> None:
         self._node, self._back_ms, self._hit = node, back_ms, hit
 
     def heal(self) -> bool:

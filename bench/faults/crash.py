@@ -1,18 +1,17 @@
 """A process is killed (SIGKILL) at the boundary of an operation; another one takes its place and resumes, or none."""
 
-from collections.abc import Collection
 from random import Random
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from leasebench.bench.faults.fault import Action, Boundary, FaultReport, Kill, ProgramFault, Victim
-from leasebench.bench.faults.trigger import Step, trigger_in
+from leasebench.bench.faults.fault import Action, Boundary, FaultReport, Kill, Victim
+from leasebench.bench.faults.trigger import StepFault
 from leasebench.leases.operations import Operation
 from leasebench.results.record.suite import FaultEffect
 
 
-class Crash(ProgramFault):
+class Crash(StepFault):
     """Kill each of `enactors` before or after an operation, in every `every`-th application.
 
     While it holds a lease: `after = "acquire"`; while it cleans up: `before = "delete"`. After `restart_ms` a new
@@ -23,9 +22,6 @@ class Crash(ProgramFault):
     about = "SIGKILL of a process before or after an operation, with or without a restart that resumes"
     colour = "#000000"
 
-    before: Step | None = None
-    after: Step | None = None
-    every: int = Field(default=1, ge=1)
     restart_ms: float | None = Field(default=None, ge=0, le=60_000)
 
     @model_validator(mode="after")
@@ -34,19 +30,15 @@ class Crash(ProgramFault):
             raise ValueError("say where: either before or after an operation")
         return self
 
-    @property
-    def steps(self) -> Collection[str]:
-        return [step for step in (self.before, self.after) if step is not None]
-
     def effect(self) -> FaultEffect:
         return FaultEffect.CRASH
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is killed (SIGKILL)"
 
     def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:
         """Kill where the trigger fires."""
-        trigger = trigger_in(victim, rng, self.before, self.after, self.every)
+        trigger = self.trigger_in(victim, rng)
         if trigger is None:
             return None
 

@@ -45,7 +45,7 @@ class NetworkDelay(NetworkFault):
             ),
         )
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "the network delays what {target} sent"
 
     def hit(self, report: FaultReport) -> bool:

@@ -30,7 +30,7 @@ class NetworkDrop(NetworkFault):
         rule = NetRule(number, Mode.DROP, on=self.on, drop_chance=self.drop_chance, seed=rng.getrandbits(32))
         return (rule,)
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "the network drops what {target} sent"
 
 

@@ -18,7 +18,7 @@ class FailOver(OutageFault):
 
     lag_ms: float = Field(default=20.0, ge=0, le=10_000)
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} fails over to its replica: away"
 
     def arrange(self, environment: Environment, number: int, rng: Random) -> None:  # noqa: ARG002

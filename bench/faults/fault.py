@@ -122,6 +122,8 @@ class Fault(Definition):
     """Whether it is done at once, so that how long the doing took tells nothing."""
     distributions: ClassVar[tuple[str, ...]] = ()
     """The installed packages whose versions belong to a result."""
+    drivers: ClassVar[tuple[str, ...]] = ()
+    """The store drivers with whose servers it works; none for a fault that asks nothing of a server."""
 
     chance: float = Field(default=1.0, gt=0, le=1)
     optional: bool = False
@@ -133,6 +135,10 @@ class Fault(Definition):
 
     def refuses(self, guard: "Guard") -> str | None:  # noqa: ARG002
         """Return why `guard` can't run under this fault; None if it can."""
+        return None
+
+    def never_hits(self, guard: "Guard") -> str | None:  # noqa: ARG002
+        """Return why it can hit nothing under `guard`, which runs all the same; None if it may."""
         return None
 
     @property
@@ -154,8 +160,8 @@ class Fault(Definition):
         """The server that it hits: `lease`, `store` or none."""
         return None
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
-        """Say what it did, with `{target}` for whom or what it hit."""
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
+        """Say what it did, with `{target}` for whom or what it hit: a sentence of `explain`."""
         return f"{{target}} suffers the fault {self.name}"
 
     def effect(self) -> FaultEffect:

@@ -18,7 +18,7 @@ class Flush(ServerFault):
 
     server: Literal["lease"] = "lease"
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is flushed"
 
     def arrange(self, environment: Environment, number: int, rng: Random) -> None:  # noqa: ARG002

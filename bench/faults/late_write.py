@@ -31,7 +31,7 @@ class LateWrite(NetworkFault):
         rule = NetRule(number, Mode.LATE_WRITE, every=self.every, hold_ms=hold_ms, seed=rng.getrandbits(32))
         return (rule,)
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "the network holds a commit of {target} back"
 
 

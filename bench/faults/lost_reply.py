@@ -30,7 +30,7 @@ class LostReply(NetworkFault):
         rule = NetRule(number, Mode.LOST_REPLY, every=self.every, hold_ms=hold_ms, seed=rng.getrandbits(32))
         return (rule,)
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "the reply to a commit of {target} is lost, and its connection stands still"
 
 

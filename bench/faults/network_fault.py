@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import ProgramFault, leases_elsewhere
 from leasebench.bench.proxy.proxy import NetRule, ProxyWish
+from leasebench.leases.manager import REDIS
 from leasebench.results.record.suite import FaultEffect
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 class NetworkFault(ProgramFault):
     """Something between `enactors` and their servers; `ms` or `times_ttl` (of the lease) is a length of time."""
 
+    drivers = (REDIS,)
+    """The proxy has to tell where a request ends and whether it is a commit (`proxy.spotting`)."""
     needs_length: ClassVar[bool] = False
     """Whether `ms` or `times_ttl` has to be given."""
 

@@ -40,7 +40,7 @@ class Partition(NetworkFault):
         """Cut all victims off at once."""
         return Cut([environment.proxies[process] for process in environment.processes_of(self.programs)])
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is cut off from its servers"
 
 

@@ -1,15 +1,15 @@
 """A process stands still, whole or one of its threads: a garbage collection, a live migration, a starved scheduler."""
 
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, Injection, Pause, ProgramFault, Victim
-from leasebench.bench.faults.trigger import RENEW, Step, trigger_in
+from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, Injection, Pause, Victim
+from leasebench.bench.faults.trigger import RENEW, StepFault
 from leasebench.leases.operations import Operation
 from leasebench.results.record.suite import FaultEffect
 
@@ -26,7 +26,7 @@ class Who(StrEnum):
     RENEWER = "renewer"
 
 
-class PauseProcess(ProgramFault):
+class PauseProcess(StepFault):
     """Stop `enactors` at one side of an operation (`before` or `after`; else before a commit), or at random times.
 
     At an operation: once in every `every`-th application, at an occurrence drawn at random (of `renew`, `list` and
@@ -40,14 +40,11 @@ class PauseProcess(ProgramFault):
     about = "SIGSTOP of a process, or one of its threads held, at an operation or at random times"
     colour = "#d55e00"
 
-    before: Step | None = None
-    after: Step | None = None
     per_s: float | None = Field(default=None, gt=0, le=100)
     who: Who = Who.PROCESS
     ms: float | None = Field(default=None, gt=0, le=600_000)
     times_ttl: float | None = Field(default=None, gt=0, le=100)
     spread: float = Field(default=0.0, ge=0, lt=1)
-    every: int = Field(default=1, ge=1)
     until: Literal["successor_checked"] | None = None
 
     @model_validator(mode="before")
@@ -73,19 +70,15 @@ class PauseProcess(ProgramFault):
     def available(cls) -> str | None:
         return None if hasattr(signal, "SIGSTOP") else "this system has no SIGSTOP"
 
-    @property
-    def steps(self) -> Collection[str]:
-        return [step for step in (self.before, self.after) if step is not None]
-
     def effect(self) -> FaultEffect:
         return FaultEffect.TIMING
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is stopped (SIGSTOP)" if self.who is Who.PROCESS else "{target} is held up"
 
     def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:
         """Stop the process, or hold the thread, where the trigger fires."""
-        trigger = trigger_in(victim, rng, self.before, self.after, self.every)
+        trigger = self.trigger_in(victim, rng)
         if trigger is None:
             return None
 

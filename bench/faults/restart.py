@@ -6,7 +6,7 @@ from typing import Literal
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.server_fault import Away, OutageFault
-from leasebench.bench.servers.node import Lose
+from leasebench.bench.servers.redis_node import Lose
 
 
 class Restart(OutageFault):
@@ -22,7 +22,7 @@ class Restart(OutageFault):
 
     persistence: Literal["none", "everysec"] = "none"
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} restarts: away"
 
     def arrange(self, environment: Environment, number: int, rng: Random) -> None:  # noqa: ARG002

@@ -10,9 +10,10 @@ from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import Fault, leases_elsewhere
 from leasebench.bench.servers.local import embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
+from leasebench.leases.manager import REDIS
 
 if TYPE_CHECKING:
-    from leasebench.bench.servers.node import Node, Outage
+    from leasebench.bench.servers.redis_node import Outage, RedisNode
     from leasebench.leases.guard import Guard
 
 SPREAD = (0.5, 1.5)
@@ -24,6 +25,9 @@ class ServerFault(Fault):
 
     The server that is hit is one of the trial's own; the other part stays on the run's server.
     """
+
+    drivers = (REDIS,)
+    """The trial's own server is a `RedisNode`."""
 
     server: Literal["lease", "store"] = "lease"
     first_s: float = Field(default=0.5, gt=0, le=3_600)
@@ -62,7 +66,7 @@ class ServerFault(Fault):
         """How long one window is; 0 for what is done in an instant."""
         return 0.0
 
-    def node(self, environment: Environment) -> "Node":
+    def node(self, environment: Environment) -> "RedisNode":
         """The server that is hit."""
         return environment.nodes[self.server]
 

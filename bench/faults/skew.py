@@ -27,7 +27,7 @@ class ClockSkew(ProgramFault):
     def effect(self) -> FaultEffect:
         return FaultEffect.TIMING
 
-    def tell(self, report: FaultReport) -> str:
+    def describe(self, report: FaultReport) -> str:
         return f"the clock of {{target}} is {abs(report.asked_ms):g} ms {'ahead' if report.asked_ms >= 0 else 'behind'}"
 
     def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002

@@ -55,7 +55,7 @@ class SlowOperations(ProgramFault):
     def effect(self) -> FaultEffect:
         return FaultEffect.TIMING
 
-    def tell(self, report: FaultReport) -> str:  # noqa: ARG002
+    def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is held up"
 
     def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002

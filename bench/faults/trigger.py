@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator
 from random import Random
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
-from leasebench.bench.faults.fault import Thread, Victim
+from leasebench.bench.faults.fault import ProgramFault, Thread, Victim
 from leasebench.definitions import nearest
 from leasebench.enactors.operations import Finish
+from leasebench.leases.guard import Guard
 from leasebench.leases.operations import Operation
 from leasebench.registry import plugins
 
@@ -57,16 +58,38 @@ Step = Annotated[str, AfterValidator(_known)]
 """An operation's name, as a scenario gives it."""
 
 
-def trigger_in(victim: Victim, rng: Random, before: str | None, after: str | None, every: int) -> "Trigger | None":
-    """The trigger of a fault before or after a step of `victim`; None where it leaves that thread alone."""
-    step = before or after
-    kind = plugins("enactors")[victim.kind]
-    # A kind without a second program renews, if at all, as its own work.
-    thread = Thread.RENEWER if step == RENEW and kind.renews else Thread.WORKER
-    if step is None or victim.thread is not thread:
-        return None
-    applies = getattr(kind, "applies", False)
-    return Trigger("before" if before else "after", step, every, rng, by_application=applies and step not in APART)
+class StepFault(ProgramFault):
+    """A fault at one side of an operation (`before` or `after`), once in every `every`-th application."""
+
+    before: Step | None = None
+    after: Step | None = None
+    every: int = Field(default=1, ge=1)
+
+    @property
+    def steps(self) -> Collection[str]:
+        return [step for step in (self.before, self.after) if step is not None]
+
+    def never_hits(self, guard: Guard) -> str | None:
+        """A step of the lease is never taken where there is none, nor a renewal where nothing renews."""
+        own = getattr(plugins("enactors")[self.program], "steps", None)
+        of_lease = set() if own is None else set(self.steps) - set(own)
+        if not of_lease:
+            return None
+        if guard.exclude is None:
+            return f"it acts at the step {', '.join(sorted(of_lease))}, and without a lease there is none"
+        return None if guard.renewed or RENEW not in of_lease else "it acts at a renewal, and nothing renews the lease"
+
+    def trigger_in(self, victim: Victim, rng: Random) -> "Trigger | None":
+        """When to act inside `victim`; None where the fault leaves that thread alone."""
+        step = self.before or self.after
+        kind = plugins("enactors")[victim.kind]
+        # A kind without a second program renews, if at all, as its own work.
+        thread = Thread.RENEWER if step == RENEW and kind.renews else Thread.WORKER
+        if step is None or victim.thread is not thread:
+            return None
+        applies = getattr(kind, "applies", False)
+        side = "before" if self.before else "after"
+        return Trigger(side, step, self.every, rng, by_application=applies and step not in APART)
 
 
 class Trigger:

@@ -1,4 +1,4 @@
-"""An interrupt ends a run in order, with nothing left behind; the next ones can't hasten that, and are not heard."""
+"""An interrupt ends a run in order, with nothing left behind; the next ones can't hasten that, and are ignored."""
 
 import signal
 from collections.abc import Iterator

@@ -72,7 +72,7 @@ class Treatment(Protocol):
         ...
 
     async def treat(self, route: RequestRoute, request: Request) -> bool:
-        """Strike. Returns whether the request is still to be forwarded."""
+        """Do it. Returns whether the request is still to be forwarded."""
         ...
 
     def close(self) -> None:

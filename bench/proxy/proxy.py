@@ -17,7 +17,7 @@ from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.proxy.relay import RelaySpec, main
-from leasebench.bench.proxy.rules import Mode, NetRule, On, ProxyWish, detoured, upstream_of
+from leasebench.bench.proxy.rules import Mode, NetRule, On, ProxyWish, address_through, upstream_of
 from leasebench.bench.servers.local import private_directory
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.results.record.process import Process
@@ -114,16 +114,16 @@ class Proxy:
             logger.info("proxy %s started: pid %d", name, self._process.pid)
             theirs.close()
             reaper().watch_process(self._process.pid)
-        self._hear("ready", READY_WITHIN_S)
-        addresses = [detoured(url, socket) for url, socket in zip(self._targets, sockets, strict=True)]
+        self._receive("ready", READY_WITHIN_S)
+        addresses = [address_through(url, socket) for url, socket in zip(self._targets, sockets, strict=True)]
         self.store_url, self.lease_url = addresses[0], addresses[-1]
 
     def _ask(self, order: str, answer: str, *numbers: int) -> tuple[Any, ...]:
         with suppress(OSError):  # it has ended: what it said at last is in the pipe
             self._control.send((order, *numbers))
-        return self._hear(answer, ANSWER_WITHIN_S)
+        return self._receive(answer, ANSWER_WITHIN_S)
 
-    def _hear(self, expected: str, within_s: float) -> tuple[Any, ...]:
+    def _receive(self, expected: str, within_s: float) -> tuple[Any, ...]:
         who = f"the proxy of {self._identity.whole}"
         try:
             if not self._control.poll(within_s):

@@ -72,7 +72,7 @@ class UntilCalm:
         return not self.is_disarmed and self._rule.wants(request)
 
     async def treat(self, route: RequestRoute, request: Request) -> bool:
-        """Strike as the rule does."""
+        """Do what the rule does."""
         return await self._rule.treat(route, request)
 
     def close(self) -> None:

@@ -33,7 +33,7 @@ class NetRule:
     """One network fault; a mode reads only what is its own. `number` is the fault's in the scenario.
 
     `delay_ms` and `jitter_ms` (the median of what is added) are a delay's, `drop_chance` a drop's. A late write and a
-    lost reply strike one in every `every` commits; `hold_ms` is how long the write is held at most, or the lost
+    lost reply hit one in every `every` commits; `hold_ms` is how long the write is held at most, or the lost
     reply's connection is kept open.
     """
 
@@ -92,7 +92,7 @@ def upstream_of(url: str) -> Upstream:
     return Upstream(path, unquote(parts.hostname or "localhost"), parts.port or DEFAULT_PORT, tuple(greeting))
 
 
-def detoured(url: str, socket: str) -> str:
+def address_through(url: str, socket: str) -> str:
     """The address of `socket` for a client that was to use `url`: user, password and database stay its own to say."""
     credentials = urlsplit(url).netloc.rpartition("@")[0]
     query = {name: value for name, value in _query(url).items() if name not in NOT_FOR_A_SOCKET}

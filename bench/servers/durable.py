@@ -69,21 +69,21 @@ class Durable:
             for asker in idle:
                 asker.connect(str(self._path))
             asked: dict[socket.socket, tuple[int, int]] = {}
-            heard: dict[socket.socket, bytes] = {}
+            answers: dict[socket.socket, bytes] = {}
             while not self._over.is_set():
                 if idle:
                     asker = idle.pop()
-                    asked[asker], heard[asker] = self.written(), b""
+                    asked[asker], answers[asker] = self.written(), b""
                     asker.sendall(QUESTION)
                 ask_again = time.monotonic() + ASK_EVERY_S
                 while (left := ask_again - time.monotonic()) > 0 and not self._over.is_set():
                     for asker in select.select(list(asked), [], [], left)[0]:
                         data = asker.recv(ANSWER_BYTES)
-                        heard[asker] += data
+                        answers[asker] += data
                         if not data:
                             return
-                        if len(heard[asker]) == ANSWER_BYTES:
-                            if heard[asker].startswith(ON_DISK):
+                        if len(answers[asker]) == ANSWER_BYTES:
+                            if answers[asker].startswith(ON_DISK):
                                 self.known = max(self.known, asked.pop(asker))
                             asked.pop(asker, None)
                             idle.append(asker)

@@ -38,10 +38,11 @@ def examine(url: str) -> ServerFacts:
 def must_allow(url: str) -> None:
     """Try what a run needs on a server of others. Raises ServerUnusable, in one line, with all that is not allowed."""
     with _told_without_password(url):
-        denied = server_driver_of(url).denied(url)
+        driver = server_driver_of(url)
+        denied = driver.denied(url)
     if denied:
-        told = ", ".join(denied)
-        raise ServerUnusable(without_password(f"server {url}: its user may not use {told}: see docs/own-redis.md"))
+        told = f"server {url}: its user may not use {', '.join(denied)}: see {driver.permissions_page}"
+        raise ServerUnusable(without_password(told))
 
 
 @contextmanager

@@ -92,6 +92,6 @@ def roll_back() -> Program[None]:
     content, version = plans.applicable[0], plans.applicable[-1] + 1
     for _ in range(MAX_TRIES):
         outcome = yield Publish(version, content)
-        if not isinstance(outcome, Refused) or outcome.reason is not Reason.NOT_NEWEST:
+        if not isinstance(outcome, Refused) or outcome.reason != Reason.NOT_NEWEST:
             return
         version = outcome.previous + 1

@@ -132,6 +132,9 @@ class ServerDriver(StoreDriver, Protocol):
     Both raise what `leases.errors` has, and ValueError for a URL that can't be read.
     """
 
+    permissions_page: str
+    """Where it says what the user of a server has to be allowed."""
+
     def examine(self, url: str) -> ServerFacts:
         """Ask a server who it is. Raises ServerError too if it is one that the driver can't use."""
         ...

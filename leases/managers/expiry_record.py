@@ -18,6 +18,7 @@ class ExpiryRecord:
     audited = True
     renews = False
     broken = False
+    own_clock = True
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait) -> Program[Lease | None | Unknown]:
         lease: Lease | None | Unknown = yield TakeExpired(resource, ttl_ms, wait)

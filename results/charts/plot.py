@@ -12,8 +12,7 @@ from leasebench.definitions import DefinitionError, must_be_known
 from leasebench.registry import plugin, plugins
 from leasebench.results.charts import Chart, ChartScope, Subject
 from leasebench.results.display.theme import Mode, theme
-from leasebench.results.reading.representative import representative_trial
-from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.reading.rundirectory import RunDirectory, representative_trial
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.visible import visible
 
@@ -51,7 +50,7 @@ def plot(run: RunDirectory, out: Path, wanted: Wanted, mode: Mode, formats: Sequ
         try:
             drawn = chart.draw(subject)
         except BadRunDirectory as error:
-            run.tell(str(error))
+            run.note_problem(str(error))
             continue
         if drawn is None:
             continue

@@ -61,7 +61,7 @@ def window_of(subject: Subject, before_s: float, after_s: float) -> Window | Non
         at, endpoint = (first[1], first[2]) if first is not None else (_first_commit(events), None)
         offset = moments.offset(chosen)
     except BadRunDirectory as error:
-        subject.run.tell(str(error))
+        subject.run.note_problem(str(error))
         return None
     start_ns = moments.facts.start_ns
     zero_us = float(events.t_us[0]) if offset is None else (start_ns - offset.value_ns) / 1000

@@ -5,8 +5,7 @@ import numpy as np
 from leasebench.enactors.store.events import KINDS
 from leasebench.leases.operations import Reason
 from leasebench.results.checks import Check, Findings, Samples
-from leasebench.results.evidence.byversion import ByVersion
-from leasebench.results.evidence.events import Events, Ints, Mask, Writes
+from leasebench.results.evidence.events import ByVersion, Events, Ints, Mask, Writes
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.metric import Better, Form, Metric, Shown
 from leasebench.verdict import Verdict

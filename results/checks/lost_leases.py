@@ -95,8 +95,8 @@ def _judged(held: Holds, ttl_ns: int, taken: Ints, doubled: Mask) -> Ints:
     counted = ~held.killed
     lost = counted & ((taken < held.released) | (told < NEVER))
     write, write_refused = _first_write(held, np.minimum(np.minimum(taken, expired), told))
-    heard = held.first(told_by_lease(trial) | told_by_store(trial, RowKind.CHECK), "end_ns")
-    before = lost & np.where(write < NEVER, heard <= write, told < NEVER)
+    notified = held.first(told_by_lease(trial) | told_by_store(trial, RowKind.CHECK), "end_ns")
+    before = lost & np.where(write < NEVER, notified <= write, told < NEVER)
     at = lost & ~before & write_refused
     after = lost & ~before & ~at & (told < NEVER)
     untrue = (told < np.minimum(taken, unexpired)) & ~doubled

@@ -18,9 +18,8 @@ from leasebench.results.compare.drift import (
     unknown,
 )
 from leasebench.results.compare.finding import TOLERANCE, Difference, Finding, by_rate, by_ratio, frame, judged, too_few
-from leasebench.results.compare.pooling import pool
 from leasebench.results.compare.quantities import SPEED, Quantity, rates
-from leasebench.results.compare.resampling import LogRatio, ratio
+from leasebench.results.compare.resampling import LogRatio, pool, ratio
 from leasebench.results.compare.samples import Samples
 from leasebench.results.display.phrases import count
 from leasebench.results.reading.rundirectory import RunDirectory

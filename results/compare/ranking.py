@@ -11,9 +11,8 @@ import pandas as pd
 from leasebench.definitions import DefinitionError, must_be_known
 from leasebench.results.compare.circumstances import order_of_trials
 from leasebench.results.compare.finding import Difference, by_rate, by_ratio, frame, judged, too_few
-from leasebench.results.compare.pooling import Pooled, pool
 from leasebench.results.compare.quantities import PRICES, Quantity, main_rate, rates
-from leasebench.results.compare.resampling import paired_ratio
+from leasebench.results.compare.resampling import Pooled, paired_ratio, pool
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
 from leasebench.results.reading.rundirectory import RunDirectory

@@ -6,8 +6,7 @@ from rich.text import Text as RichText
 
 from leasebench.results.compare.document import Block
 from leasebench.results.display.grid import Grid, Text, Tone
-from leasebench.results.display.layout import fold_sentence, lay_out, what_is_left_out
-from leasebench.results.display.terminal import styled, styled_line
+from leasebench.results.display.layout import fold_sentence, lay_out, styled, styled_line, what_is_left_out
 
 ELSEWHERE = "--format csv"
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 from rich.cells import cell_len
+from rich.text import Text as RichText
 
 from leasebench.results.display.grid import Column, Grid, Text, Tone
 
@@ -202,3 +203,23 @@ def _packed(kept: list[int], least: list[int], width: int) -> tuple[tuple[int, .
 
 def _length(sizes: Sequence[int], band: Sequence[int]) -> int:
     return sum(sizes[at] for at in band) + GAP * (len(band) - 1)
+
+
+STYLES = {
+    Tone.PLAIN: "",
+    Tone.STRONG: "bold",
+    Tone.GOOD: "green",
+    Tone.BAD: "red",
+    Tone.OPEN: "yellow",
+    Tone.QUIET: "dim",
+}
+
+
+def styled(text: Text) -> RichText:
+    """A text in its colour."""
+    return RichText(text.text, style=STYLES[text.tone])
+
+
+def styled_line(line: Line) -> RichText:
+    """A line of a table in its colours."""
+    return RichText.assemble(*((piece.text, STYLES[piece.tone]) for piece in line))

@@ -20,7 +20,7 @@ import pyarrow.parquet
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.clocks import read_clocks
-from leasebench.results.record.journal import JOURNAL_FILE
+from leasebench.results.record.names import JOURNAL_FILE
 
 NEVER = np.iinfo(np.int64).max
 """The instant of what did not happen: after all others, by any clock."""

@@ -25,7 +25,7 @@ from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, H
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.history import HISTORY, LEASE_NODE
-from leasebench.results.record.journal import BEGUN, ENDED, JOURNAL, OWN_KINDS, RowKind
+from leasebench.results.record.journal import BEGUN, ENDED, JOURNAL, OWN, REASON_NUMBERS, RowKind
 from leasebench.results.record.table import TEXT, TableColumn
 
 TEXT_TYPE = pa.dictionary(pa.int32(), pa.string())
@@ -34,6 +34,7 @@ JOURNAL_DTYPE = np.dtype([(column.name, column.form) for column in (*BEGUN, *END
 """A record of a process's own journal; numpy pads it as `struct` does."""
 JOURNAL_FIELDS = tuple(column.name for column in (*BEGUN, *ENDED))
 KIND_NAMES = {int(kind): kind.name.lower() for kind in RowKind}
+REASON_NAMES = {number: reason for reason, number in REASON_NUMBERS.items()}
 MOST_ROWS = 20_000_000
 """The most rows of one history or journal (some 2 GB in memory); more are neither written nor read."""
 MOST_BYTES = 150 * MOST_ROWS
@@ -214,12 +215,13 @@ def read_header(path: Path) -> Header:
 def write_journal(path: Path, raw: Iterable[Path]) -> None:
     """Gather the journal files of all processes into `journal.parquet`. Raises BadRunDirectory.
 
-    The cell is '' where the journal is of none: the harness. Steps beyond `RowKind` are numbered anew, all of one name
-    alike.
+    The cell is '' where the journal is of none: the harness. Steps beyond `RowKind` and reasons beyond `Reason` are
+    numbered anew, all of one name alike.
     """
     tables = []
     rows = 0
     steps: dict[str, int] = {}
+    reasons: dict[str, int] = {}
     for file in raw:
         records = read_raw_journal(file)
         rows += len(records)
@@ -228,29 +230,33 @@ def write_journal(path: Path, raw: Iterable[Path]) -> None:
         head = read_header(file)
         who = {"cell": head.process.cell, "process": str(replace(head.process, cell="")), "clock": str(head.clock)}
         columns = {name: np.ascontiguousarray(records[name]) for name in JOURNAL_FIELDS}
-        kinds = columns["kind"] = _kinds_of_all(path, head.steps, steps)[records["kind"]]
-        names = KIND_NAMES | {kind: step for step, kind in steps.items()}
-        texts = {name: _all_of(text, len(records)) for name, text in who.items()} | {"kind_name": _named(kinds, names)}
+        texts = {name: _all_of(text, len(records)) for name, text in who.items()}
+        for what, known, own, all_own in (
+            ("kind", KIND_NAMES, head.steps, steps),
+            ("reason", REASON_NAMES, head.reasons, reasons),
+        ):
+            numbers = columns[what] = _numbers_in_all(path, what, own, all_own)[records[what]]
+            texts[f"{what}_name"] = _named(numbers, known | {number: name for name, number in all_own.items()})
         tables.append(pa.table(texts | columns, JOURNAL_SCHEMA))
     pa.parquet.write_table(pa.concat_tables(tables).unify_dictionaries(), path, compression="zstd")
 
 
-def _kinds_of_all(path: Path, own: Sequence[str], steps: dict[str, int]) -> npt.NDArray[np.uint8]:
-    """For each kind of one journal that of all journals; `steps` numbers the names, and takes in new ones."""
-    kinds = np.arange(1 << 8, dtype=np.uint8)
-    for number, step in enumerate(own, start=OWN_KINDS):
-        kind = steps.setdefault(step, OWN_KINDS + len(steps))
-        if kind >= len(kinds):
-            raise BadRunDirectory(f"{path}: more than {len(kinds) - OWN_KINDS} steps that are none of leasebench's own")
-        kinds[number] = kind
-    return kinds
+def _numbers_in_all(path: Path, what: str, own: Sequence[str], all_own: dict[str, int]) -> npt.NDArray[np.uint8]:
+    """For each number of one journal that of all journals; `all_own` numbers the names, and takes in new ones."""
+    numbers = np.arange(1 << 8, dtype=np.uint8)
+    for number, name in enumerate(own, start=OWN):
+        common = all_own.setdefault(name, OWN + len(all_own))
+        if common >= len(numbers):
+            raise BadRunDirectory(f"{path}: more than {len(numbers) - OWN} {what}s that are none of leasebench's own")
+        numbers[number] = common
+    return numbers
 
 
-def _named(kinds: npt.NDArray[np.uint8], names: Mapping[int, str]) -> pa.DictionaryArray:
-    """The names of kinds, one a row; '' for a number that no journal names."""
-    there = np.unique(kinds)
-    texts = pa.array([names.get(int(kind), "") for kind in there], pa.string())
-    return pa.DictionaryArray.from_arrays(np.searchsorted(there, kinds).astype(np.int32), texts)
+def _named(numbers: npt.NDArray[np.uint8], names: Mapping[int, str]) -> pa.DictionaryArray:
+    """The names of numbers, one a row; '' for a number that no journal names."""
+    there = np.unique(numbers)
+    texts = pa.array([names.get(int(number), "") for number in there], pa.string())
+    return pa.DictionaryArray.from_arrays(np.searchsorted(there, numbers).astype(np.int32), texts)
 
 
 def _all_of(text: str, rows: int) -> pa.DictionaryArray:
@@ -282,6 +288,8 @@ def with_added(frame: pd.DataFrame) -> pd.DataFrame:
     at = list(frame.columns).index("process") + 1
     if "kind_name" not in frame:
         frame.insert(at, "kind_name", _named(frame["kind"].to_numpy(), KIND_NAMES).to_pandas())
+    if "reason_name" not in frame:
+        frame["reason_name"] = _named(frame["reason"].to_numpy(), REASON_NAMES).to_pandas()
     if "clock" not in frame:
         frame.insert(at, "clock", _all_of(str(ONE_HOST), len(frame)).to_pandas())
     return frame

@@ -13,15 +13,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from leasebench.names import valid_name
 from leasebench.results.record.clock import Clock
-from leasebench.results.record.journal import OWN_KINDS, RowKind
+from leasebench.results.record.journal import OWN, REASON_NUMBERS, RowKind
 from leasebench.results.record.process import Process
 
 MAGIC = b"LBJRNL02"
 HEADER_BYTES = 4096
 BEGIN = struct.Struct("<5qBxH4x")
 END = struct.Struct("<4qBB6x")
-RECORD_BYTES = BEGIN.size + END.size
+BEGIN_BYTES = BEGIN.size
+RECORD_BYTES = BEGIN_BYTES + END.size
 CHUNK_RECORDS = 8192
 MAX_RECORDS = 4_000_000
 """Per process and trial: 352 MB, and more than an hour of commits as fast as one process can make them."""
@@ -32,8 +34,10 @@ GAUGES_AT = 24
 MAX_GAUGES = 64
 IDENTITY_AT, IDENTITY_BYTES = 1024, 1024
 """Where the header says, as JSON, whose journal it is and by which clock."""
-STEPS_AT, STEP_BYTES, MAX_STEPS = 2048, 32, 64
-"""Where the header names the steps that `RowKind` does not know, in the order in which they were met."""
+NAME_BYTES, MAX_NAMES = 32, 32
+STEPS_AT, REASONS_AT = 2048, 3072
+"""Where the header names steps that `RowKind`, and reasons that `Reason` does not know, in the order in which they were
+met: MAX_NAMES of each, of NAME_BYTES at most."""
 KIND_OF_STEP = {
     "discover": RowKind.DISCOVER,
     "acquire": RowKind.ACQUIRE,
@@ -60,15 +64,18 @@ class JournalFull(RuntimeError):
 
 
 _INT = struct.Struct("<q")
+# Bound once: the writer calls them several times an operation.
+_pack_begin, _pack_end, _pack_int = BEGIN.pack_into, END.pack_into, _INT.pack_into
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a journal says of itself: whose it is, which clock its times are of, and its steps beyond `RowKind`."""
+    """What a journal says of itself: whose it is, which clock its times are of, and the names of others that it met."""
 
     process: Process
     clock: Clock
     steps: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return the header of an empty journal. Raises ValueError if the names are too long for it."""
@@ -82,12 +89,11 @@ class Header:
     def from_bytes(cls, head: bytes) -> Self:
         """Read a header back. Raises ValueError if it names no process and clock."""
         said = json.loads(head[IDENTITY_AT : IDENTITY_AT + IDENTITY_BYTES].rstrip(b"\0"))
-        slots = (head[STEPS_AT + STEP_BYTES * number :][:STEP_BYTES] for number in range(MAX_STEPS))
-        steps = tuple(slot.rstrip(b"\0").decode() for slot in slots if slot[:1] != b"\0")
         try:
-            return cls(Process(**said["process"]), Clock(**said["clock"]), steps)
+            identity = Process(**said["process"]), Clock(**said["clock"])
         except (KeyError, TypeError) as error:
             raise ValueError("the header names no process and clock") from error
+        return cls(*identity, _names(head, STEPS_AT), _names(head, REASONS_AT))
 
 
 class Journal:
@@ -102,21 +108,23 @@ class Journal:
         self._offset = HEADER_BYTES - RECORD_BYTES
         os.pwrite(self._file, head, 0)
         self._kinds: dict[str, int] = dict(KIND_OF_STEP)
+        self._reasons = dict(REASON_NUMBERS)
         self._map = self._grow()
 
     def kind_of(self, step: str) -> int:
         """Return the kind under which a step is recorded; the header names one that is none of `RowKind`."""
         kind = self._kinds.get(step)
         if kind is None:
-            number, name = len(self._kinds) - len(KIND_OF_STEP), step.encode()
-            if number >= MAX_STEPS or not 0 < len(name) <= STEP_BYTES:
-                raise ValueError(
-                    f"step {step!r}: a journal has room for {MAX_STEPS} steps of others, of 1 to {STEP_BYTES} bytes"
-                )
-            at = STEPS_AT + STEP_BYTES * number
-            self._map[at : at + len(name)] = name
-            kind = self._kinds[step] = OWN_KINDS + number
+            kind = self._kinds[step] = self._name("step", step, STEPS_AT, len(self._kinds) - len(KIND_OF_STEP))
         return kind
+
+    def number_of_reason(self, reason: str) -> int:
+        """Return the number under which a refusal's reason is recorded; the header names one that is no `Reason`."""
+        found = self._reasons.get(reason)
+        if found is None:
+            number = len(self._reasons) - len(REASON_NUMBERS)
+            found = self._reasons[reason] = self._name("reason", reason, REASONS_AT, number)
+        return found
 
     def begin(
         self, kind: int, start_ns: int, due_ns: int, attempt: int, version: int, grant: int, endpoint: int
@@ -124,24 +132,36 @@ class Journal:
         """Open the next record. Raises JournalFull at the bound, OSError if the disk is full."""
         if self._count == self._capacity:
             self._map = self._grow()
-        self._offset += RECORD_BYTES
-        self._count += 1
-        BEGIN.pack_into(self._map, self._offset, start_ns, due_ns, attempt, version, grant, kind, endpoint)
-        _INT.pack_into(self._map, COUNT_AT, self._count)
+        self._offset = offset = self._offset + RECORD_BYTES
+        self._count = count = self._count + 1
+        _pack_begin(self._map, offset, start_ns, due_ns, attempt, version, grant, kind, endpoint)
+        _pack_int(self._map, COUNT_AT, count)
 
     def end(self, end_ns: int, service_ns: int, seen: int, fence: int, outcome: int, reason: int) -> None:
         """Close the open record."""
-        END.pack_into(self._map, self._offset + BEGIN.size, end_ns, service_ns, seen, fence, outcome, reason)
+        _pack_end(self._map, self._offset + BEGIN_BYTES, end_ns, service_ns, seen, fence, outcome, reason)
 
     def show(self, gauge: int, value: int) -> None:
         """Set one of the header's gauges, by its number."""
-        _INT.pack_into(self._map, GAUGES_AT + 8 * gauge, value)
+        _pack_int(self._map, GAUGES_AT + 8 * gauge, value)
 
     def close(self) -> None:
         """Cut the file to what was written."""
         self._map.close()
         os.ftruncate(self._file, HEADER_BYTES + self._count * RECORD_BYTES)
         os.close(self._file)
+
+    def _name(self, what: str, text: str, at: int, number: int) -> int:
+        """Name a step or reason of another package in the header; `number` of them stand there already."""
+        name = text.encode()
+        if number >= MAX_NAMES or len(name) > NAME_BYTES or not valid_name(text):
+            raise ValueError(
+                f"{what} {text!r}: a journal has room for {MAX_NAMES} {what}s of other packages, each of 1 to "
+                f"{NAME_BYTES} characters of a-z, 0-9, _ and -"
+            )
+        at += NAME_BYTES * number
+        self._map[at : at + len(name)] = name
+        return OWN + number
 
     def _grow(self) -> mmap.mmap:
         """Add a chunk. It is written, not only reserved: on a full disk a write fails, a mapped page kills."""
@@ -156,6 +176,11 @@ class Journal:
             zeros, at = zeros[written:], at + written
         self._capacity += CHUNK_RECORDS
         return mmap.mmap(self._file, at)
+
+
+def _names(head: bytes, at: int) -> tuple[str, ...]:
+    slots = (head[at + NAME_BYTES * number :][:NAME_BYTES] for number in range(MAX_NAMES))
+    return tuple(slot.rstrip(b"\0").decode() for slot in slots if slot[:1] != b"\0")
 
 
 class LiveView:

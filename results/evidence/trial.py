@@ -12,8 +12,8 @@ import pandas as pd
 from leasebench.results.evidence.clocks import Clocks, Compared, clocks_of_trial
 from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.evidence.history import read_data, read_events, read_journal
-from leasebench.results.record.history import DATA_FILE, HISTORY_FILE
-from leasebench.results.record.journal import CELL_RESOURCE, JOURNAL_FILE, RowKind, RowOutcome
+from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
+from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, JOURNAL_FILE
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts, read_facts
 

@@ -8,19 +8,18 @@ from typing import TypeVar
 import numpy as np
 
 from leasebench.enactors.store.events import KINDS
-from leasebench.results.checks.dangling import gone_positions
-from leasebench.results.evidence.events import Events, Ints, Mask, Writes
+from leasebench.results.checks.harm import Harm, ViolationKind, harm_at, refusals
+from leasebench.results.evidence.events import Events, Ints, Writes
 from leasebench.results.evidence.moment import Moments
 from leasebench.results.explain.fault_records import FaultRecord, fault_records, has_lease_server_of_its_own
 from leasebench.results.explain.reader import Reader, Stop
 from leasebench.results.explain.writer import Writer, who, writer_of
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.reading.violations import Violation
-from leasebench.results.reading.violations import ViolationKind as What
 from leasebench.results.record.suite import GuardTable
 from leasebench.results.store_rules import Breach, Promised, breaches
 
-COMMIT, REPAIR = KINDS.index("commit"), KINDS.index("repair")
+REPAIR = KINDS.index("repair")
 MOST = 5
 """Stops of one writer, and faults, that are told: the longest."""
 Timed = TypeVar("Timed", Stop, FaultRecord)
@@ -102,7 +101,8 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
     events = moments.events(violation.cell)
     endpoint = events.endpoints.index(violation.endpoint)
     writes = events.writes_by_endpoint[endpoint]
-    wrong = _put_in_force(writes, int(np.searchsorted(writes.since, violation.position, side="right")) - 1, violation)
+    harm = harm_at(events, violation.kind, violation.position, endpoint)
+    wrong = _put_in_force(writes, harm.wrong, violation)
     guard = run.suite.guard(violation.guard)
     ttl_ms = float(moments.facts.lease.ttl_ms if moments.facts.lease else 0)
     stale = bool(wrong) and int(writes.before[wrong]) > int(writes.version[wrong])
@@ -112,8 +112,7 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
     reader = Reader(run, moments, violation.cell, violation.position, endpoint, tuple(enactors))
     writer, *others = (writer_of(reader, endpoint, at, guard, ttl_ms) for at in written)
     newer = others[0] if others else None
-    deleted_at = _deleted_at(events, violation) if violation.kind is What.DANGLING else None
-    mended = _mended(events, writes, wrong, violation)
+    deleted_at, mended = harm.deleted_at, _mended(events, harm)
     until = events.last + 1 if mended is None else mended
     since_s = writer.picked.begin_s if writer.picked else writer.at_s
     names = [name for one in (writer, newer) if one for name in (one.name, one.hold.taken_by if one.hold else None)]
@@ -136,7 +135,7 @@ def gather(run: RunDirectory, violation: Violation) -> Facts | None:
         active=-1 if deleted_at is None else int(events.active_endpoints[deleted_at]),
         leases_apart=_apart(moments, events),
         mended_at=mended,
-        refusals=_refusals(events, endpoint, violation.position + 1, until),
+        refusals=refusals(events, endpoint, violation.position + 1, until),
         fault_records=tuple(_longest(one for one in acted if isinstance(one, FaultRecord))),
         breaches=_breaches(run, reader, guard, violation, own),
     )
@@ -182,32 +181,10 @@ def _longest(found: Iterable[Timed]) -> list[Timed]:
     return sorted(ranked[:MOST], key=lambda one: one.begin_s)
 
 
-def _deleted_at(events: Events, violation: Violation) -> int | None:
-    deletions: Mask = events.of("delete") & (events.version == violation.version)
-    if len(events.restarts):
-        deletions &= ~events.gone
-    gone = np.flatnonzero(deletions)
-    before = gone[gone <= violation.position]
-    return int(before[-1]) if len(before) else None
-
-
-def _mended(events: Events, writes: Writes, wrong: int, violation: Violation) -> int | None:
-    """The position of the write that ended the harm.
-
-    Stale: one as new as what was overwritten, or an operator's. Dangling: one of a plan that is there.
-    """
-    version, since = writes.version, writes.since
-    later = np.arange(wrong + 1, len(version))
-    later = later[since[later] > violation.position]
-    if violation.kind is What.STALE:
-        good = later[(version[later] >= violation.over) | (events.kind[since[later]] == REPAIR)]
-    else:
-        good = later[gone_positions(events)[version[later]] > since[later]]
-    return int(since[good[0]]) if len(good) else None
-
-
-def _refusals(events: Events, endpoint: int, begin: int, end: int) -> Ints:
-    """The commits and repairs that were refused at an endpoint between two positions."""
-    part = slice(begin, end)
-    mask = events.of("reject", "watch_conflict")[part] & (events.endpoint[part] == endpoint)
-    return begin + np.flatnonzero(mask)
+def _mended(events: Events, harm: Harm) -> int | None:
+    """The position of the write that ended the harm: an operator's ends a stale one, whatever plan it sets."""
+    since = harm.writes.since[harm.wrong + 1 :]
+    ends = [] if harm.mended is None else [int(harm.writes.since[harm.mended])]
+    if harm.kind is ViolationKind.STALE:
+        ends += since[events.kind[since] == REPAIR][:1].tolist()
+    return min(ends, default=None)

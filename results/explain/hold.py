@@ -13,7 +13,7 @@ from leasebench.enactors.store.events import KINDS
 from leasebench.results.evidence.events import Events
 from leasebench.results.explain.reader import Reader
 from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
-from leasebench.results.store_rules.promised import OWN_CLOCK
+from leasebench.results.store_rules.promised import by_own_clock
 
 CAUSES = {"grant": RowKind.ACQUIRE, "renew": RowKind.RENEW, "release": RowKind.RELEASE}
 WHOLE_CELL = "the cell"
@@ -68,7 +68,7 @@ def hold_of(reader: Reader, enactor: int, grant: int, at_s: float, ttl_ms: float
     own = np.flatnonzero(events.of("grant") & (events.enactor == enactor) & (events.attempt == grant))
     if len(own):
         found = _audited(reader, int(own[0]), at_s, ttl_ms / 1000)
-        found = replace(found, own_clock=manager in OWN_CLOCK)
+        found = replace(found, own_clock=by_own_clock(reader.trial.facts.lease, manager))
     else:
         journalled = _journalled(reader, enactor, grant, at_s, ttl_ms / 1000)
         if journalled is None:

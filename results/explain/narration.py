@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
 
+from leasebench.results.checks.harm import ViolationKind
 from leasebench.results.display.phrases import (
     age,
     count,
@@ -20,7 +21,6 @@ from leasebench.results.explain.facts import Facts
 from leasebench.results.explain.hold import Hold
 from leasebench.results.explain.reader import Stop
 from leasebench.results.explain.writer import Writer
-from leasebench.results.reading.violations import ViolationKind
 
 PLANNER, STORE, LEASES, OPERATOR = "planner", "store", "leases", "operator"
 LONG_S = 0.02

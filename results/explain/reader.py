@@ -69,7 +69,7 @@ class Reader:
         self._zero_ns = 0.0
         self.unsure_s = 0.0
         """By how much two instants of different clocks may be further apart, or nearer, than they seem."""
-        self._told = {one.start_ns: state(one) for one in moments.faults if one.tells}
+        self._told = {one.start_ns: state(one) for one in moments.faults if one.description}
         """In a fault's own words, how the process stood that it hit at that instant (ns)."""
         try:
             offset = moments.offset(cell)
@@ -80,7 +80,7 @@ class Reader:
                 self.unsure_s = max(offset.uncertainty_ns, self.trial.compared.widest_ns) / 1e9
                 self._zero_ns = float(int(events.t_us[self.zero]) * 1000 + offset.value_ns)
         except BadRunDirectory as error:
-            run.tell(str(error))
+            run.note_problem(str(error))
 
     def at(self, position: int) -> float:
         """When an event of the store's server happened; NaN where the clock stepped back in between."""
@@ -159,8 +159,8 @@ class Reader:
 
 
 def state(fault: FaultRow) -> str:
-    """How a process stands, from what a fault tells of it: what follows "it is"."""
-    return fault.tells.removeprefix(IS) if fault.tells.startswith(IS) else fault.said_of("it")
+    """What a fault has done to a process: what follows "it is"."""
+    return fault.description.removeprefix(IS) if fault.description.startswith(IS) else fault.said_of("it")
 
 
 def _groups(trial: Trial, endpoint: int, writers: Sequence[int]) -> Ints:

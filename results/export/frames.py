@@ -105,7 +105,7 @@ def _pieces(run: RunDirectory, number: int, path: Path, schema: pa.Schema) -> It
         with pa.parquet.ParquetFile(path) as held:
             absent = [name for name in schema.names if name not in held.schema_arrow.names]
             if missing := [name for name in absent if name not in _ADDED_LATER]:
-                run.tell(f"{path}: no {path.stem}: the column {missing[0]} is missing")
+                run.note_problem(f"{path}: no {path.stem}: the column {missing[0]} is missing")
                 return
             for batch in held.iter_batches(PIECE_ROWS, columns=[name for name in schema.names if name not in absent]):
                 rows = pa.Table.from_pandas(with_added(batch.to_pandas())) if absent else batch
@@ -113,4 +113,4 @@ def _pieces(run: RunDirectory, number: int, path: Path, schema: pa.Schema) -> It
                 trial = pa.repeat(pa.scalar(number, pa.int64()), batch.num_rows)
                 yield pa.table([trial, *columns], pa.schema([_TRIAL, *schema]))
     except (pa.ArrowException, OSError) as error:
-        run.tell(f"{path}: cannot be read: {str(error).splitlines()[0]}")
+        run.note_problem(f"{path}: cannot be read: {str(error).splitlines()[0]}")

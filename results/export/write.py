@@ -80,7 +80,7 @@ def _claim(run: RunDirectory, out: Path, wanted: Iterable[str]) -> None:
         "journal": {
             "kind": {kind.value: kind.name.lower() for kind in RowKind},
             "outcome": {outcome.value: outcome.name.lower() for outcome in RowOutcome},
-            "reason": {number: reason.value for reason, number in REASON_NUMBERS.items()},
+            "reason": {number: reason for reason, number in REASON_NUMBERS.items()},
         },
     }
     mark.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")

@@ -1,12 +1,14 @@
-"""Which journal records make up the latency of which phase."""
+"""Which journal records make up the latency of which phase.
+
+Discovery is measured as a plan sees it: how long after it was due each enactor had found it, or a newer one.
+"""
 
 import numpy as np
 import numpy.typing as npt
 
 from leasebench.results.checks.freshness import in_force
-from leasebench.results.evidence.byversion import ByVersion
-from leasebench.results.evidence.discovery import discovery_response
-from leasebench.results.evidence.events import Ints
+from leasebench.results.evidence.clocks import before, difference
+from leasebench.results.evidence.events import ByVersion, Ints
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.latency.histograms import SIDES
 from leasebench.results.record.journal import RowKind, RowOutcome
@@ -66,3 +68,67 @@ def _plan_response(trial: Trial, due: ByVersion, called: ByVersion) -> Ints:
     response = slowest * 1e3 + (called[versions] - due[versions])
     done: Ints = response[~np.isnan(response) & inside & (slowest > 0)].astype(np.int64)
     return done
+
+
+def discovery_response(trial: Trial) -> Ints:
+    """Nanoseconds from when a plan was due until an enactor had found it or a newer one: one value a plan and enactor.
+
+    Plans that were superseded before an enactor looked count as well. An enactor that stands still picks one plan
+    afterwards, the newest; if the others did not count, no stall would ever be seen (coordinated omission: Tene, "How
+    NOT to Measure Latency", 2013). A plan that an enactor had not found when it made its last record counts until then,
+    which is the least that it can have taken. One that was published after that is left out, and so is one that an
+    enactor knew before it was published (again, after a restart had lost it), and one where the clocks of planner and
+    enactor can't tell.
+    """
+    journal, compared = trial.journal, trial.compared
+    publications = trial.rows(RowKind.PUBLISH, RowOutcome.DONE) & (journal["due_ns"].to_numpy() > 0)
+    published, planner = journal[publications], compared.code[publications]
+    version, due = published["version"].to_numpy(), published["due_ns"].to_numpy()
+    since = published["start_ns"].to_numpy()
+    last_ns = np.maximum(journal["start_ns"].to_numpy(), journal["end_ns"].to_numpy())
+    enactor, at, newest = _findings(trial)
+    found: list[Ints] = []
+    for one in np.unique(trial.process_enactor[trial.process_enactor >= 0]):
+        own = enactor == one
+        reached = np.searchsorted(np.maximum.accumulate(newest[own]), version)
+        ends = np.append(at[own], last_ns[trial.process_enactor == one].max())
+        until = ends[reached]
+        clocks = np.unique(compared.code[trial.process_enactor == one])
+        unsure_ns = compared.unsure_ns[np.ix_(clocks, planner)].max(axis=0)
+        took, known = difference(until, due, unsure_ns)
+        _, maybe_before = before(until, since, unsure_ns)
+        found.append(took[known & ~maybe_before])
+    return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+
+
+def _findings(trial: Trial) -> tuple[Ints, Ints, Ints]:
+    """When which enactor came to know of which version, in the order of time: enactor, instant (ns), version."""
+    journal = trial.journal
+    picked = np.flatnonzero(trial.rows(RowKind.DISCOVER, RowOutcome.DONE) & (trial.process_enactor >= 0))
+    end, seen = journal["end_ns"].to_numpy(), journal["seen"].to_numpy()
+    resumed = list(_resumptions(trial))
+    enactor = np.concatenate([trial.process_enactor[picked], [one for one, _, _ in resumed]]).astype(np.int64)
+    at = np.concatenate([end[picked], [at for _, at, _ in resumed]]).astype(np.int64)
+    known = np.concatenate([seen[picked], [version for _, _, version in resumed]]).astype(np.int64)
+    order = np.argsort(at, kind="stable")
+    return enactor[order], at[order], known[order]
+
+
+def _resumptions(trial: Trial) -> list[tuple[int, int, int]]:
+    """For each life of an enactor: which one, when it had read every endpoint, and the oldest version that it found.
+
+    It begins with that instead of a discovery (see `enactors.enactor.resume`), and picks no plan that is in force.
+    """
+    journal = trial.journal
+    checked = np.flatnonzero(trial.rows(RowKind.CHECK, RowOutcome.DONE) & (trial.process_enactor >= 0))
+    goes_on = trial.rows(RowKind.DISCOVER) | trial.rows(RowKind.RESUME)
+    discovers = np.flatnonzero(goes_on & (trial.process_enactor >= 0))
+    start, end, seen = (journal[name].to_numpy() for name in ("start_ns", "end_ns", "seen"))
+    first_look = np.full(int(trial.life.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first_look, trial.life[discovers], start[discovers])
+    before = checked[end[checked] <= first_look[trial.life[checked]]]
+    found = []
+    for life in np.unique(trial.life[before]):
+        rows = before[trial.life[before] == life]
+        found.append((int(trial.process_enactor[rows[0]]), int(end[rows].max()), int(seen[rows].min())))
+    return found

@@ -6,6 +6,7 @@ from pathlib import Path
 from leasebench.definitions import nearest
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import read_manifest
+from leasebench.results.record.names import SUITE_FILE, SUMMARY_FILE
 from leasebench.results.record.suite import read_suite
 
 RUNS = Path("runs")
@@ -27,9 +28,9 @@ def find_run(name: Path | str, other_than: Path | None = None, runs: Path = RUNS
     name = str(name)
     if os.sep in name:
         return Path(name)  # no name of a run or a suite: whoever reads it says that it is not there
-    found = [path.parent for path in sorted(runs.glob("*/suite.toml"))[-MOST_RUNS:]]
+    found = [path.parent for path in sorted(runs.glob(f"*/{SUITE_FILE}"))[-MOST_RUNS:]]
     others = [path for path in found if other_than is None or path.resolve() != other_than.resolve()]
-    of_suite = [path for path in others if (path / "summary.json").exists() and _suite(path) == name]
+    of_suite = [path for path in others if (path / SUMMARY_FILE).exists() and _suite(path) == name]
     if of_suite:
         return max(of_suite, key=lambda path: (_began(path), path.name))
     known = [path.name for path in others]

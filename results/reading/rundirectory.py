@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from leasebench.results.display.numbering import violations_of
 from leasebench.results.evidence.history import read_history, read_journal
 from leasebench.results.evidence.moment import Moments
 from leasebench.results.evidence.trial import Trial, read_trials
@@ -16,8 +17,9 @@ from leasebench.results.reading.explored import Contradiction, contradictions
 from leasebench.results.record.explored import Explored, read_explored
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import Manifest
+from leasebench.results.record.names import HISTORY_FILE, JOURNAL_FILE, SUMMARY_FILE
 from leasebench.results.record.suite import SuiteRecord
-from leasebench.results.record.summary import SUMMARY_FILE, CellSummary, Spread, Summary, TrialRow
+from leasebench.results.record.summary import CellSummary, Spread, Summary, TrialRow
 from leasebench.results.record.trial import TrialFacts, read_facts
 from leasebench.results.summary.derivation import read_summary, summarise, trial_folders
 
@@ -37,16 +39,18 @@ class RunDirectory:
     def summary(self) -> Summary:
         """`summary.json`; derived anew from the trials where it is missing, broken or of before a trial had a row."""
         if not (self.path / SUMMARY_FILE).exists():
-            self.tell(f"{self.path}: no {SUMMARY_FILE}, the run did not end: only trials that ended are counted")
+            self.note_problem(
+                f"{self.path}: no {SUMMARY_FILE}, the run did not end: only trials that ended are counted"
+            )
         else:
             try:
                 return read_summary(self.path)
             except BadRunDirectory as error:
-                self.tell(str(error))
+                self.note_problem(str(error))
         found: list[str] = []
         derived = summarise(self.path, found)
         for problem in found:
-            self.tell(problem)
+            self.note_problem(problem)
         return derived
 
     @property
@@ -99,7 +103,7 @@ class RunDirectory:
         try:
             return read_facts(self._folder(number))
         except BadRunDirectory as error:
-            self.tell(str(error))
+            self.note_problem(str(error))
             return None
 
     def trial(self, number: int) -> list[Trial]:
@@ -111,7 +115,7 @@ class RunDirectory:
             folder = self._folder(number)
             return read_trials(folder) if read_facts(folder).history else []
         except BadRunDirectory as error:
-            self.tell(str(error))
+            self.note_problem(str(error))
             return []
 
     @cached_property
@@ -120,7 +124,7 @@ class RunDirectory:
         try:
             return read_explored(self.path)
         except BadRunDirectory as error:
-            self.tell(str(error))
+            self.note_problem(str(error))
             return None
 
     def contradictions(self) -> list[Contradiction]:
@@ -134,7 +138,7 @@ class RunDirectory:
             try:
                 self._open[number] = Moments(self._folder(number))
             except BadRunDirectory as error:
-                self.tell(str(error))
+                self.note_problem(str(error))
                 return None
         return self._open[number]
 
@@ -162,7 +166,7 @@ class RunDirectory:
                 key = tag.phase, tag.side
                 found[key] = merge_buckets([found[key], held]) if key in found else held
         except (BadRunDirectory, ValueError) as error:
-            self.tell(str(error))
+            self.note_problem(str(error))
             return {}
         return found
 
@@ -183,12 +187,12 @@ class RunDirectory:
     @cached_property
     def history(self) -> pd.DataFrame:
         """Every event of every trial in store order: the columns of `history.parquet`, with `trial` before them."""
-        return self._every("history.parquet", read_history)
+        return self._every(HISTORY_FILE, read_history)
 
     @cached_property
     def journal(self) -> pd.DataFrame:
         """Every operation of every process: see `evidence.history.read_journal`, with `trial` before its columns."""
-        return self._every("journal.parquet", read_journal)
+        return self._every(JOURNAL_FILE, read_journal)
 
     @cached_property
     def latency(self) -> pd.DataFrame:
@@ -225,7 +229,7 @@ class RunDirectory:
             try:
                 frame = read(folder / name)
             except BadRunDirectory as error:
-                self.tell(str(error))
+                self.note_problem(str(error))
                 continue
             frame.insert(0, "trial", number)
             parts.append(frame)
@@ -237,7 +241,7 @@ class RunDirectory:
         except KeyError:
             raise BadRunDirectory(f"{self.path}: has no trial {number}") from None
 
-    def tell(self, problem: str) -> None:
+    def note_problem(self, problem: str) -> None:
         """Note what could not be read: one line a file, however often and in how many ways it is come upon."""
         file = problem.partition(": ")[0]
         if not any(known.partition(": ")[0] == file for known in self.problems):
@@ -261,3 +265,11 @@ def _flat(cell: CellSummary) -> Iterator[tuple[str, Any]]:
                 yield f"{name}_{figure}", number
         else:
             yield name, value
+
+
+def representative_trial(run: RunDirectory, guard: str, scenario: str) -> int | None:
+    """The number of the trial of the first violation, else of the first that ended well, else of the first."""
+    rows = run.trials_of(guard, scenario)
+    harmed = [row for row in rows if violations_of(row)]
+    ended = [row for row in rows if row.status == "ok"]
+    return next((row.number for row in (*harmed, *ended, *rows)), None)

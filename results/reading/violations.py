@@ -4,27 +4,22 @@ A number counts over the run in the order of its trials and, within one, of its 
 trial has stands in `summary.json`, so that a number leads to its trial without reading any other history.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import islice
 
 import numpy as np
 
 from leasebench.results.checks.dangling import spells_without_plan
+from leasebench.results.checks.harm import ViolationKind
 from leasebench.results.checks.overwrites import stale_positions
+from leasebench.results.display.grid import Column, Grid, Text
 from leasebench.results.display.numbering import numbers, violations_of
+from leasebench.results.display.phrases import instant
 from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.summary import TrialRow
-
-
-class ViolationKind(StrEnum):
-    """What a violation is."""
-
-    STALE = "stale"
-    DANGLING = "dangling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +73,7 @@ def _of_trial(run: RunDirectory, row: TrialRow, number: int) -> Iterator[Violati
         try:
             events = moments.events(cell)
         except BadRunDirectory as error:
-            run.tell(str(error))
+            run.note_problem(str(error))
             return
         for kind, position, endpoint in found_in(events):
             yield _violation(events, kind, position, endpoint, number, row, cell)
@@ -128,3 +123,27 @@ def writes_between(events: Events, endpoint: int, begin: int, end: int) -> tuple
     low = max(int(np.searchsorted(writes.since, begin)) - 1, 0)
     high = int(np.searchsorted(writes.since, end, side="right"))
     return writes.since[low:high], writes.version[low:high]
+
+
+COLUMNS = (
+    Column("number"),
+    Column("guard", left=True),
+    Column("scenario", left=True),
+    Column("kind", left=True),
+    Column("at", spare=1),
+    Column("endpoint", spare=3, left=True),
+    Column("what", spare=2, left=True),
+    Column("trial", spare=4),
+)
+
+
+def violations_table(violations: Iterable[Violation]) -> Grid:
+    """A row each, in the order given."""
+    return Grid("", COLUMNS, tuple(map(_row, violations)))
+
+
+def _row(one: Violation) -> tuple[Text, ...]:
+    at = instant(one.t_s)
+    what = f"plan {one.version} over {one.over}" if one.over else f"plan {one.version} is gone"
+    figures = (f"{one.number}", one.guard, one.scenario, one.kind.value, at, one.endpoint, what, f"{one.trial}")
+    return tuple(map(Text, figures))

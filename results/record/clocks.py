@@ -5,8 +5,7 @@ from pathlib import Path
 from pydantic import Field, TypeAdapter
 
 from leasebench.results.record.file import Record, read_json
-
-CLOCKS_FILE = "clocks.json"
+from leasebench.results.record.names import CLOCKS_FILE
 
 
 class ClockRow(Record):

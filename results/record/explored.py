@@ -6,9 +6,9 @@ from typing import Final, Literal
 from pydantic import Field, TypeAdapter
 
 from leasebench.results.record.file import Record, as_value, json_of_schema
+from leasebench.results.record.names import EXPLORED_FILE
 from leasebench.results.record.suite import Choices, GuardTable
 
-EXPLORED_FILE = "explored.json"
 EXPLORED_SCHEMA: Final = 1
 
 

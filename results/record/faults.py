@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter, WithJsonSchema
 
 from leasebench.results.record.file import Record, read_json
+from leasebench.results.record.names import FAULTS_FILE
 from leasebench.results.record.process import Process
 
-FAULTS_FILE = "faults.json"
 HARNESS = "harness"
 """The process that acts on a trial from outside all others."""
 GREY = "#888888"
@@ -26,13 +26,19 @@ class FaultRow(Record):
     A row without `start_ns` says that the fault was injected, but not when.
     """
 
+    model_config = ConfigDict(populate_by_name=True)
     fault: str = Field(description="the kind of the fault")
     number: int = Field(default=0, description="its place among the faults of the scenario")
     colour: str = Field(default=GREY, description="in which charts shade it")
     process: str = Field(default="", description="whose journal tells of it; `harness`: it was done from outside")
     targets: tuple[ProcessText, ...] = Field(default=(), description="the processes that it hit")
     server: str | None = Field(default=None, description="the server that it hit: `lease` or `store`")
-    tells: str = Field(default="", description="what it did, with {target} for whom or what it hit")
+    description: str = Field(
+        default="",
+        validation_alias="tells",
+        serialization_alias="tells",
+        description="what it did, with {target} for whom it hit",
+    )
     instant: bool = Field(default=False, description="whether it is done at once")
     action: str = Field(default="", description="pause, delay, kill: a stop of a process; fault: anything else")
     start_ns: int | None = None
@@ -48,7 +54,7 @@ class FaultRow(Record):
 
     def said_of(self, target: str) -> str:
         """What it did, with the name of whom or what it hit; any other brace in a fault's words is one."""
-        return self.tells.replace("{target}", target)
+        return self.description.replace("{target}", target)
 
     @property
     def span_ns(self) -> tuple[int, int] | None:

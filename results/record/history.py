@@ -1,10 +1,9 @@
 """`history.parquet`: one row an event, cell by cell in the order in which the store executed them."""
 
 from leasebench.enactors.store.events import MEANINGS, TEXTS
+from leasebench.results.record.names import HISTORY_FILE
 from leasebench.results.record.table import TEXT, TableColumn, row_schema
 
-HISTORY_FILE, DATA_FILE = "history.parquet", "data.parquet"
-"""The history of the plan version store, and that of the data store behind the endpoints, in the same columns."""
 STORE_NODE, LEASE_NODE = "n0", "n1"
 """The nodes of a cell: the store's server, and the lease server where it is another one."""
 BEFORE = {

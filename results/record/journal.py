@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from leasebench.leases.operations import Reason
+from leasebench.results.record.names import JOURNAL_FILE
 from leasebench.results.record.table import TEXT, TableColumn, row_schema
 
-JOURNAL_FILE = "journal.parquet"
 NO_ENDPOINT = 0xFFFF
 CELL_RESOURCE = 0xFFFE
 """The endpoint number under which the lease of a whole cell stands."""
@@ -15,7 +15,7 @@ CELL_RESOURCE = 0xFFFE
 class RowKind(IntEnum):
     """What a row is about. `PLAN` is a whole application, from discovery to its end.
 
-    A step that is none of these gets a number of its own, from OWN_KINDS on, which `kind_name` names.
+    A step that is none of these gets a number of its own, from OWN on, which `kind_name` names.
 
     `PAUSE`, `DELAY`, `KILL` and `FAULT` (one from outside) are what a fault did: `attempt` is its number in the
     scenario, `seen` the microseconds that it asked for.
@@ -43,8 +43,8 @@ class RowKind(IntEnum):
     RESUME = 20
 
 
-OWN_KINDS = 128
-"""The kind of the first step that `RowKind` does not know."""
+OWN = 128
+"""The number of the first step that `RowKind`, and of the first reason that `Reason` does not know."""
 
 
 class RowOutcome(IntEnum):
@@ -57,8 +57,8 @@ class RowOutcome(IntEnum):
     NOTHING = 4
 
 
-REASON_NUMBERS = {reason: number for number, reason in enumerate(Reason, start=1)}
-"""A refusal's reason as a row keeps it; 0 for none."""
+REASON_NUMBERS: dict[str, int] = {reason.value: number for number, reason in enumerate(Reason, start=1)}
+"""A refusal's reason as a row keeps it; 0 for none. Another package's has a number from OWN on: see `reason_name`."""
 
 
 def _numbered(names: Mapping[str, int]) -> str:
@@ -99,7 +99,8 @@ WRITER = (
     TableColumn("clock", TEXT, "the clock of its host: `host/boot/name`", added_later=True),
     TableColumn("kind_name", TEXT, "the name of its step", added_later=True),
 )
-JOURNAL = (*WRITER, *BEGUN, *ENDED)
+REASON_NAME = TableColumn("reason_name", TEXT, "why it was refused; '' where it was not", added_later=True)
+JOURNAL = (*WRITER, *BEGUN, *ENDED, REASON_NAME)
 
 
 def journal_schema() -> dict[str, object]:

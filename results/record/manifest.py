@@ -6,8 +6,8 @@ from typing import Final, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from leasebench.results.record.file import Record, as_value, json_of_schema
+from leasebench.results.record.names import MANIFEST_FILE
 
-MANIFEST_FILE = "manifest.json"
 MANIFEST_SCHEMA: Final = 1
 
 

@@ -11,8 +11,6 @@ from leasebench.results.record.explored import ExploredScope
 from leasebench.results.record.file import Record
 from leasebench.results.record.suite import Choices
 
-SCHEDULE_FILE = "schedule.json"
-
 
 class Described(Record):
     """An operation or a result: its fields stand beside the name of its type."""

@@ -13,9 +13,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, field_validator
 
 from leasebench.leases.guard import Clean, Control, Decide, Exclude
 from leasebench.results.record.file import BadRunDirectory, Record, as_value
+from leasebench.results.record.names import SUITE_FILE
 from leasebench.verdict import Verdict
 
-SUITE_FILE = "suite.toml"
 TROUBLE: Final = "timing"
 """What a scenario is about if it does not say."""
 
@@ -132,6 +132,15 @@ class Skip(Record):
     reason: str
 
 
+class InapplicableFault(Record):
+    """A fault that could hit nothing under a guard, and why; the guard was run all the same."""
+
+    guard: str
+    scenario: str
+    fault: str
+    reason: str
+
+
 class SuiteRecord(Record):
     """`suite.toml`. `asked_for` are the words that `leasebench run` was given; None where that was not recorded."""
 
@@ -141,6 +150,7 @@ class SuiteRecord(Record):
     guards: tuple[GuardTable, ...]
     scenarios: tuple[ScenarioTable, ...]
     skipped: tuple[Skip, ...] = ()
+    inapplicable: tuple[InapplicableFault, ...] = ()
     trials: int
     duration_s: float | None = None
     min_races: int | None = None

@@ -13,11 +13,10 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model
 
 from leasebench.results.record.metric import Form, Metric, metrics
-from leasebench.results.record.suite import TROUBLE, Skip
+from leasebench.results.record.suite import TROUBLE, InapplicableFault, Skip
 from leasebench.results.statistics.intervals import Interval
 from leasebench.verdict import Verdict
 
-SUMMARY_FILE = "summary.json"
 SCHEMA_VERSION: Literal[1] = 1
 
 
@@ -79,10 +78,10 @@ class Phase(BaseModel):
 
 
 class FaultCount(BaseModel):
-    """How often a kind of fault was injected (the key `struck`), and how often it hit its window."""
+    """How often a kind of fault was injected (in the file: `struck`), and how often it hit its window."""
 
-    model_config = ConfigDict(frozen=True)
-    struck: int
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    injected: int = Field(validation_alias="struck", serialization_alias="struck")
     hit: int
 
 
@@ -267,6 +266,9 @@ class Summary(BaseModel):
     trials: tuple[TrialRow, ...]
     controls: tuple[ControlResult, ...]
     skipped: tuple[Skip, ...]
+    inapplicable: tuple[InapplicableFault, ...] = Field(
+        default=(), description="faults that can hit nothing under a guard of their scenario; may be missing"
+    )
 
     def as_json(self) -> dict[str, Any]:
         """What the file holds."""
@@ -274,7 +276,7 @@ class Summary(BaseModel):
         written = self.model_dump(
             mode="json", by_alias=True, exclude={*parts, *([] if self.asked_for else ["asked_for"])}
         )
-        ends = {name: written.pop(name) for name in ("controls", "skipped")}
+        ends = {name: written.pop(name) for name in ("controls", "skipped", "inapplicable")}
         return {**written, **parts, **ends}
 
 

@@ -10,16 +10,16 @@ from typing import Literal, Self
 from pydantic import Field, TypeAdapter
 
 from leasebench.results.record.file import Record, read_json
+from leasebench.results.record.names import TRIAL_FILE
 from leasebench.verdict import Verdict
-
-TRIAL_FILE = "trial.json"
 
 
 class LeaseTerms(Record):
-    """The leases of a trial. `audited`: the history has their grants."""
+    """The leases of a trial. `audited`: the history has their grants; `own_clock`: they end by their owners' clocks."""
 
     ttl_ms: int | float
     audited: bool
+    own_clock: bool | None = Field(default=None, description="null where an older version did not record it")
 
 
 class ProcessLife(Record):

@@ -9,8 +9,7 @@ from leasebench.results.display.numbering import violations_of
 from leasebench.results.display.phrases import instant
 from leasebench.results.explain import explain
 from leasebench.results.explain.svg import as_svg
-from leasebench.results.reading.representative import representative_trial
-from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.reading.rundirectory import RunDirectory, representative_trial
 from leasebench.results.reading.violations import Violation, matching
 from leasebench.results.record.file import BadRunDirectory
 
@@ -103,7 +102,7 @@ def _drawn(chart: Chart, subject: Subject) -> Spec | None:
     try:
         return chart.draw(subject)
     except BadRunDirectory as error:
-        subject.run.tell(str(error))
+        subject.run.note_problem(str(error))
         return None
 
 
@@ -116,7 +115,7 @@ def _story(run: RunDirectory, violation: Violation) -> Story | None:
     try:
         told = explain(run, violation)
     except BadRunDirectory as error:
-        run.tell(str(error))
+        run.note_problem(str(error))
         return None
     if told is None:
         return None

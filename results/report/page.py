@@ -4,9 +4,13 @@ What stands in the page at once are the verdicts, the choice and all figures. Th
 are one packed part, which the browser unpacks when a reader first opens something in it.
 """
 
+import gzip
+import json
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import vl_convert
@@ -26,7 +30,6 @@ from leasebench.results.record.metric import Form, metrics
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.report.content import VIOLATION_COLUMNS
 from leasebench.results.report.facts import METHOD, axes, settings, verdicts
-from leasebench.results.report.packing import in_script
 from leasebench.results.tables.advice import Failure, headline
 from leasebench.results.tables.columns import CellColumn, report_columns
 from leasebench.results.tables.pricing import guard_cost_us
@@ -250,3 +253,25 @@ def _bounded(lines: list[str], most: int) -> Iterator[str]:
     yield from lines[:most]
     if len(lines) > most:
         yield f"and {len(lines) - most} more"
+
+
+LEVEL = 9
+
+
+def packed(value: Any) -> str:
+    """Pack a JSON value, in which dataclasses may stand for objects.
+
+    What is alike should stand close together: gzip looks back 32 kB.
+    """
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False, default=_object)
+    return b64encode(gzip.compress(text.encode(), LEVEL, mtime=0)).decode("ascii")
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def in_script(value: Any) -> str:
+    """A JSON value that can stand inside a script element: no text in it can end the element."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.report.content import scenario_content
-from leasebench.results.report.packing import packed
-from leasebench.results.report.page import render
+from leasebench.results.report.page import packed, render
 from leasebench.results.run import load
 
 WORKERS = 2
@@ -28,7 +27,7 @@ def write_report(run: RunDirectory, out: Path, progress: Progress = lambda _done
     for scenario, pack, problems in _packs(run):
         packs[scenario] = pack
         for problem in problems:
-            run.tell(problem)
+            run.note_problem(problem)
         progress(len(packs), len(run.scenarios))
     text = render(run, [packs[scenario] for scenario in run.scenarios])
     part = out.with_name(f"{out.name}.part")

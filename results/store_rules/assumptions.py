@@ -5,8 +5,7 @@ from collections import Counter
 import numpy as np
 
 from leasebench.enactors.store.events import KINDS
-from leasebench.results.evidence.byversion import ByVersion
-from leasebench.results.evidence.events import Events, Mask
+from leasebench.results.evidence.events import ByVersion, Events, Mask
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.store_rules import NOTHING, Breach, Promised, breaches

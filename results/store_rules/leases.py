@@ -6,9 +6,8 @@ import numpy as np
 
 from leasebench.enactors.store.events import FOREIGN, KINDS
 from leasebench.results.evidence.events import Events, Ints, Mask
-from leasebench.results.store_rules.breach import Breach, who
+from leasebench.results.store_rules.breach import Breach, Preceding, who
 from leasebench.results.store_rules.lives import Life
-from leasebench.results.store_rules.preceding import Preceding
 from leasebench.results.store_rules.promised import Promised
 
 GIVES = tuple(KINDS.index(kind) for kind in ("grant", "renew"))

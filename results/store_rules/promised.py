@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from leasebench.leases.guard import CleanRule
+from leasebench.leases.manager import has_own_clock
+from leasebench.registry import plugins
 from leasebench.results.record.suite import GuardTable, ScenarioTable
-from leasebench.results.record.trial import TrialFacts
+from leasebench.results.record.trial import LeaseTerms, TrialFacts
 
 UNCONDITIONAL = "unconditional"
-OWN_CLOCK = frozenset({"expiry_record"})
-"""Lease managers whose leases end by their owners' clocks; the server itself ends none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,17 @@ class Promised:
             skip_active=quarantine or guard.clean.rule is CleanRule.SKIP_ACTIVE,
             rollback=scenario.load.rollback,
             audited=facts.lease is not None and facts.lease.audited,
-            own_clock=guard.manager in OWN_CLOCK,
+            own_clock=by_own_clock(facts.lease, guard.manager),
             ttl_ms=0 if facts.lease is None else int(facts.lease.ttl_ms),
             steady_clock=facts.stepped_clocks == (),
         )
+
+
+def by_own_clock(lease: LeaseTerms | None, manager: str | None) -> bool:
+    """Whether leases end by their owners' clocks. Where a trial did not record it, its lease manager is asked."""
+    if lease is None or lease.own_clock is not None:
+        return lease is not None and bool(lease.own_clock)
+    return has_own_clock(plugins("leases.managers").get(manager or ""))
 
 
 NOTHING = Promised()

@@ -7,9 +7,8 @@ import numpy as np
 from leasebench.results.evidence.events import Ints
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import RowKind, RowOutcome
-from leasebench.results.store_rules.breach import Breach, who
+from leasebench.results.store_rules.breach import Breach, Preceding, who
 from leasebench.results.store_rules.lives import Life
-from leasebench.results.store_rules.preceding import Preceding
 
 NOT_READ = -1
 ATTEMPT_BITS = 48

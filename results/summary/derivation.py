@@ -1,7 +1,10 @@
-"""`summary.json`: every figure of a run, derived from its run directory and from nothing else."""
+"""`summary.json`: every figure of a run, derived from its run directory and from nothing else.
+
+A `summary.json` that was written before is held against what the history says (`differences`).
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,15 +14,16 @@ from pydantic import TypeAdapter
 
 from leasebench.results.checks.tally import Tally, applications_of, tally
 from leasebench.results.checks.verdict import judge, races_missing
+from leasebench.results.evidence.history import read_raw_journal
 from leasebench.results.evidence.trial import Trial, read_trials
 from leasebench.results.latency.histograms import PHASES, SIDES, figures, histogram, merge
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.faults import FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory, as_value, json_of_schema
+from leasebench.results.record.names import JOURNAL_FILE, SUMMARY_FILE, TRIAL_FILE
 from leasebench.results.record.suite import GuardTable, ScenarioTable, read_suite
 from leasebench.results.record.summary import (
     SCHEMA_VERSION,
-    SUMMARY_FILE,
     CellSummary,
     FaultCount,
     Percentiles,
@@ -29,7 +33,7 @@ from leasebench.results.record.summary import (
     TrialRow,
     first_in_trial,
 )
-from leasebench.results.record.trial import TRIAL_FILE, TrialFacts, read_facts
+from leasebench.results.record.trial import TrialFacts, read_facts
 from leasebench.results.statistics.clustered import as_json
 from leasebench.results.store_rules import Promised
 from leasebench.results.store_rules.assumptions import broken_assumptions
@@ -52,18 +56,18 @@ class CellData:
         self.failures: list[str] = []
         self.tally = Tally()
         self.latency: dict[tuple[str, str], list[HdrHistogram]] = defaultdict(list)
-        self.struck: Counter[str] = Counter()
+        self.injected: Counter[str] = Counter()
         self.hit: Counter[str] = Counter()
         self.story: tuple[StoryLine, ...] = ()
 
     def expect_faults(self, kinds: Iterable[str]) -> None:
-        """The faults that take part in every trial: each is reported, even if it was never injected."""
-        self.struck.update(dict.fromkeys(kinds, 0))
+        """The faults that take part in every trial and can hit: each is reported, even if it was never injected."""
+        self.injected.update(dict.fromkeys(kinds, 0))
 
     def add_faults(self, rows: Iterable[FaultRow]) -> None:
         """Take in what a trial's `faults.json` says."""
         for row in rows:
-            self.struck[row.fault] += 1
+            self.injected[row.fault] += 1
             self.hit[row.fault] += row.hit
 
     def add_facts(self, facts: TrialFacts) -> None:
@@ -102,7 +106,9 @@ class CellData:
             trouble=self.trouble,
             trials=self.trials,
             failures=tuple(self.failures),
-            faults={kind: FaultCount(struck=struck, hit=self.hit[kind]) for kind, struck in self.struck.items()},
+            faults={
+                kind: FaultCount(injected=injected, hit=self.hit[kind]) for kind, injected in self.injected.items()
+            },
             verdict=verdict,
             expected=tuple(Verdict(one) for one in self.expected),
             as_expected=verdict in self.expected,
@@ -131,7 +137,8 @@ def summarise(run: Path, problems: list[str] | None = None) -> Summary:
         sure = [fault.kind for fault in scenario.faults if fault.chance == 1]
         for guard in scenario.guards:
             cell = CellData(suite.guard(guard), scenario)
-            cell.expect_faults(sure)
+            never = [one.fault for one in suite.inapplicable if (one.guard, one.scenario) == (guard, scenario.name)]
+            cell.expect_faults(kind for kind in sure if sure.count(kind) > never.count(kind))
             cells[guard, scenario.name] = cell
     rows = []
     for folder in trial_folders(run):
@@ -153,6 +160,7 @@ def summarise(run: Path, problems: list[str] | None = None) -> Summary:
         trials=tuple(rows),
         controls=tuple(judge_controls(suite.guards, summaries)),
         skipped=suite.skipped,
+        inapplicable=suite.inapplicable,
     )
 
 
@@ -218,3 +226,40 @@ def read_summary(run: Path) -> Summary:
 def as_written(run: Path) -> Any:
     """What `summary.json` holds, also what is no figure of ours. Raises BadRunDirectory, also for a newer schema."""
     return json_of_schema(run / SUMMARY_FILE, SCHEMA_VERSION)
+
+
+def differences(written: Any, derived: Any, at: str = "") -> list[str]:
+    """Every place at which two summaries differ, as JSON values, as `key: written != derived`."""
+    if isinstance(written, dict) and isinstance(derived, dict):
+        keys = sorted({*written, *derived})
+        return [
+            found
+            for key in keys
+            for found in differences(
+                written.get(key, "missing"), derived.get(key, "missing"), f"{at}.{key}" if at else key
+            )
+        ]
+    if isinstance(written, list) and isinstance(derived, list) and len(written) == len(derived):
+        return [
+            found
+            for index, pair in enumerate(zip(written, derived, strict=True))
+            for found in differences(*pair, f"{at}[{index}]")
+        ]
+    return [] if written == derived else [f"{at}: {written!r} != {derived!r}"]
+
+
+def unfinished(run: Path) -> Iterator[str]:
+    """One line for each trial that was cut off: what its processes had journalled until then."""
+    for folder in trial_folders(run):
+        if read_facts(folder).status != "running":
+            continue
+        recorded = 0
+        for path in sorted(folder.glob("*.journal")):
+            try:
+                recorded += len(read_raw_journal(path))
+            except BadRunDirectory:
+                continue
+        if (folder / JOURNAL_FILE).exists():
+            yield f"{folder.name}: cut off; its history and journal were kept, its figures are not counted"
+        else:
+            yield f"{folder.name}: cut off; its journals hold {recorded} operations, its history died with the server"

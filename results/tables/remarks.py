@@ -27,6 +27,8 @@ def remarks(summary: Summary) -> Iterator[str]:
         yield f"unproven: {len(left) - MOST_OPEN} more cells; the report has the command for each"
     for cell in cells:
         yield from _misses(cell)
+    for never in summary.inapplicable:
+        yield f"no fault: {never.fault} does not apply to {never.guard} under {never.scenario}: {never.reason}"
     for skip in summary.skipped:
         yield f"skipped: {skip.guard} under {skip.scenario}: {skip.reason}"
 
@@ -34,7 +36,7 @@ def remarks(summary: Summary) -> Iterator[str]:
 def _misses(cell: CellSummary) -> Iterator[str]:
     """The faults that did not do what they are for."""
     for fault, count in cell.faults.items():
-        if not count.struck:
+        if not count.injected:
             yield f"no hit: the fault {fault} was never injected into {cell}"
         elif not count.hit:
-            yield f"no hit: the fault {fault} was injected into {cell} {count.struck} times and missed its window"
+            yield f"no hit: the fault {fault} was injected into {cell} {count.injected} times and missed its window"

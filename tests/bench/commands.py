@@ -139,11 +139,11 @@ class Started:
         return next((each for each in self.family() if _words(each)[:1] and "valkey" in _words(each)[0]), None)
 
     def forkserver(self) -> psutil.Process | None:
-        """The process that forks the crew."""
+        """The process that forks the children."""
         found = [each for each in self.family() if "multiprocess.forkserver" in " ".join(_words(each))]
         return min(found, key=lambda each: each.pid, default=None)
 
-    def crew(self, of: int | None = 4) -> list[psutil.Process]:
+    def children(self, of: int | None = 4) -> list[psutil.Process]:
         """Planner and enactors in the order of their start; empty unless there are `of` (None for any)."""
         forkserver = self.forkserver()
         try:
@@ -154,7 +154,7 @@ class Started:
         return found if of is None or len(found) == of else []
 
     def stopped(self) -> list[psutil.Process]:
-        """The processes of the crew that a pause has stopped."""
+        """The children that a pause has stopped."""
         return [each for each in self.family() if _status(each) == psutil.STATUS_STOPPED]
 
     def ended(self) -> tuple[int, str, str]:

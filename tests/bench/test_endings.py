@@ -171,7 +171,7 @@ def test_a_bug_of_ours_is_told_whole_and_never_as_an_unexpected_verdict(place):
     )
     assert ended.returncode == 5
     (line,) = ended.stderr.splitlines()
-    assert "ZeroDivisionError: integer division or modulo by zero" in line
+    assert "ZeroDivisionError: " in line
     kept = Path(line.rpartition("(traceback: ")[2].removesuffix(")"))
     assert "Traceback (most recent call last)" in kept.read_text()
     shutil.rmtree(kept.parent)

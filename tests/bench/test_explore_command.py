@@ -82,8 +82,8 @@ def test_nothing_is_left_when_it_is_ended(tmp_path, temporary, number):
     large = ("--enactors", 3, "--plans", 6, "--jobs", 2)
     command = Started("explore", "txt_lock", "redis_lock_renewed", *large, cwd=tmp_path, temporary=temporary)
     try:
-        crew = until(lambda: command.crew(2), "both explore")
-        until(lambda: all(_busy(each) for each in crew), "both are at work")
+        children = until(lambda: command.children(2), "both explore")
+        until(lambda: all(_busy(each) for each in children), "both are at work")
         os.kill(command.process.pid, number)
         code, _, err = command.ended()
         assert code == (-number if number == signal.SIGKILL else 130), err
@@ -96,12 +96,12 @@ def test_a_killed_search_is_told_with_the_way_out(tmp_path, temporary):
     large = ("--enactors", 3, "--plans", 6, "--jobs", 2)
     command = Started("explore", "txt_lock", "redis_lock_renewed", *large, cwd=tmp_path, temporary=temporary)
     try:
-        crew = until(lambda: command.crew(2), "both explore")
-        crew[0].kill()
+        children = until(lambda: command.children(2), "both explore")
+        children[0].kill()
         code, _, err = command.ended()
         assert code == 5
         assert "is there enough memory?" in err
-        assert not lives(crew[1])
+        assert not lives(children[1])
     finally:
         command.clear()
 

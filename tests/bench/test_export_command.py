@@ -52,7 +52,7 @@ def test_what_is_there_and_no_export_of_the_run_is_refused_in_one_line(place, tm
     (tmp_path / "history.csv").write_text("mine")
     ran = leasebench("export", "r", "--out", tmp_path, cwd=place)
     assert ran.returncode == 2
-    assert ran.stderr.splitlines() == [
-        f"leasebench: {tmp_path / 'history.csv'}: exists, and no export wrote it: choose another --out"
-    ]
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"leasebench: {tmp_path / 'history.csv'}: exists")
+    assert "--out" in line
     assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]

@@ -7,8 +7,9 @@ from commands import trial_facts
 from third_party import Package, line_of
 
 from leasebench.bench.engines.explorer.parallel import ChildFailed, side_by_side
-from leasebench.bench.failure import FAILURE, Bug, bugs_kept_in, keep_evidence
+from leasebench.bench.failure import Bug, bugs_kept_in, keep_evidence
 from leasebench.bench.servers.server import ServerUnusable
+from leasebench.results.record.names import FAILURE_FILE
 
 MANAGER = """
 from leasebench.leases.managers.redis_lease import RedisLease
@@ -107,7 +108,7 @@ def test_a_lease_manager_that_raises_in_a_process_or_on_its_renewer_is_told_by_f
     assert ended.returncode == 5, ended.stdout + ended.stderr
     (facts,) = trial_facts(tmp_path / "r")
     assert "LookupError" in facts["reason"]
-    (kept,) = (tmp_path / "r").glob(f"trials/*/{FAILURE}")
+    (kept,) = (tmp_path / "r").glob(f"trials/*/{FAILURE_FILE}")
     text = kept.read_text()
     assert line_of(package.place / "mylock.py", "# here") in text
     assert "c0.enactor-" in text
@@ -120,7 +121,7 @@ def test_a_proxy_that_raises_is_told_by_file_and_line(package, tmp_path):
     package.add("mynet", FAULT, faults="PLUGIN")
     ended = run(package, tmp_path, scenario='[[scenario.calm.faults]]\nkind = "faulty"\nenactors = [0]')
     assert ended.returncode == 5, ended.stdout + ended.stderr
-    (kept,) = (tmp_path / "r").glob(f"trials/*/{FAILURE}")
+    (kept,) = (tmp_path / "r").glob(f"trials/*/{FAILURE_FILE}")
     assert line_of(package.place / "mynet.py", "# here") in kept.read_text()
     assert f"(traceback: {kept.relative_to(tmp_path)})" in ended.stdout
 
@@ -131,8 +132,8 @@ def test_a_bug_in_the_harness_ends_the_run_with_one_line_and_exit_code_5(package
     assert ended.returncode == 5, ended.stdout + ended.stderr
     (line,) = ended.stderr.splitlines()
     assert "LookupError: no such thing" in line
-    assert f"(traceback: r/{FAILURE})" in line
-    assert line_of(package.place / "myfault.py", "# here") in (tmp_path / "r" / FAILURE).read_text()
+    assert f"(traceback: r/{FAILURE_FILE})" in line
+    assert line_of(package.place / "myfault.py", "# here") in (tmp_path / "r" / FAILURE_FILE).read_text()
     assert (tmp_path / "r" / "summary.json").exists()
 
 
@@ -142,7 +143,7 @@ def test_a_bug_outside_a_run_leaves_its_traceback_in_a_temporary_directory(packa
     ended = package.run("list", "faults", cwd=tmp_path, TMPDIR=str(tmp_path / "temporary"))
     assert ended.returncode == 5
     (line,) = ended.stderr.splitlines()
-    (kept,) = (tmp_path / "temporary").glob(f"leasebench-*/{FAILURE}")
+    (kept,) = (tmp_path / "temporary").glob(f"leasebench-*/{FAILURE_FILE}")
     assert f"(traceback: {kept})" in line
     assert line_of(package.place / "mybug.py", 'raise LookupError("no such') in kept.read_text()
 
@@ -160,17 +161,17 @@ def test_a_process_that_explores_sends_its_traceback():
 def test_what_was_kept_before_stays(tmp_path):
     for word in ("one", "two"):
         keep_evidence(tmp_path, ValueError(word))
-    assert [word in (tmp_path / FAILURE).read_text() for word in ("one", "two")] == [True, True]
+    assert [word in (tmp_path / FAILURE_FILE).read_text() for word in ("one", "two")] == [True, True]
 
 
 def test_an_expected_error_is_no_bug(tmp_path):
     with pytest.raises(ServerUnusable), bugs_kept_in(tmp_path):
         raise ServerUnusable("it is away")
-    assert not (tmp_path / FAILURE).exists()
+    assert not (tmp_path / FAILURE_FILE).exists()
 
 
 def test_a_bug_is_kept_even_where_the_run_directory_can_not_be_written(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(Bug, match=str(tmp_path)), bugs_kept_in(tmp_path / "not there"):
         raise ValueError
-    assert list(tmp_path.glob(f"leasebench-*/{FAILURE}"))
+    assert list(tmp_path.glob(f"leasebench-*/{FAILURE_FILE}"))

@@ -1,4 +1,4 @@
-"""Faults that strike real processes: what they do stands in the journal, and the trial goes on."""
+"""Faults that hit real processes: what they do stands in the journal, and the trial goes on."""
 
 from pathlib import Path
 
@@ -95,9 +95,9 @@ def test_a_killed_enactor_is_replaced_and_the_next_one_resumes_where_the_store_s
     last = trial.events.version[trial.events.published[-1]]
     for at in trial.events.commits_by_endpoint:
         assert trial.events.version[at[-1]] == last, "and every endpoint reached the last plan"
-    for struck in read(folder / "faults.json"):
-        assert struck["fault"] == "crash"
-        assert struck["hit"] is True
+    for row in read(folder / "faults.json"):
+        assert row["fault"] == "crash"
+        assert row["hit"] is True
 
 
 def test_nothing_of_a_process_stands_after_its_death(run):
@@ -149,7 +149,7 @@ def test_processes_are_stopped_together_at_random_times(run):
         middle_ns = (stop.start_ns + stop.end_ns) // 2
         begun = (journal["start_ns"] > middle_ns - 10e6) & (journal["start_ns"] < middle_ns + 10e6)
         assert set(journal[begun]["process"]) <= {"planner", "enactor-2"}
-    assert all(struck["hit"] for struck in read(folder / "faults.json")[:-1])
+    assert all(row["hit"] for row in read(folder / "faults.json")[:-1])
 
 
 def test_the_response_time_of_discovery_shows_that_all_enactors_stood_still(run):
@@ -165,10 +165,10 @@ def test_the_response_time_of_discovery_shows_that_all_enactors_stood_still(run)
     assert held.counts.sum() > 2 * len(rows(folder, RowKind.PUBLISH)), "three enactors, each of nearly every plan"
 
 
-def test_a_fault_strikes_every_cell_and_each_cell_has_its_own_history(run):
+def test_a_fault_hits_every_cell_and_each_cell_has_its_own_history(run):
     facts, folder = run(fault(kind="pause", before="commit", enactors=[0], ms=20.0), cells=2, guard="monotonic")
     assert facts.cells == ("c0", "c1")
-    assert {struck["process"] for struck in read(folder / "faults.json")} == {"c0.enactor-0", "c1.enactor-0"}
+    assert {row["process"] for row in read(folder / "faults.json")} == {"c0.enactor-0", "c1.enactor-0"}
     first, second = read_trials(folder)
     for trial in (first, second):
         published = trial.events.version[trial.events.published]

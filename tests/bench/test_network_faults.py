@@ -71,7 +71,7 @@ class TestSettings:
 
 
 class TestArranging:
-    def test_only_the_victims_of_every_cell_take_a_detour(self, server_url, tmp_path):
+    def test_only_the_victims_of_every_cell_take_another_route(self, server_url, tmp_path):
         environment = arranged(server_url, tmp_path, parsed(kind="lost_reply", enactors=[0, 2]))
         assert set(map(str, environment._routes)) == {"c0.enactor-0", "c0.enactor-2", "c1.enactor-0", "c1.enactor-2"}
 

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from leasebench.bench.proxy.proxy import Mode, NetRule, On, Proxy, ProxyWish
-from leasebench.bench.proxy.rules import detoured, upstream_of
+from leasebench.bench.proxy.rules import address_through, upstream_of
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.enactors.operations import Commit
@@ -42,7 +42,7 @@ CELL = Cell("c", ("e0", "e1"))
 SHORT_S = 0.15
 WITHIN_S = 5.0
 FIRST_OF_TWO = next(seed for seed in range(100) if Random(seed).randrange(2) == 0)
-"""The seed of a rule that strikes the first of two commits."""
+"""The seed of a rule that hits the first of two commits."""
 STORED = [name for name, rule in plugins("leases.commit_rules").items() if not rule.by_enactor]
 WHO = Process("enactor", 1, "c", thread=PROXY)
 RULES = ["unconditional", "monotonic", "compare_and_set"]
@@ -562,16 +562,16 @@ class TestAServerThatGoesAway:
         ):
             assert proxy.store_url != proxy.lease_url
             for url, direct in ((proxy.store_url, server_url), (proxy.lease_url, leases.url)):
-                detour, wire = Wire(url), Wire(direct)
-                detour.call("SET", keys.prefix + "x", url)
+                address, wire = Wire(url), Wire(direct)
+                address.call("SET", keys.prefix + "x", url)
                 assert wire.call("GET", keys.prefix + "x") == url.encode()
-                detour.close()
+                address.close()
                 wire.close()
 
 
 class TestAddresses:
     @pytest.mark.parametrize(
-        ("url", "detour"),
+        ("url", "address"),
         [
             ("unix:///tmp/s", "unix:///p/q"),
             ("unix://u:p%40@/tmp/s?db=3", "unix://u:p%40@/p/q?db=3"),
@@ -580,8 +580,8 @@ class TestAddresses:
             ("redis://host?password=a%26b&socket_keepalive=true", "unix:///p/q?password=a%26b"),
         ],
     )
-    def test_user_password_and_database_stay_the_clients_to_say(self, url, detour):
-        assert detoured(url, "/p/q") == detour
+    def test_user_password_and_database_stay_the_clients_to_say(self, url, address):
+        assert address_through(url, "/p/q") == address
 
     def test_the_proxys_own_connection_says_the_same(self):
         upstream = upstream_of("redis://u:p%40@[::1]:7000/4")
@@ -674,7 +674,7 @@ def test_wishes_add_up():
     assert ProxyWish((late(),)).and_also(ProxyWish((lost(),))) == ProxyWish((late(), lost()))
 
 
-def test_two_rules_on_one_commit_both_strike(place):
+def test_two_rules_on_one_commit_both_act(place):
     here = place(late(), lost())
     with pytest.raises(ReplyUnknown):
         here.victim(SHORT_S).commit(commit(1), 1)

@@ -66,7 +66,8 @@ def test_a_path_that_exists_wins_over_a_suite_and_over_a_name_under_runs(place):
         finally:
             (place / name).rmdir()
         assert ended.returncode == 2
-        assert ended.stderr == f"leasebench: {name}: not a run directory: it has no suite.toml\n"
+        assert ended.stderr.startswith(f"leasebench: {name}: not a run directory")
+        assert len(ended.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -74,10 +75,11 @@ def test_a_name_that_means_no_run_is_2_with_the_nearest(command, place):
     words, _ = COMMANDS[command]
     ended = leasebench(*(word.format("tiny-9") for word in words), cwd=place)
     assert ended.returncode == 2
-    assert ended.stderr.startswith("leasebench: unknown run 'tiny-9': did you mean tiny-")
+    assert ended.stderr.startswith("leasebench: unknown run 'tiny-9'")
+    assert "tiny-2" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 
 
 def test_a_path_that_is_not_there_is_told_as_a_path(place):
-    with pytest.raises(BadRunDirectory, match=r"^elsewhere/q1: not a run directory: it has no suite\.toml$"):
+    with pytest.raises(BadRunDirectory, match=r"^elsewhere/q1: not a run directory.* suite\.toml$"):
         package.load("elsewhere/q1")

@@ -30,7 +30,7 @@ from leasebench.leases.guard import parse_guards, presets
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.operations import AcquireLease, Belief, Done, Reason, Refused
 from leasebench.results.evidence.trial import read_trials
-from leasebench.results.record.schedule import SCHEDULE_FILE
+from leasebench.results.record.names import SCHEDULE_FILE
 from leasebench.results.record.schemas import published_schemas
 
 PRESETS = presets()
@@ -330,7 +330,7 @@ class TestTheCommand:
         path = saved(by_hand("last_writer_wins", Property.CONVERGES, choices, messages=1), tmp_path / "trace.json")
         started = Started("run", "--schedule", path, "--out", "forced", cwd=tmp_path, temporary=temporary)
         try:
-            until(lambda: started.crew(4), "three programs and the proxy of one")
+            until(lambda: started.children(4), "three programs and the proxy of one")
             started.family()
             started.process.send_signal(signal.SIGKILL)
             started.ended()

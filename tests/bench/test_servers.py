@@ -1,6 +1,7 @@
 """A server of our own is private, quick and gone afterwards; one of others is left as it was found."""
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -155,7 +156,7 @@ def test_a_server_that_is_too_old_is_one_clear_line_without_its_password(old_ser
     with pytest.raises(ServerUnusable) as caught:
         examine(old_server)
     message = str(caught.value)
-    assert "is Redis 5.0.0: leasebench needs 6.2 or later" in message
+    assert re.search(r"Redis 5\.0\.0.* 6\.2", message)
     assert "\n" not in message
     assert "s3cret" not in message
 
@@ -197,9 +198,9 @@ def test_the_servers_of_another_packages_driver_are_a_choice_and_are_examined_by
     monkeypatch.setitem(plugins("enactors.store"), "theirs", driver)
     opened = open_server("theirs://host")
     assert examine(opened.url) == ServerFacts("theirs", "theirs://host", "alone")
-    with pytest.raises(ServerUnusable, match="may not use writes at theirs://host"):
+    with pytest.raises(ServerUnusable, match="writes at theirs://host"):
         must_allow(opened.url)
-    with pytest.raises(DefinitionError, match="or a redis://, rediss://, unix:// or theirs:// URL"):
+    with pytest.raises(DefinitionError, match=r"redis://, .* or theirs://"):
         open_server("there://host")
 
 

@@ -1,4 +1,4 @@
-"""Where a fault strikes: at the drawn occurrence of the operation that it names, and nowhere else."""
+"""Where a fault hits: at the drawn occurrence of the operation that it names, and nowhere else."""
 
 from itertools import pairwise
 from random import Random
@@ -11,7 +11,7 @@ from leasebench.bench.faults.crash import Crash
 from leasebench.bench.faults.fault import Delay, Kill, Pause, Thread, Victim
 from leasebench.bench.faults.pause import PauseProcess
 from leasebench.bench.faults.slow import DelayDistribution, SlowOperations
-from leasebench.bench.faults.trigger import AMONG, Trigger, steps, steps_of, trigger_in
+from leasebench.bench.faults.trigger import AMONG, Trigger, steps, steps_of
 from leasebench.definitions import DefinitionError, validate
 from leasebench.enactors import operator, planner
 from leasebench.enactors.enactor import cleaner, program
@@ -27,7 +27,7 @@ WORKER = Victim("c0.enactor-0", "enactor", 0, 100)
 RENEWER = Victim("c0.enactor-0", "enactor", 0, 100, Thread.RENEWER)
 
 
-def strikes(boundary, operations, side="before"):
+def hits(boundary, operations, side="before"):
     """What the fault does at one side of each operation, in order."""
     return [boundary(side, operation) for operation in operations]
 
@@ -46,7 +46,7 @@ def test_a_trigger_fires_once_in_every_nth_application(every, seed, commits):
 
 
 @given(every=st.integers(1, 5), seed=st.integers(0, 2**32))
-def test_a_renewal_is_struck_at_about_every_nth_occurrence(every, seed):
+def test_a_renewal_is_hit_at_about_every_nth_occurrence(every, seed):
     trigger = Trigger("after", "renew", every, Random(seed), by_application=False)
     fired = [place for place in range(200) if trigger.fires("after", RenewLease(LEASE))]
     assert len(fired) >= 200 // (2 * every)
@@ -55,7 +55,7 @@ def test_a_renewal_is_struck_at_about_every_nth_occurrence(every, seed):
 
 
 @given(seed=st.integers(0, 2**32))
-def test_an_application_with_a_single_commit_is_struck_all_the_same(seed):
+def test_an_application_with_a_single_commit_is_hit_all_the_same(seed):
     trigger = Trigger("before", "commit", 1, Random(seed), by_application=True)
     fired = []
     for _ in range(10):
@@ -103,17 +103,18 @@ def test_a_kind_that_does_not_say_its_steps_may_be_hit_at_every_step(monkeypatch
 
 
 def test_a_kind_that_applies_no_plans_is_hit_at_every_occurrence():
-    trigger = trigger_in(Victim("c0.planner", "planner", 0, 100), Random(1), "publish", None, 1)
+    crash = Crash(enactors=[0], program="planner", before="publish")
+    trigger = crash.trigger_in(Victim("c0.planner", "planner", 0, 100), Random(1))
     assert [trigger.fires("before", Publish(version)) for version in range(1, 6)] == [True] * 5
 
 
 def test_a_pause_is_as_long_as_its_multiple_of_the_ttl_or_its_own_number():
     by_ttl = PauseProcess(enactors=[0], before="commit", times_ttl=1.5)
-    (pause,) = filter(None, strikes(by_ttl.armed_in(WORKER, Random(1)), [COMMIT] * AMONG))
+    (pause,) = filter(None, hits(by_ttl.armed_in(WORKER, Random(1)), [COMMIT] * AMONG))
     assert pause == Pause(150.0)
     (pause,) = filter(
         None,
-        strikes(
+        hits(
             PauseProcess(enactors=[0], after="commit", ms=7).armed_in(WORKER, Random(1)),
             [COMMIT] * AMONG,
             "after",
@@ -129,15 +130,15 @@ def test_a_pause_that_names_no_place_is_before_a_commit():
 def test_the_renewer_alone_is_held_at_its_renewal_and_the_worker_alone_elsewhere():
     held = PauseProcess(enactors=[0], before="renew", who="renewer", times_ttl=3)
     assert held.armed_in(WORKER, Random(1)) is None
-    assert strikes(held.armed_in(RENEWER, Random(1)), [RenewLease(LEASE)]) == [Delay(300.0)]
+    assert hits(held.armed_in(RENEWER, Random(1)), [RenewLease(LEASE)]) == [Delay(300.0)]
     worker = PauseProcess(enactors=[0], before="commit", who="worker", times_ttl=3)
     assert worker.armed_in(RENEWER, Random(1)) is None
-    assert Delay(300.0) in strikes(worker.armed_in(WORKER, Random(1)), [COMMIT] * AMONG)
+    assert Delay(300.0) in hits(worker.armed_in(WORKER, Random(1)), [COMMIT] * AMONG)
 
 
 def test_a_whole_process_can_be_stopped_during_a_renewal():
     settings = PauseProcess(enactors=[0], after="renew", times_ttl=2)
-    assert strikes(settings.armed_in(RENEWER, Random(1)), [RenewLease(LEASE)], "after") == [Pause(200.0)]
+    assert hits(settings.armed_in(RENEWER, Random(1)), [RenewLease(LEASE)], "after") == [Pause(200.0)]
 
 
 def test_a_fault_leaves_the_others_alone():
@@ -155,7 +156,7 @@ def test_a_crash_says_whether_and_when_another_process_takes_the_place():
     for restart_ms in (None, 50.0):
         settings = Crash(enactors=[0], after="acquire", restart_ms=restart_ms)
         acquire = AcquireLease("e0", 100, Wait())
-        assert Kill(restart_ms) in strikes(settings.armed_in(WORKER, Random(3)), [acquire] * AMONG, "after")
+        assert Kill(restart_ms) in hits(settings.armed_in(WORKER, Random(3)), [acquire] * AMONG, "after")
 
 
 @pytest.mark.parametrize("distribution", list(DelayDistribution))

@@ -60,7 +60,7 @@ class Teller:
         self._world = world
         self._leases: list[Lease] = []
 
-    def tell(self, client: str, call: tuple[Any, ...], attempt: int) -> Any:  # noqa: C901, PLR0911, PLR0912  (one case a call)
+    def call(self, client: str, call: tuple[Any, ...], attempt: int) -> Any:  # noqa: C901, PLR0911, PLR0912  (one case a call)
         store = self._world.client(client)
         name, *given = call
         match name, given:
@@ -116,8 +116,8 @@ def test_both_stores_answer_the_same_and_remember_the_same(server_url, story, ro
     with served_world(server_url, cell) as redis:
         in_memory, in_redis = Teller(memory), Teller(redis)
         for attempt, (client, call) in enumerate(story, start=1):
-            told = in_redis.tell(client, call, attempt)
-            assert in_memory.tell(client, call, attempt) == told, (client, call)
+            told = in_redis.call(client, call, attempt)
+            assert in_memory.call(client, call, attempt) == told, (client, call)
         for endpoint in ENDPOINTS:
             assert memory.client("a").read(endpoint) == redis.client("a").read(endpoint)
             assert memory.client("a").resolve(endpoint) == redis.client("a").resolve(endpoint)

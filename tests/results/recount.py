@@ -53,6 +53,7 @@ def recount(run):
         "trials": [row_of(one) for one in trials],
         "controls": controls(suite, cells),
         "skipped": suite["skipped"],
+        "inapplicable": suite.get("inapplicable", []),
     }
 
 
@@ -254,7 +255,7 @@ def seconds_until(events, positions):
 
 
 def faults(trials, scenario):
-    """How often each fault struck, as the journals say, and how often it hit. A sure one stands there anyway."""
+    """How often each fault was injected, as the journals say, and how often it hit. A sure one stands there anyway."""
     found = {one["kind"]: {"struck": 0, "hit": 0} for one in scenario["faults"] if one.get("chance", 1) == 1}
     for trial in trials:
         for one in trial.rows:

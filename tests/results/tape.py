@@ -35,7 +35,7 @@ class Tape:
     def __init__(self, guard=None, faults=(), *, lease_apart=False, audited=True, cell="c0", ttl_ms=100):
         self.guard, self.faults = GUARD | (guard or {}), list(faults)
         self.lease_apart, self.audited, self.cell, self.ttl_ms = lease_apart, audited, cell, ttl_ms
-        self.events, self.lease_events, self.rows, self.struck = [], [], [], []
+        self.events, self.lease_events, self.rows, self.fault_rows = [], [], [], []
         self.at, self.grants, self.attempts = dict.fromkeys(ENDPOINTS, 0), {}, 0
         self.lease_clock_us = 0
 
@@ -147,7 +147,7 @@ class Tape:
             "outcome": RowOutcome.DONE,
         }
         times = {"start_ns": begin_ns, "end_ns": end_ns, "seen": int(asked_ms * 1000)}
-        self.struck.append(fault_row(fault, row | times, Process.parse(process), [self.cell], self.ttl_ms))
+        self.fault_rows.append(fault_row(fault, row | times, Process.parse(process), [self.cell], self.ttl_ms))
 
 
 def write_run(path: Path, *tapes: Tape, **facts) -> Path:
@@ -180,7 +180,7 @@ def write_run(path: Path, *tapes: Tape, **facts) -> Path:
         "expected": ["stale"], "min_races": 1, "processes": [],
     }  # fmt: skip
     (folder / "trial.json").write_text(json.dumps(FACTS | own | facts))
-    write_json(folder / "faults.json", [one for tape in tapes for one in tape.struck])
+    write_json(folder / "faults.json", [one for tape in tapes for one in tape.fault_rows])
     samples = phase_samples(read_trials(folder)[0])
     held = {tag(first.guard["name"], "steady", *key): histogram(values) for key, values in samples.items()}
     write_hlog(folder / "latency.hlog", held, 1.7e9, 1.7e9 + 1)

@@ -15,7 +15,7 @@ from short_run import make_short_run
 
 from leasebench import load
 from leasebench.definitions import DefinitionError
-from leasebench.results.benchmarking import KEY, attach, figures_of, told
+from leasebench.results.benchmarking import KEY, attach, figures_of, in_few_words
 
 BENCHMARK = """\
 import pytest
@@ -110,7 +110,7 @@ def test_a_saved_run_keeps_the_figures_and_the_names_that_tests_have(place):
 def test_grouping_and_long_names_are_as_without_the_plugin(place):
     ended = run_pytest(place, "--benchmark-group-by=fullname", "--benchmark-name=long")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "benchmark 'test_mine.py::test_commit[monotonic]': 1 tests" in ended.stdout
+    assert re.search(r"^-+ benchmark 'test_mine\.py::test_commit\[monotonic\]'", ended.stdout, re.MULTILINE)
     assert re.search(
         r"^test_mine\.py::test_commit\[monotonic\]: (clean|unproven) 0/\d+ races, leak < ", ended.stdout, re.MULTILINE
     )
@@ -124,7 +124,7 @@ def test_the_plugin_disturbs_no_one_who_has_benchmarks_switched_off(place):
 
 def test_what_was_not_run_cannot_be_attached(original):
     benchmark = SimpleNamespace(extra_info={})
-    with pytest.raises(DefinitionError, match="run: unknown guard 'monotonc': did you mean monotonic"):
+    with pytest.raises(DefinitionError, match=r"unknown guard 'monotonc'.* monotonic"):
         attach(benchmark, original, "monotonc", "steady")
     with pytest.raises(DefinitionError, match="unknown scenario 'incident'"):
         attach(benchmark, load(original), "monotonic", "incident")
@@ -158,12 +158,12 @@ def test_what_could_not_be_read_is_warned_of(original, tmp_path):
     ],
 )
 def test_figures_are_told_in_a_few_words(changed, words):
-    assert told(MANY | changed) == words
+    assert in_few_words(MANY | changed) == words
 
 
 @given(st.floats(1e-6, 1).map(lambda rate: round(rate, 6)))
 def test_a_bound_is_never_told_lower_than_it_is(bound):
-    text = told(MANY | {"leak_rate_bound": bound})
+    text = in_few_words(MANY | {"leak_rate_bound": bound})
     shown = float(re.search(r"leak < ([\d.]+) %", text)[1])
     assert bound * 100 <= shown * (1 + 1e-9)
     assert shown - bound * 100 <= max(0.1 * bound * 100, 0.01) + 1e-9

@@ -18,7 +18,7 @@ from leasebench.results.charts.plot import PHASES
 from leasebench.results.charts.window import nearest
 from leasebench.results.display.phrases import latency
 from leasebench.results.display.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme
-from leasebench.results.reading.representative import representative_trial
+from leasebench.results.reading.rundirectory import representative_trial
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.journal import RowKind
 from leasebench.results.record.summary import CellSummary
@@ -437,7 +437,7 @@ class TestCloseUp:
     def test_a_trial_without_a_violation_shows_the_beginning(self, run):
         (row,) = run.trials_of("monotonic", "stopped")
         spec = CHARTS["versions_over_time"].draw(Subject(run, "stopped", "monotonic", trial=row.number))
-        assert "the beginning of the load (no violation)" in text_of(spec)
+        assert "(no violation)" in text_of(spec)
         assert not [one for one in data(spec)["rows"] if one["what"] == "stale"]
 
     def test_of_several_cells_the_first_with_a_violation_is_named(self, run):

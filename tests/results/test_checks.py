@@ -803,9 +803,8 @@ class TestAssumptions:
         assert broken_assumptions(trial_of(dicts)) == ["endpoint e0 changed outside the history"]
 
     def test_a_commit_before_its_publication_is_found(self):
-        assert broken_assumptions(trial_of([commit(0, 1, 0), publish(1, 1)])) == [
-            "a plan was committed before it was published"
-        ]
+        (only,) = broken_assumptions(trial_of([commit(0, 1, 0), publish(1, 1)]))
+        assert "before it was published" in only
         assert len(broken_assumptions(trial_of([commit(0, 1, 0)]))) == 1
 
     def test_a_kind_of_event_that_is_not_known_is_found(self):

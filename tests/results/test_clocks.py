@@ -28,9 +28,9 @@ from leasebench.results.evidence.clocks import (
     difference,
     unordered,
 )
-from leasebench.results.evidence.discovery import discovery_response
 from leasebench.results.evidence.moment import Moments
 from leasebench.results.evidence.trial import Trial
+from leasebench.results.latency.phases import discovery_response
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.journal import RowKind, RowOutcome

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from compared import GUARDS, SCENARIOS, Kind, write_run
+from facts_in import facts_in
 
 from leasebench.definitions import DefinitionError
 from leasebench.results.compare.changes import changes
@@ -14,11 +15,10 @@ from leasebench.results.compare.document import Grid
 from leasebench.results.compare.drift import LOUD, LOUD_TAIL, MIN_CELLS, Drift, beyond, estimate_drift, reference_drift
 from leasebench.results.compare.false_positives import LEAST_TRIALS, false_positives
 from leasebench.results.compare.finding import Finding
-from leasebench.results.compare.pooling import pool
 from leasebench.results.compare.quantities import COST, THROUGHPUT, latency, rates
 from leasebench.results.compare.ranking import rank
 from leasebench.results.compare.ranking_view import ranking_blocks
-from leasebench.results.compare.resampling import LogRatio
+from leasebench.results.compare.resampling import LogRatio, pool
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
 from leasebench.results.reading.locate import find_run
@@ -73,7 +73,7 @@ class TestRanking:
     def test_guards_that_held_come_first_and_the_cheapest_is_the_reference(self, before):
         ranking = rank(before)
         assert [one.guard for one in ranking.ranked] == ["safe", "locked", "open"]
-        assert (ranking.reference, ranking.why) == ("safe", "of those that held, the lowest cost seen")
+        assert ranking.reference == "safe"
         assert [one.held for one in ranking.ranked] == [True, True, False]
 
     def test_a_guard_is_told_with_all_of_its_scenarios(self, before):
@@ -124,7 +124,7 @@ class TestRanking:
         assert ranking.by_place["locked", None, P50].low is not None
 
     def test_a_reference_that_is_not_there_is_named_with_the_nearest(self, before):
-        with pytest.raises(DefinitionError, match="unknown guard 'saf': did you mean safe"):
+        with pytest.raises(DefinitionError, match=r"unknown guard 'saf'.* safe"):
             rank(before, "saf")
 
     def test_the_frame_has_a_row_for_each_figure(self, before):
@@ -153,13 +153,14 @@ class TestAdvice:
         assert (rival.beside.ratio, *rival.beside.interval) == pytest.approx((found.effect, found.low, found.high))
         low, high = rival.beside.interval
         text = headline(advice)
-        assert f"a tie as far as the trials tell, {rival.beside.ratio:.2f}x [{low:.2f}, {high:.2f}]." in text
+        assert "a tie" in text
+        assert f"{rival.beside.ratio:.2f}x [{low:.2f}, {high:.2f}]." in text
         assert "dear" not in text
 
     def test_a_guard_that_costs_less_by_far_is_the_cheapest_alone(self, place):
         run = load(write_run(place / "apart", {"one": Kind(), "dear": Kind(slower=2.5)}, seed=81))
         assert advise_on(run).rivals == ()
-        assert headline(advise_on(run)).startswith("one is the cheapest guard that held")
+        assert headline(advise_on(run)).startswith("one is the cheapest guard")
 
     def test_of_one_trial_the_scenarios_tell_where_they_are_enough(self, place):
         guards = {"one": Kind(), "two": Kind(), "dear": Kind(slower=4)}
@@ -169,7 +170,8 @@ class TestAdvice:
         assert (rival.tied, rival.beside.scenarios) == (True, 4)
         few = advise_on(load(write_run(place / "one-cell", guards, ("steady",), trials=1, seed=83)))
         assert len(few.rivals) == 2
-        assert "can't be told from one trial: --trials 5 tells" in headline(few)
+        assert few.one_trial
+        assert "--trials 5" in headline(few)
 
 
 class TestChanges:
@@ -477,16 +479,17 @@ class TestCircumstances:
                 versions={"leasebench": "0.2.0", "python": "3.11.7"},
             )
         )
-        assert list(differing(before, other)) == [
-            "machine: cores was 2, is 64",
-            "server: kind was embedded, is system",
-            "version: leasebench was 0.1.0, is 0.2.0",
-            "guard: defined otherwise: safe (commit)",
+        assert [(line.partition(":")[0], facts_in(line)) for line in differing(before, other)] == [
+            ("machine", ["2", "64"]),
+            ("server", []),
+            ("version", ["0.1", "0.2"]),
+            ("guard", []),
         ]
         assert changes(before, other).warnings == tuple(differing(before, other))
 
     def test_a_run_is_not_another_run_than_itself(self, before):
-        assert list(differing(before, before)) == ["both have one seed and began at the same time: they are one run"]
+        (only,) = differing(before, before)
+        assert "one run" in only
 
     def test_without_a_manifest_nothing_is_known_of_the_machine(self, place, before):
         path = shutil.copytree(before.path, place / "unknown")
@@ -498,7 +501,7 @@ class TestCircumstances:
 
     def test_rounds_that_were_not_shuffled_are_told(self, place):
         run = load(write_run(place / "by-guard", seed=30, order=lambda batch: batch.sort()))
-        assert "every round ran in the same order" in order_of_trials(run)
+        assert "the same order" in order_of_trials(run)
         assert rank(run).notes == (order_of_trials(run),)
 
     def test_a_single_round_guard_by_guard_is_told(self, place):
@@ -518,7 +521,7 @@ class TestCircumstances:
         run = load(before.path)
         rows = tuple(row.model_copy(update={"began": -row.began}) for row in before.summary.trials)
         run.summary = before.summary.model_copy(update={"trials": rows})
-        assert "in the order of their numbers" in order_of_trials(run)
+        assert "order of their numbers" in order_of_trials(run)
 
 
 class TestFalsePositives:
@@ -557,7 +560,7 @@ class TestLocate:
         assert find_run("tiny", runs=runs) == runs / "tiny-2"
 
     def test_a_name_that_means_none_is_told_with_the_nearest(self, runs, tmp_path):
-        with pytest.raises(BadRunDirectory, match="unknown run 'tiny-9': did you mean tiny-"):
+        with pytest.raises(BadRunDirectory, match=r"unknown run 'tiny-9'.* tiny-"):
             find_run("tiny-9", runs=runs)
         with pytest.raises(BadRunDirectory, match="there is none in"):
             find_run("tiny", runs=tmp_path / "nowhere")

@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 from synthetic import ENACTORS, row, trial_of
 from tape import HOST_NS, Tape
 
-from leasebench.results.evidence.discovery import discovery_response
 from leasebench.results.latency.histograms import figures, histogram
-from leasebench.results.latency.phases import phase_samples
+from leasebench.results.latency.phases import discovery_response, phase_samples
 from leasebench.results.record.journal import RowKind, RowOutcome
 
 MS = 1_000_000

@@ -137,7 +137,9 @@ def test_a_table_of_other_columns_is_told(folder, tmp_path):
     shutil.copy(journal, history)
     run = load(folder)
     list(export(run, tmp_path / "out", ["parquet"], ["history"]))
-    assert run.problems == [f"{history}: no history: the column seq is missing"]
+    (problem,) = run.problems
+    assert problem.startswith(f"{history}: no history: ")
+    assert " seq " in problem
 
 
 def test_an_export_is_made_anew_over_itself_and_over_nothing_else(folder, tmp_path):
@@ -147,12 +149,12 @@ def test_an_export_is_made_anew_over_itself_and_over_nothing_else(folder, tmp_pa
     assert json.loads((out / MARK).read_text())["run"] == "run"
 
     other = load(shutil.copytree(folder, tmp_path / "other"))
-    with pytest.raises(DefinitionError, match=r"export\.json: is not of an export of other but of run"):
+    with pytest.raises(DefinitionError, match=r"export\.json: .* other .* run"):
         list(export(other, out, ["csv"]))
 
     trial = next(folder.glob("trials/0001-*"))
     before = (trial / "history.parquet").read_bytes()
-    with pytest.raises(DefinitionError, match=r"history\.parquet: exists, and no export wrote it"):
+    with pytest.raises(DefinitionError, match=r"history\.parquet: exists"):
         list(export(run, trial, ["parquet"]))
     with pytest.raises(DefinitionError, match="is no directory"):
         list(export(run, trial / "history.parquet", ["parquet"]))

@@ -124,7 +124,7 @@ def test_events_of_the_store_after_those_of_the_lease_server_are_no_history(tmp_
     with HistoryWriter(path) as writer:
         for node in ("n1", "n0"):
             writer.append([line_of(COMMIT)], "c0", node)
-    with pytest.raises(BadRunDirectory, match=r"history\.parquet: no history: events of the store stand after"):
+    with pytest.raises(BadRunDirectory, match=r"history\.parquet: no history: events of the store "):
         read(path)
 
 
@@ -215,7 +215,7 @@ def test_a_column_of_another_type_is_named_with_its_file(tmp_path, name, values)
 def test_a_journal_without_its_columns_is_named(tmp_path):
     path = tmp_path / "journal.parquet"
     pq.write_table(pa.table({"cell": ["c0"], "process": ["planner"], "kind": [1]}), path)
-    with pytest.raises(BadRunDirectory, match=r"journal\.parquet: no journal: the column start_ns is missing"):
+    with pytest.raises(BadRunDirectory, match=r"journal\.parquet: no journal: .* start_ns "):
         read_journal(path)
 
 

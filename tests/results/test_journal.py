@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leasebench.leases.operations import Reason
 from leasebench.results.evidence import journal as writer_side
 from leasebench.results.evidence.history import (
     JOURNAL_DTYPE,
@@ -17,7 +18,7 @@ from leasebench.results.evidence.journal import (
     CHUNK_RECORDS,
     HEADER_BYTES,
     MAX_GAUGES,
-    MAX_STEPS,
+    MAX_NAMES,
     RECORD_BYTES,
     Journal,
     JournalFull,
@@ -25,7 +26,7 @@ from leasebench.results.evidence.journal import (
 )
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.record.journal import OWN_KINDS, RowKind, RowOutcome
+from leasebench.results.record.journal import OWN, REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.record.process import RENEWER, Process
 
 FIRST = ("kind", "start_ns", "due_ns", "attempt", "version", "grant", "endpoint")
@@ -192,7 +193,7 @@ def test_a_journal_says_whose_it_is_and_by_which_clock(tmp_path):
 
 
 def test_names_that_the_header_has_no_room_for_are_refused_before_a_file_is_made(tmp_path):
-    with pytest.raises(ValueError, match="names of process and host take more than 1024 bytes"):
+    with pytest.raises(ValueError, match=r"names .* more than 1024 bytes"):
         Journal(tmp_path / "j", Process("enactor", 0, "c0"), Clock("h" * 1100, ""))
     assert not (tmp_path / "j").exists()
 
@@ -234,21 +235,42 @@ def test_a_step_that_no_list_of_ours_has_is_found_by_its_name_whatever_its_numbe
     assert frame["kind_name"].tolist() == named
     for name in ("ping", "look_up"):
         (kind,) = frame["kind"][frame["kind_name"] == name].unique()
-        assert kind >= OWN_KINDS
+        assert kind >= OWN
     assert set(frame["kind"][frame["kind_name"] == "commit"]) == {RowKind.COMMIT}
+
+
+def test_a_reason_that_no_list_of_ours_has_is_found_by_its_name_whatever_its_number_was_in_each_journal(tmp_path):
+    paths = [tmp_path / f"c0.enactor-{number}.journal" for number in range(2)]
+    reasons = [("too_young", "not_owner", "no_quorum"), ("no_quorum", "too_young", "changed")]
+    for path, own in zip(paths, reasons, strict=True):
+        journal = opened(path)
+        for reason in own:
+            journal.begin(RowKind.COMMIT, 1, 0, 1, 1, 0, 0)
+            journal.end(2, 1, 0, 0, RowOutcome.REFUSED, journal.number_of_reason(reason))
+        journal.begin(RowKind.COMMIT, 1, 0, 1, 1, 0, 0)
+        journal.end(2, 1, 0, 0, RowOutcome.DONE, 0)
+        with pytest.raises(ValueError, match="a journal has room for 32 reasons of other packages"):
+            journal.number_of_reason("a,b")
+        journal.close()
+    write_journal(tmp_path / "journal.parquet", paths)
+    frame = read_journal(tmp_path / "journal.parquet")
+    assert frame["reason_name"].tolist() == [name for own in reasons for name in (*own, "")]
+    (number,) = frame["reason"][frame["reason_name"] == "too_young"].unique()
+    assert number >= OWN
+    assert set(frame["reason"][frame["reason_name"] == "not_owner"]) == {REASON_NUMBERS[Reason.NOT_OWNER]}
 
 
 def test_a_journal_has_room_for_so_many_steps_of_others(tmp_path):
     journal = opened(tmp_path / "c0.enactor-0.journal")
-    for number in range(MAX_STEPS):
-        assert journal.kind_of(f"{number:032}") == OWN_KINDS + number
-    assert journal.kind_of(f"{0:032}") == OWN_KINDS
-    for step in ("one-more", "x" * 33, ""):
-        with pytest.raises(ValueError, match="has room for 64 steps of others, of 1 to 32 bytes"):
+    for number in range(MAX_NAMES):
+        assert journal.kind_of(f"{number:032}") == OWN + number
+    assert journal.kind_of(f"{0:032}") == OWN
+    for step in ("one-more", "x" * 33, "", "a,b"):
+        with pytest.raises(ValueError, match=r"room for 32 steps .* 1 to 32"):
             journal.kind_of(step)
     assert journal.kind_of("commit") == RowKind.COMMIT
     journal.close()
-    assert read_header(tmp_path / "c0.enactor-0.journal").steps == tuple(f"{n:032}" for n in range(MAX_STEPS))
+    assert read_header(tmp_path / "c0.enactor-0.journal").steps == tuple(f"{n:032}" for n in range(MAX_NAMES))
 
 
 def test_a_table_without_clocks_and_names_was_written_on_one_host(tmp_path):
@@ -257,7 +279,7 @@ def test_a_table_without_clocks_and_names_was_written_on_one_host(tmp_path):
     table = tmp_path / "journal.parquet"
     write_journal(table, [path])
     whole = read_journal(table)
-    pq.write_table(pq.read_table(table).drop_columns(["clock", "kind_name"]), table)
+    pq.write_table(pq.read_table(table).drop_columns(["clock", "kind_name", "reason_name"]), table)
     old = read_journal(table)
     assert old.columns.tolist() == whole.columns.tolist()
     assert old["kind_name"].tolist() == ["commit"] * 2

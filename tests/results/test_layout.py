@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 from cells import cell, summary
+from facts_in import facts_in
 from hypothesis import given
 from hypothesis import strategies as st
 from shown import shown
@@ -13,8 +14,8 @@ from leasebench.bench.engines.explorer.rendering import TRACE
 from leasebench.results.compare import changes_view, gates_view, ranking_view
 from leasebench.results.display.grid import Column, Grid, Text
 from leasebench.results.display.layout import LEAST_PROSE, fold_sentence, lay_out, what_is_left_out
+from leasebench.results.reading import violations
 from leasebench.results.record.metric import Shown
-from leasebench.results.tables import violations_table
 from leasebench.results.tables.columns import of_metrics, run_columns
 from leasebench.results.tables.run_table import GUARD, VERDICT, tables
 
@@ -32,7 +33,7 @@ TABLES = {
     "verdicts": changes_view.VERDICTS,
     "gates": gates_view.GATES,
     "claims": gates_view.CLAIMS,
-    "violations": violations_table.COLUMNS,
+    "violations": violations.COLUMNS,
     "explored": report.table([], None).columns,
     "trace": TRACE,
 }
@@ -117,6 +118,9 @@ def run_table(guards, width):
 
 
 class TestTheTableOfARun:
+    def test_reads_as_it_should(self, golden):
+        golden("table", "\n".join(run_table(SHORT, 100)))
+
     @pytest.mark.parametrize("width", WIDTHS)
     @pytest.mark.parametrize("guards", [SHORT, LONG], ids=["presets", "forty letters"])
     def test_guards_stand_whole_beside_their_verdict_and_interval(self, guards, width):
@@ -179,14 +183,16 @@ class TestLayout:
         columns = (Column("", left=True), Column("", left=True, prose=True))
         table = grid(("name", "as many words as make more than twenty-four"), columns=columns)
         (lines,) = shown([table], 6 + LEAST_PROSE)
-        assert lines == ["name  as many words as make", "      more than twenty-four"]
+        assert [line[:6].strip() for line in lines] == ["name", ""]
+        assert " ".join(line[6:] for line in lines) == table.rows[0][1].text
         (whole,) = lay_out([table], 6 + LEAST_PROSE, fold=False)
         assert len(whole.lines) == 1
 
     def test_one_sentence_tells_what_is_left_out_of_all_tables(self):
         tables = [grid(("n" * 10, "1", "2" * 10, "3" * 10), title="one"), grid(("n", "1"), columns=NAMED[:2])]
         said = what_is_left_out(lay_out(tables, 30), 30, "summary.json")
-        assert said == "left out at a width of 30: most; a width of 42 shows all, as does summary.json"
+        assert facts_in(said) == ["30", "42"]
+        assert [one in said for one in ("most", "more", "summary.json")] == [True, False, True]
         assert what_is_left_out(lay_out(tables, 42), 42, "summary.json") is None
 
 
@@ -195,12 +201,10 @@ class TestSentences:
         assert fold_sentence("  short; leasebench check q1", 80) == ["  short; leasebench check q1"]
 
     def test_a_command_stands_whole_on_a_line_of_its_own(self):
-        text = "  redis_lock (206 us) is stale under pause_before_commit; leasebench explain runs/q1 --violation 1"
-        assert fold_sentence(text, 40) == [
-            "  redis_lock (206 us) is stale under",
-            "    pause_before_commit;",
-            "    leasebench explain runs/q1 --violation 1",
-        ]
+        command = "leasebench explain runs/q1 --violation 1"
+        *before, last = fold_sentence(f"  redis_lock (206 us) is stale under pause_before_commit; {command}", 40)
+        assert last == f"    {command}"
+        assert [line.split()[-1] for line in before] == ["under", "pause_before_commit;"]
 
     @given(st.lists(names, min_size=1, max_size=20).map(" ".join), st.integers(60, 200))
     def test_lines_are_of_whole_words_and_no_longer_than_the_screen(self, text, width):

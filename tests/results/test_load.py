@@ -99,7 +99,7 @@ class TestDamage:
         empty = tmp_path / "empty"
         empty.mkdir()
         for path in (empty, tmp_path / "missing"):
-            with pytest.raises(BadRunDirectory, match=f"{path}: not a run directory: it has no suite.toml"):
+            with pytest.raises(BadRunDirectory, match=f"{path}: not a run directory"):
                 load(path)
 
     @pytest.mark.parametrize("text", ["not toml [", "name = 1\n", "\x00"])
@@ -134,7 +134,8 @@ class TestDamage:
         run = load(place)
         assert list(run.trials["number"]) == [1]
         assert not run.summary.complete
-        assert run.problems == [f"{place}: no summary.json, the run did not end: only trials that ended are counted"]
+        (problem,) = run.problems
+        assert problem.startswith(f"{place}: no summary.json")
 
     @pytest.mark.parametrize("name", ["history.parquet", "journal.parquet"])
     @pytest.mark.parametrize("damage", ["cut", "missing", "empty", "foreign"])

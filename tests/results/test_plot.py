@@ -16,7 +16,7 @@ from leasebench.results.charts.percentile_curve import draw_curve
 from leasebench.results.charts.plot import BY_DEFAULT, PHASES, Wanted, plot
 from leasebench.results.display.theme import COLOURS, MAX_GUARDS, theme
 from leasebench.results.latency.histograms import buckets, figures, histogram
-from leasebench.results.reading.representative import representative_trial
+from leasebench.results.reading.rundirectory import representative_trial
 
 CHARTS = plugins("results.charts")
 CURVE = Wanted(charts=["percentile_curve"], scenarios=["stopped"])

@@ -8,13 +8,14 @@ import pytest
 
 from leasebench.bench.rundir import write_json
 from leasebench.bench.suite import load_suite, suite_files
-from leasebench.results.record.faults import FAULTS_FILE, FaultRow, read_faults
+from leasebench.results.record.faults import FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.record.manifest import MANIFEST_FILE, read_manifest
+from leasebench.results.record.manifest import read_manifest
+from leasebench.results.record.names import FAULTS_FILE, MANIFEST_FILE, SUITE_FILE, TRIAL_FILE
 from leasebench.results.record.process import Process
 from leasebench.results.record.schemas import published_schemas
-from leasebench.results.record.suite import SUITE_FILE, SuiteRecord, read_suite
-from leasebench.results.record.trial import TRIAL_FILE, TrialFacts, read_facts
+from leasebench.results.record.suite import SuiteRecord, read_suite
+from leasebench.results.record.trial import TrialFacts, read_facts
 from leasebench.verdict import Verdict
 
 ROW = {
@@ -45,7 +46,7 @@ class TestFaults:
         assert json.loads((tmp_path / FAULTS_FILE).read_text()) == [ROW]
 
     def test_words_of_a_fault_may_hold_any_brace(self):
-        row = FaultRow(fault="rate", hit=True, tells="{target} is held to {limit} a second, {}")
+        row = FaultRow(fault="rate", hit=True, description="{target} is held to {limit} a second, {}")
         assert row.said_of("enactor-0") == "enactor-0 is held to {limit} a second, {}"
 
     def test_of_an_older_version_lack_what_it_did_not_tell(self, tmp_path):

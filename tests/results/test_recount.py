@@ -14,10 +14,11 @@ from recount_latencies import figures_of_buckets, logged
 from troubled_run import SCENARIOS, make_run
 
 from leasebench import load
+from leasebench.results.checks.harm import ViolationKind
 from leasebench.results.display.phrases import duration
 from leasebench.results.explain import explain
 from leasebench.results.explain.facts import gather
-from leasebench.results.reading.violations import ViolationKind, matching
+from leasebench.results.reading.violations import matching
 
 HERE = Path(__file__).parent
 

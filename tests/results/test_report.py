@@ -13,7 +13,7 @@ from large_run import write_large_run
 
 import leasebench
 from leasebench.results.display.numbering import numbers
-from leasebench.results.report.packing import in_script, packed
+from leasebench.results.report.page import in_script, packed
 from leasebench.results.report.write import write_report
 from leasebench.results.tables.columns import report_columns
 

@@ -4,6 +4,7 @@ import shlex
 
 import pytest
 from cells import SEEN_NOTHING, cell, seen, summary
+from facts_in import facts_in
 from shown import shown
 
 from leasebench.results.record.metric import Form, Shown, metrics
@@ -25,14 +26,16 @@ class TestRemarks:
 
     def test_each_failure_of_a_cell_is_told_and_not_that_it_was_unexpected_too(self):
         failed = cell(verdict="failed", as_expected=False, failures=["trial 1: a died", "trial 3: b died"])
-        assert said(failed) == [
-            "failed: redis_lock under steady: trial 1: a died",
-            "failed: redis_lock under steady: trial 3: b died",
+        assert [line.split(": ") for line in said(failed)] == [
+            ["failed", str(failed), "trial 1", "a died"],
+            ["failed", str(failed), "trial 3", "b died"],
         ]
 
     def test_a_verdict_that_was_not_expected_is_told_with_what_was(self):
         stale = cell(verdict="stale", as_expected=False, expected=["clean", "unproven"])
-        assert said(stale) == ["! redis_lock under steady is stale, expected clean or unproven"]
+        (line,) = said(stale)
+        assert line.startswith(f"! {stale} is stale")
+        assert line.endswith("clean or unproven")
 
     @pytest.mark.parametrize(
         ("trials", "raced", "missing", "asked"),
@@ -49,7 +52,8 @@ class TestRemarks:
         open_ = {"verdict": "unproven", "raced_applications": raced, "races_missing": missing}
         (line,) = said(cell(trials=trials, expected=["clean", "unproven"], **open_))
         told, _, command = line.rpartition(": ")
-        assert told == f"unproven: redis_lock under steady saw {raced} raced applications, {missing} more are needed"
+        assert told.startswith("unproven: redis_lock under steady ")
+        assert facts_in(told) == [str(raced), str(missing)]
         assert shlex.split(command) == [
             *("leasebench", "run", "tiny", "--guard", "redis_lock", "--scenario", "steady"),
             *("--trials", str(asked)),
@@ -59,22 +63,30 @@ class TestRemarks:
         many = [cell(f"g{n}", verdict="unproven", trials=1, races_missing=3) for n in range(MOST_OPEN + 5)]
         *told, last = said(*many)
         assert len(told) == MOST_OPEN
-        assert last == "unproven: 5 more cells; the report has the command for each"
+        assert last.startswith("unproven: 5 more cells")
 
-    def test_a_fault_that_never_struck_and_one_that_missed_are_told_apart(self):
+    def test_a_fault_that_was_never_injected_and_one_that_missed_are_told_apart(self):
         faults = {
             "pause": {"struck": 0, "hit": 0},
             "restart": {"struck": 4, "hit": 0},
             "slow": {"struck": 9, "hit": 1},
         }
-        assert said(cell(faults=faults)) == [
-            "no hit: the fault pause was never injected into redis_lock under steady",
-            "no hit: the fault restart was injected into redis_lock under steady 4 times and missed its window",
+        never, missed = said(cell(faults=faults))
+        assert never.startswith("no hit: the fault pause was never ")
+        assert missed.startswith("no hit: the fault restart ")
+        assert "4 times" in missed
+
+    def test_a_fault_that_can_hit_nothing_under_a_guard_is_told_with_the_reason(self):
+        never = {"guard": "redis_lock", "scenario": "steady", "fault": "crash", "reason": "it has no lease"}
+        assert said(cell(faults={}), inapplicable=[never]) == [
+            "no fault: crash does not apply to redis_lock under steady: it has no lease"
         ]
 
     def test_what_was_skipped_is_told_with_its_reason(self):
         skip = {"guard": "txt_lock", "scenario": "failover", "reason": "the fault failover: one server"}
-        assert said(skipped=[skip]) == ["skipped: txt_lock under failover: the fault failover: one server"]
+        assert [line.split(": ", 2) for line in said(skipped=[skip])] == [
+            ["skipped", "txt_lock under failover", skip["reason"]]
+        ]
 
     def test_the_gravest_comes_first(self):
         kinds = [
@@ -152,14 +164,12 @@ class TestControls:
         assert none.first_s is None
 
     def test_the_sentence_says_what_became_of_it(self):
-        text = sentence(result())
-        assert text.startswith(
-            "control broken_cas under steady: caught (stale_overwrites 3, its twin compare_and_set 0"
-        )
-        missed = sentence(result(caught=False, seen=None, first_s=None))
-        assert missed == (
-            "control broken_cas under steady: NOT CAUGHT (stale_overwrites unknown, its twin compare_and_set 0)"
-        )
+        caught, missed = sentence(result()), sentence(result(caught=False, seen=None, first_s=None))
+        for text, verdict, seen_of_it in ((caught, ": caught (", "3"), (missed, ": NOT CAUGHT (", "unknown")):
+            assert text.startswith("control broken_cas under steady")
+            assert verdict in text
+            assert f"stale_overwrites {seen_of_it}," in text
+            assert "compare_and_set 0" in text
 
 
 def harm(*cells):
@@ -221,7 +231,7 @@ STORY = [
 class TestStories:
     def test_the_incident_of_a_wedged_cell_is_told_with_its_times(self):
         told = list(stories(summary(cell("txt_lock", "incident", wedged=1, story=STORY))))
-        assert told[0] == "txt_lock under incident, its first incident:"
+        assert told[0].startswith("txt_lock under incident")
         assert "0.250 s  e1  a deletes plan 1" in told[1]
         assert told[2].split() == ["?", "e1", "the", "operator", "repairs", "it"]
 

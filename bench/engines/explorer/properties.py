@@ -42,7 +42,7 @@ STATE_PROPERTIES = (Property.CONVERGES, Property.ROLLBACK)
 
 def broken_by_commit(asked: Commit, received: Any, cell: MemoryCell) -> set[Property]:
     """The properties that a commit breaks, by its result and by what it left in the cell."""
-    if isinstance(received, Refused) and received.reason is Reason.NO_ROLLBACK_PLAN:
+    if isinstance(received, Refused) and received.reason == Reason.NO_ROLLBACK_PLAN:
         return {Property.WEDGED}
     broken: set[Property] = set()
     if isinstance(received, Done):

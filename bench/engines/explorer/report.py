@@ -11,13 +11,8 @@ from leasebench.bench.rundir import write_json
 from leasebench.leases.guard import Guard
 from leasebench.results.display.grid import Column, Grid, Text
 from leasebench.results.display.numbers import number
-from leasebench.results.record.explored import (
-    EXPLORED_FILE,
-    EXPLORED_SCHEMA,
-    Explored,
-    ExploredGuard,
-    read_explored,
-)
+from leasebench.results.record.explored import EXPLORED_SCHEMA, Explored, ExploredGuard, read_explored
+from leasebench.results.record.names import EXPLORED_FILE
 from leasebench.verdict import SAFE, Verdict
 
 HARM = {

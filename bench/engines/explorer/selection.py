@@ -6,7 +6,8 @@ from pathlib import Path
 from leasebench.bench.suite import ALL, SuiteFile
 from leasebench.definitions import DefinitionError, nearest, read_source, validate
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
-from leasebench.results.record.suite import SUITE_FILE, read_suite
+from leasebench.results.record.names import SUITE_FILE
+from leasebench.results.record.suite import read_suite
 
 
 def choose(names: Iterable[str]) -> list[Guard]:

@@ -48,8 +48,8 @@ class Child:
         self.restart_ms: float | None = None
         self.born_again_at: float | None = None
 
-    def tell(self, order: tuple[Any, ...]) -> None:
-        """Give it an order. One that has ended does not get it; why it ended is reported elsewhere."""
+    def send(self, order: tuple[Any, ...]) -> None:
+        """Send it an order. One that has ended does not get it; why it ended is reported elsewhere."""
         with suppress(OSError):
             self.control.send(order)
 

@@ -179,5 +179,7 @@ class CalledLibrary:
         return _outcome(self.library.validate(self.key_of(lease.resource)))
 
 
-def _outcome(stands: bool) -> Outcome:
-    return Done() if stands else Refused(Reason.LEASE_LOST)
+def _outcome(answer: bool | Refused) -> Outcome:
+    if isinstance(answer, Refused):
+        return answer
+    return Done() if answer else Refused(Reason.LEASE_LOST)

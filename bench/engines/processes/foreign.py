@@ -8,7 +8,7 @@ from types import TracebackType
 OURS = __name__.partition(".")[0]
 
 
-def told(error: BaseException) -> str:
+def in_one_line(error: BaseException) -> str:
     """Type, first line of the message, and the place in the code that we called: `, at /their/lock.py:12 in acquire`.
 
     That code may have called a library: what is named is the last line in the package that we called ourselves.

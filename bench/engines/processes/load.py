@@ -39,19 +39,19 @@ def run_load(supervisor: Supervisor, timing: Timing, observer: LoadObserver) -> 
     """Run load, settling and stop. Raises ProcessFailed as soon as a process fails."""
     report = supervisor.report
     start = report.start_ns = perf_counter_ns() + START_MARGIN_NS
-    supervisor.tell(("start", start), *Ends)
+    supervisor.send(("start", start), *Ends)
     while not _load_is_over(supervisor, timing):
         supervisor.attend(ATTEND_EVERY_S)
         observer.look((perf_counter_ns() - start) / 1e9, supervisor.figures())
     observer.load_is_over()
-    supervisor.tell(("load_over",), Ends.SETTLED)
-    supervisor.tell(("stop",), Ends.WITH_THE_LOAD)
+    supervisor.send(("load_over",), Ends.SETTLED)
+    supervisor.send(("stop",), Ends.WITH_THE_LOAD)
     supervisor.until(lambda: _done(supervisor, Ends.WITH_THE_LOAD), STOP_WITHIN_S, "a planner did not stop")
     report.load_end_ns = perf_counter_ns()
     settled = time.monotonic() + timing.settle_s
     while not _settled(supervisor.children) and time.monotonic() < settled:
         supervisor.attend(ATTEND_EVERY_S / 4)
-    supervisor.tell(("stop",), Ends.SETTLED)
+    supervisor.send(("stop",), Ends.SETTLED)
     supervisor.until(lambda: _done(supervisor, *Ends), STOP_WITHIN_S, "an enactor did not stop")
     report.end_ns = perf_counter_ns()
 

@@ -69,8 +69,8 @@ class Supervisor(Protocol):
         """The processes; a successor stands in the place of the one that was killed."""
         ...
 
-    def tell(self, order: tuple[Any, ...], *ends: Ends) -> None:
-        """Give an order to all processes of kinds that end so; one that starts later gets it when it is ready."""
+    def send(self, order: tuple[Any, ...], *ends: Ends) -> None:
+        """Send an order to all processes of kinds that end so; one that starts later gets it when it is ready."""
         ...
 
     def attend(self, within_s: float, lines: Sequence[Any] = ()) -> None:
@@ -118,7 +118,7 @@ class LocalSupervisor:
         self._children: list[Child] = []
         self._ended_figures = Figures()
         self._context: Any = None
-        self._told: dict[Ends, list[tuple[Any, ...]]] = {end: [] for end in Ends}
+        self._orders: dict[Ends, list[tuple[Any, ...]]] = {end: [] for end in Ends}
         self.report = report
 
     def __enter__(self) -> Self:
@@ -141,12 +141,12 @@ class LocalSupervisor:
         """See `Supervisor`, here and below."""
         return self._children
 
-    def tell(self, order: tuple[Any, ...], *ends: Ends) -> None:
+    def send(self, order: tuple[Any, ...], *ends: Ends) -> None:
         for end in ends:
-            self._told[end].append(order)
+            self._orders[end].append(order)
         for child in self._children:
             if child.spec.program.ends in ends and child.ready and not child.done and not child.dies:
-                child.tell(order)
+                child.send(order)
 
     def until(self, reached: Callable[[], bool], within_s: float, otherwise: str) -> None:
         deadline = time.monotonic() + within_s
@@ -232,8 +232,8 @@ class LocalSupervisor:
             logger.info("%s is ready: pid %d, cores %s", child.name, news[1], news[2])
             process = ProcessLife(name=child.spec.process.place, life=child.spec.life, pid=news[1], affinity=news[2])
             self.report.processes.append(process)
-            for order in self._told[child.spec.program.ends]:
-                child.tell(order)
+            for order in self._orders[child.spec.program.ends]:
+                child.send(order)
         elif news[0] == "dies":
             child.dies = True
             child.restart_ms = news[1]

@@ -13,7 +13,7 @@ from typing import Any
 from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.bench.engines.processes.client import ProcessClient, Timekeeper
 from leasebench.bench.engines.processes.executor import ControlLine, Executor, JournalNotebook
-from leasebench.bench.engines.processes.foreign import told
+from leasebench.bench.engines.processes.foreign import in_one_line
 from leasebench.bench.engines.processes.gate import OperationGate, ScheduleOver
 from leasebench.bench.engines.processes.renewer import Renewer
 from leasebench.bench.engines.processes.spec import ProcessSpec
@@ -49,7 +49,7 @@ def main(spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
     except Exception as error:
         logger.exception("failed")
         with suppress(OSError):
-            control.send(("failed", told(error), traceback.format_exc()))
+            control.send(("failed", in_one_line(error), traceback.format_exc()))
 
 
 def affinity() -> list[int] | None:

@@ -31,7 +31,7 @@ class GatedPrograms:
         self._renewing: set[str] = set()
         """The renewers that run: their enactors started them, have not stopped them, and they have not ended."""
         start = supervisor.report.start_ns = perf_counter_ns()
-        supervisor.tell(("start", start), *Ends)
+        supervisor.send(("start", start), *Ends)
         for name in self.actors:
             self._next_arrival(name)
 
@@ -78,7 +78,7 @@ class GatedPrograms:
                 line.send(Order("free"))
         self._attend_until(lambda: all(child.settled(last) for child in enactors), settle_s)
         for child in enactors:
-            child.tell(("stop",))
+            child.send(("stop",))
 
     def stop(self) -> None:
         """End every program where it stands, and wait until all have said goodbye. Raises ProcessFailed."""

@@ -19,9 +19,10 @@ from leasebench.enactors.enactor.kind import WorkTime
 from leasebench.leases.guard import Guard
 from leasebench.registry import plugins
 from leasebench.results.evidence.trial import read_trials
-from leasebench.results.record.faults import FAULTS_FILE, FaultRow
-from leasebench.results.record.schedule import SCHEDULE_FILE, ScheduleRecord
-from leasebench.results.record.trial import TRIAL_FILE, ForcedTrace, TrialFacts
+from leasebench.results.record.faults import FaultRow
+from leasebench.results.record.names import FAULTS_FILE, SCHEDULE_FILE, TRIAL_FILE
+from leasebench.results.record.schedule import ScheduleRecord
+from leasebench.results.record.trial import ForcedTrace, TrialFacts
 from leasebench.verdict import Verdict
 
 MAX_TRACES = 10_000
@@ -167,7 +168,7 @@ def _row(number: int, intervention: Intervention, cell: str) -> FaultRow:
         process="" if process is None else str(process),
         targets=() if process is None else (replace(process, cell=cell),),
         server=None,
-        tells=f"the clock of {{target}} is {ahead_ms:g} ms ahead" if ahead_ms else "",
+        description=f"the clock of {{target}} is {ahead_ms:g} ms ahead" if ahead_ms else "",
         instant=bool(ahead_ms),
         action="fault" if ahead_ms else "step",
         start_ns=intervention.start_ns,

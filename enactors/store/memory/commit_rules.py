@@ -10,42 +10,42 @@ from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.operations import Reason
 
 DRIVER = "memory"
-Refusal = Callable[[Commit, Endpoint, MemoryCell], Reason | None]
-"""Why a commit at the endpoint is refused; None if it is not."""
+Refusal = Callable[[Commit, Endpoint, MemoryCell], str | None]
+"""Why a commit at the endpoint is refused: a `Reason`, or a name of the rule's own; None if it is not."""
 
 
 def nothing(step: Commit, at: Endpoint, cell: MemoryCell) -> None:
     """Refuse nothing."""
 
 
-def not_owner(step: Commit, at: Endpoint, cell: MemoryCell) -> Reason | None:  # noqa: ARG001
+def not_owner(step: Commit, at: Endpoint, cell: MemoryCell) -> str | None:  # noqa: ARG001
     """Look whether this grant still holds the lease."""
     assert step.lease is not None
     return Reason.NOT_OWNER if cell.holder(step.lease.resource) != step.lease.token else None
 
 
-def held_by_nobody(step: Commit, at: Endpoint, cell: MemoryCell) -> Reason | None:  # noqa: ARG001
+def held_by_nobody(step: Commit, at: Endpoint, cell: MemoryCell) -> str | None:  # noqa: ARG001
     """Look whether anybody holds the lease."""
     assert step.lease is not None
     return Reason.NOT_OWNER if cell.holder(step.lease.resource) is None else None
 
 
-def fence_too_low(step: Commit, at: Endpoint, cell: MemoryCell) -> Reason | None:  # noqa: ARG001
+def fence_too_low(step: Commit, at: Endpoint, cell: MemoryCell) -> str | None:  # noqa: ARG001
     """Compare with the highest fencing number seen."""
     return Reason.FENCE_TOO_LOW if fence_of(step) < at.fence_seen else None
 
 
-def fence_is_the_highest(step: Commit, at: Endpoint, cell: MemoryCell) -> Reason | None:  # noqa: ARG001
+def fence_is_the_highest(step: Commit, at: Endpoint, cell: MemoryCell) -> str | None:  # noqa: ARG001
     """Compare with the highest fencing number seen, for equality."""
     return Reason.FENCE_TOO_LOW if fence_of(step) == at.fence_seen else None
 
 
-def changed(step: Commit, at: Endpoint, cell: MemoryCell) -> Reason | None:  # noqa: ARG001
+def changed(step: Commit, at: Endpoint, cell: MemoryCell) -> str | None:  # noqa: ARG001
     """Compare the version in force with the one that was read."""
     return Reason.CHANGED if step.seen != at.version else None
 
 
-def not_newer(step: Commit, at: Endpoint, cell: MemoryCell) -> Reason | None:  # noqa: ARG001
+def not_newer(step: Commit, at: Endpoint, cell: MemoryCell) -> str | None:  # noqa: ARG001
     """Compare the version in force with the plan's."""
     return Reason.NOT_NEWER if step.version <= at.version else None
 

@@ -90,7 +90,7 @@ class MemoryStore:
         facts = self._facts(step.endpoint, step.version, attempt, step.lease)
         rule = commit_rule(step.rule)
         reason = self._why_not(step, at)
-        if reason is Reason.WATCH_CONFLICT:
+        if reason == Reason.WATCH_CONFLICT:
             # The aborted EXEC knew nothing of a lease, and neither does the event recorded after it.
             facts |= {"lease": "", "token": "", "fence": None}
             self._event("watch_conflict", reason=reason, **facts)
@@ -241,7 +241,7 @@ class MemoryStore:
     def close(self) -> None:
         """There is no connection."""
 
-    def _why_not(self, step: Commit, at: Endpoint) -> Reason | None:
+    def _why_not(self, step: Commit, at: Endpoint) -> str | None:
         """Return why the store refuses, in the order in which the scripts look: first the rule, then the plans."""
         shared = self._shared
         if reason := self._rule_breach(step, at):
@@ -251,7 +251,7 @@ class MemoryStore:
         gone = at.version and not shared.exists(at.version)
         return Reason.NO_ROLLBACK_PLAN if shared.cell.rollback and gone else None
 
-    def _rule_breach(self, step: Commit, at: Endpoint) -> Reason | None:
+    def _rule_breach(self, step: Commit, at: Endpoint) -> str | None:
         if commit_rule(step.rule).watches:
             watched, self.watched = self.watched, {}
             if any(self._shared.at(name).writes != writes for name, writes in watched.items()):

@@ -9,7 +9,7 @@ from leasebench.enactors.procedure import StoredProcedure
 from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.scripts import commit_script, commit_scripts, procedure, script
-from leasebench.enactors.store.redis.wire import Argument, Prepared, Wire
+from leasebench.enactors.store.redis.wire import Argument, Prepared, Wire, packed, packed_number
 from leasebench.enactors.store.store import HISTORY_BLOCK
 from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.lease import Lease
@@ -29,6 +29,9 @@ OTHER_SCRIPTS = (
     "release_unchecked",
     "expire",
 )
+NO_LEASE = packed("", "", "")
+"""Resource, token and fence of a commit that holds no lease."""
+NOT_SEEN = packed("")
 
 
 class RedisStore:
@@ -117,19 +120,17 @@ class RedisStore:
         if found is None:
             found = self._commits[cached] = self._prepare_commit(step, resource, keeps=checkpoint is not None)
         prepared, watches = found
-        arguments: tuple[Argument, ...] = (
-            step.version,
-            attempt,
-            resource,
-            lease.token if lease else "",
-            "" if lease is None or lease.fence is None else lease.fence,
-            "" if step.seen is None else step.seen,
+        rest = (
+            packed_number(step.version)
+            + packed_number(attempt)
+            + (NO_LEASE if lease is None else packed(resource, lease.token, "" if lease.fence is None else lease.fence))
+            + (NOT_SEEN if step.seen is None else packed_number(step.seen))
         )
         if checkpoint is not None:
-            arguments += (f"{checkpoint.plan}:{checkpoint.walked}",)
+            rest += packed(f"{checkpoint.plan}:{checkpoint.walked}")
         if watches:
-            return self._commit_watched(step, attempt, prepared, arguments)
-        return outcome_of(self.wire.run(prepared, *arguments))
+            return self._commit_watched(step, attempt, prepared, rest)
+        return outcome_of(self.wire.run(prepared, rest))
 
     def checkpoint(self) -> Checkpoint | None:
         kept = self.wire.call("GET", self.keys.checkpoint(self._client))
@@ -267,10 +268,10 @@ class RedisStore:
         )
         return prepared, rule.watches
 
-    def _commit_watched(self, step: Commit, attempt: int, prepared: Prepared, arguments: tuple[Any, ...]) -> Outcome:
+    def _commit_watched(self, step: Commit, attempt: int, prepared: Prepared, rest: bytes) -> Outcome:
         watched_on, self._watching = self._watching, None
         if watched_on in (None, self.wire.broken):
-            reply = self.wire.transaction(prepared, *arguments)
+            reply = self.wire.transaction(prepared, rest)
             if reply is not None:
                 return outcome_of(reply)
         names = (self.keys.endpoint(step.endpoint), self.keys.history)
@@ -297,5 +298,5 @@ def outcome_of(reply: Any) -> Done | Refused:
     """Read a script's reply: a number is the version before; a text is `reason:version before`."""
     if isinstance(reply, int):
         return Done(reply)
-    reason, _, previous = reply.decode().partition(":")
-    return Refused(Reason(reason), int(previous))
+    reason, _, previous = reply.decode().rpartition(":")
+    return Refused(reason, int(previous))

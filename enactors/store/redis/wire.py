@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from time import sleep
 from typing import Any
 
-import hiredis
 import redis
+from hiredis import ProtocolError, Reader, ReplyError
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.retry import Retry
 
@@ -35,7 +35,7 @@ class Prepared:
     def __init__(self, source: Script, keys: Sequence[str], arguments: Sequence[Argument], more: int) -> None:
         fixed = ["EVALSHA", source.sha, len(keys), *keys, *arguments]
         self.script = source
-        self.head = b"*%d\r\n" % (len(fixed) + more) + b"".join(map(_bulk, fixed))
+        self.head = b"*%d\r\n" % (len(fixed) + more) + packed(*fixed)
 
 
 class Wire:
@@ -58,7 +58,7 @@ class Wire:
         self._retries = retries
         self._connection: Any = None
         self._socket: Any = None
-        self._reader = hiredis.Reader()
+        self._reader = Reader()
         self.broken = 0
         """How often a connection was given up: whoever left state on one (WATCH) sees that it is gone."""
 
@@ -73,9 +73,9 @@ class Wire:
         """Send several commands at once; error replies stand among the replies as `hiredis.ReplyError`."""
         return self._insist(b"".join(map(_pack, commands)), len(commands))
 
-    def run(self, prepared: Prepared, *arguments: Argument) -> Any:
-        """Run a prepared script with its last arguments; load it if the server does not know it."""
-        payload = prepared.head + b"".join(map(_bulk, arguments))
+    def run(self, prepared: Prepared, rest: bytes = b"") -> Any:
+        """Run a prepared script with the `rest` of its arguments, packed; load it if the server does not know it."""
+        payload = prepared.head + rest
         reply = self._insist(payload, 1)[0]
         if _is_unknown_script(reply):
             self.load(prepared.script)
@@ -97,12 +97,12 @@ class Wire:
                 replies[at] = reply
         return [_value(reply) for reply in replies]
 
-    def transaction(self, prepared: Prepared, *arguments: Argument) -> Any:
+    def transaction(self, prepared: Prepared, rest: bytes = b"") -> Any:
         """Run a prepared script in MULTI/EXEC; None if a watched key was written.
 
         The script must be loaded before: NOSCRIPT inside EXEC would end the transaction without its write.
         """
-        payload = _pack(("MULTI",)) + prepared.head + b"".join(map(_bulk, arguments)) + _pack(("EXEC",))
+        payload = _pack(("MULTI",)) + prepared.head + rest + _pack(("EXEC",))
         outcome = _value(self._exchange(payload, 3)[2])
         return None if outcome is None else _value(outcome[0])
 
@@ -116,7 +116,7 @@ class Wire:
             self._connection.disconnect()
             self.broken += 1
         self._connection = self._socket = None
-        self._reader = hiredis.Reader()
+        self._reader = Reader()
 
     def _connect(self) -> Any:
         # Not by the pool: it counts what it ever made, and is full after a hundred.
@@ -132,6 +132,8 @@ class Wire:
 
     def _insist(self, payload: bytes, replies: int) -> list[Any]:
         """Exchange, and try again as often as allowed. Unknown stays unknown: one of the tries may have arrived."""
+        if not self._retries:
+            return self._exchange(payload, replies)
         lost: ReplyUnknown | None = None
         for failures in range(self._retries + 1):
             if failures:
@@ -152,22 +154,19 @@ class Wire:
         try:
             connected.sendall(payload)
             received: list[Any] = []
-            while len(received) < replies:
-                reply = reader.gets()
-                if reply is not False:
-                    received.append(reply)
-                    continue
-                data = connected.recv(RECEIVE_BYTES)
-                if not data:
-                    raise ConnectionResetError("the server closed the connection")
+            while data := connected.recv(RECEIVE_BYTES):
                 reader.feed(data)
+                while (reply := reader.gets()) is not False:
+                    received.append(reply)
+                    if len(received) == replies:
+                        return received
+            raise ConnectionResetError("the server closed the connection")
         except BlockingIOError as error:
             self.close()
             raise ReplyUnknown(f"{self._url}: timed out") from error
-        except (OSError, hiredis.ProtocolError) as error:
+        except (OSError, ProtocolError) as error:
             self.close()
             raise ReplyUnknown(f"{self._url}: {error}") from error
-        return received
 
 
 def _let_kernel_time_out(connected: Any, timeout_s: float) -> None:
@@ -186,17 +185,28 @@ def _let_kernel_time_out(connected: Any, timeout_s: float) -> None:
 
 
 def _is_unknown_script(reply: Any) -> bool:
-    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT")
+    return isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT")
 
 
 def _value(reply: Any) -> Any:
-    if isinstance(reply, hiredis.ReplyError):
+    if isinstance(reply, ReplyError):
         raise ServerError(str(reply))
     return reply
 
 
+def packed(*arguments: Argument) -> bytes:
+    """Return arguments of a command as they are sent."""
+    return b"".join(map(_bulk, arguments))
+
+
+def packed_number(number: int) -> bytes:
+    """Return the same as `packed(number)`, four times as fast: a commit's version and attempt are new each time."""
+    digits = b"%d" % number
+    return b"$%d\r\n%b\r\n" % (len(digits), digits)
+
+
 def _pack(arguments: Sequence[Argument]) -> bytes:
-    return b"*%d\r\n" % len(arguments) + b"".join(map(_bulk, arguments))
+    return b"*%d\r\n" % len(arguments) + packed(*arguments)
 
 
 def _bulk(argument: Argument) -> bytes:

@@ -1,4 +1,4 @@
-"""A server of a trial's own, which may be restarted, failed over, flushed, and whose clock may step.
+"""A Redis server of a trial's own, which may be restarted, failed over, flushed, and whose clock may step.
 
 Clients find it at `url`, a symbolic link to the socket of the process in charge. While there is no such process there
 is no link, and nobody is let in before the recorder hears: the recording holds every event that was ever executed.
@@ -25,7 +25,7 @@ from leasebench.enactors.store.store import CellAddress
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["Lose", "Loss", "Node", "NodeWish", "Outage"]
+__all__ = ["Lose", "Loss", "NodeWish", "Outage", "RedisNode"]
 CAUGHT_UP_WITHIN_S = 2.0
 """The bound; it takes a few milliseconds."""
 STEPPED_WITHIN_S = 1.0
@@ -39,7 +39,7 @@ return #leases
 """
 
 
-class Node:
+class RedisNode:
     """Use as a context, from the main thread: servers die with the thread that starts them."""
 
     def __init__(self, wish: NodeWish) -> None:
@@ -219,7 +219,7 @@ class Node:
         return unit, stood
 
     def _prepare(self, unit: Unit) -> Recorder:
-        """Make ready for clients: it has loaded what it kept, knows the scripts, and is heard."""
+        """Make ready for clients: it has loaded what it kept, knows the scripts, is reachable."""
         unit.await_ready()
         unit.load_scripts()
         recorder = Recorder(unit.socket, self._recording)

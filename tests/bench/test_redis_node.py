@@ -18,9 +18,9 @@ from commands import lives
 
 from leasebench.bench.servers.fakeclock import faketime_library
 from leasebench.bench.servers.local import LocalServer, embedded_binary
-from leasebench.bench.servers.node import Lose, Loss, Node, NodeWish, Outage
 from leasebench.bench.servers.passive_replica import Recorder
 from leasebench.bench.servers.recorded_history import Recording, marker
+from leasebench.bench.servers.redis_node import Lose, Loss, NodeWish, Outage, RedisNode
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.bench.servers.server_process import Unit
 from leasebench.enactors.operations import Commit
@@ -44,15 +44,15 @@ def keys() -> Keys:
     return Keys(f"t{uuid.uuid4().hex[:12]}", "1", "c")
 
 
-def client(node: Node, keys: Keys, name: str = "client") -> RedisStore:
+def client(node: RedisNode, keys: Keys, name: str = "client") -> RedisStore:
     return RedisStore(Wire(node.url), keys, CELL, name)
 
 
-def events(node: Node, keys: Keys) -> list[Event]:
+def events(node: RedisNode, keys: Keys) -> list[Event]:
     return [parse_event(line) for line in node.history_lines(keys)]
 
 
-def survivors(node: Node, keys: Keys) -> list[bytes]:
+def survivors(node: RedisNode, keys: Keys) -> list[bytes]:
     """What the server of today holds itself."""
     store = client(node, keys)
     lines = list(store.history_lines())
@@ -67,17 +67,17 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.002)
 
 
-def directory(node: Node) -> Path:
+def directory(node: RedisNode) -> Path:
     return Path(node.url.removeprefix("unix://")).parent
 
 
-def now_s(node: Node, keys: Keys) -> float:
+def now_s(node: RedisNode, keys: Keys) -> float:
     """The clock of the server in charge."""
     seconds, micros = client(node, keys).wire.call("TIME")
     return int(seconds) + int(micros) / 1e6
 
 
-def youngest(node: Node) -> Path:
+def youngest(node: RedisNode) -> Path:
     """The folder of the server that was started last: the replica, of a node that has one."""
     return max(
         (path for path in directory(node).iterdir() if path.name.isdigit()),
@@ -85,7 +85,7 @@ def youngest(node: Node) -> Path:
     )
 
 
-def replica(node: Node, *words: object) -> object:
+def replica(node: RedisNode, *words: object) -> object:
     """What the replica answers; None as long as it does not."""
     try:
         with closing(Wire(f"unix://{youngest(node)}/socket")) as wire:
@@ -94,7 +94,7 @@ def replica(node: Node, *words: object) -> object:
         return None
 
 
-def await_disk(node: Node) -> None:
+def await_disk(node: RedisNode) -> None:
     """Wait until what was written by now is on disk, and the node knows it."""
     with closing(Wire(node.url, LIMIT_S)) as wire:
         wire.call("SET", "written", "now")
@@ -103,7 +103,7 @@ def await_disk(node: Node) -> None:
     until(lambda: node.durable.known >= size)
 
 
-def fail_over(node: Node) -> Outage:
+def fail_over(node: RedisNode) -> Outage:
     """Fail over as soon as the replica is ready; before that nothing happens."""
     begun: list[Outage] = []
     until(lambda: begun.append(node.fail_over()) or not node.is_up)
@@ -111,7 +111,7 @@ def fail_over(node: Node) -> Outage:
 
 
 def test_what_was_executed_is_recorded_as_the_server_itself_has_it(keys):
-    with Node(NodeWish()) as node:
+    with RedisNode(NodeWish()) as node:
         store = client(node, keys)
         for version in range(1, 50):
             assert isinstance(store.publish(version, version), Done)
@@ -126,7 +126,7 @@ def test_what_was_executed_is_recorded_as_the_server_itself_has_it(keys):
 
 
 def test_nobody_is_let_in_while_the_server_is_away(keys):
-    with Node(NodeWish(spare=True)) as node:
+    with RedisNode(NodeWish(spare=True)) as node:
         store, idle = client(node, keys), client(node, keys)
         idle.wire.call("PING")
         store.publish(1, 1)
@@ -143,7 +143,7 @@ def test_nobody_is_let_in_while_the_server_is_away(keys):
 
 @pytest.mark.parametrize("wish", [NodeWish(), NodeWish(spare=True), NodeWish(append_only=True)])
 def test_a_restart_without_persistence_forgets_everything_and_the_recording_nothing(keys, wish):
-    with Node(wish) as node:
+    with RedisNode(wish) as node:
         before = client(node, keys)
         for version in (1, 2, 3):
             before.publish(version, version)
@@ -161,7 +161,7 @@ def test_a_restart_without_persistence_forgets_everything_and_the_recording_noth
 
 
 def test_a_server_that_comes_back_knows_the_scripts_before_the_first_client_does(keys):
-    with Node(NodeWish()) as node:
+    with RedisNode(NodeWish()) as node:
         store = client(node, keys)
         store.publish(1, 1)
         node.restart(Lose.EVERYTHING).end()
@@ -172,7 +172,7 @@ def test_a_server_that_comes_back_knows_the_scripts_before_the_first_client_does
 
 
 def test_a_loss_of_power_takes_what_was_not_on_disk_and_leaves_a_prefix(keys):
-    with Node(NodeWish(append_only=True)) as node:
+    with RedisNode(NodeWish(append_only=True)) as node:
         store = client(node, keys)
         for version in range(1, 101):
             store.publish(version, version)
@@ -192,7 +192,7 @@ def test_a_loss_of_power_takes_what_was_not_on_disk_and_leaves_a_prefix(keys):
 
 
 def test_what_was_on_disk_survives_a_loss_of_power_and_further_ones(keys):
-    with Node(NodeWish(append_only=True)) as node:
+    with RedisNode(NodeWish(append_only=True)) as node:
         for round_ in range(3):
             store = client(node, keys)
             store.grant("e0", LONG_MS, f"token{round_}", round_)
@@ -204,7 +204,7 @@ def test_what_was_on_disk_survives_a_loss_of_power_and_further_ones(keys):
 
 
 def test_a_failover_loses_what_was_still_on_its_way_to_the_replica(keys):
-    with Node(NodeWish(replica_lag_ms=LAG_MS)) as node:
+    with RedisNode(NodeWish(replica_lag_ms=LAG_MS)) as node:
         store = client(node, keys)
         for version in (1, 2, 3):
             store.publish(version, version)
@@ -228,7 +228,7 @@ def test_a_failover_loses_what_was_still_on_its_way_to_the_replica(keys):
 
 
 def test_a_replica_synchronises_at_its_first_attempt_however_much_there_is_to_load(keys):
-    with Node(NodeWish(replica_lag_ms=0)) as node:
+    with RedisNode(NodeWish(replica_lag_ms=0)) as node:
         client(node, keys).wire.call("SET", "large", "x" * 20_000_000)
         until(lambda: replica(node, "STRLEN", "large") == 20_000_000)
         for _ in range(3):
@@ -239,7 +239,7 @@ def test_a_replica_synchronises_at_its_first_attempt_however_much_there_is_to_lo
 
 
 def test_a_failover_does_not_happen_before_the_replica_is_ready(keys):
-    with Node(NodeWish(replica_lag_ms=0)) as node:
+    with RedisNode(NodeWish(replica_lag_ms=0)) as node:
         client(node, keys).publish(1, 1)
         until(lambda: replica(node, "XLEN", keys.history) == 1)
         fail_over(node).end()
@@ -251,7 +251,7 @@ def test_a_failover_does_not_happen_before_the_replica_is_ready(keys):
 
 
 def test_a_node_that_is_away_can_not_be_hit_again(keys):
-    with Node(NodeWish(replica_lag_ms=0)) as node:
+    with RedisNode(NodeWish(replica_lag_ms=0)) as node:
         outage = node.restart(Lose.EVERYTHING)
         assert node.restart(Lose.EVERYTHING).end() == Loss()
         assert node.fail_over().end() == Loss()
@@ -263,7 +263,7 @@ def test_a_node_that_is_away_can_not_be_hit_again(keys):
 
 
 def test_a_flush_frees_every_lease_and_is_marked_where_it_happened(keys):
-    with Node(NodeWish()) as node:
+    with RedisNode(NodeWish()) as node:
         store = client(node, keys)
         store.grant("e0", LONG_MS, "one", 1)
         store.grant("e1", LONG_MS, "two", 2)
@@ -281,7 +281,7 @@ def test_a_flush_frees_every_lease_and_is_marked_where_it_happened(keys):
 
 
 def test_a_failover_to_a_replica_that_a_flush_had_not_reached_brings_back_what_was_flushed(keys):
-    with Node(NodeWish(replica_lag_ms=LAG_MS)) as node:
+    with RedisNode(NodeWish(replica_lag_ms=LAG_MS)) as node:
         store = client(node, keys)
         store.grant("e0", LONG_MS, "old", 1)
         store.grant("e1", LONG_MS, "old", 2)
@@ -301,7 +301,7 @@ def test_a_failover_to_a_replica_that_a_flush_had_not_reached_brings_back_what_w
 
 
 def test_a_flush_that_came_undone_before_anything_else_happened_is_told_once(keys):
-    with Node(NodeWish(replica_lag_ms=LAG_MS)) as node:
+    with RedisNode(NodeWish(replica_lag_ms=LAG_MS)) as node:
         client(node, keys).grant("e0", LONG_MS, "old", 1)
         until(lambda: replica(node, "XLEN", keys.history) == 1)
         node.flush()
@@ -316,7 +316,7 @@ def test_a_flush_that_came_undone_before_anything_else_happened_is_told_once(key
 
 @needs_faketime
 def test_a_clock_that_steps_forward_ends_leases_at_once(keys):
-    with Node(NodeWish(fake_clock=True)) as node:
+    with RedisNode(NodeWish(fake_clock=True)) as node:
         store = client(node, keys)
         assert abs(now_s(node, keys) - time.time()) < 0.5
         store.grant("e0", 5_000, "short", 1)
@@ -331,7 +331,7 @@ def test_a_clock_that_steps_forward_ends_leases_at_once(keys):
 
 @needs_faketime
 def test_a_clock_that_steps_back_lets_leases_live_longer(keys):
-    with Node(NodeWish(fake_clock=True)) as node:
+    with RedisNode(NodeWish(fake_clock=True)) as node:
         store = client(node, keys)
         store.grant("e0", 100, "short", 1)
         assert node.step_clock(-10_000) == Loss()
@@ -347,7 +347,7 @@ def test_a_clock_that_steps_back_lets_leases_live_longer(keys):
 
 @needs_faketime
 def test_a_wrong_clock_outlives_a_restart(keys):
-    with Node(NodeWish(fake_clock=True)) as node:
+    with RedisNode(NodeWish(fake_clock=True)) as node:
         node.step_clock(5_000)
         node.restart(Lose.EVERYTHING).end()
         assert abs(now_s(node, keys) - time.time() - 5) < 0.5
@@ -356,7 +356,7 @@ def test_a_wrong_clock_outlives_a_restart(keys):
 class Swarm:
     """Clients that write as fast as they can through every outage, and remember what was acknowledged to them."""
 
-    def __init__(self, node: Node, keys: Keys, clients: int) -> None:
+    def __init__(self, node: RedisNode, keys: Keys, clients: int) -> None:
         self.acknowledged: list[list[int]] = [[] for _ in range(clients)]
         self._over = threading.Event()
         self._threads = [
@@ -364,7 +364,7 @@ class Swarm:
             for number in range(clients)
         ]
 
-    def _write(self, node: Node, keys: Keys, name: str, acknowledged: list[int]) -> None:
+    def _write(self, node: RedisNode, keys: Keys, name: str, acknowledged: list[int]) -> None:
         attempt, store = 0, client(node, keys, name)
         while not self._over.is_set():
             attempt += 1
@@ -398,7 +398,7 @@ class Swarm:
 )
 def test_every_event_that_was_acknowledged_is_recorded_however_often_the_server_dies(keys, wish, lose):
     random = Random(7)
-    with Node(wish) as node:
+    with RedisNode(wish) as node:
         with Swarm(node, keys, 3) as swarm:
             for _ in range(8):
                 before = [len(acknowledged) for acknowledged in swarm.acknowledged]
@@ -428,11 +428,11 @@ def test_every_event_that_was_acknowledged_is_recorded_however_often_the_server_
 
 def test_the_markers_say_what_is_left_whatever_mix_of_faults_hits(keys):
     random = Random(11)
-    with Node(NodeWish(spare=True, replica_lag_ms=30)) as node:
+    with RedisNode(NodeWish(spare=True, replica_lag_ms=30)) as node:
         with Swarm(node, keys, 3):
             for _ in range(12):
                 time.sleep(random.uniform(0.0, 0.1))
-                for fault in random.sample((Node.flush, fail_over, Node.flush), random.randint(1, 3)):
+                for fault in random.sample((RedisNode.flush, fail_over, RedisNode.flush), random.randint(1, 3)):
                     if isinstance(outage := fault(node), Outage):
                         outage.end()
                 if random.random() < 0.2:
@@ -451,7 +451,7 @@ def test_the_markers_say_what_is_left_whatever_mix_of_faults_hits(keys):
 
 
 def test_a_passive_replica_does_not_count_as_a_replica(keys):
-    with Node(NodeWish()) as node:
+    with RedisNode(NodeWish()) as node:
         store = client(node, keys)
         store.publish(1, 1)
         assert store.wire.call("WAIT", 1, 50) == 0
@@ -519,7 +519,7 @@ def test_a_recording_that_grew_too_long_is_a_clear_error(keys, monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinity")
 def test_the_server_that_takes_over_runs_where_the_one_before_ran(keys):
     core = {max(os.sched_getaffinity(0))}
-    with Node(NodeWish(replica_lag_ms=0)) as node:
+    with RedisNode(NodeWish(replica_lag_ms=0)) as node:
         for pid in node.pids:
             os.sched_setaffinity(pid, core)
         node.restart(Lose.EVERYTHING).end()
@@ -530,7 +530,7 @@ def test_the_server_that_takes_over_runs_where_the_one_before_ran(keys):
 def test_a_node_leaves_no_process_no_directory_and_no_thread():
     threads = set(threading.enumerate())
     wish = NodeWish(spare=True, append_only=True, fake_clock=faketime_library() is not None, replica_lag_ms=5)
-    with Node(wish) as node:
+    with RedisNode(wish) as node:
         processes, where = [psutil.Process(pid) for pid in node.pids], directory(node)
         assert len(processes) == 3
         node.restart(Lose.UNSYNCED)
@@ -548,7 +548,7 @@ def test_a_node_that_fails_to_start_leaves_nothing(monkeypatch):
         raise ServerUnusable("no")
 
     monkeypatch.setattr(Unit, "load_scripts", fail)
-    with pytest.raises(ServerUnusable, match="no"), Node(NodeWish()):
+    with pytest.raises(ServerUnusable, match="no"), RedisNode(NodeWish()):
         pass
     assert units[0].process.poll() is not None
     assert not units[0].folder.parent.exists()
@@ -557,9 +557,9 @@ def test_a_node_that_fails_to_start_leaves_nothing(monkeypatch):
 
 PARENT = """
 import sys, time
-from leasebench.bench.servers.node import Lose, Node, NodeWish
+from leasebench.bench.servers.redis_node import Lose, RedisNode, NodeWish
 if __name__ == "__main__":
-    with Node(NodeWish(spare=True, append_only=True, replica_lag_ms=5)) as node:
+    with RedisNode(NodeWish(spare=True, append_only=True, replica_lag_ms=5)) as node:
         node.restart(Lose.UNSYNCED).end()
         print(node.url, *node.pids, flush=True)
         time.sleep(60)
