@@ -1,6 +1,6 @@
 """The environment of one trial: its servers, and the route that each of its processes takes to them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,9 +68,9 @@ class Environment:
         self.proxies: dict[Process, Proxy] = {}
         self._processes: Processes | None = None
 
-    def processes_of(self, programs: Mapping[str, Sequence[int]]) -> list[Process]:
-        """These processes, given by kind and number, in every cell."""
-        return processes_at(programs, [address.cell for address in self.cells])
+    def processes_of(self, programs: Mapping[str, Sequence[int]], hits_cell: Callable[[int], bool]) -> list[Process]:
+        """These processes, given by kind and number, in each cell whose number is hit."""
+        return processes_at(programs, [one.cell for number, one in enumerate(self.cells) if hits_cell(number)])
 
     def wish(self, part: str, **wishes: object) -> None:
         """Ask for a server of the trial's own for `part` (`store` or `lease`); wishes of several faults add up."""

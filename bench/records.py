@@ -191,7 +191,8 @@ def fault_row(fault: Fault, row: Mapping[Any, Any], process: Process, cells: Seq
     asked_ms, lasted_ns = row["seen"] / 1000, max(0, row["end_ns"] - row["start_ns"])
     report = FaultReport(asked_ms, lasted_ns / 1e6, row["outcome"] == RowOutcome.DONE, ttl_ms)
     from_outside = process == Process(HARNESS)
-    targets = processes_at(fault.programs, cells) if from_outside else [replace(process.whole, life=0)]
+    hit_cells = [cell for number, cell in enumerate(cells) if fault.hits_cell(number)]
+    targets = processes_at(fault.programs, hit_cells) if from_outside else [replace(process.whole, life=0)]
     return FaultRow(
         fault=fault.name,
         number=row["attempt"],

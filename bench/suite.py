@@ -135,6 +135,10 @@ class Scenario(Definition):
         counts = {name: getattr(settings, "count", 1) for name, settings in self._kinds.items()}
         absent: list[Mistake] = []
         for index, fault in enumerate(self.parsed_faults):
+            if not all(0 <= number < self.load.cells for number in getattr(fault, "cells", ())):
+                absent.append(
+                    Mistake(("faults", index, "cells"), f"there are only the cells 0 to {self.load.cells - 1}")
+                )
             for kind, numbers in fault.programs.items():
                 if kind not in counts:
                     there = f"this scenario has no {kind}: it has {', '.join(counts)}"

@@ -231,6 +231,7 @@ def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[Proce
                     folder=folder,
                     cpus=cpus,
                     outages=outages,
+                    cell_number=cell_number,
                 )
                 addresses = environment.addresses(spec.process)
                 told.append(replace(spec, url=addresses.store, lease_url=addresses.lease))

@@ -273,7 +273,7 @@ class ResumePlan(Operation):
     version: int
     walked: int
 
-    step: ClassVar[str] = "resume"
+    step: ClassVar[str] = "continue"
     local: ClassVar[bool] = True
 
     def perform(self, client: Client) -> int:  # noqa: ARG002

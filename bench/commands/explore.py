@@ -91,6 +91,9 @@ def explore(
         str | None, typer.Option(help=f"explore the guards of this run, and leave there what was found: {NAMED}")
     ] = None,
     replay: Annotated[Path | None, typer.Option(help="go through this trace again, and show it")] = None,
+    host_leases: Annotated[
+        bool, typer.Option("--host-leases", help="workers of host leases behind an endpoint, in place of guards")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="print JSON to standard output, and nothing else there")
     ] = False,
@@ -111,6 +114,9 @@ def explore(
     screen = console(stderr=as_json)
     if replay is not None:
         _replay(screen, replay)
+        return
+    if host_leases:
+        _host_leases(screen, guards, as_json=as_json)
         return
     if not guards and into is None:
         fail("which guard? name presets, a suite's TOML file, or all (leasebench list guards)", EXIT_USAGE)
@@ -147,6 +153,15 @@ def explore(
         ]
         sys.stdout.write(json.dumps({"guards": found}, indent=1) + "\n")
     raise typer.Exit(_exit_code(screen, explorable, explorations))
+
+
+def _host_leases(screen: Console, guards: list[str] | None, *, as_json: bool) -> None:
+    from leasebench.bench.commands.explore_hosts import explore_host_leases
+
+    if guards:
+        fail("host leases are explored without a guard: leave out the guards, or --host-leases", EXIT_USAGE)
+        return
+    raise typer.Exit(explore_host_leases(screen, as_json=as_json))
 
 
 def _selected(names: list[str], into: Path | None) -> "list[Guard]":

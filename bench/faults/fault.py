@@ -79,6 +79,8 @@ class Victim:
     number: int
     ttl_ms: int
     thread: Thread = Thread.WORKER
+    cell: int = 0
+    """The number of its cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,11 @@ class Fault(Definition):
 
     def aims_at(self, victim: Victim) -> bool:
         """Whether it hits this process."""
-        return victim.number in self.programs.get(victim.kind, ())
+        return self.hits_cell(victim.cell) and victim.number in self.programs.get(victim.kind, ())
+
+    def hits_cell(self, number: int) -> bool:  # noqa: ARG002
+        """Whether it hits processes of the cell of that number."""
+        return True
 
     @property
     def hit_server(self) -> str | None:
@@ -202,10 +208,17 @@ def leases_elsewhere(guard: "Guard") -> str | None:
 
 
 class ProgramFault(Fault):
-    """A fault that hits some `enactors`, by their numbers in their cell, or processes of another kind (`program`)."""
+    """A fault that hits some `enactors`, by their numbers in their cell, or processes of another kind (`program`).
+
+    With `cells`, by their numbers from 0, it hits those of these cells alone.
+    """
 
     enactors: list[int] = Field(min_length=1)
     program: str = "enactor"
+    cells: list[int] = Field(default_factory=list)
+
+    def hits_cell(self, number: int) -> bool:
+        return not self.cells or number in self.cells
 
     @property
     def programs(self) -> Mapping[str, Sequence[int]]:

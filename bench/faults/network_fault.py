@@ -50,7 +50,7 @@ class NetworkFault(ProgramFault):
 
     def arrange(self, environment: Environment, number: int, rng: Random) -> None:
         """Lead each victim's connections through a proxy, with this fault's rule."""
-        for process in environment.processes_of(self.programs):
+        for process in environment.processes_of(self.programs, self.hits_cell):
             environment.route(process, ProxyWish(self.rules(number, environment.ttl_ms, rng)))
 
     def rules(self, number: int, ttl_ms: int, rng: Random) -> tuple[NetRule, ...]:  # noqa: ARG002

@@ -38,7 +38,9 @@ class Partition(NetworkFault):
 
     def inject(self, environment: Environment, rng: Random) -> Injection:  # noqa: ARG002
         """Cut all victims off at once."""
-        return Cut([environment.proxies[process] for process in environment.processes_of(self.programs)])
+        return Cut(
+            [environment.proxies[process] for process in environment.processes_of(self.programs, self.hits_cell)]
+        )
 
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is cut off from its servers"

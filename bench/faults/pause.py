@@ -102,7 +102,7 @@ class PauseProcess(StepFault):
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Stop all of `enactors`."""
-        return Stopped(environment, environment.processes_of(self.programs))
+        return Stopped(environment, environment.processes_of(self.programs, self.hits_cell))
 
     def hit(self, report: FaultReport) -> bool:
         """A pause hit if it lasted as long as asked; one that is to outlive the lease, if it did."""

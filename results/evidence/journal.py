@@ -54,7 +54,7 @@ KIND_OF_STEP = {
     "withdraw": RowKind.WITHDRAW,
     "resolve": RowKind.RESOLVE,
     "repair": RowKind.REPAIR,
-    "resume": RowKind.RESUME,
+    "continue": RowKind.RESUME,
 }
 """What the record of an operation says that it is, by the step that the operation says of itself."""
 

@@ -11,6 +11,7 @@ from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.suite import load_suite
 from leasebench.bench.trial import run_trial
+from leasebench.definitions import DefinitionError
 from leasebench.results.charts.buckets import quantile_us
 from leasebench.results.checks.resuming import resuming
 from leasebench.results.evidence.history import read_journal
@@ -204,3 +205,17 @@ def test_a_killed_enactor_with_checkpoints_is_followed_by_one_that_goes_on_behin
         assert len(before) >= one.seen >= 1, "what was walked was written"
     (trial,) = read_trials(folder)
     assert resuming(trial).counts["writes_repeated"] == 0
+
+
+def test_a_fault_of_one_cell_leaves_the_processes_of_the_others_alone(run):
+    stop = fault(kind="pause", before="commit", enactors=[0], cells=[1], ms=20.0)
+    _, folder = run(stop, cells=3, enactors=2, guard="monotonic")
+    pauses = rows(folder, RowKind.PAUSE)
+    assert len(pauses) >= 1
+    assert set(pauses["cell"]) == {"c1"}
+    assert {target for one in read(folder / "faults.json") for target in one["targets"]} == {"c1.enactor-0"}
+
+
+def test_a_fault_outside_of_every_cell_is_refused_with_its_place(run):
+    with pytest.raises(DefinitionError, match=r"cells.*only the cells 0 to 1"):
+        run(fault(kind="pause", before="commit", enactors=[0], cells=[2], ms=20.0), cells=2)

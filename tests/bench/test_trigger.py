@@ -14,7 +14,7 @@ from leasebench.bench.faults.slow import DelayDistribution, SlowOperations
 from leasebench.bench.faults.trigger import AMONG, Trigger, steps, steps_of
 from leasebench.definitions import DefinitionError, validate
 from leasebench.enactors import operator, planner
-from leasebench.enactors.enactor import cleaner, program
+from leasebench.enactors.enactor import cleaner, program, resuming
 from leasebench.enactors.operations import Commit, DeletePlan, Finish, Publish, Work
 from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease, Wait
@@ -82,7 +82,7 @@ def test_a_scenario_can_name_the_step_of_every_operation():
     assert "" not in steps()
 
 
-PROGRAMS = {"planner": [planner.program], "operator": [operator.program], "enactor": [program, cleaner]}
+PROGRAMS = {"planner": [planner.program], "operator": [operator.program], "enactor": [program, cleaner, resuming]}
 
 
 @pytest.mark.parametrize("kind", PROGRAMS)

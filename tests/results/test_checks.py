@@ -5,6 +5,7 @@ from synthetic import ENDPOINTS, FACTS, event, histories, row, trial_of, trials
 
 from leasebench.leases.operations import Reason
 from leasebench.results.checks import rollout as rollout_module
+from leasebench.results.checks.cells import cells
 from leasebench.results.checks.convergence import convergence
 from leasebench.results.checks.dangling import dangling
 from leasebench.results.checks.fencing import fencing
@@ -26,7 +27,7 @@ MS = 1000
 SECOND = 1_000_000
 EVERY_CHECK = (
     overwrites, races, dangling, holds, freshness, convergence, fencing, loss, losses, rollout, takeover, resuming,
-    looking,
+    looking, cells,
 )  # fmt: skip
 
 
@@ -568,6 +569,28 @@ class TestHolds:
         assert holds(trial_of([], lease=None)).counts == unknown
         unaudited = holds(trial_of([], lease={"ttl_ms": 100, "audited": False})).counts
         assert unaudited == unknown | {"double_holds": 0}
+
+
+SEVERAL = {"cells": ["c0", "c1"]}
+
+
+class TestCells:
+    def test_a_cell_without_a_violation_is_a_bystander_whose_freshness_counts(self):
+        found = cells(trial_of([publish(0, 1), commit(3 * MS, 1, 0)], **SEVERAL))
+        assert found.counts == {"violated_cells": 0, "bystander_cells": 1}
+        assert samples(found, "bystander_freshness_ms") == [3]
+
+    @pytest.mark.parametrize(
+        "dicts",
+        [walk(2, 1), [*walk(1), publish(2 * MS, 2), event("delete", 3 * MS, version=1, active_endpoints=1)]],
+    )
+    def test_a_stale_overwrite_or_an_empty_record_is_a_violation(self, dicts):
+        found = cells(trial_of(dicts, **SEVERAL))
+        assert found.counts == {"violated_cells": 1, "bystander_cells": 0}
+        assert samples(found, "bystander_freshness_ms") == []
+
+    def test_a_trial_of_one_cell_has_no_others(self):
+        assert cells(trial_of(walk(2, 1))).counts == {"violated_cells": 0, "bystander_cells": 0}
 
 
 class TestTakeover:

@@ -36,6 +36,8 @@ class ProcessSpec:
     cpus: tuple[int, ...]
     outages: bool = False
     """Whether a server may be away for a while: what it would have answered is then unknown."""
+    cell_number: int = 0
+    """The number of its cell among those of the trial."""
     life: int = 0
     """How many processes had this one's place before it, and were killed."""
 
