@@ -7,8 +7,8 @@ import numpy as np
 
 from leasebench.results.checks import Check, Findings, Samples
 from leasebench.results.checks.dangling import empty_spells
+from leasebench.results.evidence.alignment import offset_of_server
 from leasebench.results.evidence.events import Ints
-from leasebench.results.evidence.moment import offset_of_server
 from leasebench.results.evidence.steps import place_of_rows, rows_of_step
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import RowOutcome

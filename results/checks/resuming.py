@@ -7,8 +7,8 @@ import numpy as np
 
 from leasebench.results.checks import Check, Findings
 from leasebench.results.checks.rollout import EndpointChanges, changes_of
+from leasebench.results.evidence.alignment import offset_of_server
 from leasebench.results.evidence.events import Events
-from leasebench.results.evidence.moment import offset_of_server
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.metric import Better, Form, Metric, Shown

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from leasebench.results.evidence.alignment import offset_of_data
 from leasebench.results.evidence.events import Ints, Mask
-from leasebench.results.evidence.moment import offset_of_data
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import RowOutcome
 
