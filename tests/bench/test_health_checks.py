@@ -1,0 +1,49 @@
+"""The scenario of health checks, as it comes with leasebench, without and with a velocity control."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+
+from leasebench.results.evidence.capacity import capacity_in_service
+from leasebench.results.evidence.history import read_data
+
+SUITE = """
+scenarios = ["health_checks", "health_checks_velocity"]
+duration_s = 4.0
+settle_s = 0.5
+"""
+
+
+def test_late_checks_take_healthy_capacity_out_and_velocity_control_bounds_it(tmp_path):
+    (tmp_path / "s.toml").write_text(SUITE)
+    run = [sys.executable, "-m", "leasebench", "run", "s.toml", "--out", "r", "--seed", "1"]
+    ended = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode in (0, 4), ended.stdout + ended.stderr
+    cells = {cell["scenario"]: cell for cell in json.loads((tmp_path / "r" / "summary.json").read_text())["cells"]}
+    free, bounded = cells["health_checks"], cells["health_checks_velocity"]
+    assert free["removed_wrongly"] > bounded["removed_wrongly"] > 0
+    assert free["failovers"] > 0 == bounded["failovers"]
+    assert bounded["removals_held_back"] > 0
+    assert free["capacity_lost_s"]["max"] > bounded["capacity_lost_s"]["max"]
+    assert free["lowest_capacity"]["p50"] < 0.67 < bounded["lowest_capacity"]["p50"], (
+        "a zone and more, or a part of one"
+    )
+    by_scenario = {}
+    for folder in (tmp_path / "r" / "trials").iterdir():
+        facts = json.loads((folder / "trial.json").read_text())
+        by_scenario[facts["scenario"]] = read_data(folder / "data.parquet")
+    assert restored_after_removal(by_scenario["health_checks"]) > 0, "it flaps"
+    data = by_scenario["health_checks_velocity"]
+    removed_us = data.loc[(data["kind"] == "remove").to_numpy(), "t_us"].to_numpy()
+    most = np.floor(0.05 * capacity_in_service(data).targets.max())
+    # A removal is stamped a little after it was decided: half a window by the store lies within a whole one.
+    assert max(np.count_nonzero((removed_us >= at) & (removed_us < at + 500_000)) for at in removed_us) <= most
+
+
+def restored_after_removal(data: pd.DataFrame) -> int:
+    """How many healthy targets were taken out and put back."""
+    wrongly = data[((data["kind"] == "remove") & (data["active_endpoints"] == 1)).to_numpy()]
+    return len(set(wrongly["version"]) & set(data.loc[(data["kind"] == "restore").to_numpy(), "version"]))
