@@ -4,10 +4,12 @@ Nothing of leasebench is imported: the numbers of the journal's format stand her
 """
 
 from collections import defaultdict
+from itertools import pairwise
 from math import inf
+from statistics import median
 
 DISCOVER, ACQUIRE, CHECK, COMMIT, RELEASE, CLEAN, PLAN, PUBLISH = 1, 2, 3, 5, 6, 7, 8, 9
-RENEW, VALIDATE, WITHDRAW, PAUSE, DELAY, KILL, FAULT = 10, 11, 12, 13, 14, 16, 17
+RENEW, VALIDATE, WITHDRAW, PAUSE, DELAY, KILL, FAULT, RESUME = 10, 11, 12, 13, 14, 16, 17, 20
 """Kinds of journal rows."""
 PENDING, DONE, REFUSED, UNKNOWN = 0, 1, 2, 3
 """What came of them."""
@@ -455,3 +457,68 @@ def convergence(events, endpoints, settle_s):
             since = at
     took = elapsed(events, since, max(since, *came.values()))
     return int(took is not None and took > settle_s * 1e6), known([took], 1e3)
+
+
+def looking(rows):
+    """Looks, wake-ups and ended applications, as enactors noted them with each application: two numbers in one."""
+    noted = [one["seen"] for one in rows if one["kind"] == PLAN]
+    return {
+        "looks": sum(seen % 2**32 for seen in noted),
+        "wake_ups": sum(seen // 2**32 for seen in noted),
+        "ended_applications": len(noted),
+    }
+
+
+def writes_repeated(events):
+    """How often an enactor sent a plan to an endpoint where it had put that plan already."""
+    put, again = set(), 0
+    for one in events:
+        sent = one["kind"] in ("commit", "reject", "watch_conflict") and one["endpoint"] and one["enactor"]
+        if sent and one["reason"] != "read_fence_too_low":
+            place = (one["enactor"], one["endpoint"], one["version"])
+            again += place in put
+            if one["kind"] == "commit":
+                put.add(place)
+    return again
+
+
+def resuming(events, rows, endpoints):
+    """How many plans whose enactor died never came to all endpoints, and how long each took from that death (ms)."""
+    deaths, under_way = [], {}
+    for one in rows:
+        process = life(one["process"])
+        if one["kind"] in (PLAN, RESUME) or (one["kind"], one["outcome"]) == (DISCOVER, DONE):
+            under_way[process] = {PLAN: None, RESUME: one["version"]}.get(one["kind"], one["seen"])
+        if one["kind"] == KILL and enactor(one["process"]).startswith("enactor"):
+            deaths.append((process, one["start_ns"]))
+    # A renewer's rows do not stand among those of its enactor: what was under way is looked up at the end.
+    deaths = [(died_ns, under_way[process]) for process, died_ns in deaths if under_way.get(process) is not None]
+    offset_ns = offset(events, rows)
+    if offset_ns is None or any(after["t_us"] < one["t_us"] for one, after in pairwise(events)):
+        return 0, []
+    took, never = [], 0
+    for died_ns, version in deaths:
+        died_us = (died_ns - offset_ns) // 1000
+        at, end_us = dict.fromkeys(endpoints, 0), None
+        for position, _, name, _, put in writes(events):
+            now_us = events[position]["t_us"]
+            if now_us > died_us and min(at.values()) >= version:
+                break
+            at[name] = put
+            if now_us > died_us and min(at.values()) >= version:
+                end_us = now_us
+                break
+        if end_us is None and min(at.values()) >= version:
+            end_us = died_us
+        never += end_us is None
+        took.append(max(0, (events[-1]["t_us"] if end_us is None else end_us) - died_us) / 1e3)
+    return never, took
+
+
+def offset(events, rows):
+    """What to add to the server's clock (ns) to have the journal's: the median over all acknowledged commits."""
+    stamped = {(one["enactor"], one["attempt"]): one["t_us"] for one in events if one["kind"] == "commit"}
+    calls = [one for one in rows if (one["kind"], one["outcome"]) == (COMMIT, DONE)]
+    known_at = [(one, stamped.get((enactor(one["process"]), one["attempt"]))) for one in calls]
+    found = [float((one["start_ns"] + one["end_ns"]) // 2 - t_us * 1000) for one, t_us in known_at if t_us is not None]
+    return int(median(found)) if found else None

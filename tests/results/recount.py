@@ -19,12 +19,20 @@ from recount_story import story
 
 HARM = {"stale_overwrites": "stale", "dangling": "dangling", "wedged": "wedged", "stuck": "stuck"}
 """What makes a verdict, worst first."""
-RECOVERY = {"metastable_trials": 0, "slow_recoveries": 0, "recoveries": 0}
-AROUND_AN_OUTAGE = (
+BEHIND = {
+    "metastable_trials": 0, "slow_recoveries": 0, "recoveries": 0, "host_leases": 0, "host_leases_held": 0,
+    "leases_lapsed": 0, "held_again_never": 0, "work_completed": 0, "work_in_vain": 0, "launch_requests": 0,
+    "launches": 0, "launches_refused": 0, "launches_unreached": 0, "lookups": 0, "answered_lookups": 0,
+    "empty_answers": 0, "network_unconfigured": 0, "removals": 0, "removed_wrongly": 0, "failovers": 0,
+    "removals_held_back": 0, "host_leases_held_pct": None, "launch_success_rate": None, "availability": None,
+}  # fmt: skip
+SPREADS_BEHIND = (
     "goodput_before_per_s", "goodput_outage_per_s", "goodput_after_per_s", "time_to_held_ms", "hosts_held_least_pct",
-    "outage_ms", "lease_backlog", "lease_capacity_per_s",
+    "outage_ms", "lease_backlog", "lease_capacity_per_s", "held_again_s", "goodput_per_s", "resolver_outage_ms",
+    "cache_stretch_ms", "propagation_ms", "network_backlog", "capacity_lost_s", "lowest_capacity", "check_lateness_ms",
+    "cascade_record_s", "cascade_leases_s", "cascade_launches_s", "cascade_network_s", "cascade_capacity_s",
 )  # fmt: skip
-"""What is found of host leases alone, which none of the recounted runs has."""
+"""What is found of systems behind the endpoints alone, which none of the recounted runs has."""
 KINDS = ("races_by_application", "commits_by_application")
 FIRST = {
     "stale_overwrites": "time_to_first_stale_s",
@@ -126,7 +134,13 @@ class Counted:
             "exclusion_violations": sum(len(found) for _, found in exclusion) if audited else None,
             "fencing_violations": None if fencing is None else len(fencing),
             "lost_commits": plain.lost_commits(store, rows),
+            **plain.looking(rows),
+            "writes_repeated": plain.writes_repeated(store),
         }
+        self.counts["unresumed"], resumed = plain.resuming(store, rows, endpoints)
+        several = len(facts["cells"]) > 1
+        violated = bool(self.counts["stale_overwrites"] or self.counts["dangling"])
+        self.counts |= {"violated_cells": int(several and violated), "bystander_cells": int(several and not violated)}
         firsts = [first for node, found in exclusion if audited for first in seconds_until(node, found)]
         self.kinds = dict(zip(KINDS, plain.by_application(store, rows, endpoints), strict=True))
         self.samples |= {
@@ -134,6 +148,8 @@ class Counted:
             **plain.rollout(store, endpoints),
             "convergence_ms": converged,
             "freshness_ms": plain.freshness(store, endpoints),
+            "resume_ms": resumed,
+            "bystander_freshness_ms": plain.freshness(store, endpoints) if several and not violated else [],
             "takeover_ms": plain.takeover(store + leases, rows),
             "first_exclusion_violation_s": firsts[:1],
             "first_fencing_violation_s": seconds_until(store, fencing or []),
@@ -189,8 +205,10 @@ def cell_of(trials, scenario):
         "stale_per_1000": ratio(1000 * stale, counts["commits"], 3),
         "stale_per_1000_ci": stale_per_1000_ci(kinds["commits_by_application"]),
         **{name: spread(values) for name, values in measured.items()},
-        **RECOVERY,
-        **{name: spread([]) for name in AROUND_AN_OUTAGE},
+        "looks_per_plan": ratio(counts["looks"], counts["ended_applications"], 3),
+        "wake_ups_per_plan": ratio(counts["wake_ups"], counts["ended_applications"], 3),
+        **BEHIND,
+        **{name: spread([]) for name in SPREADS_BEHIND},
         "latency_us": latency_us(samples(one.store, one.rows, one.facts["endpoints"]) for one in cells),
         "throughput": round(counts["commits"] / load_s, 1),
         "story": next(filter(None, stories), []),

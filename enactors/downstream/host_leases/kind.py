@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from leasebench.definitions import Definition
 from leasebench.enactors.downstream.host_leases.policy import POLICIES, QueuePolicy, policy_named
-from leasebench.enactors.downstream.host_leases.program import HostWork, HostWorker, Restart
+from leasebench.enactors.downstream.host_leases.program import HostWork, HostWorker, WorkerRestart
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.kind import Activities, Assignment, Ends, NoObserver, Notebook, Observer
 from leasebench.leases.manager import LeaseManager, unavailable
@@ -126,7 +126,7 @@ class HostLeaseKind:
             admission=chosen.admission(chosen.policy),
             restart=None
             if chosen.restart_after_s is None
-            else Restart(chosen.restart_after_s, chosen.restart_policy, chosen.admission(chosen.restart_policy)),
+            else WorkerRestart(chosen.restart_after_s, chosen.restart_policy, chosen.admission(chosen.restart_policy)),
         )
         return worker.next_activity, None
 

@@ -42,7 +42,7 @@ class Noted(NamedTuple):
     seen: int = 0
 
 
-class Restart(NamedTuple):
+class WorkerRestart(NamedTuple):
     """An operator's action: so long after the start the queue is emptied, and another policy is in force."""
 
     after_s: float
@@ -87,7 +87,7 @@ class HostWorker:
     work_ms: float
     dns_ttl_ms: float
     admission: int
-    restart: Restart | None = None
+    restart: WorkerRestart | None = None
 
     def next_activity(self, state: HostWork | None) -> Program[HostWork]:
         """Return what the worker does next: one request, or one look, at most."""
