@@ -87,6 +87,8 @@ class Wire:
 
         Each is atomic by itself. Raises ServerError for the first error reply, after all were received.
         """
+        if not requests:
+            return []
         replies = self._insist(b"".join(each.head for each in requests), len(requests))
         unknown = [at for at, reply in enumerate(replies) if _is_unknown_script(reply)]
         if unknown:
