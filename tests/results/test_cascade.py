@@ -30,7 +30,7 @@ def test_each_system_has_recovered_when_it_is_for_good_as_it_was_before():
         held=series((0, 0.5), (2, 1), (6, 0.4), (8, 1), (9, 0.98), (15, 1)),
         launched=np.array([5.0, 16.0]),
         refused=np.array([1.0, 7.0, 14.5]),
-        backlog=series((1, 5), (2, 0), (12, 30), (17, 5)),
+        backlog=series((1, 5), (2, 0), (12, 30), (16, 5), (17, 0), (18, 4)),
         serving=series((0, 1), (13, 0.7), (18, 1)),
     )
     assert dict(milestones(found)) == {
