@@ -18,7 +18,7 @@ from pydantic import (
 
 from leasebench.bench.faults.fault import Fault, parse_faults
 from leasebench.bench.faults.trigger import steps_of
-from leasebench.bench.variation import VARY, Variation, told_at_its_key, variations
+from leasebench.bench.variation import VARY, Variation, merged, told_at_its_key, variations
 from leasebench.definitions import (
     Definition,
     DefinitionError,
@@ -45,6 +45,8 @@ from leasebench.results.record.suite import TROUBLE
 from leasebench.verdict import Verdict
 
 HERE = Path(__file__).parent
+LIKE = "like"
+"""The key by which a suite's scenario names one of ours that it is laid over."""
 PROVEN_RACES = 59
 """Zero of 59 bounds a rate below 5 % (one-sided, 95 %)."""
 LOAD_KINDS = ("planner", "enactor", "operator")
@@ -370,13 +372,25 @@ def _scenarios(name: str, body: Any, source: Source) -> list[Scenario]:
     at = ("scenario", name)
     if not isinstance(body, dict):
         raise source.error([Mistake(at, f"must be a table, as in [scenario.{name}]")])
-    body = {"guards": ["monotonic"], **body}
+    body = {"guards": ["monotonic"], **_on_its_base(body, source, at)}
     if VARY not in body:
         return [validate(Scenario, {**body, "name": name}, source, at)]
     try:
         return [_variation(name, one) for one in variations(name, body)]
     except Mistakes as error:
         raise source.error([Mistake((*at, *mistake.path), mistake.text) for mistake in error.mistakes]) from error
+
+
+def _on_its_base(body: dict[str, Any], source: Source, at: tuple[str, str]) -> dict[str, Any]:
+    """The table of a scenario, laid over the one of ours that it is `like`. Raises DefinitionError."""
+    if LIKE not in body:
+        return body
+    own, base = {name: value for name, value in body.items() if name != LIKE}, body[LIKE]
+    files = scenario_files()
+    if base not in files:
+        raise source.error([Mistake((*at, LIKE), nearest("scenario", str(base), files))])
+    laid: dict[str, Any] = merged(read_source(files[base], files[base].name)[0], own)
+    return laid
 
 
 def _variation(family: str, one: Variation) -> Scenario:

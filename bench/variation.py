@@ -98,7 +98,7 @@ def _name(value: Any) -> str:
 def _laid_over(there: Any, path: list[str], value: Any, key: str) -> Any:
     """What stands there, with `value` at `path`; nothing that is there is changed itself."""
     if not path:
-        return _merged(there, value)
+        return merged(there, value)
     first, rest = path[0], path[1:]
     if isinstance(there, list):
         if not first.isdecimal() or int(first) >= len(there):
@@ -111,10 +111,11 @@ def _laid_over(there: Any, path: list[str], value: Any, key: str) -> Any:
     return {**table, first: _laid_over(table.get(first), rest, value, key)}
 
 
-def _merged(there: Any, value: Any) -> Any:
+def merged(there: Any, value: Any) -> Any:
+    """A table laid over the one that stands there, and so the tables in it; anything else takes its place."""
     if not isinstance(there, dict) or not isinstance(value, dict):
         return value
-    return {**there, **{name: _merged(there.get(name), inner) for name, inner in value.items()}}
+    return {**there, **{name: merged(there.get(name), inner) for name, inner in value.items()}}
 
 
 def _mistake(text: str, *key: str) -> Mistakes:

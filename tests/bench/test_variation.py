@@ -100,3 +100,29 @@ def test_the_scenarios_are_the_product_of_the_values(axes):
     assert [tuple(one.body["x"][key] for key in axes) for one in found] == list(product(*axes.values()))
     assert all(one.body["x"]["there"] == 1 for one in found)
     assert len({one.name for one in found}) == len(found)
+
+
+LIKE = """
+guards = ["monotonic"]
+scenarios = ["own"]
+[scenario.own]
+like = "NAME"
+about = "as another, but for what stands here"
+load.planner.rate_per_s = 7.0
+"""
+
+
+def test_a_scenario_may_be_laid_over_one_of_ours(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(LIKE.replace("NAME", "incident"))
+    (own,), (theirs,) = load_suite(str(path)).scenarios, load_suite("incident").scenarios
+    assert own.about != theirs.about
+    assert (own.load.planner.rate_per_s, own.load.planner.burst_size) == (7.0, theirs.load.planner.burst_size)
+    assert (own.load.rollback, own.faults) == (theirs.load.rollback, theirs.faults)
+
+
+def test_the_scenario_that_it_is_like_has_to_be_one_of_ours(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(LIKE.replace("NAME", "incidnt"))
+    with pytest.raises(DefinitionError, match=r"own\.toml:5: scenario\.own\.like: .*incident"):
+        load_suite(str(path))
