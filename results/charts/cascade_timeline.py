@@ -32,7 +32,7 @@ class CascadeTimeline:
         """Named data `steps`, `spells` and `actions`; None where no host leases hung on a record."""
         assert subject.trial is not None
         moments = subject.run.moments(subject.trial)
-        found = None if moments is None else cascade_of(read_trials(moments.folder)[0])
+        found = None if moments is None or not moments.facts.history else cascade_of(read_trials(moments.folder)[0])
         if found is None:
             return None
         title = f"Cascade: {subject.guard} under {subject.scenario}, trial {subject.trial}"

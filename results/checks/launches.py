@@ -13,9 +13,11 @@ NO_LEASE = "no_lease"
 
 def launches(trial: Trial) -> Findings:
     """Count launches and refusals in the data store's history; what never reached it is in the journal."""
+    if trial.data is None:
+        return Findings()
     asked = (trial.journal["kind_name"] == LAUNCH).to_numpy()
     unreached = int(np.count_nonzero((trial.journal["kind_name"] == UNREACHED).to_numpy()))
-    if trial.data is None or not (unreached or asked.any()):
+    if not (unreached or asked.any()):
         return Findings()
     lost = int(np.count_nonzero(asked & (trial.journal["outcome"].to_numpy() == RowOutcome.UNKNOWN)))
     launched = int((trial.data["kind"] == LAUNCH).sum())

@@ -12,6 +12,7 @@ import pandas as pd
 
 from leasebench.results.evidence.alignment import offset_of_data
 from leasebench.results.evidence.events import Ints, Mask
+from leasebench.results.evidence.steps import rows_of_step
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import RowOutcome
 
@@ -113,7 +114,7 @@ class HeldLeases:
 def held_leases(trial: Trial) -> HeldLeases | None:
     """The host leases of a trial; None where none were kept, or where the clock of their server can't be told."""
     journal, data, facts = trial.journal, trial.data, trial.facts
-    told = journal[(journal["kind_name"] == HOSTS).to_numpy()]
+    told = rows_of_step(trial, HOSTS)
     if not len(told):
         return None
     names = pd.Series([process.name for process in trial.processes])

@@ -90,7 +90,7 @@ def test_a_mistake_beside_the_grid_is_told_where_it_is(tmp_path):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.dictionaries(st.sampled_from("abcde"), st.lists(st.integers(0, 99), unique=True, min_size=1, max_size=4)))
+@given(st.dictionaries(st.sampled_from("abcde"), st.lists(st.integers(0, 99), unique=True, min_size=1, max_size=3)))
 def test_the_scenarios_are_the_product_of_the_values(axes):
     if not axes:
         return

@@ -7,13 +7,13 @@ from synthetic import FACTS, NUMBERS, event, events_of, row
 from leasebench.enactors.store.events import TEXTS
 from leasebench.results.evidence.history import JOURNAL_DTYPE
 from leasebench.results.evidence.trial import Trial
-from leasebench.results.record.journal import OWN_KINDS, RowOutcome
+from leasebench.results.record.journal import OWN, RowOutcome
 from leasebench.results.record.trial import TrialFacts
 
 
 def step(process, name, outcome=RowOutcome.DONE, **fields):
     """A journal row of a step of that name."""
-    return row(process, OWN_KINDS, outcome, **fields) | {"kind_name": name}
+    return row(process, OWN, outcome, **fields) | {"kind_name": name}
 
 
 def downstream_trial(events=(), rows=(), data=None):

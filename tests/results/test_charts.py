@@ -23,9 +23,11 @@ from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.journal import RowKind
 from leasebench.results.record.summary import CellSummary
 
-OF_STORMS = "vulnerability_map"
-"""Drawn of host leases without DNS automation, which no run here has: see `test_storms`."""
-CHARTS: dict[str, Chart] = {name: chart for name, chart in plugins("results.charts").items() if name != OF_STORMS}
+OF_HOST_LEASES = {"vulnerability_map", "cascade_timeline"}
+"""Drawn of host leases, which no run here has: see `test_storms` and `test_cascade_run`."""
+CHARTS: dict[str, Chart] = {
+    name: chart for name, chart in plugins("results.charts").items() if name not in OF_HOST_LEASES
+}
 TRIAL_CHARTS = [name for name, chart in CHARTS.items() if chart.scope is ChartScope.TRIAL]
 
 

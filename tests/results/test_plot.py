@@ -18,7 +18,9 @@ from leasebench.results.display.theme import COLOURS, MAX_GUARDS, theme
 from leasebench.results.latency.histograms import buckets, figures, histogram
 from leasebench.results.reading.rundirectory import representative_trial
 
-CHARTS = plugins("results.charts")
+OF_HOST_LEASES = {"vulnerability_map", "cascade_timeline"}
+"""Drawn of host leases, which no run here has."""
+CHARTS = {name: chart for name, chart in plugins("results.charts").items() if name not in OF_HOST_LEASES}
 CURVE = Wanted(charts=["percentile_curve"], scenarios=["stopped"])
 
 

@@ -219,7 +219,8 @@ class TestHarm:
         for metric in beside:
             figure = seen(7.0) if metric.form is Form.SPREAD else 7
             (lines,) = harm(cell(scenario=metric.own_scenario or "steady", **{metric.name: figure}))
-            assert lines[-1].split() == ["redis_lock", "7"]
+            guard, figure = lines[-1].split()
+            assert (guard, float(figure)) == ("redis_lock", 7.0)
 
 
 STORY = [
