@@ -94,8 +94,9 @@ def _repeated(events: Events) -> int:
     at = np.flatnonzero(sent & ~events.because(READ_REFUSED))
     if not len(at):
         return 0
-    same = np.stack([events.enactor[at].astype(np.int64), events.endpoint[at].astype(np.int64), events.version[at]])
-    _, group = np.unique(same, axis=1, return_inverse=True)
+    # One number for each of enactor, endpoint and version (below 2**31): sorting rows would take a kilobyte an event.
+    place = events.enactor[at].astype(np.int64) << 48 | events.endpoint[at].astype(np.int64) << 32 | events.version[at]
+    _, group = np.unique(place, return_inverse=True)
     put = events.of("commit")[at]
     first = np.full(int(group.max()) + 1, len(events))
     np.minimum.at(first, group[put], at[put])

@@ -127,7 +127,7 @@ ARGUED = {
 }
 """Scripts with a check whose lack no run shows, and why."""
 BRANCHES = {
-    "apply": ["if rollback == '1' then"],
+    "apply": ["if rollback == '1' then", "if ARGV[12] then"],
     "commit_fenced": ["if type(result) == 'number' then"],
     "delete": ["if rule == 'quarantine' then"],
     "prelude": [

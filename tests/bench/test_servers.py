@@ -194,6 +194,7 @@ def test_the_servers_of_another_packages_driver_are_a_choice_and_are_examined_by
     driver = SimpleNamespace(
         name="theirs", about="a store of theirs", schemes=("theirs",), connect=print, must_enforce=print,
         examine=lambda url: ServerFacts("theirs", url, "alone"), denied=lambda url: [f"writes at {url}"],
+        permissions_page="docs/theirs.md",
     )  # fmt: skip
     monkeypatch.setitem(plugins("enactors.store"), "theirs", driver)
     opened = open_server("theirs://host")

@@ -25,7 +25,7 @@ def requests(store: RedisStore, endpoints: Iterable[str], rule: str) -> list[Cal
 
     def request(endpoint: str) -> Callable[[bytes], bytes]:
         store.commit(Commit(endpoint, 1, rule), 1)
-        head = store._commits[endpoint, rule, "", False][0].head
+        head = store._commits[endpoint, rule, "", False, False][0].head
         return lambda version: head + b"$%d\r\n%b\r\n" % (len(version), version) + NO_LEASE
 
     return [request(endpoint) for endpoint in endpoints]
