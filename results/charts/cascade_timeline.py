@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 
 from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
-from leasebench.results.checks.cascade import Cascade, Seconds, Series, cascade_of
+from leasebench.results.checks.cascade import Cascade, Seconds, StepSeries, cascade_of
 from leasebench.results.evidence.trial import read_trials
 
 WIDTH, HEIGHT = 700, 64
@@ -65,7 +65,7 @@ def _steps(found: Cascade) -> Iterator[dict[str, Any]]:
         yield {"lane": lane, "t_s": found.until_s, "value": float(series.value[-1]) * scale}
 
 
-def _served(found: Cascade) -> Series:
+def _served(found: Cascade) -> StepSeries:
     """The share of launch requests that was served, a value for each BIN_S in which there was one."""
     edges = np.arange(0.0, found.until_s + BIN_S, BIN_S)
 
@@ -74,7 +74,7 @@ def _served(found: Cascade) -> Series:
 
     served, refused = counted(found.launched), counted(found.refused)
     asked = np.flatnonzero(served + refused)
-    return Series(edges[asked], served[asked] / (served + refused)[asked])
+    return StepSeries(edges[asked], served[asked] / (served + refused)[asked])
 
 
 def _lanes() -> Any:

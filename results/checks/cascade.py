@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from leasebench.enactors.downstream.host_leases.program import RESTARTED
 from leasebench.results.checks import Check, Findings
 from leasebench.results.checks.dangling import empty_spells
 from leasebench.results.evidence.alignment import offset_of_data
@@ -21,11 +22,10 @@ HELD = 0.99
 """The share of the host leases with which all counts as held."""
 USUAL_BACKLOG = 5
 """So many instances may wait for their network at any time, as requests come at random."""
-RESTARTED = "operator_restart"
 
 
 @dataclass(frozen=True)
-class Series:
+class StepSeries:
     """A figure over time: `value` from each instant `t_s` (seconds of load) to the next."""
 
     t_s: Seconds
@@ -44,15 +44,15 @@ class Cascade:
     until_s: float
     empty: tuple[tuple[float, float], ...]
     """From when to when some record was empty."""
-    versions: Series | None
-    held: Series | None
+    versions: StepSeries | None
+    held: StepSeries | None
     """The share of host leases that are held."""
     launched: Seconds
     refused: Seconds
     """The instants of launches, and of those refused for want of a host with a live lease."""
-    backlog: Series | None
+    backlog: StepSeries | None
     """Instances that wait for their network."""
-    serving: Series | None
+    serving: StepSeries | None
     """The share of sound targets that is in service."""
     actions: tuple[tuple[float, str], ...]
     """What operators did."""
@@ -93,12 +93,12 @@ def cascade_of(trial: Trial) -> Cascade | None:
         empty=tuple(sorted(spells)),
         versions=None
         if writes is None or not len(writes.since)
-        else Series(at(first[writes.since]), writes.version.astype(np.float64)),
-        held=Series(held_s, (count / held.hosts).astype(np.float64)),
+        else StepSeries(at(first[writes.since]), writes.version.astype(np.float64)),
+        held=StepSeries(held_s, (count / held.hosts).astype(np.float64)),
         launched=t_s[kind == "launch"],
         refused=t_s[no_lease],
-        backlog=Series(t_s[moved], np.cumsum(waits[moved])) if moved.any() else None,
-        serving=Series(at(capacity.t_us), capacity.serving / np.maximum(capacity.healthy, 1))
+        backlog=StepSeries(t_s[moved], np.cumsum(waits[moved])) if moved.any() else None,
+        serving=StepSeries(at(capacity.t_us), capacity.serving / np.maximum(capacity.healthy, 1))
         if len(capacity.t_us)
         else None,
         actions=tuple(sorted(actions)),
@@ -128,7 +128,7 @@ def milestones(found: Cascade) -> Iterator[tuple[str, float]]:
             yield name, end_s - begin_s
 
 
-def _worked_off_s(backlog: Series, begin_s: float, until_s: float) -> float | None:
+def _worked_off_s(backlog: StepSeries, begin_s: float, until_s: float) -> float | None:
     """When nothing waited any more after the most that ever waited; None where that was no more than usual."""
     after = np.where(backlog.t_s > begin_s, backlog.value, 0.0)
     most = int(np.argmax(after))
@@ -139,7 +139,9 @@ def _worked_off_s(backlog: Series, begin_s: float, until_s: float) -> float | No
 
 
 def cascade(trial: Trial) -> Findings:
-    """Tell how long each system took to recover."""
+    """Tell how long each system took to recover; where no record was ever empty, nothing has to be followed."""
+    if not any(len(begins) for begins, _ in empty_spells(trial.events)):
+        return Findings()
     found = cascade_of(trial)
     if found is None:
         return Findings()

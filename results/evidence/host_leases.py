@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from leasebench.enactors.downstream.host_leases.program import HOST_WORK, HOSTS
 from leasebench.results.evidence.alignment import offset_of_data
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.steps import rows_of_step
@@ -19,12 +20,6 @@ from leasebench.results.record.journal import RowOutcome
 Series = npt.NDArray[np.float64]
 HOST = "host-"
 """How the name of a host's lease begins; the host's number follows."""
-WORK, HOSTS = "host_work", "hosts"
-"""What workers note: each piece of work, and once how many hosts they have (`seen` is the time to live, ms).
-
-Of a piece of work `version` is the host, `due_ns` since when it was queued, `seen` how many waited behind it; done is
-what was in time and left a lease that stands.
-"""
 HOLDS, ENDS = ("grant", "renew"), ("release", "expire")
 
 
@@ -64,7 +59,7 @@ def spans_of(data: pd.DataFrame) -> Spans:
 def believed_spans(journal: pd.DataFrame) -> Spans:
     """The same as the workers believe it, where their lease manager leaves no history: from the end of their work."""
     hosts = journal[(journal["kind_name"] == HOSTS).to_numpy()]
-    done = (journal["kind_name"] == WORK).to_numpy() & (journal["outcome"].to_numpy() == RowOutcome.DONE)
+    done = (journal["kind_name"] == HOST_WORK).to_numpy() & (journal["outcome"].to_numpy() == RowOutcome.DONE)
     work = journal[done].sort_values("end_ns", kind="stable")
     ttl_us = int(hosts["seen"].max()) * 1000 if len(hosts) else 0
     at_us = work["end_ns"].to_numpy() // 1000
@@ -132,7 +127,7 @@ def held_leases(trial: Trial) -> HeldLeases | None:
 
 def work_of(journal: pd.DataFrame) -> pd.DataFrame:
     """The pieces of work in a journal, in the order in which they ended."""
-    return journal[(journal["kind_name"] == WORK).to_numpy()].sort_values("end_ns", kind="stable")
+    return journal[(journal["kind_name"] == HOST_WORK).to_numpy()].sort_values("end_ns", kind="stable")
 
 
 def goodput_over_time(trial: Trial, step_ms: float) -> tuple[Series, Series]:

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from leasebench.enactors.downstream.host_leases.program import HOST_WORK, HOSTS
+from leasebench.enactors.downstream.operations import Reach
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import RowOutcome
 
-HOST_WORK, HOSTS, REACH = "host_work", "hosts", "reach"
 FEWEST_PIECES = 10
 """A capacity is measured over so many pieces in a row at least."""
 
@@ -129,8 +130,8 @@ def host_work(trial: Trial) -> HostWorkLog | None:
     workers = np.isin(process, process[told])
     pieces = pieces[np.argsort(end[pieces], kind="stable")]
     answered = outcome != RowOutcome.UNKNOWN
-    reached = workers & (names == REACH) & answered & (seen > 0)
-    lost = workers & (~answered | ((names == REACH) & (seen == 0))) & (start < load.end_ns)
+    reached = workers & (names == Reach.step) & answered & (seen > 0)
+    lost = workers & (~answered | ((names == Reach.step) & (seen == 0))) & (start < load.end_ns)
     _, first = np.unique(process[told], return_index=True)
     return HostWorkLog(
         process[pieces],

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebench.results.checks.cascade import Cascade, Series, milestones
+from leasebench.results.checks.cascade import Cascade, StepSeries, milestones
 
 NONE = np.array([])
 UNTIL_S = 20.0
@@ -13,7 +13,7 @@ UNTIL_S = 20.0
 
 def series(*steps):
     t_s, value = np.array(steps, dtype=float).reshape(-1, 2).T
-    return Series(t_s, value)
+    return StepSeries(t_s, value)
 
 
 def made(**given):

@@ -17,8 +17,12 @@ from leasebench.leases.manager import LeaseManager
 from leasebench.leases.operations import UNKNOWN, Outcome, Program, Refused, Sleep, Unknown
 
 HOST_WORK, DROPPED, HOSTS, RESTARTED = "host_work", "host_dropped", "hosts", "operator_restart"
-"""What a worker notes: one piece of work; how many ran out before they began; once, how many hosts it has; how many
-pieces waited when an operator restarted it."""
+"""What a worker notes: one piece of work; how many ran out before they began; once, how many hosts it has (`seen` is
+the time to live, ms); how many pieces waited when an operator restarted it.
+
+Of a piece of work `version` is the host, `due_ns` since when it was queued, `seen` how many waited behind it; complete
+is what was in time and left a lease that stands.
+"""
 REACH_AGAIN_MS = 5.0
 IDLE_MS = 2.0
 GATHER_MS = 20.0
