@@ -24,7 +24,8 @@ def test_late_checks_take_healthy_capacity_out_and_velocity_control_bounds_it(tm
     assert ended.returncode in (0, 4), ended.stdout + ended.stderr
     cells = {cell["scenario"]: cell for cell in json.loads((tmp_path / "r" / "summary.json").read_text())["cells"]}
     free, bounded = cells["health_checks"], cells["health_checks_velocity"]
-    assert free["removed_wrongly"] > bounded["removed_wrongly"] > 0
+    # Targets without a network may use up all that the velocity control allows: then no healthy one is taken out.
+    assert free["removed_wrongly"] > bounded["removed_wrongly"]
     assert free["failovers"] > 0 == bounded["failovers"]
     assert bounded["removals_held_back"] > 0
     assert free["capacity_lost_s"]["max"] > bounded["capacity_lost_s"]["max"]
