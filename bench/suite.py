@@ -174,6 +174,10 @@ class Scenario(Definition):
                 further[name] = settings.model_validate(table)
             except ValidationError as error:
                 mistakes += mistakes_of(settings, error, ("programs", name))
+        for name, chosen in further.items():
+            misfits = getattr(kinds[name], "misfits", None)
+            found = misfits(chosen, further) if misfits is not None else ()
+            mistakes += [Mistake(("programs", name, *one.path), one.text) for one in found]
         if mistakes:
             raise Mistakes(mistakes)
         return further

@@ -22,15 +22,14 @@ def cells(trial: Trial) -> Findings:
     of theirs that ran out. Nothing is found where a trial has one cell.
     """
     if len(trial.facts.cells) < 2:
-        return Findings({one.name: 0 for one in METRICS if one.form is Form.COUNT}, {FRESH: np.array([])})
+        return Findings(dict(NOBODY), {FRESH: np.array([])})
     violated = (
         any(map(len, stale_positions(trial.events)))
         or bool(dangling(trial).counts["dangling"])
         or bool(loss(trial).counts["lost_commits"])
     )
     if violated:
-        found = {"violated_cells": 1, "bystander_cells": 0, "bystander_unknown": 0, "bystander_leases_lapsed": 0}
-        return Findings(found, {FRESH: np.array([])})
+        return Findings(NOBODY | {"violated_cells": 1}, {FRESH: np.array([])})
     held = held_leases(trial)
     unknown = trial.rows(RowKind.COMMIT, RowOutcome.UNKNOWN) | trial.rows(RowKind.COMMIT, RowOutcome.PENDING)
     return Findings(
@@ -45,6 +44,12 @@ def cells(trial: Trial) -> Findings:
 
 
 FRESH = "bystander_freshness_ms"
+NOBODY: dict[str, int | None] = {
+    "violated_cells": 0,
+    "bystander_cells": 0,
+    "bystander_unknown": 0,
+    "bystander_leases_lapsed": 0,
+}
 METRICS = (
     Metric(
         "violated_cells",
