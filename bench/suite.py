@@ -18,6 +18,7 @@ from pydantic import (
 
 from leasebench.bench.faults.fault import Fault, parse_faults
 from leasebench.bench.faults.trigger import steps_of
+from leasebench.bench.resolved import as_defined, is_resolved
 from leasebench.bench.variation import VARY, Variation, merged, told_at_its_key, variations
 from leasebench.definitions import (
     Definition,
@@ -41,6 +42,7 @@ from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, u
 from leasebench.leases.manager import REDIS, unavailable
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
+from leasebench.results.record.names import SUITE_FILE
 from leasebench.results.record.suite import TROUBLE
 from leasebench.verdict import Verdict
 
@@ -59,23 +61,35 @@ class Load(Definition):
     """What is asked of a cell, and how many cells there are, independent of each other, on one server or one each."""
 
     cells: int = Field(default=1, ge=1, le=32)
+    """Independent cells."""
     servers: Literal["one", "each"] = "one"
     """With `each` every cell has an embedded server of its own, for its store and its leases."""
     enactors: int = Field(default=3, ge=0, le=64)
     """With 0 there is no DNS automation, and so no planner either."""
     endpoints: int = Field(default=8, ge=1, le=999)
+    """Endpoints of a cell."""
     planner: Arrivals = Arrivals()
+    """When plans are published."""
     work: WorkTime = WorkTime()
+    """How long the records of one endpoint take to build."""
     discover: Literal["told", "polling"] = "told"
+    """Whether enactors are told of a new plan, or look for one."""
     poll_ms: float = Field(default=2.0, gt=0, le=10_000)
+    """How often they look, with `polling`."""
     resume: Resumption = Resumption.START_OVER
     """What an enactor does about the plan in whose middle its predecessor was killed."""
     clean_age: int = Field(default=8, ge=1, le=10_000)
+    """How many generations a clean-up leaves."""
     purge_age: int = Field(default=8, ge=1, le=10_000)
+    """How many generations later a plan in quarantine is deleted."""
     rollback: bool = False
+    """Whether a commit also points a rollback record at the plan before, and is refused if that is gone."""
     operator: OperatorDuty | None = None
+    """An operator who repairs empty records; nobody, if it is left out."""
     timeout_ms: float = Field(default=1_000.0, ge=10, le=60_000)
+    """After which a client takes a request for lost."""
     client_retries: int = Field(default=0, ge=0, le=100)
+    """How often a client repeats a request whose reply was lost, blindly."""
 
     def programs(self) -> dict[str, Definition]:
         """The settings of each program kind that every cell has, by its name, in the order in which they start."""
@@ -121,14 +135,21 @@ class Scenario(Definition):
 
     name: str = Field(pattern=NAME_PATTERN)
     about: str
+    """One line about the scenario."""
     guards: list[str] = Field(min_length=1)
+    """The guards that tell most about it; a suite's `guards` come before."""
     load: Load = Load()
+    """What is asked of each cell."""
     trouble: Literal["none", "timing", "lease_server", "store"] = TROUBLE
+    """The kind of trouble, by which guards state what is expected of them."""
     ttl_ms: int | None = Field(default=None, ge=50, le=600_000)
+    """Sets the time to live of every guard's leases."""
     faults: StatedFaults = Field(default_factory=list)
+    """What goes wrong."""
     programs: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Further program kinds that take part, with their settings."""
     expected: list[Verdict] | None = Field(default=None, min_length=1)
+    """The verdicts that are expected here, whatever the guards state."""
     family: str | None = None
     varied: dict[str, str] | None = None
     _kinds: dict[str, Definition] = PrivateAttr(default_factory=dict)
@@ -216,14 +237,23 @@ class SuiteFile(Definition):
     """A suite as it stands in its file. Without `guards` each scenario is run with those that tell most about it."""
 
     about: str = ""
+    """One line about the suite."""
     guards: Names | None = None
+    """Names of presets or of guards below, or `"all"`; without it each scenario brings its own."""
     scenarios: Names
+    """Names of our scenarios or of those below, or `"all"`."""
     trials: int = Field(default=1, ge=1, le=10_000)
+    """Trials of each guard under each scenario; one gives no interval, five do."""
     duration_s: float = Field(default=5.0, gt=0, le=86_400)
+    """Load of a trial; it goes on for up to three times that while raced applications are missing."""
     min_races: int = Field(default=PROVEN_RACES, ge=1, le=1_000_000)
+    """Raced applications that `clean` needs; fewer are `unproven`. Zero of 59 bounds the leak rate below 5 %."""
     settle_s: float = Field(default=2.0, gt=0, le=600)
+    """How long the endpoints may take after the load to reach the last plan; else they are `stuck`."""
     guard: dict[str, Any] = Field(default_factory=dict)
+    """Guards of your own, by name."""
     scenario: dict[str, Any] = Field(default_factory=dict)
+    """Scenarios of your own, by name."""
 
 
 class Skipped(Definition):
@@ -264,17 +294,28 @@ class Suite(Definition):
 
 
 def load_suite(name: str) -> Suite:
-    """Resolve a suite's name, a scenario's name or a TOML path. Raises DefinitionError."""
-    if name.endswith(".toml"):
-        path = Path(name)
-        return _resolve(path.stem, *read_source(path), asked_for=name)
+    """Resolve a suite's name, a scenario's name, a TOML path or the path of a run directory. Raises DefinitionError."""
     suites, scenarios = suite_files(), scenario_files()
+    run = run_in(name)
+    if name.endswith(".toml") or run is not None:
+        path = Path(name) if run is None else run / SUITE_FILE
+        table, source = read_source(path)
+        if is_resolved(table):
+            return _as_it_was(as_defined(table, source.name), source, name)
+        return _resolve(path.stem, table, source, asked_for=name)
     if name in suites:
         return _resolve(name, *read_source(suites[name], suites[name].name))
     if name in scenarios:
         scenario = read_scenario(name)
         return _resolve(name, {"about": scenario.about, "guards": scenario.guards, "scenarios": [name]}, Source(name))
     raise DefinitionError(nearest("suite", name, [*suites, *scenarios]) + " (or the path of a .toml file)")
+
+
+def run_in(name: str) -> Path | None:
+    """The run directory of that path; None if it is none, or the name of a suite or scenario of ours."""
+    path = Path(name)
+    ours = name in suite_files() or name in scenario_files()
+    return path if not ours and (path / SUITE_FILE).is_file() else None
 
 
 def suite_files() -> dict[str, Path]:
@@ -331,6 +372,19 @@ def narrow(
     return narrowed.model_copy(update={"skipped": [*before, *(s for s in narrowed.skipped if s not in before)]})
 
 
+def with_guards(suite: Suite, guards: Sequence[Guard], asked_for: Sequence[str]) -> Suite:
+    """Run these guards, too, under every scenario, before the others; `asked_for` are the words that asked for that.
+
+    Raises DefinitionError if none can be run anywhere.
+    """
+    known = {guard.name: guard for guard in (*suite.guards, *guards)}
+    own = [guard.name for guard in guards]
+    widened = [scenario.model_copy(update={"guards": [*own, *scenario.guards]}) for scenario in suite.scenarios]
+    fitted = _fitted(suite, widened, known, suite.name)
+    changes = {"asked_for": [*suite.asked_for, *asked_for], "skipped": [*suite.skipped, *fitted.skipped]}
+    return fitted.model_copy(update=changes)
+
+
 def _scenarios_of(suite: Suite, name: str) -> list[Scenario]:
     """The suite's scenarios of that name or family. Raises DefinitionError: those there are, or why it can't be run."""
     named_so = [scenario for scenario in suite.scenarios if name in (scenario.name, scenario.family)]
@@ -367,6 +421,17 @@ def _resolve(name: str, table: dict[str, Any], source: Source, asked_for: str = 
     except DefinitionError as error:
         raise DefinitionError(f"{error} (a suite's name is its file's)") from error
     return _fitted(suite, chosen, guards, source.name)
+
+
+def _as_it_was(table: dict[str, Any], source: Source, asked_for: str) -> Suite:
+    """The suite of an earlier run, from its `suite.toml`; what was skipped then is skipped again.
+
+    Here, too, a guard is left out that can't be run on this machine.
+    """
+    suite = validate(Suite, {**table, "asked_for": [asked_for]}, source)
+    guards = {guard.name: guard for guard in suite.guards}
+    fitted = _fitted(suite, suite.scenarios, guards, source.name)
+    return fitted.model_copy(update={"skipped": [*suite.skipped, *fitted.skipped]})
 
 
 def _own_scenarios(table: dict[str, Any], source: Source) -> dict[str, list[Scenario]]:
