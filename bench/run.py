@@ -6,12 +6,11 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
-import tomli_w
-
 from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.failure import bugs_kept_in
 from leasebench.bench.hosts.interrupt import interruptible
 from leasebench.bench.manifest import describe
+from leasebench.bench.resolved import resolved_text
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.server import Server
@@ -21,7 +20,6 @@ from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.record.names import MANIFEST_FILE, SUITE_FILE, SUMMARY_FILE
 from leasebench.results.record.schemas import published_schemas
-from leasebench.results.record.suite import SuiteRecord
 from leasebench.results.record.summary import Summary, json_schema
 from leasebench.results.record.trial import TrialFacts
 from leasebench.results.summary.derivation import summarise
@@ -79,9 +77,7 @@ def run_suite(
         with writing(out):
             out.mkdir(parents=True)
         logger.info("run of %s, seed %d, into %s, on a server %s", suite.name, seed, out, server.kind)
-        resolved = SuiteRecord.model_validate(suite.model_dump(mode="json", exclude_none=True))
-        content = tomli_w.dumps(resolved.model_dump(mode="json", exclude_unset=True))
-        (out / SUITE_FILE).write_text(content, encoding="utf-8")
+        (out / SUITE_FILE).write_text(resolved_text(suite), encoding="utf-8")
         write_json(out / MANIFEST_FILE, describe(suite, server, seed))
         with bugs_kept_in(out):
             return _run_trials(suite, seed, server, out, listener, run_one)

@@ -18,6 +18,7 @@ from pydantic import (
 
 from leasebench.bench.faults.fault import Fault, parse_faults
 from leasebench.bench.faults.trigger import steps_of
+from leasebench.bench.resolved import as_defined, is_resolved
 from leasebench.bench.variation import VARY, Variation, merged, told_at_its_key, variations
 from leasebench.definitions import (
     Definition,
@@ -41,6 +42,7 @@ from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, u
 from leasebench.leases.manager import unavailable
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
+from leasebench.results.record.names import SUITE_FILE
 from leasebench.results.record.suite import TROUBLE
 from leasebench.verdict import Verdict
 
@@ -254,17 +256,28 @@ class Suite(Definition):
 
 
 def load_suite(name: str) -> Suite:
-    """Resolve a suite's name, a scenario's name or a TOML path. Raises DefinitionError."""
-    if name.endswith(".toml"):
-        path = Path(name)
-        return _resolve(path.stem, *read_source(path), asked_for=name)
+    """Resolve a suite's name, a scenario's name, a TOML path or the path of a run directory. Raises DefinitionError."""
     suites, scenarios = suite_files(), scenario_files()
+    run = run_in(name)
+    if name.endswith(".toml") or run is not None:
+        path = Path(name) if run is None else run / SUITE_FILE
+        table, source = read_source(path)
+        if is_resolved(table):
+            return _as_it_was(as_defined(table, source.name), source, name)
+        return _resolve(path.stem, table, source, asked_for=name)
     if name in suites:
         return _resolve(name, *read_source(suites[name], suites[name].name))
     if name in scenarios:
         scenario = read_scenario(name)
         return _resolve(name, {"about": scenario.about, "guards": scenario.guards, "scenarios": [name]}, Source(name))
     raise DefinitionError(nearest("suite", name, [*suites, *scenarios]) + " (or the path of a .toml file)")
+
+
+def run_in(name: str) -> Path | None:
+    """The run directory of that path; None if it is none, or the name of a suite or scenario of ours."""
+    path = Path(name)
+    ours = name in suite_files() or name in scenario_files()
+    return path if not ours and (path / SUITE_FILE).is_file() else None
 
 
 def suite_files() -> dict[str, Path]:
@@ -359,6 +372,17 @@ def _resolve(name: str, table: dict[str, Any], source: Source, asked_for: str = 
     except DefinitionError as error:
         raise DefinitionError(f"{error} (a suite's name is its file's)") from error
     return _fitted(suite, chosen, guards, source.name)
+
+
+def _as_it_was(table: dict[str, Any], source: Source, asked_for: str) -> Suite:
+    """The suite of an earlier run, from its `suite.toml`; what was skipped then is skipped again.
+
+    Here, too, a guard is left out that can't be run on this machine.
+    """
+    suite = validate(Suite, {**table, "asked_for": [asked_for]}, source)
+    guards = {guard.name: guard for guard in suite.guards}
+    fitted = _fitted(suite, suite.scenarios, guards, source.name)
+    return fitted.model_copy(update={"skipped": [*suite.skipped, *fitted.skipped]})
 
 
 def _own_scenarios(table: dict[str, Any], source: Source) -> dict[str, list[Scenario]]:

@@ -30,7 +30,7 @@ DEFAULT_SUITE = "quick"
 
 def run(
     suite: Annotated[
-        str | None, typer.Argument(help="a suite's or scenario's name, or a TOML file (default: quick)")
+        str | None, typer.Argument(help="a suite's or scenario's name, a TOML file, or RUN again (default: quick)")
     ] = None,
     guard: Annotated[list[str] | None, typer.Option(help="only this guard (may be repeated)")] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="only this scenario (may be repeated)")] = None,
@@ -63,7 +63,7 @@ def run(
     screen = console(stderr=as_json)
     found = load_suite(suite or DEFAULT_SUITE)
     chosen = narrow(found, guards=guard, scenarios=scenario, trials=trials, duration_s=duration)
-    drawn = secrets.randbelow(2**32) if seed is None else seed
+    drawn = _drawn(suite or DEFAULT_SUITE, seed)
     directory = out or default_directory(chosen.name)
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
@@ -93,6 +93,17 @@ def run(
         return
     _show(screen, summary, directory, as_json=as_json)
     raise typer.Exit(exit_code(summary))
+
+
+def _drawn(suite: str, seed: int | None) -> int:
+    """The seed that was asked for, else that of the run which is repeated, else a new one."""
+    from leasebench.bench.resolved import seed_of
+    from leasebench.bench.suite import run_in
+
+    if seed is not None:
+        return seed
+    run = run_in(suite)
+    return secrets.randbelow(2**32) if run is None else seed_of(run)
 
 
 def _show(screen: "Console", summary: "Summary", directory: Path, *, as_json: bool) -> None:
