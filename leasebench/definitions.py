@@ -19,6 +19,7 @@ from leasebench.mistakes import (
     must_be_known,
     named,
     nearest,
+    unit_of,
 )
 from leasebench.toml_lines import KeyPath, key_lines
 
@@ -35,6 +36,7 @@ __all__ = [
     "named",
     "nearest",
     "read_source",
+    "unit_of",
     "validate",
 ]
 
