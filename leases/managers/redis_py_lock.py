@@ -2,8 +2,6 @@
 
 No fencing number. `release` and `extend` raise `LockNotOwnedError` when the lock was lost; nothing tells
 the owner before. `thread_local=False`, because a renewer runs on another thread.
-
-The library is imported by who connects: 0.1 s that a command which only lists guards does not wait for.
 """
 
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ class RedisPyLibrary(LockObjects["Lock"]):
     """The library's client, one connection, no retries. It connects at once: raises ServerDown."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
+        # Here: who only lists the guards does not wait 0.1 s for it.
         import redis
         from redis.backoff import NoBackoff
         from redis.exceptions import ConnectionError as RedisConnectionError
