@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from leasebench.visible import visible
 
 COMMANDS = {
+    "init": "init:init",
     "run": "run:run",
     "check": "check:check",
     "compare": "compare:compare",

@@ -56,6 +56,7 @@ def test_a_list_does_without_what_runs_and_evaluates(what, tmp_path):
         "run quick --guard no_such_guard",
         "run quick --server nowhere",
         "run quick --out .",
+        "init --lock no-module.py",
         "check no_such_run",
         "compare no_such_run",
         "explain no_such_run",
