@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from random import Random
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
-from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.server_fault import ServerFault
 from leasebench.bench.servers.fakeclock import LIBRARY, faketime_library
-from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.results.record.suite import FaultEffect
+
+if TYPE_CHECKING:
+    from leasebench.bench.environment import Environment
+    from leasebench.bench.servers.redis_node import RedisNode
 
 
 class ClockStep(ServerFault):
@@ -53,11 +55,11 @@ class ClockStep(ServerFault):
     def lasts_s(self, ttl_ms: int) -> float:  # noqa: ARG002
         return self.lasts_ms / 1000 if self.back else 0.0
 
-    def arrange(self, environment: Environment, number: int, rng: Random) -> None:  # noqa: ARG002
+    def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server whose clock can step."""
         environment.wish(self.server, self.hits_cell, fake_clock=True)
 
-    def inject(self, environment: Environment, rng: Random) -> Injection:  # noqa: ARG002
+    def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Step."""
         step_ms = self.step_ms if self.step_ms is not None else (self.times_ttl or 0.0) * environment.ttl_ms
         stepped, hit = [], False
@@ -72,7 +74,7 @@ class ClockStep(ServerFault):
 class Stepped:
     """Clocks that are wrong; `back_ms` is the way back, 0 to stay."""
 
-    def __init__(self, nodes: Sequence[RedisNode], back_ms: float, hit: bool) -> None:
+    def __init__(self, nodes: "Sequence[RedisNode]", back_ms: float, hit: bool) -> None:
         self._nodes, self._back_ms, self._hit = nodes, back_ms, hit
 
     def heal(self) -> bool:
