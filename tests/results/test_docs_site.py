@@ -1,0 +1,71 @@
+"""The site of the docs: built without a warning and without a network, no dead link, and its search finds things."""
+
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+class Page(HTMLParser):
+    """What a page leads to, and the anchors that it has."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.leads_to, self.anchors = set(), set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):  # noqa: ARG002
+        found = dict(attrs)
+        self.anchors |= {found[name] for name in ("id", "name") if found.get(name)}
+        self.leads_to |= {found[name] for name in ("href", "src") if found.get(name)}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    place = tmp_path_factory.mktemp("site")
+    words = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-W",
+        "--keep-going",
+        "-d",
+        place / "doctrees",
+        "docs",
+        place / "html",
+    ]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    return place / "html"
+
+
+def test_no_link_of_the_site_is_dead(site):
+    pages = {path: Page(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")}
+    assert len(pages) > 30
+    for path, page in pages.items():
+        for link in page.leads_to:
+            parts = urlsplit(link)
+            if parts.scheme:
+                assert parts.scheme == "data" or (parts.scheme == "https" and parts.netloc), f"{path.name}: {link}"
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            assert target.exists(), f"{path.name}: {link}"
+            if parts.fragment and target in pages:
+                assert unquote(parts.fragment) in pages[target].anchors, f"{path.name}: {link}"
+
+
+def test_the_search_of_the_site_finds_a_fault(site, opened):
+    page = opened(site / "index.html")
+    page.locator("input[name=q]").first.fill("late_write")
+    page.locator("input[name=q]").first.press("Enter")
+    results = page.locator("#search-results ul.search li a")
+    results.first.wait_for()
+    assert "Faults" in " ".join(results.all_inner_texts())
+    results.filter(has_text="Faults").first.click()
+    assert page.locator("h1").inner_text().startswith("Faults")
