@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 MARK = re.compile(r"<!-- (not run|shorter|exit code): (.+) -->\s*")
 FILE = re.compile(r"# ([\w.-]+\.\w+)\n")
-RUN = re.compile(r"(leasebench run\b[^\n&|;]*)")
+RUN = re.compile(r"(leasebench (?:--\S+ \S+ )*run\b[^\n&|;#]*)")
 ENOUGH_S = 120
 COMMAND = """#!/bin/sh
 "{real}" "$@"
