@@ -29,6 +29,9 @@ def differing(before: RunDirectory, after: RunDirectory) -> Iterator[str]:
         yield from _unlike("server", was.server, now.server)
         yield from _unlike("version", was.versions, now.versions, only=VERSIONS)
         yield from _unlike("affinity", was.affinity, now.affinity)
+        for name in was.own_classes.keys() & now.own_classes.keys():
+            if was.own_classes[name].sha256 != now.own_classes[name].sha256:
+                yield f"lock class: {name} was changed"
     yield from _unlike("suite", before.suite, after.suite, only=SETTINGS)
     yield from _tables("guard", before.suite.guards, after.suite.guards)
     yield from _tables("scenario", before.suite.scenarios, after.suite.scenarios)
