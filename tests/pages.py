@@ -55,7 +55,7 @@ class Block:
 
     @property
     def script(self) -> str:
-        return RUN.sub(rf"\1 {self.said}", self.text) if self.mark == "shorter" else self.text
+        return RUN.sub(rf"\1 {self.said} ", self.text) if self.mark == "shorter" else self.text
 
 
 def tokens(page: Path) -> list[Token]:
@@ -94,8 +94,11 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def run_blocks(page: Path, directory: Path, python: Path, **env: str) -> int:
-    """Run the blocks of a page in order, where `python` has leasebench beside it. Returns how many there were."""
+def run_blocks(page: Path, directory: Path, python: Path, *, skip: int = 0, **env: str) -> int:
+    """Run the blocks of a page in order, where `python` has leasebench beside it, but for the first `skip`.
+
+    Returns how many there were.
+    """
     tools = directory.parent / f"{directory.name}-tools"
     tools.mkdir()
     command = tools / "leasebench"
@@ -104,9 +107,7 @@ def run_blocks(page: Path, directory: Path, python: Path, **env: str) -> int:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PYTHON", "COLUMNS"))}
     kept |= {"PATH": f"{tools}:{python.parent}:{os.environ['PATH']}", "HOME": str(tools)} | env
     done = 0
-    for block in blocks(page):
-        if not block.runs:
-            continue
+    for block in [one for one in blocks(page) if one.runs][skip:]:
         done += 1
         if block.file is not None:
             (directory / block.file).write_text(block.text)
