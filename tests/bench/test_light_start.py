@@ -1,5 +1,6 @@
 """Until a command begins its work it imports only what it says or refuses with: what is heavy is left out."""
 
+import os
 import subprocess
 import sys
 
@@ -24,10 +25,16 @@ sys.__stderr__.write("|".join(["", str(code), *sys.modules]))
 """
 
 
-def started(*words, cwd):
+def started(*words, cwd, **environment):
     """The exit code, and what was imported by then."""
     ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *words], cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", PROGRAM, *words],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     code, *modules = ended.stderr[ended.stderr.index("|") + 1 :].split("|")
     return int(code), set(modules), ended
@@ -74,6 +81,13 @@ def test_a_refusal_does_without_what_runs_and_evaluates(words, tmp_path):
     assert code == 2
     assert ended.stderr.partition("|")[0]
     assert modules & HEAVY == set()
+
+
+def test_completion_does_without_what_validates(tmp_path):
+    asked = {"_LEASEBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "leasebench run qui", "COMP_CWORD": "2"}
+    code, modules, ended = started(cwd=tmp_path, **asked)
+    assert (code, ended.stdout.split()) == (0, ["quick"])
+    assert modules & (HEAVY | {"leasebench.definitions"}) == set()
 
 
 def test_of_the_commands_only_the_one_that_is_called_is_imported(tmp_path):
