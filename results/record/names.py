@@ -8,6 +8,8 @@ MANIFEST_FILE = "manifest.json"
 SUMMARY_FILE = "summary.json"
 EXPLORED_FILE = "explored.json"
 SCHEDULE_FILE = "schedule.json"
+ASIDE = "aside"
+"""The directory of the trials that were cut off or failed and were run again when the run was resumed."""
 
 TRIAL_FILE = "trial.json"
 """This one and those below stand in the folder of each trial."""
