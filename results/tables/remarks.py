@@ -30,7 +30,8 @@ def remarks(summary: Summary) -> Iterator[str]:
     for never in summary.inapplicable:
         yield f"no fault: {never.fault} does not apply to {never.guard} under {never.scenario}: {never.reason}"
     for again in summary.replaced:
-        yield f"run again: trial {again.number} ({again.guard} under {again.scenario}) {again.reason}; kept in {again.kept}"
+        place = f"{again.guard} under {again.scenario}"
+        yield f"run again: trial {again.number} ({place}) {again.reason}; kept in {again.kept}"
     for skip in summary.skipped:
         yield f"skipped: {skip.guard} under {skip.scenario}: {skip.reason}"
 
