@@ -1,10 +1,17 @@
-"""A real run, made once: guards that go stale, with leases and without, and a safe one; in one cell and in two."""
+"""A real run, made once, of guards that go stale and one that is safe; a browser that opens pages without a network."""
 
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PATIENCE_MS = 20_000
 SUITE = """
 about = "tiny"
 guards = ["last_writer_wins", "txt_lock", "monotonic"]
@@ -38,3 +45,37 @@ def harmed_run(tmp_path_factory):
     )  # fmt: skip
     assert (place / "run" / "summary.json").exists(), ended.stderr
     return place / "run"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as engine:
+        chromium = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Open a report without network, at a width; what the page complains of must be nothing."""
+    complaints, contexts = [], []
+
+    def open_page(file, *, width=1300, scheme="light", at=""):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{file.as_uri()}{at}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []

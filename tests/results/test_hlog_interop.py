@@ -1,6 +1,6 @@
 """Our histogram logs, read by an implementation that shares no line with ours: the npm package hdr-histogram-js.
 
-CI installs it; elsewhere: npm install --no-save --no-package-lock --prefix tests/results/hdr_js
+CI installs it; elsewhere: npm install --no-save --no-package-lock --prefix tests/node
 """
 
 import json
@@ -27,7 +27,7 @@ from leasebench.results.latency.histograms import (
     write_hlog,
 )
 
-READER = Path(__file__).parent / "hdr_js"
+READER = Path(__file__).parents[1] / "node"
 START_S, LASTED_S = 1_760_942_880.25, 2.5
 HOUR_NS = HIGHEST_NS
 

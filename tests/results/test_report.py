@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 from base64 import b64decode
 from gzip import decompress
 
@@ -17,13 +16,7 @@ from leasebench.results.report.page import in_script, packed
 from leasebench.results.report.write import write_report
 from leasebench.results.tables.columns import report_columns
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 HOSTILE = "<script>window.stolen=1</script>"
-PATIENCE_MS = 20_000
 
 
 def written(tmp_path_factory, name, guards, events=6_000):
@@ -39,40 +32,6 @@ def written(tmp_path_factory, name, guards, events=6_000):
 def place(tmp_path_factory):
     """A run of a guard that goes stale and one that does not, with its report."""
     return written(tmp_path_factory, "plain", ("loose", "tight"))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as engine:
-        chromium = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def opened(browser):
-    """Open a report without network, at a width; what the page complains of must be nothing."""
-    complaints, contexts = [], []
-
-    def open_page(file, *, width=1300, scheme="light", at=""):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, accept_downloads=True
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(f"{file.as_uri()}{at}")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 def report_of(place):
