@@ -23,7 +23,7 @@ from leasebench.results.latency.histograms import histogram, tag, write_hlog
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.faults import HARNESS, FaultRow
 from leasebench.results.record.journal import RowKind, RowOutcome
-from leasebench.results.record.names import FAULTS_FILE, JOURNAL_FILE
+from leasebench.results.record.names import FAULTS_FILE, JOURNAL_FILE, LATENCY_FILE
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts
 
@@ -168,7 +168,7 @@ def _write_latency(plan: TrialPlan, folder: Path, facts: TrialFacts, trials: Ite
     histograms = {tag(*names, phase, side): histogram(np.concatenate(parts)) for (phase, side), parts in pooled.items()}
     lasted = (facts.end_ns - facts.start_ns) / 1e9 if facts.end_ns else 0.0
     began = facts.began or 0.0
-    write_hlog(folder / "latency.hlog", histograms, began, began + lasted)
+    write_hlog(folder / LATENCY_FILE, histograms, began, began + lasted)
 
 
 def fault_rows(plan: TrialPlan, journal: pd.DataFrame) -> list[FaultRow]:

@@ -61,21 +61,33 @@ class Load(Definition):
     """What is asked of a cell, and how many cells there are, independent of each other, on the one server."""
 
     cells: int = Field(default=1, ge=1, le=32)
+    """Independent cells on one server."""
     enactors: int = Field(default=3, ge=0, le=64)
     """With 0 there is no DNS automation, and so no planner either."""
     endpoints: int = Field(default=8, ge=1, le=999)
+    """Endpoints of a cell."""
     planner: Arrivals = Arrivals()
+    """When plans are published."""
     work: WorkTime = WorkTime()
+    """How long the records of one endpoint take to build."""
     discover: Literal["told", "polling"] = "told"
+    """Whether enactors are told of a new plan, or look for one."""
     poll_ms: float = Field(default=2.0, gt=0, le=10_000)
+    """How often they look, with `polling`."""
     resume: Resumption = Resumption.START_OVER
     """What an enactor does about the plan in whose middle its predecessor was killed."""
     clean_age: int = Field(default=8, ge=1, le=10_000)
+    """How many generations a clean-up leaves."""
     purge_age: int = Field(default=8, ge=1, le=10_000)
+    """How many generations later a plan in quarantine is deleted."""
     rollback: bool = False
+    """Whether a commit also points a rollback record at the plan before, and is refused if that is gone."""
     operator: OperatorDuty | None = None
+    """An operator who repairs empty records; nobody, if it is left out."""
     timeout_ms: float = Field(default=1_000.0, ge=10, le=60_000)
+    """After which a client takes a request for lost."""
     client_retries: int = Field(default=0, ge=0, le=100)
+    """How often a client repeats a request whose reply was lost, blindly."""
 
     def programs(self) -> dict[str, Definition]:
         """The settings of each program kind that every cell has, by its name, in the order in which they start."""
@@ -121,14 +133,21 @@ class Scenario(Definition):
 
     name: str = Field(pattern=NAME_PATTERN)
     about: str
+    """One line about the scenario."""
     guards: list[str] = Field(min_length=1)
+    """The guards that tell most about it; a suite's `guards` come before."""
     load: Load = Load()
+    """What is asked of each cell."""
     trouble: Literal["none", "timing", "lease_server", "store"] = TROUBLE
+    """The kind of trouble, by which guards state what is expected of them."""
     ttl_ms: int | None = Field(default=None, ge=50, le=600_000)
+    """Sets the time to live of every guard's leases."""
     faults: StatedFaults = Field(default_factory=list)
+    """What goes wrong."""
     programs: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Further program kinds that take part, with their settings."""
     expected: list[Verdict] | None = Field(default=None, min_length=1)
+    """The verdicts that are expected here, whatever the guards state."""
     family: str | None = None
     varied: dict[str, str] | None = None
     _kinds: dict[str, Definition] = PrivateAttr(default_factory=dict)
@@ -208,14 +227,23 @@ class SuiteFile(Definition):
     """A suite as it stands in its file. Without `guards` each scenario is run with those that tell most about it."""
 
     about: str = ""
+    """One line about the suite."""
     guards: Names | None = None
+    """Names of presets or of guards below, or `"all"`; without it each scenario brings its own."""
     scenarios: Names
+    """Names of our scenarios or of those below, or `"all"`."""
     trials: int = Field(default=1, ge=1, le=10_000)
+    """Trials of each guard under each scenario; one gives no interval, five do."""
     duration_s: float = Field(default=5.0, gt=0, le=86_400)
+    """Load of a trial; it goes on for up to three times that while raced applications are missing."""
     min_races: int = Field(default=PROVEN_RACES, ge=1, le=1_000_000)
+    """Raced applications that `clean` needs; fewer are `unproven`. Zero of 59 bounds the leak rate below 5 %."""
     settle_s: float = Field(default=2.0, gt=0, le=600)
+    """How long the endpoints may take after the load to reach the last plan; else they are `stuck`."""
     guard: dict[str, Any] = Field(default_factory=dict)
+    """Guards of your own, by name."""
     scenario: dict[str, Any] = Field(default_factory=dict)
+    """Scenarios of your own, by name."""
 
 
 class Skipped(Definition):

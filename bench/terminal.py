@@ -21,13 +21,19 @@ from leasebench.results.display.layout import fold_sentence, lay_out, styled, st
 from leasebench.visible import visible, visible_line
 
 EXIT_UNEXPECTED = 1
+"""A verdict is not among those expected, or a negative control was not caught. An expected `unproven` is none."""
 EXIT_USAGE = 2
+"""The command's words, a suite or a run directory can't be used as they are: a line says where, and the way out."""
 EXIT_WORSE = 3
+"""A gate failed, or a figure is worse than the baseline's."""
 EXIT_INCONCLUSIVE = 4
+"""Too little was seen to tell: an `unproven` that was not expected, an open gate, or nothing that could be compared."""
 EXIT_FAILED = 5
+"""The harness or a server failed, or a trial did; also any bug of ours."""
 EXIT_INTERRUPTED = 130
+"""Ctrl-C. What had ended until then is told, and kept."""
 EXIT_PIPE_CLOSED = 141
-"""What a shell shows of a tool that SIGPIPE ended, as when `| head` has read enough."""
+"""Whoever read the output has read enough, as `| head` does: what a shell shows of a tool that SIGPIPE ended."""
 PLAIN_WIDTH = 132
 """The width of tables in a pipe or a file: fixed, so that a script's input does not depend on a terminal's size."""
 logger = logging.getLogger(__name__)

@@ -145,8 +145,8 @@ def nearest(kind: str, name: str, known: Iterable[str]) -> str:
 def _near(name: str, known: Sequence[str]) -> list[str]:
     """The nearest of `known`: those that are spelled alike; of settings with a unit, those with the same unit."""
     alike = {other: SequenceMatcher(None, other, name).ratio() for other in known}
-    unit = _unit(name)
-    of_unit = {other for other in known if unit is not None and _unit(other) == unit}
+    unit = unit_of(name)
+    of_unit = {other for other in known if unit is not None and unit_of(other) == unit}
     fit = [
         other
         for other, ratio in alike.items()
@@ -155,7 +155,8 @@ def _near(name: str, known: Sequence[str]) -> list[str]:
     return sorted(fit, key=lambda other: (-alike[other], other))[:MOST_OFFERED]
 
 
-def _unit(name: str) -> str | None:
+def unit_of(name: str) -> str | None:
+    """The unit that the name of a setting ends with; None where it has none."""
     return next((unit for unit in UNITS if name == unit or name.endswith(f"_{unit}")), None)
 
 

@@ -62,15 +62,20 @@ class Decide(Definition):
     """When the plan is picked and when it is checked."""
 
     pick: Pick = Pick.BEFORE
+    """Whether the plan is picked before or inside the lease."""
     check: VersionCheck
+    """When it is held against the endpoint's version."""
 
 
 class Waiting(Definition):
     """How an enactor waits for a lease; milliseconds."""
 
     poll_ms: float = Field(default=1.0, gt=0, le=10_000)
+    """The first pause between two tries to get the lease."""
     poll_max_ms: float = Field(default=16.0, gt=0, le=10_000)
+    """The longest; each is up to twice as long as the one before."""
     timeout_ms: float = Field(default=2_000.0, gt=0, le=60_000)
+    """After which it gives up."""
 
     def value(self) -> Wait:
         """The same, as programs use it."""
@@ -81,11 +86,17 @@ class Exclude(Definition):
     """The lease: who grants it, what it covers, how long it lives and who renews it."""
 
     manager: str
+    """The name of a lease manager."""
     scope: LeaseScope = LeaseScope.ENDPOINT
+    """Whether a lease is for one endpoint or for the whole cell."""
     ttl_ms: int = Field(default=DEFAULT_TTL_MS, ge=50, le=600_000)
+    """How long a lease lives."""
     renewal: Renewal = Renewal.NONE
+    """What prolongs it."""
     on_loss: OnLoss = OnLoss.RETRY
+    """What its owner does when it is told that the lease is lost."""
     wait: Waiting = Waiting()
+    """How one waits for it."""
 
     @field_validator("manager")
     @classmethod
@@ -98,7 +109,9 @@ class Clean(Definition):
     """Who may delete an old plan; with `referential`, a deleted plan can't be applied."""
 
     rule: CleanRule = CleanRule.BY_AGE
+    """What must hold for an old plan to be deleted."""
     referential: bool = False
+    """Whether a deleted plan is refused at a commit."""
 
     @property
     def checks_plan(self) -> bool:
@@ -110,8 +123,11 @@ class Control(Definition):
     """What a negative control proves: in `scenario` its `metric` is above zero, and its correct `twin`'s is not."""
 
     twin: str = Field(pattern=NAME_PATTERN)
+    """The correct guard that it is held against."""
     scenario: str = Field(pattern=NAME_PATTERN)
+    """Where it has to be caught."""
     metric: str = Field(pattern=NAME_PATTERN)
+    """By which count above zero."""
 
 
 class Guard(Definition):
@@ -123,13 +139,19 @@ class Guard(Definition):
 
     name: str = Field(pattern=NAME_PATTERN)
     about: str
+    """One line about the guard."""
     decide: Decide
+    """When a plan is picked and checked."""
     exclude: Exclude | None = None
+    """The lease; none, if it is left out."""
     commit: str
     """The name of its commit rule."""
     clean: Clean = Clean()
+    """Who may delete an old plan."""
     known_bad: bool = False
+    """Admits a combination that is known to be unsafe."""
     control: Control | None = None
+    """What a negative control proves."""
     expect: dict[str, list[Verdict]] = Field(default_factory=dict)
 
     @field_validator("commit")

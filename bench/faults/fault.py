@@ -128,7 +128,9 @@ class Fault(Definition):
     """The store drivers with whose servers it works; none for a fault that asks nothing of a server."""
 
     chance: float = Field(default=1.0, gt=0, le=1)
+    """With which probability it takes part in a trial, drawn from the trial's seed."""
     optional: bool = False
+    """Whether a scenario goes on without it where it can't be had."""
 
     @classmethod
     def available(cls) -> str | None:
@@ -214,8 +216,11 @@ class ProgramFault(Fault):
     """
 
     enactors: list[int] = Field(min_length=1)
+    """The processes that it hits, by their numbers in their cell, from 0."""
     program: str = "enactor"
+    """Their program kind."""
     cells: list[int] = Field(default_factory=list)
+    """The cells in which it hits them; all, if it is empty."""
 
     def hits_cell(self, number: int) -> bool:
         return not self.cells or number in self.cells

@@ -27,7 +27,9 @@ class NetworkFault(ProgramFault):
     """Whether `ms` or `times_ttl` has to be given."""
 
     ms: float | None = Field(default=None, gt=0, le=60_000)
+    """A length of time; what is done for so long, the class says."""
     times_ttl: float | None = Field(default=None, gt=0, le=100)
+    """The same, in times to live of the lease; one of the two."""
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:

@@ -30,8 +30,11 @@ class ServerFault(Fault):
     """The trial's own server is a `RedisNode`."""
 
     server: Literal["lease", "store"] = "lease"
+    """The server that it hits, one of the trial's own."""
     first_s: float = Field(default=0.5, gt=0, le=3_600)
+    """When, on average, it hits first."""
     every_s: float = Field(default=1.0, gt=0, le=3_600)
+    """And then again, from one begin to the next."""
 
     @property
     def hit_server(self) -> str:
@@ -75,6 +78,7 @@ class OutageFault(ServerFault):
     """A server that is away for `down_ms`, or for as long as it takes to come back."""
 
     down_ms: float = Field(default=20.0, ge=0, le=60_000)
+    """How long the server is away; 0: for as long as it takes to come back."""
 
     def outage(self) -> bool:
         return True

@@ -62,8 +62,11 @@ class StepFault(ProgramFault):
     """A fault at one side of an operation (`before` or `after`), once in every `every`-th application."""
 
     before: Step | None = None
+    """The operation before which it acts."""
     after: Step | None = None
+    """The operation after which it acts."""
     every: int = Field(default=1, ge=1)
+    """In every so many applications."""
 
     @property
     def steps(self) -> Collection[str]:

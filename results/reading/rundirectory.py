@@ -17,7 +17,7 @@ from leasebench.results.reading.explored import Contradiction, contradictions
 from leasebench.results.record.explored import Explored, read_explored
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import Manifest
-from leasebench.results.record.names import HISTORY_FILE, JOURNAL_FILE, SUMMARY_FILE
+from leasebench.results.record.names import HISTORY_FILE, JOURNAL_FILE, LATENCY_FILE, SUMMARY_FILE
 from leasebench.results.record.suite import SuiteRecord
 from leasebench.results.record.summary import CellSummary, Spread, Summary, TrialRow
 from leasebench.results.record.trial import TrialFacts, read_facts
@@ -158,7 +158,7 @@ class RunDirectory:
 
     def _read_latencies(self, number: int) -> dict[tuple[str, str], Buckets]:
         try:
-            path = self._folder(number) / "latency.hlog"
+            path = self._folder(number) / LATENCY_FILE
             if not path.exists():
                 return {}
             found: dict[tuple[str, str], Buckets] = {}

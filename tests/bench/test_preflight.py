@@ -15,7 +15,7 @@ from leasebench.bench.servers.server import ServerUnusable, must_allow
 from leasebench.enactors.store.redis.permissions import probes
 
 ROOT = Path(__file__).resolve().parents[2]
-RULE = re.search(r"ACL SETUSER leasebench (.*)", (ROOT / "docs/own-redis.md").read_text())
+RULE = re.search(r"ACL SETUSER leasebench (.*)", (ROOT / "docs/howto/own-redis.md").read_text())
 BINARIES = {"embedded": embedded_binary(), "of the system": shutil.which("redis-server")}
 
 
@@ -66,7 +66,7 @@ def test_the_rule_of_the_docs_suffices_for_every_guard(server, tmp_path):
 @pytest.mark.parametrize("command", sorted({str(probe[0]) for probe in probes("k")}))
 def test_each_command_that_is_not_allowed_is_named(command, server):
     allow(server, f"-{command.lower()}")
-    with pytest.raises(ServerUnusable, match=f"may not use {command}[ A-Z]*: .*docs/own-redis.md") as caught:
+    with pytest.raises(ServerUnusable, match=f"may not use {command}[ A-Z]*: .*docs/howto/own-redis.md") as caught:
         must_allow(url_of(server))
     assert "s3cr3t" not in str(caught.value)
     allow(server)

@@ -24,7 +24,7 @@ class RedisDriver:
     about = "Redis or Valkey: one Lua script a write, the history in a stream"
     schemes = ("redis", "rediss", "unix")
     distributions = ("redis", "hiredis")
-    permissions_page = "docs/own-redis.md"
+    permissions_page = "docs/howto/own-redis.md"
 
     def connect(
         self, url: str, address: CellAddress, cell: Cell, client: str, timeout_s: float, retries: int

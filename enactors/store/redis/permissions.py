@@ -1,7 +1,8 @@
 """What a run needs to be allowed on a server that is not ours, tried there before the first trial.
 
 Each command is tried once, on a key under our own prefix. The scripts' commands are among them: what a script calls is
-held against the permissions of who called it (valkey.io, "ACL"). The rule that suffices stands in docs/own-redis.md.
+held against the permissions of who called it (valkey.io, "ACL"). The rule that suffices stands in
+docs/howto/own-redis.md.
 """
 
 import secrets
