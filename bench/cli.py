@@ -18,6 +18,7 @@ from leasebench.bench.commands.doctor import doctor
 from leasebench.bench.commands.explain import explain
 from leasebench.bench.commands.explore import explore
 from leasebench.bench.commands.export import export
+from leasebench.bench.commands.init import init
 from leasebench.bench.commands.list import list_
 from leasebench.bench.commands.plot import plot
 from leasebench.bench.commands.report import report
@@ -61,6 +62,7 @@ def options(
     logger.info("leasebench %s: %s", version("leasebench"), shlex.join(sys.argv[1:]))
 
 
+app.command("init")(init)
 app.command("run")(run)
 app.command("check")(check)
 app.command("compare")(compare)

@@ -12,12 +12,14 @@ from leasebench.bench.hosts.placement import place
 from leasebench.bench.servers.server import Server, examine
 from leasebench.bench.suite import Suite
 from leasebench.enactors.store.drivers import server_driver_of
+from leasebench.references import file_of_class, is_reference
 from leasebench.registry import distribution, plugins
 from leasebench.results.record.manifest import (
     MANIFEST_SCHEMA,
     Affinity,
     HostMachine,
     Manifest,
+    OwnClassFile,
     PackageVersions,
     RunServer,
 )
@@ -37,7 +39,7 @@ def _packages(suite: Suite, server: Server) -> list[str]:
     """The distributions whose versions belong to a result: ours, and those of the plug-ins in use."""
     used = {
         "enactors.store": [server_driver_of(server.url).name],
-        "leases.managers": [guard.exclude.manager for guard in suite.guards if guard.exclude is not None],
+        "leases.managers": [name for name in _managers(suite) if not is_reference(name)],
         "bench.faults": [fault.name for scenario in suite.scenarios for fault in scenario.parsed_faults],
         "enactors": [kind for scenario in suite.scenarios for kind in scenario.programs_by_kind()],
     }
@@ -47,6 +49,16 @@ def _packages(suite: Suite, server: Server) -> list[str]:
         if (brought_by := distribution(package, plugin)) is not None:
             names[brought_by] = None
     return list(names)
+
+
+def _managers(suite: Suite) -> list[str]:
+    return [guard.exclude.manager for guard in suite.guards if guard.exclude is not None]
+
+
+def _own_classes(suite: Suite) -> dict[str, OwnClassFile]:
+    """The files of the user's own lock classes, by the classes' places."""
+    files = {name: file_of_class(name) for name in _managers(suite) if is_reference(name)}
+    return {name: OwnClassFile(path=file.path, sha256=file.sha256) for name, file in files.items() if file is not None}
 
 
 def describe(suite: Suite, server: Server, seed: int) -> Manifest:
@@ -60,6 +72,7 @@ def describe(suite: Suite, server: Server, seed: int) -> Manifest:
         began=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         seed=seed,
         versions=PackageVersions.model_validate(versions),
+        own_classes=_own_classes(suite),
         machine=HostMachine(
             system=platform.platform(),
             processor=platform.processor() or platform.machine(),

@@ -1,6 +1,6 @@
 """What a TOML file can say: suites, scenarios and loads, validated; where they are found by name."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -360,6 +360,19 @@ def narrow(
         if (not guards or skip.guard in guards) and (not scenarios or skip.scenario in scenarios)
     ]
     return narrowed.model_copy(update={"skipped": [*before, *(s for s in narrowed.skipped if s not in before)]})
+
+
+def with_guards(suite: Suite, guards: Sequence[Guard], asked_for: Sequence[str]) -> Suite:
+    """Run these guards, too, under every scenario, before the others; `asked_for` are the words that asked for that.
+
+    Raises DefinitionError if none can be run anywhere.
+    """
+    known = {guard.name: guard for guard in (*suite.guards, *guards)}
+    own = [guard.name for guard in guards]
+    widened = [scenario.model_copy(update={"guards": [*own, *scenario.guards]}) for scenario in suite.scenarios]
+    fitted = _fitted(suite, widened, known, suite.name)
+    changes = {"asked_for": [*suite.asked_for, *asked_for], "skipped": [*suite.skipped, *fitted.skipped]}
+    return fitted.model_copy(update=changes)
 
 
 def _scenarios_of(suite: Suite, name: str) -> list[Scenario]:

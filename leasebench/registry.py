@@ -3,13 +3,13 @@
 A module of ours exports `PLUGIN`; a package that keeps some in a folder within it names that in its `FOLDERS`. A third
 party names an entry point, say
 `[project.entry-points."leasebench.managers"] mylock = "mypackage.locks:PLUGIN"`. The package of a kind says in its
-`PROTOCOL` which attributes a plug-in of it has.
+`PROTOCOL` which attributes a plug-in of it has; one that has a `from_class` also takes a class of the user's own by its
+place, `module:Class` (see `references`), which is made a plug-in by that.
 
 A faulty plug-in takes no command down: it is left out, and why is told once (`tell_of_faulty`) to whoever looks.
 """
 
 import inspect
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +23,7 @@ from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from typing_extensions import get_protocol_members, is_protocol
 
 from leasebench.definitions import DefinitionError, named
+from leasebench.references import first_line, is_reference, raised_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,18 @@ def distribution(package: str, name: str) -> str | None:
 def plugin(package: str, kind: str, name: str) -> Any:
     """The plug-in of that name. Raises DefinitionError: why it can't be used, or which names come nearest."""
     usable = plugins(package)
+    if name not in usable and is_reference(name) and (made := _from_class(package)) is not None:
+        return made(name)
     broken = next((one for one in faulty(package) if one.name == name), None)
     if name not in usable and broken is not None:
         raise DefinitionError(f"the {kind} {name!r} can't be used: {broken.place}: {broken.reason}")
     return named(kind, name, usable)
+
+
+def _from_class(package: str) -> Callable[[str], Any] | None:
+    """What makes a plug-in of a class of the user's own; None for a kind that can't be had so."""
+    made: Callable[[str], Any] | None = getattr(import_module(f"leasebench.{package}"), "from_class", None)
+    return made
 
 
 @cache
@@ -109,7 +118,7 @@ def _found(package: str) -> Found:
         try:
             loaded = candidate.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a module does as it is imported)
-            place, reason = _raised_at(error) or place, f"{type(error).__name__}: {_first_line(error)}"
+            place, reason = raised_at(error) or place, f"{type(error).__name__}: {first_line(error)}"
         else:
             if loaded is NO_PLUGIN:
                 continue
@@ -232,16 +241,3 @@ def _defined_at(loaded: Any) -> str | None:
     except (OSError, TypeError):
         return None
     return f"{file}:{line}"
-
-
-def _raised_at(error: BaseException) -> str | None:
-    """File and line where a module failed as it was imported; None where there is no such module."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}"
-    machinery = (__file__, "<frozen importlib", inspect.getfile(EntryPoint), inspect.getfile(import_module))
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(machinery)]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "")

@@ -225,7 +225,8 @@ class Guard(Definition):
     def manager(self) -> LeaseManager:
         """The lease manager. Only for a guard that has one."""
         assert self.exclude is not None
-        manager: LeaseManager = plugins("leases.managers")[self.exclude.manager]
+        name, found = self.exclude.manager, plugins("leases.managers")
+        manager: LeaseManager = found[name] if name in found else plugin("leases.managers", "lease manager", name)
         return manager
 
     @property

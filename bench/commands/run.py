@@ -24,6 +24,10 @@ def run(
     scenario: Annotated[list[str] | None, typer.Option(help="only this scenario (may be repeated)")] = None,
     trials: Annotated[int | None, typer.Option(min=1, max=10_000, help="trials of each cell")] = None,
     duration: Annotated[float | None, typer.Option(min=0.1, max=86_400, help="seconds of load a trial")] = None,
+    manager: Annotated[
+        list[str] | None,
+        typer.Option(help="a guard for this lock, too: module:Class or a lease manager (may be repeated)"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="what order, load and faults are drawn from")] = None,
     server: ServerChoice = "embedded",
     password_file: PasswordFile = None,
@@ -39,13 +43,15 @@ def run(
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
     server = with_password(server, password_file)
     if schedule is not None:
-        if (suite, guard, scenario, trials, duration) != (None,) * 5:
-            fail("--schedule runs traces alone: leave out SUITE, --guard, --scenario, --trials, --duration", EXIT_USAGE)
+        if (suite, guard, scenario, trials, duration, manager) != (None,) * 6:
+            left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager"
+            fail(f"--schedule runs traces alone: leave out {left_out}", EXIT_USAGE)
         force(schedule, server, out, seed, as_json=as_json)
     if resume is not None:
-        if (suite, guard, scenario, trials, duration, seed, out) != (None,) * 7:
+        if (suite, guard, scenario, trials, duration, seed, out, manager) != (None,) * 8:
             fail("--resume keeps to the plan of RUN: with it only --server, --password-file and --json", EXIT_USAGE)
         go_on(resume, server, as_json=as_json)
+    from leasebench.bench import own_lock
     from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.run import count_trials, expected_seconds, run_suite
     from leasebench.bench.rundir import default_directory
@@ -55,7 +61,9 @@ def run(
     must_be_a_choice(server)
     forkserver()
     screen = console(stderr=as_json)
-    found = load_suite(suite or DEFAULT_SUITE)
+    found = load_suite(suite or (own_lock.SUITE if manager else DEFAULT_SUITE))
+    if manager:
+        found, guard = own_lock.with_managers(found, manager, guard or [])
     chosen = narrow(found, guards=guard, scenarios=scenario, trials=trials, duration_s=duration)
     drawn = _drawn(suite or DEFAULT_SUITE, seed)
     directory = out or default_directory(chosen.name)

@@ -10,12 +10,16 @@ import pandas as pd
 from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, ticks
 from leasebench.results.charts.buckets import bucket_frame, figures_us, pooled
 from leasebench.results.display.phrases import latency
-from leasebench.results.display.theme import MAX_GUARDS
 from leasebench.results.latency.histograms import Buckets, rank
+from leasebench.results.statistics.quantiles import is_supported
 
+MOST_GUARDS = 21
+"""A picture with more rows or panels is a wall."""
 MAX_BINS = 96
 BINS_PER_DECADE = (40, 20, 10, 5)
 MARKED = (50.0, 99.0, 99.9)
+UNKNOWN = "-"
+"""Stands for a percentile of which there are too few operations to tell."""
 WIDTH, ROW_HEIGHT, STRIP = 560, 44, 3
 COLUMN_WIDTH = 74
 KEY = "bar: share of the guard's operations in a bin; strip below: the bin holds at least one"
@@ -54,7 +58,7 @@ def phase_histograms(subject: Subject) -> tuple[dict[str, Buckets], int]:
     assert subject.phase is not None
     held = pooled(subject.run, subject.scenario, subject.phase, SIDE, subject.guard)
     fastest = sorted(held, key=lambda guard: (figures_us(held[guard])["p50"], guard))
-    return {guard: held[guard] for guard in fastest[:MAX_GUARDS]}, max(0, len(fastest) - MAX_GUARDS)
+    return {guard: held[guard] for guard in fastest[:MOST_GUARDS]}, max(0, len(fastest) - MOST_GUARDS)
 
 
 def phase_title(subject: Subject, histograms: dict[str, Buckets], left_out: int) -> str:
@@ -145,8 +149,9 @@ def _marks(frame: pd.DataFrame) -> pd.DataFrame:
     for guard, part in frame.groupby("guard", sort=False):
         seen = part["count"].cumsum()
         for percentile in MARKED:
-            target = rank(percentile, int(part["count"].sum()))
-            value = latency(float(part.loc[seen >= target, "high_us"].iloc[0]))
+            n = int(part["count"].sum())
+            slowest = float(part.loc[seen >= rank(percentile, n), "high_us"].iloc[0])
+            value = latency(slowest) if is_supported(percentile, n) else UNKNOWN
             rows.append({"guard": guard, "marked": percentile, "value": value})
     return pd.DataFrame(rows)
 

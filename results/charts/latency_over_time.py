@@ -8,12 +8,15 @@ import numpy as np
 
 from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, filled
 from leasebench.results.charts.shades import shade_layer, shades
+from leasebench.results.statistics.quantiles import is_supported
 
 WIDTH, HEIGHT = 700, 180
+FIGURES = {"p50": [1, 0], "p99": [6, 3], "max": [2, 2]}
+"""With their dashes."""
 
 
 class LatencyOverTime:
-    """The median, p99 and longest commit of each bin."""
+    """The median and longest commit of each bin, and its p99 where it has enough of them."""
 
     name = "latency_over_time"
     about = "commit latency over the time of a trial, faults shaded"
@@ -26,29 +29,37 @@ class LatencyOverTime:
         found = moments.over_time if moments else None
         if moments is None or found is None or not np.any(found.max_us > 0):
             return None
-        rows = [
-            {"bin": number, "bin_s": found.bin_s, "p50": p50, "p99": p99, "max": longest}
-            for number, (p50, p99, longest) in enumerate(zip(found.p50_us, found.p99_us, found.max_us, strict=True))
+        rows: list[dict[str, Any]] = [
+            {
+                "bin": number,
+                "bin_s": found.bin_s,
+                "p50": p50,
+                "p99": p99 if is_supported(99, n) else None,
+                "max": longest,
+            }
+            for number, (n, p50, p99, longest) in enumerate(
+                zip(found.commits + found.refused, found.p50_us, found.p99_us, found.max_us, strict=True)
+            )
             if longest > 0
         ]
+        shown = tuple(name for name in FIGURES if any(row[name] is not None for row in rows))
         end_s = float(found.from_s[-1] + found.bin_s)
         faults, said = shades(moments, 0.0, end_s)
         title = f"Commit latency over time: {subject.guard} under {subject.scenario}, trial {subject.trial}"
         below = f"service time in bins of {found.bin_s * 1000:.0f} ms{said}"
-        return filled(_definition(), f"{title}\n{below}", bins=rows, shades=faults)
+        return filled(_definition(shown), f"{title}\n{below}", bins=rows, shades=faults)
 
 
 @cache
-def _definition() -> Spec:
-    return defined(_lines)
+def _definition(shown: tuple[str, ...]) -> Spec:
+    return defined(lambda: _lines(list(shown)))
 
 
-def _lines() -> Any:
-    order = ["p50", "p99", "max"]
+def _lines(order: list[str]) -> Any:
     lines = (
         alt.Chart(alt.NamedData(name="bins"))
         .transform_calculate(at_s="(datum.bin + 0.5) * datum.bin_s")
-        .transform_fold(["p50", "p99", "max"], as_=["figure", "us"])
+        .transform_fold([*order], as_=["figure", "us"])
         .mark_line(strokeWidth=1.6, interpolate="linear")
         .encode(
             x=alt.X("at_s:Q", title="seconds of load", scale=alt.Scale(nice=False, zero=True)),
@@ -62,7 +73,7 @@ def _lines() -> Any:
             strokeDash=alt.StrokeDash(
                 "figure:N",
                 sort=order,
-                scale=alt.Scale(domain=order, range=[[1, 0], [6, 3], [2, 2]]),
+                scale=alt.Scale(domain=order, range=[FIGURES[name] for name in order]),
                 legend=None,
             ),
             tooltip=[

@@ -7,81 +7,119 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, padded, ticks
-from leasebench.results.charts.buckets import bucket_frame
+from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, filled, padded, ticks
+from leasebench.results.charts.buckets import bucket_frame, figures_us
 from leasebench.results.charts.latency_histogram import phase_histograms, phase_title
-from leasebench.results.display.theme import DASHES, MAX_GUARDS
+from leasebench.results.display.phrases import latency
+from leasebench.results.latency.histograms import PERCENTILES, Buckets
+from leasebench.results.statistics.quantiles import MIN_BEYOND, is_supported
 
 MAX_POINTS = 480
 """In all; each guard has its share of them."""
-WIDTH, HEIGHT = 620, 400
+WIDTH, HEIGHT, COLUMNS = 240, 130, 4
+MOST_BEYOND = 2.0
+"""However few operations there are, a line reaches the median."""
+KEY = f"thick: the guard named above, thin: all others; a line ends where {MIN_BEYOND} operations lie beyond it"
 
 
 class PercentileCurve:
-    """The x axis is log(1 / (1 - p)), as in HdrHistogram's own plotter: every nine takes the same width."""
+    """A panel a guard, with all others thin behind it: more guards than there are colours can be told apart.
+
+    The x axis is log(1 / (1 - p)), as in HdrHistogram's own plotter: every nine takes the same width.
+    """
 
     name = "percentile_curve"
-    about = "latency against percentile, one line a guard"
+    about = "latency against percentile, a panel a guard with all others behind it"
     scope = ChartScope.PHASE
 
     def draw(self, subject: Subject) -> Spec | None:
-        """One line a guard, in one colour and dash pattern throughout a run."""
+        """Named data `curves`: points of every guard's line, and a row a guard with what stands in its panel."""
         histograms, left_out = phase_histograms(subject)
         if not histograms:
             return None
         title = phase_title(subject, histograms, left_out)
-        everyone = subject.run.guards if len(subject.run.guards) <= MAX_GUARDS else list(histograms)
-        return defined(lambda: draw_curve(bucket_frame(histograms), everyone, title))
+        return draw_panels(histograms, f"{title}\n{KEY}")
 
 
-def draw_curve(frame: pd.DataFrame, everyone: list[str], title: str) -> Any:
-    """Draw a bucket frame; a guard's look goes by its place among `everyone`."""
-    guards = list(dict.fromkeys(frame["guard"]))
-    data = curves(frame, max(MAX_POINTS // len(guards), 2))
-    low, high = padded(float(data["high_us"].min()), float(data["high_us"].max()))
-    tail = max(float(data["rarity"].max()), 10.0)
-    percentiles = [2.0] + [10.0**nines for nines in range(1, int(log10(tail)) + 1)]
-    dashes = [DASHES[number // 7 % len(DASHES)] for number in range(len(everyone))]
-    legend = alt.Legend(title="guard", values=guards, symbolType="stroke", symbolSize=500, symbolStrokeWidth=2.2)
-    return (
-        alt.Chart(inline(data))
-        .mark_line(interpolate="step-before", strokeWidth=1.8, strokeJoin="round")
-        .transform_calculate(percentile="100 * (1 - 1 / datum.rarity)")
-        .encode(
-            x=alt.X(
-                "rarity:Q",
-                title="percentile of operations",
-                scale=alt.Scale(type="log", domain=[1, tail], nice=False),
-                axis=alt.Axis(values=percentiles, labelExpr="format(1 - 1 / datum.value, '.10~%')"),
-            ),
-            y=alt.Y(
-                "high_us:Q",
-                title="latency (log scale)",
-                scale=alt.Scale(type="log", domain=[low, high], nice=False),
-                axis=alt.Axis(values=ticks(low, high), labelExpr=DURATION),
-            ),
-            color=alt.Color("guard:N", scale=alt.Scale(domain=everyone), legend=legend),
-            strokeDash=alt.StrokeDash("guard:N", scale=alt.Scale(domain=everyone, range=dashes), legend=legend),
-            tooltip=[
-                "guard:N",
-                alt.Tooltip("percentile:Q", title="percentile (%)", format=".6~g"),
-                alt.Tooltip("high_us:Q", title="latency (µs)", format=".4~g"),
-            ],
-        )
-        .properties(width=WIDTH, height=HEIGHT, title=heading(title))
+def draw_panels(histograms: dict[str, Buckets], title: str) -> Spec:
+    """Draw histograms that are not empty, in their order."""
+    points = curves(bucket_frame(histograms), max(MAX_POINTS // len(histograms), 2))
+    low, high = padded(float(points["high_us"].min()), float(points["high_us"].max()))
+    tail = max(float(points["rarity"].max()), 10.0)
+    said = [{"guard": guard, "said": _said(held)} for guard, held in histograms.items()]
+    panel = defined(lambda: _panel([1, tail], [low, high]))
+    # The library's stand-in for what the facet hands a panel.
+    for part in (panel, *panel["layer"][1:]):
+        for key in ("$schema", "datasets", "data"):
+            part.pop(key, None)
+    header = {"labelAnchor": "start", "labelFontSize": 12, "labelFontWeight": "bold", "labelPadding": 4}
+    made = {
+        "data": {"name": "curves"},
+        "facet": {"field": "guard", "type": "nominal", "sort": list(histograms), "title": None, "header": header},
+        "columns": COLUMNS,
+        "spacing": {"row": 18, "column": 22},
+        "spec": panel,
+    }
+    return filled(made, title, curves=[*points.to_dict("records"), *said])
+
+
+def _said(held: Buckets) -> str:
+    figures, n = figures_us(held), int(held.counts.sum())
+    shown = [name for name, percentile in PERCENTILES.items() if is_supported(percentile, n)]
+    return ", ".join(f"{name} {latency(figures[name])}" for name in ("p50", *shown[1:][-2:]))
+
+
+def _panel(rarities: list[float], latencies: list[float]) -> Any:
+    nines = [2.0] + [10.0**nines for nines in range(1, int(log10(rarities[1])) + 1)]
+    x = alt.X(
+        "rarity:Q",
+        title="percentile of operations",
+        scale=alt.Scale(type="log", domain=rarities, nice=False),
+        axis=alt.Axis(values=nines, labelExpr="format(1 - 1 / datum.value, '.10~%')"),
     )
+    y = alt.Y(
+        "high_us:Q",
+        title="latency (log scale)",
+        scale=alt.Scale(type="log", domain=latencies, nice=False),
+        axis=alt.Axis(values=ticks(*latencies), labelExpr=DURATION),
+    )
+    # The others' lines have data of their own, so that the facet does not take them apart.
+    line = alt.Chart().transform_filter("isValid(datum.rarity)").encode(x=x, y=y)
+    others = line.properties(data=alt.NamedData(name="curves")).encode(detail="guard:N")
+    own = line.transform_calculate(percentile="100 * (1 - 1 / datum.rarity)").encode(
+        tooltip=[
+            "guard:N",
+            alt.Tooltip("percentile:Q", title="percentile (%)", format=".6~g"),
+            alt.Tooltip("high_us:Q", title="latency (µs)", format=".4~g"),
+        ]
+    )
+    said = (
+        alt.Chart()
+        .transform_filter("isValid(datum.said)")
+        .mark_text(style="value", align="left", baseline="top", fontSize=10, x=4, y=4)
+    )
+    stepped: dict[str, Any] = {"interpolate": "step-before", "strokeJoin": "round"}
+    return alt.layer(
+        others.mark_line(style="behind", strokeWidth=0.8, **stepped),
+        own.mark_line(style="first", strokeWidth=2.2, **stepped),
+        said.encode(text="said:N"),
+    ).properties(width=WIDTH, height=HEIGHT)
 
 
 def curves(frame: pd.DataFrame, points: int) -> pd.DataFrame:
     """Keep at most `points` a guard, evenly spread over the axis; `rarity` is 1 / (1 - p).
 
-    The slowest of n operations stands at n: that is as far as n operations can tell.
+    A line ends where MIN_BEYOND of n operations lie beyond it: that is as far as n operations can tell.
     """
     n = frame.groupby("guard")["count"].transform("sum")
-    above = np.maximum(1 - frame["percentile"] / 100, 1 / n)
+    furthest = np.maximum(n / MIN_BEYOND, MOST_BEYOND)
+    above = np.maximum(1 - frame["percentile"] / 100, 1 / furthest)
     curve = frame.assign(rarity=1 / above)
+    # Of the buckets beyond the end the first holds what stands there.
+    ended = pd.Series(np.isclose(curve["rarity"], furthest), curve.index)
+    curve = curve[~(ended & ended.groupby(curve["guard"]).cumsum().gt(1))]
     place = np.round(np.log(curve["rarity"]) / np.log(n.max() + 1) * (points - 1)).astype(int)
-    kept = ~pd.DataFrame({"guard": frame["guard"], "place": place}).duplicated(keep="last")
+    kept = ~pd.DataFrame({"guard": curve["guard"], "place": place}).duplicated(keep="last")
     return curve.loc[kept, ["guard", "high_us", "rarity"]]
 
 

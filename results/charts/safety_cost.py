@@ -12,6 +12,7 @@ from leasebench.results.charts.labels import Box, place_labels
 from leasebench.results.checks.verdict import RACED_APPLICATIONS
 from leasebench.results.display.theme import VERDICT_COLOURS, VERDICT_SHAPES
 from leasebench.results.record.summary import CellSummary
+from leasebench.results.statistics.quantiles import farthest
 from leasebench.results.tables.pricing import LIMIT, attempts_per_s, baseline_scenario
 from leasebench.verdict import Verdict
 
@@ -53,16 +54,19 @@ class SafetyCost:
         every = run.summary.cells
         cells = [cell for cell in every if subject.scenario in (None, cell.scenario)]
         baseline = subject.scenario or baseline_scenario(cells)
-        places = [place for guard in run.guards if (place := _place(guard, cells, baseline)) is not None]
+        tail = farthest([cell.latency("plan").n for cell in cells if cell.scenario == baseline])
+        places = [place for guard in run.guards if (place := _place(guard, cells, baseline, tail)) is not None]
         what = f"in scenario {subject.scenario}" if subject.scenario else "worst of all scenarios"
-        return defined(lambda: _panels(places, baseline, what)) if any(place.cost_us for place in places) else None
+        return (
+            defined(lambda: _panels(places, baseline, tail, what)) if any(place.cost_us for place in places) else None
+        )
 
 
-def _panels(places: Sequence[ChartPoint], baseline: str | None, what: str) -> Any:
+def _panels(places: Sequence[ChartPoint], baseline: str | None, tail: str, what: str) -> Any:
     panels = [
         panel
         for panel in (
-            _panel(places, "cost_us", f"p99 of a whole application in {baseline} (log scale)", DURATION),
+            _panel(places, "cost_us", f"{tail} of a whole application in {baseline} (log scale)", DURATION),
             _panel(
                 places,
                 "attempts_per_s",
@@ -80,7 +84,7 @@ def _panels(places: Sequence[ChartPoint], baseline: str | None, what: str) -> An
     return alt.hconcat(*panels, spacing=36).properties(title=heading(title)).resolve_scale(color="shared")
 
 
-def _place(guard: str, cells: Sequence[CellSummary], baseline: str | None) -> ChartPoint | None:
+def _place(guard: str, cells: Sequence[CellSummary], baseline: str | None, tail: str) -> ChartPoint | None:
     own = [cell for cell in cells if cell.guard == guard]
     by_scenario = {cell.scenario: cell for cell in own}
     rated = [(cell, cell.rate("leak_rate"), cell.total(RACED_APPLICATIONS)) for cell in own]
@@ -102,7 +106,7 @@ def _place(guard: str, cells: Sequence[CellSummary], baseline: str | None) -> Ch
         high,
         at.scenario,
         raced,
-        baseline_cell.latency("plan").p99 if baseline_cell else None,
+        baseline_cell.latency("plan").shown(tail) if baseline_cell else None,
         attempts_per_s(limit_cell) if limit_cell else None,
     )
 

@@ -33,11 +33,14 @@ def differing(before: RunDirectory, after: RunDirectory) -> Iterator[str]:
 
 
 def unlike_ground(was: Manifest, now: Manifest) -> Iterator[str]:
-    """One line for each way in which what two runs ran on differs: machine, server, versions, cores."""
+    """One line for each way in which what two runs ran on differs: machine, server, versions, cores, lock classes."""
     yield from _unlike("machine", was.machine, now.machine, skip=("clock_resolution_ns",))
     yield from _unlike("server", was.server, now.server)
     yield from _unlike("version", was.versions, now.versions, only=VERSIONS)
     yield from _unlike("affinity", was.affinity, now.affinity)
+    for name in was.own_classes.keys() & now.own_classes.keys():
+        if was.own_classes[name].sha256 != now.own_classes[name].sha256:
+            yield f"lock class: {name} was changed"
 
 
 def order_of_trials(run: RunDirectory) -> str:

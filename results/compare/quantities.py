@@ -5,10 +5,9 @@ from functools import cache
 
 from leasebench.results.latency.histograms import PERCENTILES, SIDES
 from leasebench.results.record.metric import Better, Form, Metric, Ratio, metrics
+from leasebench.results.statistics.quantiles import MIN_BEYOND, samples_needed
 
 SERVICE, RESPONSE = SIDES
-MIN_BEYOND = 10
-"""A quantile is known where at least so many operations lie beyond it: 1,000 for a p99, 10,000 for a p99.9."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Quantity:
             return 2 * MIN_BEYOND
         if self.kind != "latency":
             return 1
-        return round(MIN_BEYOND / (1 - PERCENTILES[self.figure] / 100))
+        return samples_needed(PERCENTILES[self.figure])
 
 
 def latency(phase: str, figure: str, side: str = SERVICE) -> Quantity:

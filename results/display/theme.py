@@ -1,8 +1,8 @@
 """How pictures look: one set of colours on light and dark ground, for the page and for files.
 
 Colours are those of Okabe and Ito (Color Universal Design, 2008), which people who confuse colours tell apart; on
-dark ground lighter ones of the same order. Nothing is told by colour alone: lines have dashes, verdicts a shape or a
-letter.
+dark ground lighter ones of the same order. Nothing is told by colour alone: lines have dashes or a panel of their own,
+verdicts a shape or a letter. No colour stands for a guard: there are more guards than colours.
 """
 
 from typing import Any, Literal
@@ -15,9 +15,6 @@ COLOURS: dict[Mode, tuple[str, ...]] = {
     "dark": ("#56b4e9", "#e8743b", "#2fc49a", "#e29fc4", "#9ad4f5", "#f0b429", "#f2f2f2"),
 }
 """Without their yellow: too faint for a thin line on white."""
-DASHES = ([1, 0], [6, 3], [2, 2])
-MAX_GUARDS = len(COLOURS["light"]) * len(DASHES)
-"""More lines than these would share a colour and a dash pattern."""
 VERDICT_COLOURS = {
     Verdict.FAILED: "#7f0d2b",
     Verdict.STALE: "#d55e00",
@@ -47,13 +44,14 @@ FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
 _GROUND = {"light": "#ffffff", "dark": "#14181d"}
 _INK = {"light": "#222222", "dark": "#e6e9ec"}
 _GREY = {"light": "#666666", "dark": "#9aa5b0"}
+_BEHIND = {"light": "#b3bac2", "dark": "#4d5762"}
 _RULE = {"light": "#e6e6e6", "dark": "#2c343d"}
 
 
 def dark_inks() -> dict[str, str]:
     """For each ink on light ground the one in its place on dark ground: it recolours a picture that was drawn once."""
     pairs = [*zip(COLOURS["light"], COLOURS["dark"], strict=True)]
-    pairs += [(kind["light"], kind["dark"]) for kind in (_GROUND, _INK, _GREY, _RULE)]
+    pairs += [(kind["light"], kind["dark"]) for kind in (_GROUND, _INK, _GREY, _BEHIND, _RULE)]
     return dict(pairs)
 
 
@@ -75,6 +73,7 @@ def theme(mode: Mode) -> dict[str, Any]:
             "outline": {"color": ink},
             "quiet": {"color": grey},
             "faint": {"color": rule},
+            "behind": {"stroke": _BEHIND[mode], "color": _BEHIND[mode]},
             "first": {"color": colours[0]},
             "second": {"color": colours[1]},
             "third": {"color": colours[2]},

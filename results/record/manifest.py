@@ -46,6 +46,13 @@ class PackageVersions(Record):
     leasebench: str = ""
 
 
+class OwnClassFile(Record):
+    """The file of a lock class of the user's own: its path, from where the run was started if it is inside."""
+
+    path: str
+    sha256: str
+
+
 class TrialAgain(Record):
     """A trial that a resumed run did anew: why, and where what was left of it is kept, from the run directory."""
 
@@ -76,6 +83,7 @@ class Manifest(Record):
     began: str | None = Field(default=None, description="UTC, as 2026-01-31T09:30:00Z")
     seed: int | None = None
     versions: PackageVersions = PackageVersions()
+    own_classes: dict[str, OwnClassFile] = Field(default_factory=dict, description="by module:Class")
     machine: HostMachine = HostMachine()
     server: RunServer = RunServer()
     affinity: Affinity = Affinity()

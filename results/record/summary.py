@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model
 from leasebench.results.record.metric import Form, Metric, metrics
 from leasebench.results.record.suite import TROUBLE, InapplicableFault, Skip
 from leasebench.results.statistics.intervals import Interval
+from leasebench.results.statistics.quantiles import is_supported
 from leasebench.verdict import Verdict
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -64,6 +65,11 @@ class Percentiles(BaseModel):
     p99_99: float | None = Field(default=None, alias="p99.99")
     max: float | None = None
     n: int = 0
+
+    def shown(self, name: str) -> float | None:
+        """`p50` to `p99.99`, by the name that it has in the file; None where `n` operations do not tell it."""
+        value: float | None = getattr(self, name.replace(".", "_"))
+        return value if is_supported(float(name[1:]), self.n) else None
 
 
 NO_LATENCY = Percentiles()

@@ -115,7 +115,7 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
     environment.filters["id"] = lambda name: quote(name, safe="")
     environment.filters["cell_id"] = lambda cell: cell_id(*cell.place)
     environment.filters["summary_line"] = summary_line
-    columns = report_columns()
+    columns = report_columns(run.summary.cells)
     about = {scenario.name: scenario.about for scenario in run.suite.scenarios}
     manifest = run.manifest
     advice = advise_on(run)

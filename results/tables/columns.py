@@ -1,12 +1,13 @@
 """The columns of a table of cells, on a terminal and in the report: a column for each metric, then latencies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from leasebench.results.display.grid import Column
 from leasebench.results.display.numbers import number, rate_text
 from leasebench.results.record.metric import Form, Metric, Shown, metrics
 from leasebench.results.record.summary import CellSummary
+from leasebench.results.statistics.quantiles import farthest, least_shown
 from leasebench.results.tables.pricing import LIMIT, attempts_per_s, guard_cost_us
 
 Value = float | int | None
@@ -33,18 +34,16 @@ def of_metrics(where: Shown) -> list[CellColumn]:
     return [_of(one) for one in metrics() if where in one.shown]
 
 
-def run_columns() -> list[CellColumn]:
-    """The columns of the terminal's table of a scenario: a rate that can be bounded stands beside its two counts."""
+def run_columns(cells: Sequence[CellSummary] = ()) -> list[CellColumn]:
+    """The columns of the terminal's table of a scenario: a rate that can be bounded stands beside its two counts.
+
+    How far the columns of latencies go into the tail is chosen by all `cells` that the tables show.
+    """
     found = []
     for one in metrics():
         if Shown.RUN in one.shown:
             found += [*([_evidence(one)] if one.ratio and one.ratio.bound_by else []), _of(one)]
-    return [*found, *LATENCIES]
-
-
-def report_columns() -> list[CellColumn]:
-    """The columns of the report's tables."""
-    return [*of_metrics(Shown.REPORT), *LATENCIES, ATTEMPTS]
+    return [*found, *_latencies(cells)]
 
 
 def _of(metric: Metric) -> CellColumn:
@@ -81,16 +80,45 @@ def _plain(heading: str, about: str, value: Callable[[CellSummary], Value], plac
     return CellColumn(heading, about, value, lambda cell: number(value(cell), places), spare)
 
 
-def _plan_p99_ms(cell: CellSummary) -> Value:
-    p99 = cell.latency("plan").p99
-    return None if p99 is None else p99 / 1000
+def report_columns(cells: Sequence[CellSummary]) -> list[CellColumn]:
+    """The columns of the report's tables: what was seen in any of the cells; what is about writes, if any wrote."""
+    wrote = any(cell.total("commits") for cell in cells)
+    found = [
+        _of(one)
+        for one in metrics()
+        if one.shown & (Shown.REPORT | Shown.BESIDE)
+        and (
+            (wrote and Shown.BESIDE not in one.shown)
+            or any(cell.seen(one) and (one.elsewhere or one.is_at_home(cell.scenario)) for cell in cells)
+        )
+    ]
+    return [
+        *found,
+        *(one for one in (*_latencies(cells), ATTEMPTS) if any(one.value(cell) is not None for cell in cells)),
+    ]
 
 
-LATENCIES = (
-    _plain("guard\np50 us", "medians of acquire, check, commit and release, added up", guard_cost_us, 0, 2),
-    _plain("commit\np99 us", "one commit, service time", lambda cell: cell.latency("commit").p99, 0, 3),
-    _plain("plan\np99 ms", "a whole application, work and waiting included", _plan_p99_ms, 1, 4),
-)
+def _latencies(cells: Sequence[CellSummary]) -> list[CellColumn]:
+    """What a guard costs, and the tails of a commit and of a whole application: as far out as most `cells` tell."""
+    return [
+        _plain("guard\np50 us", "medians of acquire, check, commit and release, added up", guard_cost_us, 0, 2),
+        _tail(cells, "commit", "us", "one commit, service time", 0, 3),
+        _tail(cells, "plan", "ms", "a whole application, work and waiting included", 1, 4),
+    ]
+
+
+def _tail(cells: Sequence[CellSummary], phase: str, unit: str, about: str, places: int, spare: int) -> CellColumn:
+    name = farthest([cell.latency(phase).n for cell in cells])
+    scale = {"us": 1, "ms": 1000}[unit]
+    needed = least_shown(float(name[1:]))
+
+    def value(cell: CellSummary) -> Value:
+        found = cell.latency(phase).shown(name)
+        return None if found is None else found / scale
+
+    return _plain(f"{phase}\n{name} {unit}", f"{about}; told from {needed:,} operations on", value, places, spare)
+
+
 ATTEMPTS = _plain(
     "attempts\nper s",
     f"writes per second sent to the store, refused ones too; only where the load is closed ({LIMIT})",

@@ -14,7 +14,8 @@ GUARD, VERDICT = Column("guard", left=True), Column("verdict", left=True)
 
 def tables(summary: Summary) -> Iterable[Grid]:
     """One table for each scenario of the summary."""
-    return (_table(name, cells) for name, cells in _by_scenario(summary).items())
+    columns = run_columns(summary.cells)
+    return (_table(name, cells, columns) for name, cells in _by_scenario(summary).items())
 
 
 def tables_beside(summary: Summary) -> Iterator[Grid]:
@@ -59,8 +60,8 @@ def _by_scenario(summary: Summary) -> dict[str, list[CellSummary]]:
     return found
 
 
-def _table(scenario: str, cells: Sequence[CellSummary]) -> Grid:
-    columns = [*run_columns(), *([ATTEMPTS] if any(map(ATTEMPTS.value, cells)) else [])]
+def _table(scenario: str, cells: Sequence[CellSummary], every: Sequence[CellColumn]) -> Grid:
+    columns = [*every, *([ATTEMPTS] if any(map(ATTEMPTS.value, cells)) else [])]
     rows = tuple(
         (Text(cell.guard), verdict_text(cell.verdict, surprise=not cell.as_expected), *_texts(cell, columns))
         for cell in cells

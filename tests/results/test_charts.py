@@ -17,11 +17,12 @@ from leasebench.results.charts.first_stale import kaplan_meier_median
 from leasebench.results.charts.plot import PHASES
 from leasebench.results.charts.window import nearest
 from leasebench.results.display.phrases import latency
-from leasebench.results.display.theme import MAX_GUARDS, VERDICT_COLOURS, dark_inks, theme
+from leasebench.results.display.theme import VERDICT_COLOURS, dark_inks, theme
 from leasebench.results.reading.rundirectory import representative_trial
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.journal import RowKind
 from leasebench.results.record.summary import CellSummary
+from leasebench.results.statistics.quantiles import farthest
 
 OF_HOST_LEASES = {"vulnerability_map", "cascade_timeline"}
 """Drawn of host leases, which no run here has: see `test_storms` and `test_cascade_run`."""
@@ -196,12 +197,14 @@ class TestSafetyCost:
     def test_shows_the_leak_rates_and_costs_of_the_summary(self, run):
         spec = CHARTS["safety_cost"].draw(Subject(run, "stopped"))
         rows = {row["guard"]: row for row in data(spec["hconcat"][0])["inline 0"]}
+        tail = farthest([run.cell(guard, "stopped").latency("plan").n for guard in run.guards])
+        assert tail in json.dumps(spec["hconcat"][0])
         assert set(rows) == set(run.guards)
         for guard, row in rows.items():
             cell = run.cell(guard, "stopped")
             leak = cell.rate("leak_rate")
             assert row["leak"] == pytest.approx(leak.value, rel=1e-3)
-            assert row["cost"] == pytest.approx(cell.latency("plan").p99, rel=1e-3)
+            assert row["cost"] == pytest.approx(cell.latency("plan").shown(tail), rel=1e-3)
             assert row["raced"] == cell.count("raced_applications")
             low, high = (0, leak.bound) if leak.bound is not None else leak.interval
             assert (row["low"], row["high"]) == (pytest.approx(low, rel=1e-3), pytest.approx(high, rel=1e-3))
@@ -270,7 +273,8 @@ class TestLatencies:
             rows = [row for values in data(spec).values() for row in values if row.get("marked")]
             for row in rows:
                 figures = run.cell(row["guard"], "stopped").latency(phase)
-                assert row["value"] == latency(figures.model_dump(by_alias=True)[f"p{row['marked']:g}"])
+                told = figures.shown(f"p{row['marked']:g}")
+                assert row["value"] == ("-" if told is None else latency(told))
             assert len(rows) == 3 * len(run.guards)
 
     def test_histograms_count_every_operation_once(self, run):
@@ -284,25 +288,25 @@ class TestLatencies:
         spec = CHARTS["latency_histogram"].draw(Subject(run, "stopped", "monotonic", "commit"))
         assert {row["guard"] for values in data(spec).values() for row in values} == {"monotonic"}
 
-    def test_the_curve_ends_at_the_slowest_of_all_operations(self, run):
+    def test_the_curve_ends_where_ten_operations_lie_beyond_it(self, run):
         spec = CHARTS["percentile_curve"].draw(Subject(run, "stopped", phase="commit"))
         (rows,) = data(spec).values()
         for guard in run.guards:
             figures = run.cell(guard, "stopped").latency("commit")
-            own = [row for row in rows if row["guard"] == guard]
-            assert max(row["rarity"] for row in own) == pytest.approx(figures.n, rel=1e-3)
-            assert max(row["high_us"] for row in own) == pytest.approx(figures.max, rel=1e-3)
+            own = [row for row in rows if row["guard"] == guard and "rarity" in row]
+            assert max(row["rarity"] for row in own) == pytest.approx(max(figures.n / 10, 2), rel=1e-3)
+            assert max(row["high_us"] for row in own) < figures.max
             assert sorted(own, key=lambda row: row["rarity"]) == sorted(own, key=lambda row: row["high_us"])
 
-    def test_a_guard_has_one_look_in_every_picture_and_no_two_share_it(self, run):
-        encodings = [
-            CHARTS["percentile_curve"].draw(Subject(run, "stopped", phase=phase))["encoding"] for phase in PHASES
-        ]
-        domains = {tuple(encoding["color"]["scale"]["domain"]) for encoding in encodings}
-        assert domains == {tuple(run.guards)}
-        dashes = encodings[0]["strokeDash"]["scale"]["range"]
-        colours = [theme("light")["range"]["category"][number % 7] for number in range(len(dashes))]
-        assert len({(colour, str(dash)) for colour, dash in zip(colours, dashes, strict=True)}) == len(run.guards)
+    def test_each_panel_of_the_curves_says_what_its_operations_tell(self, run):
+        (rows,) = data(CHARTS["percentile_curve"].draw(Subject(run, "stopped", phase="commit"))).values()
+        said = {row["guard"]: row["said"] for row in rows if "said" in row}
+        assert set(said) == set(run.guards)
+        for guard, text in said.items():
+            figures = run.cell(guard, "stopped").latency("commit")
+            assert f"p50 {latency(figures.p50)}" in text
+            for name in ("p90", "p99", "p99.9"):
+                assert (f"{name} " in text) == (figures.shown(name) is not None)
 
     def test_service_and_response_stand_beside_each_other(self, run):
         spec = CHARTS["service_response"].draw(Subject(run, "stopped", "monotonic"))
@@ -312,7 +316,7 @@ class TestLatencies:
         }
         figures = run.cell("monotonic", "stopped").latency("plan", "response")
         own = [row["high_us"] for row in rows if (row["what"], row["side"]) == ("a plan is in force", "response")]
-        assert max(own) == pytest.approx(figures.max, rel=1e-3)
+        assert max(own) <= figures.max
 
 
 class TestOverTime:
@@ -514,11 +518,6 @@ class TestAxes:
             [{"us": 123456.789, "at_s": 12.345678, "none": float("nan"), "n": np.int64(3), "kind": RowKind.PAUSE}]
         )
         assert row == {"us": 123500.0, "at_s": 12.3457, "none": None, "n": 3, "kind": 13}
-
-
-def test_there_are_as_many_looks_as_guards_that_are_shown():
-    looks = {(colour, dash) for colour in theme("light")["range"]["category"] for dash in range(3)}
-    assert len(looks) == MAX_GUARDS
 
 
 def test_every_ink_on_light_ground_has_another_on_dark_ground():

@@ -99,7 +99,7 @@ class TestEveryTable:
 def measured(guard, scenario="steady", *, stale=97, races=118):
     """A cell of a summary, as the tables of a run need it."""
     spread = {"p50": 13.9, "p99": 40.0, "max": 50.0, "n": 5}
-    service = {"service": {"p50": 120.4, "p99": 18_968.0}}
+    service = {"service": {"p50": 120.4, "p99": 18_968.0, "n": 5_000}}
     rates = {"leak_rate": stale / races, "leak_rate_ci": [0.75, 0.88], "leak_rate_bound": None if stale else 0.06}
     spreads = dict.fromkeys(("overwrite_lag_ms", "stale_time_ms", "time_to_first_stale_s"), spread)
     counts = {"stale_overwrites": stale, "races": races, "stale_per_1000": 150.3, "throughput": 1_019.0}

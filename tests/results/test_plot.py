@@ -10,11 +10,11 @@ from leasebench import load
 from leasebench.definitions import DefinitionError
 from leasebench.registry import plugins
 from leasebench.results.charts import ChartScope
-from leasebench.results.charts.buckets import bucket_frame
-from leasebench.results.charts.latency_histogram import draw_rows
-from leasebench.results.charts.percentile_curve import draw_curve
+from leasebench.results.charts.buckets import bucket_frame, quantile_us
+from leasebench.results.charts.latency_histogram import MOST_GUARDS, draw_rows
+from leasebench.results.charts.percentile_curve import curves, draw_panels
 from leasebench.results.charts.plot import BY_DEFAULT, PHASES, Wanted, plot
-from leasebench.results.display.theme import COLOURS, MAX_GUARDS, theme
+from leasebench.results.display.theme import COLOURS, theme
 from leasebench.results.latency.histograms import buckets, figures, histogram
 from leasebench.results.reading.rundirectory import representative_trial
 
@@ -148,19 +148,23 @@ def frame_of(**histograms):
 
 
 class TestManyGuards:
-    def test_no_two_share_colour_and_dashes(self):
-        many = frame_of(**{f"guard_{number:02d}": sample(number, size=20) for number in range(MAX_GUARDS)})
-        spec = draw_curve(many, list(dict.fromkeys(many["guard"])), "Title").to_dict()
-        dashes = [str(dash) for dash in spec["encoding"]["strokeDash"]["scale"]["range"]]
-        colours = theme("light")["range"]["category"]
-        looks = [(colours[number % len(colours)], dash) for number, dash in enumerate(dashes)]
-        assert len(set(looks)) == MAX_GUARDS
+    def test_each_has_a_panel_with_its_own_line_and_all_others_behind_it(self):
+        many = {f"guard_{number:02d}": buckets(sample(number, size=20)) for number in range(MOST_GUARDS)}
+        vega = vl_convert.vegalite_to_vega({**draw_panels(many, "Title"), "config": theme("light")})
+        (panels,) = (mark for mark in vega["marks"] if mark["name"] == "cell")
+        assert panels["from"]["facet"]["groupby"] == ["guard"]
+        behind, own = (mark for mark in panels["marks"] if mark["type"] in ("group", "line"))
+        assert behind["from"]["facet"]["groupby"] == ["guard"]
+        assert "first" in own["style"]
 
-    def test_one_keeps_its_look_where_others_are_missing(self):
-        everyone = ["slow", "fast", "middling"]
-        some = draw_curve(frame_of(middling=sample(3), slow=sample(1)), everyone, "Title").to_dict()["encoding"]
-        assert some["color"]["scale"]["domain"] == everyone
-        assert some["color"]["legend"]["values"] == ["middling", "slow"]
+    def test_no_line_goes_further_into_the_tail_than_its_operations_tell(self):
+        points = curves(frame_of(few=sample(1, size=400), many=sample(2, size=20_000)), 100)
+        furthest = points.groupby("guard")["rarity"].max()
+        assert furthest["few"] == pytest.approx(40)
+        assert furthest["many"] == pytest.approx(2_000)
+        last = points[points["guard"] == "few"].sort_values("rarity")["high_us"].iloc[-1]
+        held = buckets(sample(1, size=400))
+        assert last == pytest.approx(quantile_us(held, 97.5), rel=0.01)
 
     def test_rows_stand_in_the_order_given_on_one_logarithmic_axis(self):
         frame = frame_of(slow=sample(1, 900_000), fast=sample(2))
@@ -170,7 +174,10 @@ class TestManyGuards:
         assert (spec["title"]["text"], spec["title"]["subtitle"][0]) == ("Title", "below")
 
     def test_one_operation_is_enough_to_draw(self):
-        frame = frame_of(fenced=histogram(np.array([1])))
-        assert figures(histogram(np.array([1])))["n"] == 1
-        for made in (draw_rows(frame, "Title"), draw_curve(frame, ["fenced"], "Title")):
-            assert "<svg" in vl_convert.vegalite_to_svg({**made.to_dict(), "config": theme("light")})
+        one = histogram(np.array([1]))
+        assert figures(one)["n"] == 1
+        for made in (
+            draw_rows(frame_of(fenced=one), "Title").to_dict(),
+            draw_panels({"fenced": buckets(one)}, "Title"),
+        ):
+            assert "<svg" in vl_convert.vegalite_to_svg({**made, "config": theme("light")})

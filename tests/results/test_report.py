@@ -145,7 +145,7 @@ class TestTheFile:
             packed(np.nan)
 
     def test_every_column_has_a_figure_of_every_cell(self, place):
-        columns = report_columns()
+        columns = report_columns(leasebench.load(place).summary.cells)
         assert len(columns) > 10
         assert all(column.text(cell) for cell in leasebench.load(place).summary.cells for column in columns)
 

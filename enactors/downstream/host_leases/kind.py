@@ -108,7 +108,7 @@ class HostLeaseKind:
 
     def lease_manager(self, place: Assignment) -> LeaseManager:
         """Return the manager of the host leases, which is not the guard's."""
-        manager: LeaseManager = plugins("leases.managers")[place.settings.manager]
+        manager: LeaseManager = plugin("leases.managers", "lease manager", place.settings.manager)
         return manager
 
     def begin(self, place: Assignment) -> tuple[Activities, Any]:

@@ -1,0 +1,22 @@
+"""`leasebench init`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leasebench.bench.terminal import console, must_be_writable, say
+from leasebench.results.display.grid import Text
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+
+
+def init(
+    lock: Annotated[Path | None, typer.Option(help="write a lock class that works, to be made yours")] = None,
+) -> None:
+    """Write a file to begin with; what is there already is never overwritten."""
+    from leasebench.bench.starters import write_lock
+
+    if lock is not None:
+        must_be_writable(lock)
+        say(console(), Text(write_lock(lock)))
