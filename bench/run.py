@@ -16,7 +16,7 @@ from leasebench.bench.resolved import resolved_text
 from leasebench.bench.rundir import sole_use, write_json
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.server import Server
-from leasebench.bench.suite import MAX_STRETCH, Suite, cells, must_suit_server
+from leasebench.bench.suite import Suite, cells, must_suit_server
 from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
@@ -27,9 +27,6 @@ from leasebench.results.record.trial import TrialFacts
 from leasebench.results.summary.derivation import summarise
 
 logger = logging.getLogger(__name__)
-
-OVERHEAD_S = 0.5
-"""Per trial: starting and ending processes, settling, reading and writing. Only for what is said beforehand."""
 
 
 class Listener(Protocol):
@@ -70,20 +67,6 @@ class Planned:
 
     def __iter__(self) -> Iterator[TrialPlan]:
         return iter(self.plans)
-
-
-def count_trials(suite: Suite) -> int:
-    """How many trials a run has."""
-    return suite.trials * sum(1 for _ in cells(suite))
-
-
-def expected_seconds(suite: Suite, trials: int | None = None) -> tuple[float, float]:
-    """How long a run will take at least, and at most: its trials, or so many of them."""
-    trials = count_trials(suite) if trials is None else trials
-    return (
-        trials * (suite.duration_s + OVERHEAD_S),
-        trials * (MAX_STRETCH * suite.duration_s + suite.settle_s + OVERHEAD_S),
-    )
 
 
 def plan_trials(suite: Suite, seed: int) -> list[TrialPlan]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -320,8 +320,11 @@ def scenario_files() -> dict[str, Path]:
 
 def read_scenario(name: str) -> Scenario:
     """Read a scenario of ours. Raises DefinitionError with the nearest names."""
-    files = scenario_files()
-    path = named("scenario", name, files)
+    return _read_scenario(named("scenario", name, scenario_files()), name)
+
+
+@cache
+def _read_scenario(path: Path, name: str) -> Scenario:
     table, source = read_source(path, path.name)
     return validate(Scenario, {**table, "name": name}, source)
 
@@ -398,9 +401,8 @@ def _resolve(name: str, table: dict[str, Any], source: Source, asked_for: str = 
         lambda: _must_be_known("guard", table, {*presets(), *unusable_presets(), *own_names}, source),
         lambda: _must_be_known("scenario", table, {*scenario_files(), *_names(table.get("scenario"))}, source),
     )
-    known = {ours: [read_scenario(ours)] for ours in scenario_files()} | own
-    wanted = list(known) if parsed.scenarios == [ALL] else parsed.scenarios
-    chosen = [scenario for each in wanted for scenario in known[each]]
+    wanted = list(dict.fromkeys([*scenario_files(), *own])) if parsed.scenarios == [ALL] else parsed.scenarios
+    chosen = [scenario for each in wanted for scenario in own.get(each) or [read_scenario(each)]]
     if parsed.guards is not None:
         names = list(guards) if parsed.guards == [ALL] else parsed.guards
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]

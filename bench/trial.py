@@ -20,7 +20,8 @@ from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.records import Drainer, HistoryStream, finish_records, write_derived
 from leasebench.bench.rundir import write_json
-from leasebench.bench.servers.server import Server, ServerUnusable, without_password
+from leasebench.bench.servers.credentials import without_password
+from leasebench.bench.servers.server import Server, ServerUnusable
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import Assignment, behind_endpoint
 from leasebench.enactors.plan import Cell

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from leasebench.bench.engines.explorer.host_leases import HostExploration, HostProperty, explore_host
 from leasebench.bench.engines.explorer.host_worker import OneHost
-from leasebench.bench.terminal import EXIT_UNEXPECTED, show_tables
+from leasebench.bench.screen import show_tables
+from leasebench.bench.terminal import EXIT_UNEXPECTED
 from leasebench.leases.manager import LeaseManager
 from leasebench.registry import plugins
 from leasebench.results.display.grid import Column, Grid, Text, Tone

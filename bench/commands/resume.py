@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from leasebench.bench.commands.session import session
-from leasebench.bench.terminal import console
+from leasebench.bench.screen import console
 
 if TYPE_CHECKING:
     from leasebench.bench.resume import Unfinished
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 def go_on(run: Path, server: str, *, as_json: bool) -> NoReturn:
     """Run what is left of the run in that directory, or of that name in `runs/`, and exit as `run` does."""
+    from leasebench.bench.expected_time import expected_seconds
     from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.resume import resume_run, unfinished
-    from leasebench.bench.run import expected_seconds
-    from leasebench.bench.servers.choice import must_be_a_choice
+    from leasebench.bench.servers.named import must_be_a_choice
     from leasebench.results.reading.locate import RUNS
 
     must_be_a_choice(server)

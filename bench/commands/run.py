@@ -7,11 +7,8 @@ from typing import Annotated
 import typer
 
 from leasebench.bench.commands.arguments import AsJson, PasswordFile, ServerChoice
-from leasebench.bench.commands.resume import go_on
-from leasebench.bench.commands.schedule import force
-from leasebench.bench.commands.session import session
 from leasebench.bench.servers.credentials import with_password
-from leasebench.bench.terminal import EXIT_USAGE, console, fail, must_be_writable
+from leasebench.bench.terminal import EXIT_USAGE, fail, must_be_writable
 
 DEFAULT_SUITE = "quick"
 
@@ -46,20 +43,23 @@ def run(
         if (suite, guard, scenario, trials, duration, manager) != (None,) * 6:
             left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager"
             fail(f"--schedule runs traces alone: leave out {left_out}", EXIT_USAGE)
+        from leasebench.bench.commands.schedule import force
+
         force(schedule, server, out, seed, as_json=as_json)
     if resume is not None:
         if (suite, guard, scenario, trials, duration, seed, out, manager) != (None,) * 8:
             fail("--resume keeps to the plan of RUN: with it only --server, --password-file and --json", EXIT_USAGE)
+        from leasebench.bench.commands.resume import go_on
+
         go_on(resume, server, as_json=as_json)
     from leasebench.bench import own_lock
-    from leasebench.bench.hosts.forkserver import forkserver
-    from leasebench.bench.run import count_trials, expected_seconds, run_suite
+    from leasebench.bench.expected_time import count_trials, expected_seconds
     from leasebench.bench.rundir import default_directory
-    from leasebench.bench.servers.choice import must_be_a_choice
+    from leasebench.bench.screen import console
+    from leasebench.bench.servers.named import must_be_a_choice
     from leasebench.bench.suite import load_suite, narrow
 
     must_be_a_choice(server)
-    forkserver()
     screen = console(stderr=as_json)
     found = load_suite(suite or (own_lock.SUITE if manager else DEFAULT_SUITE))
     if manager:
@@ -77,6 +77,12 @@ def run(
         markup=False,
         highlight=False,
     )
+    # Below the first line: what a run needs and a refusal does not.
+    from leasebench.bench.commands.session import session
+    from leasebench.bench.hosts.forkserver import forkserver
+    from leasebench.bench.run import run_suite
+
+    forkserver()
     session(
         screen,
         directory,

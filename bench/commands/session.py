@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from rich.console import Console
 
+from leasebench.bench.screen import say
 from leasebench.bench.terminal import (
     EXIT_FAILED,
     EXIT_INCONCLUSIVE,
     EXIT_INTERRUPTED,
     EXIT_UNEXPECTED,
     fail,
-    say,
 )
 from leasebench.results.display.grid import Text, Tone
 from leasebench.results.record.names import MANIFEST_FILE, SUMMARY_FILE

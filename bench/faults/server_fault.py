@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import Fault, leases_elsewhere
 from leasebench.bench.servers.local import embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.leases.manager import REDIS
 
 if TYPE_CHECKING:
+    from leasebench.bench.environment import Environment
     from leasebench.bench.servers.redis_node import Outage, RedisNode
     from leasebench.leases.guard import Guard
 
@@ -69,7 +69,7 @@ class ServerFault(Fault):
         """How long one window is; 0 for what is done in an instant."""
         return 0.0
 
-    def node(self, environment: Environment) -> "RedisNode":
+    def node(self, environment: "Environment") -> "RedisNode":
         """The server that is hit."""
         return environment.nodes[self.server]
 

@@ -9,7 +9,8 @@ from commands import leasebench, suite_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebench.bench.run import count_trials, plan_trials
+from leasebench.bench.expected_time import count_trials
+from leasebench.bench.run import plan_trials
 from leasebench.bench.suite import (
     cells,
     load_suite,
