@@ -26,11 +26,11 @@ class FailOver(OutageFault):
 
     def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server with a replica."""
-        environment.wish(self.server, replica_lag_ms=self.lag_ms)
+        environment.wish(self.server, self.hits_cell, replica_lag_ms=self.lag_ms)
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """The primary dies."""
-        return Away(self.node(environment).fail_over())
+        return Away([node.fail_over() for node in self.nodes(environment)])
 
 
 PLUGIN = FailOver

@@ -25,11 +25,11 @@ class Flush(ServerFault):
 
     def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server that nobody else keeps anything on."""
-        environment.wish(self.server)
+        environment.wish(self.server, self.hits_cell)
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Delete everything."""
-        return Flushed(self.node(environment).flush().leases)
+        return Flushed(sum(node.flush().leases for node in self.nodes(environment)))
 
 
 class Flushed:

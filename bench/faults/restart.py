@@ -30,14 +30,14 @@ class Restart(OutageFault):
     def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server that can be restarted this way."""
         if self.persistence == "none":
-            environment.wish(self.server, spare=True)
+            environment.wish(self.server, self.hits_cell, spare=True)
         else:
-            environment.wish(self.server, append_only=True)
+            environment.wish(self.server, self.hits_cell, append_only=True)
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """The server dies."""
         lose = Lose.EVERYTHING if self.persistence == "none" else Lose.UNSYNCED
-        return Away(self.node(environment).restart(lose))
+        return Away([node.restart(lose) for node in self.nodes(environment)])
 
 
 PLUGIN = Restart
