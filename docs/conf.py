@@ -20,6 +20,12 @@ html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
 
+# What scrolls can be reached, and scrolled, by the keyboard alone.
+FOCUSABLE = """
+addEventListener("DOMContentLoaded", () => {
+  for (const one of document.querySelectorAll("pre, .table-wrapper")) one.tabIndex = 0;
+});
+"""
 LINK = re.compile(r"\]\(([\w/-]+)\.md\)")
 
 
@@ -29,6 +35,7 @@ def setup(app: Sphinx) -> None:
     So the pages stay plain Markdown.
     """
     app.connect("source-read", _contents)
+    app.add_js_file(None, body=FOCUSABLE)
 
 
 def _contents(app: Sphinx, name: str, source: list[str]) -> None:

@@ -10,6 +10,7 @@ from threading import Thread
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from accessibility import faults_of, grave
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,4 +94,13 @@ def test_the_search_of_the_site_finds_a_fault(address, browser):
     page.wait_for_url("**/reference/faults.html*")
     assert page.locator("h1").inner_text().startswith("Faults")
     assert complaints == []
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_site_can_be_read_by_everyone(address, browser, scheme):
+    page = browser.new_page(color_scheme=scheme)
+    for name in ("tutorial", "reference/faults", "explanation/incident"):
+        page.goto(f"{address}/{name}.html")
+        assert grave(faults_of(page)) == []
     page.close()
