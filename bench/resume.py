@@ -71,7 +71,7 @@ def resume_run(run: Path, server_choice: str, listener: Listener, run_one: RunOn
     """
     with interruptible(), sole_use(run), open_server(server_choice) as server:
         rest = unfinished(run)
-        must_suit_server(rest.suite, server.url)
+        must_suit_server(rest.suite, server.url, ours=server.pid is not None)
         manifest, ground = read_manifest(run), describe(rest.suite, server, rest.seed)
         must_be_the_same_ground(run, manifest, ground)
         again = tuple(_set_aside(rest))

@@ -122,6 +122,8 @@ class LibraryLock(ABC):
     """The packages that it needs; their versions belong to a result."""
     extra: ClassVar[str] = ""
     """The extra of leasebench that installs them; "" where they come with it."""
+    ttl_step_ms: ClassVar[int] = 1
+    """What every time to live has to be a multiple of: 1,000 for a library that knows whole seconds only."""
     keeps_prefix: ClassVar[bool] = True
     """Whether all keys of the library begin with the key that it is given: elsewhere only a server of ours will do."""
 
@@ -240,6 +242,11 @@ def unavailable(manager: LeaseManager) -> str | None:
         return None
     server = server_of(manager)
     return f"the lease manager {manager.name} needs a server of {server}: set {server_variable(server)} to its URL"
+
+
+def ttl_step_ms(manager: LeaseManager) -> int:
+    """What every time to live of a manager's leases has to be a multiple of."""
+    return int(getattr(manager, "ttl_step_ms", 1))
 
 
 def _installed(distribution: str) -> bool:

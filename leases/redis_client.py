@@ -53,10 +53,3 @@ class RedisLocks(LockObjects[Lock]):
         """Close the client."""
         self.client.close()
         self.client.connection_pool.disconnect()
-
-
-def whole_seconds(ttl_ms: int) -> int:
-    """A time to live for a library that knows whole seconds only. Raises ValueError if it is none."""
-    if ttl_ms % 1000:
-        raise ValueError(f"the library knows whole seconds only, and the leases live for {ttl_ms} ms: take --ttl 2s")
-    return ttl_ms // 1000

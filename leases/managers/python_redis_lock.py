@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, Taken
-from leasebench.leases.redis_client import RedisLocks, whole_seconds
+from leasebench.leases.redis_client import RedisLocks
 
 if TYPE_CHECKING:
     from redis_lock import Lock
@@ -29,7 +29,7 @@ class PythonRedisLocks(RedisLocks["Lock"]):
         self._library, self._renewing = redis_lock, renewing
 
     def take(self, key: str, ttl_ms: int, wait: Wait) -> "tuple[Lock, Taken] | None":
-        seconds = whole_seconds(ttl_ms)
+        seconds = ttl_ms // 1000
         lock = self._library.Lock(self.client, key, expire=seconds, auto_renewal=self._renewing)
         patience_s = min(seconds, int(wait.timeout_ms / 1000))
         got = lock.acquire(timeout=patience_s) if patience_s else lock.acquire(blocking=False)
@@ -54,6 +54,7 @@ class PythonRedisLock(LibraryLock):
     about = "python-redis-lock: GET and SET NX EX in whole seconds, waiters in BLPOP, renewal by hand"
     distributions = ("python-redis-lock",)
     extra = "locks"
+    ttl_step_ms = 1_000
     keeps_prefix = False
     renewing = False
 

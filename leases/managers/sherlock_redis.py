@@ -8,7 +8,7 @@ from typing import Any
 
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, Taken
-from leasebench.leases.redis_client import RedisLocks, whole_seconds
+from leasebench.leases.redis_client import RedisLocks
 
 
 class SherlockLocks(RedisLocks[Any]):
@@ -22,7 +22,7 @@ class SherlockLocks(RedisLocks[Any]):
         self._lock, self._timed_out = RedisLock, LockTimeoutException
 
     def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Any, Taken] | None:
-        lock = self._lock(key, client=self.client, expire=whole_seconds(ttl_ms), timeout=wait.timeout_ms / 1000)
+        lock = self._lock(key, client=self.client, expire=ttl_ms // 1000, timeout=wait.timeout_ms / 1000)
         try:
             lock.acquire()
         except self._timed_out:
@@ -48,6 +48,7 @@ class SherlockRedis(LibraryLock):
     about = "sherlock's RedisLock: SETNX and EXPIRE in one script, whole seconds, a try each 0.1 s, renewal by hand"
     distributions = ("sherlock",)
     extra = "locks"
+    ttl_step_ms = 1_000
 
     def connect(self, url: str, timeout_s: float) -> SherlockLocks:
         return SherlockLocks(url, timeout_s)
