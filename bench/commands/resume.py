@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from leasebench.bench.commands.ci_files import CiFiles
 from leasebench.bench.commands.session import session
 from leasebench.bench.screen import console
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from leasebench.bench.resume import Unfinished
 
 
-def go_on(run: Path, server: str, *, as_json: bool) -> NoReturn:
+def go_on(run: Path, server: str, files: CiFiles, *, as_json: bool) -> NoReturn:
     """Run what is left of the run in that directory, or of that name in `runs/`, and exit as `run` does."""
     from leasebench.bench.expected_time import expected_seconds
     from leasebench.bench.hosts.forkserver import forkserver
@@ -36,6 +37,7 @@ def go_on(run: Path, server: str, *, as_json: bool) -> NoReturn:
         rest.planned,
         lambda listener: resume_run(directory, server, listener),
         as_json=as_json,
+        files=files,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from leasebench.bench.commands.arguments import AsJson, PasswordFile, ServerChoice
+from leasebench.bench.commands.ci_files import CiFiles, JunitFile, MarkdownFile
 from leasebench.bench.servers.credentials import with_password
 from leasebench.bench.terminal import EXIT_USAGE, fail, must_be_writable
 
@@ -36,6 +37,8 @@ def run(
         Path | None, typer.Option(metavar="RUN", help="instead of SUITE: go on with a run that was cut off or failed")
     ] = None,
     as_json: AsJson = False,
+    junit: JunitFile = None,
+    markdown: MarkdownFile = None,
 ) -> None:
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
     server = with_password(server, password_file)
@@ -51,7 +54,7 @@ def run(
             fail("--resume keeps to the plan of RUN: with it only --server, --password-file and --json", EXIT_USAGE)
         from leasebench.bench.commands.resume import go_on
 
-        go_on(resume, server, as_json=as_json)
+        go_on(resume, server, CiFiles(junit, markdown), as_json=as_json)
     from leasebench.bench import own_lock
     from leasebench.bench.expected_time import count_trials, expected_seconds
     from leasebench.bench.rundir import default_directory
@@ -70,6 +73,7 @@ def run(
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
     must_be_writable(directory)
+    files = CiFiles(junit, markdown)
     least, most = expected_seconds(chosen)
     cells = f"{len(chosen.guards)} guards, {len(chosen.scenarios)} scenarios, {count_trials(chosen)} trials"
     screen.print(
@@ -89,6 +93,7 @@ def run(
         count_trials(chosen),
         lambda listener: run_suite(chosen, drawn, server, directory, listener),
         as_json=as_json,
+        files=files,
     )
 
 
