@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -52,6 +53,11 @@ def session(
     _show(screen, summary, directory, as_json=as_json)
     files.write(summary, directory)
     raise typer.Exit(exit_code(summary))
+
+
+def say_plainly(screen: Console) -> Callable[[str], None]:
+    """Say a line on the screen, above what is shown live."""
+    return partial(screen.print, markup=False, highlight=False, soft_wrap=True)
 
 
 def _show(screen: Console, summary: "Summary", directory: Path, *, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """Operations for checkers of consistency, read back as they read them and held against the model of registers.
 
 Elle and Porcupine are not on PyPI or npm (they are on Maven Central and the Go proxy), so the property is asked by a
-small checker of our own: the search of Wing and Gong (1993) with the memory of Lowe (2017), as in Knossos and Porcupine.
+small checker of our own: the search of Wing and Gong (1993) with the memory of Lowe (2017), as Porcupine has it.
 It shares nothing with the export but the file.
 """
 
