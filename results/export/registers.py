@@ -28,7 +28,7 @@ class Access(StrEnum):
     WRITE = "write"
 
 
-class Phase(StrEnum):
+class EventType(StrEnum):
     """Whether an operation begins, or how it ended."""
 
     INVOKE = "invoke"
@@ -37,7 +37,7 @@ class Phase(StrEnum):
     INFO = "info"
 
 
-ENDS = {RowOutcome.DONE: Phase.OK, RowOutcome.REFUSED: Phase.FAIL, RowOutcome.NOTHING: Phase.FAIL}
+ENDS = {RowOutcome.DONE: EventType.OK, RowOutcome.REFUSED: EventType.FAIL, RowOutcome.NOTHING: EventType.FAIL}
 """How an operation ended by its outcome; any other is `info`."""
 
 
@@ -46,7 +46,7 @@ class RegisterEvent:
     """The begin or the end of one operation. `value` is a version, None for none, or for one not read yet."""
 
     index: int
-    type: Phase
+    type: EventType
     process: int
     f: Access
     key: str
@@ -63,13 +63,13 @@ class _Operation:
     seen: int
     start_ns: int
     end_ns: int
-    end: Phase
+    end: EventType
 
-    def told(self, phase: Phase) -> int | None:
+    def told(self, phase: EventType) -> int | None:
         """The value that is known at one of its ends."""
         if self.f is Access.WRITE:
             return self.version or None
-        return (self.seen or None) if phase is Phase.OK else None
+        return (self.seen or None) if phase is EventType.OK else None
 
 
 def register_events(trial: Trial) -> list[RegisterEvent]:
@@ -83,12 +83,12 @@ def register_events(trial: Trial) -> list[RegisterEvent]:
         return []
     begin_ns, processes = operations[0].start_ns, len(trial.processes)
     lives: dict[int, int] = {}
-    marks: list[tuple[int, int, int, Phase, _Operation]] = []
+    marks: list[tuple[int, int, int, EventType, _Operation]] = []
     for one in operations:
         number = one.process + processes * lives.get(one.process, 0)
-        marks.append((one.start_ns, 0, number, Phase.INVOKE, one))
+        marks.append((one.start_ns, 0, number, EventType.INVOKE, one))
         marks.append((one.end_ns, 1, number, one.end, one))
-        if one.end is Phase.INFO:
+        if one.end is EventType.INFO:
             lives[one.process] = lives.get(one.process, 0) + 1
     marks.sort(key=lambda mark: mark[:3])
     return [
@@ -99,7 +99,9 @@ def register_events(trial: Trial) -> list[RegisterEvent]:
 
 def writes_are_unique(events: Sequence[RegisterEvent]) -> bool:
     """Whether no version was written to one register twice, which Elle's analysis of registers takes for granted."""
-    written = [(one.key, one.value) for one in events if one.f is Access.WRITE and one.type in (Phase.OK, Phase.INFO)]
+    written = [
+        (one.key, one.value) for one in events if one.f is Access.WRITE and one.type in (EventType.OK, EventType.INFO)
+    ]
     return len(written) == len({*written})
 
 
@@ -138,7 +140,7 @@ def _operations(trial: Trial) -> Iterator[_Operation]:
     for process, unsure_ns, kind, endpoint, version, seen, start_ns, end_ns, outcome in rows:
         if kind not in (*READS, *WRITES) or endpoint >= len(endpoints):
             continue
-        end = ENDS.get(outcome, Phase.INFO)
+        end = ENDS.get(outcome, EventType.INFO)
         f = Access.READ if kind in READS else Access.WRITE
         ended_ns = max(end_ns, start_ns)
         yield _Operation(

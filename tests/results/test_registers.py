@@ -16,7 +16,7 @@ from short_run import make_short_run
 from tape import Tape, write_run
 
 from leasebench.results.evidence.trial import read_trials
-from leasebench.results.export.registers import Access, Phase, as_json, register_events, writes_are_unique
+from leasebench.results.export.registers import Access, EventType, as_json, register_events, writes_are_unique
 from leasebench.results.export.write import export
 from leasebench.results.record.journal import RowOutcome
 from leasebench.results.run import load
@@ -134,14 +134,14 @@ def test_what_was_never_answered_may_have_happened_and_its_process_goes_on_as_an
     events = register_events(trial)
     told = [(one.type, one.f, one.value) for one in events]
     assert told == [
-        (Phase.INVOKE, Access.READ, None),
-        (Phase.OK, Access.READ, None),
-        (Phase.INVOKE, Access.WRITE, 5),
-        (Phase.INFO, Access.WRITE, 5),
-        (Phase.INVOKE, Access.READ, None),
-        (Phase.OK, Access.READ, 5),
-        (Phase.INVOKE, Access.READ, None),
-        (Phase.INFO, Access.READ, None),
+        (EventType.INVOKE, Access.READ, None),
+        (EventType.OK, Access.READ, None),
+        (EventType.INVOKE, Access.WRITE, 5),
+        (EventType.INFO, Access.WRITE, 5),
+        (EventType.INVOKE, Access.READ, None),
+        (EventType.OK, Access.READ, 5),
+        (EventType.INVOKE, Access.READ, None),
+        (EventType.INFO, Access.READ, None),
     ]
     first, second = events[0].process, events[4].process
     assert (events[3].process, events[5].process) == (first, second)
