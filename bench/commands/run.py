@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from leasebench.results.record.summary import Summary
 
 DEFAULT_SUITE = "quick"
+OVER = "Over the suite"
 
 
 def run(
@@ -44,6 +45,14 @@ def run(
         list[str] | None,
         typer.Option(help="a guard for this lock, too: module:Class or a lease manager (may be repeated)"),
     ] = None,
+    ttl: Annotated[str | None, typer.Option(help="time to live of all leases: 100ms, 2s", rich_help_panel=OVER)] = None,
+    enactors: Annotated[int | None, typer.Option(help="enactors of each cell", rich_help_panel=OVER)] = None,
+    endpoints: Annotated[int | None, typer.Option(help="endpoints of each cell", rich_help_panel=OVER)] = None,
+    rate: Annotated[float | None, typer.Option(help="plans a second", rich_help_panel=OVER)] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(help="KEY=VALUES: ttl_ms=50,100,200 or enactors=2..32 (twice: a grid)", rich_help_panel=OVER),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="what order, load and faults are drawn from")] = None,
     server: ServerChoice = "embedded",
     password_file: PasswordFile = None,
@@ -56,11 +65,12 @@ def run(
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
     server = with_password(server, password_file)
     if schedule is not None:
-        if (suite, guard, scenario, trials, duration, manager) != (None,) * 6:
-            left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager"
+        if (suite, guard, scenario, trials, duration, manager, ttl, enactors, endpoints, rate, sweep) != (None,) * 11:
+            left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager, --sweep and what is set by itself"
             fail(f"--schedule runs traces alone: leave out {left_out}", EXIT_USAGE)
         force(schedule, server, out, seed, as_json=as_json)
     from leasebench.bench import own_lock
+    from leasebench.bench import sweep as sweeping
     from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.progress import LiveDisplay, PlainLines
     from leasebench.bench.run import count_trials, expected_seconds, run_suite
@@ -71,9 +81,12 @@ def run(
     must_be_a_choice(server)
     forkserver()
     screen = console(stderr=as_json)
-    found = load_suite(suite or (own_lock.SUITE if manager else DEFAULT_SUITE))
+    found = load_suite(suite or (sweeping.SUITE if sweep else own_lock.SUITE if manager else DEFAULT_SUITE))
     if manager:
         found, guard = own_lock.with_managers(found, manager, guard or [])
+    options = {"ttl": ttl, "enactors": enactors, "endpoints": endpoints, "rate": rate}
+    set_to = {name: str(value) for name, value in options.items() if value is not None}
+    found = sweeping.laid_over(found, set_to, sweep or [], scenario or [])
     chosen = narrow(found, guards=guard, scenarios=scenario, trials=trials, duration_s=duration)
     drawn = _drawn(suite or DEFAULT_SUITE, seed)
     directory = out or default_directory(chosen.name)
