@@ -14,7 +14,7 @@ from leasebench.bench.resolved import resolved_text
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.server import Server
-from leasebench.bench.suite import MAX_STRETCH, Suite, cells, must_suit_server
+from leasebench.bench.suite import Suite, cells, must_suit_server
 from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
@@ -25,9 +25,6 @@ from leasebench.results.record.trial import TrialFacts
 from leasebench.results.summary.derivation import summarise
 
 logger = logging.getLogger(__name__)
-
-OVERHEAD_S = 0.5
-"""Per trial: starting and ending processes, settling, reading and writing. Only for what is said beforehand."""
 
 
 class Listener(Protocol):
@@ -44,20 +41,6 @@ class Listener(Protocol):
     def end(self, plan: TrialPlan, facts: TrialFacts) -> None:
         """A trial has ended."""
         ...
-
-
-def count_trials(suite: Suite) -> int:
-    """How many trials a run has."""
-    return suite.trials * sum(1 for _ in cells(suite))
-
-
-def expected_seconds(suite: Suite) -> tuple[float, float]:
-    """How long a run will take at least, and at most."""
-    trials = count_trials(suite)
-    return (
-        trials * (suite.duration_s + OVERHEAD_S),
-        trials * (MAX_STRETCH * suite.duration_s + suite.settle_s + OVERHEAD_S),
-    )
 
 
 def plan_trials(suite: Suite, seed: int) -> list[TrialPlan]:

@@ -10,20 +10,21 @@ A faulty plug-in takes no command down: it is left out, and why is told once (`t
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_origin, get_type_hints
 
-from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from typing_extensions import get_protocol_members, is_protocol
 
-from leasebench.definitions import DefinitionError, named
+from leasebench.mistakes import DefinitionError, named
 from leasebench.references import first_line, is_reference, raised_at
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Candidate:
     distribution: str | None = None
 
 
+PLAIN = (str, bool, int, float)
+"""Types of which a value of just that type needs no further look."""
 NO_PLUGIN = object()
 """What a module of ours exports that is no plug-in, but stands in the folder of the plug-ins that it serves."""
 _listeners: list[Callable[[Faulty], None]] = []
@@ -122,12 +125,11 @@ def _found(package: str) -> Found:
         else:
             if loaded is NO_PLUGIN:
                 continue
-            place = _defined_at(loaded) or place
             own_name = getattr(loaded, "name", None)
             name = own_name if isinstance(own_name, str) and own_name else name
-            reason = "; ".join(_mismatches(loaded, room.PROTOCOL)) or None
-            if reason is None and name in found.usable:
-                reason = f"another one of that name comes from {origins[name]}: rename one"
+            reason = "; ".join(_mismatches(loaded, room.PROTOCOL)) or _taken(name, found, origins)
+            if reason is not None:  # only then: looking for a line reads the whole source
+                place = _defined_at(loaded) or place
         if reason is None:
             found.usable[name], origins[name] = loaded, place
             if candidate.distribution is not None:
@@ -138,6 +140,12 @@ def _found(package: str) -> Found:
         for listener in _listeners:
             listener(each)
     return found
+
+
+def _taken(name: str, found: Found, origins: dict[str, str]) -> str | None:
+    if name not in found.usable:
+        return None
+    return f"another one of that name comes from {_defined_at(found.usable[name]) or origins[name]}: rename one"
 
 
 def _ours(package: str, room: ModuleType) -> Iterator[Candidate]:
@@ -157,7 +165,21 @@ def _theirs(package: str) -> Iterator[Candidate]:
         yield Candidate(point.name, _written_in(point), point.load, None if point.dist is None else point.dist.name)
 
 
-def _written_in(point: EntryPoint) -> str:
+def entry_points(group: str) -> Iterable["EntryPoint"]:
+    """The entry points of a group, in every installed package."""
+    found: Iterable[EntryPoint] = _every_entry_point().select(group=group)
+    return found
+
+
+@cache
+def _every_entry_point() -> Any:
+    """Reads the metadata of every installed package: once, whatever the number of groups."""
+    from importlib import metadata
+
+    return metadata.entry_points()
+
+
+def _written_in(point: "EntryPoint") -> str:
     owner = f"{point.dist.name} {point.dist.version}" if point.dist is not None else "an unknown package"
     return f"{owner}, entry point {point.name} = {point.value!r}"
 
@@ -220,6 +242,10 @@ def _uncallable(name: str, value: Any, declared: Callable[..., Any]) -> Iterator
 
 
 def _mistyped(name: str, value: Any, hint: Any) -> Iterator[str]:
+    if hint in PLAIN and type(value) is hint:
+        return
+    from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
     try:
         TypeAdapter(hint).validate_python(value, strict=True)
     except ValidationError as error:

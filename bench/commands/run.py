@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from leasebench.bench.commands.arguments import AsJson, PasswordFile, ServerChoice
-from leasebench.bench.commands.schedule import force
 from leasebench.bench.servers.credentials import with_password
 from leasebench.bench.terminal import (
     EXIT_FAILED,
@@ -18,15 +16,13 @@ from leasebench.bench.terminal import (
     EXIT_INTERRUPTED,
     EXIT_UNEXPECTED,
     EXIT_USAGE,
-    console,
     fail,
     must_be_writable,
-    say,
 )
-from leasebench.results.display.grid import Text, Tone
-from leasebench.results.record.names import SUMMARY_FILE
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from leasebench.results.record.summary import Summary
 
 DEFAULT_SUITE = "quick"
@@ -68,18 +64,18 @@ def run(
         if (suite, guard, scenario, trials, duration, manager, ttl, enactors, endpoints, rate, sweep) != (None,) * 11:
             left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager, --sweep and what is set by itself"
             fail(f"--schedule runs traces alone: leave out {left_out}", EXIT_USAGE)
+        from leasebench.bench.commands.schedule import force
+
         force(schedule, server, out, seed, as_json=as_json)
     from leasebench.bench import own_lock
     from leasebench.bench import sweep as sweeping
-    from leasebench.bench.hosts.forkserver import forkserver
-    from leasebench.bench.progress import LiveDisplay, PlainLines
-    from leasebench.bench.run import count_trials, expected_seconds, run_suite
+    from leasebench.bench.expected_time import count_trials, expected_seconds
     from leasebench.bench.rundir import default_directory
-    from leasebench.bench.servers.choice import must_be_a_choice
+    from leasebench.bench.screen import console
+    from leasebench.bench.servers.named import must_be_a_choice
     from leasebench.bench.suite import load_suite, narrow
 
     must_be_a_choice(server)
-    forkserver()
     screen = console(stderr=as_json)
     found = load_suite(suite or (sweeping.SUITE if sweep else own_lock.SUITE if manager else DEFAULT_SUITE))
     if manager:
@@ -100,6 +96,12 @@ def run(
         markup=False,
         highlight=False,
     )
+    # Below the first line: what a run needs and a refusal does not.
+    from leasebench.bench.hosts.forkserver import forkserver
+    from leasebench.bench.progress import LiveDisplay, PlainLines
+    from leasebench.bench.run import run_suite
+
+    forkserver()
     try:
         if screen.is_terminal:
             with LiveDisplay(screen, directory) as display:
@@ -125,8 +127,11 @@ def _drawn(suite: str, seed: int | None) -> int:
     return secrets.randbelow(2**32) if run is None else seed_of(run)
 
 
-def _show(screen: Console, summary: "Summary", directory: Path, *, as_json: bool) -> None:
+def _show(screen: "Console", summary: "Summary", directory: Path, *, as_json: bool) -> None:
     from leasebench.bench.commands.figures import show
+    from leasebench.bench.screen import say
+    from leasebench.results.display.grid import Text, Tone
+    from leasebench.results.record.names import SUMMARY_FILE
 
     show(screen, summary, directory)
     if as_json:
@@ -134,8 +139,9 @@ def _show(screen: Console, summary: "Summary", directory: Path, *, as_json: bool
     say(screen, Text(f"figures: {directory / SUMMARY_FILE}; page: leasebench report {directory}", Tone.QUIET))
 
 
-def _show_what_had_ended(screen: Console, directory: Path, trials: int, *, as_json: bool) -> None:
+def _show_what_had_ended(screen: "Console", directory: Path, trials: int, *, as_json: bool) -> None:
     """Show the summary of the trials that ended before the run was interrupted, if any did."""
+    from leasebench.results.record.names import SUMMARY_FILE
     from leasebench.results.summary.derivation import read_summary
 
     if not (directory / SUMMARY_FILE).exists():

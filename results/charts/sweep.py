@@ -26,6 +26,8 @@ MOST_GUARDS = len(COLOURS["light"]) * len(DASHES)
 LEAKS = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1]
 APART = 0.012
 """How far two guards at one value stand apart, as a share of the axis: many are at 0, or at 1."""
+COST_ROOM = 1.6
+"""The axis of costs goes so far beyond them; of two trials an interval may span decades, and is cut off there."""
 MOST_TOLD = 8
 """Sentences below the title, where there is one panel."""
 KEY = "bars: 95 % intervals; a leak rate of 0 reaches up to its bound; hollow: unproven, or harmed otherwise"
@@ -58,7 +60,7 @@ def _picture(run: RunDirectory, lines: Sequence[SweptLine]) -> Any:
         for title, own in panels.items()
     }
     width = WIDTH if len(panels) == 1 else NARROW
-    costs = [row[key] for part in rows.values() for row in part for key in ("cost_low", "cost_high") if row[key]]
+    costs = [row["cost"] for part in rows.values() for row in part if row["cost"]]
     shown = dict(list(rows.items())[:MOST_PANELS])
     across = _axis([row for part in rows.values() for row in part], guards, told)
     drawn = [_panel(title, part, guards, told, across, costs, width) for title, part in shown.items()]
@@ -138,9 +140,7 @@ def _panel(
     leak_scale = alt.Scale(type="sqrt", domain=[0, 1], nice=False)
     leak_axis = alt.Axis(values=LEAKS, format="~%", labelOverlap=False)
     leak = alt.Y("leak:Q", title="leak rate (square-root scale)", scale=leak_scale, axis=leak_axis)
-    low, high = padded(min(costs), max(costs)) if costs else (1.0, 10.0)
-    if high / low < 2:
-        low, high = low / 1.5, high * 1.5
+    low, high = (min(costs) / COST_ROOM, max(costs) * COST_ROOM) if costs else (1.0, 10.0)
     cost_axis = alt.Axis(values=ticks(low, high), labelExpr=DURATION)
     cost_scale = alt.Scale(type="log", domain=[low, high], nice=False, clamp=True)
     cost = alt.Y("cost:Q", title="cost at an endpoint (log)", scale=cost_scale, axis=cost_axis)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from leasebench.definitions import Definition
-from leasebench.enactors.downstream.host_leases.policy import POLICIES, QueuePolicy, policy_named
+from leasebench.enactors.downstream.host_leases.policy import IN_TIME, POLICIES, QueuePolicy, policy_named
 from leasebench.enactors.downstream.host_leases.program import HostWork, HostWorker, WorkerRestart
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.kind import Activities, Assignment, Ends, NoObserver, Notebook, Observer
@@ -74,7 +74,7 @@ class HostLeaseSettings(Definition):
         bound = policy.admission
         if bound != "in_time":
             return bound
-        return max(1, int(self.timeout_ms / self.work_ms * policy.batch)) if self.work_ms else 0
+        return max(1, int(IN_TIME * self.timeout_ms / self.work_ms * policy.batch)) if self.work_ms else 0
 
 
 class WorkerObserver(NoObserver):
