@@ -37,7 +37,7 @@ def show(screen: Console, summary: Summary, run: Path) -> None:
     every = (*of_guards, *storm_tables(points))
     show_tables(screen, every, str(run / SUMMARY_FILE))
     screen.print()
-    for line in (*stories(summary), *remarks(summary), *storm_sentences(points), *sweep_sentences(lines)):
+    for line in (*sweep_sentences(lines), *stories(summary), *remarks(summary), *storm_sentences(points)):
         say(screen, Text(line))
     if guarded.cells:
         loaded = load(run)

@@ -15,15 +15,18 @@ MOST_SENTENCES = 24
 
 
 class Wording(NamedTuple):
-    """How a parameter is spoken of: its title in tables and pictures, what a value is (`a pause`), and its unit."""
+    """How a parameter is spoken of: its title in tables and pictures, what a value is (`a pause`), its unit."""
 
     title: str
     noun: str = ""
     unit: str = ""
+    unit_of_one: str = ""
 
     def value(self, text: str) -> str:
         """A value: `80 ms`."""
-        return f"{text} {self.unit}" if self.unit else text
+        if not self.unit:
+            return text
+        return f"{text} {self.unit if text != '1' else self.unit_of_one or self.unit}"
 
     def whole(self, text: str) -> str:
         """A value with what it is of: `a pause of 80 ms`; `load.clean_age = 8`."""
@@ -36,10 +39,10 @@ WORDINGS: Mapping[str, Wording] = {
     "ttl_ms": Wording("time to live, ms", "a time to live", "ms"),
     "pause_ms": Wording("pause, ms", "a pause", "ms"),
     "work_ms": Wording("work at each endpoint, ms", "a work time", "ms"),
-    "rate_per_s": Wording("plans a second", "a rate", "plans a second"),
-    "enactors": Wording("enactors", "", "enactors"),
-    "endpoints": Wording("endpoints", "", "endpoints"),
-    "cells": Wording("cells", "", "cells"),
+    "rate_per_s": Wording("plans a second", "a rate", "plans a second", "plan a second"),
+    "enactors": Wording("enactors", "", "enactors", "enactor"),
+    "endpoints": Wording("endpoints", "", "endpoints", "endpoint"),
+    "cells": Wording("cells", "", "cells", "cell"),
 }
 
 

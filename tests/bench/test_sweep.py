@@ -3,6 +3,7 @@
 import json
 from itertools import pairwise
 
+import altair as alt
 import pytest
 from commands import leasebench, suite_text
 from hypothesis import given
@@ -13,6 +14,8 @@ from leasebench.bench.run import plan_trials
 from leasebench.bench.suite import load_suite, narrow
 from leasebench.bench.sweep import MOST_VALUES, laid_over, parse_sweep
 from leasebench.definitions import DefinitionError
+from leasebench.results.charts import Subject
+from leasebench.results.charts.sweep import PLUGIN
 from leasebench.results.reading.sweeps import swept_lines
 from leasebench.results.run import load
 from leasebench.verdict import Verdict
@@ -200,6 +203,19 @@ def test_a_swept_run_shows_its_values_across_and_says_where_guards_part(tmp_path
     assert "1 ms" in shown
     assert "60 ms" in shown
     assert len([line for line in shown.splitlines() if line.startswith(("mine_open ", "mine_monotonic "))]) == 6
-    drawn = leasebench("plot", "r", "--chart", "sweep", "--format", "svg", "--out", "p", cwd=tmp_path)
-    assert drawn.returncode == 0, drawn.stderr
-    assert [path.name for path in (tmp_path / "p").iterdir()] == ["sweep.svg"]
+    run = load(tmp_path / "r")
+    spec = PLUGIN.draw(Subject(run))
+    assert alt.Chart.from_dict(spec).to_dict(validate=True)
+    (rows,) = {tuple((row["guard"], row["text"]) for row in rows) for rows in _values_in(spec)}
+    assert set(rows) == {(guard, text) for guard in ("mine_open", "mine_monotonic") for text in ("1", "60")}
+    assert any("mine_monotonic" in line for line in spec["title"]["subtitle"])
+
+
+def _values_in(part):
+    """The rows of every layer of a picture."""
+    if isinstance(part, dict):
+        if "values" in part and isinstance(part["values"], list | tuple) and isinstance(part["values"][0], dict):
+            yield part["values"]
+        part = list(part.values())
+    for one in part if isinstance(part, list) else ():
+        yield from _values_in(one)

@@ -127,6 +127,10 @@ def test_a_sentence_speaks_of_its_parameter(parameter, said):
     assert said in sentence(line("llhh", parameter))
 
 
+def test_one_is_no_plural():
+    assert sentence(line("uhhh", "enactors", ("1", "2", "4", "8"))).endswith("it is unproven at 1 enactor")
+
+
 def test_words_have_no_order_to_claim_anything_by():
     points = tuple(Swept(text, None, CELLS[sign]) for text, sign in (("a", "h"), ("b", "h"), ("c", "l")))
     said = sentence(SweptLine("redis_lock", "load.resume", "pause", None, points))
