@@ -11,9 +11,9 @@ def count_trials(suite: Suite) -> int:
     return suite.trials * sum(1 for _ in cells(suite))
 
 
-def expected_seconds(suite: Suite) -> tuple[float, float]:
-    """How long a run will take at least, and at most."""
-    trials = count_trials(suite)
+def expected_seconds(suite: Suite, trials: int | None = None) -> tuple[float, float]:
+    """How long a run will take at least, and at most: all of its trials, or so many of them."""
+    trials = count_trials(suite) if trials is None else trials
     return (
         trials * (suite.duration_s + OVERHEAD_S),
         trials * (MAX_STRETCH * suite.duration_s + suite.settle_s + OVERHEAD_S),

@@ -138,7 +138,7 @@ def _panel(
         alt.Tooltip("cost:Q", title="cost (µs)", format=".4~g"),
     ]
     leak_scale = alt.Scale(type="sqrt", domain=[0, 1], nice=False)
-    leak_axis = alt.Axis(values=LEAKS, format="~%", labelOverlap=False)
+    leak_axis = alt.Axis(values=LEAKS, tickCount=len(LEAKS), format="~%", labelOverlap=False)
     leak = alt.Y("leak:Q", title="leak rate (square-root scale)", scale=leak_scale, axis=leak_axis)
     low, high = (min(costs) / COST_ROOM, max(costs) * COST_ROOM) if costs else (1.0, 10.0)
     cost_axis = alt.Axis(values=ticks(low, high), labelExpr=DURATION)
@@ -185,7 +185,7 @@ def _axis(rows: list[dict[str, Any]], guards: Sequence[str], told: Wording) -> A
         aside = (guards.index(row["guard"]) - (len(guards) - 1) / 2) * APART * spread
         row["at"] = row["value"] * exp(aside) if logarithmic else row["value"] + aside
     scale = alt.Scale(type="log" if logarithmic else "linear", domain=ends, nice=False)
-    axis = alt.Axis(values=values, format="~g", grid=False, labelOverlap="greedy")
+    axis = alt.Axis(values=values, tickCount=len(values), format="~g", grid=False, labelOverlap="greedy")
     return alt.X("at:Q", title=f"{told.title}{' (log scale)' if logarithmic else ''}", scale=scale, axis=axis)
 
 

@@ -20,7 +20,7 @@ from leasebench.results.latency.histograms import PHASES, SIDES, figures, histog
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.faults import FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory, as_value, json_of_schema
-from leasebench.results.record.names import JOURNAL_FILE, SUMMARY_FILE, TRIAL_FILE
+from leasebench.results.record.names import ASIDE, JOURNAL_FILE, SUMMARY_FILE, TRIAL_FILE
 from leasebench.results.record.suite import GuardTable, ScenarioTable, read_suite
 from leasebench.results.record.summary import (
     SCHEMA_VERSION,
@@ -28,6 +28,7 @@ from leasebench.results.record.summary import (
     FaultCount,
     Percentiles,
     Phase,
+    ReplacedTrial,
     StoryLine,
     Summary,
     TrialRow,
@@ -40,6 +41,8 @@ from leasebench.results.store_rules.assumptions import broken_assumptions
 from leasebench.results.summary.controls import judge_controls
 from leasebench.results.summary.story import story
 from leasebench.verdict import Verdict
+
+CUT_OFF = "cut off"
 
 
 class CellData:
@@ -161,7 +164,21 @@ def summarise(run: Path, problems: list[str] | None = None) -> Summary:
         controls=tuple(judge_controls(suite.guards, summaries)),
         skipped=suite.skipped,
         inapplicable=suite.inapplicable,
+        replaced=tuple(_replaced(run)),
     )
+
+
+def _replaced(run: Path) -> Iterator[ReplacedTrial]:
+    """The trials that were run again, but for those that were cut off before anything was written."""
+    for path in sorted(run.glob(f"{ASIDE}/*/{TRIAL_FILE}")):
+        facts = read_facts(path.parent)
+        yield ReplacedTrial(
+            number=facts.number,
+            guard=facts.guard,
+            scenario=facts.scenario,
+            reason=CUT_OFF if facts.status == "running" else f"failed: {facts.reason}",
+            kept=f"{ASIDE}/{path.parent.name}",
+        )
 
 
 def _take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> TrialRow | None:
@@ -260,6 +277,6 @@ def unfinished(run: Path) -> Iterator[str]:
             except BadRunDirectory:
                 continue
         if (folder / JOURNAL_FILE).exists():
-            yield f"{folder.name}: cut off; its history and journal were kept, its figures are not counted"
+            yield f"{folder.name}: {CUT_OFF}; its history and journal were kept, its figures are not counted"
         else:
-            yield f"{folder.name}: cut off; its journals hold {recorded} operations, its history died with the server"
+            yield f"{folder.name}: {CUT_OFF}; its journals hold {recorded} operations, its history died with the server"
