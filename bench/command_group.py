@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from leasebench.bench.completion import with_completion
 from leasebench.visible import visible
 
 COMMANDS = {
@@ -37,8 +38,9 @@ class LazyCommands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
             module, _, function = COMMANDS[name].partition(":")
-            alone = typer.Typer()
-            alone.command(name)(getattr(import_module(f"leasebench.bench.commands.{module}"), function))
+            alone = typer.Typer(add_completion=False)
+            found = getattr(import_module(f"leasebench.bench.commands.{module}"), function)
+            alone.command(name)(with_completion(found))
             self._made[name] = typer.main.get_command(alone)
         return self._made[name]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from leasebench.mistakes import DefinitionError
-from leasebench.registry import faulty, plugins
+from leasebench.registry import described, faulty, plugins
 from leasebench.results.record.names import SUITE_FILE, SUMMARY_FILE
 
 
@@ -31,6 +31,8 @@ def rows(what: str) -> Iterator[tuple[str, str]]:
             else:
                 least, most = expected_seconds(suite)
                 yield name, f"{suite.about} ({least:.0f} to {most:.0f} s)"
+    elif what == "charts":
+        yield from described("results.charts").items()
     elif what == "runs":
         for path in sorted(Path("runs").glob(f"*/{SUITE_FILE}")):
             ended = (path.parent / SUMMARY_FILE).exists()
@@ -43,7 +45,6 @@ def _plug_ins(what: str) -> Iterator[tuple[str, str]]:
     package = {
         "faults": "bench.faults",
         "managers": "leases.managers",
-        "charts": "results.charts",
         "programs": "enactors",
         "stores": "enactors.store",
         "rules": "leases.commit_rules",

@@ -322,12 +322,17 @@ def run_in(name: str) -> Path | None:
 
 def suite_files() -> dict[str, Path]:
     """The suites that come with leasebench."""
-    return {path.stem: path for path in sorted((HERE / "suites").glob("*.toml"))}
+    return dict(_ours("suites"))
 
 
 def scenario_files() -> dict[str, Path]:
     """The scenarios that come with leasebench."""
-    return {path.stem: path for path in sorted((HERE / "scenarios").glob("*.toml"))}
+    return dict(_ours("scenarios"))
+
+
+@cache
+def _ours(folder: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted((HERE / folder).glob("*.toml"))}
 
 
 def read_scenario(name: str) -> Scenario:

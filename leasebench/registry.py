@@ -9,11 +9,14 @@ place, `module:Class` (see `references`), which is made a plug-in by that.
 A faulty plug-in takes no command down: it is left out, and why is told once (`tell_of_faulty`) to whoever looks.
 """
 
+import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_origin, get_type_hints
@@ -82,6 +85,38 @@ def plugins(package: str) -> dict[str, Any]:
     Third-party entry points are looked for in the group `leasebench.<last part of package>`.
     """
     return _found(package).usable
+
+
+def described(package: str) -> dict[str, str]:
+    """Name and one line about each plug-in of `package`, read from its source where that is a module of ours.
+
+    For a listing: a chart imports what draws it, which takes a second. One that does not say both in plain strings, in
+    the class of its `PLUGIN`, is imported as ever, and so is what other packages bring.
+    """
+    spec = find_spec(f"leasebench.{package}")
+    folders = [*(spec.submodule_search_locations or ())] if spec is not None else []
+    sources = [path for folder in folders for path in sorted(Path(folder).glob("[!_]*.py"))]
+    found = [said for path in sources if (said := _said_in(path.read_text(encoding="utf-8"))) is not None]
+    if any(name is None for name, _ in found) or any(True for _ in _theirs(package)):
+        return {name: plugin.about for name, plugin in plugins(package).items()}
+    return {name: about for name, about in found if name is not None}
+
+
+def _said_in(source: str) -> tuple[str | None, str] | None:
+    """What a module's plug-in is called, None if it does not say, and its line; None where there is no plug-in."""
+    tree = ast.parse(source)
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    made = next((node.value for node in assigned if ast.unparse(node.targets[0]) == "PLUGIN"), None)
+    if made is None:
+        return None
+    wanted = ast.unparse(made).partition("(")[0]
+    inside = next((node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == wanted), [])
+    said: dict[str, str] = {
+        ast.unparse(node.targets[0]): node.value.value
+        for node in inside
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+    return said.get("name"), said.get("about", "")
 
 
 def faulty(package: str) -> list[Faulty]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from leasebench.bench.faults.fault import Fault, leases_elsewhere
-from leasebench.bench.servers.local import embedded_binary
+from leasebench.bench.servers.local import brings_a_binary, embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.leases.manager import REDIS
 
@@ -49,6 +49,8 @@ class ServerFault(Fault):
     @classmethod
     def available(cls) -> str | None:
         """A trial needs a server of its own."""
+        if brings_a_binary():
+            return None
         try:
             embedded_binary()
         except ServerUnusable as error:

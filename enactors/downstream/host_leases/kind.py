@@ -34,12 +34,15 @@ class HostLeaseSettings(Definition):
     hosts: int = Field(default=1_000, ge=1, le=MAX_HOSTS)
     endpoint: str = "e000"
     manager: str = "redis"
+    """A lease manager that can renew."""
     ttl_ms: int = Field(default=1_500, ge=50, le=3_600_000)
+    """How long a lease lives; longer than the time to the next check."""
     interval_ms: float = Field(default=500.0, ge=10, le=3_600_000)
     timeout_ms: float = Field(default=250.0, ge=1, le=3_600_000)
     work_ms: float = Field(default=1.0, ge=0, le=60_000)
     dns_ttl_ms: float = Field(default=100.0, ge=0, le=3_600_000)
     policy: Annotated[QueuePolicy, BeforeValidator(policy_named)] = QueuePolicy()
+    """How a worker treats its queue: a table, or the name of a policy."""
     restart_after_s: float | None = Field(default=None, gt=0, le=86_400)
     restart_policy: Annotated[QueuePolicy, BeforeValidator(policy_named)] = POLICIES["admission"]
 

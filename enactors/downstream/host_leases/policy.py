@@ -22,6 +22,7 @@ class Backoff(Definition):
     first_ms: float = Field(default=50.0, gt=0, le=600_000)
     factor: float = Field(default=2.0, ge=1, le=100)
     max_ms: float = Field(default=2_000.0, gt=0, le=3_600_000)
+    """The longest pause."""
 
     def pause_ms(self, tries: int, spread: float) -> float:
         """Return the pause after so many vain tries in a row, from half of it to all of it as `spread` (0..1) says.

@@ -27,6 +27,7 @@ class LaunchSettings(Arrivals):
 
     count: int = Field(default=1, ge=1, le=16)
     endpoint: str = ""
+    """The endpoint that leads to the data store; empty: no DNS."""
     hosts: int = Field(default=1_000, ge=1, le=MAX_HOSTS)
     candidates: int = Field(default=3, ge=1, le=MAX_CANDIDATES)
     patient: bool = False
