@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-SUITE = Path("suite.toml")
+SUITE = Path("my-suite.toml")
 
 
 def init(
     suite: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="write a commented suite, and its schema (suite.toml)")
+        Path | None, typer.Argument(metavar="[FILE]", help="write a commented suite, and its schema (my-suite.toml)")
     ] = None,
     lock: Annotated[Path | None, typer.Option(help="instead: a lock class that works, to be made yours")] = None,
     schema: Annotated[Path | None, typer.Option(help="instead: the JSON Schema of suites, for editors")] = None,

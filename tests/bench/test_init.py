@@ -92,12 +92,12 @@ def test_the_suite_that_is_written_is_valid_and_can_be_run(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     ended = leasebench("init", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"suite.toml", SCHEMA_FILE}
-    text = (tmp_path / "suite.toml").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"my-suite.toml", SCHEMA_FILE}
+    text = (tmp_path / "my-suite.toml").read_text()
     assert text.splitlines()[0] == f"#:schema ./{SCHEMA_FILE}"
     assert wrong(text) == []
     assert json.loads((tmp_path / SCHEMA_FILE).read_text()) == SCHEMA
-    suite = load_suite("suite.toml")
+    suite = load_suite("my-suite.toml")
     assert {guard.name for guard in suite.guards} == {"mine", "redis_lock", "monotonic"}
     assert suite.skipped == []
     assert max(map(len, text.splitlines())) <= 130
