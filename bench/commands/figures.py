@@ -12,6 +12,7 @@ from leasebench.results.compare.document import TextLines
 from leasebench.results.compare.markdown import as_markdown
 from leasebench.results.display.grid import Grid, Text, Tone
 from leasebench.results.reading.storms import storms
+from leasebench.results.reading.sweeps import swept_lines
 from leasebench.results.record.names import SUMMARY_FILE
 from leasebench.results.record.summary import Summary
 from leasebench.results.run import load
@@ -19,13 +20,14 @@ from leasebench.results.tables.advice import sentences
 from leasebench.results.tables.remarks import remarks
 from leasebench.results.tables.run_table import stories, tables, tables_beside
 from leasebench.results.tables.storm_table import storm_sentences, storm_tables
+from leasebench.results.tables.sweep_table import sweep_sentences, sweep_tables
 
 
 def show(screen: Console, summary: Summary, run: Path) -> None:
     """Print every table, the stories of wedged cells, what has to be said beside them, and the advice.
 
     `run` is the run directory, as the commands that are printed name it. Lease storms are told by themselves: no guard
-    is at work there.
+    is at work there. A sweep has tables of its own in place of one for each of its values.
     """
     said = _said(summary, run)
     screen.print()
@@ -63,10 +65,13 @@ def _said(summary: Summary, run: Path) -> _Said:
     points = storms(loaded)
     stormy = {one.cell.place for one in points}
     guarded = summary.model_copy(update={"cells": tuple(one for one in summary.cells if one.place not in stormy)})
-    every = (*tables(guarded), *tables_beside(guarded), *storm_tables(points))
+    swept = swept_lines(loaded)
+    of_guards = sweep_tables(swept) if swept else (*tables(guarded), *tables_beside(guarded))
+    every = (*of_guards, *storm_tables(points))
+    lines = [*sweep_sentences(swept), *stories(summary), *remarks(summary), *storm_sentences(points)]
     advice: list[str] = []
     if guarded.cells:
         loaded = load(run)
         loaded.summary = guarded
         advice = [*sentences(advise_on(loaded), str(run))]
-    return _Said(every, [*stories(summary), *remarks(summary), *storm_sentences(points)], advice)
+    return _Said(every, lines, advice)
