@@ -117,7 +117,7 @@ class LibraryLock(ABC):
     audited = False
     renews = True
     broken = False
-    server: ClassVar[str] = REDIS
+    server: str = REDIS
     distributions: ClassVar[tuple[str, ...]] = ()
     """The packages that it needs; their versions belong to a result."""
     extra: ClassVar[str] = ""
@@ -232,13 +232,16 @@ def server_url(manager: LeaseManager, redis_url: str) -> str:
 
 
 def unavailable(manager: LeaseManager) -> str | None:
-    """Return why a manager can't be used here, and the way out; None if it can."""
+    """Return why a manager can't be used here, and the way out; None if it can.
+
+    One that says `finds_server = True` is told of no server: it knows its own.
+    """
     missing = [name for name in getattr(manager, "distributions", ()) if not _installed(name)]
     if missing:
         extra = getattr(manager, "extra", "")
         install = f"leasebench[{extra}]" if extra else " ".join(missing)
         return f"the lease manager {manager.name} needs {' and '.join(missing)}: pip install '{install}'"
-    if server_url(manager, REDIS):
+    if getattr(manager, "finds_server", False) or server_url(manager, REDIS):
         return None
     server = server_of(manager)
     return f"the lease manager {manager.name} needs a server of {server}: set {server_variable(server)} to its URL"
