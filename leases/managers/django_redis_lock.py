@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, LockObjects, Taken
-from leasebench.leases.redis_client import options
+from leasebench.leases.managers.redis_client import options
 
 if TYPE_CHECKING:
     from redis.lock import Lock

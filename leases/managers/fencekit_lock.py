@@ -9,19 +9,19 @@ from typing import Any, NamedTuple
 
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, Taken
-from leasebench.leases.redis_client import RedisLocks
+from leasebench.leases.managers.redis_client import RedisLocks
 
 RESOURCE = "lock"
 
 
-class Held(NamedTuple):
+class FencekitHeld(NamedTuple):
     """A lock of the library that has the key as its prefix, and the handle of the grant."""
 
     lock: Any
     handle: Any
 
 
-class FencekitLocks(RedisLocks[Held]):
+class FencekitLocks(RedisLocks[FencekitHeld]):
     """The library over one client."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
@@ -31,24 +31,24 @@ class FencekitLocks(RedisLocks[Held]):
         self.lost = (LockNotOwned,)
         self._lock, self._not_acquired = DistributedLock, LockNotAcquired
 
-    def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Held, Taken] | None:
+    def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[FencekitHeld, Taken] | None:
         lock = self._lock(self.client, prefix=key)
         ttl, patience = timedelta(milliseconds=ttl_ms), timedelta(milliseconds=wait.timeout_ms)
         try:
             handle = lock.acquire(RESOURCE, ttl=ttl, blocking=True, wait=patience)
         except self._not_acquired:
             return None
-        return Held(lock, handle), Taken(handle.owner_id, handle.token.value)
+        return FencekitHeld(lock, handle), Taken(handle.owner_id, handle.token.value)
 
-    def prolong(self, lock: Held) -> Any:
+    def prolong(self, lock: FencekitHeld) -> Any:
         lock.lock.extend(lock.handle, ttl=lock.handle.ttl)
         return True
 
-    def owned(self, lock: Held) -> Any:
+    def owned(self, lock: FencekitHeld) -> Any:
         owner = self.client.get(lock.lock.lock_key(RESOURCE))
         return owner is not None and owner.decode() == lock.handle.owner_id
 
-    def give_back(self, lock: Held) -> Any:
+    def give_back(self, lock: FencekitHeld) -> Any:
         lock.lock.release(lock.handle)
         return True
 

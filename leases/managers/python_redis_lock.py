@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, Taken
-from leasebench.leases.redis_client import RedisLocks
+from leasebench.leases.managers.redis_client import RedisLocks
 
 if TYPE_CHECKING:
     from redis_lock import Lock

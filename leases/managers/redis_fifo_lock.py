@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 from leasebench.leases.errors import ServerDown
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import LibraryLock, LockObjects, Taken
+from leasebench.leases.managers.redis_client import BLOCKED_AT_MOST_S
 from leasebench.leases.operations import Outcome, Program
-from leasebench.leases.redis_client import BLOCKED_AT_MOST_S
 
 ENDS_WITHIN_S = 5.0
 
 
-class Held(NamedTuple):
+class FifoHeld(NamedTuple):
     """A lock of the library, and the lease that it granted."""
 
     lock: Any
     lease: Any
 
 
-class FifoLocks(LockObjects[Held]):
+class FifoLocks(LockObjects[FifoHeld]):
     """The library, with an event loop on a thread."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
@@ -57,21 +57,21 @@ class FifoLocks(LockObjects[Held]):
     async def _reached(self) -> None:
         await self._client.ping()
 
-    def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Held, Taken] | None:
+    def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[FifoHeld, Taken] | None:
         lock = self._lock(self._client, key, lease_ms=ttl_ms)
         try:
             lease = self._await(lock.acquire(timeout=wait.timeout_ms / 1000))
         except TimeoutError:
             return None
-        return Held(lock, lease), Taken(lease.owner, lease.fence)
+        return FifoHeld(lock, lease), Taken(lease.owner, lease.fence)
 
-    def prolong(self, lock: Held) -> Any:
+    def prolong(self, lock: FifoHeld) -> Any:
         raise NotImplementedError("redis-fifo-lock renews by itself")
 
-    def owned(self, lock: Held) -> Any:
+    def owned(self, lock: FifoHeld) -> Any:
         return not lock.lease.lost.is_set()
 
-    def give_back(self, lock: Held) -> Any:
+    def give_back(self, lock: FifoHeld) -> Any:
         self._await(lock.lock.release(lock.lease))
         return True
 

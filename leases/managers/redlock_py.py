@@ -9,8 +9,8 @@ from typing import Any
 
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import LibraryLock, Taken
+from leasebench.leases.managers.redis_client import RedisLocks
 from leasebench.leases.operations import Outcome, Program
-from leasebench.leases.redis_client import RedisLocks
 
 
 class RedlockPyLocks(RedisLocks[Any]):

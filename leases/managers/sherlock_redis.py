@@ -8,7 +8,7 @@ from typing import Any
 
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, Taken
-from leasebench.leases.redis_client import RedisLocks
+from leasebench.leases.managers.redis_client import RedisLocks
 
 
 class SherlockLocks(RedisLocks[Any]):
