@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from leasebench.bench.budget import BudgetedTrials, Say, anew, first_rounds, planned_in
+from leasebench.bench.goal import Goal
 from leasebench.bench.hosts.interrupt import interruptible
 from leasebench.bench.manifest import describe
 from leasebench.bench.resolved import seed_of
-from leasebench.bench.run import Listener, Planned, RunOne, plan_trials, run_trials
+from leasebench.bench.run import Agenda, Listener, Planned, RunOne, plan_trials, run_trials
 from leasebench.bench.rundir import sole_use, write_json
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.suite import Suite, load_suite, must_suit_server
@@ -27,6 +29,7 @@ from leasebench.results.compare.circumstances import unlike_ground
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import Manifest, Session, TrialAgain, read_manifest
 from leasebench.results.record.names import ASIDE, MANIFEST_FILE, SUITE_FILE, SUMMARY_FILE, TRIAL_FILE
+from leasebench.results.record.rounds import Rounds, read_rounds
 from leasebench.results.record.summary import Summary
 from leasebench.results.record.trial import TrialFacts, read_facts
 from leasebench.results.summary.derivation import CUT_OFF
@@ -47,30 +50,47 @@ class Unfinished:
     left: tuple[TrialPlan, ...]
     begun: dict[int, str]
     """Why a trial that had begun has to be run again, by its number."""
+    rounds: Rounds | None
+    """The rounds of a run with a goal."""
 
 
-def unfinished(run: Path) -> Unfinished:
-    """What is left of a run. Raises DefinitionError for one that is complete, or is not the run that its plan says."""
+def unfinished(run: Path, goal: Goal | None = None) -> Unfinished:
+    """What is left of a run, or what there is to do for a new goal.
+
+    Raises DefinitionError for a run that is complete, or is not the one that its plan says.
+    """
     if not (run / SUITE_FILE).is_file():
         raise DefinitionError(f"{run}: not a run directory: it has no {SUITE_FILE}")
     suite, seed = load_suite(str(run / SUITE_FILE)), seed_of(run)
-    plans = plan_trials(suite, seed)
+    rounds = read_rounds(run)
+    plans = plan_trials(suite, seed) if rounds is None else planned_in(rounds, suite)
     ended = {plan.number: _how_it_ended(plan, plan.folder_in(run)) for plan in plans}
     left = tuple(plan for plan in plans if ended[plan.number] != "")
-    if not left:
-        raise DefinitionError(f"{run}: is complete, there is nothing to resume: leasebench run {run} repeats it")
+    if goal is not None:
+        rounds = anew(first_rounds(suite, seed, goal) if rounds is None else rounds, goal)
+    if not left and (rounds is None or rounds.ended is not None):
+        raise DefinitionError(
+            f"{run}: is complete, there is nothing to resume: leasebench run {run} repeats it, --budget adds trials"
+        )
     begun = {number: reason for number, reason in ended.items() if reason}
-    return Unfinished(run, suite, seed, len(plans), left, begun)
+    return Unfinished(run, suite, seed, len(plans), left, begun, rounds)
 
 
-def resume_run(run: Path, server_choice: str, listener: Listener, run_one: RunOne = run_trial) -> Summary:
-    """Run what is left of a run, and return the summary of the whole.
+def resume_run(
+    run: Path,
+    server_choice: str,
+    listener: Listener,
+    run_one: RunOne = run_trial,
+    goal: Goal | None = None,
+    say: Say = logger.info,
+) -> Summary:
+    """Run what is left of a run, or what a new goal asks for, and return the summary of the whole.
 
     Raises DefinitionError if nothing is left, another command is at work on it, or its ground is not what it was;
     ServerUnusable and Bug as `run_suite` does.
     """
     with interruptible(), sole_use(run), open_server(server_choice) as server:
-        rest = unfinished(run)
+        rest = unfinished(run, goal)
         must_suit_server(rest.suite, server.url)
         manifest, ground = read_manifest(run), describe(rest.suite, server, rest.seed)
         must_be_the_same_ground(run, manifest, ground)
@@ -87,7 +107,10 @@ def resume_run(run: Path, server_choice: str, listener: Listener, run_one: RunOn
         write_json(run / MANIFEST_FILE, manifest.model_copy(update={"resumed": (*manifest.resumed, session)}))
         (run / SUMMARY_FILE).unlink(missing_ok=True)  # of the trials that had ended; should we be killed, it is wrong
         logger.info("run %s goes on: %d trials are left, %d of them again", run, len(rest.left), len(again))
-        return run_trials(Planned(rest.left, rest.planned), rest.suite.name, server, run, listener, run_one)
+        agenda: Agenda = Planned(rest.left, rest.planned)
+        if rest.rounds is not None:
+            agenda = BudgetedTrials(run, rest.suite, rest.seed, rest.rounds, say)
+        return run_trials(agenda, rest.suite.name, server, run, listener, run_one)
 
 
 def must_be_the_same_ground(run: Path, was: Manifest, now: Manifest) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -90,9 +90,17 @@ class RunOne(Protocol):
 
 
 def run_suite(
-    suite: Suite, seed: int, server_choice: str, out: Path, listener: Listener, run_one: RunOne = run_trial
+    suite: Suite,
+    seed: int,
+    server_choice: str,
+    out: Path,
+    listener: Listener,
+    run_one: RunOne = run_trial,
+    agenda_in: Callable[[Path], Agenda] | None = None,
 ) -> Summary:
     """Run all trials into the new directory `out` and return the summary.
+
+    The trials are those of the suite's plan, unless `agenda_in` makes another agenda of the directory.
 
     Raises DefinitionError if `out` can't be made or the store does not enforce a guard's commit rule, ServerUnusable if
     there is no server to begin with, Bug for what is unexpected. Whatever ends it, KeyboardInterrupt too, the summary
@@ -107,7 +115,8 @@ def run_suite(
             (out / SUITE_FILE).write_text(resolved_text(suite), encoding="utf-8")
             write_json(out / MANIFEST_FILE, describe(suite, server, seed))
             plans = plan_trials(suite, seed)
-            return run_trials(Planned(plans, len(plans)), suite.name, server, out, listener, run_one)
+            agenda = Planned(plans, len(plans)) if agenda_in is None else agenda_in(out)
+            return run_trials(agenda, suite.name, server, out, listener, run_one)
 
 
 def run_trials(agenda: Agenda, name: str, server: Server, out: Path, listener: Listener, run_one: RunOne) -> Summary:

@@ -35,10 +35,18 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="instead of SUITE: go on with a run that was cut off or failed")
     ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="go on for 2h, 30m, 90s in all, where it tells most", rich_help_panel="Evidence")
+    ] = None,
+    until_proven: Annotated[
+        bool, typer.Option("--until-proven", help="go on until every cell has its races", rich_help_panel="Evidence")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
     server = with_password(server, password_file)
+    from leasebench.bench.goal import goal_of, must_reach
+
     if schedule is not None:
         if (suite, guard, scenario, trials, duration, manager) != (None,) * 6:
             left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager"
@@ -48,10 +56,13 @@ def run(
         force(schedule, server, out, seed, as_json=as_json)
     if resume is not None:
         if (suite, guard, scenario, trials, duration, seed, out, manager) != (None,) * 8:
-            fail("--resume keeps to the plan of RUN: with it only --server, --password-file and --json", EXIT_USAGE)
+            fail(
+                "--resume keeps to the plan of RUN: with it only --budget, --until-proven, --server and --json",
+                EXIT_USAGE,
+            )
         from leasebench.bench.commands.resume import go_on
 
-        go_on(resume, server, as_json=as_json)
+        go_on(resume, server, goal_of(budget, until_proven=until_proven), as_json=as_json)
     from leasebench.bench import own_lock
     from leasebench.bench.expected_time import count_trials, expected_seconds
     from leasebench.bench.rundir import default_directory
@@ -70,15 +81,19 @@ def run(
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
     must_be_writable(directory)
+    goal = goal_of(budget, until_proven=until_proven)
+    must_reach(chosen, goal)
     least, most = expected_seconds(chosen)
     cells = f"{len(chosen.guards)} guards, {len(chosen.scenarios)} scenarios, {count_trials(chosen)} trials"
+    aim = "" if goal is None else f", {goal}"
     screen.print(
-        f"{chosen.name}: {cells}, seed {drawn}, {least:.0f} to {most:.0f} s, into {directory}",
+        f"{chosen.name}: {cells}, seed {drawn}, {least:.0f} to {most:.0f} s{aim}, into {directory}",
         markup=False,
         highlight=False,
     )
     # Below the first line: what a run needs and a refusal does not.
-    from leasebench.bench.commands.session import session
+    from leasebench.bench.budget import agenda_for
+    from leasebench.bench.commands.session import say_plainly, session
     from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.run import run_suite
 
@@ -87,7 +102,9 @@ def run(
         screen,
         directory,
         count_trials(chosen),
-        lambda listener: run_suite(chosen, drawn, server, directory, listener),
+        lambda listener: run_suite(
+            chosen, drawn, server, directory, listener, agenda_in=agenda_for(goal, chosen, drawn, say_plainly(screen))
+        ),
         as_json=as_json,
     )
 

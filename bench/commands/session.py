@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -44,6 +45,11 @@ def session(
         fail(f"interrupted; {what_now}", EXIT_INTERRUPTED)
     _show(screen, summary, directory, as_json=as_json)
     raise typer.Exit(exit_code(summary))
+
+
+def say_plainly(screen: Console) -> Callable[[str], None]:
+    """Say a line on the screen, above what is shown live."""
+    return partial(screen.print, markup=False, highlight=False, soft_wrap=True)
 
 
 def _show(screen: Console, summary: "Summary", directory: Path, *, as_json: bool) -> None:

@@ -54,7 +54,7 @@ def order_of_trials(run: RunDirectory) -> str:
     size = len(cells)
     rounds: dict[int, list[tuple[str, str]]] = {}
     for row in rows:
-        rounds.setdefault((row.number - 1) // max(size, 1), []).append(row.place)
+        rounds.setdefault(run.round_of(row.number), []).append(row.place)
     whole = [one for one in rounds.values() if len(one) == size]
     name = run.path
     if any(later < earlier for earlier, later in pairwise(began)):

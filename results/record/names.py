@@ -13,6 +13,8 @@ EXPLORED_FILE = "explored.json"
 """What the explorer found out about the run's guards, if it was asked to leave that there."""
 SCHEDULE_FILE = "schedule.json"
 """The trace that was forced; of a trial that was forced, in its folder."""
+ROUNDS_FILE = "rounds.json"
+"""Of a run with a budget: what each round of trials was spent on, and why it ended."""
 ASIDE = "aside"
 """The directory of the trials that were cut off or failed and were run again when the run was resumed."""
 
