@@ -11,7 +11,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from leasebench.bench.servers.server import without_password
+from leasebench.bench.servers.credentials import without_password
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.names import (
     FAILURE_FILE,

@@ -1,34 +1,21 @@
-"""The `leasebench` command. Heavy rooms are imported by the commands that need them: a run begins within 2 s."""
+"""The `leasebench` command. Each command is imported when it is called (`bench.command_group`): it begins at once."""
 
 import logging
 import os
 import select
 import shlex
 import sys
-import traceback
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from leasebench.bench.commands.check import check
-from leasebench.bench.commands.compare import compare
-from leasebench.bench.commands.doctor import doctor
-from leasebench.bench.commands.explain import explain
-from leasebench.bench.commands.explore import explore
-from leasebench.bench.commands.export import export
-from leasebench.bench.commands.init import init
-from leasebench.bench.commands.list import list_
-from leasebench.bench.commands.plot import plot
-from leasebench.bench.commands.report import report
-from leasebench.bench.commands.run import run
+from leasebench.bench.command_group import CommandGroup
 from leasebench.bench.log import FILE_VARIABLE, LEVEL_VARIABLE, LogLevel, log_as_asked
 from leasebench.bench.terminal import (
     EXIT_FAILED,
     EXIT_PIPE_CLOSED,
     EXIT_USAGE,
-    VisibleGroup,
     complain,
     fail,
     must_be_writable,
@@ -38,12 +25,18 @@ from leasebench.bench.terminal import (
 logger = logging.getLogger(__name__)
 
 app = typer.Typer(
-    cls=VisibleGroup,
-    add_completion=False,
+    cls=CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Which guard should a control plane use, what does it cost, and does it hold?",
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"leasebench {_version()}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -54,25 +47,22 @@ def options(
     log_file: Annotated[
         Path | None, typer.Option(envvar=FILE_VARIABLE, help="append the log to this file, not to standard error")
     ] = None,
+    version: Annotated[  # noqa: ARG001  (told by its callback, before anything else is looked at)
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="print the version")
+    ] = False,
 ) -> None:
     """Set up what all commands share."""
     if log_file is not None:
         must_be_writable(log_file)
     log_as_asked(log_level, log_file)
-    logger.info("leasebench %s: %s", version("leasebench"), shlex.join(sys.argv[1:]))
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("leasebench %s: %s", _version(), shlex.join(sys.argv[1:]))
 
 
-app.command("init")(init)
-app.command("run")(run)
-app.command("check")(check)
-app.command("compare")(compare)
-app.command("explain")(explain)
-app.command("explore")(explore)
-app.command("plot")(plot)
-app.command("report")(report)
-app.command("export")(export)
-app.command("list")(list_)
-app.command("doctor")(doctor)
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("leasebench")
 
 
 def main() -> None:
@@ -99,6 +89,8 @@ def main() -> None:
 def _end_at(error: BrokenPipeError) -> NoReturn:
     """End quietly where nobody reads our output any more; a pipe that broke elsewhere is a failure."""
     if not any(_nobody_reads(stream.fileno()) for stream in (sys.stdout, sys.stderr)):
+        import traceback
+
         traceback.print_exception(error)
         sys.exit(EXIT_FAILED)
     # What is still buffered has nowhere to go; the interpreter would complain of that as it ends.
@@ -114,21 +106,26 @@ def _nobody_reads(output: int) -> bool:
 
 def _run() -> None:
     """Run the command; every expected error is a line on standard error; a bug names its traceback's file."""
-    from leasebench.bench.failure import Bug, bugs_kept_in
-    from leasebench.bench.servers.server import ServerUnusable
-    from leasebench.definitions import DefinitionError
+    from leasebench.bench.failure import bugs_kept_in
     from leasebench.registry import tell_of_faulty
-    from leasebench.results.record.file import BadRunDirectory
 
     tell_of_faulty(lambda faulty: complain([str(faulty)]))
     try:
         with bugs_kept_in():
             app()
-    except (DefinitionError, BadRunDirectory) as error:
-        fail(str(error), EXIT_USAGE)
-    except (ServerUnusable, Bug) as error:
-        fail(str(error), EXIT_FAILED)
     except BrokenPipeError:
         raise
     except OSError as error:
         fail(f"{error.filename or 'the system'}: {error.strerror or error}", EXIT_FAILED)
+    except Exception as error:
+        # Imported when there is something to tell: no command waits for them.
+        from leasebench.bench.failure import Bug
+        from leasebench.bench.servers.server import ServerUnusable
+        from leasebench.mistakes import DefinitionError
+        from leasebench.results.record.file import BadRunDirectory
+
+        if isinstance(error, (DefinitionError, BadRunDirectory)):
+            fail(str(error), EXIT_USAGE)
+        if isinstance(error, (ServerUnusable, Bug)):
+            fail(str(error), EXIT_FAILED)
+        raise

@@ -11,7 +11,8 @@ import psutil
 
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.servers.choice import open_server
-from leasebench.bench.servers.server import ServerUnusable, examine, without_password
+from leasebench.bench.servers.credentials import without_password
+from leasebench.bench.servers.server import ServerUnusable, examine
 from leasebench.registry import plugins
 
 

@@ -5,9 +5,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
+from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.redis_node import NodeWish, RedisNode
 from leasebench.bench.servers.server import Server
 from leasebench.enactors.store.store import CellAddress
@@ -47,24 +48,40 @@ class Addresses:
     lease: str
 
 
+class ServerPart(NamedTuple):
+    """For which part of a trial, `store` or `lease`, a server is there, and for which cell."""
+
+    part: str
+    cell: str
+
+
+EVERY_CELL = ""
+"""Said of a server that all cells share."""
+
+
 class Environment:
     """The servers of one trial. Faults ask for what they need; then it is entered, and everything asked for is there.
 
-    Without a wish both store and leases live on the run's server. A fault that steps the clock of a server, stops it
-    or lets it forget is given a server of its own: a `RedisNode`, for the leases (`lease`) or for the store (`store`).
+    Without a wish both store and leases live on the run's server, or with `apart` on a server of each cell's own. A
+    fault that steps the clock of a server, stops it or lets it forget is given a server for that: a `RedisNode`, for
+    the leases (`lease`) or for the store (`store`), of all cells or, with `apart`, of each one that is hit.
     """
 
-    def __init__(self, server: Server, folder: Path, cells: Sequence[CellAddress], ttl_ms: int) -> None:
+    def __init__(
+        self, server: Server, folder: Path, cells: Sequence[CellAddress], ttl_ms: int, *, apart: bool = False
+    ) -> None:
         self._server = server
         self._folder = folder
         self.cells = tuple(cells)
         self.ttl_ms = ttl_ms
         """The time to live of the guard's leases."""
-        self._wishes: dict[str, NodeWish] = {}
+        self._apart = apart
+        self._servers: dict[str, LocalServer] = {}
+        self._wishes: dict[ServerPart, NodeWish] = {}
         self._routes: dict[Process, ProxyWish] = {}
         self._stack = ExitStack()
         self._traffic = ExitStack()
-        self.nodes: dict[str, RedisNode] = {}
+        self.nodes: dict[ServerPart, RedisNode] = {}
         self.proxies: dict[Process, Proxy] = {}
         self._processes: Processes | None = None
 
@@ -72,14 +89,33 @@ class Environment:
         """These processes, given by kind and number, in each cell whose number is hit."""
         return processes_at(programs, [one.cell for number, one in enumerate(self.cells) if hits_cell(number)])
 
-    def wish(self, part: str, **wishes: object) -> None:
-        """Ask for a server of the trial's own for `part` (`store` or `lease`); wishes of several faults add up."""
-        self._wishes[part] = replace(self._wishes.get(part, NodeWish()), **wishes)  # type: ignore[arg-type]
+    def wish(self, part: str, hits_cell: Callable[[int], bool], **wishes: object) -> None:
+        """Ask for a server for `part` (`store` or `lease`) of the cells hit; wishes of several faults add up."""
+        for one in self._parts(part, hits_cell):
+            self._wishes[one] = replace(self._wishes.get(one, NodeWish()), **wishes)  # type: ignore[arg-type]
+
+    def nodes_of(self, part: str, hits_cell: Callable[[int], bool]) -> list[RedisNode]:
+        """The servers for `part` of the cells hit, which were asked for."""
+        return [self.nodes[one] for one in self._parts(part, hits_cell)]
+
+    def node_of(self, part: str, cell: str) -> RedisNode | None:
+        """The server that a fault was given for `part` of a cell, if one was."""
+        return self.nodes.get(ServerPart(part, cell if self._apart else EVERY_CELL))
+
+    def _parts(self, part: str, hits_cell: Callable[[int], bool]) -> list[ServerPart]:
+        if not self._apart:
+            return [ServerPart(part, EVERY_CELL)]
+        return [ServerPart(part, one.cell) for number, one in enumerate(self.cells) if hits_cell(number)]
+
+    @property
+    def own_servers(self) -> list[str]:
+        """The parts for which a fault was given a server."""
+        return sorted({one.part for one in self.nodes})
 
     @property
     def stepped_clocks(self) -> list[str]:
         """The servers whose clock a fault may step."""
-        return sorted(part for part, wish in self._wishes.items() if wish.fake_clock)
+        return sorted({one.part for one, wish in self._wishes.items() if wish.fake_clock})
 
     def route(self, process: Process, wish: ProxyWish) -> None:
         """Lead the connections of `process` through a proxy of its own; wishes of several faults add up."""
@@ -88,10 +124,14 @@ class Environment:
 
     def __enter__(self) -> Self:
         try:
-            for part, wish in self._wishes.items():
-                self.nodes[part] = self._stack.enter_context(RedisNode(wish))
+            for one, wish in self._wishes.items():
+                self.nodes[one] = self._stack.enter_context(RedisNode(wish))
+            for at in self.cells if self._apart else ():
+                if self.node_of("store", at.cell) is None:
+                    own = LocalServer("embedded", embedded_binary())
+                    self._servers[at.cell] = self._stack.enter_context(own)
             for process, route in self._routes.items():
-                targets = self._servers_addresses()
+                targets = self.servers_of(process.cell)
                 proxy = Proxy(route, targets.store, targets.lease, self._folder, replace(process, thread=PROXY))
                 self.proxies[process] = self._traffic.enter_context(proxy)
         except BaseException:
@@ -123,26 +163,17 @@ class Environment:
     def pids(self) -> list[int]:
         """The processes of the servers that are ours."""
         ours = [] if self._server.pid is None else [self._server.pid]
-        return [*ours, *(pid for node in self.nodes.values() for pid in node.pids)]
+        apart = [server.pid for server in self._servers.values() if server.pid is not None]
+        return [*ours, *apart, *(pid for node in self.nodes.values() for pid in node.pids)]
 
     def notes(self) -> list[str]:
         """What a user should know of beside the figures: what strangers tried at the servers of the trial's own."""
         return [
-            f"{count(tries, 'stray connection')} of user {user} to the {part} server's replication "
+            f"{count(tries, 'stray connection')} of user {user} to the {one.part} server's replication "
             "port refused: neither server nor replica was reached"
-            for part, node in self.nodes.items()
+            for one, node in self.nodes.items()
             for user, tries in node.refused.items()
         ]
-
-    @property
-    def store_url(self) -> str:
-        """The address at which the harness itself reaches the store."""
-        return self._servers_addresses().store
-
-    @property
-    def lease_url(self) -> str:
-        """The address at which the harness itself reaches the lease server."""
-        return self._servers_addresses().lease
 
     @property
     def processes(self) -> Processes:
@@ -157,8 +188,10 @@ class Environment:
     def addresses(self, process: Process) -> Addresses:
         """The addresses that `process` is given."""
         proxy = self.proxies.get(process)
-        return self._servers_addresses() if proxy is None else Addresses(proxy.store_url, proxy.lease_url)
+        return self.servers_of(process.cell) if proxy is None else Addresses(proxy.store_url, proxy.lease_url)
 
-    def _servers_addresses(self) -> Addresses:
-        store = self.nodes["store"].url if "store" in self.nodes else self._server.url
-        return Addresses(store, self.nodes["lease"].url if "lease" in self.nodes else store)
+    def servers_of(self, cell: str) -> Addresses:
+        """The addresses of a cell's servers themselves, as the harness reaches them."""
+        store_node, lease_node = self.node_of("store", cell), self.node_of("lease", cell)
+        store = store_node.url if store_node is not None else self._servers.get(cell, self._server).url
+        return Addresses(store, lease_node.url if lease_node is not None else store)

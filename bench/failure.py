@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from leasebench.bench.servers.server import without_password
+from leasebench.bench.servers.credentials import without_password
 from leasebench.results.record.names import FAILURE_FILE
 
 logger = logging.getLogger(__name__)

@@ -3,23 +3,26 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from leasebench.bench.run import expected_seconds
-from leasebench.bench.suite import load_suite, read_scenario, scenario_files, suite_files
-from leasebench.definitions import DefinitionError
-from leasebench.leases.guard import presets, unusable_presets
-from leasebench.leases.manager import unavailable
-from leasebench.registry import faulty, plugins
+from leasebench.mistakes import DefinitionError
+from leasebench.registry import described, faulty, plugins
 from leasebench.results.record.names import SUITE_FILE, SUMMARY_FILE
 
 
 def rows(what: str) -> Iterator[tuple[str, str]]:
     """Name and one line about each."""
     if what == "guards":
+        from leasebench.leases.guard import presets, unusable_presets
+
         yield from ((guard.name, guard.about) for guard in presets().values())
         yield from ((name, f"unusable: {reason}") for name, reason in unusable_presets().items())
     elif what == "scenarios":
+        from leasebench.bench.suite import read_scenario, scenario_files
+
         yield from ((name, read_scenario(name).about) for name in scenario_files())
     elif what == "suites":
+        from leasebench.bench.expected_time import expected_seconds
+        from leasebench.bench.suite import load_suite, scenario_files, suite_files
+
         for name in dict.fromkeys((*suite_files(), *scenario_files())):
             try:
                 suite = load_suite(name)
@@ -28,6 +31,8 @@ def rows(what: str) -> Iterator[tuple[str, str]]:
             else:
                 least, most = expected_seconds(suite)
                 yield name, f"{suite.about} ({least:.0f} to {most:.0f} s)"
+    elif what == "charts":
+        yield from described("results.charts").items()
     elif what == "runs":
         for path in sorted(Path("runs").glob(f"*/{SUITE_FILE}")):
             ended = (path.parent / SUMMARY_FILE).exists()
@@ -40,7 +45,6 @@ def _plug_ins(what: str) -> Iterator[tuple[str, str]]:
     package = {
         "faults": "bench.faults",
         "managers": "leases.managers",
-        "charts": "results.charts",
         "programs": "enactors",
         "stores": "enactors.store",
         "rules": "leases.commit_rules",
@@ -48,6 +52,8 @@ def _plug_ins(what: str) -> Iterator[tuple[str, str]]:
     for name, plugin in plugins(package).items():
         missing = plugin.available() if hasattr(plugin, "available") else None
         if what == "managers":
+            from leasebench.leases.manager import unavailable
+
             missing = missing or unavailable(plugin)
         yield name, plugin.about + (f" (not available: {missing})" if missing else "")
     yield from ((one.name, f"unusable: {one.place}: {one.reason}") for one in faulty(package))

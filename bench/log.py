@@ -11,7 +11,7 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 
-from leasebench.bench.servers.server import without_password
+from leasebench.bench.servers.credentials import without_password
 from leasebench.visible import visible_line
 
 LEVEL_VARIABLE = "LEASEBENCH_LOG_LEVEL"

@@ -11,8 +11,9 @@ from leasebench.bench.engines.processes import worker
 from leasebench.bench.hosts.parent_death import HARNESS_VARIABLE, die_with_parent
 from leasebench.bench.log import log_as_environment_says
 from leasebench.bench.proxy import relay
+from leasebench.enactors.store.redis import redis_store
 
-__all__ = ["relay", "worker"]
+__all__ = ["redis_store", "relay", "worker"]
 
 log_as_environment_says()
 if os.environ.get(HARNESS_VARIABLE) == str(os.getppid()):

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from leasebench.bench.engines.processes.supervisor import Figures
+from leasebench.bench.expected_time import OVERHEAD_S
 from leasebench.bench.failure import failure_of
-from leasebench.bench.run import OVERHEAD_S
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.display.numbers import number
 from leasebench.results.record.trial import TrialFacts

@@ -2,6 +2,8 @@
 
 import logging
 import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -11,10 +13,10 @@ from leasebench.bench.failure import bugs_kept_in
 from leasebench.bench.hosts.interrupt import interruptible
 from leasebench.bench.manifest import describe
 from leasebench.bench.resolved import resolved_text
-from leasebench.bench.rundir import write_json
+from leasebench.bench.rundir import sole_use, write_json
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.server import Server
-from leasebench.bench.suite import MAX_STRETCH, Suite, cells, must_suit_server
+from leasebench.bench.suite import Suite, cells, must_suit_server
 from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
@@ -25,9 +27,6 @@ from leasebench.results.record.trial import TrialFacts
 from leasebench.results.summary.derivation import summarise
 
 logger = logging.getLogger(__name__)
-
-OVERHEAD_S = 0.5
-"""Per trial: starting and ending processes, settling, reading and writing. Only for what is said beforehand."""
 
 
 class Listener(Protocol):
@@ -46,18 +45,28 @@ class Listener(Protocol):
         ...
 
 
-def count_trials(suite: Suite) -> int:
-    """How many trials a run has."""
-    return suite.trials * sum(1 for _ in cells(suite))
+class Agenda(Protocol):
+    """The trials of a session, in the order in which they are run; each is asked for when the one before has ended."""
+
+    @property
+    def of(self) -> int:
+        """The number of the last trial, as far as it is known by now."""
+        ...
+
+    def __iter__(self) -> Iterator[TrialPlan]:
+        """The trials."""
+        ...
 
 
-def expected_seconds(suite: Suite) -> tuple[float, float]:
-    """How long a run will take at least, and at most."""
-    trials = count_trials(suite)
-    return (
-        trials * (suite.duration_s + OVERHEAD_S),
-        trials * (MAX_STRETCH * suite.duration_s + suite.settle_s + OVERHEAD_S),
-    )
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Trials that are all known beforehand."""
+
+    plans: Sequence[TrialPlan]
+    of: int
+
+    def __iter__(self) -> Iterator[TrialPlan]:
+        return iter(self.plans)
 
 
 def plan_trials(suite: Suite, seed: int) -> list[TrialPlan]:
@@ -81,9 +90,17 @@ class RunOne(Protocol):
 
 
 def run_suite(
-    suite: Suite, seed: int, server_choice: str, out: Path, listener: Listener, run_one: RunOne = run_trial
+    suite: Suite,
+    seed: int,
+    server_choice: str,
+    out: Path,
+    listener: Listener,
+    run_one: RunOne = run_trial,
+    agenda_in: Callable[[Path], Agenda] | None = None,
 ) -> Summary:
     """Run all trials into the new directory `out` and return the summary.
+
+    The trials are those of the suite's plan, unless `agenda_in` makes another agenda of the directory.
 
     Raises DefinitionError if `out` can't be made or the store does not enforce a guard's commit rule, ServerUnusable if
     there is no server to begin with, Bug for what is unexpected. Whatever ends it, KeyboardInterrupt too, the summary
@@ -94,26 +111,32 @@ def run_suite(
         with writing(out):
             out.mkdir(parents=True)
         logger.info("run of %s, seed %d, into %s, on a server %s", suite.name, seed, out, server.kind)
-        (out / SUITE_FILE).write_text(resolved_text(suite), encoding="utf-8")
-        write_json(out / MANIFEST_FILE, describe(suite, server, seed))
-        with bugs_kept_in(out):
-            return _run_trials(suite, seed, server, out, listener, run_one)
+        with sole_use(out):
+            (out / SUITE_FILE).write_text(resolved_text(suite), encoding="utf-8")
+            write_json(out / MANIFEST_FILE, describe(suite, server, seed))
+            plans = plan_trials(suite, seed)
+            agenda = Planned(plans, len(plans)) if agenda_in is None else agenda_in(out)
+            return run_trials(agenda, suite.name, server, out, listener, run_one)
 
 
-def _run_trials(suite: Suite, seed: int, server: Server, out: Path, listener: Listener, run_one: RunOne) -> Summary:
-    run = f"{suite.name[:20]}-{secrets.token_hex(4)}"
-    plans = plan_trials(suite, seed)
-    try:
-        for plan in plans:
-            what = (plan.number, len(plans), plan.guard.name, plan.scenario.name, plan.seed)
-            logger.info("trial %d of %d begins: %s under %s, seed %d", *what)
-            listener.begin(plan, len(plans))
-            facts = run_one(plan, server, run, plan.folder_in(out), listener.watch)
-            listener.end(plan, facts)
-            logger.info("trial %d ended: %s, load %s s", plan.number, facts.status, facts.load_s)
-    finally:
-        summary = summarise(out)
-        for name, schema in (published_schemas() | {"summary": json_schema()}).items():
-            write_json(out / f"{name}.schema.json", schema)
-        write_json(out / SUMMARY_FILE, summary.as_json())
+def run_trials(agenda: Agenda, name: str, server: Server, out: Path, listener: Listener, run_one: RunOne) -> Summary:
+    """Run the trials of an agenda into a run directory, and return the summary of all that are there.
+
+    Whatever ends it, the summary of what has ended is written before. Raises KeyboardInterrupt, and Bug.
+    """
+    run = f"{name[:20]}-{secrets.token_hex(4)}"
+    with bugs_kept_in(out):
+        try:
+            for plan in agenda:
+                what = (plan.number, agenda.of, plan.guard.name, plan.scenario.name, plan.seed)
+                logger.info("trial %d of %d begins: %s under %s, seed %d", *what)
+                listener.begin(plan, agenda.of)
+                facts = run_one(plan, server, run, plan.folder_in(out), listener.watch)
+                listener.end(plan, facts)
+                logger.info("trial %d ended: %s, load %s s", plan.number, facts.status, facts.load_s)
+        finally:
+            summary = summarise(out)
+            for kind, schema in (published_schemas() | {"summary": json_schema()}).items():
+                write_json(out / f"{kind}.schema.json", schema)
+            write_json(out / SUMMARY_FILE, summary.as_json())
     return summary

@@ -1,12 +1,20 @@
 """Where a run directory lies, and how its JSON files are written."""
 
+import fcntl
 import json
+import logging
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from leasebench.definitions import DefinitionError
+
+logger = logging.getLogger(__name__)
 ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
 
@@ -30,3 +38,23 @@ def write_json(path: Path, value: Any) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def sole_use(run: Path) -> Iterator[None]:
+    """Let no other command run trials into the directory meanwhile. Raises DefinitionError if one does.
+
+    The lock is on the directory itself and ends with our process, however that ends. Where a file system has no locks
+    there is none.
+    """
+    held = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DefinitionError(f"{run}: a command is running trials into it: wait until that has ended") from error
+        except OSError as error:
+            logger.warning("%s: can't be locked: %s", run, error)
+        yield
+    finally:
+        os.close(held)

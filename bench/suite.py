@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -39,7 +39,7 @@ from leasebench.enactors.enactor.resuming import Resumption
 from leasebench.enactors.operator.kind import OperatorDuty
 from leasebench.enactors.store.drivers import driver_of
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
-from leasebench.leases.manager import unavailable
+from leasebench.leases.manager import REDIS, unavailable
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
 from leasebench.results.record.names import SUITE_FILE
@@ -58,10 +58,12 @@ MAX_STRETCH = 3
 
 
 class Load(Definition):
-    """What is asked of a cell, and how many cells there are, independent of each other, on the one server."""
+    """What is asked of a cell, and how many cells there are, independent of each other, on one server or one each."""
 
     cells: int = Field(default=1, ge=1, le=32)
-    """Independent cells on one server."""
+    """Independent cells."""
+    servers: Literal["one", "each"] = "one"
+    """With `each` every cell has an embedded server of its own, for its store and its leases."""
     enactors: int = Field(default=3, ge=0, le=64)
     """With 0 there is no DNS automation, and so no planner either."""
     endpoints: int = Field(default=8, ge=1, le=999)
@@ -158,7 +160,11 @@ class Scenario(Definition):
         counts = {name: getattr(settings, "count", 1) for name, settings in self._kinds.items()}
         absent: list[Mistake] = []
         for index, fault in enumerate(self.parsed_faults):
-            if not all(0 <= number < self.load.cells for number in getattr(fault, "cells", ())):
+            cells: Sequence[int] = getattr(fault, "cells", ())
+            if cells and fault.hit_server and self.load.servers == "one":
+                shared = 'all cells share that server: a fault of some needs load.servers = "each"'
+                absent.append(Mistake(("faults", index, "cells"), shared))
+            elif not all(0 <= number < self.load.cells for number in cells):
                 absent.append(
                     Mistake(("faults", index, "cells"), f"there are only the cells 0 to {self.load.cells - 1}")
                 )
@@ -189,6 +195,10 @@ class Scenario(Definition):
                 further[name] = settings.model_validate(table)
             except ValidationError as error:
                 mistakes += mistakes_of(settings, error, ("programs", name))
+        for name, chosen in further.items():
+            misfits = getattr(kinds[name], "misfits", None)
+            found = misfits(chosen, further) if misfits is not None else ()
+            mistakes += [Mistake(("programs", name, *one.path), one.text) for one in found]
         if mistakes:
             raise Mistakes(mistakes)
         return further
@@ -310,18 +320,26 @@ def run_in(name: str) -> Path | None:
 
 def suite_files() -> dict[str, Path]:
     """The suites that come with leasebench."""
-    return {path.stem: path for path in sorted((HERE / "suites").glob("*.toml"))}
+    return dict(_ours("suites"))
 
 
 def scenario_files() -> dict[str, Path]:
     """The scenarios that come with leasebench."""
-    return {path.stem: path for path in sorted((HERE / "scenarios").glob("*.toml"))}
+    return dict(_ours("scenarios"))
+
+
+@cache
+def _ours(folder: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted((HERE / folder).glob("*.toml"))}
 
 
 def read_scenario(name: str) -> Scenario:
     """Read a scenario of ours. Raises DefinitionError with the nearest names."""
-    files = scenario_files()
-    path = named("scenario", name, files)
+    return _read_scenario(named("scenario", name, scenario_files()), name)
+
+
+@cache
+def _read_scenario(path: Path, name: str) -> Scenario:
     table, source = read_source(path, path.name)
     return validate(Scenario, {**table, "name": name}, source)
 
@@ -398,9 +416,8 @@ def _resolve(name: str, table: dict[str, Any], source: Source, asked_for: str = 
         lambda: _must_be_known("guard", table, {*presets(), *unusable_presets(), *own_names}, source),
         lambda: _must_be_known("scenario", table, {*scenario_files(), *_names(table.get("scenario"))}, source),
     )
-    known = {ours: [read_scenario(ours)] for ours in scenario_files()} | own
-    wanted = list(known) if parsed.scenarios == [ALL] else parsed.scenarios
-    chosen = [scenario for each in wanted for scenario in known[each]]
+    wanted = list(dict.fromkeys([*scenario_files(), *own])) if parsed.scenarios == [ALL] else parsed.scenarios
+    chosen = [scenario for each in wanted for scenario in own.get(each) or [read_scenario(each)]]
     if parsed.guards is not None:
         names = list(guards) if parsed.guards == [ALL] else parsed.guards
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
@@ -520,6 +537,11 @@ def must_suit_server(suite: Suite, url: str) -> None:
     for guard, _ in cells(suite):
         driver.must_enforce(guard.rule)
     for scenario in suite.scenarios:
+        if scenario.load.servers == "each" and driver.name != REDIS:
+            raise DefinitionError(
+                f"{scenario.name}: a server for each cell is a server of {REDIS}, and the store is {driver.name}: "
+                "leave the scenario out, or choose another --server"
+            )
         for fault in scenario.parsed_faults:
             if fault.drivers and driver.name not in fault.drivers:
                 able = " or ".join(fault.drivers)

@@ -1,4 +1,7 @@
-"""What all commands share: exit codes, a console of a known width, and how a command says what is wrong."""
+"""What all commands share: exit codes, and how a command says what is wrong.
+
+What a command prints in tables and sentences is in `bench.screen`: who only refuses does not wait for it.
+"""
 
 import errno
 import logging
@@ -9,15 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-import typer
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
-from rich.text import Text as RichText
-from typer.core import TyperGroup
-
-from leasebench.definitions import DefinitionError
-from leasebench.results.display.grid import Grid, Text, Tone
-from leasebench.results.display.layout import fold_sentence, lay_out, styled, styled_line, what_is_left_out
+from leasebench.mistakes import DefinitionError
 from leasebench.visible import visible, visible_line
 
 EXIT_UNEXPECTED = 1
@@ -37,8 +32,6 @@ EXIT_PIPE_CLOSED = 141
 PLAIN_WIDTH = 132
 """The width of tables in a pipe or a file: fixed, so that a script's input does not depend on a terminal's size."""
 logger = logging.getLogger(__name__)
-UsageError: Any = typer.BadParameter.__base__
-"""What is wrong with the words of a command, from whichever library `typer` has it."""
 
 
 def fail(message: str, code: int) -> None:
@@ -53,64 +46,6 @@ def complain(messages: Iterable[str]) -> None:
         logger.warning(message)
         for line in message.splitlines():
             sys.stderr.write(f"leasebench: {visible_line(line)}\n")
-
-
-def console(*, stderr: bool = False) -> Console:
-    """A console as wide as the terminal; where there is none, as COLUMNS says, or PLAIN_WIDTH."""
-    stream = sys.stderr if stderr else sys.stdout
-    # Found now: while something is shown live, `rich` puts a proxy of its own in the stream's place.
-    file = getattr(stream, "rich_proxied_file", stream)
-    found = VisibleConsole(file=file, stderr=stderr)
-    if found.is_terminal or os.environ.get("COLUMNS", "").isdigit():
-        return found
-    return VisibleConsole(file=file, stderr=stderr, width=PLAIN_WIDTH)
-
-
-def show_tables(screen: Console, grids: Iterable[Grid], elsewhere: str = "") -> None:
-    """Print tables with an empty line between them, and at last which columns are left out for want of width.
-
-    `elsewhere` is what has all columns. Prose in tables is folded on a terminal only: a program that reads a pipe
-    wants a line a row.
-    """
-    laid = lay_out(list(grids), screen.width, fold=screen.is_terminal)
-    for number, one in enumerate(laid):
-        if number:
-            screen.print()
-        for line in one.lines:
-            screen.print(styled_line(line), highlight=False, soft_wrap=True)
-    left_out = what_is_left_out(laid, screen.width, elsewhere)
-    if left_out:
-        screen.print()
-        say(screen, Text(left_out, Tone.QUIET))
-
-
-def say(screen: Console, text: Text) -> None:
-    """Print a sentence, on a terminal in lines of whole words; a command in it stays whole."""
-    for line in fold_sentence(text.text, screen.width) if screen.is_terminal else [text.text]:
-        screen.print(styled(Text(line, text.tone)), highlight=False, soft_wrap=True)
-
-
-class VisibleConsole(Console):
-    """Whatever is printed, only the console's own escape sequences reach the terminal.
-
-    It lets its caller hear of a closed pipe: rich would exit with 1, an unexpected verdict here.
-    """
-
-    def on_broken_pipe(self) -> None:
-        """Called while the BrokenPipeError is handled: hand it on."""
-        raise  # noqa: PLE0704
-
-    def render_str(self, text: str, **how: Any) -> RichText:
-        """A string, before it is measured."""
-        return super().render_str(visible(text), **how)
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """A text that was made elsewhere; one that acts loses its styles with it."""
-        if isinstance(renderable, RichText) and (shown := visible(renderable.plain)) != renderable.plain:
-            renderable = RichText(
-                shown, style=renderable.style, justify=renderable.justify, overflow=renderable.overflow
-            )
-        return super().render(renderable, options)
 
 
 class VisibleStream:
@@ -134,31 +69,6 @@ class VisibleStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.rich_proxied_file, name)
-
-
-class VisibleGroup(TyperGroup):
-    """The commands; what is wrong with their words is told by `typer`, on a console of its own."""
-
-    def make_context(self, *args: Any, **settings: Any) -> Any:
-        """Read the words before the command's name."""
-        with _visible_usage():
-            return super().make_context(*args, **settings)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Read the words of the command and run it."""
-        with _visible_usage():
-            return super().invoke(ctx)
-
-
-@contextmanager
-def _visible_usage() -> Iterator[None]:
-    try:
-        yield
-    except UsageError as error:
-        said = error.format_message()
-        if visible(said) == said:
-            raise
-        raise UsageError(visible(said), ctx=error.ctx) from None
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.records import Drainer, HistoryStream, finish_records, write_derived
 from leasebench.bench.rundir import write_json
-from leasebench.bench.servers.server import Server, ServerUnusable, without_password
+from leasebench.bench.servers.credentials import without_password
+from leasebench.bench.servers.server import Server, ServerUnusable
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import Assignment, behind_endpoint
 from leasebench.enactors.plan import Cell
@@ -80,11 +81,11 @@ def run_trial(
         write_json(folder / TRIAL_FILE, facts)
         server.revive()
         with _arranged(plan, server, run, folder) as environment:
-            facts = facts.adding(stepped_clocks=environment.stepped_clocks, own_servers=sorted(environment.nodes))
+            facts = facts.adding(stepped_clocks=environment.stepped_clocks, own_servers=environment.own_servers)
             _keep_to_core(environment)
             with ExitStack() as files:
                 stores = [
-                    _open(environment.store_url, at, cell)
+                    _open(environment.servers_of(cell.name).store, at, cell)
                     for cell, at in zip(plan.cells, environment.cells, strict=True)
                 ]
                 streams = list(_streams(plan, environment, stores, folder, files))
@@ -126,7 +127,7 @@ def run_trial(
 def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Environment:
     """Let every fault ask for the servers and routes that it needs."""
     cells = [CellAddress(run, str(plan.number), cell.name) for cell in plan.cells]
-    environment = Environment(server, folder, cells, plan.ttl_ms)
+    environment = Environment(server, folder, cells, plan.ttl_ms, apart=plan.scenario.load.servers == "each")
     for number, fault in enumerate(plan.faults):
         if fault is not None:
             fault.arrange(environment, number, Random(f"{plan.seed} arrange {number}"))
@@ -146,17 +147,16 @@ def _streams(
 ) -> Iterator[HistoryStream]:
     """The history streams of each cell, with open files. Those of a lease server of its own follow its store's."""
     history = files.enter_context(HistoryWriter(folder / HISTORY_FILE))
-    store_node, lease_node = (environment.nodes.get(part) for part in ("store", "lease"))
     kinds = (plugins("enactors")[name] for name in plan.scenario.programs_by_kind())
     data = files.enter_context(HistoryWriter(folder / DATA_FILE)) if any(map(behind_endpoint, kinds)) else None
     for cell, at, store in zip(plan.cells, environment.cells, stores, strict=True):
+        store_node, lease_node = (environment.node_of(part, cell.name) for part in ("store", "lease"))
         yield HistoryStream(cell.name, at, store, store_node, STORE_NODE, history)
         if lease_node is not None:
             yield HistoryStream(cell.name, at, None, lease_node, LEASE_NODE, history)
         if data is not None:
-            yield HistoryStream(
-                cell.name, at.data, _open(environment.lease_url, at.data, cell), lease_node, STORE_NODE, data
-            )
+            data_store = _open(environment.servers_of(cell.name).lease, at.data, cell)
+            yield HistoryStream(cell.name, at.data, data_store, lease_node, STORE_NODE, data)
 
 
 def _open(url: str, address: CellAddress, cell: Cell) -> Store:

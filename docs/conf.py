@@ -20,15 +20,26 @@ html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
 
+# What scrolls can be reached, and scrolled, by the keyboard alone.
+FOCUSABLE = """
+addEventListener("DOMContentLoaded", () => {
+  for (const one of document.querySelectorAll("pre, .table-wrapper")) one.tabIndex = 0;
+});
+"""
 LINK = re.compile(r"\]\(([\w/-]+)\.md\)")
 
 
 def setup(app: Sphinx) -> None:
-    """The contents of the site are the links of each `index.md`, in their order: the pages stay plain Markdown."""
+    """The contents of the site are the links of each `index.md` in their order, then what else is in its folder.
+
+    So the pages stay plain Markdown.
+    """
     app.connect("source-read", _contents)
+    app.add_js_file(None, body=FOCUSABLE)
 
 
-def _contents(_app: Sphinx, name: str, source: list[str]) -> None:
+def _contents(app: Sphinx, name: str, source: list[str]) -> None:
     if PurePosixPath(name).name == "index":
-        pages = dict.fromkeys(LINK.findall(source[0]))
+        beside = sorted(path.stem for path in (app.srcdir / name).parent.glob("*.md") if path.stem != "index")
+        pages = dict.fromkeys([*LINK.findall(source[0]), *beside])
         source[0] += "\n".join(["\n```{toctree}", ":hidden:", "", *pages, "```", ""])

@@ -18,11 +18,17 @@ class Arrivals(Definition):
     """
 
     arrivals: Literal["steady", "poisson", "burst"] = "poisson"
+    """How the times lie: `burst` is `burst_size` at once."""
     rate_per_s: float = Field(default=40.0, gt=0, le=10_000)
+    """How many are due in a second, on average."""
     burst_size: int = Field(default=10, ge=1, le=1_000)
+    """How many are due at once, with `burst`."""
     from_s: float = Field(default=0.0, ge=0, le=86_400)
+    """Nothing is due before that time of the load."""
     first_at_once: bool = False
+    """Whether the first is due at the start all the same."""
     until_s: float | None = Field(default=None, gt=0, le=86_400)
+    """From that time of the load on nothing is due any more."""
 
     def due_times(self, rng: Random) -> Iterator[int]:
         """Nanoseconds from the start of the load at which work is due, without end unless there is `until_s`."""

@@ -107,9 +107,10 @@ class ProgramKind(Protocol):
     operations, has a fault at any other step refused; those of its guard's lease manager need no mention.
 
     One whose work comes in open loop has a method `schedule(place)` that returns the `Arrivals` that `AwaitDue` goes
-    by. One that says `behind_endpoint = True` reaches a data store through an endpoint (`enactors.downstream`): its
-    leases are there, and its stored procedures work there. One with a lease manager of its own, in place of the
-    guard's, returns it from `lease_manager(place)`.
+    by. One whose settings have to fit those of other kinds has a method `misfits(settings, others)`, which yields a
+    Mistake, at a path in its own table, for each that does not. One that says `behind_endpoint = True` reaches a data
+    store through an endpoint (`enactors.downstream`): its leases are there, and its stored procedures work there. One
+    with a lease manager of its own, in place of the guard's, returns it from `lease_manager(place)`.
     """
 
     name: str

@@ -1,54 +1,53 @@
 """TOML text in, validated values out; every error names the file, the line, the key and what was expected there."""
 
-import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from leasebench.mistakes import (
+    MOST_MISTAKES,
+    DefinitionError,
+    Mistake,
+    Mistakes,
+    dotted,
+    every,
+    must_be_known,
+    named,
+    nearest,
+    unit_of,
+)
 from leasebench.toml_lines import KeyPath, key_lines
 
+__all__ = [
+    "Definition",
+    "DefinitionError",
+    "Mistake",
+    "Mistakes",
+    "Source",
+    "dotted",
+    "every",
+    "mistakes_of",
+    "must_be_known",
+    "named",
+    "nearest",
+    "read_source",
+    "unit_of",
+    "validate",
+]
+
 MAX_DEFINITION_BYTES = 1_000_000
-MOST_MISTAKES = 20
-"""How many mistakes of one file are told."""
-MOST_OFFERED = 3
-ALIKE, NEARLY_SAME = 0.5, 0.75
-"""From which ratio (`difflib.SequenceMatcher`) a name is offered for another, and from which it must be meant."""
-UNITS = ("per_s", "ttl", "us", "ms", "s")
-"""How the name of a setting ends that has a unit; `per_s` before `s`, which is a part of it."""
 Model = TypeVar("Model", bound=BaseModel)
-Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """What is wrong at one key."""
-
-    path: KeyPath
-    text: str
-
-
-class DefinitionError(ValueError):
-    """One line a mistake, each naming the place in a definition file and the way out."""
-
-
-class Mistakes(DefinitionError):
-    """Raised by a validator inside a model: several mistakes, at paths that begin where the validator stands."""
-
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        super().__init__("\n".join(f"{_key(mistake)}: {mistake.text}" for mistake in mistakes))
-        self.mistakes = mistakes
 
 
 class Definition(BaseModel):
     """A frozen value read from TOML; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Source:
         return DefinitionError("\n".join(told))
 
     def _line(self, mistake: Mistake) -> str:
-        return f"{self._place(mistake.path)}: {_key(mistake)}: {mistake.text}"
+        return f"{self._place(mistake.path)}: {mistake.key}: {mistake.text}"
 
     def _place(self, path: KeyPath) -> str:
         """File and line: that of the key, else that of the innermost table around it which stands in the file."""
@@ -117,69 +116,6 @@ def mistakes_of(model: type[BaseModel], error: ValidationError, at: KeyPath = ()
             yield from (Mistake((*path, *mistake.path), mistake.text) for mistake in inner.mistakes)
         else:
             yield Mistake(path, _text(model, one))
-
-
-def every(*attempts: Callable[[], Any]) -> list[Any]:
-    """Make all attempts and return their values; if any fails, raise one DefinitionError with what each found."""
-    values, told = [], []
-    for attempt in attempts:
-        try:
-            values.append(attempt())
-        except DefinitionError as error:
-            told.append(str(error))
-    if told:
-        lines = list(dict.fromkeys("\n".join(told).splitlines()))
-        more = len(lines) - MOST_MISTAKES
-        raise DefinitionError("\n".join([*lines[:MOST_MISTAKES], f"and {more} more mistakes"] if more > 0 else lines))
-    return values
-
-
-def nearest(kind: str, name: str, known: Iterable[str]) -> str:
-    """Say that `name` is unknown, and which names come nearest."""
-    names = sorted(known)
-    near = _near(name, names)
-    offer = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names)}"
-    return f"unknown {kind} {name!r}: {offer}"
-
-
-def _near(name: str, known: Sequence[str]) -> list[str]:
-    """The nearest of `known`: those that are spelled alike; of settings with a unit, those with the same unit."""
-    alike = {other: SequenceMatcher(None, other, name).ratio() for other in known}
-    unit = unit_of(name)
-    of_unit = {other for other in known if unit is not None and unit_of(other) == unit}
-    fit = [
-        other
-        for other, ratio in alike.items()
-        if ratio >= NEARLY_SAME or other in of_unit or (ratio >= ALIKE and not of_unit)
-    ]
-    return sorted(fit, key=lambda other: (-alike[other], other))[:MOST_OFFERED]
-
-
-def unit_of(name: str) -> str | None:
-    """The unit that the name of a setting ends with; None where it has none."""
-    return next((unit for unit in UNITS if name == unit or name.endswith(f"_{unit}")), None)
-
-
-def must_be_known(kind: str, names: Iterable[str], known: Collection[str], place: str = "") -> None:
-    """Raise DefinitionError, which begins with `place`, for those of `names` that are none of the known ones."""
-    unknown = [place + nearest(kind, name, known) for name in names if name not in known]
-    if unknown:
-        raise DefinitionError("\n".join(unknown[:MOST_MISTAKES]))
-
-
-def named(kind: str, name: str, known: Mapping[str, Value], place: str = "") -> Value:
-    """What is known by `name`. Raises DefinitionError, which begins with `place`."""
-    must_be_known(kind, [name], known, place)
-    return known[name]
-
-
-def dotted(*parts: str) -> str:
-    """Name a key as TOML does, quoted where it is no bare word; always one line."""
-    return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else repr(part) for part in parts)
-
-
-def _key(mistake: Mistake) -> str:
-    return dotted(*map(str, mistake.path)) or "the file"
 
 
 def _text(model: type[BaseModel], error: Any) -> str:

@@ -12,10 +12,9 @@ import traceback
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
-from leasebench.definitions import DefinitionError, nearest
+from leasebench.mistakes import DefinitionError, nearest
 
 _REFERENCE = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<name>[^\W\d]\w*)")
 
@@ -82,6 +81,8 @@ def raised_at(error: BaseException) -> str | None:
     """File and line where a module failed as it was imported; None where there is no such module."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
+    from importlib.metadata import EntryPoint
+
     ours = (__file__, str(Path(__file__).with_name("registry.py")))
     machinery = (*ours, "<frozen importlib", inspect.getfile(EntryPoint), inspect.getfile(import_module))
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(machinery)]

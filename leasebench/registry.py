@@ -9,21 +9,25 @@ place, `module:Class` (see `references`), which is made a plug-in by that.
 A faulty plug-in takes no command down: it is left out, and why is told once (`tell_of_faulty`) to whoever looks.
 """
 
+import ast
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_origin, get_type_hints
 
-from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from typing_extensions import get_protocol_members, is_protocol
 
-from leasebench.definitions import DefinitionError, named
+from leasebench.mistakes import DefinitionError, named
 from leasebench.references import first_line, is_reference, raised_at
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Candidate:
     distribution: str | None = None
 
 
+PLAIN = (str, bool, int, float)
+"""Types of which a value of just that type needs no further look."""
 NO_PLUGIN = object()
 """What a module of ours exports that is no plug-in, but stands in the folder of the plug-ins that it serves."""
 _listeners: list[Callable[[Faulty], None]] = []
@@ -79,6 +85,38 @@ def plugins(package: str) -> dict[str, Any]:
     Third-party entry points are looked for in the group `leasebench.<last part of package>`.
     """
     return _found(package).usable
+
+
+def described(package: str) -> dict[str, str]:
+    """Name and one line about each plug-in of `package`, read from its source where that is a module of ours.
+
+    For a listing: a chart imports what draws it, which takes a second. One that does not say both in plain strings, in
+    the class of its `PLUGIN`, is imported as ever, and so is what other packages bring.
+    """
+    spec = find_spec(f"leasebench.{package}")
+    folders = [*(spec.submodule_search_locations or ())] if spec is not None else []
+    sources = [path for folder in folders for path in sorted(Path(folder).glob("[!_]*.py"))]
+    found = [said for path in sources if (said := _said_in(path.read_text(encoding="utf-8"))) is not None]
+    if any(name is None for name, _ in found) or any(True for _ in _theirs(package)):
+        return {name: plugin.about for name, plugin in plugins(package).items()}
+    return {name: about for name, about in found if name is not None}
+
+
+def _said_in(source: str) -> tuple[str | None, str] | None:
+    """What a module's plug-in is called, None if it does not say, and its line; None where there is no plug-in."""
+    tree = ast.parse(source)
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    made = next((node.value for node in assigned if ast.unparse(node.targets[0]) == "PLUGIN"), None)
+    if made is None:
+        return None
+    wanted = ast.unparse(made).partition("(")[0]
+    inside = next((node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == wanted), [])
+    said: dict[str, str] = {
+        ast.unparse(node.targets[0]): node.value.value
+        for node in inside
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+    return said.get("name"), said.get("about", "")
 
 
 def faulty(package: str) -> list[Faulty]:
@@ -122,12 +160,11 @@ def _found(package: str) -> Found:
         else:
             if loaded is NO_PLUGIN:
                 continue
-            place = _defined_at(loaded) or place
             own_name = getattr(loaded, "name", None)
             name = own_name if isinstance(own_name, str) and own_name else name
-            reason = "; ".join(_mismatches(loaded, room.PROTOCOL)) or None
-            if reason is None and name in found.usable:
-                reason = f"another one of that name comes from {origins[name]}: rename one"
+            reason = "; ".join(_mismatches(loaded, room.PROTOCOL)) or _taken(name, found, origins)
+            if reason is not None:  # only then: looking for a line reads the whole source
+                place = _defined_at(loaded) or place
         if reason is None:
             found.usable[name], origins[name] = loaded, place
             if candidate.distribution is not None:
@@ -138,6 +175,12 @@ def _found(package: str) -> Found:
         for listener in _listeners:
             listener(each)
     return found
+
+
+def _taken(name: str, found: Found, origins: dict[str, str]) -> str | None:
+    if name not in found.usable:
+        return None
+    return f"another one of that name comes from {_defined_at(found.usable[name]) or origins[name]}: rename one"
 
 
 def _ours(package: str, room: ModuleType) -> Iterator[Candidate]:
@@ -157,7 +200,21 @@ def _theirs(package: str) -> Iterator[Candidate]:
         yield Candidate(point.name, _written_in(point), point.load, None if point.dist is None else point.dist.name)
 
 
-def _written_in(point: EntryPoint) -> str:
+def entry_points(group: str) -> Iterable["EntryPoint"]:
+    """The entry points of a group, in every installed package."""
+    found: Iterable[EntryPoint] = _every_entry_point().select(group=group)
+    return found
+
+
+@cache
+def _every_entry_point() -> Any:
+    """Reads the metadata of every installed package: once, whatever the number of groups."""
+    from importlib import metadata
+
+    return metadata.entry_points()
+
+
+def _written_in(point: "EntryPoint") -> str:
     owner = f"{point.dist.name} {point.dist.version}" if point.dist is not None else "an unknown package"
     return f"{owner}, entry point {point.name} = {point.value!r}"
 
@@ -220,6 +277,10 @@ def _uncallable(name: str, value: Any, declared: Callable[..., Any]) -> Iterator
 
 
 def _mistyped(name: str, value: Any, hint: Any) -> Iterator[str]:
+    if hint in PLAIN and type(value) is hint:
+        return
+    from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
     try:
         TypeAdapter(hint).validate_python(value, strict=True)
     except ValidationError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -280,6 +280,11 @@ def _guard(name: str, table: Any, source: Source) -> Guard:
 
 def presets() -> dict[str, Guard]:
     """The named guards of `presets.toml`, in the order of the file, but for those whose lease manager is faulty."""
+    return dict(_presets())
+
+
+@cache
+def _presets() -> dict[str, Guard]:
     tables, source = read_source(PRESETS_FILE, PRESETS_FILE.name)
     unusable = unusable_presets()
     return parse_guards({name: table for name, table in tables["guard"].items() if name not in unusable}, source)

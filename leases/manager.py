@@ -148,8 +148,8 @@ class LockObjects(ABC, Generic[Lock]):
     a reply never came.
     """
 
-    lost: ClassVar[tuple[type[Exception], ...]] = ()
-    silent: ClassVar[tuple[type[Exception], ...]] = ()
+    lost: tuple[type[Exception], ...] = ()
+    silent: tuple[type[Exception], ...] = ()
 
     def __init__(self) -> None:
         self._locks: dict[str, Lock] = {}

@@ -11,11 +11,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pages import blocks, run_blocks
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("bench", "enactors", "leases", "results")
 BUILD = "import sys; from setuptools import build_meta as b; getattr(b, sys.argv[1])(sys.argv[2])"
 LONG_S = 120
+README, CONTRIBUTING, CI = ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / ".ci" / "run"
 
 OWN_TESTS = """
 import bench, enactors, leases, results
@@ -45,11 +47,11 @@ def listed():
     return [Path(name) for name in names if name and os.path.lexists(ROOT / name)]
 
 
-def done(*words, cwd, codes=(0,)):
+def done(*words, cwd, codes=(0,), **env):
     """Run a program to its end, without what this test run tells to programs that it starts."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PYTHON", "COLUMNS"))}
     ended = subprocess.run(
-        list(map(str, words)), cwd=cwd, env=kept, capture_output=True, text=True, timeout=LONG_S, check=False
+        list(map(str, words)), cwd=cwd, env=kept | env, capture_output=True, text=True, timeout=LONG_S, check=False
     )
     assert ended.returncode in codes, ended.stdout + ended.stderr
     return ended.stdout
@@ -79,20 +81,28 @@ def wheel(source, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def python(wheel, tmp_path_factory):
-    """The interpreter of an environment with the wheel, and with what this one has but for our editable install."""
-    place = tmp_path_factory.mktemp("environment")
-    done(sys.executable, "-m", "venv", "--without-pip", place / "venv", cwd=place)
-    found = place / "venv" / "bin" / "python"
-    others = place / "others"
-    others.mkdir()
+def others(tmp_path_factory):
+    """What this environment has, but for our editable install and what a new one has by itself."""
+    place = tmp_path_factory.mktemp("others")
     for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if "leasebench" not in path.name:
-            (others / path.name).symlink_to(path)
-    site = done(found, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=place).strip()
+        if "leasebench" not in path.name and path.name.partition("-")[0] != "pip":
+            (place / path.name).symlink_to(path)
+    return place
+
+
+@pytest.fixture(scope="module")
+def python(source, others):
+    """The interpreter of the environment that the README's first command makes, without a network.
+
+    What it would download is found in this environment, and its run of a minute is cut short.
+    """
+    first = next(block for block in blocks(README) if block.language == "sh")
+    offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done("sh", "-c", first.script, cwd=source, codes=(0, 4), PYTHONPATH=str(others), PATH=path, **offline)
+    found = source / ".venv" / "bin" / "python"
+    site = done(found, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=source).strip()
     Path(site, "others.pth").write_text(f"{others}\n")
-    pip = [sys.executable, "-m", "pip", "--python", found, "install", "-q", "--no-deps", "--no-index"]
-    done(*pip, "--disable-pip-version-check", wheel, cwd=place)
     return found
 
 
@@ -158,3 +168,17 @@ def test_the_projects_tests_run_and_the_plugin_needs_no_line_of_it(python, proje
     row = next(line for line in said.splitlines() if line.startswith("test_commit"))
     assert row.startswith("test_commit: ")
     assert " races" in row
+
+
+def test_ci_runs_the_command_that_the_readme_and_contributing_give_for_the_tests():
+    commands = [
+        block.text.strip() for page in (README, CONTRIBUTING) for block in blocks(page) if "pytest" in block.text
+    ]
+    assert len(commands) == 2
+    assert all(command in CI.read_text().splitlines() for command in commands)
+
+
+def test_the_commands_of_the_readme_work_word_for_word_in_an_empty_directory(python, tmp_path, server_url):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert run_blocks(README, empty, python, skip=1, REDIS_URL=server_url) > 4

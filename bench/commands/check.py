@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from leasebench.bench.commands.arguments import AsJson, RunName
-from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_USAGE, complain, console
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_USAGE, complain
 
 if TYPE_CHECKING:
     from leasebench.results.reading.explored import Contradiction
@@ -22,16 +22,18 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     are not what the history says; 4 a commit rule is not known here, so that no history was held against it; 5 a
     history breaks a rule of its store, or another assumption.
     """
-    from leasebench.bench.commands.figures import show
-    from leasebench.results.reading.explored import contradictions
     from leasebench.results.reading.locate import find_run
+
+    run = find_run(name)
+    from leasebench.bench.commands.figures import show
+    from leasebench.bench.screen import console
+    from leasebench.results.reading.explored import contradictions
     from leasebench.results.record.explored import read_explored
     from leasebench.results.record.names import SUMMARY_FILE
     from leasebench.results.record.suite import read_suite
     from leasebench.results.store_rules.commits import is_known
     from leasebench.results.summary.derivation import as_written, differences, summarise, unfinished
 
-    run = find_run(name)
     screen = console(stderr=as_json)
     suite, derived = read_suite(run), summarise(run)
     for line in unfinished(run):

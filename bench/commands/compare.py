@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import track
 
 from leasebench.bench.commands.arguments import NAMED
 from leasebench.bench.commands.exit_code import exit_code
-from leasebench.bench.terminal import EXIT_USAGE, complain, console, must_be_writable, writing
+from leasebench.bench.terminal import EXIT_USAGE, complain, must_be_writable, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,11 +107,8 @@ def compare(
     of any latency, an unproven is unexpected, or all cells drifted together
     by more than 1.15x (p99 and beyond: 2x); else 0.
     """
-    from leasebench.definitions import DefinitionError, must_be_known
-    from leasebench.results.compare.changes import changes
-    from leasebench.results.compare.finding import TOLERANCE
+    from leasebench.mistakes import DefinitionError, must_be_known
     from leasebench.results.reading.locate import find_run
-    from leasebench.results.run import load
 
     if out is not None:
         must_be_writable(out)
@@ -120,6 +116,10 @@ def compare(
         raise DefinitionError("give a second run or --baseline, not both")
     later = find_run(run if other is None else other)
     earlier = find_run(run) if other is not None else None if baseline is None else find_run(baseline, later)
+    from leasebench.results.compare.changes import changes
+    from leasebench.results.compare.finding import TOLERANCE
+    from leasebench.results.run import load
+
     runs = [load(path) for path in (earlier, later) if path is not None]
     must_be_known("guard", guard or (), runs[-1].guards, f"{runs[-1].path}: ")
     must_be_known("scenario", scenario or (), runs[-1].scenarios, f"{runs[-1].path}: ")
@@ -232,7 +232,9 @@ def _false_positives(run: "Run", comparisons: int, kind: ComparisonFormat, out: 
     from dataclasses import asdict
 
     import pandas as pd
+    from rich.progress import track
 
+    from leasebench.bench.screen import console
     from leasebench.results.compare.false_positives import false_positives
     from leasebench.results.compare.gates_view import false_positives_blocks
 
@@ -288,6 +290,8 @@ def _write(
 
 def _show(blocks: Sequence["Block"], out: Path | None) -> None:
     from rich.console import Console
+
+    from leasebench.bench.screen import console
 
     if out is None:
         _print(console(), blocks)

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from leasebench.bench.commands.arguments import NAMED, PasswordFile, ServerChoice
 from leasebench.bench.log import FILE_VARIABLE
 from leasebench.bench.servers.credentials import with_password
-from leasebench.bench.terminal import EXIT_FAILED, EXIT_USAGE, console, fail, must_be_writable
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_USAGE, fail, must_be_writable
 
 MARKS = {True: "ok", False: "no", None: "--"}
 STYLES = {True: "green", False: "red", None: "dim"}
@@ -26,7 +25,10 @@ def doctor(
     out: Annotated[Path | None, typer.Option(help="of --bundle: the archive (default: RUN's name + -bug.zip)")] = None,
 ) -> None:
     """Look at what this machine can do: server, cores, clock, faults."""
+    from rich.markup import escape
+
     from leasebench.bench.doctor import findings
+    from leasebench.bench.screen import console
 
     chosen = with_password(server, password_file)
     run, archive = (None, None) if bundle is None else _bundle_places(bundle, out)

@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from leasebench.bench.commands.arguments import RunName
-from leasebench.bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, console, fail, say, show_tables, writing
-from leasebench.results.display.grid import Text
+from leasebench.bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, fail, writing
 
 MOST_LISTED = 50
 MOST_WIDTH = 120
@@ -38,7 +37,12 @@ def explain(
     out: Annotated[Path | None, typer.Option(help="a file (default: standard output)")] = None,
 ) -> None:
     """Tell one violation of RUN: what happened, who held what, and which choice of the guard would have stopped it."""
-    from leasebench.definitions import must_be_known
+    from leasebench.results.reading.locate import find_run
+
+    run = find_run(name)
+    from leasebench.bench.screen import console, say, show_tables
+    from leasebench.mistakes import must_be_known
+    from leasebench.results.display.grid import Text
     from leasebench.results.display.numbering import numbers
     from leasebench.results.explain import explain as explained
     from leasebench.results.explain.mermaid import as_mermaid
@@ -48,8 +52,7 @@ def explain(
     from leasebench.results.reading.violations import violations_table
     from leasebench.results.run import load
 
-    loaded = load(name)
-    run = loaded.path
+    loaded = load(run)
     must_be_known("guard", [] if guard is None else [guard], loaded.guards)
     must_be_known("scenario", [] if scenario is None else [scenario], loaded.scenarios)
     if trial is not None and trial not in loaded.folders:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from leasebench.bench.commands.arguments import NAMED
 from leasebench.bench.engines.explorer.properties import Property
@@ -18,14 +17,14 @@ from leasebench.bench.terminal import (
     EXIT_INTERRUPTED,
     EXIT_UNEXPECTED,
     EXIT_USAGE,
-    console,
     fail,
     must_be_writable,
-    show_tables,
     writing,
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from leasebench.bench.engines.explorer.exploration import Exploration
     from leasebench.bench.engines.explorer.trace import Trace
     from leasebench.leases.guard import Guard
@@ -103,13 +102,7 @@ def explore(
     Exit codes: 0; 1 a guard breaks in a way that it does not expect of itself; 2 bad usage; 4 something was not
     searched to its end.
     """
-    from leasebench.bench.engines.explorer.exploration import explore as explore_one
-    from leasebench.bench.engines.explorer.exploration import walk as walk_one
-    from leasebench.bench.engines.explorer.parallel import cores
-    from leasebench.bench.engines.explorer.report import explored, scope_in_words, write_explored
-    from leasebench.bench.engines.explorer.scope import ExplorationScope
-    from leasebench.bench.engines.explorer.search import Limits
-    from leasebench.results.reading.locate import find_run
+    from leasebench.bench.screen import console
 
     screen = console(stderr=as_json)
     if replay is not None:
@@ -121,6 +114,14 @@ def explore(
     if not guards and into is None:
         fail("which guard? name presets, a suite's TOML file, or all (leasebench list guards)", EXIT_USAGE)
         return
+    from leasebench.bench.engines.explorer.exploration import explore as explore_one
+    from leasebench.bench.engines.explorer.exploration import walk as walk_one
+    from leasebench.bench.engines.explorer.parallel import cores
+    from leasebench.bench.engines.explorer.report import explored, scope_in_words, write_explored
+    from leasebench.bench.engines.explorer.scope import ExplorationScope
+    from leasebench.bench.engines.explorer.search import Limits
+    from leasebench.results.reading.locate import find_run
+
     scope = ExplorationScope(
         enactors=enactors, plans=plans, endpoints=endpoints, clean_age=clean_age, purge_age=purge_age, tries=tries,
         grants=grants, expiry=expiry, crashes=crashes if crash else 0, messages=messages if in_flight else 0,
@@ -155,7 +156,7 @@ def explore(
     raise typer.Exit(_exit_code(screen, explorable, explorations))
 
 
-def _host_leases(screen: Console, guards: list[str] | None, *, as_json: bool) -> None:
+def _host_leases(screen: "Console", guards: list[str] | None, *, as_json: bool) -> None:
     from leasebench.bench.commands.explore_hosts import explore_host_leases
 
     if guards:
@@ -175,7 +176,7 @@ def _selected(names: list[str], into: Path | None) -> "list[Guard]":
     return [named("guard", name, own, f"{into}: ") for name in names or own]
 
 
-def _explorable(screen: Console, guards: "list[Guard]") -> "list[Guard]":
+def _explorable(screen: "Console", guards: "list[Guard]") -> "list[Guard]":
     from leasebench.bench.engines.explorer.exploration import not_explorable
 
     for each in guards:
@@ -199,9 +200,10 @@ def _explored(work: "list[Callable[[], Exploration]]", at_once: int) -> "list[Ex
     return [found[number] for number in range(len(work))]
 
 
-def _show(screen: Console, explorations: "list[Exploration]", only: Property | None) -> None:
+def _show(screen: "Console", explorations: "list[Exploration]", only: Property | None) -> None:
     """Print the table, why a search gave up, and of a single guard its shortest trace."""
     from leasebench.bench.engines.explorer.report import table, worst
+    from leasebench.bench.screen import show_tables
 
     if explorations:
         show_tables(screen, [table(explorations, only)], "--json")
@@ -214,8 +216,9 @@ def _show(screen: Console, explorations: "list[Exploration]", only: Property | N
             _draw(screen, broken)
 
 
-def _draw(screen: Console, trace: "Trace") -> None:
+def _draw(screen: "Console", trace: "Trace") -> None:
     from leasebench.bench.engines.explorer.rendering import sequence_diagram, trace_table
+    from leasebench.bench.screen import show_tables
 
     screen.print()
     show_tables(screen, [trace_table(trace)], "--trace DIRECTORY")
@@ -223,7 +226,7 @@ def _draw(screen: Console, trace: "Trace") -> None:
     screen.print(sequence_diagram(trace), markup=False, highlight=False, no_wrap=True, overflow="ignore", crop=False)
 
 
-def _write(screen: Console, directory: Path, explorations: "list[Exploration]") -> None:
+def _write(screen: "Console", directory: Path, explorations: "list[Exploration]") -> None:
     broken = [
         (directory / f"{each.guard}-{asked}.json", answer.trace)
         for each in explorations
@@ -237,7 +240,7 @@ def _write(screen: Console, directory: Path, explorations: "list[Exploration]") 
             screen.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
-def _replay(screen: Console, path: Path) -> None:
+def _replay(screen: "Console", path: Path) -> None:
     from leasebench.bench.engines.explorer.counterexample import replay
     from leasebench.bench.engines.explorer.trace import read_trace
 
@@ -249,7 +252,7 @@ def _replay(screen: Console, path: Path) -> None:
     screen.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
-def _exit_code(screen: Console, guards: "list[Guard]", explorations: "list[Exploration]") -> int:
+def _exit_code(screen: "Console", guards: "list[Guard]", explorations: "list[Exploration]") -> int:
     """The first that applies: 1 an unexpected harm, 4 not searched to the end, else 0."""
     from leasebench.bench.engines.explorer.report import unexpected, verdict
     from leasebench.verdict import Verdict

@@ -1,4 +1,4 @@
-"""`leasebench explore --host-leases`: workers of host leases in every order of steps, bad ones beside the right one."""
+"""`leasebench explore --host-leases`: host leases and launches in every order of steps, bad ones beside the right."""
 
 import json
 import sys
@@ -7,29 +7,36 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from leasebench.bench.engines.explorer.host_leases import HostExploration, HostProperty, explore_host
-from leasebench.bench.engines.explorer.host_worker import OneHost
-from leasebench.bench.terminal import EXIT_UNEXPECTED, show_tables
+from leasebench.bench.engines.explorer.host_worker import DeafManager, OneHost, launch_on_host, launch_unlooked
+from leasebench.bench.screen import show_tables
+from leasebench.bench.terminal import EXIT_UNEXPECTED
 from leasebench.leases.manager import LeaseManager
 from leasebench.registry import plugins
 from leasebench.results.display.grid import Column, Grid, Text, Tone
 
 WORKERS = 2
 MANAGER = "redis"
-RIGHT = "looks at the lease"
+RIGHT = "as they are"
 MUST_BREAK = {
     RIGHT: frozenset[HostProperty](),
-    "blind (known bad)": frozenset({HostProperty.FOREIGN_LAUNCH}),
-    "deaf (known bad)": frozenset({HostProperty.LOSS_NOTICED, HostProperty.HELD_AGAIN}),
+    "blind launches (known bad)": frozenset({HostProperty.FOREIGN_LAUNCH}),
+    "deaf workers (known bad)": frozenset({HostProperty.LOSS_NOTICED, HostProperty.HELD_AGAIN}),
 }
-"""Which properties each worker has to break, and no other."""
+"""Which properties the programs have to break, and no other."""
 
 
 def explore_host_leases(screen: Console, *, as_json: bool) -> int:
     """Explore, show what was found, and return the exit code: 1 if any worker does not break what it has to."""
     manager: LeaseManager = plugins("leases.managers")[MANAGER]
-    workers = (OneHost(manager), OneHost(manager, blind=True), OneHost(manager, deaf=True))
-    found = {name: explore_host(worker, WORKERS) for name, worker in zip(MUST_BREAK, workers, strict=True)}
-    screen.print(f"scope: {WORKERS} workers, one host, one endpoint that may be emptied; lease manager {MANAGER}")
+    right, deaf = OneHost(manager), OneHost(DeafManager(manager))
+    programs = ((right, launch_on_host), (right, launch_unlooked), (deaf, launch_on_host))
+    found = {
+        name: explore_host(worker, WORKERS, launches)
+        for name, (worker, launches) in zip(MUST_BREAK, programs, strict=True)
+    }
+    screen.print(
+        f"scope: {WORKERS} workers and a launcher, one host, one endpoint that may be emptied; lease manager {MANAGER}"
+    )
     show_tables(screen, [_table(found)], "--json")
     for name, each in found.items():
         for asked, way in each.broken.items():
@@ -41,7 +48,7 @@ def explore_host_leases(screen: Console, *, as_json: bool) -> int:
 
 
 def _table(found: Mapping[str, HostExploration]) -> Grid:
-    columns = (Column("worker", left=True), *(Column(each.value) for each in HostProperty), Column("states"))
+    columns = (Column("programs", left=True), *(Column(each.value) for each in HostProperty), Column("states"))
     rows = tuple(
         (Text(name), *(_answer(name, each, asked) for asked in HostProperty), Text(f"{each.states:,}"))
         for name, each in found.items()

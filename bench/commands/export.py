@@ -38,11 +38,14 @@ def export(
     out: Annotated[Path | None, typer.Option(help="where to (default: RUN/export)")] = None,
 ) -> None:
     """Write RUN as tables (--format csv, the default, or parquet) or its histograms as percentiles (hgrm)."""
+    from leasebench.results.reading.locate import find_run
+
+    run = find_run(name)
     from leasebench.results.export.frames import TABLES
     from leasebench.results.export.write import export as write
     from leasebench.results.run import load
 
-    loaded = load(name)
+    loaded = load(run)
     formats = [one.value for one in dict.fromkeys(kind or [Format.CSV])]
     tables = [one.value for one in dict.fromkeys(table or ())] or TABLES
     folder = out or loaded.path / "export"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from leasebench.bench.terminal import say, show_tables
+from leasebench.bench.screen import say, show_tables
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.display.grid import Text
 from leasebench.results.reading.storms import storms

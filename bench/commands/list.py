@@ -5,9 +5,6 @@ from typing import Annotated
 
 import typer
 
-from leasebench.bench.terminal import console, show_tables
-from leasebench.results.display.grid import Column, Grid, Text, Tone
-
 
 class Listing(StrEnum):
     """What `list` can list."""
@@ -27,6 +24,8 @@ class Listing(StrEnum):
 def list_(what: Annotated[Listing, typer.Argument(help="what to list")]) -> None:
     """List what there is."""
     from leasebench.bench.listing import rows
+    from leasebench.bench.screen import console, show_tables
+    from leasebench.results.display.grid import Column, Grid, Text, Tone
 
     found = tuple((Text(name, Tone.STRONG), Text(about)) for name, about in rows(what.value))
     show_tables(console(), [Grid("", (Column("", left=True), Column("", left=True, prose=True)), found)])

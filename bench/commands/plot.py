@@ -39,11 +39,14 @@ def plot(
     Of a run with many scenarios, those of a scenario are drawn when it is named with --scenario, or its chart.
     Charts of one guard or one trial are drawn when named with --chart: of a trial, that of the first violation.
     """
+    from leasebench.results.reading.locate import find_run
+
+    run = find_run(name)
     from leasebench.results.charts.plot import Wanted
     from leasebench.results.charts.plot import plot as draw
     from leasebench.results.run import load
 
-    loaded = load(name)
+    loaded = load(run)
     wanted = Wanted(chart or (), guard or (), scenario or (), trial)
     formats = [one.value for one in (kind or list(Picture))]
     folder = out or loaded.path / "plots"

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from leasebench.bench.commands.arguments import RunName
-from leasebench.bench.terminal import EXIT_UNEXPECTED, EXIT_USAGE, complain, console, must_be_writable, writing
+from leasebench.bench.terminal import EXIT_UNEXPECTED, EXIT_USAGE, complain, must_be_writable, writing
 
 
 def report(
@@ -18,12 +17,18 @@ def report(
     Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or something of
     the run could not be read.
     """
+    from leasebench.results.reading.locate import find_run
+
+    run = find_run(name)
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from leasebench.bench.screen import console
     from leasebench.results.compare.cheapest import advise_on
     from leasebench.results.report.write import write_report
     from leasebench.results.run import load
     from leasebench.results.tables.advice import sentences
 
-    loaded = load(name)
+    loaded = load(run)
     file = out or loaded.path / "report.html"
     screen = console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

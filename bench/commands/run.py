@@ -1,33 +1,14 @@
 """`leasebench run`."""
 
-import json
 import secrets
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from leasebench.bench.commands.arguments import AsJson, PasswordFile, ServerChoice
-from leasebench.bench.commands.schedule import force
 from leasebench.bench.servers.credentials import with_password
-from leasebench.bench.terminal import (
-    EXIT_FAILED,
-    EXIT_INCONCLUSIVE,
-    EXIT_INTERRUPTED,
-    EXIT_UNEXPECTED,
-    EXIT_USAGE,
-    console,
-    fail,
-    must_be_writable,
-    say,
-)
-from leasebench.results.display.grid import Text, Tone
-from leasebench.results.record.names import SUMMARY_FILE
-
-if TYPE_CHECKING:
-    from leasebench.results.record.summary import Summary
+from leasebench.bench.terminal import EXIT_USAGE, fail, must_be_writable
 
 DEFAULT_SUITE = "quick"
 
@@ -51,25 +32,45 @@ def run(
     schedule: Annotated[
         Path | None, typer.Option(help="instead of SUITE: force this trace of explore, or each of a directory")
     ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="instead of SUITE: go on with a run that was cut off or failed")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="go on for 2h, 30m, 90s in all, where it tells most", rich_help_panel="Evidence")
+    ] = None,
+    until_proven: Annotated[
+        bool, typer.Option("--until-proven", help="go on until every cell has its races", rich_help_panel="Evidence")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
     server = with_password(server, password_file)
+    from leasebench.bench.goal import goal_of, must_reach
+
     if schedule is not None:
         if (suite, guard, scenario, trials, duration, manager) != (None,) * 6:
             left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager"
             fail(f"--schedule runs traces alone: leave out {left_out}", EXIT_USAGE)
+        from leasebench.bench.commands.schedule import force
+
         force(schedule, server, out, seed, as_json=as_json)
+    if resume is not None:
+        if (suite, guard, scenario, trials, duration, seed, out, manager) != (None,) * 8:
+            fail(
+                "--resume keeps to the plan of RUN: with it only --budget, --until-proven, --server and --json",
+                EXIT_USAGE,
+            )
+        from leasebench.bench.commands.resume import go_on
+
+        go_on(resume, server, goal_of(budget, until_proven=until_proven), as_json=as_json)
     from leasebench.bench import own_lock
-    from leasebench.bench.hosts.forkserver import forkserver
-    from leasebench.bench.progress import LiveDisplay, PlainLines
-    from leasebench.bench.run import count_trials, expected_seconds, run_suite
+    from leasebench.bench.expected_time import count_trials, expected_seconds
     from leasebench.bench.rundir import default_directory
-    from leasebench.bench.servers.choice import must_be_a_choice
+    from leasebench.bench.screen import console
+    from leasebench.bench.servers.named import must_be_a_choice
     from leasebench.bench.suite import load_suite, narrow
 
     must_be_a_choice(server)
-    forkserver()
     screen = console(stderr=as_json)
     found = load_suite(suite or (own_lock.SUITE if manager else DEFAULT_SUITE))
     if manager:
@@ -80,25 +81,32 @@ def run(
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
     must_be_writable(directory)
+    goal = goal_of(budget, until_proven=until_proven)
+    must_reach(chosen, goal)
     least, most = expected_seconds(chosen)
     cells = f"{len(chosen.guards)} guards, {len(chosen.scenarios)} scenarios, {count_trials(chosen)} trials"
+    aim = "" if goal is None else f", {goal}"
     screen.print(
-        f"{chosen.name}: {cells}, seed {drawn}, {least:.0f} to {most:.0f} s, into {directory}",
+        f"{chosen.name}: {cells}, seed {drawn}, {least:.0f} to {most:.0f} s{aim}, into {directory}",
         markup=False,
         highlight=False,
     )
-    try:
-        if screen.is_terminal:
-            with LiveDisplay(screen, directory) as display:
-                summary = run_suite(chosen, drawn, server, directory, display)
-        else:
-            summary = run_suite(chosen, drawn, server, directory, PlainLines(screen, directory))
-    except KeyboardInterrupt:
-        _show_what_had_ended(screen, directory, count_trials(chosen), as_json=as_json)
-        fail(f"interrupted; what was recorded: leasebench check {directory}", EXIT_INTERRUPTED)
-        return
-    _show(screen, summary, directory, as_json=as_json)
-    raise typer.Exit(exit_code(summary))
+    # Below the first line: what a run needs and a refusal does not.
+    from leasebench.bench.budget import agenda_for
+    from leasebench.bench.commands.session import say_plainly, session
+    from leasebench.bench.hosts.forkserver import forkserver
+    from leasebench.bench.run import run_suite
+
+    forkserver()
+    session(
+        screen,
+        directory,
+        count_trials(chosen),
+        lambda listener: run_suite(
+            chosen, drawn, server, directory, listener, agenda_in=agenda_for(goal, chosen, drawn, say_plainly(screen))
+        ),
+        as_json=as_json,
+    )
 
 
 def _drawn(suite: str, seed: int | None) -> int:
@@ -110,39 +118,3 @@ def _drawn(suite: str, seed: int | None) -> int:
         return seed
     run = run_in(suite)
     return secrets.randbelow(2**32) if run is None else seed_of(run)
-
-
-def _show(screen: Console, summary: "Summary", directory: Path, *, as_json: bool) -> None:
-    from leasebench.bench.commands.figures import show
-
-    show(screen, summary, directory)
-    if as_json:
-        sys.stdout.write(json.dumps(summary.as_json(), indent=1) + "\n")
-    say(screen, Text(f"figures: {directory / SUMMARY_FILE}; page: leasebench report {directory}", Tone.QUIET))
-
-
-def _show_what_had_ended(screen: Console, directory: Path, trials: int, *, as_json: bool) -> None:
-    """Show the summary of the trials that ended before the run was interrupted, if any did."""
-    from leasebench.results.summary.derivation import read_summary
-
-    if not (directory / SUMMARY_FILE).exists():
-        return
-    summary = read_summary(directory)
-    ended = sum(cell.trials for cell in summary.cells)
-    screen.print(f"{ended} of {trials} trials had ended", markup=False, highlight=False)
-    _show(screen, summary, directory, as_json=as_json)
-
-
-def exit_code(summary: "Summary") -> int:
-    """The first that applies.
-
-    5 something failed, 1 an unexpected verdict or a control that was not caught, 4 an unexpected `unproven`, else 0.
-    """
-    cells = summary.cells
-    if any(cell.verdict == "failed" for cell in cells) or not summary.complete:
-        return EXIT_FAILED
-    surprises = {cell.verdict for cell in cells if not cell.as_expected}
-    uncaught = any(not control.caught for control in summary.controls)
-    if uncaught or surprises - {"unproven"}:
-        return EXIT_UNEXPECTED
-    return EXIT_INCONCLUSIVE if surprises else 0

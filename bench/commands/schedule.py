@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
-from rich.console import Console
 
-from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, console, fail, must_be_writable
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, fail, must_be_writable
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from leasebench.bench.engines.processes.supervisor import Figures
     from leasebench.bench.trialplan import TrialPlan
     from leasebench.results.record.trial import TrialFacts
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class TraceLines:
     """One line a trace (`bench.run.Listener`): what the history shows, or what came otherwise."""
 
-    def __init__(self, screen: Console, directory: Path) -> None:
+    def __init__(self, screen: "Console", directory: Path) -> None:
         self._screen, self._directory = screen, directory
         self.failed = 0
 
@@ -52,7 +53,8 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.run import run_suite
     from leasebench.bench.rundir import default_directory
-    from leasebench.bench.servers.choice import must_be_a_choice
+    from leasebench.bench.screen import console
+    from leasebench.bench.servers.named import must_be_a_choice
 
     must_be_a_choice(server)
     forkserver()

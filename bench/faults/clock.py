@@ -1,16 +1,19 @@
 """A server's wall clock steps: leases expire at once, or live longer than they were given."""
 
+from collections.abc import Sequence
 from random import Random
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
-from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.server_fault import ServerFault
 from leasebench.bench.servers.fakeclock import LIBRARY, faketime_library
-from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.results.record.suite import FaultEffect
+
+if TYPE_CHECKING:
+    from leasebench.bench.environment import Environment
+    from leasebench.bench.servers.redis_node import RedisNode
 
 
 class ClockStep(ServerFault):
@@ -52,30 +55,32 @@ class ClockStep(ServerFault):
     def lasts_s(self, ttl_ms: int) -> float:  # noqa: ARG002
         return self.lasts_ms / 1000 if self.back else 0.0
 
-    def arrange(self, environment: Environment, number: int, rng: Random) -> None:  # noqa: ARG002
+    def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server whose clock can step."""
-        environment.wish(self.server, fake_clock=True)
+        environment.wish(self.server, self.hits_cell, fake_clock=True)
 
-    def inject(self, environment: Environment, rng: Random) -> Injection:  # noqa: ARG002
+    def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Step."""
         step_ms = self.step_ms if self.step_ms is not None else (self.times_ttl or 0.0) * environment.ttl_ms
-        node = self.node(environment)
-        stood = node.leases()
-        loss = node.step_clock(step_ms)
-        hit = loss is not None and (stood if step_ms < 0 else loss.leases) > 0
-        return Stepped(node, -step_ms if self.back and loss is not None else 0.0, hit)
+        stepped, hit = [], False
+        for node in self.nodes(environment):
+            stood = node.leases()
+            if (loss := node.step_clock(step_ms)) is not None:
+                stepped.append(node)
+                hit |= (stood if step_ms < 0 else loss.leases) > 0
+        return Stepped(stepped, -step_ms if self.back else 0.0, hit)
 
 
 class Stepped:
-    """A clock that is wrong; `back_ms` is the way back, 0 to stay."""
+    """Clocks that are wrong; `back_ms` is the way back, 0 to stay."""
 
-    def __init__(self, node: RedisNode, back_ms: float, hit: bool) -> None:
-        self._node, self._back_ms, self._hit = node, back_ms, hit
+    def __init__(self, nodes: "Sequence[RedisNode]", back_ms: float, hit: bool) -> None:
+        self._nodes, self._back_ms, self._hit = nodes, back_ms, hit
 
     def heal(self) -> bool:
         """A step forward hit if a lease expired by it; one back, if a lease stood that now lives longer."""
-        if self._back_ms:
-            self._node.step_clock(self._back_ms)
+        for node in self._nodes if self._back_ms else ():
+            node.step_clock(self._back_ms)
         return self._hit
 
 

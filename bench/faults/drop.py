@@ -6,7 +6,7 @@ from pydantic import Field
 
 from leasebench.bench.faults.fault import FaultReport
 from leasebench.bench.faults.network_fault import NetworkFault
-from leasebench.bench.proxy.proxy import Mode, NetRule, On
+from leasebench.bench.proxy.rules import Mode, NetRule, On
 from leasebench.results.record.suite import FaultEffect
 
 

@@ -1,12 +1,15 @@
 """A primary dies and its replica takes over, without the writes that had not reached it."""
 
 from random import Random
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.server_fault import Away, OutageFault
+
+if TYPE_CHECKING:
+    from leasebench.bench.environment import Environment
 
 
 class FailOver(OutageFault):
@@ -21,13 +24,13 @@ class FailOver(OutageFault):
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} fails over to its replica: away"
 
-    def arrange(self, environment: Environment, number: int, rng: Random) -> None:  # noqa: ARG002
+    def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server with a replica."""
-        environment.wish(self.server, replica_lag_ms=self.lag_ms)
+        environment.wish(self.server, self.hits_cell, replica_lag_ms=self.lag_ms)
 
-    def inject(self, environment: Environment, rng: Random) -> Injection:  # noqa: ARG002
+    def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """The primary dies."""
-        return Away(self.node(environment).fail_over())
+        return Away([node.fail_over() for node in self.nodes(environment)])
 
 
 PLUGIN = FailOver

@@ -1,11 +1,13 @@
 """Flushes the lease server, as a FLUSHALL typed by mistake does: every lease is free at once."""
 
 from random import Random
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.server_fault import ServerFault
+
+if TYPE_CHECKING:
+    from leasebench.bench.environment import Environment
 
 
 class Flush(ServerFault):
@@ -21,13 +23,13 @@ class Flush(ServerFault):
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} is flushed"
 
-    def arrange(self, environment: Environment, number: int, rng: Random) -> None:  # noqa: ARG002
+    def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server that nobody else keeps anything on."""
-        environment.wish(self.server)
+        environment.wish(self.server, self.hits_cell)
 
-    def inject(self, environment: Environment, rng: Random) -> Injection:  # noqa: ARG002
+    def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Delete everything."""
-        return Flushed(self.node(environment).flush().leases)
+        return Flushed(sum(node.flush().leases for node in self.nodes(environment)))
 
 
 class Flushed:

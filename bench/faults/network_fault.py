@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import ProgramFault, leases_elsewhere
-from leasebench.bench.proxy.proxy import NetRule, ProxyWish
+from leasebench.bench.proxy.rules import NetRule, ProxyWish
 from leasebench.leases.manager import REDIS
 from leasebench.results.record.suite import FaultEffect
 
 if TYPE_CHECKING:
+    from leasebench.bench.environment import Environment
     from leasebench.leases.guard import Guard
 
 
@@ -50,7 +50,7 @@ class NetworkFault(ProgramFault):
         """A proxy reads the protocol of Redis; other connections of a process it would let through unharmed."""
         return leases_elsewhere(guard)
 
-    def arrange(self, environment: Environment, number: int, rng: Random) -> None:
+    def arrange(self, environment: "Environment", number: int, rng: Random) -> None:
         """Lead each victim's connections through a proxy, with this fault's rule."""
         for process in environment.processes_of(self.programs, self.hits_cell):
             environment.route(process, ProxyWish(self.rules(number, environment.ttl_ms, rng)))

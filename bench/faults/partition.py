@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from random import Random
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.network_fault import NetworkFault
-from leasebench.bench.proxy.proxy import Proxy
+
+if TYPE_CHECKING:
+    from leasebench.bench.environment import Environment
+    from leasebench.bench.proxy.proxy import Proxy
 
 DRAWN = (0.75, 1.25)
 """From one cut to the next it is `every_s`, times something between."""
@@ -36,7 +39,7 @@ class Partition(NetworkFault):
             yield begin_s, end_s
             begin_s = max(end_s, begin_s + self.every_s * rng.uniform(*DRAWN))
 
-    def inject(self, environment: Environment, rng: Random) -> Injection:  # noqa: ARG002
+    def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Cut all victims off at once."""
         return Cut(
             [environment.proxies[process] for process in environment.processes_of(self.programs, self.hits_cell)]
@@ -49,7 +52,7 @@ class Partition(NetworkFault):
 class Cut:
     """Proxies that let nothing pass until they are healed."""
 
-    def __init__(self, proxies: list[Proxy]) -> None:
+    def __init__(self, proxies: "list[Proxy]") -> None:
         self._proxies = proxies
         for proxy in proxies:
             proxy.cut()

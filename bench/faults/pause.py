@@ -42,10 +42,12 @@ class PauseProcess(StepFault):
 
     per_s: float | None = Field(default=None, gt=0, le=100)
     who: Who = Who.PROCESS
+    """The whole process, or the thread that applies plans, or the one that renews the lease."""
     ms: float | None = Field(default=None, gt=0, le=600_000)
     times_ttl: float | None = Field(default=None, gt=0, le=100)
     spread: float = Field(default=0.0, ge=0, lt=1)
     until: Literal["successor_checked"] | None = None
+    """Ends the pause as soon as a successor has checked the same endpoint."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,12 +1,14 @@
 """A server dies and comes back having forgotten: all of it, or the last second."""
 
 from random import Random
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.server_fault import Away, OutageFault
-from leasebench.bench.servers.redis_node import Lose
+from leasebench.bench.servers.outage import Lose
+
+if TYPE_CHECKING:
+    from leasebench.bench.environment import Environment
 
 
 class Restart(OutageFault):
@@ -25,17 +27,17 @@ class Restart(OutageFault):
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         return "{target} restarts: away"
 
-    def arrange(self, environment: Environment, number: int, rng: Random) -> None:  # noqa: ARG002
+    def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server that can be restarted this way."""
         if self.persistence == "none":
-            environment.wish(self.server, spare=True)
+            environment.wish(self.server, self.hits_cell, spare=True)
         else:
-            environment.wish(self.server, append_only=True)
+            environment.wish(self.server, self.hits_cell, append_only=True)
 
-    def inject(self, environment: Environment, rng: Random) -> Injection:  # noqa: ARG002
+    def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """The server dies."""
         lose = Lose.EVERYTHING if self.persistence == "none" else Lose.UNSYNCED
-        return Away(self.node(environment).restart(lose))
+        return Away([node.restart(lose) for node in self.nodes(environment)])
 
 
 PLUGIN = Restart

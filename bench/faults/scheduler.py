@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from time import monotonic, perf_counter_ns
+from typing import TYPE_CHECKING
 
-from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import Fault, Injection
-from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.journal import NO_ENDPOINT, RowKind, RowOutcome
+
+if TYPE_CHECKING:
+    from leasebench.bench.environment import Environment
+    from leasebench.results.evidence.journal import Journal
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +37,9 @@ class FaultScheduler:
     def __init__(
         self,
         faults: Sequence[Fault | None],
-        environment: Environment,
+        environment: "Environment",
         seed: int,
-        journal: Journal,
+        journal: "Journal",
         now_s: Callable[[], float] = monotonic,
     ) -> None:
         self._environment, self._journal, self._now_s = environment, journal, now_s

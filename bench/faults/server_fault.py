@@ -1,18 +1,18 @@
 """What the faults of a server have in common: which server they hit, when, and which guards they spare."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import Fault, leases_elsewhere
-from leasebench.bench.servers.local import embedded_binary
+from leasebench.bench.servers.local import brings_a_binary, embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.leases.manager import REDIS
 
 if TYPE_CHECKING:
+    from leasebench.bench.environment import Environment
     from leasebench.bench.servers.redis_node import Outage, RedisNode
     from leasebench.leases.guard import Guard
 
@@ -23,7 +23,8 @@ SPREAD = (0.5, 1.5)
 class ServerFault(Fault):
     """Hit the server of the leases or of the store, `first_s` seconds into the load and then `every_s`, on average.
 
-    The server that is hit is one of the trial's own; the other part stays on the run's server.
+    The server that is hit is one of the trial's own; the other part stays on the run's server. Where each cell has
+    servers of its own, those of all `cells` are hit, by their numbers from 0; of every cell, if none is named.
     """
 
     drivers = (REDIS,)
@@ -35,6 +36,11 @@ class ServerFault(Fault):
     """When, on average, it hits first."""
     every_s: float = Field(default=1.0, gt=0, le=3_600)
     """And then again, from one begin to the next."""
+    cells: list[int] = Field(default_factory=list)
+    """The cells whose servers it hits, where each has its own, by their numbers from 0; all of them, if it is empty."""
+
+    def hits_cell(self, number: int) -> bool:
+        return not self.cells or number in self.cells
 
     @property
     def hit_server(self) -> str:
@@ -43,6 +49,8 @@ class ServerFault(Fault):
     @classmethod
     def available(cls) -> str | None:
         """A trial needs a server of its own."""
+        if brings_a_binary():
+            return None
         try:
             embedded_binary()
         except ServerUnusable as error:
@@ -69,9 +77,9 @@ class ServerFault(Fault):
         """How long one window is; 0 for what is done in an instant."""
         return 0.0
 
-    def node(self, environment: Environment) -> "RedisNode":
-        """The server that is hit."""
-        return environment.nodes[self.server]
+    def nodes(self, environment: "Environment") -> "list[RedisNode]":
+        """The servers that are hit."""
+        return environment.nodes_of(self.server, self.hits_cell)
 
 
 class OutageFault(ServerFault):
@@ -88,12 +96,12 @@ class OutageFault(ServerFault):
 
 
 class Away:
-    """A server that is away."""
+    """Servers that are away."""
 
-    def __init__(self, outage: "Outage") -> None:
-        self._outage = outage
+    def __init__(self, outages: "Sequence[Outage]") -> None:
+        self._outages = outages
 
     def heal(self) -> bool:
-        """Let it come back. It hit if something that was acknowledged is gone: an event, or a lease that stood."""
-        loss = self._outage.end()
-        return bool(loss.events or loss.leases)
+        """Let them come back. It hit if something that was acknowledged is gone: an event, or a lease that stood."""
+        losses = [outage.end() for outage in self._outages]
+        return any(loss.events or loss.leases for loss in losses)

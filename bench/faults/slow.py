@@ -39,6 +39,7 @@ class SlowOperations(ProgramFault):
     at: list[Step] = Field(default=["work"], min_length=1)
     endpoints: list[str] = Field(default_factory=list)
     distribution: DelayDistribution = DelayDistribution.LOG_NORMAL
+    """How delays are distributed; `pareto` is heavy-tailed."""
     sigma: float = Field(default=0.4, ge=0, le=3)
     alpha: float = Field(default=1.5, gt=0.5, le=10)
 

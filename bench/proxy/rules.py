@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from leasebench.bench.servers.server import ServerUnusable, without_password
+from leasebench.bench.servers.credentials import without_password
+from leasebench.bench.servers.server import ServerUnusable
 
 DEFAULT_PORT = 6379
 NOT_FOR_A_SOCKET = frozenset({"host", "port", "path", "socket_keepalive"})

@@ -1,10 +1,11 @@
 """The password of a server, from where other users can't read it: the words of a command stand in the process list."""
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from leasebench.definitions import DefinitionError
+from leasebench.mistakes import DefinitionError
 
 PASSWORD_VARIABLE = "LEASEBENCH_SERVER_PASSWORD"  # noqa: S105  (its name)
 MOST_BYTES = 4096
@@ -38,3 +39,9 @@ def _read(file: Path) -> str:
     if not text or "\n" in text:
         raise DefinitionError(f"{file}: holds no password: one line is expected")
     return text
+
+
+def without_password(text: str) -> str:
+    """Hide what stands before the @ of a URL, and what its query says."""
+    hidden = re.sub(r"://[^\s/]*@", "://***@", text)
+    return re.sub(r"([?&](?:password|username)=)[^&\s:]*", r"\1***", hidden)

@@ -3,6 +3,7 @@
 It reads the offset from a file at each look at the clock. The monotonic clock stays true, or the server would stall.
 """
 
+from functools import cache
 from pathlib import Path
 
 PLACES = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/lib64/faketime", "/usr/local/lib/faketime")
@@ -12,7 +13,12 @@ LIBRARY = "libfaketimeMT.so.1"
 
 def faketime_library() -> Path | None:
     """The path of the library, or None if it is not installed."""
-    return next((path for place in PLACES for path in sorted(Path("/").glob(f"{place[1:]}/{LIBRARY}"))), None)
+    return _library_in(PLACES)
+
+
+@cache
+def _library_in(places: tuple[str, ...]) -> Path | None:
+    return next((path for place in places for path in sorted(Path("/").glob(f"{place[1:]}/{LIBRARY}"))), None)
 
 
 class FakeClock:

@@ -1,10 +1,10 @@
 """A server that a run can use, and what it says of itself."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from leasebench.bench.servers.credentials import without_password
 from leasebench.enactors.store.drivers import server_driver_of
 from leasebench.enactors.store.store import ServerFacts
 
@@ -53,9 +53,3 @@ def _told_without_password(url: str) -> Iterator[None]:
         raise ServerUnusable(without_password(f"server can't be reached: {error}")) from error
     except (RuntimeError, ValueError) as error:
         raise ServerUnusable(without_password(f"server {url} can't be used: {error}")) from error
-
-
-def without_password(text: str) -> str:
-    """Hide what stands before the @ of a URL, and what its query says."""
-    hidden = re.sub(r"://[^\s/]*@", "://***@", text)
-    return re.sub(r"([?&](?:password|username)=)[^&\s:]*", r"\1***", hidden)

@@ -54,17 +54,24 @@ class WorkTime(Definition):
     """How long the record tree of one endpoint takes to build: log-normal, milliseconds; 0 for none."""
 
     median_ms: float = Field(default=2.0, ge=0, le=60_000)
+    """The median; 0 for no work at all."""
     sigma: float = Field(default=0.5, ge=0, le=3)
+    """The shape; 0 for always the same."""
 
 
 class EnactorSettings(Definition):
     """How many enactors a cell has, how long they work, how they learn of new plans, and how they resume."""
 
     count: int = Field(default=3, ge=1, le=64)
+    """How many enactors a cell has."""
     work: WorkTime = WorkTime()
+    """How long the records of one endpoint take to build."""
     discover: Literal["told", "polling"] = "told"
+    """Whether they are told of a new plan, or look for one."""
     poll_ms: float = Field(default=2.0, gt=0, le=10_000)
+    """How often they look, with `polling`."""
     resume: Resumption = Resumption.START_OVER
+    """What one does about the plan in whose middle its predecessor was killed."""
 
 
 class EnactorObserver:

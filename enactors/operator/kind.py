@@ -19,7 +19,9 @@ class OperatorDuty(Definition):
     """
 
     look_ms: float = Field(default=20.0, gt=0, le=60_000)
+    """How often the operator looks."""
     react_ms: float = Field(default=300.0, ge=0, le=600_000)
+    """From seeing the trouble to the repair."""
     rollback_every_s: float | None = Field(default=None, gt=0, le=3_600)
 
 

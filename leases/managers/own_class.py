@@ -16,15 +16,11 @@ from secrets import token_hex
 from time import perf_counter, sleep
 from typing import Any
 
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import LockError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-
-from leasebench.definitions import DefinitionError
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import LibraryLock, LockObjects, Taken
 from leasebench.leases.operations import Outcome, Program
+from leasebench.mistakes import DefinitionError
 from leasebench.references import class_at, file_of_class
 
 TAKES: Mapping[str, tuple[str, ...]] = {
@@ -39,8 +35,6 @@ TAKES: Mapping[str, tuple[str, ...]] = {
 """The methods, and what each may take, by name."""
 NEEDED = ("acquire", "release")
 TEMPLATE = "leasebench init --lock my_lock.py writes one that works"
-SILENT = (ConnectionError, TimeoutError, RedisConnectionError, RedisTimeoutError)
-"""By these a reply that never came is known. Whatever else a method raises fails the trial, with its line."""
 UNREACHED = (ConnectionRefusedError, FileNotFoundError, socket.gaierror)
 """What is at the bottom of such an error if nothing was sent, since nobody listens there."""
 Held = tuple[str, Any, int]
@@ -50,14 +44,19 @@ Held = tuple[str, Any, int]
 class OwnLockCalls(LockObjects[Held]):
     """An instance of the class. Raises ServerDown."""
 
-    lost = (LockError,)
-    silent = SILENT
-
     def __init__(self, cls: type, url: str, timeout_s: float) -> None:
+        # Here: who only lists the guards does not wait 0.1 s for it.
+        from redis.exceptions import ConnectionError as RedisConnectionError
+        from redis.exceptions import LockError
+        from redis.exceptions import TimeoutError as RedisTimeoutError
+
         super().__init__()
+        self.lost = (LockError,)
+        # By these a reply that never came is known. Whatever else a method raises fails the trial, with its line.
+        self.silent = (ConnectionError, TimeoutError, RedisConnectionError, RedisTimeoutError)
         try:
             self._lock = cls(**_taken_of(cls, "__init__", url=url, timeout_s=timeout_s))
-        except SILENT as error:
+        except self.silent as error:
             raise ServerDown(f"{cls.__name__}({url}): {error}") from error
         self._takes = {name: _accepted(cls, name) for name in TAKES if hasattr(cls, name)}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.file import Record
+from leasebench.results.record.manifest import Manifest
 from leasebench.results.record.suite import GuardTable, ScenarioTable
 
 SETTINGS = ("duration_s", "min_races", "settle_s")
@@ -25,16 +26,21 @@ def differing(before: RunDirectory, after: RunDirectory) -> Iterator[str]:
     if not was or not now:
         yield "the manifest of a run can't be read: whether machine, server and versions are the same is not known"
     else:
-        yield from _unlike("machine", was.machine, now.machine, skip=("clock_resolution_ns",))
-        yield from _unlike("server", was.server, now.server)
-        yield from _unlike("version", was.versions, now.versions, only=VERSIONS)
-        yield from _unlike("affinity", was.affinity, now.affinity)
-        for name in was.own_classes.keys() & now.own_classes.keys():
-            if was.own_classes[name].sha256 != now.own_classes[name].sha256:
-                yield f"lock class: {name} was changed"
+        yield from unlike_ground(was, now)
     yield from _unlike("suite", before.suite, after.suite, only=SETTINGS)
     yield from _tables("guard", before.suite.guards, after.suite.guards)
     yield from _tables("scenario", before.suite.scenarios, after.suite.scenarios)
+
+
+def unlike_ground(was: Manifest, now: Manifest) -> Iterator[str]:
+    """One line for each way in which what two runs ran on differs: machine, server, versions, cores, lock classes."""
+    yield from _unlike("machine", was.machine, now.machine, skip=("clock_resolution_ns",))
+    yield from _unlike("server", was.server, now.server)
+    yield from _unlike("version", was.versions, now.versions, only=VERSIONS)
+    yield from _unlike("affinity", was.affinity, now.affinity)
+    for name in was.own_classes.keys() & now.own_classes.keys():
+        if was.own_classes[name].sha256 != now.own_classes[name].sha256:
+            yield f"lock class: {name} was changed"
 
 
 def order_of_trials(run: RunDirectory) -> str:
@@ -48,7 +54,7 @@ def order_of_trials(run: RunDirectory) -> str:
     size = len(cells)
     rounds: dict[int, list[tuple[str, str]]] = {}
     for row in rows:
-        rounds.setdefault((row.number - 1) // max(size, 1), []).append(row.place)
+        rounds.setdefault(run.round_of(row.number), []).append(row.place)
     whole = [one for one in rounds.values() if len(one) == size]
     name = run.path
     if any(later < earlier for earlier, later in pairwise(began)):

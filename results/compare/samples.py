@@ -165,7 +165,6 @@ class Samples:
 
     def _sample(self, guard: str, scenario: str) -> Sample:
         rows = [row for row in self._rows.get((guard, scenario), ()) if row.measured]
-        a_round = max(len(self._rows), 1)
         parts = [self.run.latencies(row.number) for row in rows]
         if any(parts):
             # One whose histograms can't be read counts whole or not at all.
@@ -174,7 +173,7 @@ class Samples:
         return Sample(
             guard,
             scenario,
-            tuple((row.number - 1) // a_round for row in rows),
+            tuple(self.run.round_of(row.number) for row in rows),
             {name: np.array([_counted(row, name) for row in rows], np.float64) for name in counted()},
             {key: histograms([part.get(key) for part in parts]) for key in keys},
             dict(_clusters(rows)),

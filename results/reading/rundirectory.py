@@ -18,6 +18,7 @@ from leasebench.results.record.explored import Explored, read_explored
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import Manifest
 from leasebench.results.record.names import HISTORY_FILE, JOURNAL_FILE, LATENCY_FILE, SUMMARY_FILE
+from leasebench.results.record.rounds import read_rounds
 from leasebench.results.record.suite import SuiteRecord
 from leasebench.results.record.summary import CellSummary, Spread, Summary, TrialRow
 from leasebench.results.record.trial import TrialFacts, read_facts
@@ -76,6 +77,23 @@ class RunDirectory:
     @cached_property
     def _by_place(self) -> dict[tuple[str, str], CellSummary]:
         return {cell.place: cell for cell in self.summary.cells}
+
+    def round_of(self, number: int) -> int:
+        """The round in which a trial was run, from 0; a round holds each cell once at most."""
+        if self._rounds is not None:
+            return self._rounds.get(number, -number)  # one that no round has is in none with others
+        return (number - 1) // max(len(self._trials_by_place), 1)
+
+    @cached_property
+    def _rounds(self) -> dict[int, int] | None:
+        try:
+            found = read_rounds(self.path)
+        except BadRunDirectory as error:
+            self.note_problem(str(error))
+            return None
+        if found is None:
+            return None
+        return {trial.number: at for at, one in enumerate(found.rounds) for trial in one.trials}
 
     def trials_of(self, guard: str, scenario: str) -> list[TrialRow]:
         """The rows of `summary.trials` of one cell, in the order in which they ran."""

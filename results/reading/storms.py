@@ -10,7 +10,7 @@ from math import inf, isfinite, sqrt
 from typing import Any
 
 from leasebench.enactors.downstream.host_leases.kind import HostLeaseSettings
-from leasebench.enactors.downstream.host_leases.policy import QueuePolicy
+from leasebench.enactors.downstream.host_leases.policy import QueuePolicy, policy_named
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.suite import ScenarioTable
 from leasebench.results.record.summary import CellSummary
@@ -123,15 +123,17 @@ def storms(run: RunDirectory) -> list[StormPoint]:
         for guard in scenario.guards:
             cell = run.cell(guard, scenario.name)
             if cell is not None and (seen_ms := cell.spread("outage_ms").p50) is not None:
+                rule = QueuePolicy.model_validate(policy_named(settings.policy))
+                restarted = settings.restart_after_s is not None
                 storm = LeaseStorm(
                     hosts=settings.hosts,
                     interval_s=settings.interval_ms / 1000,
                     workers=settings.count,
-                    service_s=settings.work_ms / 1000,
+                    service_s=settings.work_ms / 1000 / rule.batch,
                     timeout_s=settings.timeout_ms / 1000,
                     outage_s=seen_ms / 1000,
                 )
-                policy, plain = _policy(scenario, settings.policy), settings.policy in (PLAIN, QueuePolicy())
+                policy, plain = _policy(scenario, settings.policy), rule == QueuePolicy() and not restarted
                 found.append(StormPoint(cell, policy, settings.manager, storm, _asked_s(scenario), plain))
     return found
 

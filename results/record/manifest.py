@@ -53,6 +53,28 @@ class OwnClassFile(Record):
     sha256: str
 
 
+class TrialAgain(Record):
+    """A trial that a resumed run did anew: why, and where what was left of it is kept, from the run directory."""
+
+    number: int
+    guard: str
+    scenario: str
+    reason: str
+    kept: str
+
+
+class Session(Record):
+    """A later start of a run that was resumed: when, on what, and which trials it ran again."""
+
+    began: str = Field(description="UTC, as 2026-01-31T09:30:00Z")
+    versions: PackageVersions
+    machine: HostMachine
+    server: RunServer
+    affinity: Affinity
+    trials_left: int = Field(description="how many trials were left to run when it began")
+    again: tuple[TrialAgain, ...] = ()
+
+
 class Manifest(Record):
     """`manifest.json`."""
 
@@ -65,6 +87,7 @@ class Manifest(Record):
     machine: HostMachine = HostMachine()
     server: RunServer = RunServer()
     affinity: Affinity = Affinity()
+    resumed: tuple[Session, ...] = Field(default=(), description="the sessions after the first, oldest first")
 
 
 MANIFEST = TypeAdapter(Manifest)

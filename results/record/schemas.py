@@ -10,6 +10,7 @@ from leasebench.results.record.faults import FAULTS
 from leasebench.results.record.history import history_schema
 from leasebench.results.record.journal import journal_schema
 from leasebench.results.record.manifest import MANIFEST
+from leasebench.results.record.rounds import ROUNDS
 from leasebench.results.record.schedule import SCHEDULE
 from leasebench.results.record.suite import SUITE
 from leasebench.results.record.trial import FACTS
@@ -22,6 +23,7 @@ PUBLISHED: dict[str, TypeAdapter[Any]] = {
     "clocks": CLOCKS,
     "explored": EXPLORED,
     "schedule": SCHEDULE,
+    "rounds": ROUNDS,
 }
 """By the name of the file, without its ending."""
 

@@ -257,6 +257,17 @@ class TrialRow(Measured):
         return {**written, **firsts, "applications_by_enactor": applications, **measured, **told}
 
 
+class ReplacedTrial(BaseModel):
+    """A trial that was cut off or failed, and was run again when the run was resumed; what is left of it is `kept`."""
+
+    model_config = ConfigDict(frozen=True)
+    number: int
+    guard: str
+    scenario: str
+    reason: str
+    kept: str = Field(description="its folder, from the run directory")
+
+
 class Summary(BaseModel):
     """The whole run. `complete` is false where trials are missing: the run was interrupted."""
 
@@ -275,14 +286,17 @@ class Summary(BaseModel):
     inapplicable: tuple[InapplicableFault, ...] = Field(
         default=(), description="faults that can hit nothing under a guard of their scenario; may be missing"
     )
+    replaced: tuple[ReplacedTrial, ...] = Field(
+        default=(), description="trials that were run again, and do not count; may be missing"
+    )
 
     def as_json(self) -> dict[str, Any]:
         """What the file holds."""
         parts = {"cells": [one.as_json() for one in self.cells], "trials": [one.as_json() for one in self.trials]}
-        written = self.model_dump(
-            mode="json", by_alias=True, exclude={*parts, *([] if self.asked_for else ["asked_for"])}
-        )
-        ends = {name: written.pop(name) for name in ("controls", "skipped", "inapplicable")}
+        unsaid = {name for name in ("asked_for", "replaced") if not getattr(self, name)}
+        written = self.model_dump(mode="json", by_alias=True, exclude={*parts, *unsaid})
+        last = ("controls", "skipped", "inapplicable", "replaced")
+        ends = {name: written.pop(name) for name in last if name in written}
         return {**written, **parts, **ends}
 
 
@@ -312,7 +326,7 @@ def json_schema() -> dict[str, Any]:
     row: Any = _extended(TrialRow, firsts | in_row)
     whole: type[Summary] = _extended(Summary, {"cells": (tuple[cell, ...], ...), "trials": (tuple[row, ...], ...)})
     schema = whole.model_json_schema(by_alias=True, mode="serialization")
-    may_be_missing = {"asked_for", "broken_assumptions", *in_row}
+    may_be_missing = {"asked_for", "replaced", "broken_assumptions", *in_row}
     for part in (schema, schema["$defs"]["TrialRow"]):
         part["required"] = [key for key in part["required"] if key not in may_be_missing]
     return schema

@@ -20,14 +20,16 @@ from leasebench.results.latency.histograms import PHASES, SIDES, figures, histog
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.faults import FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory, as_value, json_of_schema
-from leasebench.results.record.names import JOURNAL_FILE, SUMMARY_FILE, TRIAL_FILE
-from leasebench.results.record.suite import GuardTable, ScenarioTable, read_suite
+from leasebench.results.record.names import ASIDE, JOURNAL_FILE, SUMMARY_FILE, TRIAL_FILE
+from leasebench.results.record.rounds import read_rounds
+from leasebench.results.record.suite import GuardTable, ScenarioTable, SuiteRecord, read_suite
 from leasebench.results.record.summary import (
     SCHEMA_VERSION,
     CellSummary,
     FaultCount,
     Percentiles,
     Phase,
+    ReplacedTrial,
     StoryLine,
     Summary,
     TrialRow,
@@ -40,6 +42,8 @@ from leasebench.results.store_rules.assumptions import broken_assumptions
 from leasebench.results.summary.controls import judge_controls
 from leasebench.results.summary.story import story
 from leasebench.verdict import Verdict
+
+CUT_OFF = "cut off"
 
 
 class CellData:
@@ -126,12 +130,8 @@ class CellData:
         return Phase(service=service, response=response if response.n else None)
 
 
-def summarise(run: Path, problems: list[str] | None = None) -> Summary:
-    """Derive the summary of a run directory from its trials. Raises BadRunDirectory naming the file.
-
-    With `problems`, a trial that can't be read is left out, and what is wrong with it appended there.
-    """
-    suite = read_suite(run)
+def cells_of(suite: SuiteRecord) -> dict[tuple[str, str], CellData]:
+    """Every cell of a suite, without any trial yet, by guard and scenario."""
     cells: dict[tuple[str, str], CellData] = {}
     for scenario in suite.scenarios:
         sure = [fault.kind for fault in scenario.faults if fault.chance == 1]
@@ -140,10 +140,20 @@ def summarise(run: Path, problems: list[str] | None = None) -> Summary:
             never = [one.fault for one in suite.inapplicable if (one.guard, one.scenario) == (guard, scenario.name)]
             cell.expect_faults(kind for kind in sure if sure.count(kind) > never.count(kind))
             cells[guard, scenario.name] = cell
+    return cells
+
+
+def summarise(run: Path, problems: list[str] | None = None) -> Summary:
+    """Derive the summary of a run directory from its trials. Raises BadRunDirectory naming the file.
+
+    With `problems`, a trial that can't be read is left out, and what is wrong with it appended there.
+    """
+    suite = read_suite(run)
+    cells = cells_of(suite)
     rows = []
     for folder in trial_folders(run):
         try:
-            row = _take_in(folder, cells)
+            row = take_in(folder, cells)
         except BadRunDirectory as error:
             if problems is None:
                 raise
@@ -155,16 +165,38 @@ def summarise(run: Path, problems: list[str] | None = None) -> Summary:
     return Summary(
         suite=suite.name,
         asked_for=suite.asked_for or (),
-        complete=len(rows) == len(cells) * suite.trials,
+        complete=_is_complete(run, suite, {row.number for row in rows}, len(summaries) == len(cells)),
         cells=tuple(summaries),
         trials=tuple(rows),
         controls=tuple(judge_controls(suite.guards, summaries)),
         skipped=suite.skipped,
         inapplicable=suite.inapplicable,
+        replaced=tuple(_replaced(run)),
     )
 
 
-def _take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> TrialRow | None:
+def _is_complete(run: Path, suite: SuiteRecord, numbers: set[int], every_cell: bool) -> bool:
+    """Whether all trials ended that were planned; of a run with a budget: whether it ended, with each cell once."""
+    rounds = read_rounds(run)
+    if rounds is None:
+        return len(numbers) == suite.trials * sum(len(scenario.guards) for scenario in suite.scenarios)
+    return rounds.ended is not None and every_cell and numbers == {trial.number for trial in rounds.trials}
+
+
+def _replaced(run: Path) -> Iterator[ReplacedTrial]:
+    """The trials that were run again, but for those that were cut off before anything was written."""
+    for path in sorted(run.glob(f"{ASIDE}/*/{TRIAL_FILE}")):
+        facts = read_facts(path.parent)
+        yield ReplacedTrial(
+            number=facts.number,
+            guard=facts.guard,
+            scenario=facts.scenario,
+            reason=CUT_OFF if facts.status == "running" else f"failed: {facts.reason}",
+            kept=f"{ASIDE}/{path.parent.name}",
+        )
+
+
+def take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> TrialRow | None:
     """Add a trial to its cell and return its row; None for one that was cut off. Raises BadRunDirectory.
 
     All is read before anything is added: a trial counts whole or not at all.
@@ -260,6 +292,6 @@ def unfinished(run: Path) -> Iterator[str]:
             except BadRunDirectory:
                 continue
         if (folder / JOURNAL_FILE).exists():
-            yield f"{folder.name}: cut off; its history and journal were kept, its figures are not counted"
+            yield f"{folder.name}: {CUT_OFF}; its history and journal were kept, its figures are not counted"
         else:
-            yield f"{folder.name}: cut off; its journals hold {recorded} operations, its history died with the server"
+            yield f"{folder.name}: {CUT_OFF}; its journals hold {recorded} operations, its history died with the server"

@@ -29,6 +29,9 @@ def remarks(summary: Summary) -> Iterator[str]:
         yield from _misses(cell)
     for never in summary.inapplicable:
         yield f"no fault: {never.fault} does not apply to {never.guard} under {never.scenario}: {never.reason}"
+    for again in summary.replaced:
+        place = f"{again.guard} under {again.scenario}"
+        yield f"run again: trial {again.number} ({place}) {again.reason}; kept in {again.kept}"
     for skip in summary.skipped:
         yield f"skipped: {skip.guard} under {skip.scenario}: {skip.reason}"
 

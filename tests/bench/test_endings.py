@@ -56,7 +56,7 @@ class TestCtrlC:
         (cell,) = read(tmp_path / "r/summary.json")["cells"]
         assert cell["trials"] == 1
         assert f"{cell['stale_overwrites']}/{cell['races']}" in row
-        assert err == "leasebench: interrupted; what was recorded: leasebench check r\n"
+        assert err == "leasebench: interrupted; leasebench run --resume r goes on\n"
 
     def test_with_json_prints_the_summary_to_standard_output(self, interrupted, tmp_path):
         code, out, err = interrupted("--json")

@@ -20,10 +20,10 @@ import redis
 from commands import COMMAND, leasebench, lives, read, suite_text
 
 from leasebench.bench.servers.choice import open_server
-from leasebench.bench.servers.credentials import PASSWORD_VARIABLE, with_password
+from leasebench.bench.servers.credentials import PASSWORD_VARIABLE, with_password, without_password
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.servers.local import LocalServer, embedded_binary
-from leasebench.bench.servers.server import ServerUnusable, examine, must_allow, without_password
+from leasebench.bench.servers.server import ServerUnusable, examine, must_allow
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.store.store import ServerFacts
 from leasebench.registry import plugins

@@ -9,7 +9,8 @@ from commands import leasebench, suite_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebench.bench.run import count_trials, plan_trials
+from leasebench.bench.expected_time import count_trials
+from leasebench.bench.run import plan_trials
 from leasebench.bench.suite import (
     cells,
     load_suite,
@@ -472,3 +473,25 @@ def test_the_plans_of_a_burst_are_due_at_one_instant(burst):
     arrivals = Arrivals(arrivals="burst", rate_per_s=100, burst_size=burst)
     due = list(islice(arrivals.due_times(Random(1)), 5 * burst))
     assert len(set(due)) == 5
+
+
+def test_launches_go_to_the_hosts_whose_leases_are_kept(tmp_path):
+    suite = tmp_path / "s.toml"
+    text = (
+        'scenarios = ["s"]\n[scenario.s]\nabout = "a"\nload = { enactors = 0 }\nprograms.host_leases = { hosts = 5 }\n'
+    )
+    suite.write_text(text + "programs.launches = { hosts = 6 }\n")
+    with pytest.raises(DefinitionError, match=r"programs.launches.hosts: must be 5"):
+        load_suite(str(suite))
+    suite.write_text(text + "programs.launches = { hosts = 5 }\n")
+    assert load_suite(str(suite)).scenarios
+
+
+def test_a_fault_of_some_cells_servers_needs_a_server_for_each(tmp_path):
+    suite = tmp_path / "s.toml"
+    text = 'scenarios = ["s"]\n[scenario.s]\nabout = "a"\n[[scenario.s.faults]]\nkind = "restart"\ncells = [1]\n'
+    suite.write_text(text + "[scenario.s.load]\ncells = 2\n")
+    with pytest.raises(DefinitionError, match=r"load\.servers = .each"):
+        load_suite(str(suite))
+    suite.write_text(text + '[scenario.s.load]\ncells = 2\nservers = "each"\n')
+    assert load_suite(str(suite)).scenarios

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from leasebench.bench.terminal import VisibleConsole
+from leasebench.bench.screen import VisibleConsole
 from leasebench.visible import visible, visible_line
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\r"

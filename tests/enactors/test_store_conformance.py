@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 from two_stores import LONG_MS, MemoryWorld, World, history, served_world
 
+from leasebench.enactors.downstream.launches.program import Launch
 from leasebench.enactors.operations import Checkpoint, Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event, parse_event
@@ -883,3 +884,20 @@ class TestTheSession:
         a.remove_all()
         assert (a.newest(), a.read("e0"), a.holder("e0"), list(a.history())) == (0, 0, None, [])
         assert a.publish(1, 2) == Done(0)
+
+
+class TestLaunch:
+    """The one stored procedure that the explorer runs in memory."""
+
+    def test_takes_the_first_host_whose_lease_is_live_and_numbers_its_instances(self, a, b):
+        token = grant(b, "host-2", "tb").token
+        assert [a.call(Launch((1, 2)), 5), a.call(Launch((2,)), 6)] == [Done(1), Done(2)]
+        launched = [event for event in history(a) if event.kind == "launch"]
+        told = [(one.lease, one.token, one.version, one.enactor, one.attempt) for one in launched]
+        assert told == [("host-2", token, 1, "a", 5), ("host-2", token, 2, "a", 6)]
+
+    def test_without_a_live_lease_it_is_refused_for_want_of_capacity(self, world, a):
+        world.outlive(grant(a, "host-1", ttl=50))
+        assert a.call(Launch((1, 2)), 5) == Refused("no_lease")
+        (refused,) = (event for event in history(a) if event.kind == "reject")
+        assert (refused.reason, refused.enactor, refused.attempt, refused.lease) == ("no_lease", "a", 5, "")

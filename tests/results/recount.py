@@ -22,7 +22,8 @@ HARM = {"stale_overwrites": "stale", "dangling": "dangling", "wedged": "wedged",
 BEHIND = {
     "metastable_trials": 0, "slow_recoveries": 0, "recoveries": 0, "host_leases": 0, "host_leases_held": 0,
     "leases_lapsed": 0, "held_again_never": 0, "work_completed": 0, "work_in_vain": 0, "launch_requests": 0,
-    "launches": 0, "launches_refused": 0, "launches_unreached": 0, "lookups": 0, "answered_lookups": 0,
+    "launches": 0, "launches_refused": 0, "launches_unreached": 0,
+    "lookups": 0, "answered_lookups": 0,
     "empty_answers": 0, "network_unconfigured": 0, "removals": 0, "removed_wrongly": 0, "failovers": 0,
     "removals_held_back": 0, "host_leases_held_pct": None, "launch_success_rate": None, "availability": None,
 }  # fmt: skip
@@ -139,8 +140,10 @@ class Counted:
         }
         self.counts["unresumed"], resumed = plain.resuming(store, rows, endpoints)
         several = len(facts["cells"]) > 1
-        violated = bool(self.counts["stale_overwrites"] or self.counts["dangling"])
+        violated = any(self.counts[name] for name in ("stale_overwrites", "dangling", "lost_commits"))
         self.counts |= {"violated_cells": int(several and violated), "bystander_cells": int(several and not violated)}
+        self.counts["bystander_unknown"] = self.counts["unknown"] if several and not violated else 0
+        self.counts["bystander_leases_lapsed"] = 0  # there are no hosts in these runs
         firsts = [first for node, found in exclusion if audited for first in seconds_until(node, found)]
         self.kinds = dict(zip(KINDS, plain.by_application(store, rows, endpoints), strict=True))
         self.samples |= {

@@ -572,12 +572,14 @@ class TestHolds:
 
 
 SEVERAL = {"cells": ["c0", "c1"]}
+NOBODY = {"violated_cells": 0, "bystander_cells": 0, "bystander_unknown": 0, "bystander_leases_lapsed": 0}
 
 
 class TestCells:
-    def test_a_cell_without_a_violation_is_a_bystander_whose_freshness_counts(self):
-        found = cells(trial_of([publish(0, 1), commit(3 * MS, 1, 0)], **SEVERAL))
-        assert found.counts == {"violated_cells": 0, "bystander_cells": 1}
+    def test_a_cell_without_a_violation_is_a_bystander_whose_freshness_and_lost_replies_count(self):
+        unanswered = row("enactor-0", RowKind.COMMIT, RowOutcome.UNKNOWN, start_ns=1, end_ns=10, attempt=9, endpoint=0)
+        found = cells(trial_of([publish(0, 1), commit(3 * MS, 1, 0)], [unanswered], **SEVERAL))
+        assert found.counts == NOBODY | {"bystander_cells": 1, "bystander_unknown": 1}
         assert samples(found, "bystander_freshness_ms") == [3]
 
     @pytest.mark.parametrize(
@@ -586,11 +588,11 @@ class TestCells:
     )
     def test_a_stale_overwrite_or_an_empty_record_is_a_violation(self, dicts):
         found = cells(trial_of(dicts, **SEVERAL))
-        assert found.counts == {"violated_cells": 1, "bystander_cells": 0}
+        assert found.counts == NOBODY | {"violated_cells": 1}
         assert samples(found, "bystander_freshness_ms") == []
 
     def test_a_trial_of_one_cell_has_no_others(self):
-        assert cells(trial_of(walk(2, 1))).counts == {"violated_cells": 0, "bystander_cells": 0}
+        assert cells(trial_of(walk(2, 1))).counts == NOBODY
 
 
 class TestTakeover:

@@ -85,7 +85,7 @@ def test_the_troubles_left_something_to_count(recounted):
 SELDOM = {
     "stuck", "stale_spells_unrepaired", "races_missing", "wedged", "wedged_ms", "repairs", "below_peak",
     "never_told", "told_before", "told_at", "told_wrongly", "unresumed", "writes_repeated",
-    "violated_cells", "bystander_cells", "bystander_freshness_ms",
+    "violated_cells", "bystander_cells", "bystander_unknown", "bystander_leases_lapsed", "bystander_freshness_ms",
 }  # fmt: skip
 """What a short run need not show; random histories are gone through for these in `test_checks`."""
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from leasebench.bench.engines.explorer.commit_properties import broken_by_commit
 from leasebench.bench.engines.explorer.effects import LOSS_REASONS
-from leasebench.bench.engines.explorer.properties import Property, broken_by_commit
+from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import ExplorationScope
 from leasebench.bench.engines.explorer.states import ARRIVE, CRASH, EXPIRE, GIVE_UP, SEND, STEP, Choice
 from leasebench.bench.engines.explorer.trace import TraceStep

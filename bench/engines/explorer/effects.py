@@ -7,7 +7,8 @@ memory, which the conformance tests hold against the real ones.
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from leasebench.bench.engines.explorer.properties import Property, broken_by_commit
+from leasebench.bench.engines.explorer.commit_properties import broken_by_commit
+from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.states import (
     BY_RECORD,
     BY_SERVER,

@@ -1,20 +1,31 @@
-"""Every order of steps of some workers that keep one host's lease, in a data store whose endpoint may be emptied.
+"""Every order of steps of workers that keep one host's lease, and of launches there, behind an endpoint.
 
-The workers are live programs over the store in memory, one operation a step. Beside them anything may happen at any
-time: the lease expires, the record is emptied or repaired, a worker dies and begins anew, a request or its reply is
-lost. A token is only ever compared, so each grant gets the lowest number that nobody can name: with that there are few
-states, and all of them are looked at.
+Workers and launcher are live programs over the store in memory, one operation a step. Beside them anything may happen
+at any time: the lease expires, the record is emptied or repaired, or is not used any longer by one that looked it up, a
+process dies and begins anew, a request or its reply is lost. A token is only ever compared, so each grant gets the
+lowest number that nobody can name: with that there are few states, and all of them are looked at.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from leasebench.bench.engines.explorer.host_worker import HOST, HostBelief, LaunchUnderLease, OneHost
+from leasebench.bench.engines.explorer.host_worker import (
+    HOST,
+    HostBelief,
+    LaunchBelief,
+    LaunchUnlooked,
+    OneHost,
+    grant_of,
+    launch_on_host,
+    token_of,
+)
 from leasebench.bench.engines.explorer.programs import Programs
+from leasebench.enactors.downstream.launches.program import Launch
 from leasebench.enactors.downstream.operations import Reach
+from leasebench.enactors.kind import Activities
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.memory.memory_cell import Grant, MemoryCell
 from leasebench.enactors.store.memory.memory_store import MemoryStore
@@ -24,16 +35,16 @@ from leasebench.leases.operations import UNKNOWN, Done, Operation
 MAX_STATES = 1_000_000
 NOTICED_WITHIN = 12
 """Steps of a worker alone, with the record there, within which it has to have noticed: more than two rounds."""
-STEP, UNSENT, UNANSWERED, DEATH = "step", "unsent", "unanswered", "death"
+STEP, UNSENT, UNANSWERED, DEATH, FORGET = "step", "unsent", "unanswered", "death", "forget"
 EXPIRE, EMPTY, REPAIR = "expire", "empty", "repair"
-HARMLESS = (STEP, EXPIRE, REPAIR)
+HARMLESS = (STEP, EXPIRE, REPAIR, FORGET)
 """By these alone it has to be possible that the lease is held again."""
 
 
 class HostProperty(StrEnum):
     """The properties of host leases.
 
-    - `foreign_launch`: no worker launches on a host whose lease is another's, or nobody's.
+    - `foreign_launch`: nothing is launched on a host whose lease has become another's, or nobody's.
     - `loss_noticed`: from every reachable state, a worker that believes in a lease that it lost gives it up after a few
       steps of its own, once it can reach the store.
     - `held_again`: from every reachable state, the host's lease can be held again by a worker that knows of it.
@@ -45,13 +56,14 @@ class HostProperty(StrEnum):
 
 
 class HostChoice(NamedTuple):
-    """What happens next: `what` of worker `worker`, or of the environment (-1)."""
+    """What happens next: `what` of a process, by its place, or of the environment (-1)."""
 
     what: str
-    worker: int = -1
+    process: int = -1
+    name: str = ""
 
     def __str__(self) -> str:
-        return self.what if self.worker < 0 else f"worker-{self.worker}: {self.what}"
+        return f"{self.name}: {self.what}" if self.name else self.what
 
 
 class HostState(NamedTuple):
@@ -84,61 +96,76 @@ class TooManyStates(RuntimeError):
 
 
 class HostMoves:
-    """The moves of `workers` equal workers."""
+    """The moves of `workers` equal workers and of one launcher."""
 
-    def __init__(self, worker: OneHost, workers: int) -> None:
-        self.programs = Programs()
-        root, _ = self.programs.add(worker.next_activity, HostBelief())
-        self._root = root
-        self.start = HostState(0, record=True, positions=(root,) * workers)
+    def __init__(self, worker: OneHost, workers: int, launches: Activities = launch_on_host) -> None:
+        # What a process has received tells its positions apart: nothing is asked of the interpreter.
+        self.programs = Programs(plain=True)
+        kept, _ = self.programs.add(worker.next_activity, HostBelief())
+        launching, _ = self.programs.add(launches, LaunchBelief())
+        self._roots = (kept,) * workers + (launching,)
+        self.names = (*(f"worker-{number}" for number in range(workers)), "launcher")
+        self.start = HostState(0, record=True, positions=self._roots)
 
     def moves(self, state: HostState) -> Iterator[HostMove]:
         """Every move from a state."""
         if state.holder:
             yield HostMove(HostChoice(EXPIRE), state._replace(holder=0))
         yield HostMove(HostChoice(EMPTY if state.record else REPAIR), state._replace(record=not state.record))
-        for worker, position in enumerate(state.positions):
-            yield self.step(state, worker)
-            if not isinstance(self.programs.positions[position].asks, Reach):
-                yield HostMove(HostChoice(UNSENT, worker), self._resumed(state, worker, state.holder, UNKNOWN))
-                done = self._performed(state, worker)
-                after = self._resumed(state, worker, done.holder, UNKNOWN)
-                yield HostMove(HostChoice(UNANSWERED, worker), after, done.foreign)
-            if position != self._root:
-                yield HostMove(HostChoice(DEATH, worker), self._at(state, worker, self._root, state.holder))
+        for process, position in enumerate(state.positions):
+            at = self.programs.positions[position]
+            yield self.step(state, process)
+            if not isinstance(at.asks, Reach):
+                yield HostMove(self._choice(UNSENT, process), self._resumed(state, process, state.holder, UNKNOWN))
+                done = self._performed(state, process)
+                after = self._resumed(state, process, done.holder, UNKNOWN)
+                yield HostMove(self._choice(UNANSWERED, process), after, done.foreign)
+            if at.carried.reached and position == self.programs.carrying(position, at.carried):
+                forgetful = self.programs.carrying(position, replace(at.carried, reached=False))
+                yield HostMove(self._choice(FORGET, process), self._at(state, process, forgetful, state.holder))
+            if position != self._roots[process]:
+                dead = self._at(state, process, self._roots[process], state.holder)
+                yield HostMove(self._choice(DEATH, process), dead)
 
-    def step(self, state: HostState, worker: int) -> HostMove:
-        """The step of one worker, with its reply."""
-        if isinstance(self.programs.positions[state.positions[worker]].asks, Reach):
-            return HostMove(HostChoice(STEP, worker), self._resumed(state, worker, state.holder, state.record))
-        done = self._performed(state, worker)
-        return HostMove(HostChoice(STEP, worker), self._resumed(state, worker, done.holder, done.result), done.foreign)
+    def step(self, state: HostState, process: int) -> HostMove:
+        """The step of one process, with its reply."""
+        choice = self._choice(STEP, process)
+        if isinstance(self.programs.positions[state.positions[process]].asks, Reach):
+            return HostMove(choice, self._resumed(state, process, state.holder, state.record))
+        done = self._performed(state, process)
+        return HostMove(choice, self._resumed(state, process, done.holder, done.result), done.foreign)
 
-    def named(self, state: HostState, worker: int) -> frozenset[int]:
-        """The grants that a worker can still name: leases that it believes in, or has in its hand."""
-        return self.programs.positions[state.positions[worker]].slots
+    def named(self, state: HostState, process: int) -> frozenset[int]:
+        """The grants that a process can still name: leases that it believes in, or has in its hand."""
+        return self.programs.positions[state.positions[process]].slots
 
-    def _performed(self, state: HostState, worker: int) -> "Performed":
-        asks: Operation = self.programs.positions[state.positions[worker]].asks
+    def _choice(self, what: str, process: int) -> HostChoice:
+        return HostChoice(what, process, self.names[process])
+
+    def _performed(self, state: HostState, process: int) -> "Performed":
+        asks: Operation = self.programs.positions[state.positions[process]].asks
         cell = MemoryCell(Cell("c", ()))
         if state.holder:
-            cell.leases[HOST] = Grant(_token(state.holder), None)
+            cell.leases[HOST] = Grant(token_of(state.holder), None)
         taken = {state.holder}.union(*(self.named(state, each) for each in range(len(state.positions))))
         free = next(number for number in range(1, len(taken) + 2) if number not in taken)
-        result = perform(MemoryStore(cell, f"worker-{worker}"), asks, free, _token(free), 0)
+        result = perform(MemoryStore(cell, self.names[process]), asks, free, token_of(free), 0)
         grant = cell.leases.get(HOST)
-        holder = 0 if grant is None else int(grant.token.partition(" ")[2])
-        launched = isinstance(asks, LaunchUnderLease) and isinstance(result, Done)
-        foreign = launched and isinstance(asks, LaunchUnderLease) and asks.lease.token != _token(state.holder)
-        return Performed(holder, result, foreign)
+        holder = 0 if grant is None else grant_of(grant.token)
+        went_by = None
+        if isinstance(asks, LaunchUnlooked):
+            went_by = asks.lease.grant
+        elif isinstance(asks, Launch) and isinstance(result, Done):
+            went_by = grant_of(cell.history[-1].token)
+        return Performed(holder, result, went_by is not None and went_by != state.holder)
 
-    def _resumed(self, state: HostState, worker: int, holder: int, result: Any) -> HostState:
-        position, _ = self.programs.after(state.positions[worker], result)
-        return self._at(state, worker, position, holder)
+    def _resumed(self, state: HostState, process: int, holder: int, result: Any) -> HostState:
+        position, _ = self.programs.after(state.positions[process], result)
+        return self._at(state, process, position, holder)
 
     @staticmethod
-    def _at(state: HostState, worker: int, position: int, holder: int) -> HostState:
-        positions = (*state.positions[:worker], position, *state.positions[worker + 1 :])
+    def _at(state: HostState, process: int, position: int, holder: int) -> HostState:
+        positions = (*state.positions[:process], position, *state.positions[process + 1 :])
         return state._replace(holder=holder, positions=positions)
 
 
@@ -150,9 +177,9 @@ class Performed(NamedTuple):
     foreign: bool
 
 
-def explore_host(worker: OneHost, workers: int = 2) -> HostExploration:
+def explore_host(worker: OneHost, workers: int = 2, launches: Activities = launch_on_host) -> HostExploration:
     """Look at every reachable state, breadth first. Raises TooManyStates."""
-    machine = HostMoves(worker, workers)
+    machine = HostMoves(worker, workers, launches)
     came_by: dict[HostState, tuple[HostState, HostChoice] | None] = {machine.start: None}
     reverse: dict[HostState, list[HostState]] = {}
     broken: dict[HostProperty, tuple[HostChoice, ...]] = {}
@@ -217,7 +244,3 @@ def _way_to(came_by: dict[HostState, tuple[HostState, HostChoice] | None], state
         state, choice = before
         way.append(choice)
     return tuple(reversed(way))
-
-
-def _token(number: int) -> str:
-    return f"grant {number}"

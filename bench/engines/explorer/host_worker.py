@@ -1,51 +1,36 @@
-"""The programs of a worker that keeps the lease of one host and launches there, as the explorer runs them.
+"""The programs that keep the lease of one host and launch there, as the explorer runs them.
 
-What a worker of host leases does for one of its hosts, without its queue and its clock: it looks its data store up,
-renews the lease that it believes in or asks for one, and launches an instance under it. The bad ones show that the
-explorer can tell: `blind` launches without looking at the lease in the same atomic step, `deaf` goes on believing in a
-lease whose renewal was refused.
+They are those of the kinds `host_leases` and `launches` themselves. The explorer has no clock, and it can only look at
+every state if there are few: so what they carry from one activity to the next is reduced to what they believe. Time
+stands still within an activity, and between two of them as much goes by as it takes: the host's next check is due, in
+time. What else time does (a lease expires, a looked-up record is not used any longer) are moves of the explorer's own.
+
+The bad ones show that the explorer can tell: a `DeafManager` goes on believing in a lease whose renewal was refused,
+and `launch_unlooked` looks whether there is a lease in one step, and launches in the next.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from leasebench.enactors.downstream.host_leases.policy import QueuePolicy
+from leasebench.enactors.downstream.host_leases.program import HostWork, HostWorker
+from leasebench.enactors.downstream.host_leases.queue import HostQueue
+from leasebench.enactors.downstream.launches.program import Launcher, LaunchState
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import LeaseManager
-from leasebench.leases.operations import UNKNOWN, Done, Operation, Outcome, Program, Reason, Refused, Unknown
+from leasebench.leases.operations import Done, Operation, Outcome, Program, Refused, Unknown
 
 HOST = "host-0"
 ENDPOINT = "e000"
 TTL_MS = 1_000
-ONCE = Wait(timeout_ms=0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchUnderLease(Operation):
-    """Launch an instance if `lease` still stands: both in one atomic step. Returns an Outcome."""
-
-    lease: Lease
-
-    step: ClassVar[str] = "launch_under_lease"
-
-    def perform(self, client: Any) -> Outcome:
-        stands = client.data.holder(self.lease.resource) == self.lease.token
-        return Done() if stands else Refused(Reason.NOT_OWNER)
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchUnlooked(LaunchUnderLease):
-    """Wrong on purpose: launch on the strength of what the worker believes. Returns an Outcome."""
-
-    step: ClassVar[str] = "launch_unlooked"
-
-    def perform(self, client: Any) -> Outcome:  # noqa: ARG002
-        return Done()
+INTERVAL_MS, TIMEOUT_MS = 100.0, 1_000.0
+"""The check that fell due within the last interval is still in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostBelief:
-    """What the worker of one host carries: whether it reached the data store, and the lease that it believes in."""
+    """What the worker of one host believes: whether it reaches the data store, and the lease that it has."""
 
     reached: bool = False
     lease: Lease | None = None
@@ -53,33 +38,103 @@ class HostBelief:
 
 @dataclass(frozen=True, slots=True)
 class OneHost:
-    """The worker of one host. `blind` and `deaf` are bad on purpose, as the head of this file says."""
+    """The program of `host_leases`, with one host whose check is always due."""
 
-    manager: LeaseManager
-    blind: bool = False
-    deaf: bool = False
+    manager: Any
 
     def next_activity(self, belief: HostBelief) -> Program[HostBelief]:
-        """Return what it does next: look up, ask for the lease, or renew it and launch."""
-        if not belief.reached:
-            return self._look_up(belief)
-        return self._acquire() if belief.lease is None else self._use(belief, belief.lease)
+        """Run the kind's next activity from what the worker believes, and return what it believes then."""
+        worker = HostWorker(
+            hosts=(0,),
+            manager=self.manager,
+            policy=QueuePolicy(),
+            endpoint=ENDPOINT,
+            ttl_ms=TTL_MS,
+            interval_ms=INTERVAL_MS,
+            timeout_ms=TIMEOUT_MS,
+            work_ms=0.0,
+            dns_ttl_ms=1.0,
+            admission=0,
+        )
+        interval_ns, timeout_ns = int(INTERVAL_MS * 1e6), int(TIMEOUT_MS * 1e6)
+        queue = HostQueue(
+            (0,), worker.policy, start_ns=-2 * interval_ns, interval_ns=interval_ns, timeout_ns=timeout_ns
+        )
+        state = HostWork(queue, worker.policy, reached_until_ns=int(belief.reached))
+        if belief.lease is not None:
+            state.leases[0] = belief.lease
+        after = yield from worker.next_activity(state)
+        return HostBelief(after.reached_until_ns > 0, after.leases.get(0))
 
-    def _look_up(self, belief: HostBelief) -> Program[HostBelief]:
-        reached = yield Reach(ENDPOINT)
-        return replace(belief, reached=reached is True)
 
-    def _acquire(self) -> Program[HostBelief]:
-        lease: Lease | None | Unknown = yield from self.manager.acquire(HOST, TTL_MS, ONCE)
-        return HostBelief(reached=False, lease=lease if isinstance(lease, Lease) else None)
+@dataclass(frozen=True, slots=True)
+class DeafManager:
+    """Wrong on purpose: takes every renewal for done, whatever the lease server said."""
 
-    def _use(self, belief: HostBelief, lease: Lease) -> Program[HostBelief]:
-        """Renew, and launch under what was renewed. Afterwards the record is looked up again."""
-        renewed = yield from self.manager.renew(lease)
-        if renewed is UNKNOWN:
-            return replace(belief, reached=False)
-        if isinstance(renewed, Refused) and not self.deaf:
-            return HostBelief()
-        launched = yield LaunchUnlooked(lease) if self.blind else LaunchUnderLease(lease)
-        lost = isinstance(launched, Refused) and not self.deaf
-        return HostBelief() if lost else replace(belief, reached=False)
+    inner: LeaseManager
+
+    def acquire(self, resource: str, ttl_ms: int, wait: Wait) -> Program[Lease | Unknown | None]:
+        """Acquire as the manager inside does."""
+        return self.inner.acquire(resource, ttl_ms, wait)
+
+    def renew(self, lease: Lease) -> Program[Outcome]:
+        """Ask, and do not listen."""
+        answer = yield from self.inner.renew(lease)
+        return Done() if answer is None or isinstance(answer, Refused) else answer
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchBelief:
+    """What a launcher believes: whether it reaches the data store."""
+
+    reached: bool = False
+
+
+def launch_on_host(belief: LaunchBelief) -> Program[LaunchBelief]:
+    """Run the kind's next request, on the one host."""
+    launcher = Launcher(ENDPOINT, hosts=1, candidates=1)
+    after = yield from launcher.next_activity(LaunchState(0, belief.reached))
+    return LaunchBelief(after.reached)
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtLease(Operation):
+    """Look which lease the host has. Returns it, as far as a stranger can know it, or None."""
+
+    step: ClassVar[str] = "look_at_lease"
+
+    def perform(self, client: Any) -> Lease | None:
+        token = client.data.holder(HOST)
+        return None if token is None else Lease(HOST, token, None, grant_of(token), TTL_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchUnlooked(Operation):
+    """Wrong on purpose: launch on the strength of what was seen a step before. Returns Done."""
+
+    lease: Lease
+
+    step: ClassVar[str] = "launch_unlooked"
+
+    def perform(self, client: Any) -> Outcome:  # noqa: ARG002
+        return Done()
+
+
+def launch_unlooked(belief: LaunchBelief) -> Program[LaunchBelief]:
+    """Wrong on purpose: look at the lease in one step, and launch in the next."""
+    reached = yield Reach(ENDPOINT)
+    if reached is True:
+        seen = yield LookAtLease()
+        if isinstance(seen, Lease):
+            yield LaunchUnlooked(seen)
+    return belief
+
+
+def token_of(grant: int) -> str:
+    """The token of a grant: its number, so that few tokens make few states."""
+    return f"grant {grant}"
+
+
+def grant_of(token: str) -> int:
+    """The number of the grant that has a token."""
+    return int(token.partition(" ")[2])

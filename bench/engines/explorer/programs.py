@@ -66,6 +66,10 @@ class Programs:
             known = self._after[key] = self._position(at.program, at.carried, (*at.received, result))
         return known
 
+    def carrying(self, position: int, carried: Any) -> int:
+        """The position of the same program at the first step of an activity that carries `carried`."""
+        return self._position(self.positions[position].program, carried, ())[0]
+
     def _position(self, program: int, carried: Any, received: tuple[Any, ...]) -> tuple[int, tuple[Operation, ...]]:
         """Begin an activity, give it the results `received`, and skip the local operations that follow."""
         interpreter = Interpreter(self._activities[program], carried)

@@ -1,11 +1,9 @@
-"""The properties that an exploration asks for: each holds in every order of steps, or a shortest trace breaks it."""
+"""The properties that an exploration asks for: each holds in every order of steps, or a shortest trace breaks it.
+
+This imports nothing of ours: the command names them before it begins to explore.
+"""
 
 from enum import StrEnum
-from typing import Any
-
-from leasebench.enactors.operations import Commit
-from leasebench.enactors.store.memory.memory_cell import MemoryCell
-from leasebench.leases.operations import Done, Reason, Refused
 
 
 class Property(StrEnum):
@@ -38,17 +36,3 @@ class Property(StrEnum):
 
 STATE_PROPERTIES = (Property.CONVERGES, Property.ROLLBACK)
 """Properties that a state breaks, by what can't be reached from it. The others are broken by a step."""
-
-
-def broken_by_commit(asked: Commit, received: Any, cell: MemoryCell) -> set[Property]:
-    """The properties that a commit breaks, by its result and by what it left in the cell."""
-    if isinstance(received, Refused) and received.reason == Reason.NO_ROLLBACK_PLAN:
-        return {Property.WEDGED}
-    broken: set[Property] = set()
-    if isinstance(received, Done):
-        if received.previous > asked.version:
-            broken.add(Property.STALE_OVERWRITE)
-        record = cell.at(asked.endpoint).rollback
-        if record and not cell.exists(record):
-            broken.add(Property.ROLLBACK)
-    return broken

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from leasebench.definitions import Definition
-from leasebench.enactors.downstream.host_leases.policy import POLICIES, QueuePolicy, policy_named
+from leasebench.enactors.downstream.host_leases.policy import IN_TIME, POLICIES, QueuePolicy, policy_named
 from leasebench.enactors.downstream.host_leases.program import HostWork, HostWorker, WorkerRestart
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.kind import Activities, Assignment, Ends, NoObserver, Notebook, Observer
@@ -34,12 +34,15 @@ class HostLeaseSettings(Definition):
     hosts: int = Field(default=1_000, ge=1, le=MAX_HOSTS)
     endpoint: str = "e000"
     manager: str = "redis"
+    """A lease manager that can renew."""
     ttl_ms: int = Field(default=1_500, ge=50, le=3_600_000)
+    """How long a lease lives; longer than the time to the next check."""
     interval_ms: float = Field(default=500.0, ge=10, le=3_600_000)
     timeout_ms: float = Field(default=250.0, ge=1, le=3_600_000)
     work_ms: float = Field(default=1.0, ge=0, le=60_000)
     dns_ttl_ms: float = Field(default=100.0, ge=0, le=3_600_000)
     policy: Annotated[QueuePolicy, BeforeValidator(policy_named)] = QueuePolicy()
+    """How a worker treats its queue: a table, or the name of a policy."""
     restart_after_s: float | None = Field(default=None, gt=0, le=86_400)
     restart_policy: Annotated[QueuePolicy, BeforeValidator(policy_named)] = POLICIES["admission"]
 
@@ -74,7 +77,7 @@ class HostLeaseSettings(Definition):
         bound = policy.admission
         if bound != "in_time":
             return bound
-        return max(1, int(self.timeout_ms / self.work_ms * policy.batch)) if self.work_ms else 0
+        return max(1, int(IN_TIME * self.timeout_ms / self.work_ms * policy.batch)) if self.work_ms else 0
 
 
 class WorkerObserver(NoObserver):

@@ -22,6 +22,7 @@ class Backoff(Definition):
     first_ms: float = Field(default=50.0, gt=0, le=600_000)
     factor: float = Field(default=2.0, ge=1, le=100)
     max_ms: float = Field(default=2_000.0, gt=0, le=3_600_000)
+    """The longest pause."""
 
     def pause_ms(self, tries: int, spread: float) -> float:
         """Return the pause after so many vain tries in a row, from half of it to all of it as `spread` (0..1) says.
@@ -32,14 +33,21 @@ class Backoff(Definition):
         return longest * (0.5 + spread / 2)
 
 
+IN_TIME = 0.5
+"""The share of the time-out that a queue with `admission = "in_time"` may take to be served.
+
+With all of it what is let in last is done just after its time is up, and in vain.
+"""
+
+
 class QueuePolicy(Definition):
     """How a worker treats its queue.
 
     `jitter`: each check is up to half of this share of the interval earlier or later. `backoff`: a pause before work
     that came to nothing is queued again (None: at once). `drop_expired`: work that has run out is queued again before
     any time is spent on it. `order`: which work is taken next. `admission`: what comes to a queue of this length is
-    put off to its host's next check (0: no bound; `in_time`: as long as can be served within the time-out). `batch`:
-    how many pieces one request serves, and how many leases it renews.
+    put off to its host's next check (0: no bound; `in_time`: as long as can be served within half of the time-out).
+    `batch`: how many pieces one request serves, and how many leases it renews.
     """
 
     jitter: float = Field(default=0.0, ge=0, le=1)

@@ -1,12 +1,13 @@
 """What the harness has to know of the launch requests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import Field
 
+from leasebench.definitions import Definition, Mistake
 from leasebench.enactors.arrivals import Arrivals
-from leasebench.enactors.downstream.host_leases.kind import MAX_HOSTS
+from leasebench.enactors.downstream.host_leases.kind import MAX_HOSTS, HostLeaseKind, HostLeaseSettings
 from leasebench.enactors.downstream.launches.program import Launch, Launcher, LaunchState
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.kind import Activities, Assignment, Ends, NoObserver, Notebook, Observer
@@ -26,6 +27,7 @@ class LaunchSettings(Arrivals):
 
     count: int = Field(default=1, ge=1, le=16)
     endpoint: str = ""
+    """The endpoint that leads to the data store; empty: no DNS."""
     hosts: int = Field(default=1_000, ge=1, le=MAX_HOSTS)
     candidates: int = Field(default=3, ge=1, le=MAX_CANDIDATES)
     patient: bool = False
@@ -61,6 +63,12 @@ class LaunchKind:
         rate_per_s = chosen.rate_per_s / place.count
         own = {name: getattr(chosen, name) for name in Arrivals.model_fields}
         return Arrivals(**own | {"rate_per_s": rate_per_s})
+
+    def misfits(self, chosen: LaunchSettings, others: Mapping[str, Definition]) -> Iterator[Mistake]:
+        """Tell if launches go to other hosts than those whose leases are kept: such a host never has a lease."""
+        kept = others.get(HostLeaseKind.name)
+        if isinstance(kept, HostLeaseSettings) and kept.hosts != chosen.hosts:
+            yield Mistake(("hosts",), f"must be {kept.hosts}, as many as {HostLeaseKind.name} keeps leases of")
 
     def begin(self, place: Assignment) -> tuple[Activities, LaunchState]:
         chosen: LaunchSettings = place.settings

@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from leasebench.enactors.downstream.draw import drawn
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.operations import AwaitDue
 from leasebench.enactors.procedure import StoredProcedure, script_beside
-from leasebench.leases.operations import UNKNOWN, Done, Outcome, Program
+from leasebench.enactors.store.events import Event
+from leasebench.leases.operations import UNKNOWN, Done, Outcome, Program, Refused
+
+if TYPE_CHECKING:
+    from leasebench.enactors.store.memory.memory_cell import MemoryCell
 
 ASK_AGAIN = 4
 """How many that were refused are served beside one whose request is due."""
@@ -49,6 +53,18 @@ class Launch(StoredProcedure):
 
     def arguments(self) -> tuple[str | int, ...]:
         return tuple(f"host-{host}" for host in self.hosts)
+
+    def in_memory(self, cell: "MemoryCell", client: str, attempt: int) -> Outcome:
+        for host in self.hosts:
+            token = cell.holder(f"host-{host}")
+            if token is not None:
+                instance = cell.values["launched"] = cell.values.get("launched", 0) + 1
+                cell.values["network_queue"] = cell.values.get("network_queue", 0) + 1
+                told: dict[str, Any] = {"lease": f"host-{host}", "token": token, "version": instance}
+                cell.history.append(Event(cell.now_us, "launch", enactor=client, attempt=attempt, **told))
+                return Done(instance)
+        cell.history.append(Event(cell.now_us, "reject", enactor=client, attempt=attempt, reason="no_lease"))
+        return Refused("no_lease")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,11 @@ class LoadBalancerSettings(Definition):
     move_ms: float = Field(default=0.0, ge=0, le=60_000)
     check_timeout_ms: float = Field(default=50.0, gt=0, le=600_000)
     unhealthy_after: int = Field(default=2, ge=1, le=100)
+    """Failures in a row after which a target is taken out."""
     healthy_after: int = Field(default=2, ge=1, le=100)
+    """Successes in a row after which it is put back."""
     failover: bool = True
+    """Whether zones are taken out as a whole."""
     failover_below: float = Field(default=0.5, gt=0, le=1)
     failover_hold_ms: float = Field(default=500.0, gt=0, le=3_600_000)
     failover_disabled_after_s: float | None = Field(default=None, gt=0, le=86_400)

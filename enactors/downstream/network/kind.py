@@ -24,6 +24,7 @@ class NetworkSettings(Definition):
     """
 
     count: int = Field(default=1, ge=1, le=16)
+    """How many managers there are."""
     rate_per_s: float = Field(default=100.0, gt=0, le=10_000)
     work_ms: float = Field(default=2.0, ge=0, le=60_000)
     poll_ms: float = Field(default=5.0, gt=0, le=10_000)

@@ -21,6 +21,7 @@ class ResolverSettings(Definition):
     """
 
     count: int = Field(default=1, ge=1, le=64)
+    """How many resolvers a cell has."""
     lookups: Arrivals = Arrivals(arrivals="poisson", rate_per_s=100.0)
     endpoints: int | None = Field(default=None, ge=1, le=999)
     cache_ttl_ms: float = Field(default=0.0, ge=0, le=86_400_000)

@@ -1,17 +1,20 @@
-"""The store in Redis or Valkey: every write is one Lua script (`lua/`), which also appends its event."""
+"""The store in Redis or Valkey: every write is one Lua script (`lua/`), which also appends its event.
+
+What speaks with a server is imported when one is spoken with: whoever only asks which drivers there are does not wait
+for the client library. The processes of a trial are forked from one that has it (`bench.preload`).
+"""
 
 import re
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.redis.keys import Keys
-from leasebench.enactors.store.redis.permissions import denied
-from leasebench.enactors.store.redis.redis_store import RedisStore
-from leasebench.enactors.store.redis.scripts import commit_script
-from leasebench.enactors.store.redis.wire import Wire
 from leasebench.enactors.store.store import CellAddress, ServerFacts
 from leasebench.leases.commit_rule import CommitRule
 from leasebench.leases.errors import ServerError
+
+if TYPE_CHECKING:
+    from leasebench.enactors.store.redis.redis_store import RedisStore
 
 OLDEST_VERSION = (6, 2)
 """XRANGE with an exclusive start, XTRIM MINID."""
@@ -28,10 +31,16 @@ class RedisDriver:
 
     def connect(
         self, url: str, address: CellAddress, cell: Cell, client: str, timeout_s: float, retries: int
-    ) -> RedisStore:
+    ) -> "RedisStore":
+        from leasebench.enactors.store.redis.keys import Keys
+        from leasebench.enactors.store.redis.redis_store import RedisStore
+        from leasebench.enactors.store.redis.wire import Wire
+
         return RedisStore(Wire(url, timeout_s, retries), Keys.of(address), cell, client)
 
     def examine(self, url: str) -> ServerFacts:
+        from leasebench.enactors.store.redis.wire import Wire
+
         with closing(Wire(url)) as wire:
             text = wire.call("INFO", "server").decode()
         info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
@@ -43,9 +52,13 @@ class RedisDriver:
         return ServerFacts("redis", version, info.get("redis_mode", "standalone"))
 
     def denied(self, url: str) -> list[str]:
+        from leasebench.enactors.store.redis.permissions import denied
+
         return denied(url)
 
     def must_enforce(self, rule: CommitRule) -> None:
+        from leasebench.enactors.store.redis.scripts import commit_script
+
         if not rule.by_enactor:
             commit_script(rule)
 
