@@ -11,6 +11,7 @@ from leasebench.bench.servers.credentials import with_password
 from leasebench.bench.terminal import EXIT_USAGE, fail, must_be_writable
 
 DEFAULT_SUITE = "quick"
+OVER = "Over the suite"
 
 
 def run(
@@ -24,6 +25,14 @@ def run(
     manager: Annotated[
         list[str] | None,
         typer.Option(help="a guard for this lock, too: module:Class or a lease manager (may be repeated)"),
+    ] = None,
+    ttl: Annotated[str | None, typer.Option(help="time to live of all leases: 100ms, 2s", rich_help_panel=OVER)] = None,
+    enactors: Annotated[int | None, typer.Option(help="enactors of each cell", rich_help_panel=OVER)] = None,
+    endpoints: Annotated[int | None, typer.Option(help="endpoints of each cell", rich_help_panel=OVER)] = None,
+    rate: Annotated[float | None, typer.Option(help="plans a second", rich_help_panel=OVER)] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(help="KEY=VALUES: ttl_ms=50,100,200 or enactors=2..32 (twice: a grid)", rich_help_panel=OVER),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="what order, load and faults are drawn from")] = None,
     server: ServerChoice = "embedded",
@@ -47,15 +56,16 @@ def run(
     server = with_password(server, password_file)
     from leasebench.bench.goal import goal_of, must_reach
 
+    over = (manager, ttl, enactors, endpoints, rate, sweep)
     if schedule is not None:
-        if (suite, guard, scenario, trials, duration, manager) != (None,) * 6:
-            left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager"
+        if (suite, guard, scenario, trials, duration, *over) != (None,) * 11:
+            left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager and all that is set over a suite"
             fail(f"--schedule runs traces alone: leave out {left_out}", EXIT_USAGE)
         from leasebench.bench.commands.schedule import force
 
         force(schedule, server, out, seed, as_json=as_json)
     if resume is not None:
-        if (suite, guard, scenario, trials, duration, seed, out, manager) != (None,) * 8:
+        if (suite, guard, scenario, trials, duration, seed, out, *over) != (None,) * 13:
             fail(
                 "--resume keeps to the plan of RUN: with it only --budget, --until-proven, --server and --json",
                 EXIT_USAGE,
@@ -64,6 +74,7 @@ def run(
 
         go_on(resume, server, goal_of(budget, until_proven=until_proven), as_json=as_json)
     from leasebench.bench import own_lock
+    from leasebench.bench import sweep as sweeping
     from leasebench.bench.expected_time import count_trials, expected_seconds
     from leasebench.bench.rundir import default_directory
     from leasebench.bench.screen import console
@@ -72,9 +83,12 @@ def run(
 
     must_be_a_choice(server)
     screen = console(stderr=as_json)
-    found = load_suite(suite or (own_lock.SUITE if manager else DEFAULT_SUITE))
+    found = load_suite(suite or (sweeping.SUITE if sweep else own_lock.SUITE if manager else DEFAULT_SUITE))
     if manager:
         found, guard = own_lock.with_managers(found, manager, guard or [])
+    options = {"ttl": ttl, "enactors": enactors, "endpoints": endpoints, "rate": rate}
+    set_to = {name: str(value) for name, value in options.items() if value is not None}
+    found = sweeping.laid_over(found, set_to, sweep or [], scenario or [])
     chosen = narrow(found, guards=guard, scenarios=scenario, trials=trials, duration_s=duration)
     drawn = _drawn(suite or DEFAULT_SUITE, seed)
     directory = out or default_directory(chosen.name)

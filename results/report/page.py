@@ -26,6 +26,7 @@ from leasebench.results.display.numbering import numbers
 from leasebench.results.display.numbers import number
 from leasebench.results.display.theme import dark_inks, theme
 from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.reading.sweeps import swept_lines
 from leasebench.results.record.metric import Form, metrics
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.report.content import VIOLATION_COLUMNS, run_charts
@@ -35,6 +36,7 @@ from leasebench.results.tables.advice import Advice, Failure, headline
 from leasebench.results.tables.columns import CellColumn, report_columns
 from leasebench.results.tables.pricing import guard_cost_us
 from leasebench.results.tables.remarks import remarks
+from leasebench.results.tables.sweep_table import sweep_sentences
 from leasebench.verdict import GOOD, Verdict
 
 HERE = Path(__file__).parent
@@ -43,6 +45,8 @@ FEW_CELLS = 3
 MOST_OPEN = 60
 """Unproven cells with their commands; of more it is said how many."""
 MOST_REMARKS = 60
+SWEEP = "sweep"
+"""Stands with its sentences."""
 CHOICE = "safety_cost"
 """The picture to choose a guard by stands with the ranking."""
 SAYS_NOTHING = ("", "-", "1")
@@ -139,13 +143,15 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
         scenarios=[(name, about.get(name, "")) for name in run.scenarios],
         verdicts=_counted(run),
         grid=verdict_table(run, places) if places else None,
-        charts=[name for name in charts if name != CHOICE],
+        charts=[name for name in charts if name not in (CHOICE, SWEEP)],
+        swept=SWEEP if SWEEP in charts else None,
         choice=CHOICE if CHOICE in charts else None,
         few=len(places) <= FEW_CELLS,
         ranking=_ranking(run),
         figure_columns=_headings(columns),
         method=METHOD,
         facts=[group for group in settings(run) if group.rows],
+        sweep=list(sweep_sentences(swept_lines(run))),
         remarks=list(_bounded(list(remarks(run.summary)), MOST_REMARKS)),
         advice=advice,
         said=_said(run, advice),
