@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from leasebench.bench.commands.arguments import AsJson, PasswordFile, ServerChoice
+from leasebench.bench.commands.ci_files import CiFiles, JunitFile, MarkdownFile
 from leasebench.bench.servers.credentials import with_password
 from leasebench.bench.terminal import EXIT_USAGE, fail, must_be_writable
 
@@ -51,6 +52,8 @@ def run(
         bool, typer.Option("--until-proven", help="go on until every cell has its races", rich_help_panel="Evidence")
     ] = False,
     as_json: AsJson = False,
+    junit: JunitFile = None,
+    markdown: MarkdownFile = None,
 ) -> None:
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
     server = with_password(server, password_file)
@@ -72,7 +75,8 @@ def run(
             )
         from leasebench.bench.commands.resume import go_on
 
-        go_on(resume, server, goal_of(budget, until_proven=until_proven), as_json=as_json)
+        goal = goal_of(budget, until_proven=until_proven)
+        go_on(resume, server, goal, CiFiles(junit, markdown), as_json=as_json)
     from leasebench.bench import own_lock
     from leasebench.bench import sweep as sweeping
     from leasebench.bench.expected_time import count_trials, expected_seconds
@@ -95,6 +99,7 @@ def run(
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
     must_be_writable(directory)
+    files = CiFiles(junit, markdown)
     goal = goal_of(budget, until_proven=until_proven)
     must_reach(chosen, goal)
     least, most = expected_seconds(chosen)
@@ -120,6 +125,7 @@ def run(
             chosen, drawn, server, directory, listener, agenda_in=agenda_for(goal, chosen, drawn, say_plainly(screen))
         ),
         as_json=as_json,
+        files=files,
     )
 
 
