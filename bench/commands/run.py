@@ -2,7 +2,7 @@
 
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -10,7 +10,12 @@ from leasebench.bench.commands.arguments import AsJson, PasswordFile, ServerChoi
 from leasebench.bench.servers.credentials import with_password
 from leasebench.bench.terminal import EXIT_USAGE, fail, must_be_writable
 
+if TYPE_CHECKING:
+    from leasebench.bench.goal import Goal
+    from leasebench.bench.suite import Suite
+
 DEFAULT_SUITE = "quick"
+TURNS = "Two runs in turns, into OUT/a and OUT/b"
 
 
 def run(
@@ -41,11 +46,18 @@ def run(
     until_proven: Annotated[
         bool, typer.Option("--until-proven", help="go on until every cell has its races", rich_help_panel="Evidence")
     ] = False,
+    against: Annotated[
+        str | None, typer.Option(metavar="SUITE", help="a second suite, in turns with the first", rich_help_panel=TURNS)
+    ] = None,
+    against_python: Annotated[
+        Path | None, typer.Option(help="the second side's python, of another version's venv", rich_help_panel=TURNS)
+    ] = None,
+    paced: Annotated[str | None, typer.Option(hidden=True)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
     server = with_password(server, password_file)
-    from leasebench.bench.goal import goal_of, must_reach
+    from leasebench.bench.goal import goal_of
 
     if schedule is not None:
         if (suite, guard, scenario, trials, duration, manager) != (None,) * 6:
@@ -64,14 +76,11 @@ def run(
 
         go_on(resume, server, goal_of(budget, until_proven=until_proven), as_json=as_json)
     from leasebench.bench import own_lock
-    from leasebench.bench.expected_time import count_trials, expected_seconds
     from leasebench.bench.rundir import default_directory
-    from leasebench.bench.screen import console
     from leasebench.bench.servers.named import must_be_a_choice
     from leasebench.bench.suite import load_suite, narrow
 
     must_be_a_choice(server)
-    screen = console(stderr=as_json)
     found = load_suite(suite or (own_lock.SUITE if manager else DEFAULT_SUITE))
     if manager:
         found, guard = own_lock.with_managers(found, manager, guard or [])
@@ -81,7 +90,32 @@ def run(
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
     must_be_writable(directory)
-    goal = goal_of(budget, until_proven=until_proven)
+    if against is not None or against_python is not None:
+        if as_json or (budget, resume, manager) != (None,) * 3 or until_proven:
+            fail("--against takes turns by plan: leave out --budget, --until-proven, --manager and --json", EXIT_USAGE)
+        from leasebench.bench.commands.turns import against as in_turns
+        from leasebench.bench.commands.turns import narrowing
+
+        words = narrowing(guard, scenario, trials, duration)
+        in_turns(
+            (suite or DEFAULT_SUITE, against or suite or DEFAULT_SUITE), against_python, words, server, directory, drawn
+        )
+    if paced is not None:
+        from leasebench.bench.commands.turns import paced as take_turn
+
+        take_turn(chosen, drawn, server, directory, paced)
+    _begin(chosen, drawn, server, directory, goal_of(budget, until_proven=until_proven), as_json=as_json)
+
+
+def _begin(
+    chosen: "Suite", drawn: int, server: str, directory: Path, goal: "Goal | None", *, as_json: bool
+) -> NoReturn:
+    """Say what will be run and how long that takes, run it, and exit."""
+    from leasebench.bench.expected_time import count_trials, expected_seconds
+    from leasebench.bench.goal import must_reach
+    from leasebench.bench.screen import console
+
+    screen = console(stderr=as_json)
     must_reach(chosen, goal)
     least, most = expected_seconds(chosen)
     cells = f"{len(chosen.guards)} guards, {len(chosen.scenarios)} scenarios, {count_trials(chosen)} trials"
