@@ -46,11 +46,12 @@ def as_defined(table: Mapping[str, Any], place: str) -> dict[str, Any]:
         raise DefinitionError(f"{place}: these trials were forced traces: leasebench run {again} forces them again")
     scenarios = table.get("scenarios")
     if isinstance(scenarios, list):
-        return {**table, "scenarios": [_without_effects(one) for one in scenarios]}
+        return {**table, "scenarios": [without_effects(one) for one in scenarios]}
     return dict(table)
 
 
-def _without_effects(scenario: Any) -> Any:
+def without_effects(scenario: Any) -> Any:
+    """The table of a scenario without what is written for readers."""
     if not isinstance(scenario, dict) or not isinstance(scenario.get("faults"), list):
         return scenario  # the type of the field tells
     faults = [

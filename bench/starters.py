@@ -1,12 +1,16 @@
-"""Files to begin with, as `leasebench init` writes them: a lock class that works."""
+"""Files to begin with, as `leasebench init` writes them: a suite with its schema, a lock class that works."""
 
+import json
 from pathlib import Path
 
 from leasebench.bench.terminal import writing
 from leasebench.definitions import DefinitionError
+from leasebench.names import valid_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 LOCK_CLASS = "MyLock"
+SCHEMA_FILE = "suite.schema.json"
+"""Where the template of a suite looks for its schema: beside itself."""
 
 
 def write_lock(path: Path) -> str:
@@ -19,6 +23,30 @@ def write_lock(path: Path) -> str:
     inside = "" if path.parent == Path() else f"cd {path.parent} && "
     command = f"{inside}leasebench run --manager {module}:{LOCK_CLASS}"
     return f"{path}: a correct lock on one Redis, {LOCK_CLASS}; next: {command}"
+
+
+def write_suite(path: Path) -> str:
+    """Write a commented suite, and beside it its schema if there is none; say what to do with it.
+
+    Raises DefinitionError.
+    """
+    if path.suffix != ".toml" or not valid_name(path.stem):
+        raise DefinitionError(f"{path}: a suite is named by its file: call it as in my-suite.toml (a-z 0-9 _ -)")
+    text = (TEMPLATES / "suite.toml.template").read_text(encoding="utf-8")
+    _write_new(path, text.replace("leasebench run FILE", f"leasebench run {path}"))
+    schema = path.with_name(SCHEMA_FILE)
+    beside = f"{schema} was there already"
+    if not schema.exists():
+        beside = write_schema(schema)
+    return f"{path}: a suite with every part explained ({beside}); next: leasebench run {path}"
+
+
+def write_schema(path: Path) -> str:
+    """Write the JSON Schema of a suite file, and say what it is for. Raises DefinitionError."""
+    from leasebench.bench.suite_schema import suite_schema
+
+    _write_new(path, json.dumps(suite_schema(), indent=1) + "\n")
+    return f"{path}: editors complete a suite's keys by it"
 
 
 def _write_new(path: Path, text: str) -> None:

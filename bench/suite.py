@@ -291,6 +291,8 @@ class Suite(Definition):
     duration_s: float
     min_races: int
     settle_s: float
+    swept: list[str] = Field(default_factory=list)
+    """The parameters that the command swept over, as the scenarios have them in `varied`."""
 
 
 def load_suite(name: str) -> Suite:
@@ -391,6 +393,17 @@ def with_guards(suite: Suite, guards: Sequence[Guard], asked_for: Sequence[str])
     fitted = _fitted(suite, widened, known, suite.name)
     changes = {"asked_for": [*suite.asked_for, *asked_for], "skipped": [*suite.skipped, *fitted.skipped]}
     return fitted.model_copy(update=changes)
+
+
+def with_scenarios(suite: Suite, scenarios: list[Scenario], asked_for: Sequence[str], swept: Sequence[str]) -> Suite:
+    """Run these scenarios, made of the suite's, in their place; `asked_for` are the words that asked for that.
+
+    Raises DefinitionError if no guard can be run anywhere.
+    """
+    known = {guard.name: guard for guard in suite.guards}
+    fitted = _fitted(suite, scenarios, known, suite.name)
+    changes = {"asked_for": [*suite.asked_for, *asked_for], "swept": [*suite.swept, *swept]}
+    return fitted.model_copy(update=changes | {"skipped": [*suite.skipped, *fitted.skipped]})
 
 
 def _scenarios_of(suite: Suite, name: str) -> list[Scenario]:

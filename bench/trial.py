@@ -253,7 +253,7 @@ def _facts_before(plan: TrialPlan) -> TrialFacts:
         enactors=tuple(plan.enactors),
         min_races=plan.min_races,
         settle_s=plan.suite.settle_s,
-        expected=tuple(plan.scenario.expected or plan.guard.expected(plan.scenario.name, plan.scenario.trouble)),
+        expected=tuple(plan.expected),
         lease=LeaseTerms(ttl_ms=plan.ttl_ms, audited=manager.audited, own_clock=has_own_clock(manager))
         if manager
         else None,

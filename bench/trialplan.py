@@ -9,6 +9,7 @@ from leasebench.bench.faults.fault import Fault
 from leasebench.bench.suite import MAX_STRETCH, Scenario, Suite
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.leases.guard import Guard
+from leasebench.verdict import SAFE, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,25 @@ class TrialPlan:
     def ttl_ms(self) -> int:
         """The time to live of the leases; what pauses are measured by also where there is no lease."""
         return self.scenario.ttl_ms or self.guard.ttl_ms
+
+    @property
+    def expected(self) -> list[Verdict]:
+        """The verdicts that are expected of it.
+
+        A sweep is run to see where a guard fails: one of which harm is expected anywhere may come to anything at any
+        value. One that claims to hold must hold at every value, as far as there were races to tell.
+        """
+        scenario = self.scenario
+        if scenario.expected:
+            return scenario.expected
+        swept = bool(scenario.varied and scenario.varied.keys() & set(self.suite.swept))
+        of = scenario.family if swept and scenario.family else scenario.name
+        stated = self.guard.expected(of, scenario.trouble)
+        if not swept:
+            return stated
+        if SAFE.issuperset(stated):
+            return list(dict.fromkeys((*stated, Verdict.UNPROVEN)))
+        return [verdict for verdict in Verdict if verdict is not Verdict.FAILED]
 
     @property
     def faults(self) -> tuple[Fault | None, ...]:

@@ -52,7 +52,7 @@ def order_of(trials: Sequence[int], seed: int) -> list[int]:
     return [side for _, side in sorted(places)]
 
 
-class Side:
+class PacedSide:
     """One paced run as a process."""
 
     def __init__(self, command: SideCommand, server: str, run: Path, pair: str) -> None:
@@ -150,9 +150,9 @@ class Turns:
         self._out.mkdir(parents=True)
         pair = secrets.token_hex(8)
         with ExitStack() as stack:
-            sides: list[Side] = []
+            sides: list[PacedSide] = []
             for command in self._commands:
-                sides.append(Side(command, self._server, self._out / command.name, pair))
+                sides.append(PacedSide(command, self._server, self._out / command.name, pair))
                 stack.enter_context(sides[-1])
             numbers = [side.trials() for side in sides]
             begun = [0] * len(sides)

@@ -10,8 +10,9 @@ the one that stands there, anything else takes its place.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any
@@ -21,6 +22,8 @@ from leasebench.names import valid_name
 from leasebench.toml_lines import KeyPath
 
 VARY = "vary"
+Change = Callable[[Any], Any]
+"""Takes the table of a scenario and returns a changed one."""
 MAX_MEMBERS = 500
 """How many scenarios one grid may have."""
 
@@ -37,14 +40,27 @@ class Variation:
 def variations(name: str, body: Mapping[str, Any]) -> list[Variation]:
     """Return the scenarios of the grid `name`. Raises Mistakes, at paths within its table."""
     base = {key: value for key, value in body.items() if key != VARY}
-    axes = _axes(body[VARY])
-    count = prod(len(values) for values in axes.values())
+    axes = {
+        key: {text: partial(laid_over, path=key.split("."), value=value, key=key) for text, value in values.items()}
+        for key, values in _axes(body[VARY]).items()
+    }
+    return combined(name, base, axes)
+
+
+def combined(
+    name: str,
+    base: dict[str, Any],
+    axes: Mapping[str, Mapping[str, Change]],
+    part_of_name: Callable[[str], str] = str,
+) -> list[Variation]:
+    """Return a scenario of each combination of changes, one an axis, each by its text. Raises Mistakes."""
+    count = prod(len(changes) for changes in axes.values())
     if count > MAX_MEMBERS:
         raise _mistake(f"makes {count} scenarios, more than {MAX_MEMBERS}: take fewer values")
     found: dict[str, Variation] = {}
-    for chosen in product(*(values.items() for values in axes.values())):
+    for chosen in product(*(changes.items() for changes in axes.values())):
         varied = {key: text for key, (text, _) in zip(axes, chosen, strict=True)}
-        member = "-".join([name, *varied.values()])
+        member = "-".join([name, *map(part_of_name, varied.values())])
         if not valid_name(member):
             raise _mistake(
                 f"the name {member!r} must be 1 to 40 of a-z 0-9 _ -: name the values, as in key = {{ short = value }}"
@@ -52,8 +68,8 @@ def variations(name: str, body: Mapping[str, Any]) -> list[Variation]:
         if member in found:
             raise _mistake(f"two of its scenarios would be named {member}: name the values apart")
         changed: Any = base
-        for key, (_, value) in zip(axes, chosen, strict=True):
-            changed = _laid_over(changed, key.split("."), value, key)
+        for _, change in chosen:
+            changed = change(changed)
         found[member] = Variation(member, changed, varied)
     return list(found.values())
 
@@ -84,19 +100,22 @@ def _values(key: str, values: Any) -> dict[str, Any]:
         return values
     if any(isinstance(value, (list, dict)) for value in values):
         raise _mistake("values that are tables or lists need names: { first = ..., second = ... }", key)
-    named = {_name(value): value for value in values}
+    named = {as_part_of_name(value): value for value in values}
     if len(named) < len(values):
         raise _mistake("has a value twice", key)
     return named
 
 
-def _name(value: Any) -> str:
+def as_part_of_name(value: Any) -> str:
     """A value as a part of a name: 0.5 is `0_5`."""
     return re.sub(r"[^a-z0-9_-]", "_", str(value).lower())
 
 
-def _laid_over(there: Any, path: list[str], value: Any, key: str) -> Any:
-    """What stands there, with `value` at `path`; nothing that is there is changed itself."""
+def laid_over(there: Any, path: list[str], value: Any, key: str) -> Any:
+    """What stands there, with `value` at `path`; nothing that is there is changed itself.
+
+    Raises Mistakes, at `key` of a grid, where the path leads nowhere.
+    """
     if not path:
         return merged(there, value)
     first, rest = path[0], path[1:]
@@ -104,11 +123,11 @@ def _laid_over(there: Any, path: list[str], value: Any, key: str) -> Any:
         if not first.isdecimal() or int(first) >= len(there):
             raise _mistake(f"there is no number {first}: the list has {len(there)}, counted from 0", key)
         at = int(first)
-        return [*there[:at], _laid_over(there[at], rest, value, key), *there[at + 1 :]]
+        return [*there[:at], laid_over(there[at], rest, value, key), *there[at + 1 :]]
     if there is not None and not isinstance(there, dict):
         raise _mistake(f"{first!r} would be inside {there!r}, which is no table", key)
     table = there or {}
-    return {**table, first: _laid_over(table.get(first), rest, value, key)}
+    return {**table, first: laid_over(table.get(first), rest, value, key)}
 
 
 def merged(there: Any, value: Any) -> Any:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_origin, get_type_
 
 from typing_extensions import get_protocol_members, is_protocol
 
-from leasebench.mistakes import DefinitionError, named
+from leasebench.mistakes import DefinitionError, named, nearest
 from leasebench.references import first_line, is_reference, raised_at
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ def plugin(package: str, kind: str, name: str) -> Any:
     broken = next((one for one in faulty(package) if one.name == name), None)
     if name not in usable and broken is not None:
         raise DefinitionError(f"the {kind} {name!r} can't be used: {broken.place}: {broken.reason}")
+    if name not in usable and _from_class(package) is not None:
+        raise DefinitionError(f"{nearest(kind, name, usable)} (or module:Class, one of your own)")
     return named(kind, name, usable)
 
 

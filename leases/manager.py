@@ -116,7 +116,7 @@ class LibraryLock(ABC):
     audited = False
     renews = True
     broken = False
-    server: ClassVar[str] = REDIS
+    server: str = REDIS
     distributions: ClassVar[tuple[str, ...]] = ()
     """The installed packages whose versions belong to a result."""
 
@@ -225,8 +225,11 @@ def server_url(manager: LeaseManager, redis_url: str) -> str:
 
 
 def unavailable(manager: LeaseManager) -> str | None:
-    """Return why a manager can't be used here, and the way out; None if it can."""
-    if server_url(manager, REDIS):
+    """Return why a manager can't be used here, and the way out; None if it can.
+
+    One that says `finds_server = True` is told of no server: it knows its own.
+    """
+    if getattr(manager, "finds_server", False) or server_url(manager, REDIS):
         return None
     server = server_of(manager)
     return f"the lease manager {manager.name} needs a server of {server}: set {server_variable(server)} to its URL"

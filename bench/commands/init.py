@@ -5,19 +5,24 @@ from typing import Annotated
 
 import typer
 
-from leasebench.bench.terminal import must_be_writable
-
-TEMPLATES = Path(__file__).parent.parent / "templates"
+SUITE = Path("my-suite.toml")
 
 
 def init(
-    lock: Annotated[Path | None, typer.Option(help="write a lock class that works, to be made yours")] = None,
+    suite: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="write a commented suite, and its schema (my-suite.toml)")
+    ] = None,
+    lock: Annotated[Path | None, typer.Option(help="instead: a lock class that works, to be made yours")] = None,
+    schema: Annotated[Path | None, typer.Option(help="instead: the JSON Schema of suites, for editors")] = None,
 ) -> None:
     """Write a file to begin with; what is there already is never overwritten."""
     from leasebench.bench.screen import console, say
-    from leasebench.bench.starters import write_lock
+    from leasebench.bench.starters import write_lock, write_schema, write_suite
+    from leasebench.bench.terminal import must_be_writable
     from leasebench.results.display.grid import Text
 
-    if lock is not None:
-        must_be_writable(lock)
-        say(console(), Text(write_lock(lock)))
+    suite = suite or (None if lock or schema else SUITE)
+    for path, write in ((lock, write_lock), (schema, write_schema), (suite, write_suite)):
+        if path is not None:
+            must_be_writable(path)
+            say(console(), Text(write(path)))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SUITE = "quick"
 TURNS = "Two runs in turns, into OUT/a and OUT/b"
+OVER = "Over the suite"
 
 
 def run(
@@ -29,6 +30,14 @@ def run(
     manager: Annotated[
         list[str] | None,
         typer.Option(help="a guard for this lock, too: module:Class or a lease manager (may be repeated)"),
+    ] = None,
+    ttl: Annotated[str | None, typer.Option(help="time to live of all leases: 100ms, 2s", rich_help_panel=OVER)] = None,
+    enactors: Annotated[int | None, typer.Option(help="enactors of each cell", rich_help_panel=OVER)] = None,
+    endpoints: Annotated[int | None, typer.Option(help="endpoints of each cell", rich_help_panel=OVER)] = None,
+    rate: Annotated[float | None, typer.Option(help="plans a second", rich_help_panel=OVER)] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(help="KEY=VALUES: ttl_ms=50,100,200 or enactors=2..32 (twice: a grid)", rich_help_panel=OVER),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="what order, load and faults are drawn from")] = None,
     server: ServerChoice = "embedded",
@@ -59,15 +68,16 @@ def run(
     server = with_password(server, password_file)
     from leasebench.bench.goal import goal_of
 
+    over = (manager, ttl, enactors, endpoints, rate, sweep)
     if schedule is not None:
-        if (suite, guard, scenario, trials, duration, manager) != (None,) * 6:
-            left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager"
+        if (suite, guard, scenario, trials, duration, *over) != (None,) * 11:
+            left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager and all that is set over a suite"
             fail(f"--schedule runs traces alone: leave out {left_out}", EXIT_USAGE)
         from leasebench.bench.commands.schedule import force
 
         force(schedule, server, out, seed, as_json=as_json)
     if resume is not None:
-        if (suite, guard, scenario, trials, duration, seed, out, manager) != (None,) * 8:
+        if (suite, guard, scenario, trials, duration, seed, out, against, against_python, *over) != (None,) * 15:
             fail(
                 "--resume keeps to the plan of RUN: with it only --budget, --until-proven, --server and --json",
                 EXIT_USAGE,
@@ -75,31 +85,34 @@ def run(
         from leasebench.bench.commands.resume import go_on
 
         go_on(resume, server, goal_of(budget, until_proven=until_proven), as_json=as_json)
+    if against is not None or against_python is not None:
+        from leasebench.bench.commands.turns import against as in_turns
+
+        if as_json or budget is not None or until_proven:
+            fail("--against takes turns by plan: leave out --budget, --until-proven and --json", EXIT_USAGE)
+        narrowing = {"--guard": guard, "--scenario": scenario, "--trials": trials, "--duration": duration}
+        laid_over = zip(("--manager", "--ttl", "--enactors", "--endpoints", "--rate", "--sweep"), over, strict=True)
+        drawn = _drawn(suite or DEFAULT_SUITE, seed)
+        in_turns((suite, against or suite), against_python, {**narrowing, **dict(laid_over)}, server, out, drawn)
     from leasebench.bench import own_lock
+    from leasebench.bench import sweep as sweeping
     from leasebench.bench.rundir import default_directory
     from leasebench.bench.servers.named import must_be_a_choice
     from leasebench.bench.suite import load_suite, narrow
 
     must_be_a_choice(server)
-    found = load_suite(suite or (own_lock.SUITE if manager else DEFAULT_SUITE))
+    found = load_suite(suite or (sweeping.SUITE if sweep else own_lock.SUITE if manager else DEFAULT_SUITE))
     if manager:
         found, guard = own_lock.with_managers(found, manager, guard or [])
+    options = {"ttl": ttl, "enactors": enactors, "endpoints": endpoints, "rate": rate}
+    set_to = {name: str(value) for name, value in options.items() if value is not None}
+    found = sweeping.laid_over(found, set_to, sweep or [], scenario or [])
     chosen = narrow(found, guards=guard, scenarios=scenario, trials=trials, duration_s=duration)
     drawn = _drawn(suite or DEFAULT_SUITE, seed)
     directory = out or default_directory(chosen.name)
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
     must_be_writable(directory)
-    if against is not None or against_python is not None:
-        if as_json or (budget, resume, manager) != (None,) * 3 or until_proven:
-            fail("--against takes turns by plan: leave out --budget, --until-proven, --manager and --json", EXIT_USAGE)
-        from leasebench.bench.commands.turns import against as in_turns
-        from leasebench.bench.commands.turns import narrowing
-
-        words = narrowing(guard, scenario, trials, duration)
-        in_turns(
-            (suite or DEFAULT_SUITE, against or suite or DEFAULT_SUITE), against_python, words, server, directory, drawn
-        )
     if paced is not None:
         from leasebench.bench.commands.turns import paced as take_turn
 

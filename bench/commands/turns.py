@@ -1,14 +1,14 @@
 """`leasebench run --against` and `--against-python`: two runs that take turns; and the side that is paced by them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
 from leasebench.bench.screen import console
-from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, fail
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, fail, must_be_writable
 
 if TYPE_CHECKING:
     from leasebench.bench.suite import Suite
@@ -16,38 +16,45 @@ if TYPE_CHECKING:
 GRAVEST_FIRST = (EXIT_USAGE, EXIT_FAILED, 1, 4, 0)
 
 
-def narrowing(
-    guards: Sequence[str] | None, scenarios: Sequence[str] | None, trials: int | None, duration_s: float | None
-) -> list[str]:
-    """The words by which a suite is narrowed, for both sides."""
-    return [
-        *(word for name in guards or () for word in ("--guard", name)),
-        *(word for name in scenarios or () for word in ("--scenario", name)),
-        *(() if trials is None else ("--trials", str(trials))),
-        *(() if duration_s is None else ("--duration", f"{duration_s:g}")),
-    ]
+def words_of(options: Mapping[str, Any]) -> list[str]:
+    """The words of a command for these options; those that are None were not given, a list is repeated."""
+    given = ((name, value if isinstance(value, list) else [value]) for name, value in options.items())
+    return [word for name, values in given for value in values if value is not None for word in (name, str(value))]
 
 
 def against(
-    suites: Sequence[str], other_python: Path | None, words: Sequence[str], server: str, out: Path, seed: int
+    suites: Sequence[str | None],
+    other_python: Path | None,
+    options: Mapping[str, Any],
+    server: str,
+    out: Path | None,
+    seed: int,
 ) -> NoReturn:
     """Run two sides in turns, into `out/a` and `out/b`, and exit with the graver of their exit codes.
 
-    `suites` are what each runs, `words` what both are told beside. An interrupt ends both in order.
+    `suites` are what each runs (None: what `run` takes by itself), `options` what both are told beside. An interrupt
+    ends both in order.
     """
     from leasebench.bench.hosts.interrupt import interruptible
+    from leasebench.bench.rundir import default_directory
     from leasebench.bench.suite import load_suite
     from leasebench.bench.turns import SIDES, SideCommand, SideFailed, Turns
 
-    load_suite(suites[-1])  # a mistake in it is told before anything begins
+    for suite in filter(None, suites):
+        load_suite(suite)  # a mistake in it is told before anything begins
+    out = out or default_directory("turns")
+    if out.exists():
+        fail(f"{out}: exists already: a run never overwrites another", EXIT_USAGE)
+    must_be_writable(out)
     screen = console()
     own = Path(sys.executable)
     pythons = (own, other_python or own)
-    told = (*words, "--seed", str(seed))
+    told = (*words_of(options), "--seed", str(seed))
     commands = [
-        SideCommand(name, python, (suite, *told)) for name, python, suite in zip(SIDES, pythons, suites, strict=True)
+        SideCommand(name, python, (*([suite] if suite else []), *told))
+        for name, python, suite in zip(SIDES, pythons, suites, strict=True)
     ]
-    screen.print(f"{' against '.join(dict.fromkeys(suites))}, seed {seed}, in turns, into {out}", markup=False)
+    screen.print(f"a against b in turns, seed {seed}, into {out}", markup=False, highlight=False)
     with interruptible():
         turns = Turns(commands, server, out, seed)
         try:

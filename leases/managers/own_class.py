@@ -4,7 +4,9 @@ The class has `acquire(key, ttl_ms)`, which returns a token, or None or False wh
 or after it waited; and `release(key, token)`, which returns False where the lock was lost before. It may have
 `renew(key, token, ttl_ms)`, `validate(key, token)`, `fence(key, token)`, which returns the fencing number of the grant,
 and `close()`. Arguments are passed by their names, and a method takes those that it needs; so does the class, of
-`url` (the lock's server) and `timeout_s`. Each process makes one instance and calls it from one thread.
+`url` (the lock's server) and `timeout_s`. Each process makes one instance and calls it from one thread. One that takes
+no `url` has its locks elsewhere, and faults of the run's lease server are not for it; one whose `server` names another
+kind, `server = "etcd"`, is given the URL that LEASEBENCH_ETCD_URL has.
 """
 
 import inspect
@@ -18,7 +20,7 @@ from typing import Any
 
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import LibraryLock, LockObjects, Taken
+from leasebench.leases.manager import REDIS, LibraryLock, LockObjects, Taken
 from leasebench.leases.operations import Outcome, Program
 from leasebench.mistakes import DefinitionError
 from leasebench.references import class_at, file_of_class
@@ -33,6 +35,8 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "close": (),
 }
 """The methods, and what each may take, by name."""
+ELSEWHERE = "its own"
+"""The kind of server of a class that takes no `url`: faults of the lease server would hit nothing of it."""
 NEEDED = ("acquire", "release")
 TEMPLATE = "leasebench init --lock my_lock.py writes one that works"
 UNREACHED = (ConnectionRefusedError, FileNotFoundError, socket.gaierror)
@@ -106,6 +110,8 @@ class OwnLock(LibraryLock):
         self.name = reference
         doc = inspect.getdoc(cls) if cls.__doc__ else None
         self.about = doc.splitlines()[0] if doc else "a lock class of your own"
+        self.finds_server = "url" not in _accepted(cls, "__init__")
+        self.server = str(getattr(cls, "server", ELSEWHERE if self.finds_server else REDIS))
         self.renews, self.fencing = hasattr(cls, "renew"), hasattr(cls, "fence")
         self._validates = hasattr(cls, "validate")
 

@@ -155,6 +155,8 @@ class SuiteRecord(Record):
     duration_s: float | None = None
     min_races: int | None = None
     settle_s: float | None = None
+    swept: tuple[str, ...] = ()
+    """The parameters that were swept over, as the scenarios have them in `varied`."""
 
     def guard(self, name: str) -> GuardTable:
         """The guard of that name; one that says nothing of itself where the suite has none."""

@@ -26,6 +26,7 @@ from leasebench.results.display.numbering import numbers
 from leasebench.results.display.numbers import number
 from leasebench.results.display.theme import dark_inks, theme
 from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.reading.sweeps import swept_lines
 from leasebench.results.record.metric import Form, metrics
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.report.content import VIOLATION_COLUMNS
@@ -34,10 +35,11 @@ from leasebench.results.tables.advice import Failure, headline
 from leasebench.results.tables.columns import CellColumn, report_columns
 from leasebench.results.tables.pricing import guard_cost_us
 from leasebench.results.tables.remarks import remarks
+from leasebench.results.tables.sweep_table import sweep_sentences
 from leasebench.verdict import Verdict
 
 HERE = Path(__file__).parent
-RUN_CHARTS = ("verdict_heatmap", "safety_cost")
+RUN_CHARTS = ("verdict_heatmap", "safety_cost", "sweep")
 MOST_OPEN = 60
 """Unproven cells with their commands; of more it is said how many."""
 MOST_REMARKS = 60
@@ -132,6 +134,7 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
         figure_columns=_headings(columns),
         method=METHOD,
         facts=list(settings(run)),
+        sweep=list(sweep_sentences(swept_lines(run))),
         remarks=_bounded(list(remarks(run.summary)), MOST_REMARKS),
         advice=advice,
         # A guard's name keeps its own first letter.

@@ -218,6 +218,23 @@ def test_arguments_go_by_name_to_the_methods_that_take_them():
     assert noted == [("__init__", 0.5), ("acquire", "k", 100, 3), ("renew", "k", 100), ("release", {})]
 
 
+def test_faults_of_the_lease_server_are_not_for_a_class_that_has_its_locks_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "far_locks.py").write_text(
+        "class Far:\n    def acquire(self): ...\n    def release(self): ...\n"
+        "class Etcd(Far):\n    server = 'etcd'\n    def __init__(self, url): ...\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    suite, _ = with_managers(load_suite("own_lock"), ["far_locks:Far"], [])
+    assert [(skip.guard, skip.scenario) for skip in suite.skipped] == [
+        ("far", "lossy_network"),
+        ("far", "redis_restart"),
+    ]
+    monkeypatch.setenv("LEASEBENCH_ETCD_URL", "etcd://somewhere")
+    suite, _ = with_managers(load_suite("steady"), ["far_locks:Etcd"], [])
+    assert "etcd" in {guard.name for guard in suite.guards}
+
+
 def test_a_class_can_what_it_has_methods_for():
     fake = OwnLock("fakes:Fake", Fake)
     assert (fake.renews, fake.fencing, fake.audited) == (True, False, False)

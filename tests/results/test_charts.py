@@ -24,10 +24,10 @@ from leasebench.results.record.journal import RowKind
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.statistics.quantiles import farthest
 
-OF_HOST_LEASES = {"vulnerability_map", "cascade_timeline"}
-"""Drawn of host leases, which no run here has: see `test_storms` and `test_cascade_run`."""
+OF_OTHER_RUNS = {"vulnerability_map", "cascade_timeline", "sweep"}
+"""Drawn of host leases and of sweeps, which no run here has: see `test_storms`, `test_cascade_run`, `test_sweep`."""
 CHARTS: dict[str, Chart] = {
-    name: chart for name, chart in plugins("results.charts").items() if name not in OF_HOST_LEASES
+    name: chart for name, chart in plugins("results.charts").items() if name not in OF_OTHER_RUNS
 }
 TRIAL_CHARTS = [name for name, chart in CHARTS.items() if chart.scope is ChartScope.TRIAL]
 
