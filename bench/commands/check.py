@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from leasebench.bench.commands.arguments import AsJson, RunName
+from leasebench.bench.commands.ci_files import CiFiles, JunitFile, MarkdownFile
 from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_USAGE, complain
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from leasebench.results.record.summary import TrialRow
 
 
-def check(name: RunName, as_json: AsJson = False) -> None:
+def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markdown: MarkdownFile = None) -> None:
     """Derive every figure of RUN anew from its history, and compare with its summary.json.
 
     Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or the figures
@@ -25,6 +26,7 @@ def check(name: RunName, as_json: AsJson = False) -> None:
     from leasebench.results.reading.locate import find_run
 
     run = find_run(name)
+    files = CiFiles(junit, markdown)
     from leasebench.bench.commands.figures import show
     from leasebench.bench.screen import console
     from leasebench.results.reading.explored import contradictions
@@ -42,6 +44,7 @@ def check(name: RunName, as_json: AsJson = False) -> None:
         sys.stdout.write(json.dumps(derived.as_json(), indent=1) + "\n")
     else:
         show(screen, derived, run)
+    files.write(derived, run)
     broken = [sentence for trial in derived.trials for sentence in _broken(trial)]
     complain(broken)
     wrong: list[str] = []

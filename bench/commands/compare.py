@@ -36,6 +36,7 @@ class ComparisonFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
     HTML = "html"
+    JUNIT = "junit"
 
 
 def compare(
@@ -87,7 +88,8 @@ def compare(
 
     Gates: metric(guard, scenario, phase) OP number, the brackets if wanted,
     OP one of > >= < <=, the number with us, ms, s, or x: a multiple of the
-    baseline, or of the reference guard. Metrics: leak_rate, stale_per_1000,
+    baseline, or of the reference guard (> 20% is > 1.2x, < 20% is < 0.8x; of a
+    share, leak_rate > 5% is > 0.05). Metrics: leak_rate, stale_per_1000,
     throughput, cost; p50 to p99.99 of a phase (commit, acquire, plan, or
     plan.response: from when it was due); every count of a cell, such as
     stale_overwrites, dangling, wedged, stuck, double_holds, lost_commits; and
@@ -183,7 +185,8 @@ def _rank(
     said = ranking_blocks(ranking, samples, detail=detail, guards=guards, scenarios=scenarios)
     code, why = exit_code([run], None, judged, strict=strict)
     blocks = _in_order(kind, list(said), [*gates_blocks(judged), *_ending(code, why)])
-    _write(kind, out, blocks, ranking.frame, {"reference": ranking.reference, "tests": ranking.tests}, judged, code)
+    about = {"reference": ranking.reference, "tests": ranking.tests}
+    _write(kind, out, blocks, ranking.frame, about, judged, code, None)
     return code
 
 
@@ -224,7 +227,7 @@ def _changes(
             for one in found.verdicts
         ],
     }
-    _write(kind, out, blocks, found.frame, about, judged, code)
+    _write(kind, out, blocks, found.frame, about, judged, code, found)
     return code
 
 
@@ -242,7 +245,7 @@ def _false_positives(run: "Run", comparisons: int, kind: ComparisonFormat, out: 
     with_bar = track(range(comparisons), "comparisons", console=screen, transient=True, disable=not screen.is_terminal)
     found = false_positives(run, with_bar)
     rows = [{"quantity": name, "tests": n, "claims": claims} for name, (n, claims) in found.by_quantity.items()]
-    _write(kind, out, [*false_positives_blocks(found)], pd.DataFrame(rows), asdict(found), [], 0)
+    _write(kind, out, [*false_positives_blocks(found)], pd.DataFrame(rows), asdict(found), [], 0, None)
     return 0
 
 
@@ -267,9 +270,12 @@ def _write(
     about: dict[str, Any],
     judged: Sequence["Judgement"],
     code: int,
+    found: "RunChanges | None",
 ) -> None:
     from leasebench.results.compare.html import as_html
+    from leasebench.results.compare.junit import cases
     from leasebench.results.compare.markdown import as_markdown
+    from leasebench.results.export.junit import as_junit
 
     if kind is ComparisonFormat.TABLE:
         _show(blocks, out)
@@ -278,6 +284,7 @@ def _write(
         ComparisonFormat.MD: lambda: as_markdown(blocks),
         ComparisonFormat.HTML: lambda: as_html(blocks),
         ComparisonFormat.CSV: lambda: frame.to_csv(index=False),
+        ComparisonFormat.JUNIT: lambda: as_junit("compare", [*cases(judged, found)]),
         ComparisonFormat.JSON: lambda: _json(frame, about, judged, code),
     }[kind]()
     if out is None:

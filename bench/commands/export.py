@@ -16,6 +16,9 @@ class Format(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     HGRM = "hgrm"
+    EDN = "edn"
+    JEPSEN_JSON = "jepsen-json"
+    OPENMETRICS = "openmetrics"
 
 
 class Rows(StrEnum):
@@ -32,12 +35,16 @@ def export(
     name: RunName,
     kind: Annotated[
         list[Format] | None,
-        typer.Option("--format", help="csv, parquet, or hgrm: HdrHistogram's percentiles (may be repeated)"),
+        typer.Option("--format", help="how (may be repeated; default: csv)"),
     ] = None,
     table: Annotated[list[Rows] | None, typer.Option(help="of csv and parquet: only this table (default: all)")] = None,
     out: Annotated[Path | None, typer.Option(help="where to (default: RUN/export)")] = None,
 ) -> None:
-    """Write RUN as tables (--format csv, the default, or parquet) or its histograms as percentiles (hgrm)."""
+    """Write RUN as tables (--format csv, the default, or parquet), or for other tools.
+
+    hgrm: histograms as HdrHistogram's percentiles. edn, jepsen-json: what each process read and wrote, for checkers of
+    consistency: Jepsen's Elle, Porcupine. openmetrics: the summary, for Prometheus.
+    """
     from leasebench.results.reading.locate import find_run
 
     run = find_run(name)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from leasebench.bench.commands.ci_files import CiFiles
 from leasebench.bench.commands.session import say_plainly, session
 from leasebench.bench.screen import console
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from leasebench.bench.resume import Unfinished
 
 
-def go_on(run: Path, server: str, goal: "Goal | None", *, as_json: bool) -> NoReturn:
+def go_on(run: Path, server: str, goal: "Goal | None", files: CiFiles, *, as_json: bool) -> NoReturn:
     """Run what is left of the run in that directory, or of that name in `runs/`, and exit as `run` does.
 
     With a goal, more of it, also where it is complete.
@@ -42,6 +43,7 @@ def go_on(run: Path, server: str, goal: "Goal | None", *, as_json: bool) -> NoRe
         rest.planned,
         lambda listener: resume_run(directory, server, listener, goal=goal, say=say_plainly(screen)),
         as_json=as_json,
+        files=files,
     )
 
 

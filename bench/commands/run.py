@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from leasebench.bench.commands.arguments import AsJson, PasswordFile, ServerChoice
+from leasebench.bench.commands.ci_files import CiFiles, JunitFile, MarkdownFile
 from leasebench.bench.servers.credentials import with_password
 from leasebench.bench.terminal import EXIT_USAGE, fail, must_be_writable
 
@@ -63,6 +64,8 @@ def run(
     ] = None,
     paced: Annotated[str | None, typer.Option(hidden=True)] = None,
     as_json: AsJson = False,
+    junit: JunitFile = None,
+    markdown: MarkdownFile = None,
 ) -> None:
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
     server = with_password(server, password_file)
@@ -84,12 +87,14 @@ def run(
             )
         from leasebench.bench.commands.resume import go_on
 
-        go_on(resume, server, goal_of(budget, until_proven=until_proven), as_json=as_json)
+        goal = goal_of(budget, until_proven=until_proven)
+        go_on(resume, server, goal, CiFiles(junit, markdown), as_json=as_json)
     if against is not None or against_python is not None:
         from leasebench.bench.commands.turns import against as in_turns
 
-        if as_json or budget is not None or until_proven:
-            fail("--against takes turns by plan: leave out --budget, --until-proven and --json", EXIT_USAGE)
+        if as_json or until_proven or (budget, junit, markdown) != (None,) * 3:
+            left_out = "--budget, --until-proven, --json, --junit and --markdown"
+            fail(f"--against takes turns by plan: leave out {left_out}", EXIT_USAGE)
         narrowing = {"--guard": guard, "--scenario": scenario, "--trials": trials, "--duration": duration}
         laid_over = zip(("--manager", "--ttl", "--enactors", "--endpoints", "--rate", "--sweep"), over, strict=True)
         drawn = _drawn(suite or DEFAULT_SUITE, seed)
@@ -117,11 +122,19 @@ def run(
         from leasebench.bench.commands.turns import paced as take_turn
 
         take_turn(chosen, drawn, server, directory, paced)
-    _begin(chosen, drawn, server, directory, goal_of(budget, until_proven=until_proven), as_json=as_json)
+    _begin(
+        chosen,
+        drawn,
+        server,
+        directory,
+        goal_of(budget, until_proven=until_proven),
+        CiFiles(junit, markdown),
+        as_json=as_json,
+    )
 
 
 def _begin(
-    chosen: "Suite", drawn: int, server: str, directory: Path, goal: "Goal | None", *, as_json: bool
+    chosen: "Suite", drawn: int, server: str, directory: Path, goal: "Goal | None", files: CiFiles, *, as_json: bool
 ) -> NoReturn:
     """Say what will be run and how long that takes, run it, and exit."""
     from leasebench.bench.expected_time import count_trials, expected_seconds
@@ -153,6 +166,7 @@ def _begin(
             chosen, drawn, server, directory, listener, agenda_in=agenda_for(goal, chosen, drawn, say_plainly(screen))
         ),
         as_json=as_json,
+        files=files,
     )
 
 

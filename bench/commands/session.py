@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from rich.console import Console
 
+from leasebench.bench.commands.ci_files import NO_FILES, CiFiles
 from leasebench.bench.screen import say
 from leasebench.bench.terminal import (
     EXIT_FAILED,
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 
 
 def session(
-    screen: Console, directory: Path, trials: int, start: "Callable[[Listener], Summary]", *, as_json: bool
+    screen: Console,
+    directory: Path,
+    trials: int,
+    start: "Callable[[Listener], Summary]",
+    *,
+    as_json: bool,
+    files: CiFiles = NO_FILES,
 ) -> NoReturn:
     """Let `start` run trials into `directory`, show what comes of it, and exit; `trials` is how many it will have."""
     from leasebench.bench.progress import LiveDisplay, PlainLines
@@ -39,11 +46,12 @@ def session(
         else:
             summary = start(PlainLines(screen, directory))
     except KeyboardInterrupt:
-        _show_what_had_ended(screen, directory, trials, as_json=as_json)
+        _show_what_had_ended(screen, directory, trials, files, as_json=as_json)
         begun = (directory / MANIFEST_FILE).exists()
         what_now = f"leasebench run --resume {directory} goes on" if begun else "nothing was recorded"
         fail(f"interrupted; {what_now}", EXIT_INTERRUPTED)
     _show(screen, summary, directory, as_json=as_json)
+    files.write(summary, directory)
     raise typer.Exit(exit_code(summary))
 
 
@@ -61,7 +69,7 @@ def _show(screen: Console, summary: "Summary", directory: Path, *, as_json: bool
     say(screen, Text(f"figures: {directory / SUMMARY_FILE}; page: leasebench report {directory}", Tone.QUIET))
 
 
-def _show_what_had_ended(screen: Console, directory: Path, trials: int, *, as_json: bool) -> None:
+def _show_what_had_ended(screen: Console, directory: Path, trials: int, files: CiFiles, *, as_json: bool) -> None:
     """Show the summary of the trials that ended before the run was interrupted, if any did."""
     from leasebench.results.summary.derivation import read_summary
 
@@ -71,6 +79,7 @@ def _show_what_had_ended(screen: Console, directory: Path, trials: int, *, as_js
     ended = sum(cell.trials for cell in summary.cells)
     screen.print(f"{ended} of {trials} trials had ended", markup=False, highlight=False)
     _show(screen, summary, directory, as_json=as_json)
+    files.write(summary, directory)
 
 
 def exit_code(summary: "Summary") -> int:

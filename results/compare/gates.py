@@ -9,7 +9,8 @@ when it passes and when it is open. Metrics:
 - `p50`, `p90`, `p99`, `p99.9`, `p99.99` with a phase: `commit`, or `plan.response` for the time from when it was due.
 
 Numbers of `cost` and latencies are in microseconds, or have a unit (`us`, `ms`, `s`). `x` is relative: to the baseline
-of two runs, to the reference guard of one.
+of two runs, to the reference guard of one. A percentage is a change by so much, `> 20%` the same as `> 1.2x` and
+`< 20%` as `< 0.8x`; of a share, such as `leak_rate`, it is the share: `> 5%` the same as `> 0.05`.
 """
 
 import re
@@ -23,12 +24,13 @@ from leasebench.results.record.metric import Form, metrics
 
 VERDICTS = ("unproven", "failed", "unexpected")
 UNITS = {"": 1.0, "us": 1.0, "ms": 1e3, "s": 1e6}
+RELATIVE = ("x", "%")
 MOST_GATES = 100
 MOST_CHARS = 200
 
 _GATE = re.compile(
     r"(?P<metric>[a-z0-9_.]+)\s*(\((?P<arguments>[^()]*)\))?\s*(?P<op>>=|<=|>|<)\s*"
-    r"(?P<number>[0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)\s*(?P<unit>x|us|ms|s)?"
+    r"(?P<number>[0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)\s*(?P<unit>x|%|us|ms|s)?"
 )
 
 
@@ -84,21 +86,42 @@ def parse(text: str, guards: Sequence[str], scenarios: Sequence[str]) -> Gate:
     """Read one gate; `guards` and `scenarios` are those of the run. Raises DefinitionError with the way out."""
     found = _GATE.fullmatch(text.strip()[:MOST_CHARS])
     if not found:
-        example = "expected metric(guard, scenario, phase) OP number, such as 'p99(commit) > 1.2x'"
+        example = "expected metric(guard, scenario, phase) OP number, such as 'p99(commit) > 1.2x' or '... > 20%'"
         raise DefinitionError(f"--fail-on {text!r}: {example}, with OP one of > >= < <=")
     metric, unit = found["metric"], found["unit"] or ""
     if metric not in known():
         raise DefinitionError(f"--fail-on {text!r}: {nearest('metric', metric, known())}")
     phase, guard, scenario = _arguments(text, found["arguments"], guards, scenarios)
     quantity = _quantity(text, metric, phase)
-    relative = unit == "x"
-    if relative and quantity is None:
-        raise DefinitionError(f"--fail-on {text!r}: {metric} is a count: give a number without x")
+    share = unit == "%" and quantity is not None and quantity.is_rate
+    relative = unit in RELATIVE and not share
+    if unit in RELATIVE and quantity is None:
+        raise DefinitionError(f"--fail-on {text!r}: {metric} is a count: give a number without {unit}")
     timed = quantity is not None and quantity.unit == "us"
-    if unit and not relative and not timed:
+    if unit and unit not in RELATIVE and not timed:
         raise DefinitionError(f"--fail-on {text!r}: {metric} is no time: give a number without {unit}")
-    limit = float(found["number"]) * (UNITS[unit] if timed and not relative else 1.0)
+    limit = float(found["number"])
+    if unit == "%":
+        limit = _share(text, quantity, limit) if share else _multiple(text, found["op"], limit)
+    elif timed and not relative:
+        limit *= UNITS[unit]
     return Gate(text.strip(), metric, quantity, guard, scenario, found["op"], limit, relative)
+
+
+def _share(text: str, quantity: Quantity | None, percent: float) -> float:
+    assert quantity is not None
+    if quantity.ratio.scale != 1.0:
+        raise DefinitionError(f"--fail-on {text!r}: {quantity.name} is counted per {quantity.ratio.scale:,g}: no %")
+    return percent / 100
+
+
+def _multiple(text: str, op: str, percent: float) -> float:
+    """A change by so much: more of it where the gate looks for more, less where it looks for less."""
+    if op.startswith(">"):
+        return 1.0 + percent / 100
+    if percent >= 100:
+        raise DefinitionError(f"--fail-on {text!r}: nothing can become less by {percent:g} %: below 100 %")
+    return 1.0 - percent / 100
 
 
 def _arguments(

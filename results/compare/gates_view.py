@@ -41,6 +41,12 @@ def gates_blocks(judged: Sequence[Judgement]) -> Iterator[Block]:
         yield Grid("gates", GATES, tuple(rows))
 
 
+def told_of(gate: Gate, answer: GateAnswer) -> str:
+    """What a gate saw in one cell, in one line."""
+    shown, where = _cell(gate, answer)
+    return f"{shown.text} in {where.text}"
+
+
 def _among(one: Judgement) -> str:
     """Say among how many cells the shown one is the first."""
     counted = [(outcome, sum(answer.outcome is outcome for answer in one.answers)) for outcome in GateOutcome]

@@ -16,11 +16,20 @@ import pyarrow.parquet
 from leasebench.definitions import DefinitionError
 from leasebench.results.export.frames import TABLES, table
 from leasebench.results.export.hgrm import percentile_distribution
+from leasebench.results.export.openmetrics import as_openmetrics
+from leasebench.results.export.registers import RegisterEvent, as_edn, as_json, register_events, writes_are_unique
 from leasebench.results.latency.histograms import Buckets, merge_buckets
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.journal import REASON_NUMBERS, RowKind, RowOutcome
 
-FORMATS = ("csv", "parquet", "hgrm")
+FORMATS = ("csv", "parquet", "hgrm", "edn", "jepsen-json", "openmetrics")
+PLACES = {"hgrm": "hgrm", "edn": "edn", "jepsen-json": "jepsen-json", "openmetrics": "summary.openmetrics.txt"}
+"""The file or folder of each format that is no table."""
+REGISTERS: dict[str, tuple[str, Callable[[Sequence[RegisterEvent]], Iterable[str]]]] = {
+    "edn": ("edn", as_edn),
+    "jepsen-json": ("json", as_json),
+}
+"""How the files of an export of operations end, and what writes their lines."""
 MARK = "export.json"
 """Says of a directory that it holds an export, and of which run: nothing is written over anything else."""
 MARK_SCHEMA = 1
@@ -38,15 +47,51 @@ def export(run: RunDirectory, out: Path, formats: Sequence[str], tables: Sequenc
 
     `csv` and `parquet` write `<table>.csv` or `.parquet` for each of `tables` (see `results.export.frames`), `hgrm` a
     file `hgrm/<scenario>/<phase>-<side>/<guard>.hgrm` for each histogram, all trials merged: those of one folder
-    are meant to be plotted together. Names are cut to a-z, 0-9, _ and -. What can't be read of the run is left out and
-    told in `run.problems`.
+    are meant to be plotted together. `edn` and `jepsen-json` write a file a trial and cell (`results.export.registers`)
+    and an index of them, `openmetrics` one file. Names are cut to a-z, 0-9, _ and -. What can't be read of the run is
+    left out and told in `run.problems`.
 
     Raises DefinitionError if `out` holds files of these names that no export of this run wrote.
     """
     wanted = [f"{name}.{kind}" for kind in formats if kind in WRITERS for name in tables]
-    _claim(run, out, [*wanted, *(["hgrm"] if "hgrm" in formats else [])])
+    _claim(run, out, [*wanted, *(PLACES[kind] for kind in formats if kind in PLACES)])
     for kind in formats:
-        yield from _histograms(run, out / "hgrm") if kind == "hgrm" else _tables(run, out, kind, tables)
+        yield from _one_kind(run, out, kind, tables)
+
+
+def _one_kind(run: RunDirectory, out: Path, kind: str, tables: Sequence[str]) -> Iterator[Path]:
+    if kind == "hgrm":
+        yield from _histograms(run, out / PLACES[kind])
+    elif kind in REGISTERS:
+        yield from _registers(run, out / PLACES[kind], kind)
+    elif kind == "openmetrics":
+        path = out / PLACES[kind]
+        with _whole(path) as part:
+            part.write_text(as_openmetrics(run.summary, run.name), encoding="utf-8")
+        yield path
+    else:
+        yield from _tables(run, out, kind, tables)
+
+
+def _registers(run: RunDirectory, out: Path, kind: str) -> Iterator[Path]:
+    """A file for each cell of each trial, and an index that tells what each holds."""
+    out.mkdir(parents=True, exist_ok=True)
+    ending, lines = REGISTERS[kind]
+    index = []
+    for row in run.summary.trials:
+        for trial in run.trial(row.number):
+            events = register_events(trial)
+            path = out / f"{run.folders[row.number].name}-{trial.cell}.{ending}"
+            with _whole(path) as part, part.open("w", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in lines(events))
+            told = {"file": path.name, "trial": row.number, "guard": row.guard, "scenario": row.scenario}
+            sizes = {"events": len(events), "unique_writes": writes_are_unique(events)}
+            index.append({**told, "cell": trial.cell, **sizes})
+            yield path
+    path = out / "index.json"
+    with _whole(path) as part:
+        part.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+    yield path
 
 
 def safe_names(names: Iterable[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from leasebench.definitions import DefinitionError
 from leasebench.results.compare.changes import changes
 from leasebench.results.compare.gates import MOST_GATES, Gate, known, parse, parse_all
 from leasebench.results.compare.judging import GateOutcome, Other, judge
-from leasebench.results.compare.quantities import COST, latency, main_rate
+from leasebench.results.compare.quantities import COST, THROUGHPUT, latency, main_rate
 from leasebench.results.compare.ranking import rank
 from leasebench.results.compare.samples import Samples
 from leasebench.results.run import load
@@ -36,6 +36,9 @@ class TestGrammar:
         [
             ("leak_rate(safe) > 0", main_rate(), "safe", None, ">", 0.0, False),
             ("p99(commit) > 1.2x", latency("commit", "p99"), None, None, ">", 1.2, True),
+            ("p99(commit) > 20%", latency("commit", "p99"), None, None, ">", 1.2, True),
+            ("throughput < 25 %", THROUGHPUT, None, None, "<", 0.75, True),
+            ("leak_rate(safe) > 5 %", main_rate(), "safe", None, ">", 0.05, False),
             ("p99.9(commit, safe, steady)>=500us", latency("commit", "p99.9"), "safe", "steady", ">=", 500.0, False),
             ("p50(steady,plan.response) > 2ms", latency("plan", "p50", "response"), None, "steady", ">", 2000.0, False),
             ("cost < 0.5s", COST, None, None, "<", 500_000.0, False),
@@ -60,6 +63,10 @@ class TestGrammar:
             ("p99(commit.answer) > 3", "unknown side 'answer'"),
             ("leak_rate(commit) > 0", "leak_rate has no phase"),
             ("dangling > 2x", "dangling is a count: give a number without x"),
+            ("dangling > 2%", "dangling is a count: give a number without %"),
+            ("throughput < 100%", "nothing can become less by 100 %"),
+            ("stale_per_1000 > 1%", "stale_per_1000 is counted per 1,000: no %"),
+            ("p99(commit) > 20 percent", "such as 'p99(commit) > 1.2x' or '... > 20%'"),
             ("leak_rate > 3ms", "leak_rate is no time: give a number without ms"),
             ("leak_rate(safe, open) > 0", "one guard, one scenario and one phase at most"),
         ],
