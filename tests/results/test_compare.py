@@ -487,6 +487,14 @@ class TestCircumstances:
         ]
         assert changes(before, other).warnings == tuple(differing(before, other))
 
+    def test_a_lock_class_that_was_changed_is_named(self, place):
+        locks = [
+            {"own_classes": {name: {"path": "locks.py", "sha256": sha} for name in names}}
+            for names, sha in ((("locks:A", "locks:B"), "1"), (("locks:A",), "2"))
+        ]
+        before, after = (load(write_run(place / f"lock{number}", **one)) for number, one in enumerate(locks))
+        assert [line for line in differing(before, after) if "lock" in line] == ["lock class: locks:A was changed"]
+
     def test_a_run_is_not_another_run_than_itself(self, before):
         (only,) = differing(before, before)
         assert "one run" in only
