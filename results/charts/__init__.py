@@ -1,7 +1,8 @@
 """Charts: one small module each, which exports `PLUGIN`, a `Chart`.
 
 A chart says what it is about (its scope) and draws a Subject. It names no ink: `results.display.theme` gives the same
-definition its colours on light and dark ground, for the page and for files. Names of guards and scenarios are data, and
+definition its colours on light and dark ground, for the page and for files. It says in words what it shows
+(`described`), for those who do not see it and those who have no time to. Names of guards and scenarios are data, and
 never part of an expression.
 """
 
@@ -23,6 +24,8 @@ Spec = dict[str, Any]
 """Vega-Lite as JSON, without a config."""
 Rows = Iterable[Mapping[Any, Any]] | pd.DataFrame
 MIN_TICKS = 4
+MOST_LISTED = 8
+"""So many names stand in what a chart says."""
 DIGITS = 4
 """Significant digits of the numbers in a picture; times (`..._s`) are given to a tenth of a millisecond instead."""
 TIME_DIGITS = 4
@@ -94,6 +97,18 @@ def filled(definition: Spec, title: str, **rows: Rows) -> Spec:
     first, *others = title.splitlines() or [""]
     named = {"text": first, "subtitle": others, "anchor": "start", "frame": "group", "offset": 14}
     return {**definition, "title": named, "datasets": {name: plain(part) for name, part in rows.items()}}
+
+
+def described(spec: Spec, *says: str) -> Spec:
+    """A chart with what it shows in words, in sentences without a full stop: names and figures, not what was drawn."""
+    return {**spec, "description": " ".join(f"{sentence}." for sentence in says if sentence)}
+
+
+def listed(names: Iterable[str], most: int = MOST_LISTED) -> str:
+    """Names in a sentence; of many the first, and how many more."""
+    every = list(names)
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def inline(rows: Rows) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, filled, listed
 from leasebench.results.checks.cascade import Cascade, Seconds, StepSeries, cascade_of
 from leasebench.results.evidence.trial import read_trials
 
@@ -41,12 +41,28 @@ class CascadeTimeline:
         actions = [{"lane": lane, "t_s": t_s, "what": what} for lane in LANES for t_s, what in found.actions]
         acted = ", ".join(f"{what} ({t_s:.1f} s)" for t_s, what in found.actions)
         under = f"violet: {acted}\n{emptied}" if found.actions else emptied
-        return filled(_definition(), f"{title}\n{under}", steps=list(_steps(found)), spells=spells, actions=actions)
+        steps = list(_steps(found))
+        lanes = tuple(lane for lane in LANES if any(step["lane"] == lane for step in steps))
+        made = filled(_definition(lanes), f"{title}\n{under}", steps=steps, spells=spells, actions=actions)
+        return described(made, *_says(found, steps))
+
+
+def _says(found: Cascade, steps: list[dict[str, Any]]) -> Iterator[str]:
+    told = listed(f"from {begin:.2f} to {end:.2f} s" for begin, end in found.empty)
+    yield f"The record was empty {told}" if told else "The record was never empty"
+    for lane in LANES[1:]:
+        own = [step for step in steps if step["lane"] == lane]
+        if own:
+            worst = (max if lane == BACKLOG else min)(own, key=lambda step: float(step["value"]))
+            what = "at most" if lane == BACKLOG else "at least"
+            seen = f"{what} {worst['value']:,.0f} (at {worst['t_s']:.1f} s)"
+            yield f"{lane}: {seen}, in the end {own[-1]['value']:,.0f}".capitalize()
+    yield f"Operators: {listed(f'{what} at {t_s:.1f} s' for t_s, what in found.actions)}" if found.actions else ""
 
 
 @cache
-def _definition() -> Spec:
-    return defined(_lanes)
+def _definition(lanes: tuple[str, ...]) -> Spec:
+    return defined(lambda: _drawn(lanes))
 
 
 def _steps(found: Cascade) -> Iterator[dict[str, Any]]:
@@ -77,8 +93,8 @@ def _served(found: Cascade) -> StepSeries:
     return StepSeries(edges[asked], served[asked] / (served + refused)[asked])
 
 
-def _lanes() -> Any:
-    return alt.vconcat(*(_lane(lane, last=lane == LANES[-1]) for lane in LANES), spacing=6).resolve_scale(x="shared")
+def _drawn(lanes: tuple[str, ...]) -> Any:
+    return alt.vconcat(*(_lane(lane, last=lane == lanes[-1]) for lane in lanes), spacing=6).resolve_scale(x="shared")
 
 
 def _lane(lane: str, *, last: bool) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, filled
 
 WIDTH, STEP = 460, 20
 
@@ -29,13 +29,23 @@ class Fairness:
         total = completed.total()
         if not total:
             return None
-        rows = [{"enactor": name, "share": count / total, "applications": count} for name, count in completed.items()]
+        rows: list[dict[str, Any]] = [
+            {"enactor": name, "share": count / total, "applications": count} for name, count in completed.items()
+        ]
         title = f"Fairness between enactors: {subject.guard} under {subject.scenario}"
         index = jain(np.array(list(completed.values())))
         scale = f"1: all alike, {1 / len(rows):.2f}: one has all"
         below = f"{total:,} completed applications; Jain's index {index:.3f} ({scale})"
         made = filled(_definition(), f"{title}\n{below}", enactors=rows, fair=[{"share": 1 / len(rows)}])
-        return {**made, "height": STEP * len(rows)}
+        most, least = (of(rows, key=lambda row: row["applications"]) for of in (max, min))
+        extremes = (
+            f"most {most['enactor']} with {most['share']:.1%}, least {least['enactor']} with {least['share']:.1%}"
+        )
+        return described(
+            {**made, "height": {"step": STEP}},
+            f"{len(rows)} enactors completed {total:,} applications: {extremes}",
+            f"Jain's index is {index:.3f}; 1 is the same for all",
+        )
 
 
 def jain(amounts: np.ndarray) -> float:

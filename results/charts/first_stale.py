@@ -1,12 +1,13 @@
 """How soon each guard went stale: a mark a trial, one without a stale overwrite censored at its end."""
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, filled, listed
 
 WIDTH, STEP = 560, 20
 
@@ -39,7 +40,19 @@ class FirstStale:
         title = f"Time to the first stale overwrite in scenario {subject.scenario}"
         below = "a filled mark a trial; an open triangle: none until the end of the load. Tick: Kaplan-Meier median."
         made = filled(_definition(), f"{title}\n{below}", trials=rows, medians=medians)
-        return {**made, "height": STEP * len({row["guard"] for row in rows})}
+        return described({**made, "height": {"step": STEP}}, *_says(rows))
+
+
+def _says(rows: list[dict[str, Any]]) -> Iterator[str]:
+    stale = sorted((row for row in rows if not row["censored"]), key=lambda row: -row["s"])
+    first = {row["guard"]: row["s"] for row in stale}  # the earliest comes last
+    never = dict.fromkeys(row["guard"] for row in rows if row["guard"] not in first)
+    yield f"{len(stale)} of {len(rows)} trials went stale"
+    soonest = sorted(first.items(), key=lambda one: one[1])
+    yield "The first stale overwrite of each guard: " + listed(
+        f"{guard} at {at:.2f} s of load" for guard, at in soonest
+    )
+    yield f"Never: {listed(never)}" if never else ""
 
 
 def kaplan_meier_median(times: np.ndarray, censored: np.ndarray) -> float | None:

@@ -7,10 +7,21 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, ticks
+from leasebench.results.charts import (
+    DURATION,
+    ChartScope,
+    Spec,
+    Subject,
+    defined,
+    described,
+    heading,
+    inline,
+    listed,
+    ticks,
+)
 from leasebench.results.charts.buckets import bucket_frame, figures_us, pooled
 from leasebench.results.display.phrases import latency
-from leasebench.results.latency.histograms import Buckets, rank
+from leasebench.results.latency.histograms import PERCENTILES, Buckets, rank
 from leasebench.results.statistics.quantiles import is_supported
 
 MOST_GUARDS = 21
@@ -49,7 +60,22 @@ class LatencyHistogram:
         if not histograms:
             return None
         frame, title = bucket_frame(histograms), phase_title(subject, histograms, left_out)
-        return defined(lambda: draw_rows(frame, title))
+        return described(defined(lambda: draw_rows(frame, title)), latencies_said(histograms))
+
+
+def latencies_said(histograms: dict[str, Buckets]) -> str:
+    """The median of each guard, and what lies farthest in the tail that its operations tell."""
+    return "From the fastest median on: " + listed(
+        f"{guard} ({', '.join(f'{name} {latency(value)}' for name, value in tail_figures(held))})"
+        for guard, held in histograms.items()
+    )
+
+
+def tail_figures(held: Buckets, most: int = 1) -> list[tuple[str, float]]:
+    """The median and, of the percentiles beyond it that there are enough operations for, the `most` farthest; in us."""
+    figures, n = figures_us(held), int(held.counts.sum())
+    shown = [(name, figures[name]) for name, percentile in PERCENTILES.items() if is_supported(percentile, n)]
+    return [shown[0], *shown[1:][-most:]]
 
 
 def phase_histograms(subject: Subject) -> tuple[dict[str, Buckets], int]:

@@ -6,8 +6,9 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, filled
-from leasebench.results.charts.shades import shade_layer, shades
+from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, described, filled
+from leasebench.results.charts.shades import shade_layer, shades, shades_said
+from leasebench.results.display.phrases import duration_us
 from leasebench.results.statistics.quantiles import is_supported
 
 WIDTH, HEIGHT = 700, 180
@@ -47,7 +48,14 @@ class LatencyOverTime:
         faults, said = shades(moments, 0.0, end_s)
         title = f"Commit latency over time: {subject.guard} under {subject.scenario}, trial {subject.trial}"
         below = f"service time in bins of {found.bin_s * 1000:.0f} ms{said}"
-        return filled(_definition(shown), f"{title}\n{below}", bins=rows, shades=faults)
+        longest = max(rows, key=lambda row: float(row["max"]))
+        medians = [float(row["p50"]) for row in rows]
+        return described(
+            filled(_definition(shown), f"{title}\n{below}", bins=rows, shades=faults),
+            f"The median of a bin was between {duration_us(min(medians))} and {duration_us(max(medians))}",
+            f"The longest commit took {duration_us(longest['max'])}, at {longest['bin'] * found.bin_s:.2f} s of load",
+            shades_said(faults),
+        )
 
 
 @cache

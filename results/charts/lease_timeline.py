@@ -1,5 +1,6 @@
 """Who held a lease, who was stopped, who wrote: the lanes of the enactors around the first violation."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -9,7 +10,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from leasebench.results.charts import ChartScope, Rows, Spec, Subject, defined, filled
+from leasebench.results.charts import ChartScope, Rows, Spec, Subject, defined, described, filled, listed, plain
 from leasebench.results.charts.window import Window, named, nearest, subtitle, window_of
 from leasebench.results.display.theme import VERDICT_COLOURS
 from leasebench.results.evidence.clocks import NEVER
@@ -93,7 +94,15 @@ class LeaseTimeline:
             "lanes": pd.DataFrame({"lane": lanes}),
         }
         made = filled(_definition(), f"{title}\n{below}", **rows)
-        return {**made, "height": LANE * len(lanes)}
+        written = Counter(str(write["write"]) for write in plain(rows["writes"]))
+        lost = sum(hold.lost for hold in holds)
+        told = Counter(f"{stop.lane} {stop.what}" for stop in stops)
+        return described(
+            {**made, "height": LANE * len(lanes)},
+            f"From {begin_s:.3f} to {end_s:.3f} s of load: {listed(f'{kind} ({n})' for kind, n in written.items())}",
+            f"{len(holds)} holds of leases; {lost} went on after another owner had the lease" if holds else "",
+            f"Stopped or cut off: {listed(f'{one} ({count})' for one, count in told.items())}" if stops else "",
+        )
 
 
 def _journal(found: Window, begin_s: float, end_s: float) -> Trial | None:

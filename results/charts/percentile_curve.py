@@ -7,12 +7,22 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, filled, padded, ticks
-from leasebench.results.charts.buckets import bucket_frame, figures_us
-from leasebench.results.charts.latency_histogram import phase_histograms, phase_title
+from leasebench.results.charts import (
+    DURATION,
+    ChartScope,
+    Spec,
+    Subject,
+    defined,
+    described,
+    filled,
+    padded,
+    ticks,
+)
+from leasebench.results.charts.buckets import bucket_frame
+from leasebench.results.charts.latency_histogram import latencies_said, phase_histograms, phase_title, tail_figures
 from leasebench.results.display.phrases import latency
-from leasebench.results.latency.histograms import PERCENTILES, Buckets
-from leasebench.results.statistics.quantiles import MIN_BEYOND, is_supported
+from leasebench.results.latency.histograms import Buckets
+from leasebench.results.statistics.quantiles import MIN_BEYOND
 
 MAX_POINTS = 480
 """In all; each guard has its share of them."""
@@ -38,7 +48,7 @@ class PercentileCurve:
         if not histograms:
             return None
         title = phase_title(subject, histograms, left_out)
-        return draw_panels(histograms, f"{title}\n{KEY}")
+        return described(draw_panels(histograms, f"{title}\n{KEY}"), latencies_said(histograms))
 
 
 def draw_panels(histograms: dict[str, Buckets], title: str) -> Spec:
@@ -64,9 +74,7 @@ def draw_panels(histograms: dict[str, Buckets], title: str) -> Spec:
 
 
 def _said(held: Buckets) -> str:
-    figures, n = figures_us(held), int(held.counts.sum())
-    shown = [name for name, percentile in PERCENTILES.items() if is_supported(percentile, n)]
-    return ", ".join(f"{name} {latency(figures[name])}" for name in ("p50", *shown[1:][-2:]))
+    return ", ".join(f"{name} {latency(value)}" for name, value in tail_figures(held, 2))
 
 
 def _panel(rarities: list[float], latencies: list[float]) -> Any:

@@ -1,15 +1,28 @@
 """Safety against cost: the one picture to choose a guard by."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import log10, sqrt
 from typing import Any, Literal
 
 import altair as alt
 
-from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, padded, ticks
+from leasebench.results.charts import (
+    DURATION,
+    ChartScope,
+    Spec,
+    Subject,
+    defined,
+    described,
+    heading,
+    inline,
+    listed,
+    padded,
+    ticks,
+)
 from leasebench.results.charts.labels import Box, place_labels
 from leasebench.results.checks.verdict import RACED_APPLICATIONS
+from leasebench.results.display.phrases import duration_us
 from leasebench.results.display.theme import VERDICT_COLOURS, VERDICT_SHAPES
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.statistics.quantiles import farthest
@@ -54,12 +67,24 @@ class SafetyCost:
         every = run.summary.cells
         cells = [cell for cell in every if subject.scenario in (None, cell.scenario)]
         baseline = subject.scenario or baseline_scenario(cells)
-        tail = farthest([cell.latency("plan").n for cell in cells if cell.scenario == baseline])
+        # As far out as the guard with the fewest plans tells: a guard that is missing can't be chosen.
+        counts = [cell.latency("plan").n for cell in cells if cell.scenario == baseline]
+        tail = farthest([min(filter(None, counts), default=0)])
         places = [place for guard in run.guards if (place := _place(guard, cells, baseline, tail)) is not None]
         what = f"in scenario {subject.scenario}" if subject.scenario else "worst of all scenarios"
-        return (
-            defined(lambda: _panels(places, baseline, tail, what)) if any(place.cost_us for place in places) else None
-        )
+        if not any(place.cost_us for place in places):
+            return None
+        return described(defined(lambda: _panels(places, baseline, tail, what)), *_says(places, baseline, tail, what))
+
+
+def _says(places: Sequence[ChartPoint], baseline: str | None, tail: str, what: str) -> Iterator[str]:
+    priced = sorted((place for place in places if place.cost_us), key=lambda place: place.cost_us or 0.0)
+    costs = (f"{one.guard} (below {one.high:.2g}; {duration_us(one.cost_us or 0.0)})" for one in priced if not one.leak)
+    of = f"the bound of its leak rate and the {tail} of a whole application in {baseline}"
+    yield f"Never leaked, {what}, with {of}: {listed(costs) or 'none'}"
+    leaked = sorted((place for place in places if place.leak), key=lambda place: -place.leak)
+    told = (f"{one.guard} {one.leak:.0%} [{one.low:.0%}, {one.high:.0%}]" for one in leaked)
+    yield f"Leaked, the most first: {listed(told)}" if leaked else ""
 
 
 def _panels(places: Sequence[ChartPoint], baseline: str | None, tail: str, what: str) -> Any:
@@ -76,7 +101,7 @@ def _panels(places: Sequence[ChartPoint], baseline: str | None, tail: str, what:
         )
         if panel is not None
     ]
-    cheap = "left (latency) and right (attempts per second) are cheap." if len(panels) > 1 else "Left is cheap."
+    cheap = "left (latency) and right (attempts per second) are cheap." if len(panels) > 1 else "left is cheap."
     title = (
         f"Safety against cost: leak rate, {what}\n"
         f"bar: 95 % interval there; of what never leaked, the bound where it saw fewest races. Low is safe; {cheap}"

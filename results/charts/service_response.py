@@ -1,5 +1,6 @@
 """Service time against response time: what a late load hides if time is counted from the start of the operation."""
 
+from collections.abc import Iterator
 from functools import cache
 from math import log10
 from typing import Any
@@ -7,10 +8,22 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, filled, padded, ticks
+from leasebench.results.charts import (
+    DURATION,
+    ChartScope,
+    Spec,
+    Subject,
+    defined,
+    described,
+    filled,
+    padded,
+    ticks,
+)
 from leasebench.results.charts.buckets import bucket_frame, pooled
+from leasebench.results.charts.latency_histogram import tail_figures
 from leasebench.results.charts.percentile_curve import curves
-from leasebench.results.latency.histograms import SIDES
+from leasebench.results.display.phrases import latency
+from leasebench.results.latency.histograms import SIDES, Buckets
 
 WIDTH, HEIGHT = 520, 220
 POINTS = 25
@@ -53,7 +66,13 @@ class ServiceResponse:
         x["axis"] = {**x["axis"], "values": [2.0, *(10.0**nines for nines in range(1, int(log10(tail)) + 1))]}
         y["scale"] = {**y["scale"], "domain": [low, high]}
         y["axis"] = {**y["axis"], "values": ticks(low, high)}
-        return made
+        return described(made, *_says(held))
+
+
+def _says(held: dict[tuple[str, str], Buckets]) -> Iterator[str]:
+    for (phase, side), one in held.items():
+        told = ", ".join(f"{name} {latency(value)}" for name, value in tail_figures(one))
+        yield f"{PHASES[phase]}, {side} time: {told}".capitalize()
 
 
 @cache

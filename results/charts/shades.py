@@ -5,6 +5,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from leasebench.results.charts import listed
 from leasebench.results.evidence.moment import Moments
 from leasebench.results.record.faults import GREY
 
@@ -28,6 +29,15 @@ def shades(moments: Moments, begin_s: float, end_s: float) -> tuple[pd.DataFrame
     kinds = ", ".join(sorted(set(found["fault"])))
     more = f", the first {MOST} of {len(rows)}" if len(rows) > MOST else ""
     return found[:MOST], f"; shaded: {kinds}{more}"
+
+
+def shades_said(faults: pd.DataFrame) -> str:
+    """Which faults were in force, how often and from when to when; nothing where there was none."""
+    told = (
+        f"{kind} {len(own)} times from {own['from_s'].min():.2f} to {own['to_s'].max():.2f} s"
+        for kind, own in faults.groupby("fault", sort=False)
+    )
+    return "" if faults.empty else f"Faults in force: {listed(told)}"
 
 
 def shade_layer() -> Any:

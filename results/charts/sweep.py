@@ -7,7 +7,18 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, heading, inline, padded, ticks
+from leasebench.results.charts import (
+    DURATION,
+    ChartScope,
+    Spec,
+    Subject,
+    defined,
+    described,
+    heading,
+    inline,
+    padded,
+    ticks,
+)
 from leasebench.results.compare.quantities import COST
 from leasebench.results.compare.samples import Samples
 from leasebench.results.display.theme import COLOURS
@@ -45,7 +56,9 @@ class SweepChart:
         lines = swept_lines(subject.run)
         if not lines:
             return None
-        return defined(lambda: _picture(subject.run, lines))
+        return described(
+            defined(lambda: _picture(subject.run, lines)), *(one.rstrip(".") for one in sweep_sentences(lines))
+        )
 
 
 def _picture(run: RunDirectory, lines: Sequence[SweptLine]) -> Any:

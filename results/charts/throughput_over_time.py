@@ -8,8 +8,8 @@ import altair as alt
 import numpy as np
 import numpy.typing as npt
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
-from leasebench.results.charts.shades import shade_layer, shades
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, filled
+from leasebench.results.charts.shades import shade_layer, shades, shades_said
 from leasebench.results.display.theme import VERDICT_COLOURS
 from leasebench.results.evidence.overtime import OverTime
 from leasebench.verdict import Verdict
@@ -43,7 +43,14 @@ class ThroughputOverTime:
         faults, said = shades(moments, 0.0, float(found.from_s[-1] + found.bin_s))
         title = f"Commits over time: {subject.guard} under {subject.scenario}, trial {subject.trial}"
         below = f"{found.commits.sum():,} commits, {found.stale.sum():,} stale, {found.refused.sum():,} refused{said}"
-        return filled(_definition(), f"{title}\n{below}", bins=rows, shades=faults)
+        answered = found.commits + found.refused
+        busiest = int(answered.argmax())
+        return described(
+            filled(_definition(), f"{title}\n{below}", bins=rows, shades=faults),
+            f"{found.commits.sum():,} commits, {found.stale.sum():,} of them stale, {found.refused.sum():,} refusals",
+            f"The most were {answered[busiest] / found.bin_s:,.0f} a second, at {busiest * found.bin_s:.2f} s of load",
+            shades_said(faults),
+        )
 
 
 @cache

@@ -1,17 +1,18 @@
 """Every guard under every scenario, with its verdict: where to look first."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import altair as alt
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, heading, inline
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, heading, inline, listed
 from leasebench.results.checks.verdict import RACED_APPLICATIONS
-from leasebench.results.display.theme import VERDICT_COLOURS
+from leasebench.results.display.theme import VERDICT_COLOURS, ink_on
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.summary import CellSummary
-from leasebench.verdict import Verdict
+from leasebench.verdict import SAFE, Verdict
 
 WIDTH, HEIGHT = 36, 19
 LETTERS = {
@@ -29,7 +30,6 @@ LETTERS = {
 """Letters make the map readable without colour; clean cells are blank, a letter asks for attention."""
 EXPLORED = {"stale_overwrite": (Verdict.STALE, "explored: stale"), "dangling": (Verdict.DANGLING, "explored: empty")}
 """The second layer: what exploring says of a property, in a row below the scenarios. No name has a colon."""
-DARK_INK = (Verdict.UNPROVEN, Verdict.DANGLING, Verdict.STUCK, Verdict.SLOW)
 
 
 class VerdictHeatmap:
@@ -41,13 +41,31 @@ class VerdictHeatmap:
 
     def draw(self, subject: Subject) -> Spec | None:
         """A mark a cell, which links to the cell's place in the report."""
-        return defined(lambda: _map(subject.run)) if subject.run.summary.cells else None
+        run = subject.run
+        return described(defined(lambda: _map(run)), *says(run)) if run.summary.cells else None
+
+
+def says(run: RunDirectory) -> Iterator[str]:
+    """How many cells have which verdict, which guards were never harmed, and where the others were."""
+    cells = run.summary.cells
+    counted = Counter(cell.verdict for cell in cells)
+    yield f"Of {len(cells)} cells " + ", ".join(f"{counted[one]} {one}" for one in Verdict if counted[one])
+    harmed = {guard: [one for one in cells if one.guard == guard and one.verdict not in SAFE] for guard in run.guards}
+    unharmed = [guard for guard, where in harmed.items() if not where]
+    yield f"Never harmed: {listed(unharmed) or 'none'}"
+    told = [
+        f"{guard} ({min(where, key=lambda one: one.verdict.rank).verdict} under "
+        f"{listed((one.scenario for one in where), 2)})"
+        for guard, where in harmed.items()
+        if where
+    ]
+    yield f"Harmed: {listed(told)}" if told else ""
 
 
 def _map(run: RunDirectory) -> Any:
     cells = run.summary.cells
     guards, scenarios = run.guards, run.scenarios
-    second = list(_explored_rows(run))
+    second = list(explored_rows(run))
     rows = [*map(_row, cells), *second]
     scenarios = [*scenarios, *dict.fromkeys(row["scenario"] for row in second)]
     present = [verdict for verdict in Verdict if any(row["verdict"] == verdict for row in rows)]
@@ -99,7 +117,7 @@ def _map(run: RunDirectory) -> Any:
     )
 
 
-def _explored_rows(run: RunDirectory) -> Iterator[dict[str, Any]]:
+def explored_rows(run: RunDirectory) -> Iterator[dict[str, Any]]:
     """What was explored of the run's guards, in the last scope that each was explored in."""
     if run.explored is None:
         return
@@ -121,7 +139,7 @@ def _explored_rows(run: RunDirectory) -> Iterator[dict[str, Any]]:
                 "verdict": verdict.value,
                 "label": _named(verdict),
                 "letter": LETTERS[verdict] if holds is None else steps,
-                "ink": _ink(verdict),
+                "ink": ink_on(VERDICT_COLOURS[verdict]),
                 "expected": f"{last.scope.words}; {last.states:,} states",
                 "as_expected": True,
                 "stale": None,
@@ -129,10 +147,6 @@ def _explored_rows(run: RunDirectory) -> Iterator[dict[str, Any]]:
                 "raced": None,
                 "href": f"#guard-{quote(guard.name, safe='')}",
             }
-
-
-def _ink(verdict: Verdict) -> str:
-    return "#1d2329" if verdict in DARK_INK else "#ffffff"
 
 
 def _named(verdict: Verdict) -> str:
@@ -148,7 +162,7 @@ def _row(cell: CellSummary) -> dict[str, Any]:
         "verdict": verdict.value,
         "label": _named(verdict),
         "letter": LETTERS[verdict],
-        "ink": _ink(verdict),
+        "ink": ink_on(VERDICT_COLOURS[verdict]),
         "expected": " or ".join(cell.expected),
         "as_expected": cell.as_expected,
         "stale": cell.count("stale_overwrites"),

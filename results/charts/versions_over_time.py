@@ -1,5 +1,6 @@
 """Which plan was in force at each endpoint, with the spells below the peak marked: a stale overwrite is a step down."""
 
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, filled
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, filled
 from leasebench.results.charts.window import Window, nearest, subtitle, window_of
 from leasebench.results.checks.overwrites import peak_since_repair
 from leasebench.results.reading.violations import writes_between
@@ -43,7 +44,16 @@ class VersionsOverTime:
         below = subtitle(found, f"thick: below the peak; grey: newest published{more}")
         made = filled(_definition(), f"{title}\n{below}", rows=rows)
         made["facet"] = {"row": {**made["facet"]["row"], "sort": [found.events.endpoints[number] for number in shown]}}
-        return made
+        return described(made, *_says(rows))
+
+
+def _says(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for name in dict.fromkeys(row["endpoint"] for row in rows):
+        own = [row for row in rows if row["endpoint"] == name]
+        plans = [row["plan"] for row in own if row["what"] == "in force"]
+        stale = [row for row in own if row["what"] == "stale"]
+        first = f", first with plan {stale[0]['plan']} at {stale[0]['at_s']:.4f} s" if stale else ""
+        yield f"{name} went from plan {plans[0]} to {plans[-1]}, below its peak {len(stale)} times{first}"
 
 
 def _rows(found: Window, endpoint: int) -> list[dict[str, Any]]:

@@ -135,9 +135,23 @@ METRICS = (
         "goodput_before_per_s", "work completed a second before the outage", "per s", None, 610, shown=Shown.NOWHERE
     ),
     _spread("goodput_outage_per_s", "work completed a second in the outage", "per s", None, 611, shown=Shown.NOWHERE),
-    _spread("goodput_after_per_s", "work completed a second after the outage", "per s", Better.MORE, 612),
+    _spread(
+        "goodput_after_per_s",
+        "work completed a second after the outage",
+        "per s",
+        Better.MORE,
+        612,
+        heading="goodput after\np50 per s",
+    ),
     _spread("time_to_held_ms", "from the end of the outage until 99 % of host leases are held", "ms", Better.LESS, 613),
-    _spread("hosts_held_least_pct", "the least share of hosts with a lease since the outage", "%", Better.MORE, 614),
+    _spread(
+        "hosts_held_least_pct",
+        "the least share of hosts with a lease since the outage",
+        "%",
+        Better.MORE,
+        614,
+        heading="hosts held\nleast %",
+    ),
     _spread(
         "outage_ms",
         "how long a worker was without the data store, the mean of all",

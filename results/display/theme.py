@@ -48,6 +48,24 @@ _BEHIND = {"light": "#b3bac2", "dark": "#4d5762"}
 _RULE = {"light": "#e6e6e6", "dark": "#2c343d"}
 
 
+def luminance(colour: str) -> float:
+    """Relative luminance of `#rrggbb`, 0 to 1 (WCAG 2.2)."""
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours, 1 to 21 (WCAG 2.2); text needs 4.5."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def ink_on(ground: str) -> str:
+    """Black or white, whichever can be read better on a colour; one of them has at least 4.5."""
+    return max(("#ffffff", "#000000"), key=lambda ink: contrast(ink, ground))
+
+
 def dark_inks() -> dict[str, str]:
     """For each ink on light ground the one in its place on dark ground: it recolours a picture that was drawn once."""
     pairs = [*zip(COLOURS["light"], COLOURS["dark"], strict=True)]

@@ -1,6 +1,8 @@
 """What one scenario's part of the page holds: its pictures, and per guard the first violation and its story."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from leasebench.registry import plugins
@@ -13,6 +15,8 @@ from leasebench.results.reading.rundirectory import RunDirectory, representative
 from leasebench.results.reading.violations import Violation, matching
 from leasebench.results.record.file import BadRunDirectory
 
+HEAT_MAP = "verdict_heatmap"
+"""The page has it as a table."""
 CLOSEUPS = frozenset({"versions_over_time", "lease_timeline"})
 """Pictures of what is around a violation: a cell without one does without."""
 PHASES = {"latency_histogram": ("commit", "acquire", "plan"), "percentile_curve": ("commit", "plan")}
@@ -41,9 +45,13 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class CellContent:
-    """What one cell's part shows: its pictures, the story of its first violation, and a row for each that is listed."""
+    """What one cell's part shows: its pictures, the story of its first violation, and a row for each that is listed.
+
+    `incident` is what became of the first endpoint that resolved to nothing, where that wedged the cell.
+    """
 
     charts: dict[str, Spec]
+    incident: list[tuple[str, str]]
     story: Story | None
     violations: list[tuple[object, ...]]
 
@@ -53,6 +61,8 @@ class ScenarioContent:
     """What one scenario's part of the page holds: its pictures, and what each guard's part shows."""
 
     charts: list[Picture]
+    narrowed: dict[str, Spec]
+    """The pictures of the whole run that can be narrowed to a scenario, of this one."""
     cells: dict[str, CellContent]
 
 
@@ -60,14 +70,34 @@ def scenario_content(run: RunDirectory, scenario: str) -> ScenarioContent:
     """Draw the pictures of a scenario and of its cells, and tell their stories."""
     guards = [guard for guard in run.guards if run.cell(guard, scenario)]
     cells = {guard: _cell_content(run, guard, scenario) for guard in guards}
-    return ScenarioContent(_scenario_charts(run, scenario, guards), cells)
+    return ScenarioContent(_scenario_charts(run, scenario, guards), _narrowed(run, scenario), cells)
+
+
+def _narrowed(run: RunDirectory, scenario: str) -> dict[str, Spec]:
+    if len(run.scenarios) < 2:
+        return {}
+    whole = run_charts(run)
+    known = [chart for chart in _charts(ChartScope.RUN) if chart.name in whole]
+    drawn = {chart.name: _drawn(chart, Subject(run, scenario)) for chart in known}
+    # A chart that does not narrow itself draws the same again.
+    return {name: spec for name, spec in drawn.items() if spec is not None and spec != whole[name]}
+
+
+@lru_cache(maxsize=1)
+def run_charts(run: RunDirectory) -> Mapping[str, Spec]:
+    """The pictures of the whole run that have something to show, but for the one that the page has as a table."""
+    drawn = {chart.name: _drawn(chart, Subject(run)) for chart in _charts(ChartScope.RUN) if chart.name != HEAT_MAP}
+    return {name: spec for name, spec in drawn.items() if spec is not None}
 
 
 def _cell_content(run: RunDirectory, guard: str, scenario: str) -> CellContent:
     # The representative trial is open for its pictures, and for the story after them.
     charts = _cell_charts(run, guard, scenario)
     listed = list(islice(matching(run, guard, scenario), MOST_VIOLATIONS))
-    return CellContent(charts, _story(run, listed[0]) if listed else None, [_row(one) for one in listed])
+    cell = run.cell(guard, scenario)
+    told = cell.story if cell and cell.total("wedged") else ()
+    incident = [(instant(chapter.t_s), f"{chapter.endpoint}: {chapter.what}") for chapter in told]
+    return CellContent(charts, incident, _story(run, listed[0]) if listed else None, [_row(one) for one in listed])
 
 
 def _cell_charts(run: RunDirectory, guard: str, scenario: str) -> dict[str, Spec]:

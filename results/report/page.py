@@ -7,7 +7,8 @@ are one packed part, which the browser unpacks when a reader first opens somethi
 import gzip
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,9 @@ from urllib.parse import quote
 
 import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from leasebench.registry import plugins
-from leasebench.results.charts import Subject
+from leasebench.results.charts import Spec
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.compare.ranking import rank
 from leasebench.results.compare.ranking_view import legend, overall_grid
@@ -29,20 +29,28 @@ from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.reading.sweeps import swept_lines
 from leasebench.results.record.metric import Form, metrics
 from leasebench.results.record.summary import CellSummary
-from leasebench.results.report.content import VIOLATION_COLUMNS
+from leasebench.results.report.content import VIOLATION_COLUMNS, run_charts
 from leasebench.results.report.facts import METHOD, axes, settings, verdicts
-from leasebench.results.tables.advice import Failure, headline
+from leasebench.results.report.verdict_table import tile_css, verdict_table
+from leasebench.results.tables.advice import Advice, Failure, headline
 from leasebench.results.tables.columns import CellColumn, report_columns
 from leasebench.results.tables.pricing import guard_cost_us
 from leasebench.results.tables.remarks import remarks
 from leasebench.results.tables.sweep_table import sweep_sentences
-from leasebench.verdict import Verdict
+from leasebench.verdict import GOOD, Verdict
 
 HERE = Path(__file__).parent
-RUN_CHARTS = ("verdict_heatmap", "safety_cost", "sweep")
+FEW_CELLS = 3
+"""So few cells are open from the start."""
 MOST_OPEN = 60
 """Unproven cells with their commands; of more it is said how many."""
 MOST_REMARKS = 60
+SWEEP = "sweep"
+"""Stands with its sentences."""
+CHOICE = "safety_cost"
+"""The picture to choose a guard by stands with the ranking."""
+SAYS_NOTHING = ("", "-", "1")
+"""What the ranking has where it can't tell, and of the guard that all others stand beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +124,12 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     environment.filters["id"] = lambda name: quote(name, safe="")
     environment.filters["cell_id"] = lambda cell: cell_id(*cell.place)
+    # A long name may be broken after a part of it.
+    environment.filters["parts"] = lambda name: escape(name).replace("_", Markup("_<wbr>"))
     environment.filters["summary_line"] = summary_line
     columns = report_columns(run.summary.cells)
+    places = {cell.place: cell_id(*cell.place) for cell in run.summary.cells}
+    charts = run_charts(run)
     about = {scenario.name: scenario.about for scenario in run.suite.scenarios}
     manifest = run.manifest
     advice = advise_on(run)
@@ -129,40 +141,63 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
         problems=[*run.problems, *map(str, run.contradictions())],
         guards=[_guard(run, name, columns) for name in run.guards],
         scenarios=[(name, about.get(name, "")) for name in run.scenarios],
-        verdicts=[verdict.value for verdict in Verdict],
+        verdicts=_counted(run),
+        grid=verdict_table(run, places) if places else None,
+        charts=[name for name in charts if name not in (CHOICE, SWEEP)],
+        swept=SWEEP if SWEEP in charts else None,
+        choice=CHOICE if CHOICE in charts else None,
+        few=len(places) <= FEW_CELLS,
         ranking=_ranking(run),
         figure_columns=_headings(columns),
         method=METHOD,
-        facts=list(settings(run)),
+        facts=[group for group in settings(run) if group.rows],
         sweep=list(sweep_sentences(swept_lines(run))),
-        remarks=_bounded(list(remarks(run.summary)), MOST_REMARKS),
+        remarks=list(_bounded(list(remarks(run.summary)), MOST_REMARKS)),
         advice=advice,
-        # A guard's name keeps its own first letter.
-        said="No guard of this run held everywhere." if advice.best is None else headline(advice),
-        failed=[_failure(failure) for failure in advice.failed],
+        said=_said(run, advice),
+        good=advice.best is not None or all(cell.verdict in GOOD for cell in run.summary.cells),
+        failed=[_failure(failure) for failure in advice.failed if failure.verdict not in GOOD],
         most_open=MOST_OPEN,
         footer=f"leasebench {manifest.versions.leasebench if manifest else ''}: {run.name}",
-        css=_own((HERE / "page.css").read_text(encoding="utf-8")),
+        css=_own((HERE / "page.css").read_text(encoding="utf-8") + tile_css()),
         js=_own((HERE / "page.js").read_text(encoding="utf-8")),
         vega=_own(_vega()),
-        data=_own(_data(run)),
+        data=_own(_data(run, charts)),
         packs=[_own(pack) for pack in packs],
     )
 
 
+def _said(run: RunDirectory, advice: Advice) -> str:
+    """The answer in a sentence; where nobody wrote, what became of the systems that hang on the endpoint."""
+    if not any(cell.total("commits") for cell in run.summary.cells):
+        return f"No guard wrote in this run: it is about what hangs on the endpoint. {verdicts(run)}."
+    # A guard's name keeps its own first letter.
+    return "No guard of this run held everywhere." if advice.best is None else headline(advice)
+
+
+def _counted(run: RunDirectory) -> list[tuple[str, int]]:
+    """The verdicts that there are, worst first, and how many cells have each."""
+    counted = Counter(cell.verdict for cell in run.summary.cells)
+    return [(verdict.value, counted[verdict]) for verdict in Verdict if counted[verdict]]
+
+
 def _ranking(run: RunDirectory) -> Ranked | None:
-    """The table of `leasebench compare RUN`: every guard over all scenarios, beside the reference guard."""
-    if not run.summary.cells:
+    """The table of `leasebench compare RUN`: every guard over all scenarios, beside the reference guard.
+
+    A column that says nothing of any guard is left out, and with a single guard all of it.
+    """
+    if len(run.guards) < 2:
         return None
     ranking = rank(run)
     grid = overall_grid(ranking)
     trials = sorted({cell.trials for cell in run.summary.cells})
+    told = [at for at in range(1, len(grid.columns)) if any(row[at].text not in SAYS_NOTHING for row in grid.rows)]
     rows = []
-    for guard, *others in grid.rows:
-        link = Field(guard.text, href=f"#guard-{quote(guard.text, safe='')}")
-        fields = (Field(one.text, number=not column.left) for column, one in zip(grid.columns[1:], others, strict=True))
-        rows.append(Row(guard.text, (link, *fields)))
-    columns = tuple(Heading(column.heading, None, not column.left) for column in grid.columns)
+    for row in grid.rows:
+        guard = row[0].text
+        link = Field(guard, href=f"#guard-{quote(guard, safe='')}")
+        rows.append(Row(guard, (link, *(Field(row[at].text, number=not grid.columns[at].left) for at in told))))
+    columns = tuple(Heading(grid.columns[at].heading, None, not grid.columns[at].left) for at in (0, *told))
     meant = [line for line in legend(ranking, trials) if not line.startswith("coloured")]
     about = " ".join(f"{line}." for line in (f"x: beside {ranking.reference} ({ranking.why})", *meant))
     return Ranked(about, columns, tuple(rows))
@@ -214,15 +249,14 @@ def _failure(failure: Failure) -> FailureRow:
     return FailureRow(failure.guard, number(failure.cost_us), failure.verdict, where, failure.violation)
 
 
-def _data(run: RunDirectory) -> str:
+def _data(run: RunDirectory, charts: Mapping[str, Spec]) -> str:
     """What the page's script begins with, as JSON."""
-    known = plugins("results.charts")
-    charts = {name: known[name].draw(Subject(run)) for name in RUN_CHARTS}
     own = numbers(run.summary)
     cells = []
     for pack, scenario in enumerate(run.scenarios):
         for guard in run.guards:
-            if run.cell(guard, scenario) is None:
+            cell = run.cell(guard, scenario)
+            if cell is None:
                 continue
             ranges = [own[row.number] for row in run.trials_of(guard, scenario) if len(own[row.number])]
             cells.append(
@@ -230,6 +264,7 @@ def _data(run: RunDirectory) -> str:
                     "id": cell_id(guard, scenario),
                     "guard": guard,
                     "scenario": scenario,
+                    "verdict": cell.verdict,
                     "pack": pack,
                     "count": sum(map(len, ranges)),
                     "ranges": [[one[0], one[-1]] for one in ranges],
@@ -239,7 +274,7 @@ def _data(run: RunDirectory) -> str:
         {
             "inks": dark_inks(),
             "themes": {"light": theme("light"), "dark": theme("dark")},
-            "charts": {name: drawn for name, drawn in charts.items() if drawn is not None},
+            "charts": charts,
             "cells": cells,
             "violation_columns": VIOLATION_COLUMNS,
         }

@@ -1,6 +1,7 @@
 """Each chart draws a real run in its scope, is Vega-Lite, and holds the numbers of the summary and the histories."""
 
 import json
+import re
 
 import altair as alt
 import numpy as np
@@ -120,6 +121,20 @@ class TestEveryChart:
             if CHARTS[name].scope is not ChartScope.RUN:
                 assert subject.scenario in text_of(spec)
 
+    def test_says_in_words_what_it_shows(self, drawn, run):
+        for name, subject, spec in [one for one in drawn if one[2] is not None]:
+            said = spec["description"]
+            assert re.search(r"\d", said), name
+            assert said.endswith("."), name
+            if CHARTS[name].scope in (ChartScope.RUN, ChartScope.SCENARIO, ChartScope.PHASE):
+                assert any(guard in said for guard in run.guards), (name, subject)
+
+    def test_of_a_stale_cell_tells_its_figures(self, run):
+        (row,) = run.trials_of("last_writer_wins", "stopped")
+        subject = Subject(run, "stopped", "last_writer_wins", trial=row.number)
+        said = CHARTS["throughput_over_time"].draw(subject)["description"]
+        assert f"{row.count('commits'):,} commits, {row.count('stale_overwrites'):,} of them stale" in said
+
     def test_is_json_without_nan(self, drawn):
         for _, _, spec in drawn:
             json.dumps(spec, allow_nan=False)
@@ -197,7 +212,7 @@ class TestSafetyCost:
     def test_shows_the_leak_rates_and_costs_of_the_summary(self, run):
         spec = CHARTS["safety_cost"].draw(Subject(run, "stopped"))
         rows = {row["guard"]: row for row in data(spec["hconcat"][0])["inline 0"]}
-        tail = farthest([run.cell(guard, "stopped").latency("plan").n for guard in run.guards])
+        tail = farthest([min(run.cell(guard, "stopped").latency("plan").n for guard in run.guards)])
         assert tail in json.dumps(spec["hconcat"][0])
         assert set(rows) == set(run.guards)
         for guard, row in rows.items():
