@@ -8,6 +8,7 @@ Nothing logs on the measured path: an operation that is answered leaves no recor
 import logging
 import os
 import sys
+import threading
 from enum import StrEnum
 from pathlib import Path
 
@@ -109,13 +110,26 @@ def log_as_asked(level: LogLevel | None, file: Path | None) -> None:
 
 
 def log_as_environment_says() -> None:
-    """Log as the process that started us does."""
+    """Log as the process that started us does; where nobody asked for a log, nothing that a library logs is shown."""
     level, file = os.environ.get(LEVEL_VARIABLE), os.environ.get(FILE_VARIABLE)
     if level is None:
+        # Without any handler `logging` itself would write warnings to standard error, amid our tables.
+        logging.getLogger().addHandler(logging.NullHandler())
         return
     handler = AppendingHandler(Path(file)) if file else StandardErrorHandler()
     logging.getLogger().addHandler(handler)
     logging.getLogger("leasebench").setLevel(level.upper())
+
+
+def log_ended_threads() -> None:
+    """Log an exception that ends a thread, as of a library that renews its lock: it would be shown amid our tables."""
+
+    def log(ended: threading.ExceptHookArgs) -> None:
+        name = ended.thread.name if ended.thread is not None else "a thread"
+        error = (ended.exc_type, ended.exc_value or ended.exc_type(), ended.exc_traceback)
+        logging.getLogger("leasebench").warning("%s ended by an exception", name, exc_info=error)
+
+    threading.excepthook = log
 
 
 def process_name() -> str:

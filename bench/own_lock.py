@@ -4,9 +4,10 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from leasebench.bench.suite import Suite, with_guards
-from leasebench.leases.guard import Decide, Exclude, Guard, presets
+from leasebench.leases.guard import DEFAULT_TTL_MS, Decide, Exclude, Guard, presets
 from leasebench.leases.guard_axes import VersionCheck
-from leasebench.leases.manager import LeaseManager
+from leasebench.leases.manager import LeaseManager, ttl_step_ms, unavailable
+from leasebench.mistakes import DefinitionError
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugin
 from leasebench.verdict import Verdict
@@ -36,6 +37,8 @@ def with_managers(suite: Suite, managers: Sequence[str], only: Sequence[str]) ->
     made: list[Guard] = []
     for name in dict.fromkeys(managers):
         manager: LeaseManager = plugin("leases.managers", "lease manager", name)
+        if missing := unavailable(manager):
+            raise DefinitionError(missing)
         taken = {*presets(), *(guard.name for guard in suite.guards), *(guard.name for guard in made)}
         made += _guards(name, manager, taken)
     own = [guard.name for guard in made]
@@ -52,7 +55,7 @@ def _guards(manager: str, lock: LeaseManager, taken: Collection[str]) -> Iterato
         name=name,
         about=about,
         decide=Decide(check=VersionCheck.INSIDE),
-        exclude=Exclude(manager=manager),
+        exclude=Exclude(manager=manager, ttl_ms=max(DEFAULT_TTL_MS, ttl_step_ms(lock))),
         commit="unconditional",
         known_bad=lock.broken,
         expect=EXPECTED,

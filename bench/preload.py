@@ -9,13 +9,14 @@ import signal
 
 from leasebench.bench.engines.processes import worker
 from leasebench.bench.hosts.parent_death import HARNESS_VARIABLE, die_with_parent
-from leasebench.bench.log import log_as_environment_says
+from leasebench.bench.log import log_as_environment_says, log_ended_threads
 from leasebench.bench.proxy import relay
 from leasebench.enactors.store.redis import redis_store
 
 __all__ = ["redis_store", "relay", "worker"]
 
 log_as_environment_says()
+log_ended_threads()
 if os.environ.get(HARNESS_VARIABLE) == str(os.getppid()):
     die_with_parent(os.getppid())
     # Blocked until now; the children inherit it, so that Ctrl-C is the harness's alone.

@@ -91,7 +91,7 @@ def resume_run(
     """
     with interruptible(), sole_use(run), open_server(server_choice) as server:
         rest = unfinished(run, goal)
-        must_suit_server(rest.suite, server.url)
+        must_suit_server(rest.suite, server.url, ours=server.pid is not None)
         manifest, ground = read_manifest(run), describe(rest.suite, server, rest.seed)
         must_be_the_same_ground(run, manifest, ground)
         again = tuple(_set_aside(rest))

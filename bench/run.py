@@ -107,7 +107,7 @@ def run_suite(
     of what has ended is written before.
     """
     with interruptible(), open_server(server_choice) as server:
-        must_suit_server(suite, server.url)
+        must_suit_server(suite, server.url, ours=server.pid is not None)
         with writing(out):
             out.mkdir(parents=True)
         logger.info("run of %s, seed %d, into %s, on a server %s", suite.name, seed, out, server.kind)

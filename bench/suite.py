@@ -39,7 +39,7 @@ from leasebench.enactors.enactor.resuming import Resumption
 from leasebench.enactors.operator.kind import OperatorDuty
 from leasebench.enactors.store.drivers import driver_of
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
-from leasebench.leases.manager import REDIS, unavailable
+from leasebench.leases.manager import REDIS, server_of, ttl_step_ms, unavailable
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
 from leasebench.results.record.names import SUITE_FILE
@@ -219,6 +219,11 @@ class Scenario(Definition):
         """Return why `guard` can't be run under this scenario on this machine; None if it can."""
         if guard.exclude is not None and (missing := unavailable(guard.manager)):
             return missing
+        if guard.exclude is not None:
+            ttl_ms, step_ms = self.ttl_ms or guard.ttl_ms, ttl_step_ms(guard.manager)
+            if ttl_ms % step_ms:
+                name = guard.exclude.manager
+                return f"the leases of {name} live for multiples of {step_ms} ms, and not for {ttl_ms} ms"
         needed = [number for number, fault in enumerate(self.parsed_faults) if not fault.optional]
         return next(filter(None, (self.obstacle(number, guard) for number in needed)), None)
 
@@ -544,11 +549,21 @@ def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], pl
     return suite.model_copy(update=lists)
 
 
-def must_suit_server(suite: Suite, url: str) -> None:
-    """Raise DefinitionError if the store at `url` does not enforce a guard's commit rule, or a fault can't hit it."""
+def must_suit_server(suite: Suite, url: str, *, ours: bool) -> None:
+    """Raise DefinitionError if the run's server won't do for a guard or a fault; `ours`: it is one that we started.
+
+    The store at `url` has to enforce a guard's commit rule, and to be one that a fault can hit. On another's server
+    nothing outside our prefix may be touched, and some libraries write outside it.
+    """
     driver = driver_of(url)
-    for guard, _ in cells(suite):
+    for guard, scenario in cells(suite):
         driver.must_enforce(guard.rule)
+        strays = guard.exclude is not None and not getattr(guard.manager, "keeps_prefix", True)
+        if strays and not ours and server_of(guard.manager) == REDIS:
+            raise DefinitionError(
+                f"{scenario.name}: {guard.name} writes keys outside leasebench's prefix, as its library names them: "
+                "leave it out, or use --server embedded or system"
+            )
     for scenario in suite.scenarios:
         if scenario.load.servers == "each" and driver.name != REDIS:
             raise DefinitionError(

@@ -3,6 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from leasebench.leases.errors import ReplyUnknown
@@ -118,7 +119,13 @@ class LibraryLock(ABC):
     broken = False
     server: str = REDIS
     distributions: ClassVar[tuple[str, ...]] = ()
-    """The installed packages whose versions belong to a result."""
+    """The packages that it needs; their versions belong to a result."""
+    extra: ClassVar[str] = ""
+    """The extra of leasebench that installs them; "" where they come with it."""
+    ttl_step_ms: ClassVar[int] = 1
+    """What every time to live has to be a multiple of: 1,000 for a library that knows whole seconds only."""
+    keeps_prefix: ClassVar[bool] = True
+    """Whether all keys of the library begin with the key that it is given: elsewhere only a server of ours will do."""
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait) -> Program[Lease | None | Unknown]:
         lease: Lease | None | Unknown = yield AcquireLock(resource, ttl_ms, wait)
@@ -229,7 +236,25 @@ def unavailable(manager: LeaseManager) -> str | None:
 
     One that says `finds_server = True` is told of no server: it knows its own.
     """
+    missing = [name for name in getattr(manager, "distributions", ()) if not _installed(name)]
+    if missing:
+        extra = getattr(manager, "extra", "")
+        install = f"leasebench[{extra}]" if extra else " ".join(missing)
+        return f"the lease manager {manager.name} needs {' and '.join(missing)}: pip install '{install}'"
     if getattr(manager, "finds_server", False) or server_url(manager, REDIS):
         return None
     server = server_of(manager)
     return f"the lease manager {manager.name} needs a server of {server}: set {server_variable(server)} to its URL"
+
+
+def ttl_step_ms(manager: LeaseManager) -> int:
+    """What every time to live of a manager's leases has to be a multiple of."""
+    return int(getattr(manager, "ttl_step_ms", 1))
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -340,11 +340,11 @@ def test_a_fault_at_a_step_that_a_guard_never_takes_does_not_apply_to_it_and_the
 @pytest.mark.parametrize("fault", ['kind = "partition"\nenactors = [0]\nms = 50', 'kind = "restart"'])
 def test_a_fault_that_reads_redis_is_refused_on_another_stores_server_in_one_clear_line(fault, monkeypatch, tmp_path):
     made = loaded(tmp_path, suite(SCENARIO + f"[[scenario.s.faults]]\n{fault}\n", '["monotonic"]', '["s"]'))
-    must_suit_server(made, "redis://host")
+    must_suit_server(made, "redis://host", ours=True)
     monkeypatch.setattr(type(plugins("enactors.store")["memory"]), "schemes", ("etcd",))
     with pytest.raises(DefinitionError, match=r"^s: the fault \w+ works with a server of redis only, .* --server$"):
-        must_suit_server(made, "etcd://host")
-    must_suit_server(loaded(tmp_path, suite(SCENARIO, '["monotonic"]', '["s"]')), "etcd://host")
+        must_suit_server(made, "etcd://host", ours=True)
+    must_suit_server(loaded(tmp_path, suite(SCENARIO, '["monotonic"]', '["s"]')), "etcd://host", ours=True)
 
 
 def test_a_scenario_whose_every_guard_is_refused_is_left_out_and_its_guards_are_told(tmp_path):

@@ -154,7 +154,7 @@ class TestFittingTogether:
     @pytest.mark.parametrize("commit", ["fenced", "fence_registered"])
     def test_a_fenced_commit_needs_a_manager_that_gives_fences(self, commit):
         text = told(commit=commit, exclude={"manager": "redis_py"}, decide={"check": "inside"})
-        assert [one in text for one in (f"'{commit}'", "'redis_py'", "expiry_record, redis")] == [True] * 3
+        assert [one in text for one in (f"'{commit}'", "'redis_py'", "expiry_record", " redis")] == [True] * 4
 
     @pytest.mark.parametrize("check", ["never", "once", "per_endpoint"])
     def test_a_fence_registered_at_the_read_needs_the_read_inside(self, check):

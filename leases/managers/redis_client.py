@@ -1,0 +1,55 @@
+"""The redis-py client that the adapters of libraries share: one connection's worth of settings, and no retries.
+
+redis-py repeats a request up to ten times by default, and so a write whose reply was lost.
+"""
+
+from abc import abstractmethod
+from typing import Any
+
+from leasebench.leases.errors import ServerDown
+from leasebench.leases.lease import Wait
+from leasebench.leases.manager import Lock, LockObjects, Taken
+
+BLOCKED_AT_MOST_S = 10.0
+"""How long a library may wait in one blocking command (BLPOP) beyond the client's time-out."""
+
+
+def options(timeout_s: float, *, blocks: bool = False) -> dict[str, Any]:
+    """The options of a client: explicit time-outs, in seconds, and no retries. `blocks`: for a library that BLPOPs."""
+    # Here, as in all adapters: who only lists the guards does not wait 0.1 s for it.
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    reads_s = timeout_s + BLOCKED_AT_MOST_S if blocks else timeout_s
+    return {"socket_timeout": reads_s, "socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
+
+
+class RedisLocks(LockObjects[Lock]):
+    """A library of locks over a redis-py client, `client`. It connects at once: raises ServerDown."""
+
+    blocks = False
+    """Whether the library waits in a blocking command."""
+
+    def __init__(self, url: str, timeout_s: float, *, single: bool = True, **more: Any) -> None:
+        from redis import Redis
+        from redis.exceptions import ConnectionError as RedisConnectionError
+        from redis.exceptions import TimeoutError as RedisTimeoutError
+
+        super().__init__()
+        self.silent = (RedisConnectionError, RedisTimeoutError)
+        try:
+            self.client: Any = Redis.from_url(
+                url, single_connection_client=single, **options(timeout_s, blocks=self.blocks), **more
+            )
+            self.client.ping()
+        except self.silent as error:
+            raise ServerDown(f"{url}: {error}") from error
+
+    @abstractmethod
+    def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Lock, Taken] | None:
+        """See `LockObjects`."""
+
+    def close(self) -> None:
+        """Close the client."""
+        self.client.close()
+        self.client.connection_pool.disconnect()

@@ -1,0 +1,107 @@
+"""redis-fifo-lock 0.3: `redis_fifo_lock.FifoLock` (asyncio), as it comes.
+
+Acquire: a script joins a queue, a waiter sits in BLPOP; grants are in the order of arrival and carry a fencing number.
+A task renews the lease four times in its life; `release` raises `LeaseLost` after the loss. Its keys begin with the
+name in braces. The library needs an event loop, which runs on a thread of its own here.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, NamedTuple
+
+from leasebench.leases.errors import ServerDown
+from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.manager import LibraryLock, LockObjects, Taken
+from leasebench.leases.managers.redis_client import BLOCKED_AT_MOST_S
+from leasebench.leases.operations import Outcome, Program
+
+ENDS_WITHIN_S = 5.0
+
+
+class FifoHeld(NamedTuple):
+    """A lock of the library, and the lease that it granted."""
+
+    lock: Any
+    lease: Any
+
+
+class FifoLocks(LockObjects[FifoHeld]):
+    """The library, with an event loop on a thread."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        from redis.asyncio import Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+        from redis.exceptions import ConnectionError as RedisConnectionError
+        from redis.exceptions import TimeoutError as RedisTimeoutError
+        from redis_fifo_lock import FifoLock, LeaseLost
+
+        super().__init__()
+        self.lost, self.silent = (LeaseLost,), (RedisConnectionError, RedisTimeoutError)
+        self._lock = FifoLock
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="fifo-lock", daemon=True)
+        self._thread.start()
+        self._client = Redis.from_url(
+            url,
+            socket_timeout=timeout_s + BLOCKED_AT_MOST_S,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),
+        )
+        try:
+            self._await(self._reached())
+        except self.silent as error:
+            raise ServerDown(f"{url}: {error}") from error
+
+    async def _reached(self) -> None:
+        await self._client.ping()
+
+    def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[FifoHeld, Taken] | None:
+        lock = self._lock(self._client, key, lease_ms=ttl_ms)
+        try:
+            lease = self._await(lock.acquire(timeout=wait.timeout_ms / 1000))
+        except TimeoutError:
+            return None
+        return FifoHeld(lock, lease), Taken(lease.owner, lease.fence)
+
+    def prolong(self, lock: FifoHeld) -> Any:
+        raise NotImplementedError("redis-fifo-lock renews by itself")
+
+    def owned(self, lock: FifoHeld) -> Any:
+        return not lock.lease.lost.is_set()
+
+    def give_back(self, lock: FifoHeld) -> Any:
+        self._await(lock.lock.release(lock.lease))
+        return True
+
+    def close(self) -> None:
+        self._await(self._client.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(ENDS_WITHIN_S)
+        self._loop.close()
+
+    def _await(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+
+class RedisFifoLock(LibraryLock):
+    """Hands every call to the library."""
+
+    name = "redis_fifo_lock"
+    about = "redis-fifo-lock: a fair queue, waiters in BLPOP, a task renews, a fencing number with each grant"
+    fencing = True
+    distributions = ("redis-fifo-lock",)
+    extra = "locks"
+    renews = False
+    keeps_prefix = False
+
+    def renew(self, lease: Lease) -> Program[Outcome | None]:  # noqa: ARG002
+        return None
+        yield
+
+    def connect(self, url: str, timeout_s: float) -> FifoLocks:
+        return FifoLocks(url, timeout_s)
+
+
+PLUGIN = RedisFifoLock()

@@ -1,0 +1,61 @@
+"""redlock-py 1.0.8: `redlock.Redlock` on one node, as it comes (three tries, 0.2 s apart).
+
+Acquire: SET NX PX, valid for the time to live less its drift of 1 % + 2 ms, by the wall clock. Release: a script that
+deletes the key if the owner's value is there; what it answers, and any error, is thrown away, so the owner is never
+told that the lock was lost. There is no renewal.
+"""
+
+from typing import Any
+
+from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.manager import LibraryLock, Taken
+from leasebench.leases.managers.redis_client import RedisLocks
+from leasebench.leases.operations import Outcome, Program
+
+
+class RedlockPyLocks(RedisLocks[Any]):
+    """The library over one client."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        from redlock import Redlock
+
+        super().__init__(url, timeout_s)
+        self._redlock = Redlock([self.client])
+
+    def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Any, Taken] | None:  # noqa: ARG002  (it has its own)
+        lock = self._redlock.lock(key, ttl_ms)
+        return (lock, Taken(lock.key.decode())) if lock else None
+
+    def prolong(self, lock: Any) -> Any:
+        raise NotImplementedError("redlock-py can't renew")
+
+    def owned(self, lock: Any) -> Any:
+        raise NotImplementedError("redlock-py can't tell")
+
+    def give_back(self, lock: Any) -> Any:
+        self._redlock.unlock(lock)
+        return True
+
+
+class RedlockPy(LibraryLock):
+    """Hands every call to the library."""
+
+    name = "redlock_py"
+    about = "redlock-py on one node: SET NX PX, three tries 0.2 s apart, no renewal, an owner is never told of a loss"
+    distributions = ("redlock-py",)
+    extra = "locks"
+    renews = False
+
+    def renew(self, lease: Lease) -> Program[Outcome | None]:  # noqa: ARG002
+        return None
+        yield
+
+    def validate(self, lease: Lease) -> Program[Outcome | None]:  # noqa: ARG002
+        return None
+        yield
+
+    def connect(self, url: str, timeout_s: float) -> RedlockPyLocks:
+        return RedlockPyLocks(url, timeout_s)
+
+
+PLUGIN = RedlockPy()

@@ -1,0 +1,97 @@
+"""Every lock of a library, unmodified, on a real server: it excludes, and what its owner is told of a loss."""
+
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from leasebench.leases.lease import Wait
+from leasebench.leases.manager import LibraryLock, unavailable
+from leasebench.leases.operations import Refused
+from leasebench.registry import plugins
+
+TTL_MS = 1_000
+LIMIT_S = 20.0
+AT_ONCE = Wait(timeout_ms=50.0)
+PATIENT = Wait(timeout_ms=8_000.0)
+LIBRARIES = {name: one for name, one in plugins("leases.managers").items() if isinstance(one, LibraryLock)}
+HOLDS_ON = {"python_redis_lock_auto", "redis_fifo_lock", "portalocker_redis", "portalocker_fenced"}
+"""Those that keep what they have as long as their process lives: nothing expires by itself."""
+
+
+@pytest.fixture(params=sorted(LIBRARIES))
+def manager(request: pytest.FixtureRequest) -> LibraryLock:
+    found = LIBRARIES[request.param]
+    if reason := unavailable(found):
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture
+def libraries(manager: LibraryLock, server_url: str) -> Iterator[list]:
+    """Two clients of the library, as in two processes."""
+    opened = [manager.connect(server_url, 2.0) for _ in range(2)]
+    yield opened
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def key() -> str:
+    return f"lb:{{test.{uuid.uuid4().hex[:8]}}}:lease:e000"
+
+
+def test_one_has_it_and_the_other_gets_it_when_it_is_given_back(manager, libraries, key):
+    first, second = libraries
+    taken = first.acquire(key, TTL_MS, PATIENT)
+    assert taken is not None
+    assert bool(taken.token)
+    assert (taken.fence is not None) == manager.fencing
+    assert second.acquire(key, TTL_MS, AT_ONCE) is None, "the lock is held"
+    assert first.release(key) is True
+    after = second.acquire(key, TTL_MS, PATIENT)
+    assert after is not None
+    assert after.token != taken.token
+    assert not manager.fencing or after.fence > taken.fence
+    assert second.release(key) is True
+
+
+def test_a_renewal_keeps_it_beyond_its_first_time(manager, libraries, key):
+    if not manager.renews:
+        pytest.skip(f"{manager.name} has no renewal to call")
+    first, second = libraries
+    first.acquire(key, 2 * TTL_MS, PATIENT)
+    for _ in range(3):
+        time.sleep(0.9)
+        assert first.renew(key) is True
+    assert second.acquire(key, 2 * TTL_MS, AT_ONCE) is None, "its first time is over"
+    assert first.release(key) is True
+
+
+def test_where_leases_expire_the_other_gets_it_and_a_release_by_its_old_owner_leaves_it_alone(manager, libraries, key):
+    if manager.name in HOLDS_ON:
+        pytest.skip(f"{manager.name} keeps its lock while its process lives")
+    first, second = libraries
+    first.acquire(key, TTL_MS, PATIENT)
+    until = time.monotonic() + LIMIT_S
+    while second.acquire(key, 10 * TTL_MS, PATIENT) is None:
+        assert time.monotonic() < until, "the first one's time is over"
+    told = first.release(key)
+    assert told is False or isinstance(told, Refused) or manager.name in SILENT
+    assert first.acquire(key, TTL_MS, AT_ONCE) is None, "the second one still has it"
+    assert second.release(key) is True
+
+
+SILENT = {"redlock_py"}
+"""Those whose release says nothing of a loss."""
+
+
+def test_a_library_that_strays_from_our_prefix_says_so(manager, libraries, key, server_url):
+    with redis.Redis.from_url(server_url) as looker:
+        before = set(looker.scan_iter())
+        assert libraries[0].acquire(key, TTL_MS, PATIENT) is not None
+        strays = {name for name in looker.scan_iter() if not name.startswith(b"lb:{")} - before
+        assert bool(strays) != manager.keeps_prefix
+        assert libraries[0].release(key) is True
