@@ -73,8 +73,9 @@ def run(
 
     over = (manager, ttl, enactors, endpoints, rate, sweep)
     if schedule is not None:
-        if (suite, guard, scenario, trials, duration, *over) != (None,) * 11:
-            left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager and all that is set over a suite"
+        other = (resume, budget, against, against_python)
+        if until_proven or (suite, guard, scenario, trials, duration, *over, *other) != (None,) * 15:
+            left_out = "SUITE and all that is said of one, --resume, --budget, --until-proven, --against"
             fail(f"--schedule runs traces alone: leave out {left_out}", EXIT_USAGE)
         from leasebench.bench.commands.schedule import force
 
