@@ -1,21 +1,34 @@
 """What a run shows while it goes on: a live display in a terminal, plain lines elsewhere."""
 
-import time
-from collections import Counter
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.console import Group as RichGroup
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
+from rich.text import Text as RichText
 
 from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.expected_time import OVERHEAD_S
 from leasebench.bench.failure import failure_of
+from leasebench.bench.suite import cells
 from leasebench.bench.trialplan import TrialPlan
+from leasebench.results.display.grid import Column, Grid, Text, Tone
+from leasebench.results.display.layout import lay_out, styled_line
 from leasebench.results.display.numbers import number
 from leasebench.results.record.trial import TrialFacts
+
+COLUMNS = (
+    Column("guard", left=True),
+    Column("trials"),
+    Column("commits/s", spare=2),
+    Column("raced", spare=3),
+    Column("stale"),
+    Column("so far", spare=1, left=True),
+)
+"""`raced`: applications with a race."""
 
 
 class PlainLines:
@@ -44,77 +57,133 @@ class PlainLines:
         _tell_notes(self._console, plan, facts)
 
 
-class _BelowItsText(Progress):
-    """A progress bar below its description: beside it, the names of guard and scenario would be cut at 80 columns."""
+@dataclass(slots=True)
+class GuardTally:
+    """What the trials of one guard came to so far; `now` is of the trial that is under way."""
 
-    def get_renderables(self) -> Iterable[RenderableType]:
-        for task in self.tasks:
-            yield Text(task.description)
-            yield self.make_tasks_table([task])
+    of: int
+    done: int = 0
+    failed: int = 0
+    commits: int = 0
+    stale: int = 0
+    raced: int = 0
+    load_s: float = 0.0
+    now: Figures = field(default_factory=Figures)
+    now_s: float = 0.0
+
+    def end(self, *, failed: bool) -> None:
+        """The trial that was under way has ended."""
+        self.done, self.failed = self.done + 1, self.failed + failed
+        self.commits, self.stale = self.commits + self.now.commits, self.stale + self.now.stale
+        self.raced, self.load_s = self.raced + self.now.raced_applications, self.load_s + self.now_s
+        self.now, self.now_s = Figures(), 0.0
+
+    @property
+    def all_stale(self) -> int:
+        """With those of the trial under way."""
+        return self.stale + self.now.stale
+
+    @property
+    def so_far(self) -> Text:
+        """A word on it, which is no verdict: that comes of the history, at the end."""
+        if self.failed:
+            return Text("failed", Tone.BAD)
+        if self.all_stale:
+            return Text("stale", Tone.BAD)
+        raced = self.raced + self.now.raced_applications
+        return Text("none stale" if raced else "no races yet", Tone.OPEN)
+
+    def row(self, name: str, *, running: bool) -> tuple[Text, ...]:
+        """Its row in the table."""
+        load_s, commits = self.load_s + self.now_s, self.commits + self.now.commits
+        return (
+            Text(name, Tone.STRONG if running else Tone.PLAIN),
+            Text(f"{self.done}/{max(self.of, self.done)}"),
+            Text(number(commits / load_s) if load_s > 0 else "-"),
+            Text(number(self.raced + self.now.raced_applications)),
+            Text(number(self.all_stale)),
+            self.so_far if load_s > 0 or self.failed else Text("-", Tone.QUIET),
+        )
 
 
 class LiveDisplay:
-    """Trial k of n and its guard; below it a bar, commits/s, that guard's stale overwrites in all trials, time left."""
+    """Trial k of n, a bar with the time that is left, and a row a guard: as many as the screen has room for."""
 
     def __init__(self, console: Console, directory: Path) -> None:
-        self._directory = directory
-        self._progress = _BelowItsText(
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[figures]}", markup=False),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
-        self._task = self._progress.add_task("", total=None, figures="")
-        self._guard = ""
-        self._stale = 0
-        self._stale_before: Counter[str] = Counter()
+        self._console, self._directory = console, directory
+        self._bar = Progress(BarColumn(bar_width=24), TimeRemainingColumn(), console=console)
+        self._task = self._bar.add_task("", total=None)
+        self._tallies: dict[str, GuardTally] = {}
+        self._guard = self._heading = ""
         self._done = 0
-        self._drawn = 0.0
         self._longest_s = 1.0
+        self._live = Live(console=console, get_renderable=self.renderable, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._live.stop()
 
     def begin(self, plan: TrialPlan, of: int) -> None:
+        if not self._tallies:
+            for guard, _ in cells(plan.suite):
+                self._tallies.setdefault(guard.name, GuardTally(0)).of += plan.suite.trials
         self._guard = plan.guard.name
+        self._tallies.setdefault(self._guard, GuardTally(0))
         self._longest_s = plan.timing.duration_s + OVERHEAD_S
-        self._drawn = 0.0
-        self._progress.update(
-            self._task,
-            total=of,
-            figures="",
-            description=f"trial {plan.number} of {of}: {plan.guard.name} under {plan.scenario.name}",
-        )
+        self._heading = f"trial {plan.number} of {of}: {plan.guard.name} under {plan.scenario.name}"
+        self._bar.update(self._task, total=of)
 
     def watch(self, elapsed_s: float, figures: Figures) -> None:
-        self._stale = figures.stale
-        now = time.monotonic()
-        if now - self._drawn < 0.2 or elapsed_s <= 0:
-            return
-        self._drawn = now
-        stale = self._stale_before[self._guard] + self._stale
-        text = f"{number(figures.commits / elapsed_s)} commits/s, {number(stale)} stale"
+        tally = self._tallies[self._guard]
+        tally.now, tally.now_s = figures, max(elapsed_s, 0.0)
         share = min(elapsed_s / self._longest_s, 0.99)
-        self._progress.update(self._task, figures=text, completed=self._done + share)
+        self._bar.update(self._task, completed=self._done + share)
 
     def end(self, plan: TrialPlan, facts: TrialFacts) -> None:
-        self._stale_before[self._guard] += self._stale
-        self._stale = 0
+        self._tallies[self._guard].end(failed=facts.status != "ok")
         self._done += 1
-        self._progress.update(self._task, completed=self._done)
+        self._bar.update(self._task, completed=self._done)
         if facts.status != "ok":
-            self._progress.console.print(
+            self._console.print(
                 f"trial {plan.number} failed: {plan.guard.name} under {plan.scenario.name}: {facts.reason}"
                 f"{failure_of(plan.folder_in(self._directory))}",
                 markup=False,
                 soft_wrap=True,
             )
-        _tell_notes(self._progress.console, plan, facts)
+        _tell_notes(self._console, plan, facts)
+
+    def renderable(self) -> RenderableType:
+        """What is on the screen: never more lines than it has."""
+        width, height = self._console.size
+        shown: list[RenderableType] = [RichText(self._heading, no_wrap=True, overflow="ellipsis"), self._bar]
+        room = height - len(shown) - 1  # the cursor has a line of its own
+        while room > 0 and self._tallies:
+            lines = self._table(width, room)
+            if len(lines) <= height - len(shown) - 1:
+                return RichGroup(*shown, *lines)
+            room -= len(lines) - (height - len(shown) - 1)
+        return RichGroup(*shown[: max(height - 1, 1)])
+
+    def _table(self, width: int, room: int) -> list[RichText]:
+        """The table with about as many rows as there is room for: the running guard, the worst, then the first."""
+        names = [*self._tallies]
+        most = max(room - 1, 1)
+        if len(names) > most:
+
+            def weight(name: str) -> tuple[bool, bool, bool]:
+                tally = self._tallies[name]
+                return name != self._guard, not tally.failed, not tally.all_stale
+
+            kept = {*sorted(names, key=weight)[: max(most - 1, 1)]}
+            names = [name for name in names if name in kept]
+        rows = tuple(self._tallies[name].row(name, running=name == self._guard) for name in names)
+        (laid,) = lay_out([Grid("", COLUMNS, rows)], width)
+        lines = [styled_line(line) for line in laid.lines]
+        left = len(self._tallies) - len(names)
+        return [*lines, RichText(f"and {left} more guards")] if left else lines
 
 
 def _tell_notes(console: Console, plan: TrialPlan, facts: TrialFacts) -> None:

@@ -97,10 +97,12 @@ def run_suite(
     listener: Listener,
     run_one: RunOne = run_trial,
     agenda_in: Callable[[Path], Agenda] | None = None,
+    interleaved: str | None = None,
 ) -> Summary:
     """Run all trials into the new directory `out` and return the summary.
 
-    The trials are those of the suite's plan, unless `agenda_in` makes another agenda of the directory.
+    The trials are those of the suite's plan, unless `agenda_in` makes another agenda of the directory. `interleaved`
+    names the pair that takes turns, if the run is one side of it.
 
     Raises DefinitionError if `out` can't be made or the store does not enforce a guard's commit rule, ServerUnusable if
     there is no server to begin with, Bug for what is unexpected. Whatever ends it, KeyboardInterrupt too, the summary
@@ -113,7 +115,10 @@ def run_suite(
         logger.info("run of %s, seed %d, into %s, on a server %s", suite.name, seed, out, server.kind)
         with sole_use(out):
             (out / SUITE_FILE).write_text(resolved_text(suite), encoding="utf-8")
-            write_json(out / MANIFEST_FILE, describe(suite, server, seed))
+            manifest = describe(suite, server, seed)
+            if interleaved is not None:
+                manifest = manifest.model_copy(update={"interleaved": interleaved})
+            write_json(out / MANIFEST_FILE, manifest)
             plans = plan_trials(suite, seed)
             agenda = Planned(plans, len(plans)) if agenda_in is None else agenda_in(out)
             return run_trials(agenda, suite.name, server, out, listener, run_one)

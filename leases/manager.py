@@ -3,7 +3,8 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from leasebench.leases.errors import ReplyUnknown
@@ -252,9 +253,10 @@ def ttl_step_ms(manager: LeaseManager) -> int:
     return int(getattr(manager, "ttl_step_ms", 1))
 
 
-def _installed(distribution: str) -> bool:
+@cache
+def _installed(name: str) -> bool:
     try:
-        version(distribution)
+        distribution(name)
     except PackageNotFoundError:
         return False
     return True

@@ -68,7 +68,8 @@ def _said(summary: Summary, run: Path) -> _Said:
     swept = swept_lines(loaded)
     of_guards = sweep_tables(swept) if swept else (*tables(guarded), *tables_beside(guarded))
     every = (*of_guards, *storm_tables(points))
-    lines = [*sweep_sentences(swept), *stories(summary), *remarks(summary), *storm_sentences(points)]
+    picture = [f"picture: leasebench plot {run} --chart sweep --format png"] if swept else []
+    lines = [*sweep_sentences(swept), *picture, *stories(summary), *remarks(summary), *storm_sentences(points)]
     advice: list[str] = []
     if guarded.cells:
         loaded = load(run)

@@ -2,7 +2,7 @@
 
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -11,7 +11,12 @@ from leasebench.bench.commands.ci_files import CiFiles, JunitFile, MarkdownFile
 from leasebench.bench.servers.credentials import with_password
 from leasebench.bench.terminal import EXIT_USAGE, fail, must_be_writable
 
+if TYPE_CHECKING:
+    from leasebench.bench.goal import Goal
+    from leasebench.bench.suite import Suite
+
 DEFAULT_SUITE = "quick"
+TURNS = "Two runs in turns, into OUT/a and OUT/b"
 OVER = "Over the suite"
 
 
@@ -51,24 +56,32 @@ def run(
     until_proven: Annotated[
         bool, typer.Option("--until-proven", help="go on until every cell has its races", rich_help_panel="Evidence")
     ] = False,
+    against: Annotated[
+        str | None, typer.Option(metavar="SUITE", help="a second suite, in turns with the first", rich_help_panel=TURNS)
+    ] = None,
+    against_python: Annotated[
+        Path | None, typer.Option(help="the second side's python, of another version's venv", rich_help_panel=TURNS)
+    ] = None,
+    paced: Annotated[str | None, typer.Option(hidden=True)] = None,
     as_json: AsJson = False,
     junit: JunitFile = None,
     markdown: MarkdownFile = None,
 ) -> None:
     """Let enactors race under each guard and scenario of SUITE, and say who won."""
     server = with_password(server, password_file)
-    from leasebench.bench.goal import goal_of, must_reach
+    from leasebench.bench.goal import goal_of
 
     over = (manager, ttl, enactors, endpoints, rate, sweep)
     if schedule is not None:
-        if (suite, guard, scenario, trials, duration, *over) != (None,) * 11:
-            left_out = "SUITE, --guard, --scenario, --trials, --duration, --manager and all that is set over a suite"
+        other = (resume, budget, against, against_python)
+        if until_proven or (suite, guard, scenario, trials, duration, *over, *other) != (None,) * 15:
+            left_out = "SUITE and all that is said of one, --resume, --budget, --until-proven, --against"
             fail(f"--schedule runs traces alone: leave out {left_out}", EXIT_USAGE)
         from leasebench.bench.commands.schedule import force
 
         force(schedule, server, out, seed, as_json=as_json)
     if resume is not None:
-        if (suite, guard, scenario, trials, duration, seed, out, *over) != (None,) * 13:
+        if (suite, guard, scenario, trials, duration, seed, out, against, against_python, *over) != (None,) * 15:
             fail(
                 "--resume keeps to the plan of RUN: with it only --budget, --until-proven, --server and --json",
                 EXIT_USAGE,
@@ -77,16 +90,23 @@ def run(
 
         goal = goal_of(budget, until_proven=until_proven)
         go_on(resume, server, goal, CiFiles(junit, markdown), as_json=as_json)
+    if against is not None or against_python is not None:
+        from leasebench.bench.commands.turns import against as in_turns
+
+        if as_json or until_proven or (budget, junit, markdown) != (None,) * 3:
+            left_out = "--budget, --until-proven, --json, --junit and --markdown"
+            fail(f"--against takes turns by plan: leave out {left_out}", EXIT_USAGE)
+        narrowing = {"--guard": guard, "--scenario": scenario, "--trials": trials, "--duration": duration}
+        laid_over = zip(("--manager", "--ttl", "--enactors", "--endpoints", "--rate", "--sweep"), over, strict=True)
+        drawn = _drawn(suite or DEFAULT_SUITE, seed)
+        in_turns((suite, against or suite), against_python, {**narrowing, **dict(laid_over)}, server, out, drawn)
     from leasebench.bench import own_lock
     from leasebench.bench import sweep as sweeping
-    from leasebench.bench.expected_time import count_trials, expected_seconds
     from leasebench.bench.rundir import default_directory
-    from leasebench.bench.screen import console
     from leasebench.bench.servers.named import must_be_a_choice
     from leasebench.bench.suite import load_suite, narrow
 
     must_be_a_choice(server)
-    screen = console(stderr=as_json)
     found = load_suite(suite or (sweeping.SUITE if sweep else own_lock.SUITE if manager else DEFAULT_SUITE))
     if manager:
         found, guard = own_lock.with_managers(found, manager, guard or [])
@@ -99,8 +119,30 @@ def run(
     if directory.exists():
         fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
     must_be_writable(directory)
-    files = CiFiles(junit, markdown)
-    goal = goal_of(budget, until_proven=until_proven)
+    if paced is not None:
+        from leasebench.bench.commands.turns import paced as take_turn
+
+        take_turn(chosen, drawn, server, directory, paced)
+    _begin(
+        chosen,
+        drawn,
+        server,
+        directory,
+        goal_of(budget, until_proven=until_proven),
+        CiFiles(junit, markdown),
+        as_json=as_json,
+    )
+
+
+def _begin(
+    chosen: "Suite", drawn: int, server: str, directory: Path, goal: "Goal | None", files: CiFiles, *, as_json: bool
+) -> NoReturn:
+    """Say what will be run and how long that takes, run it, and exit."""
+    from leasebench.bench.expected_time import count_trials, expected_seconds
+    from leasebench.bench.goal import must_reach
+    from leasebench.bench.screen import console
+
+    screen = console(stderr=as_json)
     must_reach(chosen, goal)
     least, most = expected_seconds(chosen)
     cells = f"{len(chosen.guards)} guards, {len(chosen.scenarios)} scenarios, {count_trials(chosen)} trials"

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -57,7 +56,7 @@ def session(
 
 def say_plainly(screen: Console) -> Callable[[str], None]:
     """Say a line on the screen, above what is shown live."""
-    return partial(screen.print, markup=False, highlight=False, soft_wrap=True)
+    return lambda line: say(screen, Text(line))
 
 
 def _show(screen: Console, summary: "Summary", directory: Path, *, as_json: bool) -> None:

@@ -5,7 +5,6 @@ A task renews the lease four times in its life; `release` raises `LeaseLost` aft
 name in braces. The library needs an event loop, which runs on a thread of its own here.
 """
 
-import asyncio
 import threading
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
@@ -30,6 +29,8 @@ class FifoLocks(LockObjects[FifoHeld]):
     """The library, with an event loop on a thread."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
+        import asyncio
+
         from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
@@ -82,6 +83,8 @@ class FifoLocks(LockObjects[FifoHeld]):
         self._loop.close()
 
     def _await(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        import asyncio
+
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
 

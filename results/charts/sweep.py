@@ -198,7 +198,9 @@ def _axis(rows: list[dict[str, Any]], guards: Sequence[str], told: Wording) -> A
         aside = (guards.index(row["guard"]) - (len(guards) - 1) / 2) * APART * spread
         row["at"] = row["value"] * exp(aside) if logarithmic else row["value"] + aside
     scale = alt.Scale(type="log" if logarithmic else "linear", domain=ends, nice=False)
-    axis = alt.Axis(values=values, tickCount=len(values), format="~g", grid=False, labelOverlap="greedy")
+    axis = alt.Axis(
+        values=values, tickCount=len(values), labelExpr="format(datum.value, '~g')", grid=False, labelOverlap="greedy"
+    )
     return alt.X("at:Q", title=f"{told.title}{' (log scale)' if logarithmic else ''}", scale=scale, axis=axis)
 
 

@@ -1,6 +1,6 @@
 """What has changed between two runs: verdicts, rates of harm, latencies, throughput."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
@@ -19,15 +19,17 @@ from leasebench.results.compare.drift import (
 )
 from leasebench.results.compare.finding import TOLERANCE, Difference, Finding, by_rate, by_ratio, frame, judged, too_few
 from leasebench.results.compare.quantities import SPEED, Quantity, rates
-from leasebench.results.compare.resampling import LogRatio, pool, ratio
-from leasebench.results.compare.samples import Samples
+from leasebench.results.compare.resampling import LogRatio, paired_ratio, pool, ratio
+from leasebench.results.compare.samples import Sample, Samples
 from leasebench.results.display.phrases import count
 from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.record.manifest import took_turns
 from leasebench.results.statistics.intervals import MIN_TRIALS
 from leasebench.verdict import Verdict
 
 TOO_FEW_CELLS = "in too few cells to know its drift"
 Place = tuple[str, str]
+RatioOf = Callable[[Sample, Sample, Quantity], LogRatio | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class RunChanges:
     only_before: tuple[Place, ...]
     only_after: tuple[Place, ...]
     warnings: tuple[str, ...]
+    in_turns: bool = False
+    """Whether the two took turns, trial by trial (`run --against`): what drifts hits both, and nothing is taken out."""
 
     @property
     def tests(self) -> int:
@@ -137,18 +141,22 @@ def changes(
 
     With `absolute` a drift that all cells share is left in, and intervals rest on trials alone: right where the machine
     is known to be quiet, or where a change of everything is what is looked for. `drift_from` names guards that are
-    known not to have changed. Raises DefinitionError if they have too few cells in both runs.
+    known not to have changed. Of two runs that took turns nothing is taken out. Raises DefinitionError if they have too
+    few cells in both runs.
     """
     olds, news = samples or (Samples(before), Samples(after))
     here = _places(after)
     there = set(_places(before))
     shared = [place for place in here if place in there]
     asked = [place for place in shared if _asked(place, guards, scenarios)]
-    measured = {quantity: _measure(olds, news, shared, quantity) for quantity in SPEED}
+    in_turns = took_turns(before.manifest, after.manifest)
+    ratio_of = paired_ratio if in_turns else ratio
+    measured = {quantity: _measure(olds, news, shared, quantity, ratio_of) for quantity in SPEED}
     there_of = [place for place in shared if place[0] in drift_from]
     if drift_from and len(there_of) < MIN_REFERENCE_CELLS:
         few = f"{count(len(there_of), 'cell')} in both runs, at least {MIN_REFERENCE_CELLS}"
         raise DefinitionError(f"--drift-from {', '.join(drift_from)}: {few} are needed")
+    absolute = absolute or in_turns
     drifts = {} if absolute else dict(_drifts(measured, drift_from))
     judging = _Judging(measured, drifts, tolerance, known=bool(drift_from))
     every = [
@@ -170,6 +178,7 @@ def changes(
         tuple(place for place in _places(before) if place not in set(here) and _asked(place, guards, scenarios)),
         tuple(place for place in here if place not in there and _asked(place, guards, scenarios)),
         (*differing(before, after), *order),
+        in_turns,
     )
 
 
@@ -213,7 +222,9 @@ def _asked(place: Place, guards: Collection[str], scenarios: Collection[str]) ->
     return (not guards or place[0] in guards) and (not scenarios or place[1] in scenarios)
 
 
-def _measure(olds: Samples, news: Samples, places: list[Place], quantity: Quantity) -> dict[Place, _Measured]:
+def _measure(
+    olds: Samples, news: Samples, places: list[Place], quantity: Quantity, ratio_of: RatioOf
+) -> dict[Place, _Measured]:
     found = {}
     for place in places:
         old, new = olds.cell(*place), news.cell(*place)
@@ -221,7 +232,7 @@ def _measure(olds: Samples, news: Samples, places: list[Place], quantity: Quanti
             continue
         was, now = old.figure(quantity), new.figure(quantity)
         if was and now:
-            found[place] = _Measured(log(now / was), ratio(old, new, quantity))
+            found[place] = _Measured(log(now / was), ratio_of(old, new, quantity))
     return found
 
 

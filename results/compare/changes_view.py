@@ -31,6 +31,7 @@ CHANGES = (
 )
 SMALL_DRIFT = 1.02
 """A smaller one is not told by itself."""
+IN_TURNS = "the runs took turns, trial by trial: no drift is taken out, and trials are compared in pairs"
 NOT_INTERLEAVED = (
     "two runs are never interleaved: a drift of the machine between them can't be told from a change of all"
 )
@@ -69,6 +70,9 @@ def _missing(found: RunChanges) -> Iterator[str]:
 
 
 def _drift(found: RunChanges) -> Iterator[Text]:
+    if found.in_turns:
+        yield Text(IN_TURNS, Tone.QUIET)
+        return
     yield Text(NOT_INTERLEAVED, Tone.QUIET)
     if found.absolute:
         yield Text("with --absolute nothing is taken out: what all cells share counts as a change", Tone.OPEN)

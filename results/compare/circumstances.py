@@ -6,7 +6,7 @@ from typing import Any
 
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.file import Record
-from leasebench.results.record.manifest import Manifest
+from leasebench.results.record.manifest import Manifest, took_turns
 from leasebench.results.record.suite import GuardTable, ScenarioTable
 
 SETTINGS = ("duration_s", "min_races", "settle_s")
@@ -21,7 +21,7 @@ MOST_NAMED = 4
 def differing(before: RunDirectory, after: RunDirectory) -> Iterator[str]:
     """One line for each circumstance in which two runs differ, other than their seeds."""
     was, now = before.manifest, after.manifest
-    if was and now and (was.began, was.seed) == (now.began, now.seed):
+    if was and now and (was.began, was.seed) == (now.began, now.seed) and not took_turns(was, now):
         yield "both have one seed and began at the same time: they are one run"
     if not was or not now:
         yield "the manifest of a run can't be read: whether machine, server and versions are the same is not known"

@@ -114,7 +114,7 @@ class Other:
         if self.changes is None:
             found = paired_ratio(before, after, quantity)
             return found, found
-        found = ratio(before, after, quantity)
+        found = (paired_ratio if self.changes.in_turns else ratio)(before, after, quantity)
         drifts = self.changes.drifts
         if found is None or unknown(quantity, drifts):
             return found, None

@@ -87,10 +87,21 @@ class Manifest(Record):
     machine: HostMachine = HostMachine()
     server: RunServer = RunServer()
     affinity: Affinity = Affinity()
+    interleaved: str | None = Field(
+        default=None, description="the pair of runs that took turns, and which of them this is: <pair>/a or <pair>/b"
+    )
     resumed: tuple[Session, ...] = Field(default=(), description="the sessions after the first, oldest first")
 
 
 MANIFEST = TypeAdapter(Manifest)
+
+
+def took_turns(one: Manifest | None, other: Manifest | None) -> bool:
+    """Whether two runs are the sides of one pair that took turns to its end: neither went on alone."""
+    if one is None or other is None or one.interleaved is None or other.interleaved is None:
+        return False
+    pairs = {each.interleaved.rpartition("/")[0] for each in (one, other) if each.interleaved is not None}
+    return len(pairs) == 1 and one.interleaved != other.interleaved and not (one.resumed or other.resumed)
 
 
 def read_manifest(run: Path) -> Manifest:

@@ -110,7 +110,8 @@ def sentence(line: SweptLine) -> str:
         weakest = max(points, key=_bound) if outcomes[0] is CameOut.HELD else points[0]
         if len(points) == 1:
             return f"{line.guard} {outcomes[0]} at {told.whole(weakest.text)} ({_evidence(weakest)})"
-        span = f"all {len(points)} values, from {points[0].text} to {told.value(points[-1].text)}"
+        first, last = points[0].text, told.value(points[-1].text)
+        span = f"all {len(points)} values, from {first} to {last}" if len(points) > 2 else f"{first} and {last}"
         return f"{line.guard} {outcomes[0]} at {span} ({_evidence(weakest)}, at {told.value(weakest.text)})"
     parts = []
     if found.first_to is not None:

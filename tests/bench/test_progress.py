@@ -35,8 +35,8 @@ def plans(tmp_path):
 class Screen:
     """A terminal of so many columns that is drawn on when it is looked at."""
 
-    def __init__(self, columns=160):
-        self.console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=columns)
+    def __init__(self, columns=160, rows=25):
+        self.console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=columns, height=rows)
         self.display = LiveDisplay(self.console, Path())
 
     def begin(self, plan):
@@ -44,52 +44,77 @@ class Screen:
 
     def watch(self, *counts):
         for elapsed_s, commits, stale in counts:
-            self.display.watch(elapsed_s, Figures(commits, stale))
+            self.display.watch(elapsed_s, Figures(commits, stale, commits // 10))
 
-    def said(self):
+    def lines(self):
         with self.console.capture() as capture:
-            self.console.print(self.display._progress.get_renderable())
+            self.console.print(self.display.renderable())
         lines = capture.get().splitlines()
         assert all(len(line) <= self.console.width for line in lines)
-        return " ".join(lines)
+        assert len(lines) < self.console.height
+        return lines
+
+    def row(self, guard):
+        """The words of a guard's row."""
+        return next(line.split()[1:] for line in self.lines() if line.startswith(f"{guard} "))
 
 
-def test_a_guard_that_wrote_nothing_stale_is_not_told_of_the_others(plans):
+def test_each_guard_has_a_row_with_what_its_own_trials_came_to(plans):
     unsafe, safe = plans
     screen = Screen()
     screen.begin(unsafe[0])
+    assert screen.row("monotonic") == ["0/4", "-", "0", "0", "-"]
     screen.watch((0.5, 500, 66))
-    assert "1,000 commits/s, 66 stale" in screen.said()
+    assert screen.row("last_writer_wins") == ["0/4", "1,000", "50", "66", "stale"]
     screen.display.end(unsafe[0], OK)
     screen.begin(safe[0])
-    assert "stale" not in screen.said(), "nothing is known of this guard yet"
     screen.watch((0.5, 300, 0))
-    assert "monotonic under" in screen.said()
-    assert "600 commits/s, 0 stale" in screen.said()
+    assert screen.lines()[0] == f"trial {safe[0].number} of 8: monotonic under {safe[0].scenario.name}"
+    assert screen.row("monotonic") == ["0/4", "600", "30", "0", "none", "stale"]
+    assert screen.row("last_writer_wins") == ["1/4", "1,000", "50", "66", "stale"]
 
 
 def test_a_guards_trials_are_added_up_to_their_last_word(plans):
     unsafe, safe = plans
     screen = Screen()
     screen.begin(unsafe[0])
-    screen.watch((0.5, 500, 66), (0.501, 501, 67))
+    screen.watch((0.5, 500, 66), (1.0, 1001, 67))
     screen.display.end(unsafe[0], OK)
     screen.begin(safe[0])
     screen.watch((0.5, 300, 0))
     screen.display.end(safe[0], OK)
     screen.begin(unsafe[1])
-    screen.watch((0.5, 500, 3))
-    assert "70 stale" in screen.said()
+    screen.watch((0.5, 499, 3))
+    assert screen.row("last_writer_wins") == ["1/4", "1,000", "149", "70", "stale"]
 
 
-@pytest.mark.parametrize("columns", [80, 100, 120, 200])
-def test_neither_the_guard_nor_its_figures_are_cut(plans, columns):
-    screen = Screen(columns)
-    screen.begin(plans[0][0])
-    screen.watch((0.5, 50_000, 1234))
-    said = screen.said()
-    assert "last_writer_wins under" in said
-    assert "100,000 commits/s, 1,234 stale" in said
+def test_a_trial_that_failed_is_told_above_and_in_its_row(plans):
+    screen = Screen()
+    screen.begin(plans[1][0])
+    screen.watch((0.5, 300, 0))
+    screen.display.end(plans[1][0], OK.model_copy(update={"status": "failed", "reason": "no server"}))
+    assert screen.row("monotonic")[-1] == "failed"
+    assert "no server" in screen.console.file.getvalue()
+
+
+@pytest.mark.parametrize("columns", [40, 80, 100, 200])
+@pytest.mark.parametrize("rows", [3, 6, 12, 25])
+def test_never_more_lines_than_the_screen_has_and_the_running_guard_among_them(columns, rows, tmp_path):
+    plans = plan_trials(load_suite("full"), 1)
+    screen = Screen(columns, rows)
+    worst = next(plan for plan in plans if plan.guard.name == "txt_lock")
+    last = next(plan for plan in plans if plan.guard.name != "txt_lock" and plan.scenario != worst.scenario)
+    for plan, stale in ((worst, 7), (last, 0)):
+        screen.begin(plan)
+        screen.watch((0.5, 50_000, stale))
+        screen.display.end(plan, OK)
+    screen.begin(last)
+    lines = screen.lines()
+    assert len(lines) < rows
+    if rows >= 12:
+        assert screen.row(last.guard.name)[0].startswith("1/")
+        assert "7" in screen.row("txt_lock")
+        assert rows > 20 or lines[-1].endswith("more guards")
 
 
 def test_a_log_has_a_line_a_trial_with_its_own_figures(plans):

@@ -201,6 +201,14 @@ class TestForEverybody:
         page.wait_for_selector("details.scenario svg.marks")
         assert faults_of(page) == []
 
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_nor_in_the_filters_and_where_nothing_fits_them(self, opened, place, scheme):
+        page = opened(report_of(place), scheme=scheme, at="#?guard=tight&verdict=stale")
+        page.locator("#nothing").wait_for()
+        page.click("[data-filter=guard] summary")
+        page.locator("[data-filter=guard] button[aria-pressed=true]").wait_for()
+        assert faults_of(page) == []
+
     def test_a_picture_says_in_words_what_it_shows(self, opened, place):
         page = opened(report_of(place), at="#choice")
         page.wait_for_selector(f"{CHOICE} svg.marks")

@@ -104,6 +104,7 @@ def line(pattern, parameter="pause_ms", texts=TEXTS):
             "redis_lock held at all 4 values, from 20 to 120 ms (0 of 100 races, leak rate below 0.030, at 20 ms)",
         ),
         ("llll", "redis_lock leaked at all 4 values, from 20 to 120 ms (12 of 55 races, at 20 ms)"),
+        ("hh", f"redis_lock held at 20 and 40 ms {NONE_OF_100[:-1]}, at 20 ms)"),
         ("h", f"redis_lock held at a pause of 20 ms {NONE_OF_100}"),
         (
             "dlff",
