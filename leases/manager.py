@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
+from random import uniform
+from time import perf_counter, sleep
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from leasebench.leases.errors import ReplyUnknown
@@ -117,6 +119,8 @@ class LibraryLock(ABC):
     fencing = False
     audited = False
     renews = True
+    validates = True
+    """Whether it can say that a lock is still its owner's."""
     broken = False
     server: str = REDIS
     distributions: ClassVar[tuple[str, ...]] = ()
@@ -133,10 +137,14 @@ class LibraryLock(ABC):
         return lease
 
     def renew(self, lease: Lease) -> Program[Outcome | None]:
+        if not self.renews:
+            return None
         outcome: Outcome = yield RenewLock(lease)
         return outcome
 
     def validate(self, lease: Lease) -> Program[Outcome | None]:
+        if not self.validates:
+            return None
         outcome: Outcome = yield ValidateLock(lease)
         return outcome
 
@@ -166,13 +174,13 @@ class LockObjects(ABC, Generic[Lock]):
     def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Lock, Taken] | None:
         """Take the lock, or return None when `wait` is over."""
 
-    @abstractmethod
     def prolong(self, lock: Lock) -> Any:
         """Give a lock its full time to live again. False: it was lost; or `Refused` with a reason of your own."""
+        raise NotImplementedError("the library can't renew: its manager has to say renews = False")
 
-    @abstractmethod
     def owned(self, lock: Lock) -> Any:
         """Look whether a lock is still ours."""
+        raise NotImplementedError("the library can't tell: its manager has to say validates = False")
 
     @abstractmethod
     def give_back(self, lock: Lock) -> Any:
@@ -209,6 +217,20 @@ class LockObjects(ABC, Generic[Lock]):
             return False
         except self.silent as error:
             raise ReplyUnknown(str(error)) from error
+
+
+def tried_until(wait: Wait, once: Callable[[], Lock | None]) -> Lock | None:
+    """Try `once` until it returns something, or the wait is over: for a library that does not wait itself.
+
+    The pause doubles, and half of it is drawn by chance.
+    """
+    until, pause_ms = perf_counter() + wait.timeout_ms / 1000, wait.poll_ms
+    while not (found := once()):
+        if perf_counter() + pause_ms / 1000 > until:
+            return None
+        sleep(pause_ms * uniform(0.5, 1.0) / 1000)
+        pause_ms = min(2 * pause_ms, wait.poll_max_ms)
+    return found
 
 
 def server_of(manager: LeaseManager) -> str:

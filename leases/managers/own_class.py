@@ -13,15 +13,12 @@ import inspect
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from random import uniform
 from secrets import token_hex
-from time import perf_counter, sleep
 from typing import Any
 
 from leasebench.leases.errors import ReplyUnknown, ServerDown
-from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import REDIS, LibraryLock, LockObjects, Taken
-from leasebench.leases.operations import Outcome, Program
+from leasebench.leases.lease import Wait
+from leasebench.leases.manager import REDIS, LibraryLock, LockObjects, Taken, tried_until
 from leasebench.mistakes import DefinitionError
 from leasebench.references import class_at, file_of_class
 
@@ -73,13 +70,9 @@ class OwnLockCalls(LockObjects[Held]):
             raise
 
     def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Held, Taken] | None:
-        """Ask until the lock is had, or the wait is over: the pause doubles, and half of it is drawn by chance."""
-        until, pause_ms = perf_counter() + wait.timeout_ms / 1000, wait.poll_ms
-        while not (token := self._call("acquire", key=key, ttl_ms=ttl_ms)):
-            if perf_counter() + pause_ms / 1000 > until:
-                return None
-            sleep(pause_ms * uniform(0.5, 1.0) / 1000)
-            pause_ms = min(2 * pause_ms, wait.poll_max_ms)
+        token: Any = tried_until(wait, lambda: self._call("acquire", key=key, ttl_ms=ttl_ms))
+        if not token:
+            return None
         fence = self._call("fence", key=key, token=token) if "fence" in self._takes else None
         return (key, token, ttl_ms), Taken(_as_text(token), fence)
 
@@ -113,16 +106,10 @@ class OwnLock(LibraryLock):
         self.finds_server = "url" not in _accepted(cls, "__init__")
         self.server = str(getattr(cls, "server", ELSEWHERE if self.finds_server else REDIS))
         self.renews, self.fencing = hasattr(cls, "renew"), hasattr(cls, "fence")
-        self._validates = hasattr(cls, "validate")
+        self.validates = hasattr(cls, "validate")
 
     def __reduce__(self) -> tuple[Callable[[str], "OwnLock"], tuple[str]]:
         return own_class, (self.name,)
-
-    def renew(self, lease: Lease) -> Program[Outcome | None]:
-        return (yield from super().renew(lease)) if self.renews else None
-
-    def validate(self, lease: Lease) -> Program[Outcome | None]:
-        return (yield from super().validate(lease)) if self._validates else None
 
     def connect(self, url: str, timeout_s: float) -> OwnLockCalls:
         return OwnLockCalls(self._class, url, timeout_s)

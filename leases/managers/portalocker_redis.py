@@ -8,10 +8,9 @@ of its own: a holder that is stopped in between gets a higher number than its su
 
 from typing import Any
 
-from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, Taken
 from leasebench.leases.managers.redis_client import RedisLocks
-from leasebench.leases.operations import Outcome, Program
 
 
 class PortalockerLocks(RedisLocks[Any]):
@@ -40,9 +39,6 @@ class PortalockerLocks(RedisLocks[Any]):
             return None
         return lock, Taken(lock.holder_id, lock.fence_token if self._fencing else None)
 
-    def prolong(self, lock: Any) -> Any:
-        raise NotImplementedError("portalocker has nothing to renew")
-
     def owned(self, lock: Any) -> Any:
         lock.ensure_held()
         return True
@@ -62,10 +58,6 @@ class PortalockerRedis(LibraryLock):
     distributions = ("portalocker",)
     extra = "locks"
     renews = False
-
-    def renew(self, lease: Lease) -> Program[Outcome | None]:  # noqa: ARG002
-        return None
-        yield
 
     def connect(self, url: str, timeout_s: float) -> PortalockerLocks:
         return PortalockerLocks(url, timeout_s, fencing=self.fencing)

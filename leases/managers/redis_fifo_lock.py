@@ -10,10 +10,9 @@ from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
 from leasebench.leases.errors import ServerDown
-from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, LockObjects, Taken
 from leasebench.leases.managers.redis_client import BLOCKED_AT_MOST_S
-from leasebench.leases.operations import Outcome, Program
 
 ENDS_WITHIN_S = 5.0
 
@@ -66,9 +65,6 @@ class FifoLocks(LockObjects[FifoHeld]):
             return None
         return FifoHeld(lock, lease), Taken(lease.owner, lease.fence)
 
-    def prolong(self, lock: FifoHeld) -> Any:
-        raise NotImplementedError("redis-fifo-lock renews by itself")
-
     def owned(self, lock: FifoHeld) -> Any:
         return not lock.lease.lost.is_set()
 
@@ -98,10 +94,6 @@ class RedisFifoLock(LibraryLock):
     extra = "locks"
     renews = False
     keeps_prefix = False
-
-    def renew(self, lease: Lease) -> Program[Outcome | None]:  # noqa: ARG002
-        return None
-        yield
 
     def connect(self, url: str, timeout_s: float) -> FifoLocks:
         return FifoLocks(url, timeout_s)

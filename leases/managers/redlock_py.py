@@ -7,10 +7,9 @@ told that the lock was lost. There is no renewal.
 
 from typing import Any
 
-from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, Taken
 from leasebench.leases.managers.redis_client import RedisLocks
-from leasebench.leases.operations import Outcome, Program
 
 
 class RedlockPyLocks(RedisLocks[Any]):
@@ -26,12 +25,6 @@ class RedlockPyLocks(RedisLocks[Any]):
         lock = self._redlock.lock(key, ttl_ms)
         return (lock, Taken(lock.key.decode())) if lock else None
 
-    def prolong(self, lock: Any) -> Any:
-        raise NotImplementedError("redlock-py can't renew")
-
-    def owned(self, lock: Any) -> Any:
-        raise NotImplementedError("redlock-py can't tell")
-
     def give_back(self, lock: Any) -> Any:
         self._redlock.unlock(lock)
         return True
@@ -45,14 +38,7 @@ class RedlockPy(LibraryLock):
     distributions = ("redlock-py",)
     extra = "locks"
     renews = False
-
-    def renew(self, lease: Lease) -> Program[Outcome | None]:  # noqa: ARG002
-        return None
-        yield
-
-    def validate(self, lease: Lease) -> Program[Outcome | None]:  # noqa: ARG002
-        return None
-        yield
+    validates = False
 
     def connect(self, url: str, timeout_s: float) -> RedlockPyLocks:
         return RedlockPyLocks(url, timeout_s)

@@ -19,6 +19,10 @@ PATIENT = Wait(timeout_ms=8_000.0)
 LIBRARIES = {name: one for name, one in plugins("leases.managers").items() if isinstance(one, LibraryLock)}
 HOLDS_ON = {"python_redis_lock_auto", "redis_fifo_lock", "portalocker_redis", "portalocker_fenced"}
 """Those that keep what they have as long as their process lives: nothing expires by itself."""
+FOR_EVER = {"celery_singleton", "huey_lock"}
+"""Those that have no time to live at all, by default."""
+ANYONE = {"celery_once", "celery_singleton", "huey_lock"}
+"""Those whose release takes the lock away from whoever has it."""
 
 
 @pytest.fixture(params=sorted(LIBRARIES))
@@ -71,7 +75,7 @@ def test_a_renewal_keeps_it_beyond_its_first_time(manager, libraries, key):
 
 
 def test_where_leases_expire_the_other_gets_it_and_a_release_by_its_old_owner_leaves_it_alone(manager, libraries, key):
-    if manager.name in HOLDS_ON:
+    if manager.name in HOLDS_ON | FOR_EVER:
         pytest.skip(f"{manager.name} keeps its lock while its process lives")
     first, second = libraries
     first.acquire(key, TTL_MS, PATIENT)
@@ -79,6 +83,10 @@ def test_where_leases_expire_the_other_gets_it_and_a_release_by_its_old_owner_le
     while second.acquire(key, 10 * TTL_MS, PATIENT) is None:
         assert time.monotonic() < until, "the first one's time is over"
     told = first.release(key)
+    if manager.name in ANYONE:
+        assert told is True, "it says nothing"
+        assert first.acquire(key, TTL_MS, PATIENT) is not None, "the second one's lock is gone"
+        return
     assert told is False or isinstance(told, Refused) or manager.name in SILENT
     assert first.acquire(key, TTL_MS, AT_ONCE) is None, "the second one still has it"
     assert second.release(key) is True
@@ -95,3 +103,21 @@ def test_a_library_that_strays_from_our_prefix_says_so(manager, libraries, key, 
         strays = {name for name in looker.scan_iter() if not name.startswith(b"lb:{")} - before
         assert bool(strays) != manager.keeps_prefix
         assert libraries[0].release(key) is True
+
+
+@pytest.mark.parametrize("manager", sorted(FOR_EVER), indirect=True)
+def test_a_lock_without_a_time_to_live_is_held_for_ever_and_anyone_may_give_it_back(
+    manager, libraries, key, server_url
+):
+    first, second = libraries
+    assert first.acquire(key, TTL_MS, PATIENT) is not None
+    with redis.Redis.from_url(server_url) as looker:
+        lives = [
+            looker.ttl(name) for name in looker.scan_iter() if key.encode() in name or name.startswith(b"huey.res")
+        ]
+    assert lives == [-1] * len(lives)
+    assert lives
+    second._locks.update(first._locks)  # as another process of the same task queue names the same lock
+    assert second.release(key) is True
+    assert second.acquire(key, TTL_MS, AT_ONCE) is not None
+    assert second.release(key) is True
