@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import wrap
 from typing import Self
 
 from rich.console import Console, RenderableType
@@ -158,14 +159,17 @@ class LiveDisplay:
     def renderable(self) -> RenderableType:
         """What is on the screen: never more lines than it has."""
         width, height = self._console.size
-        shown: list[RenderableType] = [RichText(self._heading, no_wrap=True, overflow="ellipsis"), self._bar]
-        room = height - len(shown) - 1  # the cursor has a line of its own
+        # Long names take a second line: nothing is cut.
+        heading = RichText("\n".join(wrap(self._heading, width) or [""]))
+        above = len(heading.split()) + 1
+        room = height - above - 1  # the cursor has a line of its own
+        shown: list[RenderableType] = [heading, self._bar]
         while room > 0 and self._tallies:
             lines = self._table(width, room)
-            if len(lines) <= height - len(shown) - 1:
+            if len(lines) <= height - above - 1:
                 return RichGroup(*shown, *lines)
-            room -= len(lines) - (height - len(shown) - 1)
-        return RichGroup(*shown[: max(height - 1, 1)])
+            room -= len(lines) - (height - above - 1)
+        return RichGroup(*shown) if height > above else RichGroup(*heading.split()[: max(height - 1, 1)])
 
     def _table(self, width: int, room: int) -> list[RichText]:
         """The table with about as many rows as there is room for: the running guard, the worst, then the first."""

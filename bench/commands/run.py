@@ -75,7 +75,9 @@ def run(
     if schedule is not None:
         other = (resume, budget, against, against_python)
         if until_proven or (suite, guard, scenario, trials, duration, *over, *other) != (None,) * 15:
-            left_out = "SUITE and all that is said of one, --resume, --budget, --until-proven, --against"
+            left_out = (
+                "SUITE, --guard, --scenario, --trials, --duration and all else but --server, --seed, --out, --json"
+            )
             fail(f"--schedule runs traces alone: leave out {left_out}", EXIT_USAGE)
         from leasebench.bench.commands.schedule import force
 

@@ -27,7 +27,7 @@ def find_run(name: Path | str, other_than: Path | None = None, runs: Path = RUNS
             return path
     name = str(name)
     if os.sep in name:
-        return Path(name)  # no name of a run or a suite: whoever reads it says that it is not there
+        raise BadRunDirectory(f"{Path(name)}: not a run directory: it has no {SUITE_FILE}")
     found = [path.parent for path in sorted(runs.glob(f"*/{SUITE_FILE}"))[-MOST_RUNS:]]
     others = [path for path in found if other_than is None or path.resolve() != other_than.resolve()]
     of_suite = [path for path in others if (path / SUMMARY_FILE).exists() and _suite(path) == name]

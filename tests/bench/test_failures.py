@@ -171,7 +171,7 @@ def test_an_interrupted_run_ends_in_order_with_130_after(number, tmp_path, start
     code, out, err = run.ended()
     assert code == 130, out + err
     assert err.count("\n") == 1, err
-    assert "leasebench check r" in err
+    assert "leasebench run --resume r" in err
     summary = read(tmp_path / "r/summary.json")
     assert summary["complete"] is False
     assert summary["cells"][0]["trials"] == 1
@@ -375,6 +375,6 @@ def test_many_quick_interrupts_end_a_run_as_one_does(gap_s, tmp_path, start):
     code, out, err = run.ended()
     assert code == 130, out + err
     assert "Traceback" not in err, err
-    assert "leasebench check r" in err
+    assert "leasebench run --resume r" in err
     assert read(tmp_path / "r/summary.json")["complete"] is False
     assert not run.left()

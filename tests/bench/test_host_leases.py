@@ -154,7 +154,7 @@ def test_a_worker_that_is_killed_for_good_leaves_its_leases_to_lapse(run):
         ("policy = { order = 'oldest' }", "'fifo' or 'newest_first'"),
         ("policy = { batches = 3 }", "did you mean batch"),
         ('manager = "reddis"', "did you mean redis"),
-        ('manager = "expiry_record"', "cannot renew a lease: use one of redis"),
+        ('manager = "expiry_record"', "cannot renew a lease: use one of "),
         ("interval_ms = 900.0\nttl_ms = 900", "ttl_ms 900 is over before the next check"),
     ],
 )
