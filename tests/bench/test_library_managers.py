@@ -52,3 +52,11 @@ def test_a_library_that_is_not_installed_is_told_with_the_line_that_installs_it(
     listed = leasebench("list", "managers", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
     (line,) = [line for line in listed.stdout.splitlines() if line.startswith("fencekit")]
     assert "leasebench[locks]" in line
+
+
+def test_a_lock_without_a_time_to_live_stays_with_a_killed_owner_and_the_trial_ends_all_the_same(tmp_path):
+    run = ["run", "crash_holder", "--manager", "celery_singleton", "--guard", "celery_singleton", "--duration", "1"]
+    ended = leasebench(*run, "--seed", "1", "--out", "r", cwd=tmp_path)
+    (cell,) = json.loads((tmp_path / "r" / "summary.json").read_text())["cells"]
+    assert cell["verdict"] in ("stuck", "stale", "dangling"), ended.stdout + ended.stderr
+    assert cell["stuck"] == 1

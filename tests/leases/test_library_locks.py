@@ -62,9 +62,8 @@ def test_one_has_it_and_the_other_gets_it_when_it_is_given_back(manager, librari
     assert second.release(key) is True
 
 
+@pytest.mark.parametrize("manager", sorted(name for name, one in LIBRARIES.items() if one.renews), indirect=True)
 def test_a_renewal_keeps_it_beyond_its_first_time(manager, libraries, key):
-    if not manager.renews:
-        pytest.skip(f"{manager.name} has no renewal to call")
     first, second = libraries
     first.acquire(key, 2 * TTL_MS, PATIENT)
     for _ in range(3):
@@ -74,9 +73,8 @@ def test_a_renewal_keeps_it_beyond_its_first_time(manager, libraries, key):
     assert first.release(key) is True
 
 
+@pytest.mark.parametrize("manager", sorted(LIBRARIES.keys() - HOLDS_ON - FOR_EVER), indirect=True)
 def test_where_leases_expire_the_other_gets_it_and_a_release_by_its_old_owner_leaves_it_alone(manager, libraries, key):
-    if manager.name in HOLDS_ON | FOR_EVER:
-        pytest.skip(f"{manager.name} keeps its lock while its process lives")
     first, second = libraries
     first.acquire(key, TTL_MS, PATIENT)
     until = time.monotonic() + LIMIT_S

@@ -71,7 +71,7 @@ class ProcessClient:
     @property
     def opaque_lock(self) -> OpaqueLock:
         assert self._library is not None
-        return CalledLibrary(self._library, self._address.lease, self._fencing)
+        return CalledLibrary(self._library, self._address.lease, self._fencing, self._keeper.stopping)
 
     @property
     def renewals(self) -> Renewals:
@@ -159,14 +159,19 @@ class ProcessClient:
 
 @dataclass(frozen=True, slots=True)
 class CalledLibrary:
-    """A library's lock as an opaque lock: its keys are under our prefix, what it says is made an Outcome."""
+    """A library's lock as an opaque lock: its keys are under our prefix, what it says is made an Outcome.
+
+    Whoever is to stop asks for no further lock: a library's wait can't be cut short, and a lock that a dead owner holds
+    for ever would be waited for at every endpoint that is left.
+    """
 
     library: Library
     key_of: Callable[[str], str]
     fencing: bool
+    stopping: Callable[[], bool]
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
-        taken = self.library.acquire(self.key_of(resource), ttl_ms, wait)
+        taken = None if self.stopping() else self.library.acquire(self.key_of(resource), ttl_ms, wait)
         if taken is None:
             return None
         if isinstance(taken, str):
