@@ -15,6 +15,7 @@ from leasebench.bench.resolved import without_effects
 from leasebench.bench.suite import Scenario
 from leasebench.bench.variation import Change, laid_over
 from leasebench.definitions import DefinitionError, Mistakes, dotted, mistakes_of, nearest
+from leasebench.toml_lines import TomlTable
 
 PAUSE = "pause_ms"
 PATHS: Mapping[str, str] = {
@@ -72,10 +73,10 @@ def parameter(name: str) -> Parameter:
     return Parameter(by_path.get(known, known))
 
 
-def as_table(scenario: Scenario) -> dict[str, Any]:
+def as_table(scenario: Scenario) -> TomlTable:
     """A scenario as it would stand in a file, with all that it leaves to defaults."""
     table = scenario.model_dump(mode="json", exclude_none=True)
-    changed: dict[str, Any] = without_effects(table)
+    changed: TomlTable = without_effects(table)
     return changed
 
 
@@ -106,7 +107,7 @@ def _pauses(scenario: Scenario, ms: float) -> dict[int, float]:
     return found
 
 
-def _with_pauses(table: dict[str, Any], ms: Mapping[int, float]) -> dict[str, Any]:
+def _with_pauses(table: TomlTable, ms: Mapping[int, float]) -> TomlTable:
     """A table whose pauses last exactly so long, whatever the time to live is."""
     faults = []
     for number, fault in enumerate(table["faults"]):

@@ -16,6 +16,7 @@ from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import read_manifest
 from leasebench.results.record.names import SUITE_FILE
 from leasebench.results.record.suite import SuiteRecord
+from leasebench.toml_lines import TomlTable
 
 ASKED_FOR: Final = "asked_for"
 """The key that only a resolved suite has."""
@@ -35,7 +36,7 @@ def is_resolved(table: Mapping[str, Any]) -> bool:
     return ASKED_FOR in table
 
 
-def as_defined(table: Mapping[str, Any], place: str) -> dict[str, Any]:
+def as_defined(table: Mapping[str, Any], place: str) -> TomlTable:
     """The table of a resolved suite without what was added for readers.
 
     Raises DefinitionError for that of forced traces, which are no races.

@@ -44,6 +44,7 @@ from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
 from leasebench.results.record.names import SUITE_FILE
 from leasebench.results.record.suite import TROUBLE
+from leasebench.toml_lines import TomlTable
 from leasebench.verdict import Verdict
 
 HERE = Path(__file__).parent
@@ -106,7 +107,7 @@ class Load(Definition):
 class StatedFault:
     """A fault of a scenario, and the table that states it, as it was given."""
 
-    table: dict[str, Any]
+    table: TomlTable
     fault: Fault
 
 
@@ -146,7 +147,7 @@ class Scenario(Definition):
     """Sets the time to live of every guard's leases."""
     faults: StatedFaults = Field(default_factory=list)
     """What goes wrong."""
-    programs: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    programs: dict[str, TomlTable] = Field(default_factory=dict)
     """Further program kinds that take part, with their settings."""
     expected: list[Verdict] | None = Field(default=None, min_length=1)
     """The verdicts that are expected here, whatever the guards state."""
@@ -255,9 +256,9 @@ class SuiteFile(Definition):
     """Raced applications that `clean` needs; fewer are `unproven`. Zero of 59 bounds the leak rate below 5 %."""
     settle_s: float = Field(default=2.0, gt=0, le=600)
     """How long the endpoints may take after the load to reach the last plan; else they are `stuck`."""
-    guard: dict[str, Any] = Field(default_factory=dict)
+    guard: TomlTable = Field(default_factory=dict)
     """Guards of your own, by name."""
-    scenario: dict[str, Any] = Field(default_factory=dict)
+    scenario: TomlTable = Field(default_factory=dict)
     """Scenarios of your own, by name."""
 
 
@@ -372,7 +373,7 @@ def narrow(
     if guards:
         names = [guard_named(name, known).name for name in dict.fromkeys(guards)]
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
-    changes: dict[str, Any] = {}
+    changes: TomlTable = {}
     if trials is not None:
         changes["trials"] = trials
     if duration_s is not None:
@@ -424,7 +425,7 @@ def _scenarios_of(suite: Suite, name: str) -> list[Scenario]:
     raise DefinitionError(f"{suite.name} has no scenario {name!r}: it has {', '.join(there)}{alone}")
 
 
-def _resolve(name: str, table: dict[str, Any], source: Source, asked_for: str = "") -> Suite:
+def _resolve(name: str, table: TomlTable, source: Source, asked_for: str = "") -> Suite:
     tables: Any = table.get("guard", {})
     own_names = list(tables) if isinstance(tables, dict) else []
     parsed, guards, own, _, _ = every(
@@ -448,7 +449,7 @@ def _resolve(name: str, table: dict[str, Any], source: Source, asked_for: str = 
     return _fitted(suite, chosen, guards, source.name)
 
 
-def _as_it_was(table: dict[str, Any], source: Source, asked_for: str) -> Suite:
+def _as_it_was(table: TomlTable, source: Source, asked_for: str) -> Suite:
     """The suite of an earlier run, from its `suite.toml`; what was skipped then is skipped again.
 
     Here, too, a guard is left out that can't be run on this machine.
@@ -459,7 +460,7 @@ def _as_it_was(table: dict[str, Any], source: Source, asked_for: str) -> Suite:
     return fitted.model_copy(update={"skipped": [*suite.skipped, *fitted.skipped]})
 
 
-def _own_scenarios(table: dict[str, Any], source: Source) -> dict[str, list[Scenario]]:
+def _own_scenarios(table: TomlTable, source: Source) -> dict[str, list[Scenario]]:
     """The scenarios of each table in the suite: one, or those of a grid."""
     bodies = table.get("scenario", {})
     if not isinstance(bodies, dict):
@@ -481,7 +482,7 @@ def _scenarios(name: str, body: Any, source: Source) -> list[Scenario]:
         raise source.error([Mistake((*at, *mistake.path), mistake.text) for mistake in error.mistakes]) from error
 
 
-def _on_its_base(body: dict[str, Any], source: Source, at: tuple[str, str]) -> dict[str, Any]:
+def _on_its_base(body: TomlTable, source: Source, at: tuple[str, str]) -> TomlTable:
     """The table of a scenario, laid over the one of ours that it is `like`. Raises DefinitionError."""
     if LIKE not in body:
         return body
@@ -489,7 +490,7 @@ def _on_its_base(body: dict[str, Any], source: Source, at: tuple[str, str]) -> d
     files = scenario_files()
     if base not in files:
         raise source.error([Mistake((*at, LIKE), nearest("scenario", str(base), files))])
-    laid: dict[str, Any] = merged(read_source(files[base], files[base].name)[0], own)
+    laid: TomlTable = merged(read_source(files[base], files[base].name)[0], own)
     return laid
 
 
@@ -507,7 +508,7 @@ def _names(value: Any) -> list[str]:
     return [name for name in value if isinstance(name, str)] if isinstance(value, (list, dict)) else []
 
 
-def _must_be_known(kind: str, table: dict[str, Any], known: Collection[str], source: Source) -> None:
+def _must_be_known(kind: str, table: TomlTable, known: Collection[str], source: Source) -> None:
     """Raise DefinitionError for every name in the suite's list of guards or scenarios that there is not."""
     key = f"{kind}s"
     told = [

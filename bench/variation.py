@@ -19,7 +19,7 @@ from typing import Any
 
 from leasebench.definitions import Mistake, Mistakes
 from leasebench.names import valid_name
-from leasebench.toml_lines import KeyPath
+from leasebench.toml_lines import KeyPath, TomlTable
 
 VARY = "vary"
 Change = Callable[[Any], Any]
@@ -33,7 +33,7 @@ class Variation:
     """One scenario of a grid: its name, its table, and the values in it that were varied, by key and by name."""
 
     name: str
-    body: dict[str, Any]
+    body: TomlTable
     varied: dict[str, str]
 
 
@@ -49,7 +49,7 @@ def variations(name: str, body: Mapping[str, Any]) -> list[Variation]:
 
 def combined(
     name: str,
-    base: dict[str, Any],
+    base: TomlTable,
     axes: Mapping[str, Mapping[str, Change]],
     part_of_name: Callable[[str], str] = str,
 ) -> list[Variation]:
@@ -86,14 +86,14 @@ def told_at_its_key(mistake: Mistake, variation: Variation) -> Mistake:
     return mistake
 
 
-def _axes(table: Any) -> dict[str, dict[str, Any]]:
+def _axes(table: Any) -> dict[str, TomlTable]:
     """For each key its values by their names."""
     if not isinstance(table, dict) or not table:
         raise _mistake("must be a table of keys with lists of values")
     return {key: _values(key, values) for key, values in table.items()}
 
 
-def _values(key: str, values: Any) -> dict[str, Any]:
+def _values(key: str, values: Any) -> TomlTable:
     if not isinstance(values, (list, dict)) or not values:
         raise _mistake("must be a list of values, or a table of named values, with one at least", key)
     if isinstance(values, dict):

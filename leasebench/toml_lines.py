@@ -8,7 +8,10 @@ brackets apart.
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
+TomlTable = dict[str, Any]
+"""A table of a TOML document as tomllib gives it: no model has looked at it yet."""
 KeyPath = tuple[str | int, ...]
 """Keys and indices from the root to a value, as in `("scenario", "s", "faults", 0, "kind")`."""
 

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator
 from enum import StrEnum
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,7 @@ from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, 
 from leasebench.bench.faults.trigger import RENEW, StepFault
 from leasebench.leases.operations import Operation
 from leasebench.results.record.suite import FaultEffect
+from leasebench.toml_lines import TomlTable
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment
@@ -51,7 +52,7 @@ class PauseProcess(StepFault):
 
     @model_validator(mode="before")
     @classmethod
-    def _before_a_commit(cls, table: dict[str, Any]) -> dict[str, Any]:
+    def _before_a_commit(cls, table: TomlTable) -> TomlTable:
         return table if {"before", "after", "per_s"} & set(table) else {**table, "before": "commit"}
 
     @model_validator(mode="after")

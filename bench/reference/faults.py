@@ -1,7 +1,6 @@
 """The page of the faults."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.reference import ReferencePage
@@ -10,6 +9,7 @@ from leasebench.bench.reference.settings import keys, value_in_toml
 from leasebench.bench.suite import scenario_files
 from leasebench.definitions import read_source
 from leasebench.registry import plugins
+from leasebench.toml_lines import TomlTable
 
 
 def write() -> str:
@@ -31,11 +31,11 @@ def _section(name: str, fault: type[Fault]) -> str:
     return page(f"## {name}", f"{fault.about[0].upper()}{fault.about[1:]}. {needs}", keys(fault), shown)
 
 
-def _as_toml(table: dict[str, Any]) -> str:
+def _as_toml(table: TomlTable) -> str:
     return "\n".join(["[[faults]]", *(f"{key} = {value_in_toml(value)}" for key, value in table.items())])
 
 
-def _uses(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _uses(kind: str) -> Iterator[tuple[str, TomlTable]]:
     for scenario, path in scenario_files().items():
         table, _ = read_source(path)
         yield from ((scenario, one) for one in table.get("faults", ()) if one.get("kind") == kind)

@@ -1,11 +1,11 @@
 """The page of the files of a run directory."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from leasebench.bench.reference import ReferencePage
 from leasebench.bench.reference.docstrings import of_constants
 from leasebench.bench.reference.markdown import code, page, prose, table
+from leasebench.bench.suite_schema import Schema
 from leasebench.results.record import names
 from leasebench.results.record.schemas import published_schemas
 from leasebench.results.record.summary import json_schema
@@ -34,7 +34,7 @@ def _file(name: str, files: Iterable[str]) -> str:
     return next((file for file in files if file.partition(".")[0] == name), name)
 
 
-def _section(title: str, schema: dict[str, Any]) -> str:
+def _section(title: str, schema: Schema) -> str:
     inside = {name: body for name, body in schema.get("$defs", {}).items() if body.get("properties")}
     return page(
         f"## {title}",
@@ -44,16 +44,16 @@ def _section(title: str, schema: dict[str, Any]) -> str:
     )
 
 
-def _said(body: dict[str, Any]) -> str:
+def _said(body: Schema) -> str:
     return prose(body.get("description", ""))
 
 
-def _table(body: dict[str, Any]) -> str:
+def _table(body: Schema) -> str:
     rows = [(code(name), _kind(one), one.get("description", "")) for name, one in body.get("properties", {}).items()]
     return table(("key", "type", "meaning"), rows)
 
 
-def _kind(one: dict[str, Any]) -> str:
+def _kind(one: Schema) -> str:
     if "$ref" in one:
         return str(one["$ref"]).rpartition("/")[2]
     if "anyOf" in one:

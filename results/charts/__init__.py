@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Spec = dict[str, Any]
 """Vega-Lite as JSON, without a config."""
+DataRow = Spec
+"""A row of the data of a picture: its fields by their names."""
 Rows = Iterable[Mapping[Any, Any]] | pd.DataFrame
 MIN_TICKS = 4
 MOST_LISTED = 8
@@ -116,7 +118,7 @@ def inline(rows: Rows) -> Any:
     return alt.Data(values=tuple(plain(rows)))  # type: ignore[no-untyped-call]
 
 
-def plain(rows: Rows) -> list[dict[str, Any]]:
+def plain(rows: Rows) -> list[DataRow]:
     """Rows as plain values: floats to DIGITS significant digits or TIME_DIGITS decimals, NaN as null."""
     records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
     return [{str(name): _plain(value, str(name)) for name, value in row.items()} for row in records]

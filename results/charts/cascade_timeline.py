@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, filled, listed
+from leasebench.results.charts import ChartScope, DataRow, Spec, Subject, defined, described, filled, listed
 from leasebench.results.checks.cascade import Cascade, Seconds, StepSeries, cascade_of
 from leasebench.results.evidence.trial import read_trials
 
@@ -47,7 +47,7 @@ class CascadeTimeline:
         return described(made, *_says(found, steps))
 
 
-def _says(found: Cascade, steps: list[dict[str, Any]]) -> Iterator[str]:
+def _says(found: Cascade, steps: list[DataRow]) -> Iterator[str]:
     told = listed(f"from {begin:.2f} to {end:.2f} s" for begin, end in found.empty)
     yield f"The record was empty {told}" if told else "The record was never empty"
     for lane in LANES[1:]:
@@ -65,7 +65,7 @@ def _definition(lanes: tuple[str, ...]) -> Spec:
     return defined(lambda: _drawn(lanes))
 
 
-def _steps(found: Cascade) -> Iterator[dict[str, Any]]:
+def _steps(found: Cascade) -> Iterator[DataRow]:
     for lane, series, scale in (
         (VERSIONS, found.versions, 1.0),
         (LEASES, found.held, 100.0),

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, filled
+from leasebench.results.charts import ChartScope, DataRow, Spec, Subject, defined, described, filled
 
 WIDTH, STEP = 460, 20
 
@@ -29,7 +29,7 @@ class Fairness:
         total = completed.total()
         if not total:
             return None
-        rows: list[dict[str, Any]] = [
+        rows: list[DataRow] = [
             {"enactor": name, "share": count / total, "applications": count} for name, count in completed.items()
         ]
         title = f"Fairness between enactors: {subject.guard} under {subject.scenario}"

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, filled, listed
+from leasebench.results.charts import ChartScope, DataRow, Spec, Subject, defined, described, filled, listed
 
 WIDTH, STEP = 560, 20
 
@@ -43,7 +43,7 @@ class FirstStale:
         return described({**made, "height": {"step": STEP}}, *_says(rows))
 
 
-def _says(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _says(rows: list[DataRow]) -> Iterator[str]:
     stale = sorted((row for row in rows if not row["censored"]), key=lambda row: -row["s"])
     first = {row["guard"]: row["s"] for row in stale}  # the earliest comes last
     never = dict.fromkeys(row["guard"] for row in rows if row["guard"] not in first)

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import DURATION, ChartScope, Spec, Subject, defined, described, filled
+from leasebench.results.charts import DURATION, ChartScope, DataRow, Spec, Subject, defined, described, filled
 from leasebench.results.charts.shades import shade_layer, shades, shades_said
 from leasebench.results.display.phrases import duration_us
 from leasebench.results.statistics.quantiles import is_supported
@@ -30,7 +30,7 @@ class LatencyOverTime:
         found = moments.over_time if moments else None
         if moments is None or found is None or not np.any(found.max_us > 0):
             return None
-        rows: list[dict[str, Any]] = [
+        rows: list[DataRow] = [
             {
                 "bin": number,
                 "bin_s": found.bin_s,

@@ -10,6 +10,7 @@ import numpy as np
 from leasebench.results.charts import (
     DURATION,
     ChartScope,
+    DataRow,
     Spec,
     Subject,
     defined,
@@ -87,11 +88,11 @@ def _picture(run: RunDirectory, lines: Sequence[SweptLine]) -> Any:
     )
 
 
-def _rows(line: SweptLine, samples: Samples) -> list[dict[str, Any]]:
+def _rows(line: SweptLine, samples: Samples) -> list[DataRow]:
     return [_row(line, one, samples) for one in line.points]
 
 
-def _row(line: SweptLine, one: Swept, samples: Samples) -> dict[str, Any]:
+def _row(line: SweptLine, one: Swept, samples: Samples) -> DataRow:
     rate = one.cell.rate("leak_rate")
     low, high = (0.0, rate.bound) if rate.bound is not None else rate.interval or (None, None)
     cost, cost_low, cost_high = _cost(samples, one)
@@ -128,7 +129,7 @@ def _cost(samples: Samples, one: Swept) -> tuple[float | None, float | None, flo
 
 def _panel(
     title: str,
-    rows: list[dict[str, Any]],
+    rows: list[DataRow],
     guards: Sequence[str],
     told: Wording,
     x: Any,
@@ -186,7 +187,7 @@ def _marks(
     return [line, bars, points]
 
 
-def _axis(rows: list[dict[str, Any]], guards: Sequence[str], told: Wording) -> Any:
+def _axis(rows: list[DataRow], guards: Sequence[str], told: Wording) -> Any:
     """The axis of the values, and where on it each guard's marks stand (`at`): a little apart from the others."""
     values = sorted({row["value"] for row in rows if row["value"] is not None})
     if len(values) < 2 or any(row["value"] is None for row in rows):

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import altair as alt
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, heading, inline, listed
+from leasebench.results.charts import ChartScope, DataRow, Spec, Subject, defined, described, heading, inline, listed
 from leasebench.results.checks.verdict import RACED_APPLICATIONS
 from leasebench.results.display.theme import VERDICT_COLOURS, ink_on
 from leasebench.results.reading.rundirectory import RunDirectory
@@ -117,7 +117,7 @@ def _map(run: RunDirectory) -> Any:
     )
 
 
-def explored_rows(run: RunDirectory) -> Iterator[dict[str, Any]]:
+def explored_rows(run: RunDirectory) -> Iterator[DataRow]:
     """What was explored of the run's guards, in the last scope that each was explored in."""
     if run.explored is None:
         return
@@ -154,7 +154,7 @@ def _named(verdict: Verdict) -> str:
     return f"{verdict.value} ({letter})" if letter else verdict.value
 
 
-def _row(cell: CellSummary) -> dict[str, Any]:
+def _row(cell: CellSummary) -> DataRow:
     verdict = cell.verdict
     return {
         "guard": cell.guard,

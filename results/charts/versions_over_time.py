@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, filled
+from leasebench.results.charts import ChartScope, DataRow, Spec, Subject, defined, described, filled
 from leasebench.results.charts.window import Window, nearest, subtitle, window_of
 from leasebench.results.checks.overwrites import peak_since_repair
 from leasebench.results.reading.violations import writes_between
@@ -47,7 +47,7 @@ class VersionsOverTime:
         return described(made, *_says(rows))
 
 
-def _says(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _says(rows: list[DataRow]) -> Iterator[str]:
     for name in dict.fromkeys(row["endpoint"] for row in rows):
         own = [row for row in rows if row["endpoint"] == name]
         plans = [row["plan"] for row in own if row["what"] == "in force"]
@@ -56,7 +56,7 @@ def _says(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{name} went from plan {plans[0]} to {plans[-1]}, below its peak {len(stale)} times{first}"
 
 
-def _rows(found: Window, endpoint: int) -> list[dict[str, Any]]:
+def _rows(found: Window, endpoint: int) -> list[DataRow]:
     """The steps of one endpoint within the window, and the publications over it."""
     events, (begin_s, end_s) = found.events, found.span_s
     since, version = writes_between(events, endpoint, found.begin, found.end)

@@ -6,8 +6,8 @@ verdict as a word, else a letter; what is only seen, or read aloud, says the who
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from leasebench.results.charts import DataRow
 from leasebench.results.charts.verdict_heatmap import LETTERS, explored_rows
 from leasebench.results.display.theme import VERDICT_COLOURS, ink_on
 from leasebench.results.reading.rundirectory import RunDirectory
@@ -98,7 +98,7 @@ def _tile(cell: CellSummary, anchor: str, *, words: bool) -> Tile:
     )
 
 
-def _explored_tile(row: dict[str, Any]) -> Tile:
+def _explored_tile(row: DataRow) -> Tile:
     return Tile(
         row["guard"],
         row["scenario"],

@@ -31,6 +31,7 @@ from leasebench.leases import operations as on_leases
 from leasebench.leases.guard import Guard
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused, Unknown
+from leasebench.toml_lines import TomlTable
 
 MAX_STEPS = 10_000
 MAX_TRACE_BYTES = 50_000_000
@@ -138,7 +139,7 @@ class Trace(Definition):
         return json.dumps(self.model_dump(), indent=1) + "\n"
 
 
-def guard_table(guard: Guard) -> dict[str, Any]:
+def guard_table(guard: Guard) -> TomlTable:
     """A guard as its table in a suite file."""
     return guard.model_dump(mode="json", exclude={"name"}, exclude_none=True)
 
