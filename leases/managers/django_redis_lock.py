@@ -41,10 +41,6 @@ class DjangoRedisLocks(LockObjects["Lock"]):
     def owned(self, lock: "Lock") -> Any:
         return lock.owned()
 
-    def give_back(self, lock: "Lock") -> Any:
-        lock.release()
-        return True
-
     def close(self) -> None:
         self._cache.client.get_client(write=True).connection_pool.disconnect()
 

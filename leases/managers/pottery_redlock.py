@@ -37,10 +37,6 @@ class PotteryLocks(RedisLocks[Any]):
     def owned(self, lock: Any) -> Any:
         return lock.locked() > 0
 
-    def give_back(self, lock: Any) -> Any:
-        lock.release()
-        return True
-
 
 class PotteryRedlock(LibraryLock):
     """Hands every call to the library."""

@@ -42,10 +42,6 @@ class PythonRedisLocks(RedisLocks["Lock"]):
     def owned(self, lock: "Lock") -> object:
         return lock.get_owner_id() == lock.id
 
-    def give_back(self, lock: "Lock") -> object:
-        lock.release()
-        return True
-
 
 class PythonRedisLock(LibraryLock):
     """Hands every call to the library."""

@@ -47,10 +47,6 @@ class RedisPyLibrary(LockObjects["Lock"]):
     def owned(self, lock: "Lock") -> object:
         return lock.owned()
 
-    def give_back(self, lock: "Lock") -> object:
-        lock.release()
-        return True
-
     def close(self) -> None:
         self._client.close()
 

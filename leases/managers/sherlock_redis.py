@@ -36,10 +36,6 @@ class SherlockLocks(RedisLocks[Any]):
         token = self.client.get(lock.lock_name)
         return token is not None and token.decode() == lock._owner  # noqa: SLF001
 
-    def give_back(self, lock: Any) -> Any:
-        lock.release()
-        return True
-
 
 class SherlockRedis(LibraryLock):
     """Hands every call to the library."""
