@@ -136,11 +136,11 @@ class Started:
 
     def server(self) -> psutil.Process | None:
         """The embedded server."""
-        return next((each for each in self.family() if _words(each)[:1] and "valkey" in _words(each)[0]), None)
+        return next((each for each in self.family() if words_of(each)[:1] and "valkey" in words_of(each)[0]), None)
 
     def forkserver(self) -> psutil.Process | None:
         """The process that forks the children."""
-        found = [each for each in self.family() if "multiprocess.forkserver" in " ".join(_words(each))]
+        found = [each for each in self.family() if "multiprocess.forkserver" in " ".join(words_of(each))]
         return min(found, key=lambda each: each.pid, default=None)
 
     def children(self, of: int | None = 4) -> list[psutil.Process]:
@@ -183,7 +183,8 @@ class Started:
                 each.send_signal(signal.SIGKILL)
 
 
-def _words(process: psutil.Process) -> list[str]:
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command; nothing of one that has ended by now."""
     try:
         return process.cmdline()
     except psutil.NoSuchProcess:

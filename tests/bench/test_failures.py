@@ -15,7 +15,7 @@ from random import Random
 
 import psutil
 import pytest
-from commands import Started, leasebench, lives, read, suite_text, trial_facts, until
+from commands import Started, leasebench, lives, read, suite_text, trial_facts, until, words_of
 
 from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.fakeclock import faketime_library
@@ -304,7 +304,7 @@ def test_a_clock_fault_leaves_no_shared_memory_also_if_it_is_cut_off_by_the_deat
 
 def reapers(run: Started) -> list[psutil.Process]:
     """The processes that clear up after the run."""
-    return [each for each in run.family() if any(word.endswith("hosts/reaper.py") for word in each.cmdline())]
+    return [each for each in run.family() if any(word.endswith("hosts/reaper.py") for word in words_of(each))]
 
 
 def test_a_reaper_that_is_killed_is_replaced_and_told_of(tmp_path, start):
