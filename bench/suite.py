@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from leasebench.bench.faults.fault import Fault, parse_faults
+from leasebench.bench.faults.fault import CellFault, Fault, parse_faults
 from leasebench.bench.faults.trigger import steps_of
 from leasebench.bench.resolved import as_defined, is_resolved
 from leasebench.bench.variation import VARY, Variation, merged, told_at_its_key, variations
@@ -161,7 +161,7 @@ class Scenario(Definition):
         counts = {name: getattr(settings, "count", 1) for name, settings in self._kinds.items()}
         absent: list[Mistake] = []
         for index, fault in enumerate(self.parsed_faults):
-            cells: Sequence[int] = getattr(fault, "cells", ())
+            cells = fault.cells if isinstance(fault, CellFault) else ()
             if cells and fault.hit_server and self.load.servers == "one":
                 shared = 'all cells share that server: a fault of some needs load.servers = "each"'
                 absent.append(Mistake(("faults", index, "cells"), shared))
@@ -373,7 +373,7 @@ def narrow(
     if guards:
         names = [guard_named(name, known).name for name in dict.fromkeys(guards)]
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
-    changes: TomlTable = {}
+    changes: dict[str, object] = {}
     if trials is not None:
         changes["trials"] = trials
     if duration_s is not None:

@@ -23,7 +23,7 @@ from leasebench.registry import plugins
 DRAFT = "http://json-schema.org/draft-07/schema#"
 SCENARIO = "Scenario"
 MADE = frozenset({"name", "family", "varied"})
-"""What leasebench fills in."""
+"""What leasebench fills in: a table is named by its header, one of a grid by its values."""
 Schema = dict[str, Any]
 
 

@@ -209,21 +209,23 @@ def leases_elsewhere(guard: "Guard") -> str | None:
     return None if server == REDIS else f"the leases are on a server of {server}, which is not ours to disturb"
 
 
-class ProgramFault(Fault):
-    """A fault that hits some `enactors`, by their numbers in their cell, or processes of another kind (`program`).
+class CellFault(Fault):
+    """A fault that may hit some cells alone: their processes, or, where each has its own, their servers."""
 
-    With `cells`, by their numbers from 0, it hits those of these cells alone.
-    """
+    cells: list[int] = Field(default_factory=list)
+    """The cells that it hits, by their numbers from 0; all of them, if it is empty."""
+
+    def hits_cell(self, number: int) -> bool:
+        return not self.cells or number in self.cells
+
+
+class ProgramFault(CellFault):
+    """A fault that hits some `enactors`, by their numbers in their cell, or processes of another kind (`program`)."""
 
     enactors: list[int] = Field(min_length=1)
     """The processes that it hits, by their numbers in their cell, from 0."""
     program: str = "enactor"
     """Their program kind."""
-    cells: list[int] = Field(default_factory=list)
-    """The cells in which it hits them; all, if it is empty."""
-
-    def hits_cell(self, number: int) -> bool:
-        return not self.cells or number in self.cells
 
     @property
     def programs(self) -> Mapping[str, Sequence[int]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from leasebench.bench.faults.fault import Fault, leases_elsewhere
+from leasebench.bench.faults.fault import CellFault, leases_elsewhere
 from leasebench.bench.servers.local import brings_a_binary, embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.leases.manager import REDIS
@@ -20,11 +20,11 @@ SPREAD = (0.5, 1.5)
 """Times are drawn between half of their mean and one and a half of it."""
 
 
-class ServerFault(Fault):
+class ServerFault(CellFault):
     """Hit the server of the leases or of the store, `first_s` seconds into the load and then `every_s`, on average.
 
     The server that is hit is one of the trial's own; the other part stays on the run's server. Where each cell has
-    servers of its own, those of all `cells` are hit, by their numbers from 0; of every cell, if none is named.
+    servers of its own, those of all `cells` are hit.
     """
 
     drivers = (REDIS,)
@@ -36,11 +36,6 @@ class ServerFault(Fault):
     """When, on average, it hits first."""
     every_s: float = Field(default=1.0, gt=0, le=3_600)
     """And then again, from one begin to the next."""
-    cells: list[int] = Field(default_factory=list)
-    """The cells whose servers it hits, where each has its own, by their numbers from 0; all of them, if it is empty."""
-
-    def hits_cell(self, number: int) -> bool:
-        return not self.cells or number in self.cells
 
     @property
     def hit_server(self) -> str:

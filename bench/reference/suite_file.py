@@ -5,10 +5,8 @@ from leasebench.bench.reference import ReferencePage
 from leasebench.bench.reference.markdown import page, prose
 from leasebench.bench.reference.settings import keys, tables_inside, title_of
 from leasebench.bench.suite import Scenario, SuiteFile
+from leasebench.bench.suite_schema import MADE
 from leasebench.leases.guard import Guard
-
-MADE = frozenset({"name", "family", "varied"})
-"""What leasebench fills in: a table is named by its header, one of a grid by its values."""
 
 
 def write() -> str:

@@ -45,8 +45,7 @@ class FencekitLocks(RedisLocks[FencekitHeld]):
         return True
 
     def owned(self, lock: FencekitHeld) -> Any:
-        owner = self.client.get(lock.lock.lock_key(RESOURCE))
-        return owner is not None and owner.decode() == lock.handle.owner_id
+        return self.has(lock.lock.lock_key(RESOURCE), lock.handle.owner_id)
 
     def give_back(self, lock: FencekitHeld) -> Any:
         lock.lock.release(lock.handle)

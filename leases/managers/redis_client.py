@@ -41,13 +41,19 @@ class RedisLocks(LockObjects[Lock]):
             self.client: Any = Redis.from_url(
                 url, single_connection_client=single, **options(timeout_s, blocks=self.blocks), **more
             )
-            self.client.ping()
+            if not single:
+                self.client.ping()  # a pool connects when it is first asked
         except self.silent as error:
             raise ServerDown(f"{url}: {error}") from error
 
     @abstractmethod
     def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Lock, Taken] | None:
         """See `LockObjects`."""
+
+    def has(self, key: str, token: str) -> bool:
+        """Look whether a key holds this token: for a library that can't tell itself."""
+        found = self.client.get(key)
+        return found is not None and found.decode() == token
 
     def close(self) -> None:
         """Close the client."""

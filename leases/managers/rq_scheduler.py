@@ -38,8 +38,7 @@ class RqLocks(RedisLocks[RqHeld]):
         return self._ask(lock) == "refreshed"
 
     def owned(self, lock: RqHeld) -> Any:
-        owner = self.client.get(lock.key)
-        return owner is not None and owner.decode() == lock.owner
+        return self.has(lock.key, lock.owner)
 
     def give_back(self, lock: RqHeld) -> Any:
         return self._scripts.release_lock(self.client, lock.key, lock.owner)

@@ -33,8 +33,7 @@ class SherlockLocks(RedisLocks[Any]):
         return lock.renew()
 
     def owned(self, lock: Any) -> Any:
-        token = self.client.get(lock.lock_name)
-        return token is not None and token.decode() == lock._owner  # noqa: SLF001
+        return self.has(lock.lock_name, lock._owner)  # noqa: SLF001
 
 
 class SherlockRedis(LibraryLock):

@@ -50,66 +50,44 @@ NOBODY: dict[str, int | None] = {
     "bystander_unknown": 0,
     "bystander_leases_lapsed": 0,
 }
+
+
+def _of_cells(
+    name: str, about: str, place: int, heading: str, better: Better | None = Better.LESS, form: Form = Form.COUNT
+) -> Metric:
+    """A metric that is seen in every run, and is worth a table only in a scenario of cells."""
+    return Metric(
+        name,
+        form,
+        about,
+        unit="ms" if form is Form.SPREAD else "",
+        better=better,
+        shown=Shown.BESIDE,
+        place=place,
+        heading=heading,
+        spare=7,
+        own_scenario="cell",
+        elsewhere=False,
+    )
+
+
 METRICS = (
-    Metric(
+    _of_cells(
         "violated_cells",
-        Form.COUNT,
         "cells, of several in a trial, that saw a stale overwrite, an empty record or a lost commit",
-        better=Better.LESS,
-        shown=Shown.BESIDE,
-        place=770,
-        heading="violated\ncells",
-        spare=7,
-        own_scenario="cell",
-        elsewhere=False,
+        770,
+        "violated\ncells",
     ),
-    Metric(
-        "bystander_cells",
-        Form.COUNT,
-        "cells, of several in a trial, that saw no violation",
-        shown=Shown.BESIDE,
-        place=771,
-        heading="bystander\ncells",
-        spare=7,
-        own_scenario="cell",
-        elsewhere=False,
+    _of_cells("bystander_cells", "cells, of several in a trial, that saw no violation", 771, "bystander\ncells", None),
+    _of_cells(
+        "bystander_unknown", "commits without a reply, in the cells that saw no violation", 772, "bystander\nunknown"
     ),
-    Metric(
-        "bystander_unknown",
-        Form.COUNT,
-        "commits without a reply, in the cells that saw no violation",
-        better=Better.LESS,
-        shown=Shown.BESIDE,
-        place=772,
-        heading="bystander\nunknown",
-        spare=7,
-        own_scenario="cell",
-        elsewhere=False,
-    ),
-    Metric(
+    _of_cells(
         "bystander_leases_lapsed",
-        Form.COUNT,
         "host leases that ran out, in the cells that saw no violation",
-        better=Better.LESS,
-        shown=Shown.BESIDE,
-        place=773,
-        heading="bystander\nlapsed",
-        spare=7,
-        own_scenario="cell",
-        elsewhere=False,
+        773,
+        "bystander\nlapsed",
     ),
-    Metric(
-        FRESH,
-        Form.SPREAD,
-        "the freshness of the cells that saw no violation",
-        unit="ms",
-        better=Better.LESS,
-        shown=Shown.BESIDE,
-        place=774,
-        heading="fresh\np50 ms",
-        spare=7,
-        own_scenario="cell",
-        elsewhere=False,
-    ),
+    _of_cells(FRESH, "the freshness of the cells that saw no violation", 774, "fresh\np50 ms", form=Form.SPREAD),
 )
 PLUGIN = Check("cells", "which of several cells see a violation", cells, METRICS)
