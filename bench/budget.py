@@ -37,9 +37,12 @@ def first_rounds(suite: Suite, seed: int, goal: Goal) -> Rounds:
         RunRound(purpose=_key(Purpose.SUITE), spent_s=0.0, trials=tuple(planned[at : at + size]))
         for at in range(0, len(planned), size)
     )
-    budget_s = goal.budget_s if isfinite(goal.budget_s) else None
     return Rounds(
-        schema=ROUNDS_SCHEMA, budget_s=budget_s, until_proven=goal.until_proven, since=time.time(), rounds=tuple(rounds)
+        schema=ROUNDS_SCHEMA,
+        budget_s=goal.recorded_s,
+        until_proven=goal.until_proven,
+        since=time.time(),
+        rounds=tuple(rounds),
     )
 
 
@@ -57,8 +60,7 @@ def planned_in(rounds: Rounds, suite: Suite) -> list[TrialPlan]:
 
 def anew(recorded: Rounds, goal: Goal) -> Rounds:
     """The rounds of a run that goes on with another goal: what was spent before is not counted."""
-    budget_s = goal.budget_s if isfinite(goal.budget_s) else None
-    changes = {"budget_s": budget_s, "until_proven": goal.until_proven, "since": time.time(), "ended": None}
+    changes = {"budget_s": goal.recorded_s, "until_proven": goal.until_proven, "since": time.time(), "ended": None}
     return recorded.model_copy(update=changes)
 
 

@@ -11,13 +11,13 @@ from typing import Any, get_args
 
 from typer.models import ParameterInfo
 
+from leasebench.names import RUNS
 from leasebench.results.record.names import SUITE_FILE
 
 Offer = tuple[str, str]
 """A value and one line about it."""
 BENCH = Path(__file__).parent
 PRESETS = BENCH.parent / "leases" / "presets.toml"
-RUNS = Path("runs")
 MOST_RUNS = 200
 
 

@@ -19,6 +19,11 @@ class Goal:
     budget_s: float = inf
     until_proven: bool = False
 
+    @property
+    def recorded_s(self) -> float | None:
+        """The budget as `rounds.json` has it: None for none."""
+        return self.budget_s if isfinite(self.budget_s) else None
+
     def __str__(self) -> str:
         limit = f" for {duration(self.budget_s)} in all" if isfinite(self.budget_s) else ""
         if self.until_proven:

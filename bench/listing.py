@@ -1,9 +1,9 @@
 """What `leasebench list` shows."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from leasebench.mistakes import DefinitionError
+from leasebench.names import RUNS
 from leasebench.registry import described, faulty, plugins
 from leasebench.results.record.names import SUITE_FILE, SUMMARY_FILE
 
@@ -34,7 +34,7 @@ def rows(what: str) -> Iterator[tuple[str, str]]:
     elif what == "charts":
         yield from described("results.charts").items()
     elif what == "runs":
-        for path in sorted(Path("runs").glob(f"*/{SUITE_FILE}")):
+        for path in sorted(RUNS.glob(f"*/{SUITE_FILE}")):
             ended = (path.parent / SUMMARY_FILE).exists()
             yield str(path.parent), "ended" if ended else "not ended"
     else:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leasebench.bench.engines.processes.supervisor import Figures
+from leasebench.bench.progress import outcome_in_words
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.record.trial import TrialFacts
 
@@ -54,10 +55,7 @@ class PacedLines:
 
     def end(self, plan: TrialPlan, facts: TrialFacts) -> None:
         """A trial has ended."""
-        what = f"{self._figures.commits} commits, {self._figures.stale} stale"
-        if facts.status != "ok":
-            what = f"failed: {facts.reason}"
-        tell(trial=plan.number, said=f"{plan.guard.name} under {plan.scenario.name}: {what}")
+        tell(trial=plan.number, said=outcome_in_words(plan, facts, self._figures))
 
 
 def tell(**said: object) -> None:

@@ -32,6 +32,14 @@ COLUMNS = (
 """`raced`: applications with a race."""
 
 
+def outcome_in_words(plan: TrialPlan, facts: TrialFacts, figures: Figures, where: str = "") -> str:
+    """Guard and scenario of a trial that has ended, and what came of it; `where` its failure is described."""
+    what = f"{figures.commits} commits, {figures.stale} stale"
+    if facts.status != "ok":
+        what = f"failed: {facts.reason}{where}"
+    return f"{plan.guard.name} under {plan.scenario.name}: {what}"
+
+
 class PlainLines:
     """One line a trial, for logs."""
 
@@ -48,13 +56,9 @@ class PlainLines:
         self._figures = figures
 
     def end(self, plan: TrialPlan, facts: TrialFacts) -> None:
-        what = f"{self._figures.commits} commits, {self._figures.stale} stale"
-        if facts.status != "ok":
-            what = f"failed: {facts.reason}{failure_of(plan.folder_in(self._directory))}"
-        place = f"{plan.guard.name} under {plan.scenario.name}"
-        self._console.print(
-            f"trial {plan.number} of {self._of}: {place}: {what}", highlight=False, markup=False, soft_wrap=True
-        )
+        where = "" if facts.status == "ok" else failure_of(plan.folder_in(self._directory))
+        told = outcome_in_words(plan, facts, self._figures, where)
+        self._console.print(f"trial {plan.number} of {self._of}: {told}", highlight=False, markup=False, soft_wrap=True)
         _tell_notes(self._console, plan, facts)
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from leasebench.bench.terminal import must_be_writable
 from leasebench.definitions import DefinitionError
+from leasebench.names import RUNS
 
 logger = logging.getLogger(__name__)
 ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
@@ -20,10 +22,22 @@ ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
 def default_directory(suite: str) -> Path:
     """`runs/<suite>-<UTC time>`, with a number behind it if that is taken."""
-    base = Path("runs") / f"{suite}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    base = RUNS / f"{suite}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     if not base.exists():
         return base
     return next(path for n in range(2, 1000) if not (path := base.with_name(f"{base.name}-{n}")).exists())
+
+
+def new_directory(out: Path | None, name: str) -> Path:
+    """The run directory that was asked for, else the default for a run of that name.
+
+    Raises DefinitionError if it is there already, or can't be written.
+    """
+    directory = out or default_directory(name)
+    if directory.exists():
+        raise DefinitionError(f"{directory}: exists already: a run never overwrites another")
+    must_be_writable(directory)
+    return directory
 
 
 def write_json(path: Path, value: Any) -> None:

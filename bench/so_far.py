@@ -1,9 +1,9 @@
 """What a run that goes on knows of its cells: taken in trial by trial, by the same code that derives the summary."""
 
 from collections.abc import Iterator, Sequence
-from math import exp, hypot, inf, log, sqrt
+from math import exp, hypot, inf, log
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 from leasebench.bench.spending import CellState, Place
 from leasebench.results.checks.verdict import RACED_APPLICATIONS
@@ -13,7 +13,7 @@ from leasebench.results.latency.histograms import figures, merge
 from leasebench.results.record.suite import read_suite
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.record.trial import TrialFacts, read_facts
-from leasebench.results.statistics.intervals import MIN_TRIALS, student_quantile
+from leasebench.results.statistics.intervals import MIN_TRIALS, reach_of_mean, standard_error, student_quantile
 from leasebench.results.summary.derivation import CellData, cells_of, take_in, trial_folders
 from leasebench.results.tables.pricing import COST_PHASES
 from leasebench.verdict import SAFE, Verdict
@@ -87,7 +87,7 @@ def tied_by(logs: Sequence[float], others: Sequence[float]) -> float:
     if min(len(logs), len(others)) < MIN_TRIALS:
         return inf
     apart = fmean(logs) - fmean(others)
-    error = hypot(_error(logs), _error(others))
+    error = hypot(standard_error(logs), standard_error(others))
     reach = student_quantile(min(len(logs), len(others)) - 1) * error
     different = abs(apart) > reach
     equal = abs(apart) + reach <= log(TOLERANCE)
@@ -98,12 +98,8 @@ def _relative_width(logs: Sequence[float]) -> float:
     """The width of the interval of a cost, as a share of it; infinite of one trial, 0 without any."""
     if len(logs) < MIN_TRIALS:
         return inf if logs else 0.0
-    reach = student_quantile(len(logs) - 1) * _error(logs)
+    reach = reach_of_mean(logs)
     return exp(reach) - exp(-reach) if reach < 700 else inf
-
-
-def _error(logs: Sequence[float]) -> float:
-    return stdev(logs) / sqrt(len(logs))
 
 
 def _log_cost(cell: CellData) -> float | None:

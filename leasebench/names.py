@@ -1,7 +1,13 @@
-"""Names of cells, endpoints, guards and scenarios: they stand in keys, in history events and in file names."""
+"""Names of cells, endpoints, guards and scenarios: they stand in keys, in history events and in file names.
+
+And where runs lie, for who does not want to wait until what reads them is there.
+"""
 
 import re
+from pathlib import Path
 
+RUNS = Path("runs")
+"""The runs of the current directory, unless they are given another place."""
 NAME_PATTERN = r"^[a-z0-9_-]{1,40}$"
 
 

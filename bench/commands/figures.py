@@ -72,7 +72,8 @@ def _said(summary: Summary, run: Path) -> _Said:
     lines = [*sweep_sentences(swept), *picture, *stories(summary), *remarks(summary), *storm_sentences(points)]
     advice: list[str] = []
     if guarded.cells:
-        loaded = load(run)
-        loaded.summary = guarded
+        if stormy:  # what was looked up in it is of all cells
+            loaded = load(run)
+            loaded.summary = guarded
         advice = [*sentences(advise_on(loaded), str(run))]
     return _Said(every, lines, advice)

@@ -22,12 +22,13 @@ def go_on(run: Path, server: str, goal: "Goal | None", files: CiFiles, *, as_jso
     from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.resume import resume_run, unfinished
     from leasebench.bench.servers.named import must_be_a_choice
-    from leasebench.results.reading.locate import RUNS
+    from leasebench.names import RUNS
 
     must_be_a_choice(server)
     forkserver()
     screen = console(stderr=as_json)
-    directory = run if run.exists() or not (RUNS / run).exists() else RUNS / run
+    below = RUNS / run
+    directory = run if run.exists() or not below.exists() else below
     rest = unfinished(directory, goal)
     least, most = expected_seconds(rest.suite, len(rest.left))
     left = f"{len(rest.left)} of {rest.planned} trials are left{_again(rest)}"

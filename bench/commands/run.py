@@ -9,7 +9,7 @@ import typer
 from leasebench.bench.commands.arguments import AsJson, PasswordFile, ServerChoice
 from leasebench.bench.commands.ci_files import CiFiles, JunitFile, MarkdownFile
 from leasebench.bench.servers.credentials import with_password
-from leasebench.bench.terminal import EXIT_USAGE, fail, must_be_writable
+from leasebench.bench.terminal import EXIT_USAGE, fail
 
 if TYPE_CHECKING:
     from leasebench.bench.goal import Goal
@@ -74,7 +74,7 @@ def run(
     over = (manager, ttl, enactors, endpoints, rate, sweep)
     if schedule is not None:
         other = (resume, budget, against, against_python)
-        if until_proven or (suite, guard, scenario, trials, duration, *over, *other) != (None,) * 15:
+        if until_proven or _given(suite, guard, scenario, trials, duration, *over, *other):
             left_out = (
                 "SUITE, --guard, --scenario, --trials, --duration and all else but --server, --seed, --out, --json"
             )
@@ -83,7 +83,7 @@ def run(
 
         force(schedule, server, out, seed, as_json=as_json)
     if resume is not None:
-        if (suite, guard, scenario, trials, duration, seed, out, against, against_python, *over) != (None,) * 15:
+        if _given(suite, guard, scenario, trials, duration, seed, out, against, against_python, *over):
             fail(
                 "--resume keeps to the plan of RUN: with it only --budget, --until-proven, --server and --json",
                 EXIT_USAGE,
@@ -95,7 +95,7 @@ def run(
     if against is not None or against_python is not None:
         from leasebench.bench.commands.turns import against as in_turns
 
-        if as_json or until_proven or (budget, junit, markdown) != (None,) * 3:
+        if as_json or until_proven or _given(budget, junit, markdown):
             left_out = "--budget, --until-proven, --json, --junit and --markdown"
             fail(f"--against takes turns by plan: leave out {left_out}", EXIT_USAGE)
         narrowing = {"--guard": guard, "--scenario": scenario, "--trials": trials, "--duration": duration}
@@ -104,7 +104,7 @@ def run(
         in_turns((suite, against or suite), against_python, {**narrowing, **dict(laid_over)}, server, out, drawn)
     from leasebench.bench import own_lock
     from leasebench.bench import sweep as sweeping
-    from leasebench.bench.rundir import default_directory
+    from leasebench.bench.rundir import new_directory
     from leasebench.bench.servers.named import must_be_a_choice
     from leasebench.bench.suite import load_suite, narrow
 
@@ -117,10 +117,7 @@ def run(
     found = sweeping.laid_over(found, set_to, sweep or [], scenario or [])
     chosen = narrow(found, guards=guard, scenarios=scenario, trials=trials, duration_s=duration)
     drawn = _drawn(suite or DEFAULT_SUITE, seed)
-    directory = out or default_directory(chosen.name)
-    if directory.exists():
-        fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
-    must_be_writable(directory)
+    directory = new_directory(out, chosen.name)
     if paced is not None:
         from leasebench.bench.commands.turns import paced as take_turn
 
@@ -171,6 +168,11 @@ def _begin(
         as_json=as_json,
         files=files,
     )
+
+
+def _given(*options: object) -> bool:
+    """Whether any of these was given."""
+    return any(option is not None for option in options)
 
 
 def _drawn(suite: str, seed: int | None) -> int:

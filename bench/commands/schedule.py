@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, fail, must_be_writable
+from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, fail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +52,7 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     from leasebench.bench.engines.schedule.trials import ScheduledTrials, read_schedules, suite_of
     from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.run import run_suite
-    from leasebench.bench.rundir import default_directory
+    from leasebench.bench.rundir import new_directory
     from leasebench.bench.screen import console
     from leasebench.bench.servers.named import must_be_a_choice
 
@@ -61,10 +61,7 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     screen = console(stderr=as_json)
     schedules = read_schedules(place)
     suite = suite_of(schedules, place)
-    directory = out or default_directory(suite.name)
-    if directory.exists():
-        fail(f"{directory}: exists already: a run never overwrites another", EXIT_USAGE)
-    must_be_writable(directory)
+    directory = new_directory(out, suite.name)
     lines = TraceLines(screen, directory)
     try:
         summary = run_suite(suite, seed or 0, server, directory, lines, ScheduledTrials(schedules))

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from leasebench.bench.screen import console
-from leasebench.bench.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, fail, must_be_writable
+from leasebench.bench.terminal import (
+    EXIT_FAILED,
+    EXIT_INCONCLUSIVE,
+    EXIT_INTERRUPTED,
+    EXIT_UNEXPECTED,
+    EXIT_USAGE,
+    fail,
+)
 
 if TYPE_CHECKING:
     from leasebench.bench.suite import Suite
 
-GRAVEST_FIRST = (EXIT_USAGE, EXIT_FAILED, 1, 4, 0)
+GRAVEST_FIRST = (EXIT_USAGE, EXIT_FAILED, EXIT_UNEXPECTED, EXIT_INCONCLUSIVE, 0)
 
 
 def words_of(options: Mapping[str, Any]) -> list[str]:
@@ -36,16 +43,13 @@ def against(
     ends both in order.
     """
     from leasebench.bench.hosts.interrupt import interruptible
-    from leasebench.bench.rundir import default_directory
+    from leasebench.bench.rundir import new_directory
     from leasebench.bench.suite import load_suite
     from leasebench.bench.turns import SIDES, SideCommand, SideFailed, Turns
 
     for suite in filter(None, suites):
         load_suite(suite)  # a mistake in it is told before anything begins
-    out = out or default_directory("turns")
-    if out.exists():
-        fail(f"{out}: exists already: a run never overwrites another", EXIT_USAGE)
-    must_be_writable(out)
+    out = new_directory(out, "turns")
     screen = console()
     own = Path(sys.executable)
     pythons = (own, other_python or own)

@@ -1,7 +1,8 @@
 """A sweep: the leak rate and the cost of each guard over the values of a parameter, a panel a second value."""
 
 from collections.abc import Sequence
-from math import exp, isfinite, log, sqrt
+from math import exp, isfinite, log
+from statistics import fmean
 from typing import Any
 
 import altair as alt
@@ -25,7 +26,7 @@ from leasebench.results.compare.samples import Samples
 from leasebench.results.display.theme import COLOURS
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.reading.sweeps import CameOut, Swept, SweptLine, swept_lines
-from leasebench.results.statistics.intervals import MIN_TRIALS, student_quantile
+from leasebench.results.statistics.intervals import MIN_TRIALS, reach_of_mean
 from leasebench.results.tables.sweep_table import Wording, panel_title, sweep_sentences, wording
 
 WIDTH, NARROW = 640, 250
@@ -122,8 +123,7 @@ def _cost(samples: Samples, one: Swept) -> tuple[float | None, float | None, flo
     logs = [log(float(value)) for value in each if isfinite(value) and value > 0]
     if len(logs) < MIN_TRIALS:
         return cost, cost, cost
-    half = student_quantile(len(logs) - 1) * float(np.std(logs, ddof=1)) / sqrt(len(logs))
-    middle = float(np.mean(logs))
+    half, middle = reach_of_mean(logs), fmean(logs)
     return cost, min(exp(middle - half), cost), max(exp(middle + half), cost)
 
 

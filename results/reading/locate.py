@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 from leasebench.definitions import nearest
+from leasebench.names import RUNS
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.manifest import read_manifest
 from leasebench.results.record.names import SUITE_FILE, SUMMARY_FILE
 from leasebench.results.record.suite import read_suite
 
-RUNS = Path("runs")
 MOST_RUNS = 10_000
 """In a directory with more runs, only the last ones by name are considered."""
 

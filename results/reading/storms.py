@@ -133,15 +133,16 @@ def storms(run: RunDirectory) -> list[StormPoint]:
                     timeout_s=settings.timeout_ms / 1000,
                     outage_s=seen_ms / 1000,
                 )
-                policy, plain = _policy(scenario, settings.policy), rule == QueuePolicy() and not restarted
+                plain = rule == QueuePolicy() and not restarted
+                policy = _policy(scenario, settings.policy, rule)
                 found.append(StormPoint(cell, policy, settings.manager, storm, _asked_s(scenario), plain))
     return found
 
 
-def _policy(scenario: ScenarioTable, given: Any) -> str:
+def _policy(scenario: ScenarioTable, given: Any, rule: QueuePolicy) -> str:
     """The name of a policy: that of the value that was varied, else the word that the scenario gives."""
     varied = next((name for key, name in scenario.varied.items() if key.endswith(f"{KIND}.policy")), None)
-    return varied or (given if isinstance(given, str) else PLAIN if given == QueuePolicy() else "own")
+    return varied or (given if isinstance(given, str) else PLAIN if rule == QueuePolicy() else "own")
 
 
 def _asked_s(scenario: ScenarioTable) -> float:

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from math import erfc, hypot, inf, sqrt
+from statistics import stdev
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,16 @@ def upper_bound_of_zero(trials: int, confidence: float = CONFIDENCE) -> float | 
 def student_quantile(df: float, confidence: float = CONFIDENCE) -> float:
     """So many standard errors to each side hold `confidence` of Student's t with `df` degrees of freedom."""
     return float(stdtrit(df, (1 + confidence) / 2))
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """The standard error of the mean of two values or more."""
+    return stdev(values) / sqrt(len(values))
+
+
+def reach_of_mean(values: Sequence[float]) -> float:
+    """Half the width of Student's t interval of the mean of two values or more."""
+    return student_quantile(len(values) - 1) * standard_error(values)
 
 
 def student_p(t: float, df: float) -> float:
