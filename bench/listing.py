@@ -16,12 +16,13 @@ def rows(what: str) -> Iterator[tuple[str, str]]:
         yield from ((guard.name, guard.about) for guard in presets().values())
         yield from ((name, f"unusable: {reason}") for name, reason in unusable_presets().items())
     elif what == "scenarios":
-        from leasebench.bench.suite import read_scenario, scenario_files
+        from leasebench.bench.scenario import read_scenario, scenario_files
 
         yield from ((name, read_scenario(name).about) for name in scenario_files())
     elif what == "suites":
         from leasebench.bench.expected_time import expected_seconds
-        from leasebench.bench.suite import load_suite, scenario_files, suite_files
+        from leasebench.bench.scenario import scenario_files
+        from leasebench.bench.suite import load_suite, suite_files
 
         for name in dict.fromkeys((*suite_files(), *scenario_files())):
             try:

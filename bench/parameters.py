@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from leasebench.bench.resolved import without_effects
-from leasebench.bench.suite import Scenario
+from leasebench.bench.scenario import Scenario
 from leasebench.bench.variation import Change, laid_over
 from leasebench.definitions import DefinitionError, Mistakes, dotted, mistakes_of, nearest
 from leasebench.toml_lines import TomlTable

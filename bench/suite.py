@@ -1,24 +1,18 @@
-"""What a TOML file can say: suites, scenarios and loads, validated; where they are found by name."""
+"""What a suite is, validated; how its names are resolved, and what the command line says over it."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
 from pydantic import (
     BeforeValidator,
     Field,
-    InstanceOf,
-    PlainSerializer,
-    PrivateAttr,
     ValidationError,
-    model_validator,
 )
 
-from leasebench.bench.faults.fault import CellFault, Fault, parse_faults
-from leasebench.bench.faults.trigger import steps_of
 from leasebench.bench.resolved import as_defined, is_resolved
+from leasebench.bench.scenario import Scenario, read_scenario, scenario_files, shipped
 from leasebench.bench.variation import VARY, Variation, merged, told_at_its_key, variations
 from leasebench.definitions import (
     Definition,
@@ -28,210 +22,23 @@ from leasebench.definitions import (
     Source,
     every,
     mistakes_of,
-    named,
     nearest,
     read_source,
     validate,
 )
-from leasebench.enactors.arrivals import Arrivals
-from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
-from leasebench.enactors.enactor.resuming import Resumption
-from leasebench.enactors.operator.kind import OperatorDuty
 from leasebench.enactors.store.drivers import driver_of
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
-from leasebench.leases.manager import REDIS, server_of, ttl_step_ms, unavailable
+from leasebench.leases.manager import REDIS, server_of
 from leasebench.names import NAME_PATTERN
-from leasebench.registry import plugins
 from leasebench.results.record.names import SUITE_FILE
-from leasebench.results.record.suite import TROUBLE
 from leasebench.toml_lines import TomlTable
-from leasebench.verdict import Verdict
 
-HERE = Path(__file__).parent
 LIKE = "like"
 """The key by which a suite's scenario names one of ours that it is laid over."""
 PROVEN_RACES = 59
 """Zero of 59 bounds a rate below 5 % (one-sided, 95 %)."""
-LOAD_KINDS = ("planner", "enactor", "operator")
-"""The program kinds that have a place in the load."""
 MAX_STRETCH = 3
 """A trial that lacks races goes on for at most this many times its duration."""
-
-
-class Load(Definition):
-    """What is asked of a cell, and how many cells there are, independent of each other, on one server or one each."""
-
-    cells: int = Field(default=1, ge=1, le=32)
-    """Independent cells."""
-    servers: Literal["one", "each"] = "one"
-    """With `each` every cell has an embedded server of its own, for its store and its leases."""
-    enactors: int = Field(default=3, ge=0, le=64)
-    """With 0 there is no DNS automation, and so no planner either."""
-    endpoints: int = Field(default=8, ge=1, le=999)
-    """Endpoints of a cell."""
-    planner: Arrivals = Arrivals()
-    """When plans are published."""
-    work: WorkTime = WorkTime()
-    """How long the records of one endpoint take to build."""
-    discover: Literal["told", "polling"] = "told"
-    """Whether enactors are told of a new plan, or look for one."""
-    poll_ms: float = Field(default=2.0, gt=0, le=10_000)
-    """How often they look, with `polling`."""
-    resume: Resumption = Resumption.START_OVER
-    """What an enactor does about the plan in whose middle its predecessor was killed."""
-    clean_age: int = Field(default=8, ge=1, le=10_000)
-    """How many generations a clean-up leaves."""
-    purge_age: int = Field(default=8, ge=1, le=10_000)
-    """How many generations later a plan in quarantine is deleted."""
-    rollback: bool = False
-    """Whether a commit also points a rollback record at the plan before, and is refused if that is gone."""
-    operator: OperatorDuty | None = None
-    """An operator who repairs empty records; nobody, if it is left out."""
-    timeout_ms: float = Field(default=1_000.0, ge=10, le=60_000)
-    """After which a client takes a request for lost."""
-    client_retries: int = Field(default=0, ge=0, le=100)
-    """How often a client repeats a request whose reply was lost, blindly."""
-
-    def programs(self) -> dict[str, Definition]:
-        """The settings of each program kind that every cell has, by its name, in the order in which they start."""
-        found: dict[str, Definition | None] = {"operator": self.operator}
-        if self.enactors:
-            enactors = EnactorSettings(
-                count=self.enactors, work=self.work, discover=self.discover, poll_ms=self.poll_ms, resume=self.resume
-            )
-            found |= {"planner": self.planner, "enactor": enactors}
-        return {name: settings for name in LOAD_KINDS if (settings := found.get(name)) is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class StatedFault:
-    """A fault of a scenario, and the table that states it, as it was given."""
-
-    table: TomlTable
-    fault: Fault
-
-
-def _stated(tables: Any) -> Any:
-    if not isinstance(tables, list):
-        return tables  # the type of the field tells
-    return [StatedFault(table, fault) for table, fault in zip(tables, parse_faults(tables), strict=True)]
-
-
-StatedFaults = Annotated[
-    list[InstanceOf[StatedFault]],
-    BeforeValidator(_stated),
-    PlainSerializer(lambda faults: [one.table | {"effect": one.fault.effect()} for one in faults]),
-]
-"""Faults, parsed as they are read: mistakes elsewhere in a scenario do not keep those of its faults from being told."""
-
-
-class Scenario(Definition):
-    """Load and faults, and the guards that are run under it: those that tell most about it, if a suite names none.
-
-    `ttl_ms` sets the time to live of every guard's leases. `trouble` is what guards state their expectations by:
-    `none`, `timing` (a process or a message is late or lost), `lease_server` or `store` (that server misbehaves).
-    `expected` are the verdicts that are expected here, whatever the guards state. One of a grid (`bench.variation`)
-    has the grid's name as its `family`, and says in `varied` by which values it differs from the others.
-    """
-
-    name: str = Field(pattern=NAME_PATTERN)
-    about: str
-    """One line about the scenario."""
-    guards: list[str] = Field(min_length=1)
-    """The guards that tell most about it; a suite's `guards` come before."""
-    load: Load = Load()
-    """What is asked of each cell."""
-    trouble: Literal["none", "timing", "lease_server", "store"] = TROUBLE
-    """The kind of trouble, by which guards state what is expected of them."""
-    ttl_ms: int | None = Field(default=None, ge=50, le=600_000)
-    """Sets the time to live of every guard's leases."""
-    faults: StatedFaults = Field(default_factory=list)
-    """What goes wrong."""
-    programs: dict[str, TomlTable] = Field(default_factory=dict)
-    """Further program kinds that take part, with their settings."""
-    expected: list[Verdict] | None = Field(default=None, min_length=1)
-    """The verdicts that are expected here, whatever the guards state."""
-    family: str | None = None
-    varied: dict[str, str] | None = None
-    _kinds: dict[str, Definition] = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _victims_are_there(self) -> Self:
-        self._kinds = self.load.programs() | self._further_kinds()
-        counts = {name: getattr(settings, "count", 1) for name, settings in self._kinds.items()}
-        absent: list[Mistake] = []
-        for index, fault in enumerate(self.parsed_faults):
-            cells = fault.cells if isinstance(fault, CellFault) else ()
-            if cells and fault.hit_server and self.load.servers == "one":
-                shared = 'all cells share that server: a fault of some needs load.servers = "each"'
-                absent.append(Mistake(("faults", index, "cells"), shared))
-            elif not all(0 <= number < self.load.cells for number in cells):
-                absent.append(
-                    Mistake(("faults", index, "cells"), f"there are only the cells 0 to {self.load.cells - 1}")
-                )
-            for kind, numbers in fault.programs.items():
-                if kind not in counts:
-                    there = f"this scenario has no {kind}: it has {', '.join(counts)}"
-                    absent.append(Mistake(("faults", index, "program"), there))
-                elif any(not 0 <= number < counts[kind] for number in numbers):
-                    there = f"there are only the {kind}s 0 to {counts[kind] - 1}"
-                    absent.append(Mistake(("faults", index, "enactors"), there))
-                elif never := sorted(set(fault.steps) - (known := steps_of(kind))):
-                    there = f"the {kind} never takes the step {', '.join(never)}: it takes {', '.join(sorted(known))}"
-                    absent.append(Mistake(("faults", index), there))
-        if absent:
-            raise Mistakes(absent)
-        return self
-
-    def _further_kinds(self) -> dict[str, Definition]:
-        kinds = {name: kind for name, kind in plugins("enactors").items() if name not in LOAD_KINDS}
-        further: dict[str, Definition] = {}
-        mistakes: list[Mistake] = []
-        for name, table in self.programs.items():
-            if name not in kinds:
-                mistakes.append(Mistake(("programs", name), nearest("program kind", name, kinds)))
-                continue
-            settings: type[Definition] = kinds[name].settings
-            try:
-                further[name] = settings.model_validate(table)
-            except ValidationError as error:
-                mistakes += mistakes_of(settings, error, ("programs", name))
-        for name, chosen in further.items():
-            misfits = getattr(kinds[name], "misfits", None)
-            found = misfits(chosen, further) if misfits is not None else ()
-            mistakes += [Mistake(("programs", name, *one.path), one.text) for one in found]
-        if mistakes:
-            raise Mistakes(mistakes)
-        return further
-
-    def programs_by_kind(self) -> dict[str, Definition]:
-        """The settings of each program kind that every cell has, by its name, in the order in which they start."""
-        return self._kinds
-
-    def obstacle(self, number: int, guard: Guard) -> str | None:
-        """Return why fault `number` can't be had on this machine, or not with `guard`; None if it can."""
-        fault = self.parsed_faults[number]
-        if missing := fault.available():
-            return f"the fault {fault.name} is not available: {missing}"
-        reason = fault.refuses(guard)
-        return None if reason is None else f"the fault {fault.name}: {reason}"
-
-    def refuses(self, guard: Guard) -> str | None:
-        """Return why `guard` can't be run under this scenario on this machine; None if it can."""
-        if guard.exclude is not None and (missing := unavailable(guard.manager)):
-            return missing
-        if guard.exclude is not None:
-            ttl_ms, step_ms = self.ttl_ms or guard.ttl_ms, ttl_step_ms(guard.manager)
-            if ttl_ms % step_ms:
-                name = guard.exclude.manager
-                return f"the leases of {name} live for multiples of {step_ms} ms, and not for {ttl_ms} ms"
-        needed = [number for number, fault in enumerate(self.parsed_faults) if not fault.optional]
-        return next(filter(None, (self.obstacle(number, guard) for number in needed)), None)
-
-    @property
-    def parsed_faults(self) -> tuple[Fault, ...]:
-        """The scenario's faults, parsed."""
-        return tuple(each.fault for each in self.faults)
 
 
 ALL = "all"
@@ -328,28 +135,7 @@ def run_in(name: str) -> Path | None:
 
 def suite_files() -> dict[str, Path]:
     """The suites that come with leasebench."""
-    return dict(_ours("suites"))
-
-
-def scenario_files() -> dict[str, Path]:
-    """The scenarios that come with leasebench."""
-    return dict(_ours("scenarios"))
-
-
-@cache
-def _ours(folder: str) -> dict[str, Path]:
-    return {path.stem: path for path in sorted((HERE / folder).glob("*.toml"))}
-
-
-def read_scenario(name: str) -> Scenario:
-    """Read a scenario of ours. Raises DefinitionError with the nearest names."""
-    return _read_scenario(named("scenario", name, scenario_files()), name)
-
-
-@cache
-def _read_scenario(path: Path, name: str) -> Scenario:
-    table, source = read_source(path, path.name)
-    return validate(Scenario, {**table, "name": name}, source)
+    return dict(shipped("suites"))
 
 
 def narrow(

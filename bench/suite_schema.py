@@ -13,7 +13,8 @@ from pydantic import BaseModel, BeforeValidator, create_model
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.reference.docstrings import of_fields
 from leasebench.bench.reference.settings import tables_inside
-from leasebench.bench.suite import LIKE, LOAD_KINDS, Scenario, SuiteFile, scenario_files
+from leasebench.bench.scenario import LOAD_KINDS, Scenario, scenario_files
+from leasebench.bench.suite import LIKE, SuiteFile
 from leasebench.bench.variation import VARY
 from leasebench.definitions import Definition
 from leasebench.leases.guard import Guard, presets

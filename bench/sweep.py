@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from math import isclose
 
 from leasebench.bench.parameters import Parameter, Scalar, as_scenario, as_table, changed, parameter
-from leasebench.bench.suite import Scenario, Suite, narrow, with_scenarios
+from leasebench.bench.scenario import Scenario
+from leasebench.bench.suite import Suite, narrow, with_scenarios
 from leasebench.bench.variation import as_part_of_name, combined
 from leasebench.definitions import DefinitionError, Mistakes
 

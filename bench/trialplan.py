@@ -6,7 +6,8 @@ from random import Random
 
 from leasebench.bench.engines.processes.load import Timing
 from leasebench.bench.faults.fault import Fault
-from leasebench.bench.suite import MAX_STRETCH, Scenario, Suite
+from leasebench.bench.scenario import Scenario
+from leasebench.bench.suite import MAX_STRETCH, Suite
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.leases.guard import Guard
 from leasebench.verdict import SAFE, Verdict

@@ -12,7 +12,8 @@ import typer
 from pages import PAGES, ROOT, anchors, blocks, commands, links, run_blocks
 
 from leasebench.bench.reference.writing import RENEW, written
-from leasebench.bench.suite import scenario_files, suite_files
+from leasebench.bench.scenario import scenario_files
+from leasebench.bench.suite import suite_files
 from leasebench.registry import faulty
 
 INSTALLING = {ROOT / "README.md", ROOT / "CONTRIBUTING.md"}

@@ -6,7 +6,7 @@ from leasebench.bench.faults.fault import Fault
 from leasebench.bench.reference import ReferencePage
 from leasebench.bench.reference.markdown import block, code, codes, page
 from leasebench.bench.reference.settings import keys, value_in_toml
-from leasebench.bench.suite import scenario_files
+from leasebench.bench.scenario import scenario_files
 from leasebench.definitions import read_source
 from leasebench.registry import plugins
 from leasebench.toml_lines import TomlTable

@@ -3,7 +3,7 @@
 from leasebench.bench.reference import ReferencePage
 from leasebench.bench.reference.markdown import codes, page
 from leasebench.bench.reference.settings import keys, tables_inside, title_of
-from leasebench.bench.suite import LOAD_KINDS
+from leasebench.bench.scenario import LOAD_KINDS
 from leasebench.enactors.kind import ProgramKind
 from leasebench.registry import plugins
 

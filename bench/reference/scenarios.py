@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from leasebench.bench.reference import ReferencePage
 from leasebench.bench.reference.markdown import code, codes, page, table
-from leasebench.bench.suite import LOAD_KINDS, Scenario, read_scenario, scenario_files
+from leasebench.bench.scenario import LOAD_KINDS, Scenario, read_scenario, scenario_files
 from leasebench.leases.guard import presets
 from leasebench.verdict import SAFE
 

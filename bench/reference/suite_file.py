@@ -4,7 +4,8 @@ from leasebench.bench import variation
 from leasebench.bench.reference import ReferencePage
 from leasebench.bench.reference.markdown import page, prose
 from leasebench.bench.reference.settings import keys, tables_inside, title_of
-from leasebench.bench.suite import Scenario, SuiteFile
+from leasebench.bench.scenario import Scenario
+from leasebench.bench.suite import SuiteFile
 from leasebench.bench.suite_schema import MADE
 from leasebench.leases.guard import Guard
 

@@ -7,7 +7,8 @@ import pytest
 from commands import COMMAND, suite_text
 
 from leasebench.bench.completion import guards, scenarios, suites
-from leasebench.bench.suite import scenario_files, suite_files
+from leasebench.bench.scenario import scenario_files
+from leasebench.bench.suite import suite_files
 from leasebench.leases.guard import presets
 
 

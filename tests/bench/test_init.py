@@ -7,8 +7,9 @@ import jsonschema
 import pytest
 from commands import leasebench
 
+from leasebench.bench.scenario import scenario_files
 from leasebench.bench.starters import SCHEMA_FILE, write_schema, write_suite
-from leasebench.bench.suite import load_suite, scenario_files, suite_files
+from leasebench.bench.suite import load_suite, suite_files
 from leasebench.bench.suite_schema import SCENARIO, suite_schema
 from leasebench.definitions import DefinitionError
 from leasebench.registry import plugins

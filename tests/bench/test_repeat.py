@@ -7,7 +7,8 @@ import pytest
 from commands import leasebench, suite_text, trial_facts
 
 from leasebench.bench.resolved import resolved_text, seed_of
-from leasebench.bench.suite import Skipped, Suite, load_suite, narrow, scenario_files, suite_files
+from leasebench.bench.scenario import scenario_files
+from leasebench.bench.suite import Skipped, Suite, load_suite, narrow, suite_files
 from leasebench.definitions import DefinitionError
 from leasebench.results.record.names import MANIFEST_FILE, SUITE_FILE
 

@@ -13,10 +13,10 @@ import pytest
 from leasebench.bench.environment import EVERY_CELL, Environment, ServerPart
 from leasebench.bench.faults.clock import PLUGIN as CLOCK
 from leasebench.bench.faults.fault import Fault, parse_faults
+from leasebench.bench.scenario import read_scenario
 from leasebench.bench.servers.fakeclock import faketime_library
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.outage import NodeWish
-from leasebench.bench.suite import read_scenario
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.redis.keys import Keys

@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 
 from leasebench.bench.expected_time import count_trials
 from leasebench.bench.run import plan_trials
-from leasebench.bench.suite import (
-    cells,
-    load_suite,
-    must_suit_server,
-    narrow,
-    read_scenario,
-    scenario_files,
-    suite_files,
-)
+from leasebench.bench.scenario import read_scenario, scenario_files
+from leasebench.bench.suite import cells, load_suite, must_suit_server, narrow, suite_files
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.arrivals import Arrivals
 from leasebench.leases.guard import DEFAULT_TTL_MS, presets

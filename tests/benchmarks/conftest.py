@@ -24,9 +24,9 @@ import pytest
 
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.worker import Worker
+from leasebench.bench.scenario import Load
 from leasebench.bench.servers.local import LocalServer, embedded_binary
-from leasebench.bench.suite import Load, WorkTime
-from leasebench.enactors.enactor.kind import EnactorSettings
+from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
 from leasebench.enactors.kind import Assignment
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.enactors.store.redis.keys import Keys

@@ -12,7 +12,7 @@ import pytest
 
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.worker import Worker
-from leasebench.bench.suite import Load
+from leasebench.bench.scenario import Load
 from leasebench.enactors.downstream.host_leases.kind import HostLeaseSettings
 from leasebench.enactors.kind import Assignment
 from leasebench.enactors.plan import Cell, endpoint_names

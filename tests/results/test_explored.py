@@ -9,7 +9,7 @@ from facts_in import facts_in
 from large_run import write_large_run
 
 import leasebench
-from leasebench.bench.suite import Scenario
+from leasebench.bench.scenario import Scenario
 from leasebench.registry import plugins
 from leasebench.results.charts import Subject
 from leasebench.results.compare.circumstances import differing

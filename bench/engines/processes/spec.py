@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leasebench.bench.faults.fault import Fault
-from leasebench.bench.suite import Load
+from leasebench.bench.scenario import Load
 from leasebench.enactors.arrivals import Arrivals
 from leasebench.enactors.kind import Assignment, ProgramKind, behind_endpoint
 from leasebench.enactors.plan import Cell

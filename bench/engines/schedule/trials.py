@@ -10,8 +10,9 @@ from leasebench.bench.engines.schedule.trace_run import FREE_S, TraceRun
 from leasebench.bench.engines.schedule.verification import violation_shown
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.rundir import write_json
+from leasebench.bench.scenario import Load, Scenario
 from leasebench.bench.servers.server import Server
-from leasebench.bench.suite import PROVEN_RACES, Load, Scenario, Suite
+from leasebench.bench.suite import PROVEN_RACES, Suite
 from leasebench.bench.trial import Watch, run_trial
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.definitions import DefinitionError
