@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -263,6 +263,11 @@ class Guard(Definition):
     def renewed(self) -> bool:
         """Whether a watchdog prolongs the lease."""
         return self.exclude is not None and self.exclude.renewal is Renewal.WATCHDOG
+
+    @cached_property
+    def hears_of_loss(self) -> bool:
+        """Whether an owner may learn of a loss while it asks nothing: of its watchdog, or of a lock that tells."""
+        return self.renewed or (self.exclude is not None and getattr(self.manager, "tells", False))
 
     @property
     def ttl_ms(self) -> int:

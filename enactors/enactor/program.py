@@ -219,7 +219,7 @@ def _inside(
         if (yield from _newer_is_there(endpoint, version, seen)):
             return _NEWER, False
     yield Work(endpoint)
-    if lease is not None and guard.renewed and not (yield Belief(lease)):
+    if lease is not None and guard.hears_of_loss and not (yield Belief(lease)):
         return None, True
     rule = guard.commit
     if guard.rule.by_enactor:

@@ -1,5 +1,6 @@
 """A foreign lock as a library: its calls over the line, how long they took in the lock, and what it told by itself."""
 
+import shlex
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,10 +59,11 @@ class ForeignLock:
         self._grants: OrderedDict[str, _Grant] = OrderedDict()
         self._tokens: dict[str, str] = {}
         self._timeout_s = timeout_s
-        self.hello: Hello = self._process.hello(url, timeout_s)
-        if self.hello.error is not None:
+        hello = self._process.hello(url, timeout_s)
+        if isinstance(hello, LockReply):
             self._process.close()
-            raise ServerDown(f"{self.hello.library}: {self.hello.error}")
+            raise ServerDown(f"{shlex.join(command)}: {hello.error}")
+        self.hello: Hello = hello
 
     def acquire(self, key: str, ttl_ms: int, wait: Wait) -> Taken | None:
         request = AcquireRequest(id=self._process.next_id(), key=key, ttl_ms=ttl_ms, wait_ms=int(wait.timeout_ms))
@@ -111,10 +113,10 @@ class ForeignLock:
         return self._is_done(self._ask(request, 0.0), request)
 
     def _ask(self, request: LockRequest, wait_s: float) -> LockReply:
+        self.own_ns = 0
         before = perf_counter_ns()
         reply = self._process.ask(request, wait_s + self._timeout_s + ANSWERS_WITHIN_S)
         round_trip_ns = perf_counter_ns() - before
-        self.own_ns = 0
         if reply.start_ns is not None and reply.end_ns is not None:
             own_ns = reply.end_ns - reply.start_ns
             if not 0 <= own_ns <= round_trip_ns + CLOCK_SLACK_NS:

@@ -13,7 +13,7 @@ from functools import cache
 
 from leasebench.leases.foreign.lock import ForeignLock
 from leasebench.leases.foreign.process import ForeignFailed, ForeignProcess
-from leasebench.leases.foreign.protocol import Hello
+from leasebench.leases.foreign.protocol import Hello, LockReply
 from leasebench.leases.manager import LibraryLock
 from leasebench.mistakes import DefinitionError
 
@@ -25,6 +25,8 @@ class ForeignManager(LibraryLock):
 
     name = "foreign"
     about = "a lock in any language: a program that speaks leasebench's line protocol over a pipe"
+    tells = True
+    """Whether it may tell its owner by itself that a lease is lost: an owner looks before it writes."""
     takes_command = True
     """Whether it is nothing without a command."""
 
@@ -58,6 +60,8 @@ class ForeignManager(LibraryLock):
             process = ForeignProcess(self.command)
             hello = process.hello(None, PROBE_TIMEOUT_S)
             process.close()
+            if isinstance(hello, LockReply):
+                raise DefinitionError(f"the command `{said}` can't be used: {hello.error}")
         except OSError as error:
             raise DefinitionError(f"the command `{said}` can't be started: {error.strerror}") from error
         except ForeignFailed as error:

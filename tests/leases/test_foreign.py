@@ -148,7 +148,7 @@ def test_a_reply_may_be_unknown_and_a_server_away(connected):
     with pytest.raises(ReplyUnknown, match="timed out"):
         lock.acquire("k", 500, AT_ONCE)
     with pytest.raises(ServerDown, match="refused"):
-        connected("heard()", HEAD + HELLO.replace("version='1'", "version='1', error='refused'"))
+        connected("heard()", HEAD + "say(id=hello['id'], ok=None, error='refused')\n")
 
 
 def test_what_it_started_ends_with_it_also_where_it_is_stopped(connected):

@@ -1,0 +1,132 @@
+"""Locks that a process calls and does not look into: a library's, and one in a process and language of its own."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from leasebench.leases.foreign.lock import GRANTS_KEPT, ForeignLock
+from leasebench.leases.lease import Lease, Wait
+from leasebench.leases.manager import Library, Taken
+from leasebench.leases.operations import Done, Outcome, Reason, Refused
+
+Answer = TypeVar("Answer")
+MAX_FENCE = 1 << 53
+"""Scripts in Lua compare larger numbers wrongly."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalledLibrary:
+    """A library's lock as an opaque lock: its keys are under our prefix, what it says is made an Outcome.
+
+    Whoever is to stop asks for no further lock: a library's wait can't be cut short, and a lock that a dead owner holds
+    for ever would be waited for at every endpoint that is left.
+    """
+
+    library: Library
+    key_of: Callable[[str], str]
+    fencing: bool
+    stopping: Callable[[], bool]
+
+    def acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
+        taken = None if self.stopping() else self.library.acquire(self.key_of(resource), ttl_ms, wait)
+        if taken is None:
+            return None
+        if isinstance(taken, str):
+            taken = Taken(taken)
+        if self.fencing and (taken.fence is None or not 0 <= taken.fence < MAX_FENCE):
+            raise ValueError(f"a lease manager that says fencing = True gave the fencing number {taken.fence}")
+        return Lease(resource, taken.token, taken.fence if self.fencing else None, attempt, ttl_ms)
+
+    def renew(self, lease: Lease) -> Outcome:
+        return _outcome(self.library.renew(self.key_of(lease.resource)))
+
+    def release(self, lease: Lease) -> Outcome:
+        return _outcome(self.library.release(self.key_of(lease.resource)))
+
+    def validate(self, lease: Lease) -> Outcome:
+        return _outcome(self.library.validate(self.key_of(lease.resource)))
+
+
+def _outcome(answer: bool | Refused) -> Outcome:
+    if isinstance(answer, Refused):
+        return answer
+    return Done() if answer else Refused(Reason.LEASE_LOST)
+
+
+class LockListener(Protocol):
+    """Who is told what a foreign lock says of itself."""
+
+    def took(self, service_ns: int) -> None:
+        """How long the present call took in the lock itself."""
+        ...
+
+    def lost(self, lease: Lease, at_ns: int) -> None:
+        """The lock told its owner by itself, at this instant of the host's monotonic clock, that a lease is lost."""
+        ...
+
+
+class ForeignOwner:
+    """The owner of foreign locks. It hears what the lock tells by itself when it looks, as before a write.
+
+    It is the owner's `Renewals`, too: the lock renews by itself, if at all, and is asked whether it still believes.
+    """
+
+    def __init__(self, called: CalledLibrary, lock: ForeignLock) -> None:
+        self._called, self._lock = called, lock
+        self.group = lock.group
+        self.listener: LockListener | None = None
+        self._granted: OrderedDict[str, Lease] = OrderedDict()
+        self._lost: set[str] = set()
+
+    def acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
+        return self._answered(self._acquire, resource, ttl_ms, wait, attempt)
+
+    def _acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
+        lease = self._called.acquire(resource, ttl_ms, wait, attempt)
+        if lease is not None:
+            self._granted[lease.token] = lease
+            if len(self._granted) > GRANTS_KEPT:
+                self._lost.discard(self._granted.popitem(last=False)[0])
+        return lease
+
+    def renew(self, lease: Lease) -> Outcome:
+        return self._answered(self._called.renew, lease)
+
+    def release(self, lease: Lease) -> Outcome:
+        return self._answered(self._called.release, lease)
+
+    def validate(self, lease: Lease) -> Outcome:
+        return self._answered(self._called.validate, lease)
+
+    def start(self, lease: Lease) -> None:
+        """Nothing: nobody else renews a foreign lock."""
+
+    def stop(self, lease: Lease) -> None:
+        """Nothing, as above."""
+
+    def believes(self, lease: Lease) -> bool:
+        """Whether the lock has not told by now that `lease` is lost."""
+        self.hear()
+        return lease.token not in self._lost
+
+    def hear(self) -> None:
+        """Take what the lock told by itself, without waiting."""
+        self._take(look=True)
+
+    def _answered(self, call: Callable[..., Answer], *arguments: object) -> Answer:
+        try:
+            answer = call(*arguments)
+        finally:
+            if self.listener is not None:
+                self.listener.took(self._lock.own_ns)
+        self._take(look=False)
+        return answer
+
+    def _take(self, *, look: bool) -> None:
+        for loss in self._lock.losses(look=look):
+            lease = self._granted.get(loss.token)
+            if lease is not None and loss.token not in self._lost:
+                self._lost.add(loss.token)
+                if self.listener is not None:
+                    self.listener.lost(lease, loss.at_ns)
