@@ -20,11 +20,11 @@ def holds(trial: Trial) -> Findings:
     server's clock). A grant that was deleted by another owner's release, or forgotten by a server that restarted,
     stands: its own owner did not give it back. Those of an opaque lock are read from what a passive replica heard of
     its keys (`results.evidence.server_holds`). Both are None where there is no lease; the first also where the owners'
-    clocks can't tell, the second where grants leave no event and the keys do not tell. `grants_heard` are those that
-    the replica heard of. `first_exclusion_violation_s`: seconds from the trial's first event to the first one.
+    clocks can't tell, the second where grants leave no event and the keys do not tell. `first_exclusion_violation_s`:
+    seconds from the trial's first event to the first one.
     """
     if trial.facts.lease is None:
-        return Findings(dict.fromkeys(("double_holds", "exclusion_violations", "grants_heard")))
+        return Findings({"double_holds": None, "exclusion_violations": None})
     held = holds_of(trial)
     known = np.array_equal(held.doubled, held.doubled_for_sure)
     doubled = int(np.count_nonzero(held.doubled)) if known else None
@@ -33,7 +33,7 @@ def holds(trial: Trial) -> Findings:
     found = violations(trial)
     first_s = trial.events.seconds_until(min(found, default=None))
     return Findings(
-        {"double_holds": doubled, "exclusion_violations": len(found), "grants_heard": None},
+        {"double_holds": doubled, "exclusion_violations": len(found)},
         {"first_exclusion_violation_s": first_s},
     )
 
@@ -42,11 +42,11 @@ def _heard(trial: Trial, doubled: int | None) -> Findings:
     """The same of an opaque lock, by what a passive replica heard."""
     heard = server_holds(trial)
     if heard.untold:
-        return Findings({"double_holds": doubled, "exclusion_violations": None, "grants_heard": None})
+        return Findings({"double_holds": doubled, "exclusion_violations": None})
     first_us = min((grant.at_us for grant in heard.violations), default=None)
     began_us = trial.events.t_us[:1]
     return Findings(
-        {"double_holds": doubled, "exclusion_violations": len(heard.violations), "grants_heard": len(heard.grants)},
+        {"double_holds": doubled, "exclusion_violations": len(heard.violations)},
         {"first_exclusion_violation_s": (first_us - began_us) / 1e6 if first_us is not None else np.array([])},
     )
 
@@ -120,14 +120,6 @@ METRICS = (
         place=510,
         first_s="first_exclusion_violation_s",
         heading="excl.\nviolated",
-    ),
-    Metric(
-        "grants_heard",
-        Form.COUNT,
-        "grants of an opaque lock that a passive replica of the lease server heard; null where it could not tell",
-        may_be_unknown=True,
-        shown=Shown.NOWHERE,
-        place=512,
     ),
     Metric(
         "first_exclusion_violation_s",
