@@ -12,7 +12,7 @@ from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import Library, Taken, server_url
+from leasebench.leases.manager import Library, Taken, connected
 from leasebench.leases.operations import Done, OpaqueLock, Outcome, Reason, Refused, Renewals
 
 MAX_FENCE = 1 << 53
@@ -47,7 +47,7 @@ class ProcessClient:
         self.library, self._shared = library, library is not None
         manager = spec.library
         if manager is not None and library is None:
-            self.library = manager.connect(server_url(manager, spec.lease_url), timeout_s)
+            self.library = connected(manager, spec.lease_nodes or (spec.lease_url,), timeout_s)
         self._fencing = manager is not None and manager.fencing
         self._address, self._load = spec.lease_address, spec.load
         self._keeper, self._rng = keeper, rng
