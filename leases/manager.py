@@ -117,12 +117,16 @@ class Library(Protocol):
         """Give the lock back; False when it was lost before."""
         ...
 
-    def heard_of(self, key: str) -> bool:
-        """Tell whether the lock has said by itself that it is lost; False then. Asks no server."""
-        ...
-
     def close(self) -> None:
         """Close the client."""
+        ...
+
+
+class TellingLibrary(Library, Protocol):
+    """A library whose manager says `tells_loss`."""
+
+    def heard_of(self, key: str) -> bool:
+        """Tell whether the lock is still ours as far as it has said by itself: False once it told of its loss."""
         ...
 
 

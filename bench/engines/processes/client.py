@@ -6,13 +6,13 @@ from math import log
 from random import Random
 from secrets import token_hex
 from time import perf_counter_ns, sleep, time
-from typing import Any
+from typing import Any, cast
 
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import Library, Taken, connected
+from leasebench.leases.manager import Library, Taken, TellingLibrary, connected
 from leasebench.leases.operations import Done, OpaqueLock, Outcome, Reason, Refused, Renewals
 
 MAX_FENCE = 1 << 53
@@ -191,7 +191,8 @@ class CalledLibrary:
         return _outcome(self.library.validate(self.key_of(lease.resource)))
 
     def heard_of(self, lease: Lease) -> Outcome:
-        return _outcome(self.library.heard_of(self.key_of(lease.resource)))
+        telling = cast(TellingLibrary, self.library)
+        return _outcome(telling.heard_of(self.key_of(lease.resource)))
 
 
 def _outcome(answer: bool | Refused) -> Outcome:
