@@ -191,7 +191,7 @@ class CalledLibrary:
         return _outcome(self.library.validate(self.key_of(lease.resource)))
 
     def heard_of(self, lease: Lease) -> Outcome:
-        telling = cast(TellingLibrary, self.library)
+        telling = cast("TellingLibrary", self.library)
         return _outcome(telling.heard_of(self.key_of(lease.resource)))
 
 
