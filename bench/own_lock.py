@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from leasebench.bench.suite import Suite, with_guards
-from leasebench.leases.guard import DEFAULT_TTL_MS, Decide, Exclude, Guard, presets
+from leasebench.leases.guard import DEFAULT_TTL_MS, Decide, Exclude, Guard, Renewal, presets
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.manager import LeaseManager, ttl_step_ms, unavailable
 from leasebench.leases.managers.foreign import for_command
@@ -92,7 +92,12 @@ def _guards(asked: NamedLock, taken: Collection[str]) -> Iterator[Guard]:
         name=name,
         about=about,
         decide=Decide(check=VersionCheck.INSIDE),
-        exclude=Exclude(manager=asked.manager, command=asked.command, ttl_ms=max(DEFAULT_TTL_MS, ttl_step_ms(lock))),
+        exclude=Exclude(
+            manager=asked.manager,
+            command=asked.command,
+            ttl_ms=max(DEFAULT_TTL_MS, ttl_step_ms(lock)),
+            renewal=_renewal(lock),
+        ),
         commit="unconditional",
         known_bad=lock.broken,
         expect=EXPECTED,
@@ -108,6 +113,13 @@ def _stem(command: Sequence[str]) -> str:
     """What a command is called by: the last of its words that is a file, without its ending; else its program."""
     files = [word for word in command if Path(word).is_file()]
     return Path(files[-1] if files else command[0]).stem
+
+
+def _renewal(lock: LeaseManager) -> Renewal:
+    """A lock that tells of a loss is asked before each write; one that says so is renewed by our watchdog."""
+    if getattr(lock, "tells_loss", False):
+        return Renewal.OWN
+    return Renewal.WATCHDOG if getattr(lock, "watched", False) else Renewal.NONE
 
 
 def _name(manager: str, taken: Collection[str]) -> str:

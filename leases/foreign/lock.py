@@ -58,6 +58,8 @@ class ForeignLock:
         """How long the last call took in the lock itself; 0 where it did not say."""
         self._grants: OrderedDict[str, _Grant] = OrderedDict()
         self._tokens: dict[str, str] = {}
+        self._lost: set[str] = set()
+        self._told: list[ToldLoss] = []
         self._timeout_s = timeout_s
         hello = self._process.hello(url, timeout_s)
         if isinstance(hello, LockReply):
@@ -75,7 +77,7 @@ class ForeignLock:
         self._tokens[key] = reply.token
         self._grants[reply.token] = _Grant(key, ttl_ms, perf_counter_ns())
         if len(self._grants) > GRANTS_KEPT:
-            self._grants.popitem(last=False)
+            self._lost.discard(self._grants.popitem(last=False)[0])
         return Taken(reply.token, reply.fence)
 
     def renew(self, key: str) -> bool | Refused:
@@ -90,24 +92,37 @@ class ForeignLock:
         return self._call(ReleaseRequest(id=self._process.next_id(), key=key, token=self._tokens.pop(key)))
 
     def losses(self, *, look: bool) -> list[ToldLoss]:
-        """What the lock told of its losses since this was asked last; `look` also at what stands in the pipe."""
-        if look:
-            self._process.look()
-        if not self._process.notices:
-            return []
-        notices, self._process.notices = self._process.notices, []
-        now, told = perf_counter_ns(), []
-        for notice in notices:
-            grant = self._grants.get(notice.token)
-            if grant is None or grant.key != notice.key:
-                raise self._process.failed(f"told that it lost {notice.key}, token {notice.token}: it never gave that")
-            at_ns = notice.at_ns if notice.at_ns is not None and grant.since_ns <= notice.at_ns <= now else now
-            told.append(ToldLoss(notice.key, notice.token, at_ns))
+        """What the lock told since this was asked last, each loss once; `look` also at what stands in the pipe."""
+        self._hear(look=look)
+        told, self._told = self._told, []
         return told
+
+    def heard_of(self, key: str) -> bool:
+        """See `leases.manager.TellingLibrary`."""
+        self._hear(look=True)
+        return self._tokens[key] not in self._lost
 
     def close(self) -> None:
         """End the process."""
         self._process.close()
+
+    def _hear(self, *, look: bool) -> None:
+        if look:
+            self._process.look()
+        if not self._process.notices:
+            return
+        if not self.hello.tells_loss:
+            raise self._process.failed("told of a loss, and its hello does not say tells_loss")
+        notices, self._process.notices = self._process.notices, []
+        now = perf_counter_ns()
+        for notice in notices:
+            grant = self._grants.get(notice.token)
+            if grant is None or grant.key != notice.key:
+                raise self._process.failed(f"told that it lost {notice.key}, token {notice.token}: it never gave that")
+            if notice.token not in self._lost:
+                at_ns = notice.at_ns if notice.at_ns is not None and grant.since_ns <= notice.at_ns <= now else now
+                self._lost.add(notice.token)
+                self._told = [*self._told[-GRANTS_KEPT:], ToldLoss(notice.key, notice.token, at_ns)]
 
     def _call(self, request: LockRequest) -> bool:
         return self._is_done(self._ask(request, 0.0), request)

@@ -97,6 +97,7 @@ class Hello(ProtocolLine):
     renews: bool = False
     validates: bool = False
     fencing: bool = Field(default=False, description="whether every grant carries a fencing number")
+    tells_loss: bool = Field(default=False, description="whether it renews itself, and sends `lost` when that failed")
     ttl_step_ms: int = Field(default=1, ge=1, description="1000 for a lock that knows whole seconds only")
     start_ns: int | None = None
     end_ns: int | None = None
@@ -120,7 +121,7 @@ class LockReply(ProtocolLine):
 
 
 class LostNotice(ProtocolLine):
-    """Nobody asked: the lock tells its owner that it lost a lock that it was granted.
+    """Nobody asked: the lock tells its owner that it lost a lock that it was granted. `hello` says `tells_loss`.
 
     It may come at any time, also before a reply. An owner that is told does not write.
     """

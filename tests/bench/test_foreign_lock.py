@@ -32,7 +32,7 @@ settle_s = 0.3
 [guard.mine]
 about = "mine"
 decide = {{ check = "inside" }}
-exclude = {{ manager = "foreign", command = ["{python}", "my_lock.py"] }}
+exclude = {{ manager = "foreign", command = ["{python}", "my_lock.py"], renewal = "{renewal}" }}
 commit = "unconditional"
 expect = {{ default = ["clean", "unproven", "stale", "stuck"] }}
 [scenario.calm]
@@ -79,6 +79,8 @@ import threading
 _answer = answer
 def answer(op, key="", **more):
     reply = _answer(op, key=key, **more)
+    if op == "hello":
+        reply["tells_loss"] = True
     if op == "acquire" and reply["ok"]:
         def tell():
             lost = {"op": "lost", "key": key, "token": reply["token"], "at_ns": time.monotonic_ns()}
@@ -93,11 +95,11 @@ def answer(op, key="", **more):
 def place(tmp_path):
     """Write a suite, and the lock of the template with something added before it answers."""
 
-    def make(added="", faults="", *, duration_s=0.4, work_ms=0.5):
+    def make(added="", faults="", *, duration_s=0.4, work_ms=0.5, renewal="none"):
         text = (TEMPLATES / "foreign" / "my_lock.py.template").read_text()
         head, loop, tail = text.partition("for request in map")
         (tmp_path / "my_lock.py").write_text(head + added + loop + tail)
-        suite = SUITE.format(python=PYTHON, faults=faults, duration_s=duration_s, work_ms=work_ms)
+        suite = SUITE.format(python=PYTHON, faults=faults, duration_s=duration_s, work_ms=work_ms, renewal=renewal)
         (tmp_path / "one.toml").write_text(suite)
         return tmp_path
 
@@ -156,7 +158,7 @@ def test_nothing_is_left_of_a_harness_that_is_killed(place):
 
 
 def test_an_owner_that_is_told_of_a_loss_does_not_write(place):
-    cell, journal = ran(place(TELLS, work_ms=15.0))
+    cell, journal = ran(place(TELLS, work_ms=15.0, renewal="own"))
     lost = journal[journal["kind_name"] == "lost"]
     assert len(lost) > 3
     assert (cell["commits"], cell["leases_lost"], cell["told_before"]) == (0, len(lost), len(lost))

@@ -27,7 +27,7 @@ def heard():
     return json.loads(sys.stdin.readline())
 hello = heard()
 """
-HELLO = "say(id=hello['id'], protocol=1, library='fake', version='1', renews=True, validates=True)\n"
+HELLO = "say(id=hello['id'], protocol=1, library='fake', version='1', renews=True, validates=True, tells_loss=True)\n"
 
 
 @pytest.fixture

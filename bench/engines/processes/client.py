@@ -34,29 +34,30 @@ class Timekeeper:
 class ProcessClient:
     """Performs the operations of one program of a process. See `enactors.operations.Client`.
 
-    Making one connects third-party locks at once: raises ServerDown.
+    Making one connects third-party locks at once: raises ServerDown. A renewer is given its owner's `library`, since
+    such a lock is known only to the object that took it.
     """
 
-    def __init__(self, spec: ProcessSpec, keeper: Timekeeper, rng: Random) -> None:
+    def __init__(self, spec: ProcessSpec, keeper: Timekeeper, rng: Random, library: Library | None = None) -> None:
         timeout_s, retries = spec.load.timeout_ms / 1000, spec.load.client_retries
         self.versions = connect(spec.url, spec.address, spec.cell, spec.name, timeout_s, retries)
         self.leases = self.versions
         if spec.lease_url != spec.url or spec.lease_address != spec.address:
             self.leases = connect(spec.lease_url, spec.lease_address, spec.cell, spec.name, timeout_s, retries)
-        self._library: Library | None = None
-        library = spec.library
-        if library is not None:
-            self._library = connected(library, spec.lease_nodes or (spec.lease_url,), timeout_s)
+        self.library, self._shared = library, library is not None
+        manager = spec.library
+        if manager is not None and library is None:
+            self.library = connected(manager, spec.lease_nodes or (spec.lease_url,), timeout_s)
         self._load = spec.load
         self._keeper, self._rng = keeper, rng
         self._lock: OpaqueLock | None = None
         self.foreign: ForeignOwner | None = None
         """This owner's lock, if it is a program of another language."""
-        if self._library is not None:
-            fencing = library is not None and library.fencing  # a foreign lock says so once it is connected
-            called = self._lock = CalledLibrary(self._library, spec.lease_address.lease, fencing, keeper.stopping)
-            if isinstance(self._library, ForeignLock):
-                self._lock = self.foreign = ForeignOwner(called, self._library)
+        if self.library is not None:
+            fencing = manager is not None and manager.fencing  # a foreign lock says so once it is connected
+            called = self._lock = CalledLibrary(self.library, spec.lease_address.lease, fencing, keeper.stopping)
+            if isinstance(self.library, ForeignLock):
+                self._lock = self.foreign = ForeignOwner(called, self.library)
         self._due: Iterator[int] = iter(()) if spec.schedule is None else spec.schedule.due_times(Random(spec.seed + 1))
         self.attempt = 0
         self.began_ns = 0
@@ -67,7 +68,7 @@ class ProcessClient:
         """When the load began."""
         self.skew_ms = 0.0
         """How far this client's wall clock is ahead of the true one."""
-        self._renewals: Renewals | None = self.foreign
+        self._renewals: Renewals | None = None
         self._token = (0, "")
 
     @property
@@ -165,5 +166,5 @@ class ProcessClient:
         """Close all connections."""
         self.versions.close()
         self.leases.close()
-        if self._library is not None:
-            self._library.close()
+        if self.library is not None and not self._shared:
+            self.library.close()

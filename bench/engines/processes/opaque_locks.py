@@ -3,11 +3,11 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from leasebench.leases.foreign.lock import GRANTS_KEPT, ForeignLock
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import Library, Taken
+from leasebench.leases.manager import Library, Taken, TellingLibrary
 from leasebench.leases.operations import Done, Outcome, Reason, Refused
 
 Answer = TypeVar("Answer")
@@ -47,6 +47,10 @@ class CalledLibrary:
     def validate(self, lease: Lease) -> Outcome:
         return _outcome(self.library.validate(self.key_of(lease.resource)))
 
+    def heard_of(self, lease: Lease) -> Outcome:
+        telling = cast("TellingLibrary", self.library)
+        return _outcome(telling.heard_of(self.key_of(lease.resource)))
+
 
 def _outcome(answer: bool | Refused) -> Outcome:
     if isinstance(answer, Refused):
@@ -67,17 +71,13 @@ class LockListener(Protocol):
 
 
 class ForeignOwner:
-    """The owner of foreign locks. It hears what the lock tells by itself when it looks, as before a write.
-
-    It is the owner's `Renewals`, too: the lock renews by itself, if at all, and is asked whether it still believes.
-    """
+    """The owner of foreign locks, as an opaque lock. What the lock tells by itself is heard when the owner looks."""
 
     def __init__(self, called: CalledLibrary, lock: ForeignLock) -> None:
         self._called, self._lock = called, lock
         self.group = lock.group
         self.listener: LockListener | None = None
         self._granted: OrderedDict[str, Lease] = OrderedDict()
-        self._lost: set[str] = set()
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
         return self._answered(self._acquire, resource, ttl_ms, wait, attempt)
@@ -87,7 +87,7 @@ class ForeignOwner:
         if lease is not None:
             self._granted[lease.token] = lease
             if len(self._granted) > GRANTS_KEPT:
-                self._lost.discard(self._granted.popitem(last=False)[0])
+                self._granted.popitem(last=False)
         return lease
 
     def renew(self, lease: Lease) -> Outcome:
@@ -99,16 +99,10 @@ class ForeignOwner:
     def validate(self, lease: Lease) -> Outcome:
         return self._answered(self._called.validate, lease)
 
-    def start(self, lease: Lease) -> None:
-        """Nothing: nobody else renews a foreign lock."""
-
-    def stop(self, lease: Lease) -> None:
-        """Nothing, as above."""
-
-    def believes(self, lease: Lease) -> bool:
-        """Whether the lock has not told by now that `lease` is lost."""
-        self.hear()
-        return lease.token not in self._lost
+    def heard_of(self, lease: Lease) -> Outcome:
+        heard = self._called.heard_of(lease)
+        self._take(look=False)
+        return heard
 
     def hear(self) -> None:
         """Take what the lock told by itself, without waiting."""
@@ -126,7 +120,5 @@ class ForeignOwner:
     def _take(self, *, look: bool) -> None:
         for loss in self._lock.losses(look=look):
             lease = self._granted.get(loss.token)
-            if lease is not None and loss.token not in self._lost:
-                self._lost.add(loss.token)
-                if self.listener is not None:
-                    self.listener.lost(lease, loss.at_ns)
+            if lease is not None and self.listener is not None:
+                self.listener.lost(lease, loss.at_ns)
