@@ -58,7 +58,7 @@ def _outcome(answer: bool | Refused) -> Outcome:
     return Done() if answer else Refused(Reason.LEASE_LOST)
 
 
-class LockListener(Protocol):
+class ForeignListener(Protocol):
     """Who is told what a foreign lock says of itself."""
 
     def took(self, service_ns: int) -> None:
@@ -76,7 +76,7 @@ class ForeignOwner:
     def __init__(self, called: CalledLibrary, lock: ForeignLock) -> None:
         self._called, self._lock = called, lock
         self.group = lock.group
-        self.listener: LockListener | None = None
+        self.listener: ForeignListener | None = None
         self._granted: OrderedDict[str, Lease] = OrderedDict()
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
