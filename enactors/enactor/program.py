@@ -34,6 +34,7 @@ from leasebench.leases.operations import (
     Sleep,
     StartRenewal,
     StopRenewal,
+    ValidateLock,
 )
 
 MAX_TRIES = 8
@@ -220,6 +221,8 @@ def _inside(
             return _NEWER, False
     yield Work(endpoint)
     if lease is not None and guard.renewed and not (yield Belief(lease)):
+        return None, True
+    if lease is not None and lease.own_deadline and isinstance((yield ValidateLock(lease)), Refused):
         return None, True
     rule = guard.commit
     if guard.rule.by_enactor:
