@@ -87,6 +87,8 @@ class Exclude(Definition):
 
     manager: str
     """The name of a lease manager."""
+    command: tuple[str, ...] = ()
+    """The program and its arguments, where the lease manager is `foreign`: `["node", "my_lock.mjs"]`."""
     scope: LeaseScope = LeaseScope.ENDPOINT
     """Whether a lease is for one endpoint or for the whole cell."""
     ttl_ms: int = Field(default=DEFAULT_TTL_MS, ge=50, le=600_000)
@@ -161,6 +163,20 @@ class Guard(Definition):
         return commit
 
     @model_validator(mode="after")
+    def _has_the_program_of_its_lock(self) -> Self:
+        """A lock in another language is asked at once what it can: what else a guard may say depends on that."""
+        if self.exclude is None:
+            return self
+        takes_command = getattr(self._named_manager, "takes_command", False)
+        if self.exclude.command and not takes_command:
+            raise ValueError("exclude.command is for the lease manager 'foreign'")
+        if takes_command and not self.exclude.command:
+            raise ValueError('exclude.manager \'foreign\' needs a command, as in command = ["node", "my_lock.mjs"]')
+        if takes_command:
+            self._named_manager.for_command(self.exclude.command).learn()
+        return self
+
+    @model_validator(mode="after")
     def _decides_where_it_can(self) -> Self:
         check = self.decide.check
         if self.exclude is None and (check is VersionCheck.INSIDE or self.decide.pick is Pick.INSIDE):
@@ -225,9 +241,16 @@ class Guard(Definition):
     def manager(self) -> LeaseManager:
         """The lease manager. Only for a guard that has one."""
         assert self.exclude is not None
-        name, found = self.exclude.manager, plugins("leases.managers")
-        manager: LeaseManager = found[name] if name in found else plugin("leases.managers", "lease manager", name)
+        manager: LeaseManager = self._named_manager
+        if self.exclude.command:
+            manager = self._named_manager.for_command(self.exclude.command)
         return manager
+
+    @property
+    def _named_manager(self) -> Any:
+        assert self.exclude is not None
+        name, found = self.exclude.manager, plugins("leases.managers")
+        return found[name] if name in found else plugin("leases.managers", "lease manager", name)
 
     @property
     def library(self) -> LibraryManager | None:

@@ -302,8 +302,12 @@ def server_url(manager: LeaseManager, redis_url: str) -> str:
 def unavailable(manager: LeaseManager) -> str | None:
     """Return why a manager can't be used here, and the way out; None if it can.
 
-    One that says `finds_server = True` is told of no server: it knows its own.
+    One that says `finds_server = True` is told of no server: it knows its own. One that needs what is no package of
+    Python's says in its method `missing` what it lacks.
     """
+    lacks: Callable[[], str | None] | None = getattr(manager, "missing", None)
+    if lacks is not None and (reason := lacks()):
+        return reason
     missing = [name for name in getattr(manager, "distributions", ()) if not _installed(name)]
     if missing:
         extra = getattr(manager, "extra", "")

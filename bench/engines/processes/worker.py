@@ -18,7 +18,7 @@ from leasebench.bench.engines.processes.gate import OperationGate, ScheduleOver
 from leasebench.bench.engines.processes.renewer import Renewer
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.faults.fault import Thread
-from leasebench.bench.hosts.parent_death import die_with_parent
+from leasebench.parent_death import die_with_parent
 
 logger = logging.getLogger(__name__)
 
