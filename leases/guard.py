@@ -12,7 +12,7 @@ from leasebench.definitions import Definition, DefinitionError, Mistake, Source,
 from leasebench.leases.commit_rule import CommitRule, commit_rule
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.lease import Wait
-from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager, server_of
+from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager, hint, server_of
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import faulty, plugin, plugins
 from leasebench.verdict import Verdict
@@ -40,6 +40,8 @@ class Renewal(StrEnum):
 
     NONE = "none"
     WATCHDOG = "watchdog"
+    OWN = "own"
+    """The lock renews itself, and its owner looks before each write whether the lock has told that it is lost."""
 
 
 class OnLoss(StrEnum):
@@ -94,7 +96,8 @@ class Exclude(Definition):
     ttl_ms: int = Field(default=DEFAULT_TTL_MS, ge=50, le=600_000)
     """How long a lease lives."""
     renewal: Renewal = Renewal.NONE
-    """What prolongs it."""
+    """What prolongs it: a watchdog of ours, the lock by itself (and its owner looks whether it told of a loss), or
+    nothing."""
     on_loss: OnLoss = OnLoss.RETRY
     """What its owner does when it is told that the lease is lost."""
     wait: Waiting = Waiting()
@@ -183,10 +186,22 @@ class Guard(Definition):
             raise ValueError("decide 'inside' means inside a lease: add an exclude table")
         if self.decide.pick is Pick.INSIDE and check not in (VersionCheck.NEVER, VersionCheck.INSIDE):
             raise ValueError("pick 'inside' needs check 'never' or 'inside': no earlier check knows the plan")
-        if self.library is not None and self.renewed:
-            raise ValueError("renewal 'watchdog' is for our own lease managers: a library's lock has one owner thread")
-        if self.renewed and not self.manager.renews:
-            raise ValueError(f"renewal 'watchdog': the lease manager {self.manager.name!r} cannot prolong a lease")
+        return self
+
+    @model_validator(mode="after")
+    def _renews_as_it_can(self) -> Self:
+        if self.exclude is None or self.exclude.renewal is Renewal.NONE:
+            return self
+        manager, library = self.manager, self.library
+        what = f"renewal {self.exclude.renewal.value!r}: the lease manager {manager.name!r}"
+        if self.renewed and not manager.renews:
+            raise ValueError(f"{what} cannot prolong a lease{hint(manager, 'renews')}")
+        if self.renewed and library is not None and not getattr(library, "thread_safe", False):
+            raise ValueError(
+                f"{what} does not say that a second thread may renew what its owner holds{hint(manager, 'thread_safe')}"
+            )
+        if self.exclude.renewal is Renewal.OWN and not getattr(manager, "tells_loss", False):
+            raise ValueError(f"{what} does not tell its owner of a loss by itself{hint(manager, 'tells_loss')}")
         return self
 
     @model_validator(mode="after")
@@ -205,7 +220,7 @@ class Guard(Definition):
             ]
             raise ValueError(
                 f"{commit} needs a fencing number, which the lease manager "
-                f"{self.manager.name!r} does not give: use one of {', '.join(fencing)}"
+                f"{self.manager.name!r} does not give{hint(self.manager, 'fencing')}: use one of {', '.join(fencing)}"
             )
         if rule.seen and check is VersionCheck.NEVER:
             raise ValueError(f"{commit} compares with what the check read: it needs a check")

@@ -20,13 +20,14 @@ from leasebench.enactors.operations import (
     Work,
 )
 from leasebench.enactors.plan import Cell
-from leasebench.leases.guard import Exclude, Guard, LeaseScope, OnLoss, Pick
+from leasebench.leases.guard import Exclude, Guard, LeaseScope, OnLoss, Pick, Renewal
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import (
     UNKNOWN,
     Belief,
     Done,
+    HearOfLoss,
     Outcome,
     Program,
     Reason,
@@ -53,6 +54,7 @@ class At(Enum):
 
 # Looked up once: an enum's member costs 60 ns each time (Python 3.11), and an endpoint's application asked for five.
 _ONCE, _PER_ENDPOINT, _INSIDE = VersionCheck.ONCE, VersionCheck.PER_ENDPOINT, VersionCheck.INSIDE
+_NO_RENEWAL = Renewal.NONE
 _PLAN, _NEWER, _MISSED = At.PLAN, At.NEWER, At.MISSED
 
 
@@ -220,10 +222,11 @@ def _inside(
         if (yield from _newer_is_there(endpoint, version, seen)):
             return _NEWER, False
     yield Work(endpoint)
-    if lease is not None and guard.renewed and not (yield Belief(lease)):
-        return None, True
-    if lease is not None and lease.own_deadline and isinstance((yield ValidateLock(lease)), Refused):
-        return None, True
+    exclude = guard.exclude
+    if lease is not None and exclude is not None and (exclude.renewal is not _NO_RENEWAL or lease.own_deadline):
+        believes = yield from _believes(exclude, lease)
+        if not believes:
+            return None, True
     rule = guard.commit
     if guard.rule.by_enactor:
         if (yield ReadEndpoint(endpoint)) != seen:
@@ -231,6 +234,15 @@ def _inside(
         rule = "unconditional"
     outcome: Outcome = yield Commit(endpoint, version, rule, lease, seen, referential=guard.clean.checks_plan)
     return _judge(outcome)
+
+
+def _believes(exclude: Exclude, lease: Lease) -> Program[bool]:
+    """Look right before the write, asking no server, whether the owner has learned that its lease is lost or over."""
+    if lease.own_deadline and isinstance((yield ValidateLock(lease)), Refused):
+        return False
+    if exclude.renewal is Renewal.WATCHDOG:
+        return bool((yield Belief(lease)))
+    return exclude.renewal is _NO_RENEWAL or not isinstance((yield HearOfLoss(lease)), Refused)
 
 
 def _pick_again(version: int) -> Program[int]:

@@ -81,7 +81,7 @@ class Worker:
         self._program = Interpreter(*kind.begin(place))
         self._renewer = None
         if kind.renews and spec.guard.renewed:
-            self._renewer = client.renewals = Renewer(spec, line, renewers)
+            self._renewer = client.renewals = Renewer(spec, line, renewers, client.library)
 
     def work(self, start_ns: int) -> None:
         """Run activities from the agreed start until told to stop."""
