@@ -53,11 +53,11 @@ class Quorum:
 
 
 class RedlockCalls(RedisLocks[Quorum]):
-    """The algorithm over one client a node."""
+    """The algorithm over one client a node. `majority`: how many have to say yes, for one that is wrong on purpose."""
 
-    def __init__(self, urls: Sequence[str], timeout_s: float) -> None:
+    def __init__(self, urls: Sequence[str], timeout_s: float, majority: int | None = None) -> None:
         super().__init__(urls[0], min(timeout_s, NODE_TIMEOUT_S), more_urls=urls[1:], single=False)
-        self._majority = len(urls) // 2 + 1
+        self._majority = len(urls) // 2 + 1 if majority is None else majority
         self._prolong = self.client.register_script(PROLONG)
         self._delete = self.client.register_script(DELETE)
 

@@ -20,7 +20,9 @@ TTL_MS = 1_000
 LIMIT_S = 20.0
 AT_ONCE = Wait(timeout_ms=50.0)
 PATIENT = Wait(timeout_ms=8_000.0)
-LIBRARIES = {name: one for name, one in plugins("leases.managers").items() if isinstance(one, LibraryLock)}
+LIBRARIES = {
+    name: one for name, one in plugins("leases.managers").items() if isinstance(one, LibraryLock) and not one.broken
+}
 HOLDS_ON = {"python_redis_lock_auto", "redis_fifo_lock", "portalocker_redis", "portalocker_fenced"}
 """Those that keep what they have as long as their process lives: nothing expires by itself."""
 FOR_EVER = {"celery_singleton", "huey_lock"}
@@ -128,8 +130,12 @@ def test_a_library_that_strays_from_our_prefix_says_so(manager, libraries, key, 
     with redis.Redis.from_url(server_url) as looker:
         before = set(looker.scan_iter())
         assert libraries[0].acquire(key, TTL_MS, PATIENT) is not None
-        strays = {name for name in looker.scan_iter() if not name.startswith(b"lb:{")} - before
-        assert bool(strays) != manager.keeps_prefix
+        until = time.monotonic() + LIMIT_S
+        # One that asks several servers at once may have the lock before this one has heard of it.
+        while (
+            bool({name for name in looker.scan_iter() if not name.startswith(b"lb:{")} - before) == manager.keeps_prefix
+        ):
+            assert time.monotonic() < until
         assert libraries[0].release(key) is True
 
 

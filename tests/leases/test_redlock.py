@@ -112,6 +112,17 @@ def test_with_a_majority_silent_what_became_of_a_release_is_not_known(urls, key)
     one.close()
 
 
+def test_one_that_is_content_with_a_minority_lets_two_in(urls, key):
+    """What the control of the suite `redlock` rests on."""
+    manager = plugins("leases.managers")["redlock_broken_quorum"]
+    assert manager.broken
+    first, second = (manager.connect_nodes([url, NOBODY, NOBODY], 1.0) for url in urls[:2])
+    assert first.acquire(key, TTL_MS, AT_ONCE) is not None
+    assert second.acquire(key, TTL_MS, AT_ONCE) is not None
+    first.close()
+    second.close()
+
+
 def test_a_node_that_hangs_is_passed_over_in_little_time(urls, key, tmp_path):
     hangs = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as listener:
