@@ -46,6 +46,4 @@ def _about(store: StoreDriver) -> str:
     return (module.__doc__ if module is not None else None) or ""
 
 
-PLUGIN = ReferencePage(
-    "stores", "Stores", "where plans, leases and the history are kept, and the rules that hold there", write
-)
+PLUGIN = ReferencePage("stores", "Stores", "where plans, leases and history are kept, and which rules hold", write)

@@ -55,7 +55,9 @@ class ProcessClient:
         """This owner's lock, if it is a program of another language."""
         if self.library is not None:
             fencing = manager is not None and manager.fencing  # a foreign lock says so once it is connected
-            called = self._lock = CalledLibrary(self.library, spec.lease_address.lease, fencing, keeper.stopping)
+            own_deadline = bool(getattr(manager, "own_deadline", False))
+            called = CalledLibrary(self.library, spec.lease_address.lease, fencing, keeper.stopping, own_deadline)
+            self._lock = called
             if isinstance(self.library, ForeignLock):
                 self._lock = self.foreign = ForeignOwner(called, self.library)
         self._due: Iterator[int] = iter(()) if spec.schedule is None else spec.schedule.due_times(Random(spec.seed + 1))

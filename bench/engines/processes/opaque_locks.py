@@ -27,6 +27,7 @@ class CalledLibrary:
     key_of: Callable[[str], str]
     fencing: bool
     stopping: Callable[[], bool]
+    own_deadline: bool = False
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
         taken = None if self.stopping() else self.library.acquire(self.key_of(resource), ttl_ms, wait)
@@ -36,7 +37,8 @@ class CalledLibrary:
             taken = Taken(taken)
         if self.fencing and (taken.fence is None or not 0 <= taken.fence < MAX_FENCE):
             raise ValueError(f"a lease manager that says fencing = True gave the fencing number {taken.fence}")
-        return Lease(resource, taken.token, taken.fence if self.fencing else None, attempt, ttl_ms)
+        fence = taken.fence if self.fencing else None
+        return Lease(resource, taken.token, fence, attempt, ttl_ms, self.own_deadline)
 
     def renew(self, lease: Lease) -> Outcome:
         return _outcome(self.library.renew(self.key_of(lease.resource)))
