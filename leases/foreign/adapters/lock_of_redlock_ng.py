@@ -7,7 +7,7 @@ import json
 import sys
 
 from redlock import Lock, Redlock, RedlockConfig
-from serving import Reply, hello, now, said
+from serving import Reply, hello, now, write
 
 LIBRARY = "redlock-ng"
 
@@ -56,4 +56,4 @@ for line in sys.stdin:
     request = json.loads(line)
     start_ns = now()
     rest = {name: value for name, value in request.items() if name not in ("id", "op")}
-    said(request, lambda: getattr(lock, request["op"])(**rest), start_ns)
+    write(request, getattr(lock, request["op"])(**rest), start_ns)  # it tells nobody that a node did not answer

@@ -7,22 +7,9 @@ import json
 import sys
 import time
 from importlib.metadata import version
-from typing import Any, Callable, Dict
+from typing import Any, Dict
 
 Reply = Dict[str, Any]
-
-
-class Silent(Exception):
-    """The lock's server did not answer."""
-
-
-def said(request: Reply, answer: Callable[[], Reply], start_ns: int) -> None:
-    """Write the reply to a request, or that it is not known what came of it."""
-    try:
-        reply = answer()
-    except (Silent, OSError) as error:
-        reply = {"ok": None, "error": f"{type(error).__name__}: {error}"}
-    write(request, reply, start_ns)
 
 
 def write(request: Reply, reply: Reply, start_ns: int) -> None:
