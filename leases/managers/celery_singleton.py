@@ -26,8 +26,7 @@ class CelerySingletonLocks(RedisLocks[str]):
         return (key, Taken(token)) if tried_until(wait, lambda: self._backend.lock(key, token)) else None
 
     def give_back(self, lock: str) -> Any:
-        self._backend.unlock(lock)
-        return True
+        return self._backend.unlock(lock)
 
     def close(self) -> None:
         self._backend.redis.connection_pool.disconnect()
@@ -42,6 +41,7 @@ class CelerySingleton(LibraryLock):
     distributions = ("celery-singleton",)
     extra = "tasks"
     renews = False
+    takes_ttl = False
     validates = False
 
     def connect(self, url: str, timeout_s: float) -> CelerySingletonLocks:

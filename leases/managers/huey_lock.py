@@ -33,10 +33,6 @@ class HueyLocks(RedisLocks[Any]):
         except self._locked:
             return False
 
-    def give_back(self, lock: Any) -> Any:
-        lock.release()
-        return True
-
 
 class HueyLock(LibraryLock):
     """Hands every call to the library."""
@@ -46,6 +42,7 @@ class HueyLock(LibraryLock):
     distributions = ("huey",)
     extra = "tasks"
     renews = False
+    takes_ttl = False
     validates = False
     keeps_prefix = False
 

@@ -107,6 +107,8 @@ class OwnLock(LibraryLock):
         self.server = str(getattr(cls, "server", ELSEWHERE if self.finds_server else REDIS))
         self.renews, self.fencing = hasattr(cls, "renew"), hasattr(cls, "fence")
         self.validates = hasattr(cls, "validate")
+        self.takes_ttl = "ttl_ms" in _accepted(cls, "acquire")
+        self.shared_by = tuple(getattr(cls, "shared_by", ()))
 
     def __reduce__(self) -> tuple[Callable[[str], "OwnLock"], tuple[str]]:
         return own_class, (self.name,)

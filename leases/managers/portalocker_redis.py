@@ -58,6 +58,7 @@ class PortalockerRedis(LibraryLock):
     distributions = ("portalocker",)
     extra = "locks"
     renews = False
+    takes_ttl = False
 
     def connect(self, url: str, timeout_s: float) -> PortalockerLocks:
         return PortalockerLocks(url, timeout_s, fencing=self.fencing)

@@ -4,6 +4,8 @@ redis-py repeats a request up to ten times by default, and so a write whose repl
 """
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from leasebench.leases.errors import ServerDown
@@ -13,15 +15,31 @@ from leasebench.leases.manager import Lock, LockObjects, Taken
 BLOCKED_AT_MOST_S = 10.0
 """How long a library may wait in one blocking command (BLPOP) beyond the client's time-out."""
 
+_as_it_comes: list[list[bool]] = []
+
 
 def options(timeout_s: float, *, blocks: bool = False) -> dict[str, Any]:
     """The options of a client: explicit time-outs, in seconds, and no retries. `blocks`: for a library that BLPOPs."""
+    reads_s = timeout_s + BLOCKED_AT_MOST_S if blocks else timeout_s
+    times = {"socket_timeout": reads_s, "socket_connect_timeout": timeout_s}
+    if _as_it_comes:
+        _as_it_comes[-1].append(True)
+        return times
     # Here, as in all adapters: who only lists the guards does not wait 0.1 s for it.
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    reads_s = timeout_s + BLOCKED_AT_MOST_S if blocks else timeout_s
-    return {"socket_timeout": reads_s, "socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
+    return {**times, "retry": Retry(NoBackoff(), 0)}
+
+
+@contextmanager
+def retrying_as_it_comes() -> Iterator[list[bool]]:
+    """Let the clients that are made inside retry as redis-py does by default. Yields a list: not empty, if any was."""
+    _as_it_comes.append([])
+    try:
+        yield _as_it_comes[-1]
+    finally:
+        _as_it_comes.pop()
 
 
 class RedisLocks(LockObjects[Lock]):

@@ -69,8 +69,7 @@ class FifoLocks(LockObjects[FifoHeld]):
         return not lock.lease.lost.is_set()
 
     def give_back(self, lock: FifoHeld) -> Any:
-        self._await(lock.lock.release(lock.lease))
-        return True
+        return self._await(lock.lock.release(lock.lease))
 
     def close(self) -> None:
         self._await(self._client.aclose())
