@@ -1,6 +1,6 @@
 """The environment of one trial: its servers, and the route that each of its processes takes to them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,14 +45,21 @@ class Addresses:
     """The addresses under which one process finds the store and the lease server."""
 
     store: str
-    lease: str
+    leases: tuple[str, ...]
+    """Of one lease server, or of all that a lease manager uses."""
+
+    @property
+    def lease(self) -> str:
+        """The first lease server's, or the only one's."""
+        return self.leases[0]
 
 
 class ServerPart(NamedTuple):
-    """For which part of a trial, `store` or `lease`, a server is there, and for which cell."""
+    """For which part of a trial, `store` or `lease`, a server is there, for which cell, and which of several it is."""
 
     part: str
     cell: str
+    number: int = 0
 
 
 EVERY_CELL = ""
@@ -65,10 +72,21 @@ class Environment:
     Without a wish both store and leases live on the run's server, or with `apart` on a server of each cell's own. A
     fault that steps the clock of a server, stops it or lets it forget is given a server for that: a `RedisNode`, for
     the leases (`lease`) or for the store (`store`), of all cells or, with `apart`, of each one that is hit.
+
+    A lease manager that uses several independent lease servers, `lease_nodes`, or a `replica` behind each, has them
+    as RedisNodes in every trial, fault or not.
     """
 
     def __init__(
-        self, server: Server, folder: Path, cells: Sequence[CellAddress], ttl_ms: int, *, apart: bool = False
+        self,
+        server: Server,
+        folder: Path,
+        cells: Sequence[CellAddress],
+        ttl_ms: int,
+        *,
+        apart: bool = False,
+        lease_nodes: int = 1,
+        replica: bool = False,
     ) -> None:
         self._server = server
         self._folder = folder
@@ -76,6 +94,8 @@ class Environment:
         self.ttl_ms = ttl_ms
         """The time to live of the guard's leases."""
         self._apart = apart
+        self.lease_nodes = lease_nodes
+        """How many lease servers a cell has."""
         self._servers: dict[str, LocalServer] = {}
         self._wishes: dict[ServerPart, NodeWish] = {}
         self._routes: dict[Process, ProxyWish] = {}
@@ -84,28 +104,38 @@ class Environment:
         self.nodes: dict[ServerPart, RedisNode] = {}
         self.proxies: dict[Process, Proxy] = {}
         self._processes: Processes | None = None
+        if lease_nodes > 1 or replica:
+            self.wish("lease", lambda _: True, replica_lag_ms=0.0 if replica else None)
 
     def processes_of(self, programs: Mapping[str, Sequence[int]], hits_cell: Callable[[int], bool]) -> list[Process]:
         """These processes, given by kind and number, in each cell whose number is hit."""
         return processes_at(programs, [one.cell for number, one in enumerate(self.cells) if hits_cell(number)])
 
-    def wish(self, part: str, hits_cell: Callable[[int], bool], **wishes: object) -> None:
-        """Ask for a server for `part` (`store` or `lease`) of the cells hit; wishes of several faults add up."""
-        for one in self._parts(part, hits_cell):
+    def wish(
+        self, part: str, hits_cell: Callable[[int], bool], numbers: Collection[int] | None = None, **wishes: object
+    ) -> None:
+        """Ask for a server for `part` (`store` or `lease`) of the cells hit; wishes of several faults add up.
+
+        Of several lease servers, for those of these `numbers`; for all without them.
+        """
+        for one in self._parts(part, hits_cell, numbers):
             self._wishes[one] = replace(self._wishes.get(one, NodeWish()), **wishes)  # type: ignore[arg-type]
 
-    def nodes_of(self, part: str, hits_cell: Callable[[int], bool]) -> list[RedisNode]:
-        """The servers for `part` of the cells hit, which were asked for."""
-        return [self.nodes[one] for one in self._parts(part, hits_cell)]
+    def nodes_of(
+        self, part: str, hits_cell: Callable[[int], bool], numbers: Collection[int] | None = None
+    ) -> list[RedisNode]:
+        """The servers for `part` of the cells hit, which were asked for; of several lease servers those `numbers`."""
+        return [self.nodes[one] for one in self._parts(part, hits_cell, numbers)]
 
-    def node_of(self, part: str, cell: str) -> RedisNode | None:
-        """The server that a fault was given for `part` of a cell, if one was."""
-        return self.nodes.get(ServerPart(part, cell if self._apart else EVERY_CELL))
+    def node_of(self, part: str, cell: str, number: int = 0) -> RedisNode | None:
+        """The server that was asked for, for `part` of a cell, if one was; of several lease servers that `number`."""
+        return self.nodes.get(ServerPart(part, cell if self._apart else EVERY_CELL, number))
 
-    def _parts(self, part: str, hits_cell: Callable[[int], bool]) -> list[ServerPart]:
-        if not self._apart:
-            return [ServerPart(part, EVERY_CELL)]
-        return [ServerPart(part, one.cell) for number, one in enumerate(self.cells) if hits_cell(number)]
+    def _parts(self, part: str, hits_cell: Callable[[int], bool], numbers: Collection[int] | None) -> list[ServerPart]:
+        there = range(self.lease_nodes if part == "lease" else 1)
+        chosen = [number for number in there if numbers is None or number in numbers]
+        hit = [one.cell for number, one in enumerate(self.cells) if hits_cell(number)] if self._apart else [EVERY_CELL]
+        return [ServerPart(part, cell, number) for cell in hit for number in chosen]
 
     @property
     def own_servers(self) -> list[str]:
@@ -132,7 +162,8 @@ class Environment:
                     self._servers[at.cell] = self._stack.enter_context(own)
             for process, route in self._routes.items():
                 targets = self.servers_of(process.cell)
-                proxy = Proxy(route, targets.store, targets.lease, self._folder, replace(process, thread=PROXY))
+                identity = replace(process, thread=PROXY)
+                proxy = Proxy(route, targets.store, targets.lease, self._folder, identity, targets.leases[1:])
                 self.proxies[process] = self._traffic.enter_context(proxy)
         except BaseException:
             self._close()
@@ -188,10 +219,11 @@ class Environment:
     def addresses(self, process: Process) -> Addresses:
         """The addresses that `process` is given."""
         proxy = self.proxies.get(process)
-        return self.servers_of(process.cell) if proxy is None else Addresses(proxy.store_url, proxy.lease_url)
+        return self.servers_of(process.cell) if proxy is None else Addresses(proxy.store_url, proxy.lease_urls)
 
     def servers_of(self, cell: str) -> Addresses:
         """The addresses of a cell's servers themselves, as the harness reaches them."""
-        store_node, lease_node = self.node_of("store", cell), self.node_of("lease", cell)
+        store_node = self.node_of("store", cell)
         store = store_node.url if store_node is not None else self._servers.get(cell, self._server).url
-        return Addresses(store, lease_node.url if lease_node is not None else store)
+        nodes = [self.node_of("lease", cell, number) for number in range(self.lease_nodes)]
+        return Addresses(store, tuple(store if node is None else node.url for node in nodes))

@@ -28,7 +28,7 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-from leasebench.leases.manager import has_own_clock
+from leasebench.leases.manager import has_own_clock, nodes_of, replicas_of
 from leasebench.registry import plugins
 from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal
@@ -125,9 +125,18 @@ def run_trial(
 
 
 def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Environment:
-    """Let every fault ask for the servers and routes that it needs."""
+    """The servers that the guard's lease manager needs; every fault asks for those that it needs, and for routes."""
     cells = [CellAddress(run, str(plan.number), cell.name) for cell in plan.cells]
-    environment = Environment(server, folder, cells, plan.ttl_ms, apart=plan.scenario.load.servers == "each")
+    manager = plan.guard.manager if plan.guard.exclude is not None else None
+    environment = Environment(
+        server,
+        folder,
+        cells,
+        plan.ttl_ms,
+        apart=plan.scenario.load.servers == "each",
+        lease_nodes=nodes_of(manager),
+        replica=replicas_of(manager) > 0,
+    )
     for number, fault in enumerate(plan.faults):
         if fault is not None:
             fault.arrange(environment, number, Random(f"{plan.seed} arrange {number}"))
@@ -234,7 +243,8 @@ def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[Proce
                     cell_number=cell_number,
                 )
                 addresses = environment.addresses(spec.process)
-                told.append(replace(spec, url=addresses.store, lease_url=addresses.lease))
+                several = addresses.leases if len(addresses.leases) > 1 else ()
+                told.append(replace(spec, url=addresses.store, lease_url=addresses.lease, lease_nodes=several))
     return told
 
 

@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from random import uniform
@@ -23,6 +23,8 @@ from leasebench.leases.operations import (
 )
 
 REDIS = "redis"
+MOST_NODES = 9
+MOST_REPLICAS = 1
 Lock = TypeVar("Lock")
 
 
@@ -68,6 +70,18 @@ class LibraryManager(LeaseManager, Protocol):
 
     def connect(self, url: str, timeout_s: float) -> "Library":
         """Build the library's client with explicit time-outs and no retries."""
+        ...
+
+
+@runtime_checkable
+class LibraryOnNodes(LibraryManager, Protocol):
+    """A third-party lock over several lease servers that know nothing of each other, as Redlock is."""
+
+    nodes: int
+    """How many."""
+
+    def connect_nodes(self, urls: Sequence[str], timeout_s: float) -> "Library":
+        """Build the library's clients, one for each of the servers."""
         ...
 
 
@@ -133,6 +147,10 @@ class LibraryLock(ABC):
     """Whether its caller says how long a lock lives."""
     shared_by: tuple[str, ...] = ()
     """Who may use one client at once, by what the library says of itself: "threads", "forks" (a process and its fork)."""
+    nodes: int = 1
+    """How many independent servers its leases are on; with more than one it has `connect_nodes`."""
+    replicas: ClassVar[int] = 0
+    """How many replicas each of them has to have: 0 or 1."""
     keeps_prefix: ClassVar[bool] = True
     """Whether all keys of the library begin with the key that it is given: elsewhere only a server of ours will do."""
 
@@ -251,6 +269,29 @@ def has_own_clock(manager: LeaseManager | None) -> bool:
     return bool(getattr(manager, "own_clock", False))
 
 
+def nodes_of(manager: LeaseManager | None) -> int:
+    """How many independent lease servers a manager's leases are on, all of them servers of the trial's own."""
+    return int(getattr(manager, "nodes", 1))
+
+
+def replicas_of(manager: LeaseManager | None) -> int:
+    """How many replicas a manager needs behind each of its lease servers."""
+    return int(getattr(manager, "replicas", 0))
+
+
+def on_servers_of_the_trial(manager: LeaseManager | None) -> bool:
+    """Whether a manager's leases need more than the run's server: several nodes, or replicas."""
+    return nodes_of(manager) > 1 or replicas_of(manager) > 0
+
+
+def connected(manager: LibraryManager, urls: Sequence[str], timeout_s: float) -> "Library":
+    """Connect a third-party lock to the lease servers at `urls`, as many as it has nodes."""
+    if nodes_of(manager) > 1:
+        assert isinstance(manager, LibraryOnNodes), "told by `unavailable` before"
+        return manager.connect_nodes(urls, timeout_s)
+    return manager.connect(server_url(manager, urls[0]), timeout_s)
+
+
 def server_variable(server: str) -> str:
     """Name the environment variable with the URL of a server that is not ours: `LEASEBENCH_ETCD_URL`."""
     return f"LEASEBENCH_{server.upper().replace('-', '_')}_URL"
@@ -272,10 +313,26 @@ def unavailable(manager: LeaseManager) -> str | None:
         extra = getattr(manager, "extra", "")
         install = f"leasebench[{extra}]" if extra else " ".join(missing)
         return f"the lease manager {manager.name} needs {' and '.join(missing)}: pip install '{install}'"
+    if on_servers_of_the_trial(manager) and (misfit := _misfit(manager)):
+        return f"the lease manager {manager.name} {misfit}"
     if getattr(manager, "finds_server", False) or server_url(manager, REDIS):
         return None
     server = server_of(manager)
     return f"the lease manager {manager.name} needs a server of {server}: set {server_variable(server)} to its URL"
+
+
+def _misfit(manager: LeaseManager) -> str | None:
+    """What keeps a manager that says `nodes` or `replicas` from having them."""
+    nodes, replicas = nodes_of(manager), replicas_of(manager)
+    if nodes > 1 and not isinstance(manager, LibraryOnNodes):
+        return f"says nodes = {nodes} and has no connect_nodes(urls, timeout_s)"
+    if not 1 <= nodes <= MOST_NODES:
+        return f"says nodes = {nodes}: a trial has 1 to {MOST_NODES} lease servers"
+    if not 0 <= replicas <= MOST_REPLICAS:
+        return f"says replicas = {replicas}: a lease server has 0 to {MOST_REPLICAS}"
+    if server_of(manager) != REDIS:
+        return f"says nodes or replicas, which a trial has of {REDIS} only, and its server is {server_of(manager)}"
+    return None
 
 
 def ttl_step_ms(manager: LeaseManager) -> int:

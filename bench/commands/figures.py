@@ -69,7 +69,13 @@ def _said(summary: Summary, run: Path) -> _Said:
     of_guards = sweep_tables(swept) if swept else (*tables(guarded), *tables_beside(guarded))
     every = (*of_guards, *storm_tables(points))
     picture = [f"picture: leasebench plot {run} --chart sweep --format png"] if swept else []
-    lines = [*sweep_sentences(swept), *picture, *stories(summary), *remarks(summary), *storm_sentences(points)]
+    lines = [
+        *sweep_sentences(swept),
+        *picture,
+        *stories(summary),
+        *remarks(summary, str(run)),
+        *storm_sentences(points),
+    ]
     advice: list[str] = []
     if guarded.cells:
         if stormy:  # what was looked up in it is of all cells

@@ -50,20 +50,20 @@ class ClockStep(ServerFault):
         return FaultEffect.TIMING
 
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
-        return "{target} has its clock stepped"
+        return f"{self.target} has its clock stepped"
 
     def lasts_s(self, ttl_ms: int) -> float:  # noqa: ARG002
         return self.lasts_ms / 1000 if self.back else 0.0
 
     def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server whose clock can step."""
-        environment.wish(self.server, self.hits_cell, fake_clock=True)
+        self.ask(environment, fake_clock=True)
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Step."""
         step_ms = self.step_ms if self.step_ms is not None else (self.times_ttl or 0.0) * environment.ttl_ms
         stepped, hit = [], False
-        for node in self.nodes(environment):
+        for node in self.servers(environment):
             stood = node.leases()
             if (loss := node.step_clock(step_ms)) is not None:
                 stepped.append(node)

@@ -22,15 +22,15 @@ class FailOver(OutageFault):
     lag_ms: float = Field(default=20.0, ge=0, le=10_000)
 
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
-        return "{target} fails over to its replica: away"
+        return f"{self.target} fails over to its replica: away"
 
     def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server with a replica."""
-        environment.wish(self.server, self.hits_cell, replica_lag_ms=self.lag_ms)
+        self.ask(environment, replica_lag_ms=self.lag_ms)
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """The primary dies."""
-        return Away([node.fail_over() for node in self.nodes(environment)])
+        return Away([node.fail_over() for node in self.servers(environment)])
 
 
 PLUGIN = FailOver

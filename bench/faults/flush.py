@@ -21,15 +21,15 @@ class Flush(ServerFault):
     server: Literal["lease"] = "lease"
 
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
-        return "{target} is flushed"
+        return f"{self.target} is flushed"
 
     def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server that nobody else keeps anything on."""
-        environment.wish(self.server, self.hits_cell)
+        self.ask(environment)
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Delete everything."""
-        return Flushed(sum(node.flush().leases for node in self.nodes(environment)))
+        return Flushed(sum(node.flush().leases for node in self.servers(environment)))
 
 
 class Flushed:

@@ -25,19 +25,19 @@ class Restart(OutageFault):
     persistence: Literal["none", "everysec"] = "none"
 
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
-        return "{target} restarts: away"
+        return f"{self.target} restarts: away"
 
     def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a server that can be restarted this way."""
         if self.persistence == "none":
-            environment.wish(self.server, self.hits_cell, spare=True)
+            self.ask(environment, spare=True)
         else:
-            environment.wish(self.server, self.hits_cell, append_only=True)
+            self.ask(environment, append_only=True)
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """The server dies."""
         lose = Lose.EVERYTHING if self.persistence == "none" else Lose.UNSYNCED
-        return Away([node.restart(lose) for node in self.nodes(environment)])
+        return Away([node.restart(lose) for node in self.servers(environment)])
 
 
 PLUGIN = Restart

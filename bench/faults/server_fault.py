@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from leasebench.bench.faults.fault import CellFault, leases_elsewhere
+from leasebench.bench.faults.lease_nodes import ALL, LeaseNodes, beyond, chosen, none_hit, told
 from leasebench.bench.servers.local import brings_a_binary, embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.leases.manager import REDIS
@@ -32,10 +33,18 @@ class ServerFault(CellFault):
 
     server: Literal["lease", "store"] = "lease"
     """The server that it hits, one of the trial's own."""
+    nodes: LeaseNodes = ALL
+    """Of a lock on several lease servers: those that it hits, by number from 0, or `"minority"` or `"majority"`."""
     first_s: float = Field(default=0.5, gt=0, le=3_600)
     """When, on average, it hits first."""
     every_s: float = Field(default=1.0, gt=0, le=3_600)
     """And then again, from one begin to the next."""
+
+    @model_validator(mode="after")
+    def _nodes_are_of_the_leases(self) -> Self:
+        if self.server == "store" and self.nodes != ALL:
+            raise ValueError("nodes are those of the leases: the store has one server")
+        return self
 
     @property
     def hit_server(self) -> str:
@@ -58,7 +67,16 @@ class ServerFault(CellFault):
             return where
         if self.server == "lease" and guard.rule.owner:
             return "the write and the check of the lease are one transaction: they need one server"
-        return None
+        return beyond(self.nodes, guard)
+
+    def never_hits(self, guard: "Guard") -> str | None:
+        """A minority of one server is none."""
+        return none_hit(self.nodes, guard)
+
+    @property
+    def target(self) -> str:
+        """Whom it hit, for `describe`: the server, and of several which."""
+        return f"{{target}}{told(self.nodes)}"
 
     def windows(self, rng: Random, ttl_ms: int) -> Iterator[tuple[float, float]]:
         """Draw when; each window is over before the next begins."""
@@ -72,9 +90,16 @@ class ServerFault(CellFault):
         """How long one window is; 0 for what is done in an instant."""
         return 0.0
 
-    def nodes(self, environment: "Environment") -> "list[RedisNode]":
+    def ask(self, environment: "Environment", **wishes: object) -> None:
+        """Ask for the servers that are to be hit, and that they be made so; see `NodeWish`."""
+        environment.wish(self.server, self.hits_cell, self._numbers(environment), **wishes)
+
+    def servers(self, environment: "Environment") -> "list[RedisNode]":
         """The servers that are hit."""
-        return environment.nodes_of(self.server, self.hits_cell)
+        return environment.nodes_of(self.server, self.hits_cell, self._numbers(environment))
+
+    def _numbers(self, environment: "Environment") -> Sequence[int] | None:
+        return None if self.server == "store" else chosen(self.nodes, environment.lease_nodes)
 
 
 class OutageFault(ServerFault):

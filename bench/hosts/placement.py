@@ -20,12 +20,14 @@ class Placement:
 
 
 def place(enactors: int) -> Placement:
-    """The server on the first core that we may use, the planner beside it, the enactors dealt over all cores.
+    """The server on the first core that we may use, the enactors dealt over all cores, then the planner.
 
-    The dealing begins at the last core, so that with few enactors the server's is the least loaded.
+    The dealing begins at the last core, so that with few enactors the server's is the least loaded: every request
+    passes through it.
     """
     if not hasattr(os, "sched_setaffinity"):
         return Placement((), (), ((),) * enactors)
     cores = tuple(sorted(os.sched_getaffinity(0)))
-    everywhere = Placement((cores[0],), (cores[0],), (), cores)
-    return replace(everywhere, enactors=tuple(map(everywhere.dealt, range(enactors))))
+    everywhere = Placement((cores[0],), (), (), cores)
+    dealt = tuple(map(everywhere.dealt, range(enactors + 1)))
+    return replace(everywhere, enactors=dealt[:-1], planner=dealt[-1])

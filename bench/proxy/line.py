@@ -28,7 +28,7 @@ MOST_WAITING = 4_096
 
 
 class Passage:
-    """Whether anything passes: one for all lines of a proxy."""
+    """Whether anything passes: one for all lines of a proxy that lead to the same server."""
 
     def __init__(self) -> None:
         self._open = asyncio.Event()
@@ -56,7 +56,7 @@ class Line:
     def __init__(
         self, upstream: Upstream, versions: VersionReader, passage: Passage, rules: Sequence[Treatment]
     ) -> None:
-        self._upstream, self._versions, self._passage, self._rules = upstream, versions, passage, rules
+        self._upstream, self._versions, self.passage, self._rules = upstream, versions, passage, rules
         self._spotter = Spotter()
         self._replies = Replies()
         self._waiting: deque[tuple[Request, list[Treatment]]] = deque()
@@ -68,7 +68,7 @@ class Line:
     async def run(self) -> None:
         """Connect to the server, then forward and treat until one of the two sides is gone."""
         try:
-            await self._passage.wait()
+            await self.passage.wait()
             await self._connect()
             while self.server.stands:
                 await self._treat_those_waiting()
@@ -90,7 +90,7 @@ class Line:
             return
         for request in self._requests(data):
             matching = [rule for rule in self._rules if rule.wants(request)]
-            if matching or self._waiting or not self._passage.is_open or not self.server.stands:
+            if matching or self._waiting or not self.passage.is_open or not self.server.stands:
                 self._waiting.append((request, matching))
             else:
                 self._forward(request)
@@ -106,7 +106,7 @@ class Line:
 
     def side_changed(self) -> None:
         """Read from each side only while the other can take it; look who is still there."""
-        is_open = self._passage.is_open
+        is_open = self.passage.is_open
         self.client.read_if(is_open and not self.server.full and len(self._waiting) < MOST_WAITING)
         self.server.read_if(is_open and (self.client.gone or not self.client.full))
         if self.server.gone:
@@ -120,7 +120,7 @@ class Line:
     # As a rule sees it (`bench.proxy.modes.RequestRoute`).
 
     async def passable(self) -> bool:
-        await self._passage.wait()
+        await self.passage.wait()
         return self.server.stands
 
     async def version(self, key: bytes) -> int | None:

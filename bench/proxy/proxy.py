@@ -8,6 +8,7 @@ holds its commits in flight here, too.
 
 import logging
 import shutil
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -33,20 +34,30 @@ ANSWER_WITHIN_S = 5.0
 class Proxy:
     """A context: on enter the process listens, on exit it is gone with its directory.
 
-    `store_url` and `lease_url` (where they were given as two addresses, two) are for the client to use. What the
+    `store_url` and `lease_urls` (as many addresses as were given different ones) are for the client to use. What the
     rules did stands in the journal of `process` in `folder`, one record of kind FAULT for each thing done. Raises
     ServerUnusable for an address that can't be forwarded to, and wherever the proxy's process does not do its part.
     """
 
-    def __init__(self, wish: ProxyWish, store_url: str, lease_url: str, folder: Path, process: Process) -> None:
+    def __init__(
+        self,
+        wish: ProxyWish,
+        store_url: str,
+        lease_url: str,
+        folder: Path,
+        process: Process,
+        more_lease_urls: Sequence[str] = (),
+    ) -> None:
         self._wish = wish
-        self._targets = list(dict.fromkeys((store_url, lease_url)))
+        self._leases = (lease_url, *more_lease_urls)
+        self._targets = list(dict.fromkeys((store_url, *self._leases)))
         self._upstreams = [upstream_of(url) for url in self._targets]
         self._folder, self._identity = folder, process
         self._directory: Path | None = None
         self._process: Any = None
         self._control: Any = None
-        self.store_url = self.lease_url = ""
+        self.store_url = ""
+        self.lease_urls: tuple[str, ...] = ()
 
     @property
     def pid(self) -> int | None:
@@ -70,13 +81,21 @@ class Proxy:
         finally:
             self._end()
 
-    def cut(self) -> None:
-        """From now on nothing passes, in either direction, and no connection comes about."""
-        self._ask("cut", "cut")
+    @property
+    def lease_url(self) -> str:
+        """The address of the first lease server, or of the only one."""
+        return self.lease_urls[0] if self.lease_urls else ""
 
-    def mend(self) -> int:
+    def cut(self, leases: Collection[int] | None = None) -> None:
+        """From now on nothing passes, in either direction, and no connection comes about.
+
+        With `leases` that is so of the lease servers of these numbers alone.
+        """
+        self._ask("cut", "cut", *self._routes(leases))
+
+    def mend(self, leases: Collection[int] | None = None) -> int:
         """Let everything flow on. Returns how many requests and unread chunks were held at this moment."""
-        held: int = self._ask("mend", "mended")[1]
+        held: int = self._ask("mend", "mended", *self._routes(leases))[1]
         return held
 
     def disarm(self) -> None:
@@ -116,7 +135,14 @@ class Proxy:
             reaper().watch_process(self._process.pid)
         self._receive("ready", READY_WITHIN_S)
         addresses = [address_through(url, socket) for url, socket in zip(self._targets, sockets, strict=True)]
-        self.store_url, self.lease_url = addresses[0], addresses[-1]
+        through = dict(zip(self._targets, addresses, strict=True))
+        self.store_url, self.lease_urls = addresses[0], tuple(through[url] for url in self._leases)
+
+    def _routes(self, leases: Collection[int] | None) -> list[int]:
+        """The numbers of the ways to these lease servers; of all ways, to the store's server too, for None."""
+        if leases is None:
+            return list(range(len(self._targets)))
+        return [self._targets.index(url) for number, url in enumerate(self._leases) if number in leases]
 
     def _ask(self, order: str, answer: str, *numbers: int) -> tuple[Any, ...]:
         with suppress(OSError):  # it has ended: what it said at last is in the pipe

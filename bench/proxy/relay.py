@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ class Relay:
         self._rules = [UntilCalm(rule) for rule in treatments(spec.rules, self._note)]
         self._held = HeldCommits()
         self._treatments = [*self._rules, *([self._held] if spec.holds else [])]
-        self._passage = Passage()
+        self._passages = [Passage() for _ in spec.routes]
         self._lines: dict[asyncio.Task[None], Line] = {}
         self._versions: list[VersionReader] = []
         self._servers: list[asyncio.Server] = []
@@ -98,8 +99,8 @@ class Relay:
     async def serve(self) -> None:
         """Serve until told to stop. Raises what went wrong, EOFError if the harness is gone."""
         self._loop.set_exception_handler(lambda _, context: self._fail(context.get("exception"), context["message"]))
-        for path, upstream in self._spec.routes:
-            await self._listen(path, upstream)
+        for (path, upstream), passage in zip(self._spec.routes, self._passages, strict=True):
+            await self._listen(path, upstream, passage)
         self._loop.add_reader(self._control.fileno(), self._obey)
         self._control.send(("ready",))
         await self._over
@@ -117,12 +118,12 @@ class Relay:
         for versions in self._versions:
             versions.close()
 
-    async def _listen(self, path: str, upstream: Upstream) -> None:
+    async def _listen(self, path: str, upstream: Upstream, passage: Passage) -> None:
         versions = VersionReader(upstream)
         self._versions.append(versions)
 
         def accept() -> Side:
-            line = Line(upstream, versions, self._passage, self._treatments)
+            line = Line(upstream, versions, passage, self._treatments)
             task = self._loop.create_task(line.run())
             self._lines[task] = line
             task.add_done_callback(self._ended)
@@ -147,14 +148,10 @@ class Relay:
             self._fail(error, "the harness is gone")
             return
         if order == "cut":
-            self._passage.cut()
-            self._let_lines_look()
+            self._cut(numbers)
             self._control.send(("cut",))
         elif order == "mend":
-            held = sum(line.held() for line in self._lines.values())
-            self._passage.mend()
-            self._let_lines_look()
-            self._control.send(("mended", held))
+            self._control.send(("mended", self._mend(numbers)))
         elif order == "disarm":
             for rule in self._rules:
                 rule.is_disarmed = True
@@ -168,6 +165,20 @@ class Relay:
             arrival.add_done_callback(lambda done: self._control.send(("arrived", *done.result())))
         elif not self._over.done():
             self._over.set_result(None)
+
+    def _cut(self, routes: Sequence[int]) -> None:
+        for number in routes:
+            self._passages[number].cut()
+        self._let_lines_look()
+
+    def _mend(self, routes: Sequence[int]) -> int:
+        """Let everything flow on these routes. Returns how much was held there."""
+        mended = [self._passages[number] for number in routes]
+        held = sum(line.held() for line in self._lines.values() if line.passage in mended)
+        for passage in mended:
+            passage.mend()
+        self._let_lines_look()
+        return held
 
     def _let_lines_look(self) -> None:
         for line in self._lines.values():

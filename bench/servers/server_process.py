@@ -25,7 +25,8 @@ milliseconds as fit an int of C, and beyond that not at all, so that what has no
 TIMEOUT_S = 2.0
 POLL_S = 0.002
 ANY_CELL = Keys("*", "*", "*")
-LEASES = ANY_CELL.lease("*")
+LEASES = f"*{ANY_CELL.lease('*')}"
+"""Some libraries put a word of their own before the key that they are given."""
 Leases = dict[bytes, tuple[bytes, int]]
 """Key to token and expiry, milliseconds of the server's clock."""
 LIST_LEASES = f"""

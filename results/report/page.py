@@ -32,7 +32,7 @@ from leasebench.results.record.summary import CellSummary
 from leasebench.results.report.content import VIOLATION_COLUMNS, run_charts
 from leasebench.results.report.facts import METHOD, axes, settings, verdicts
 from leasebench.results.report.verdict_table import tile_css, verdict_table
-from leasebench.results.tables.advice import Advice, Failure, headline
+from leasebench.results.tables.advice import Advice, Failure, command_that_proves, headline
 from leasebench.results.tables.columns import CellColumn, report_columns
 from leasebench.results.tables.pricing import guard_cost_us
 from leasebench.results.tables.remarks import remarks
@@ -152,12 +152,13 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
         method=METHOD,
         facts=[group for group in settings(run) if group.rows],
         sweep=list(sweep_sentences(swept_lines(run))),
-        remarks=list(_bounded(list(remarks(run.summary)), MOST_REMARKS)),
+        remarks=list(_bounded(list(remarks(run.summary, run.name)), MOST_REMARKS)),
         advice=advice,
         said=_said(run, advice),
         good=advice.best is not None or all(cell.verdict in GOOD for cell in run.summary.cells),
         failed=[_failure(failure) for failure in advice.failed if failure.verdict not in GOOD],
         most_open=MOST_OPEN,
+        proves=command_that_proves(run.name),
         footer=f"leasebench {manifest.versions.leasebench if manifest else ''}: {run.name}",
         css=_own((HERE / "page.css").read_text(encoding="utf-8") + tile_css()),
         js=_own((HERE / "page.js").read_text(encoding="utf-8")),

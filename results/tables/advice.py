@@ -6,18 +6,17 @@ can't be told apart, by the same intervals as a comparison.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
 from shlex import join
 
 from leasebench.results.checks.verdict import RACED_APPLICATIONS
 from leasebench.results.display.numbering import numbers
 from leasebench.results.display.numbers import number
+from leasebench.results.display.phrases import count
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.statistics.intervals import MIN_TRIALS, Interval
 from leasebench.results.tables.pricing import baseline_scenario, guard_cost_us
 from leasebench.verdict import GOOD, SAFE, Verdict
 
-MOST_TRIALS = 10_000
 SHOWN = 3
 """So many scenarios or guards are named in a sentence; of more, it is said how many there are."""
 
@@ -39,13 +38,20 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Unproven:
-    """A scenario under which a guard saw too few races, and the command that gets enough at the rate that was seen."""
+    """A scenario under which a guard saw too few races: `raced` in its trials, `missing` for a verdict."""
 
     guard: str
     scenario: str
     raced: int
     missing: int
-    command: str
+    trials: int
+
+    @property
+    def races(self) -> str:
+        """How many there were and are needed, in words."""
+        if not self.raced:
+            return f"no race in {count(self.trials, 'trial')}, {self.missing} needed"
+        return f"{count(self.raced, 'raced application')}, {self.missing} more needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,24 +152,24 @@ def advise(summary: Summary, compare: Compare = nothing_known) -> Advice:
         one_trial=any(cell.trials < MIN_TRIALS for guard in held for cell in by_guard[guard]),
         rivals=tuple(rivals),
         failed=tuple(_failure(guard, by_guard[guard], costs[guard], first) for guard in worse),
-        unproven=tuple(unproven(summary, by_guard[best])) if best else (),
+        unproven=tuple(unproven(by_guard[best])) if best else (),
     )
 
 
-def unproven(summary: Summary, cells: Sequence[CellSummary]) -> Iterator[Unproven]:
-    """What is still open among `cells`, and how many trials it takes at the rate of races that was seen.
-
-    The suite is named as it was in the run's own command: by its path, where it has one.
-    """
-    suite = summary.asked_for or (summary.suite,)
+def unproven(cells: Sequence[CellSummary]) -> Iterator[Unproven]:
+    """What is still open among `cells`."""
     for cell in cells:
-        if cell.verdict != Verdict.UNPROVEN:
-            continue
-        raced, missing = cell.total(RACED_APPLICATIONS), cell.races_missing
-        trials = min(MOST_TRIALS, ceil(cell.trials * ((raced + missing) / raced * 1.2 if raced else 10)))
-        where = ["--guard", cell.guard, "--scenario", cell.scenario]
-        command = join(["leasebench", "run", *suite, *where, "--trials", str(trials)])
-        yield Unproven(cell.guard, cell.scenario, raced, missing, command)
+        if cell.verdict == Verdict.UNPROVEN:
+            raced = cell.total(RACED_APPLICATIONS)
+            yield Unproven(cell.guard, cell.scenario, raced, cell.races_missing, cell.trials)
+
+
+def command_that_proves(run: str) -> str:
+    """The command that goes on with a run until its unproven cells have their races; it gives up where nothing races.
+
+    `run` is the run directory as a shell is to find it.
+    """
+    return join(["leasebench", "run", "--resume", run, "--until-proven"])
 
 
 def first_violations(summary: Summary) -> dict[tuple[str, str], int]:
@@ -221,12 +227,13 @@ def sentences(advice: Advice, run: str) -> Iterator[str]:
         link = f"; leasebench explain {run} --violation {failure.violation}" if failure.violation else ""
         yield f"  {failure.guard} ({cost}) is {failure.verdict.value} under {count}{where}{link}"
     for left in advice.unproven[:SHOWN]:
-        races = f"{left.raced} raced applications, {left.missing} more {'is' if left.missing == 1 else 'are'} needed"
-        yield f"  Unproven for {left.guard} under {left.scenario} ({races}): {left.command}"
+        yield f"  Unproven for {left.guard} under {left.scenario}: {left.races}"
     if len(advice.unproven) > SHOWN:
         yield f"  Unproven for {advice.best} under {len(advice.unproven) - SHOWN} more: " + _places(
             tuple(left.scenario for left in advice.unproven[SHOWN:])
         )
+    if advice.unproven:
+        yield f"  {command_that_proves(run)} gets the races"
 
 
 def _where(group: Sequence[CellSummary]) -> str:

@@ -1,17 +1,17 @@
 """What has to be said beside the tables: what failed, what was not expected, which fault missed, what is unproven."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.summary.controls import sentence
-from leasebench.results.tables.advice import unproven
+from leasebench.results.tables.advice import command_that_proves, unproven
 
 MOST_OPEN = 8
-"""So many unproven cells are told with their command; a large suite has hundreds, which `summary.json` lists."""
+"""So many unproven cells are told; a large suite has hundreds, which the report and `summary.json` list."""
 
 
-def remarks(summary: Summary) -> Iterator[str]:
-    """One line each, the gravest first."""
+def remarks(summary: Summary, run: str) -> Iterator[str]:
+    """One line each, the gravest first; `run` is the run directory as commands name it."""
     cells = summary.cells
     for cell in cells:
         yield from (f"failed: {cell}: {failure}" for failure in cell.failures)
@@ -19,12 +19,7 @@ def remarks(summary: Summary) -> Iterator[str]:
         if not cell.as_expected and not cell.failures:
             yield f"! {cell} is {cell.verdict}, expected {' or '.join(cell.expected)}"
     yield from map(sentence, summary.controls)
-    left = list(unproven(summary, cells))
-    for one in left[:MOST_OPEN]:
-        races = f"{one.raced} raced applications, {one.missing} more are needed"
-        yield f"unproven: {one.guard} under {one.scenario} saw {races}: {one.command}"
-    if len(left) > MOST_OPEN:
-        yield f"unproven: {len(left) - MOST_OPEN} more cells; the report has the command for each"
+    yield from _open(cells, run)
     for cell in cells:
         yield from _misses(cell)
     for never in summary.inapplicable:
@@ -34,6 +29,17 @@ def remarks(summary: Summary) -> Iterator[str]:
         yield f"run again: trial {again.number} ({place}) {again.reason}; kept in {again.kept}"
     for skip in summary.skipped:
         yield f"skipped: {skip.guard} under {skip.scenario}: {skip.reason}"
+
+
+def _open(cells: Sequence[CellSummary], run: str) -> Iterator[str]:
+    """What is unproven, and the command for it."""
+    left = list(unproven(cells))
+    for one in left[:MOST_OPEN]:
+        yield f"unproven: {one.guard} under {one.scenario} saw {one.races}"
+    if len(left) > MOST_OPEN:
+        yield f"unproven: {len(left) - MOST_OPEN} more cells"
+    if left:
+        yield f"to prove them: {command_that_proves(run)}"
 
 
 def _misses(cell: CellSummary) -> Iterator[str]:

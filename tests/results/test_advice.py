@@ -156,34 +156,31 @@ def test_only_unproven_is_not_held():
     assert advise(summary(cell("g", verdict="unproven"))).best is None
 
 
-def test_what_is_unproven_stands_with_the_command_that_would_prove_it():
+def test_what_is_unproven_stands_with_the_command_that_goes_on_until_it_is_proven():
     left = cell("tight", "slow", "unproven", raced_applications=20, races_missing=39, trials=2)
     advice = advise(summary(cell("tight"), left))
     assert advice.best == "tight"
     (one,) = advice.unproven
     assert (one.guard, one.scenario, one.raced, one.missing) == ("tight", "slow", 20, 39)
-    words = shlex.split(one.command)
-    assert words[:3] == ["leasebench", "run", "tiny"], "its name, where that is all that is known"
-    assert words[-2:] == ["--trials", "8"]  # 59 of 10 a trial, and a fifth more: 7.08
-    lines = said(summary(cell("tight"), left))
-    assert facts_in(lines[0]) == ["1", "2", "1", "100 us"]
-    assert one.command in lines[-1]
+    assert facts_in(one.races) == ["20", "39"]
+    head, told, command = sentences(advice, "my runs/a")
+    assert facts_in(head) == ["1", "2", "1", "100 us"]
+    assert one.races in told
+    assert shlex.split(command)[:5] == ["leasebench", "run", "--resume", "my runs/a", "--until-proven"]
 
 
-def test_the_command_names_the_suite_as_the_user_did_and_fits_a_shell():
-    left = cell("tight", "slow", "unproven", raced_applications=20, races_missing=39, trials=2)
-    typed = ["./my suites/tiny.toml", "--duration", "60"]
-    (one,) = advise(summary(cell("tight"), left, asked_for=typed)).unproven
-    assert one.command.startswith("leasebench run './my suites/tiny.toml' --duration 60 --guard tight")
-    assert shlex.split(one.command)[2:5] == typed
+def test_where_nothing_raced_that_is_said():
+    left = cell("tight", "slow", "unproven", raced_applications=0, races_missing=59, trials=3)
+    (one,) = advise(summary(cell("tight"), left)).unproven
+    assert one.races.startswith("no race in 3 trials")
 
 
 def test_many_unproven_scenarios_do_not_fill_the_screen():
     left = [cell("tight", f"s{n}", "unproven", races_missing=1) for n in range(SHOWN + 6)]
     told = said(summary(cell("tight"), *left))
-    assert len([line for line in told if "leasebench run" in line]) == SHOWN
-    assert facts_in(told[-1]) == ["6", "3"]
-    assert "s3, s4, s5 and" in told[-1]
+    assert len([line for line in told if "Unproven for" in line]) == SHOWN + 1
+    assert facts_in(told[-2]) == ["6", "3"]
+    assert "s3, s4, s5 and" in told[-2]
 
 
 def test_guards_are_priced_where_nothing_disturbs_them():

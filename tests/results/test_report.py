@@ -257,7 +257,7 @@ class TestTheFile:
     def test_where_there_is_nothing_to_remark_no_heading_says_so(self, place, monkeypatch):
         run = leasebench.load(place)
         assert ">Remarks<" in report_of(place).read_text()
-        monkeypatch.setattr(page_of_run, "remarks", lambda _summary: iter(()))
+        monkeypatch.setattr(page_of_run, "remarks", lambda _summary, _run: iter(()))
         assert ">Remarks<" not in render(run, [])
 
     def test_its_packs_are_gzipped_json(self, place):

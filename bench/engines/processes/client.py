@@ -12,7 +12,7 @@ from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import Library, Taken, server_url
+from leasebench.leases.manager import Library, Taken, connected
 from leasebench.leases.operations import Done, OpaqueLock, Outcome, Reason, Refused, Renewals
 
 MAX_FENCE = 1 << 53
@@ -46,7 +46,7 @@ class ProcessClient:
         self._library: Library | None = None
         library = spec.library
         if library is not None:
-            self._library = library.connect(server_url(library, spec.lease_url), timeout_s)
+            self._library = connected(library, spec.lease_nodes or (spec.lease_url,), timeout_s)
         self._fencing = library is not None and library.fencing
         self._address, self._load = spec.lease_address, spec.load
         self._keeper, self._rng = keeper, rng

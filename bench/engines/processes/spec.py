@@ -25,6 +25,7 @@ class ProcessSpec:
     place: Assignment
     url: str
     lease_url: str
+    """Where leases of our own protocol are."""
     address: CellAddress
     ttl_ms: int
     """The time to live of the guard's leases; what pauses are measured by also where there is no lease."""
@@ -38,6 +39,8 @@ class ProcessSpec:
     """Whether a server may be away for a while: what it would have answered is then unknown."""
     cell_number: int = 0
     """The number of its cell among those of the trial."""
+    lease_nodes: tuple[str, ...] = ()
+    """The URLs of all its lease servers, of a lease manager that uses several."""
     life: int = 0
     """How many processes had this one's place before it, and were killed."""
 
