@@ -1,7 +1,8 @@
 """A client that sends a request again whose reply was lost recognises what it took the first time.
 
-redis-py retries by default: a repeated SET NX finds the owner's own token there, and its Lock says that it failed. A
-library's lock over redis-py is asked with redis-py's default retries, as its users run it; leasebench's adapters set none.
+redis-py's `Redis()` retries by default (`Redis.from_url` does not): a repeated SET NX finds the owner's own token there,
+and its Lock says that it failed. A library's lock over redis-py is asked with the retries of `Redis()`, as most of its
+users run it; leasebench's adapters set none.
 """
 
 from leasebench.bench.lockchecks import EXCLUDES
@@ -17,7 +18,7 @@ def run(rig: Rig) -> LockFinding:
     assert rig.gateway is not None
     a, b = rig.owners
     as_it_comes = a.connect(rig.manager, rig.gateway.url, as_it_comes=True)
-    client = "with redis-py's default retries, " if as_it_comes else ""
+    client = "with the retries of redis.Redis(), " if as_it_comes else ""
     again = [lost for lost in lost_replies(rig, a, b) if lost.repeated]
     for lost in again:
         rig.show(lost.calls)

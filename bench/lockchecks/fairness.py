@@ -13,26 +13,30 @@ from leasebench.bench.verify.lock_check import LockCheck
 from leasebench.bench.verify.rig import LONG_MS, Rig
 
 SECONDS = 2.0
+ROUNDS = 4
 HOLD_MS = 2.0
-ENOUGH = 40
-STARVED = 0.05
-"""Of a fair share: who gets less than that starves."""
+TURNS = 3
+"""Who gets fewer than that in all rounds starves; a round is added while there is somebody who has not got them."""
 
 
 def run(rig: Rig) -> LockFinding:
     """Race four owners with holds of 2 ms, and count."""
-    _, turns = rig.race(LONG_MS, SECONDS, HOLD_MS)
-    rig.forget()
+    turns: list[list[LockTurn]] = [[] for _ in rig.owners]
+    rounds = 0
+    while rounds < ROUNDS and min(map(len, turns)) < TURNS:
+        rounds += 1
+        for own, more in zip(turns, rig.race(LONG_MS, SECONDS, HOLD_MS)[1], strict=True):
+            own += more
     counts = [len(own) for own in turns]
-    index, longest_s = jain(counts), longest_wait_s(turns)
-    told = f"turns of {len(counts)} owners in {SECONDS:g} s: {', '.join(f'{count:,}' for count in counts)}; Jain's index {index:.2f}, longest wait {longest_s * 1000:,.0f} ms"
+    index, longest_ms = jain(counts), longest_wait_s(turns) * 1000
+    over = f"in {rounds * SECONDS:g} s"
+    rig.forget()
     for owner, count in zip(rig.owners, counts, strict=True):
-        rig.note(owner.name, f"acquire() and release(), for {SECONDS:g} s", f"{count:,} turns")
-    if sum(counts) < ENOUGH:
-        return rig.cant_tell(f"too few turns to tell: {told}")
-    if min(counts) < STARVED * sum(counts) / len(counts):
+        rig.note(owner.name, f"acquire() and release(), again and again {over}", f"{count:,} turns")
+    told = f"{', '.join(f'{count:,}' for count in counts)} turns {over}, Jain's index {index:.2f}"
+    if min(counts) < TURNS:
         return rig.defect(f"an owner starves: {told}", f"{index:.2f}")
-    return rig.holds(told, f"{index:.2f}")
+    return rig.holds(f"{told}, longest wait {longest_ms:,.0f} ms", f"{index:.2f}")
 
 
 def jain(counts: Sequence[int]) -> float:

@@ -13,28 +13,25 @@ from leasebench.bench.verify.rig import Rig
 
 def run(rig: Rig) -> LockFinding:
     """Lose the reply to each of an acquire's requests in turn, and ask another owner whether the lock is free."""
-    told = "nothing was lost that mattered"
-    cell = ""
-    tried = [one for one in lost_replies(rig, rig.owners[0], rig.owners[1])]
-    for lost in tried:
-        if lost.repeated:
-            continue
+    a, b = rig.owners
+    every = lost_replies(rig, a, b)
+    once = [lost for lost in every if not lost.repeated]
+    for lost in once:
+        rig.show(lost.calls)
         if lost.said is Said.REFUSED and lost.held:
-            rig.show(lost.calls)
-            return rig.defect(f"the reply to {lost.request} is lost: told that it failed, and it holds the lock", "held")
+            return rig.defect(f"the reply to {lost.request} is lost: told that it failed, it holds the lock", "held")
         if lost.said is Said.TAKEN and not lost.held:
-            rig.show(lost.calls)
             return rig.defect(f"the reply to {lost.request} is lost: told that it has the lock, which is free", "free")
-        if lost.held:
-            rig.show(lost.calls)
-            told, cell = f"the reply to {lost.request} is lost: {lost.text}; held until its time to live is over", "unknown"
-            if lost.said is Said.TAKEN:
-                told, cell = f"the reply to {lost.request} is lost: it finds out that it has the lock", "recovers"
-    if not tried:
+    if not every:
         return rig.not_asked("its acquire sends the server no request of Redis")
-    if all(lost.repeated for lost in tried):
+    if not once:
         return rig.not_asked("it sends a request again whose reply was lost: see blind_retry")
-    return rig.holds(told, cell)
+    lost = next((one for one in reversed(once) if one.said in (Said.UNKNOWN, Said.RAISED)), once[-1])
+    rig.show(lost.calls)
+    if lost.said is Said.TAKEN:
+        return rig.holds(f"the reply to {lost.request} is lost: it finds out that it has the lock", "recovers")
+    left = "the lock stays held until its time to live is over" if lost.held else "the lock is free"
+    return rig.holds(f"the reply to {lost.request} is lost: {lost.text}; {left}", "held" if lost.held else "free")
 
 
 PLUGIN = LockCheck("lost_reply", "a lost reply is no failure", run, needs=EXCLUDES, gateway=True, refuses=refuses)

@@ -11,7 +11,7 @@ from leasebench.bench.servers.local import private_directory
 from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
-from leasebench.bench.verify.owner import Stalled
+from leasebench.bench.verify.owner import Owner, Stalled
 from leasebench.bench.verify.rig import LONG_MS, Rig, must_have, seconds_between
 from leasebench.leases.manager import LeaseManager
 
@@ -26,35 +26,57 @@ def refuses(manager: LeaseManager) -> str | None:  # noqa: ARG001
 
 def run(rig: Rig) -> LockFinding:
     """Step one owner's clock by an hour: ahead, as it asks for a held lock; back, as it takes one; ahead, as it does."""
-    (a,) = rig.owners
     folder = private_directory()
     clock = FakeClock(folder)
     wrong = rig.add(environment=clock.environment)
     try:
-        resource = rig.fresh()
-        must_have(a.acquire(resource, LONG_MS))
-        clock.step(HOUR_MS)
-        rig.note(wrong.name, "(its wall clock steps an hour ahead)")
-        if wrong.acquire(resource, LONG_MS).said is Said.TAKEN:
-            return rig.defect("an owner whose clock is an hour ahead takes a lock that another one holds", "taken")
-        resource = rig.fresh()
-        clock.step(-2 * HOUR_MS)
-        rig.note(wrong.name, "(its wall clock is an hour behind)")
-        taken = must_have(wrong.acquire(resource, rig.longer(LIVES_MS)))
-        got = a.acquire(resource, LONG_MS)
-        if got.said is Said.TAKEN:
-            if seconds_between(taken.start_ns, got.end_ns) > rig.longer(LIVES_MS) / 1000:
-                raise Stalled("the lock had ended before anybody could look")
-            return rig.defect("the lock of an owner whose clock is behind is taken away while it lives", "taken")
-        resource = rig.fresh()
-        clock.step(2 * HOUR_MS)
-        rig.note(wrong.name, "(its wall clock is an hour ahead)")
-        rig.stopped_holder(wrong, resource, rig.ttl_ms)
-        if rig.ends and a.insist(resource, LONG_MS, rig.patience_s).said is Said.REFUSED:
-            return rig.defect("the lock of an owner whose clock is ahead does not end", "never ends")
+        for look in (_taken_from_others, _taken_away, _kept):
+            found = look(rig, wrong, clock)
+            if found is not None:
+                return found
         return rig.holds("an hour ahead or behind, an owner's wall clock changes nothing")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _taken_from_others(rig: Rig, wrong: Owner, clock: FakeClock) -> LockFinding | None:
+    right, resource = rig.owners[0], rig.fresh()
+    must_have(right.acquire(resource, LONG_MS))
+    _step(rig, wrong, clock, HOUR_MS)
+    asked = wrong.acquire(resource, LONG_MS)
+    if asked.said is Said.TAKEN:
+        return rig.defect("an owner whose clock is an hour ahead takes a lock that another one holds", "taken")
+    return None if asked.said is Said.REFUSED else rig.cant_tell(f"with its clock ahead, acquire: {asked.text}")
+
+
+def _taken_away(rig: Rig, wrong: Owner, clock: FakeClock) -> LockFinding | None:
+    right, resource = rig.owners[0], rig.fresh()
+    _step(rig, wrong, clock, -HOUR_MS)
+    taken = must_have(wrong.acquire(resource, rig.longer(LIVES_MS)))
+    got = right.acquire(resource, LONG_MS)
+    if got.said is not Said.TAKEN:
+        return None if got.said is Said.REFUSED else rig.cant_tell(f"acquire: {got.text}")
+    if seconds_between(taken.start_ns, got.end_ns) > rig.longer(LIVES_MS) / 1000:
+        raise Stalled("the lock had ended before anybody could look")
+    return rig.defect("the lock of an owner whose clock is an hour behind is taken away while it lives", "taken")
+
+
+def _kept(rig: Rig, wrong: Owner, clock: FakeClock) -> LockFinding | None:
+    if not rig.ends:
+        return None
+    right, resource = rig.owners[0], rig.fresh()
+    _step(rig, wrong, clock, HOUR_MS)
+    rig.stopped_holder(wrong, resource, rig.ttl_ms)
+    got = right.insist(resource, LONG_MS, rig.patience_s)
+    wrong.resume()
+    if got.said is Said.REFUSED:
+        return rig.defect("the lock of an owner whose clock is an hour ahead does not end", "never ends")
+    return None if got.said is Said.TAKEN else rig.cant_tell(f"acquire: {got.text}")
+
+
+def _step(rig: Rig, wrong: Owner, clock: FakeClock, ms: float) -> None:
+    clock.step(ms - clock.offset_s * 1000)
+    rig.note(wrong.name, f"(its wall clock is an hour {'ahead' if ms > 0 else 'behind'})")
 
 
 PLUGIN = LockCheck(

@@ -24,8 +24,7 @@ from leasebench.bench.proxy.versions import VersionReader
 from leasebench.bench.servers.local import private_directory
 
 READY_WITHIN_S = 5.0
-HELD_WITHIN_S = 5.0
-LONGEST_TEXT = 60
+MOST_WORDS = 6
 SHOWN_WORD = 16
 
 
@@ -42,25 +41,25 @@ class Interference(Treatment):
 
     def __init__(self) -> None:
         self.seen: list[SeenRequest] = []
-        self._at = 0
+        self._wanted = ""
         self._act: Callable[[RequestRoute, Request], Any] | None = None
         self.happened = threading.Event()
         self._go_on: asyncio.Event | None = None
 
     def count_anew(self) -> None:
         """Count from here on, and do nothing to any request."""
-        self.seen, self._at, self._act = [], 0, None
+        self.seen, self._wanted, self._act = [], "", None
         self.happened.clear()
 
-    def lose_reply_of(self, number: int) -> None:
-        """Count from here on: the server carries the request of that number out, and the owner is cut off."""
+    def lose_reply_of(self, text: str) -> None:
+        """Count from here on: the server carries the first request of that text out, and the owner is cut off."""
         self.count_anew()
-        self._at, self._act = number, self._lose
+        self._wanted, self._act = text, self._lose
 
-    def hold(self, number: int) -> None:
-        """Count from here on: the request of that number waits until `let_go`."""
+    def hold(self, text: str) -> None:
+        """Count from here on: the first request of that text waits until `let_go`."""
         self.count_anew()
-        self._at, self._act = number, self._hold
+        self._wanted, self._act = text, self._hold
 
     def let_go(self) -> None:
         """Let the request go on. Call it in the loop of the gateway."""
@@ -71,8 +70,12 @@ class Interference(Treatment):
         """Tell whether this is the request that something is done to."""
         if request.sets_up:
             return False
-        self.seen.append(SeenRequest(_text(request.raw), request.raw))
-        return self._act is not None and len(self.seen) == self._at
+        seen = SeenRequest(_text(request.raw), request.raw)
+        self.seen.append(seen)
+        if self._act is None or seen.text != self._wanted:
+            return False
+        self._wanted = ""
+        return True
 
     async def treat(self, route: RequestRoute, request: Request) -> bool:
         """Do it."""
@@ -136,15 +139,15 @@ class Gateway:
         """See `Interference`."""
         self._interference.count_anew()
 
-    def lose_reply_of(self, number: int) -> None:
+    def lose_reply_of(self, text: str) -> None:
         """See `Interference`."""
-        self._interference.lose_reply_of(number)
+        self._interference.lose_reply_of(text)
 
-    def hold(self, number: int) -> None:
+    def hold(self, text: str) -> None:
         """See `Interference`."""
-        self._interference.hold(number)
+        self._interference.hold(text)
 
-    def has_hit(self, within_s: float = HELD_WITHIN_S) -> bool:
+    def has_hit(self, within_s: float) -> bool:
         """Wait until the request was held, or its reply lost; False if it did not come."""
         return self._interference.happened.wait(within_s)
 
@@ -176,9 +179,9 @@ class Gateway:
 
 
 def _text(raw: bytes) -> str:
-    """The first words of a request; long ones are cut."""
+    """The first words of a request, without those that are long or not meant to be read: tokens, scripts, hashes."""
     reader = hiredis.Reader()
     reader.feed(raw)
     words = [word.decode(errors="replace") for word in reader.gets()]
-    shown = [word if len(word) <= SHOWN_WORD else f"{word[: SHOWN_WORD - 3]}..." for word in words]
-    return " ".join(shown).replace("\n", " ")[:LONGEST_TEXT]
+    shown = [word if len(word) <= SHOWN_WORD and word.isprintable() and word.isascii() else "..." for word in words]
+    return " ".join(shown[:MOST_WORDS])

@@ -8,7 +8,7 @@ from leasebench.bench.verify.owner import Owner
 from leasebench.bench.verify.rig import LONG_MS, Rig, must_have
 from leasebench.leases.manager import REDIS, LeaseManager, server_of
 
-MOST_REQUESTS = 4
+MOST_REQUESTS = 8
 """Of one acquire; most have one or two."""
 WAIT_MS = 400.0
 
@@ -34,30 +34,34 @@ def refuses(manager: LeaseManager) -> str | None:
 
 
 def requests_of_acquire(rig: Rig, owner: Owner) -> list[str]:
-    """The requests of one acquire of a free lock, by an owner behind the gateway that has done all before once."""
+    """The different requests of an acquire of a free lock, in their order, by an owner behind the gateway."""
     assert rig.gateway is not None
-    for _ in range(2):  # the first one loads scripts
+    texts: dict[str, None] = {}
+    for number in range(3):  # the first one loads scripts
         resource = rig.fresh()
         rig.gateway.count_anew()
         must_have(owner.acquire(resource, LONG_MS))
-        requests = [request.text for request in rig.gateway.seen]
+        if number:
+            texts |= dict.fromkeys(request.text for request in rig.gateway.seen)
         owner.release(resource)
-    return requests
+    rig.gateway.count_anew()
+    return list(texts)[:MOST_REQUESTS]
 
 
 def lost_replies(rig: Rig, owner: Owner, other: Owner) -> list[AfterLoss]:
     """Lose the reply to each request of an acquire in turn, and let `other` see whether the lock is free."""
     assert rig.gateway is not None
     found = []
-    for number in range(1, min(len(requests_of_acquire(rig, owner)), MOST_REQUESTS) + 1):
+    for text in requests_of_acquire(rig, owner):
         resource = rig.fresh()
-        rig.gateway.lose_reply_of(number)
+        rig.gateway.lose_reply_of(text)
         told = owner.acquire(resource, LONG_MS, WAIT_MS)
         if not rig.gateway.has_hit(0.0):
             continue
         seen = rig.gateway.seen
-        lost = seen[number - 1]
+        at = next(number for number, request in enumerate(seen) if request.text == text)
+        repeated = any(later.raw == seen[at].raw for later in seen[at + 1 :])
+        rig.note("A", f"(the reply to {text} was lost)", "it was sent again" if repeated else "")
         held = other.acquire(resource, LONG_MS).said is not Said.TAKEN
-        repeated = any(later.raw == lost.raw for later in seen[number:])
-        found.append(AfterLoss(lost.text, told.said, told.text, held, repeated, rig.calls))
+        found.append(AfterLoss(text, told.said, told.text, held, repeated, rig.calls))
     return found

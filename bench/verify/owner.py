@@ -30,6 +30,13 @@ STOPPED_WITHIN_S = 5.0
 ENDS_WITHIN_S = 5.0
 POLL_S = 0.0005
 STOPPED = psutil.STATUS_STOPPED
+PROGRAM = f"""
+import select, sys, time
+time.sleep = lambda seconds: select.select([], [], [], max(0.0, seconds)) and None
+from {owner_process.__name__} import started
+started(int(sys.argv[1]))
+"""
+"""An owner as a program. Under libfaketime the `sleep` of Python 3.11 (clock_nanosleep) fails with EINVAL."""
 
 
 class Stalled(Exception):
@@ -102,6 +109,10 @@ class Owner:
         reply: Reply = self._receive(ANSWERS_WITHIN_S + wait_s)
         self.log(self.name, told, reply.text, reply.start_ns, reply.end_ns)
         return reply
+
+    def has_answered(self) -> bool:
+        """Whether the reply to what was begun is there."""
+        return bool(self._control.poll(0))
 
     def begin(self, order: str, *arguments: Any) -> None:
         """Send an order."""
@@ -272,7 +283,7 @@ def _started(environment: Mapping[str, str]) -> tuple[Any, Any]:
     ours, theirs = socket.socketpair()
     with _whole():
         process = subprocess.Popen(
-            [sys.executable, "-m", owner_process.__name__, str(theirs.fileno())],
+            [sys.executable, "-c", PROGRAM, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             start_new_session=True,

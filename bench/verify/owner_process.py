@@ -6,12 +6,13 @@ talks on the file descriptor that it is given: so a preloaded library can step i
 
 import os
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+
+from multiprocess.connection import Connection
 
 from leasebench.bench.engines.processes.foreign import in_one_line
 from leasebench.bench.hosts.parent_death import die_with_parent
@@ -105,7 +106,6 @@ def forked(control: Any) -> None:
     main(control, os.getppid())
 
 
-if __name__ == "__main__":
-    from multiprocess.connection import Connection
-
-    main(Connection(int(sys.argv[1])), os.getppid())
+def started(descriptor: int) -> None:
+    """The same for a program that was started, with a socket to the harness."""
+    main(Connection(descriptor), os.getppid())

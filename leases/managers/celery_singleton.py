@@ -40,6 +40,7 @@ class CelerySingleton(LibraryLock):
     about = "celery-singleton as it comes: SET NX without a time to live, a bare DEL whoever has it by then"
     distributions = ("celery-singleton",)
     extra = "tasks"
+    shared_by = ("threads", "forks")
     renews = False
     takes_ttl = False
     validates = False

@@ -41,6 +41,7 @@ class HueyLock(LibraryLock):
     about = "huey's lock_task as it comes: HSETNX without a time to live, HDEL whoever has it by then"
     distributions = ("huey",)
     extra = "tasks"
+    shared_by = ("threads", "forks")
     renews = False
     takes_ttl = False
     validates = False

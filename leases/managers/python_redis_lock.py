@@ -50,6 +50,7 @@ class PythonRedisLock(LibraryLock):
     about = "python-redis-lock: GET and SET NX EX in whole seconds, waiters in BLPOP, renewal by hand"
     distributions = ("python-redis-lock",)
     extra = "locks"
+    shared_by = ("threads", "forks")
     ttl_step_ms = 1_000
     keeps_prefix = False
     renewing = False
