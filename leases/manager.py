@@ -146,7 +146,7 @@ class LibraryLock(ABC):
     takes_ttl: bool = True
     """Whether its caller says how long a lock lives."""
     shared_by: tuple[str, ...] = ()
-    """Who may use one client at once, by what the library says of itself: "threads", "forks" (a process and its fork)."""
+    """Who may use one client at once, as its library says: "threads", "forks" (a process and its fork)."""
     nodes: int = 1
     """How many independent servers its leases are on; with more than one it has `connect_nodes`."""
     replicas: ClassVar[int] = 0

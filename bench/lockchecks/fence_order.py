@@ -54,7 +54,8 @@ def run(rig: Rig) -> LockFinding:
         late = a.answered()
         if got.said is late.said is Said.TAKEN and (late.fence or 0) > (got.fence or 0):
             return rig.defect(
-                f"an owner held before its {request} is granted {late.fence} after its successor got {got.fence}", "inverted"
+                f"an owner held before its {request} is granted {late.fence} after its successor got {got.fence}",
+                "inverted",
             )
     return rig.holds("numbers grow in the order of the grants, also where an owner is held amid its acquire")
 

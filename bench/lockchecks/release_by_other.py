@@ -24,6 +24,4 @@ def run(rig: Rig) -> LockFinding:
     return rig.holds("an owner that lost it can't release its successor's lock")
 
 
-PLUGIN = LockCheck(
-    "release_by_other", "only its owner releases it", run, owners=3, needs=EXCLUDES, after=("no_ttl",)
-)
+PLUGIN = LockCheck("release_by_other", "only its owner releases it", run, owners=3, needs=EXCLUDES, after=("no_ttl",))

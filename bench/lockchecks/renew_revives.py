@@ -31,6 +31,4 @@ def run(rig: Rig) -> LockFinding:
     return rig.holds(f"a late renewal is refused: {renewed.text}")
 
 
-PLUGIN = LockCheck(
-    "renew_revives", "what has ended stays ended", run, needs=(*EXCLUDES, "no_ttl"), refuses=refuses
-)
+PLUGIN = LockCheck("renew_revives", "what has ended stays ended", run, needs=(*EXCLUDES, "no_ttl"), refuses=refuses)

@@ -33,10 +33,10 @@ def run(rig: Rig) -> LockFinding:
     at_least = seconds_between(still_ns, got.refused_ns) if got.refused_ns else 0.0
     life = seconds_between(renewed.end_ns, got.end_ns)
     if at_least > ttl_s * (1 + LATE_PART):
-        return rig.defect(f"renewed for {ttl_s:g} s, it lived for {life:.2f} s: the renewal adds to what is left", "adds")
+        return rig.defect(
+            f"renewed for {ttl_s:g} s, it lived for {life:.2f} s: the renewal adds to what is left", "adds"
+        )
     return rig.holds(f"renewed for {ttl_s:g} s, it lived for {life:.2f} s: the renewal begins anew", "resets")
 
 
-PLUGIN = LockCheck(
-    "renewal_adds", "a renewal adds nothing", run, needs=(*EXCLUDES, "ttl", "renewal"), refuses=refuses
-)
+PLUGIN = LockCheck("renewal_adds", "a renewal adds nothing", run, needs=(*EXCLUDES, "ttl", "renewal"), refuses=refuses)

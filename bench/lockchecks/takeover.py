@@ -40,7 +40,9 @@ def run(rig: Rig) -> LockFinding:
     p50, ttl_s = median(taken_s), rig.ttl_ms / 1000
     told = f"{p50:.2f} s after SIGKILL another owner has it (p50 of {KILLS}; time to live {ttl_s:g} s)"
     if takes_ttl(rig.manager) and p50 > ttl_s + LATE_S:
-        return rig.defect(f"{told}: who waits up to {WAIT_MS / 1000:g} s sees only then that it is free", f"{p50:.1f} s")
+        return rig.defect(
+            f"{told}: who waits up to {WAIT_MS / 1000:g} s sees only then that it is free", f"{p50:.1f} s"
+        )
     return rig.holds(told, f"{p50:.2f} s")
 
 

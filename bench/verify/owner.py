@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
-from typing import Any
+from typing import Any, Self
 
 import psutil
 from multiprocess.connection import Connection
@@ -226,7 +226,7 @@ class OwnerPool:
         self._all: set[Owner] = set()
         self._over = False
 
-    def __enter__(self) -> "OwnerPool":
+    def __enter__(self) -> Self:
         running_forkserver()
         return self
 
@@ -298,5 +298,3 @@ def _started(environment: Mapping[str, str]) -> tuple[Any, Any]:
 def _whole() -> Any:
     """An interrupt comes to the main thread only: elsewhere nothing can come amid a start."""
     return undisturbed() if threading.current_thread() is threading.main_thread() else nullcontext()
-
-

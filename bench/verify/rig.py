@@ -191,4 +191,3 @@ def must_have(reply: Reply) -> Reply:
 def seconds_between(earlier_ns: int, later_ns: int) -> float:
     """Seconds."""
     return (later_ns - earlier_ns) / 1e9
-

@@ -11,7 +11,9 @@ from leasebench.bench.verify.calls import LockTurn, OwnerCalls
 Race = Callable[[], list[LockTurn]]
 
 
-def on_two_threads(calls: OwnerCalls, resource: str, ttl_ms: int, start_ns: int, seconds: float) -> list[list[LockTurn]]:
+def on_two_threads(
+    calls: OwnerCalls, resource: str, ttl_ms: int, start_ns: int, seconds: float
+) -> list[list[LockTurn]]:
     """Let two threads race with one client. Returns the turns of each; raises RuntimeError with what a call raised."""
     found: dict[int, list[LockTurn]] = {}
     failed: list[BaseException] = []
@@ -55,6 +57,6 @@ def in_a_fork(calls: OwnerCalls, resource: str, ttl_ms: int, start_ns: int, seco
             theirs = pickle.loads(pipe.read())  # noqa: S301  (our own fork wrote it)
     finally:
         os.waitpid(child, 0)
-    if isinstance(theirs, str):
-        raise RuntimeError(theirs)
+    if not isinstance(theirs, list):
+        raise RuntimeError(theirs)  # noqa: TRY004  (what it raised there, as text)
     return [own, theirs]
