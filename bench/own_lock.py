@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from leasebench.bench.suite import Suite, with_guards
-from leasebench.leases.guard import DEFAULT_TTL_MS, Decide, Exclude, Guard, presets
+from leasebench.leases.guard import DEFAULT_TTL_MS, Decide, Exclude, Guard, Renewal, presets
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.manager import LeaseManager, ttl_step_ms, unavailable
 from leasebench.mistakes import DefinitionError
@@ -55,7 +55,7 @@ def _guards(manager: str, lock: LeaseManager, taken: Collection[str]) -> Iterato
         name=name,
         about=about,
         decide=Decide(check=VersionCheck.INSIDE),
-        exclude=Exclude(manager=manager, ttl_ms=max(DEFAULT_TTL_MS, ttl_step_ms(lock))),
+        exclude=Exclude(manager=manager, ttl_ms=max(DEFAULT_TTL_MS, ttl_step_ms(lock)), renewal=_renewal(lock)),
         commit="unconditional",
         known_bad=lock.broken,
         expect=EXPECTED,
@@ -65,6 +65,13 @@ def _guards(manager: str, lock: LeaseManager, taken: Collection[str]) -> Iterato
         about = f"The lock {manager}, and a store that refuses a fencing number that is older than the newest it saw."
         fenced = {"name": name + FENCED, "about": about, "commit": "fenced", "expect": EXPECTED_FENCED}
         yield plain.model_copy(update=fenced)
+
+
+def _renewal(lock: LeaseManager) -> Renewal:
+    """A lock that tells of a loss is asked before each write; one that says so is renewed by our watchdog."""
+    if getattr(lock, "tells_loss", False):
+        return Renewal.OWN
+    return Renewal.WATCHDOG if getattr(lock, "watched", False) else Renewal.NONE
 
 
 def _name(manager: str, taken: Collection[str]) -> str:

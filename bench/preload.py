@@ -8,10 +8,10 @@ import os
 import signal
 
 from leasebench.bench.engines.processes import worker
-from leasebench.bench.hosts.parent_death import HARNESS_VARIABLE, die_with_parent
 from leasebench.bench.log import log_as_environment_says, log_ended_threads
 from leasebench.bench.proxy import relay
 from leasebench.enactors.store.redis import redis_store
+from leasebench.parent_death import HARNESS_VARIABLE, die_with_parent
 
 __all__ = ["redis_store", "relay", "worker"]
 

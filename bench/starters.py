@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from leasebench.bench.terminal import writing
-from leasebench.definitions import DefinitionError
+from leasebench.definitions import DefinitionError, named
 from leasebench.names import valid_name
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -13,16 +13,25 @@ SCHEMA_FILE = "suite.schema.json"
 """Where the template of a suite looks for its schema: beside itself."""
 
 
-def write_lock(path: Path) -> str:
+LOCKS = {
+    "plain": ("my_lock.py.template", "a correct lock on one Redis"),
+    "renewing": ("my_renewing_lock.py.template", "a lock on one Redis that a thread renews, and that tells of a loss"),
+    "asyncio": ("my_asyncio_lock.py.template", "a lock with coroutines, which a task renews, and fencing numbers"),
+}
+"""The templates of a lock class, by their kind: file, and what it is."""
+
+
+def write_lock(path: Path, kind: str = "plain") -> str:
     """Write the template of a lock class, and say what to do with it. Raises DefinitionError."""
+    file, about = named("kind of lock", kind, LOCKS)
     if path.suffix != ".py" or not path.stem.isidentifier():
         raise DefinitionError(f"{path}: a lock class is imported: its file must be called as in my_lock.py")
     module = path.stem
-    text = (TEMPLATES / "my_lock.py.template").read_text(encoding="utf-8")
+    text = (TEMPLATES / file).read_text(encoding="utf-8")
     _write_new(path, text.replace("my_lock:", f"{module}:"))
     inside = "" if path.parent == Path() else f"cd {path.parent} && "
     command = f"{inside}leasebench run --manager {module}:{LOCK_CLASS}"
-    return f"{path}: a correct lock on one Redis, {LOCK_CLASS}; next: {command}"
+    return f"{path}: {about}, {LOCK_CLASS}; next: {command}"
 
 
 def write_suite(path: Path) -> str:

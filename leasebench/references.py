@@ -53,6 +53,8 @@ def class_at(reference: str) -> type:
         ) from error
     except (Exception, SystemExit) as error:  # whatever a module does as it is imported
         raise _unimportable(reference, error) from error
+    if clash := _clash(name.partition(".")[0]):
+        raise DefinitionError(f"{reference!r}: {clash}")
     found = getattr(module, match["name"], None)
     if not inspect.isclass(found):
         classes = [each for each, one in vars(module).items() if inspect.isclass(one) and one.__module__ == name]
@@ -69,6 +71,27 @@ def file_of_class(reference: str) -> ModuleFile | None:
     here = Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     return ModuleFile(str(shown), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _clash(module: str) -> str | None:
+    """Say which others bring a module of that name: what is imported is then a matter of luck; None if nobody does.
+
+    A lock of the user's own is called like a library's easily (`redis_lock.py`), and that library then gets the file.
+    """
+    from importlib.metadata import distribution, packages_distributions
+
+    brought: dict[str, Path] = {}
+    for name in sorted(set(packages_distributions().get(module, ()))):
+        found = distribution(name)
+        paths = [Path(str(found.locate_file(path))) for path in (f"{module}/__init__.py", f"{module}.py")]
+        brought |= {f"{name} {found.version}": path.resolve() for path in paths if path.is_file()}
+    own = getattr(sys.modules[module], "__file__", None)
+    others = [name for name, path in brought.items() if own is None or path != Path(own).resolve()]
+    if others:
+        return f"{own} has the name of a module of {' and '.join(others)}: rename it"
+    if len(brought) > 1:
+        return f"{' and '.join(brought)} both install the module {module!r}: uninstall one"
+    return None
 
 
 def _unimportable(reference: str, error: BaseException) -> DefinitionError:

@@ -12,7 +12,7 @@ from leasebench.definitions import Definition, DefinitionError, Mistake, Source,
 from leasebench.leases.commit_rule import CommitRule, commit_rule
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.lease import Wait
-from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager, server_of
+from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager, hint, server_of
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import faulty, plugin, plugins
 from leasebench.verdict import Verdict
@@ -40,6 +40,8 @@ class Renewal(StrEnum):
 
     NONE = "none"
     WATCHDOG = "watchdog"
+    OWN = "own"
+    """The lock renews itself, and its owner looks before each write whether the lock has told that it is lost."""
 
 
 class OnLoss(StrEnum):
@@ -87,12 +89,15 @@ class Exclude(Definition):
 
     manager: str
     """The name of a lease manager."""
+    command: tuple[str, ...] = ()
+    """The program and its arguments, where the lease manager is `foreign`: `["node", "my_lock.mjs"]`."""
     scope: LeaseScope = LeaseScope.ENDPOINT
     """Whether a lease is for one endpoint or for the whole cell."""
     ttl_ms: int = Field(default=DEFAULT_TTL_MS, ge=50, le=600_000)
     """How long a lease lives."""
     renewal: Renewal = Renewal.NONE
-    """What prolongs it."""
+    """What prolongs it: a watchdog of ours, the lock by itself (and its owner looks whether it told of a loss), or
+    nothing."""
     on_loss: OnLoss = OnLoss.RETRY
     """What its owner does when it is told that the lease is lost."""
     wait: Waiting = Waiting()
@@ -161,16 +166,42 @@ class Guard(Definition):
         return commit
 
     @model_validator(mode="after")
+    def _has_the_program_of_its_lock(self) -> Self:
+        """A lock in another language is asked at once what it can: what else a guard may say depends on that."""
+        if self.exclude is None:
+            return self
+        takes_command = getattr(self._named_manager, "takes_command", False)
+        if self.exclude.command and not takes_command:
+            raise ValueError("exclude.command is for the lease manager 'foreign'")
+        if takes_command and not self.exclude.command:
+            raise ValueError('exclude.manager \'foreign\' needs a command, as in command = ["node", "my_lock.mjs"]')
+        if takes_command:
+            self._named_manager.for_command(self.exclude.command).learn()
+        return self
+
+    @model_validator(mode="after")
     def _decides_where_it_can(self) -> Self:
         check = self.decide.check
         if self.exclude is None and (check is VersionCheck.INSIDE or self.decide.pick is Pick.INSIDE):
             raise ValueError("decide 'inside' means inside a lease: add an exclude table")
         if self.decide.pick is Pick.INSIDE and check not in (VersionCheck.NEVER, VersionCheck.INSIDE):
             raise ValueError("pick 'inside' needs check 'never' or 'inside': no earlier check knows the plan")
-        if self.library is not None and self.renewed:
-            raise ValueError("renewal 'watchdog' is for our own lease managers: a library's lock has one owner thread")
-        if self.renewed and not self.manager.renews:
-            raise ValueError(f"renewal 'watchdog': the lease manager {self.manager.name!r} cannot prolong a lease")
+        return self
+
+    @model_validator(mode="after")
+    def _renews_as_it_can(self) -> Self:
+        if self.exclude is None or self.exclude.renewal is Renewal.NONE:
+            return self
+        manager, library = self.manager, self.library
+        what = f"renewal {self.exclude.renewal.value!r}: the lease manager {manager.name!r}"
+        if self.renewed and not manager.renews:
+            raise ValueError(f"{what} cannot prolong a lease{hint(manager, 'renews')}")
+        if self.renewed and library is not None and not getattr(library, "thread_safe", False):
+            raise ValueError(
+                f"{what} does not say that a second thread may renew what its owner holds{hint(manager, 'thread_safe')}"
+            )
+        if self.exclude.renewal is Renewal.OWN and not getattr(manager, "tells_loss", False):
+            raise ValueError(f"{what} does not tell its owner of a loss by itself{hint(manager, 'tells_loss')}")
         return self
 
     @model_validator(mode="after")
@@ -189,7 +220,7 @@ class Guard(Definition):
             ]
             raise ValueError(
                 f"{commit} needs a fencing number, which the lease manager "
-                f"{self.manager.name!r} does not give: use one of {', '.join(fencing)}"
+                f"{self.manager.name!r} does not give{hint(self.manager, 'fencing')}: use one of {', '.join(fencing)}"
             )
         if rule.seen and check is VersionCheck.NEVER:
             raise ValueError(f"{commit} compares with what the check read: it needs a check")
@@ -225,9 +256,16 @@ class Guard(Definition):
     def manager(self) -> LeaseManager:
         """The lease manager. Only for a guard that has one."""
         assert self.exclude is not None
-        name, found = self.exclude.manager, plugins("leases.managers")
-        manager: LeaseManager = found[name] if name in found else plugin("leases.managers", "lease manager", name)
+        manager: LeaseManager = self._named_manager
+        if self.exclude.command:
+            manager = self._named_manager.for_command(self.exclude.command)
         return manager
+
+    @property
+    def _named_manager(self) -> Any:
+        assert self.exclude is not None
+        name, found = self.exclude.manager, plugins("leases.managers")
+        return found[name] if name in found else plugin("leases.managers", "lease manager", name)
 
     @property
     def library(self) -> LibraryManager | None:

@@ -2,11 +2,12 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from random import uniform
 from time import perf_counter, sleep
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from leasebench.leases.errors import ReplyUnknown
@@ -121,6 +122,14 @@ class Library(Protocol):
         ...
 
 
+class TellingLibrary(Library, Protocol):
+    """A library whose manager says `tells_loss`."""
+
+    def heard_of(self, key: str) -> bool:
+        """Tell whether the lock is still ours as far as it has said by itself: False once it told of its loss."""
+        ...
+
+
 class LibraryLock(ABC):
     """A lease manager that hands every call to a library. A subclass says its name, what it can, and how to connect.
 
@@ -136,9 +145,19 @@ class LibraryLock(ABC):
     validates = True
     """Whether it can say that a lock is still its owner's."""
     broken = False
+    thread_safe = False
+    """Whether another thread may renew a lock while its owner works: what a watchdog of ours does."""
+    tells_loss = False
+    """Whether it renews itself and says when it is lost, so that its owner can look before each write."""
+    watched = False
+    """Whether the guard that is made for it has a watchdog, which renews it on a second thread."""
+    hints: Mapping[str, str] = MappingProxyType({})
+    """What its user can do about an ability that it lacks, by the attribute's name."""
     server: str = REDIS
     distributions: ClassVar[tuple[str, ...]] = ()
     """The packages that it needs; their versions belong to a result."""
+    rivals: ClassVar[tuple[str, ...]] = ()
+    """Packages that install a module of the same name: where one is here, too, nobody can tell which is imported."""
     extra: ClassVar[str] = ""
     """The extra of leasebench that installs them; "" where they come with it."""
     ttl_step_ms: ClassVar[int] = 1
@@ -146,7 +165,7 @@ class LibraryLock(ABC):
     takes_ttl: bool = True
     """Whether its caller says how long a lock lives."""
     shared_by: tuple[str, ...] = ()
-    """Who may use one client at once, as its library says: "threads", "forks" (a process and its fork)."""
+    """Who may take locks with one client at once, as its library says: "threads", "forks" (a process and its fork)."""
     nodes: int = 1
     """How many independent servers its leases are on; with more than one it has `connect_nodes`."""
     replicas: ClassVar[int] = 0
@@ -206,6 +225,10 @@ class LockObjects(ABC, Generic[Lock]):
         """Look whether a lock is still ours."""
         raise NotImplementedError("the library can't tell: its manager has to say validates = False")
 
+    def told(self, lock: Lock) -> bool:
+        """Look whether a lock has said by itself that it is lost. Asks no server."""
+        raise NotImplementedError("the library says nothing by itself: its manager has to say tells_loss = False")
+
     def give_back(self, lock: Any) -> Any:
         """Release a lock: by its own `release`, which raises one of `lost` where it was lost; or return False then."""
         return lock.release()
@@ -232,6 +255,9 @@ class LockObjects(ABC, Generic[Lock]):
 
     def release(self, key: str) -> bool | Refused:
         return self._stands(self.give_back, self._locks.pop(key))
+
+    def heard_of(self, key: str) -> bool:
+        return not self.told(self._locks[key])
 
     def _stands(self, call: Callable[[Lock], Any], lock: Lock) -> bool | Refused:
         try:
@@ -306,19 +332,34 @@ def server_url(manager: LeaseManager, redis_url: str) -> str:
 def unavailable(manager: LeaseManager) -> str | None:
     """Return why a manager can't be used here, and the way out; None if it can.
 
-    One that says `finds_server = True` is told of no server: it knows its own.
+    One that says `finds_server = True` is told of no server: it knows its own. One that needs what is no package of
+    Python's says in its method `missing` what it lacks.
     """
+    lacks: Callable[[], str | None] | None = getattr(manager, "missing", None)
+    if lacks is not None and (reason := lacks()):
+        return reason
     missing = [name for name in getattr(manager, "distributions", ()) if not _installed(name)]
     if missing:
         extra = getattr(manager, "extra", "")
         install = f"leasebench[{extra}]" if extra else " ".join(missing)
         return f"the lease manager {manager.name} needs {' and '.join(missing)}: pip install '{install}'"
+    for rival in filter(_installed, getattr(manager, "rivals", ())):
+        own = " and ".join(getattr(manager, "distributions", ()))
+        return (
+            f"the lease manager {manager.name}: {own} and {rival} install a module of one name: pip uninstall {rival}"
+        )
     if on_servers_of_the_trial(manager) and (misfit := _misfit(manager)):
         return f"the lease manager {manager.name} {misfit}"
     if getattr(manager, "finds_server", False) or server_url(manager, REDIS):
         return None
     server = server_of(manager)
     return f"the lease manager {manager.name} needs a server of {server}: set {server_variable(server)} to its URL"
+
+
+def hint(manager: LeaseManager, ability: str) -> str:
+    """What the user of a lock can do about an ability that it lacks, to stand at the end of a sentence."""
+    told = getattr(manager, "hints", {}).get(ability, "")
+    return f": {told}" if told else ""
 
 
 def _misfit(manager: LeaseManager) -> str | None:

@@ -161,6 +161,10 @@ class OpaqueLock(Protocol):
         """Ask whether the lock still stands."""
         ...
 
+    def heard_of(self, lease: Lease) -> Outcome:
+        """Return whether the lock, which renews itself, has told that it is lost. No I/O."""
+        ...
+
 
 class Renewals(Protocol):
     """The second program of an owner, which keeps its lease alive."""
@@ -348,6 +352,15 @@ class ValidateLock(ValidateLease):
 
     def perform(self, client: LeaseClient) -> Outcome:
         return client.opaque_lock.validate(self.lease)
+
+
+class HearOfLoss(ValidateLease):
+    """Look whether a third-party lock that renews itself has told that it is lost. No I/O. Returns an Outcome."""
+
+    __slots__ = ()
+
+    def perform(self, client: LeaseClient) -> Outcome:
+        return client.opaque_lock.heard_of(self.lease)
 
 
 @dataclass(frozen=True, slots=True)

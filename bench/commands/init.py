@@ -1,11 +1,13 @@
 """`leasebench init`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 SUITE = Path("my-suite.toml")
+PLAIN = "plain"
 
 
 def init(
@@ -13,16 +15,22 @@ def init(
         Path | None, typer.Argument(metavar="[FILE]", help="write a commented suite, and its schema (my-suite.toml)")
     ] = None,
     lock: Annotated[Path | None, typer.Option(help="instead: a lock class that works, to be made yours")] = None,
+    kind: Annotated[
+        str, typer.Option(help="the lock class: plain, renewing (by a thread; it tells of a loss) or asyncio")
+    ] = PLAIN,
     schema: Annotated[Path | None, typer.Option(help="instead: the JSON Schema of suites, for editors")] = None,
 ) -> None:
     """Write a file to begin with; what is there already is never overwritten."""
     from leasebench.bench.screen import console, say
     from leasebench.bench.starters import write_lock, write_schema, write_suite
     from leasebench.bench.terminal import must_be_writable
+    from leasebench.mistakes import DefinitionError
     from leasebench.results.display.grid import Text
 
     suite = suite or (None if lock or schema else SUITE)
-    for path, write in ((lock, write_lock), (schema, write_schema), (suite, write_suite)):
+    if kind != PLAIN and lock is None:
+        raise DefinitionError("--kind is for --lock: leasebench init --lock my_lock.py --kind renewing")
+    for path, write in ((lock, partial(write_lock, kind=kind)), (schema, write_schema), (suite, write_suite)):
         if path is not None:
             must_be_writable(path)
             say(console(), Text(write(path)))

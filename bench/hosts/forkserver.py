@@ -13,9 +13,9 @@ import multiprocess.resource_tracker
 import multiprocess.util
 
 from leasebench.bench.hosts.interrupt import INTERRUPTS
-from leasebench.bench.hosts.parent_death import HARNESS_VARIABLE
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.hosts.shortpath import temporary_directory
+from leasebench.parent_death import HARNESS_VARIABLE
 
 
 def forkserver() -> Any:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from leasebench.bench.hosts.clock import own_clock
-from leasebench.bench.hosts.parent_death import die_with_parent
 from leasebench.bench.proxy.line import Line, Passage
 from leasebench.bench.proxy.modes import HeldCommits, Note, RequestRoute, Treatment, treatments
 from leasebench.bench.proxy.rules import NetRule, Upstream
 from leasebench.bench.proxy.side import Side
 from leasebench.bench.proxy.spotting import Request
 from leasebench.bench.proxy.versions import VersionReader
+from leasebench.parent_death import die_with_parent
 from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.journal import NO_ENDPOINT, RowKind, RowOutcome
 from leasebench.results.record.process import Process

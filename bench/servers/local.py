@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from leasebench.bench.hosts.parent_death import arm
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.hosts.shortpath import temporary_directory
 from leasebench.bench.servers.server import ServerUnusable, examine
+from leasebench.parent_death import arm
 
 logger = logging.getLogger(__name__)
 

@@ -20,13 +20,14 @@ from leasebench.enactors.operations import (
     Work,
 )
 from leasebench.enactors.plan import Cell
-from leasebench.leases.guard import Exclude, Guard, LeaseScope, OnLoss, Pick
+from leasebench.leases.guard import Exclude, Guard, LeaseScope, OnLoss, Pick, Renewal
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import (
     UNKNOWN,
     Belief,
     Done,
+    HearOfLoss,
     Outcome,
     Program,
     Reason,
@@ -52,6 +53,7 @@ class At(Enum):
 
 # Looked up once: an enum's member costs 60 ns each time (Python 3.11), and an endpoint's application asked for five.
 _ONCE, _PER_ENDPOINT, _INSIDE = VersionCheck.ONCE, VersionCheck.PER_ENDPOINT, VersionCheck.INSIDE
+_NO_RENEWAL = Renewal.NONE
 _PLAN, _NEWER, _MISSED = At.PLAN, At.NEWER, At.MISSED
 
 
@@ -219,8 +221,13 @@ def _inside(
         if (yield from _newer_is_there(endpoint, version, seen)):
             return _NEWER, False
     yield Work(endpoint)
-    if lease is not None and guard.renewed and not (yield Belief(lease)):
-        return None, True
+    exclude = guard.exclude
+    if lease is not None and exclude is not None and exclude.renewal is not _NO_RENEWAL:
+        watched = exclude.renewal is Renewal.WATCHDOG
+        if watched and not (yield Belief(lease)):
+            return None, True
+        if not watched and isinstance((yield HearOfLoss(lease)), Refused):
+            return None, True
     rule = guard.commit
     if guard.rule.by_enactor:
         if (yield ReadEndpoint(endpoint)) != seen:

@@ -49,6 +49,7 @@ class PythonRedisLock(LibraryLock):
     name = "python_redis_lock"
     about = "python-redis-lock: GET and SET NX EX in whole seconds, waiters in BLPOP, renewal by hand"
     distributions = ("python-redis-lock",)
+    rivals = ("redis-lock",)
     extra = "locks"
     shared_by = ("threads", "forks")
     ttl_step_ms = 1_000

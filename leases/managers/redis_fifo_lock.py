@@ -5,16 +5,12 @@ A task renews the lease four times in its life; `release` raises `LeaseLost` aft
 name in braces. The library needs an event loop, which runs on a thread of its own here.
 """
 
-import threading
-from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
 from leasebench.leases.errors import ServerDown
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, LockObjects, Taken
 from leasebench.leases.managers.redis_client import BLOCKED_AT_MOST_S
-
-ENDS_WITHIN_S = 5.0
 
 
 class FifoHeld(NamedTuple):
@@ -28,8 +24,6 @@ class FifoLocks(LockObjects[FifoHeld]):
     """The library, with an event loop on a thread."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        import asyncio
-
         from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
@@ -37,12 +31,12 @@ class FifoLocks(LockObjects[FifoHeld]):
         from redis.exceptions import TimeoutError as RedisTimeoutError
         from redis_fifo_lock import FifoLock, LeaseLost
 
+        from leasebench.leases.event_loop import LoopThread
+
         super().__init__()
         self.lost, self.silent = (LeaseLost,), (RedisConnectionError, RedisTimeoutError)
         self._lock = FifoLock
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fifo-lock", daemon=True)
-        self._thread.start()
+        self._loop = LoopThread("fifo-lock")
         self._client = Redis.from_url(
             url,
             socket_timeout=timeout_s + BLOCKED_AT_MOST_S,
@@ -50,8 +44,9 @@ class FifoLocks(LockObjects[FifoHeld]):
             retry=Retry(NoBackoff(), 0),
         )
         try:
-            self._await(self._reached())
+            self._loop.run(self._reached())
         except self.silent as error:
+            self._loop.close()
             raise ServerDown(f"{url}: {error}") from error
 
     async def _reached(self) -> None:
@@ -60,7 +55,7 @@ class FifoLocks(LockObjects[FifoHeld]):
     def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[FifoHeld, Taken] | None:
         lock = self._lock(self._client, key, lease_ms=ttl_ms)
         try:
-            lease = self._await(lock.acquire(timeout=wait.timeout_ms / 1000))
+            lease = self._loop.run(lock.acquire(timeout=wait.timeout_ms / 1000))
         except TimeoutError:
             return None
         return FifoHeld(lock, lease), Taken(lease.owner, lease.fence)
@@ -69,18 +64,11 @@ class FifoLocks(LockObjects[FifoHeld]):
         return not lock.lease.lost.is_set()
 
     def give_back(self, lock: FifoHeld) -> Any:
-        return self._await(lock.lock.release(lock.lease))
+        return self._loop.run(lock.lock.release(lock.lease))
 
     def close(self) -> None:
-        self._await(self._client.aclose())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(ENDS_WITHIN_S)
+        self._loop.run(self._client.aclose())
         self._loop.close()
-
-    def _await(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        import asyncio
-
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
 
 class RedisFifoLock(LibraryLock):

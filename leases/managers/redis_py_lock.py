@@ -1,7 +1,8 @@
 """redis-py's `Lock`, as it comes (its default poll of 0.1 s included).
 
 No fencing number. `release` and `extend` raise `LockNotOwnedError` when the lock was lost; nothing tells
-the owner before. `thread_local=False`, because a renewer runs on another thread.
+the owner before. The renewal is `reacquire`, since `extend` adds to the time that is left (see `redis_py_extend`).
+`thread_local=False`, because a renewer runs on another thread; the client of one connection has a lock of its own.
 """
 
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ class RedisPyLock(LibraryLock):
     name = "redis_py"
     about = "redis-py's Lock as it comes: SET NX PX, poll every 0.1 s, renewal by hand, no fencing number"
     distributions = ("redis",)
+    thread_safe = True
 
     def connect(self, url: str, timeout_s: float) -> RedisPyLibrary:
         return RedisPyLibrary(url, timeout_s)

@@ -35,6 +35,7 @@ class RedlockPy(LibraryLock):
     name = "redlock_py"
     about = "redlock-py on one node: SET NX PX, three tries 0.2 s apart, no renewal, an owner is never told of a loss"
     distributions = ("redlock-py",)
+    rivals = ("redlock", "redlock-ng")
     extra = "locks"
     renews = False
     validates = False

@@ -99,7 +99,11 @@ def test_a_suite_names_a_class_in_a_package_beside_it(body, tmp_path):
         ("m:X", "class X", ["m.py:1", "SyntaxError"]),
         ("m:X", "class X:\n    def release(self): ...", ["m.py", "no acquire(key, ttl_ms)", "init --lock"]),
         ("m:X", "class X:\n    def acquire(self, key, ttl): ...\n    def release(self): ...", ["'ttl'", "ttl_ms"]),
-        ("m:X", "class X:\n    async def acquire(self): ...\n    def release(self): ...", ["acquire is a coroutine"]),
+        (
+            "m:X",
+            "class X:\n    lost = False\n    def acquire(self): ...\n    def release(self): ...",
+            ["lost is no method"],
+        ),
         ("redis_p", "", ["did you mean redis_py"]),
     ],
 )

@@ -11,13 +11,13 @@ import pytest
 from commands import read, suite_text
 
 from leasebench.bench import records
-from leasebench.bench.hosts.parent_death import HARNESS_VARIABLE
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.suite import Suite, load_suite
 from leasebench.bench.trial import run_trial
 from leasebench.enactors.store.redis.redis_store import RedisStore
+from leasebench.parent_death import HARNESS_VARIABLE
 from leasebench.results.evidence.history import read_journal
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.record.journal import RowKind, RowOutcome

@@ -172,7 +172,7 @@ class TestFittingTogether:
         assert guard(commit=commit, decide={"check": "once"}, known_bad=True).known_bad
 
     def test_a_librarys_lock_has_no_watchdog_of_ours(self):
-        text = told(exclude={"manager": "redis_py", "renewal": "watchdog"})
+        text = told(exclude={"manager": "fencekit", "renewal": "watchdog"})
         assert "renewal 'watchdog'" in text
 
     @pytest.mark.parametrize("check", ["never", "once", "inside"])

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from leasebench.bench.failure import one_line, with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
-from leasebench.bench.hosts.parent_death import die_with_parent
 from leasebench.bench.hosts.reaper import reaper
+from leasebench.parent_death import die_with_parent
 
 logger = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ from math import log
 from random import Random
 from secrets import token_hex
 from time import perf_counter_ns, sleep, time
-from typing import Any
+from typing import Any, cast
 
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import Library, Taken, connected
+from leasebench.leases.manager import Library, Taken, TellingLibrary, connected
 from leasebench.leases.operations import Done, OpaqueLock, Outcome, Reason, Refused, Renewals
 
 MAX_FENCE = 1 << 53
@@ -34,20 +34,21 @@ class Timekeeper:
 class ProcessClient:
     """Performs the operations of one program of a process. See `enactors.operations.Client`.
 
-    Making one connects third-party locks at once: raises ServerDown.
+    Making one connects third-party locks at once: raises ServerDown. A renewer is given its owner's `library`, since
+    such a lock is known only to the object that took it.
     """
 
-    def __init__(self, spec: ProcessSpec, keeper: Timekeeper, rng: Random) -> None:
+    def __init__(self, spec: ProcessSpec, keeper: Timekeeper, rng: Random, library: Library | None = None) -> None:
         timeout_s, retries = spec.load.timeout_ms / 1000, spec.load.client_retries
         self.versions = connect(spec.url, spec.address, spec.cell, spec.name, timeout_s, retries)
         self.leases = self.versions
         if spec.lease_url != spec.url or spec.lease_address != spec.address:
             self.leases = connect(spec.lease_url, spec.lease_address, spec.cell, spec.name, timeout_s, retries)
-        self._library: Library | None = None
-        library = spec.library
-        if library is not None:
-            self._library = connected(library, spec.lease_nodes or (spec.lease_url,), timeout_s)
-        self._fencing = library is not None and library.fencing
+        self.library, self._shared = library, library is not None
+        manager = spec.library
+        if manager is not None and library is None:
+            self.library = connected(manager, spec.lease_nodes or (spec.lease_url,), timeout_s)
+        self._fencing = manager is not None and manager.fencing
         self._address, self._load = spec.lease_address, spec.load
         self._keeper, self._rng = keeper, rng
         self._due: Iterator[int] = iter(()) if spec.schedule is None else spec.schedule.due_times(Random(spec.seed + 1))
@@ -70,8 +71,8 @@ class ProcessClient:
 
     @property
     def opaque_lock(self) -> OpaqueLock:
-        assert self._library is not None
-        return CalledLibrary(self._library, self._address.lease, self._fencing, self._keeper.stopping)
+        assert self.library is not None
+        return CalledLibrary(self.library, self._address.lease, self._fencing, self._keeper.stopping)
 
     @property
     def renewals(self) -> Renewals:
@@ -153,8 +154,8 @@ class ProcessClient:
         """Close all connections."""
         self.versions.close()
         self.leases.close()
-        if self._library is not None:
-            self._library.close()
+        if self.library is not None and not self._shared:
+            self.library.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,10 @@ class CalledLibrary:
 
     def validate(self, lease: Lease) -> Outcome:
         return _outcome(self.library.validate(self.key_of(lease.resource)))
+
+    def heard_of(self, lease: Lease) -> Outcome:
+        telling = cast("TellingLibrary", self.library)
+        return _outcome(telling.heard_of(self.key_of(lease.resource)))
 
 
 def _outcome(answer: bool | Refused) -> Outcome:

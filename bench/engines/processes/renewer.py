@@ -12,6 +12,7 @@ from leasebench.bench.engines.processes.gate import OperationGate, ScheduleOver
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.faults.fault import Thread
 from leasebench.leases.lease import Lease
+from leasebench.leases.manager import Library
 from leasebench.leases.operations import Operation
 from leasebench.leases.renewal import keep_alive
 
@@ -24,13 +25,20 @@ class RenewalEnded(Exception):
 
 
 class Renewer:
-    """A thread, a connection and a journal of its own. See `leases.operations.Renewals`."""
+    """A thread, a connection and a journal of its own. See `leases.operations.Renewals`.
 
-    def __init__(self, spec: ProcessSpec, line: ControlLine, gate_line: Any = None) -> None:
+    A third-party lock that a second thread may renew is the `library` of its owner.
+    """
+
+    def __init__(
+        self, spec: ProcessSpec, line: ControlLine, gate_line: Any = None, library: Library | None = None
+    ) -> None:
         self._spec = spec
         self._stop = threading.Event()
         self._gate = None if gate_line is None else OperationGate(gate_line, withdrawn=self._stop.is_set)
-        client = ProcessClient(spec, Timekeeper(self._stop.wait, self._stop.is_set), Random(spec.seed + spec.life))
+        client = ProcessClient(
+            spec, Timekeeper(self._stop.wait, self._stop.is_set), Random(spec.seed + spec.life), library
+        )
         self._executor = Executor(
             spec,
             Thread.RENEWER,

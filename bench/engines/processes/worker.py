@@ -18,7 +18,7 @@ from leasebench.bench.engines.processes.gate import OperationGate, ScheduleOver
 from leasebench.bench.engines.processes.renewer import Renewer
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.faults.fault import Thread
-from leasebench.bench.hosts.parent_death import die_with_parent
+from leasebench.parent_death import die_with_parent
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Worker:
         self._program = Interpreter(*kind.begin(place))
         self._renewer = None
         if kind.renews and spec.guard.renewed:
-            self._renewer = client.renewals = Renewer(spec, line, renewers)
+            self._renewer = client.renewals = Renewer(spec, line, renewers, client.library)
 
     def work(self, start_ns: int) -> None:
         """Run activities from the agreed start until told to stop."""

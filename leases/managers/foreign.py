@@ -1,0 +1,85 @@
+"""A lock in any language: a program that speaks the line protocol (`leases.foreign.protocol`) over a pipe.
+
+A suite says `exclude = { manager = "foreign", command = ["node", "my_lock.mjs"] }`, a command line `--command "node
+my_lock.mjs"`.
+Each owner starts a program of its own, which is stopped and killed with it. What the lock can is what its
+`hello` says; how long a call took is what the lock itself says, and the pipe's share is told beside it.
+"""
+
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from leasebench.leases.foreign.lock import ForeignLock
+from leasebench.leases.foreign.process import ForeignFailed, ForeignProcess
+from leasebench.leases.foreign.protocol import Hello
+from leasebench.leases.manager import LibraryLock
+from leasebench.mistakes import DefinitionError
+
+PROBE_TIMEOUT_S = 1.0
+
+
+class ForeignManager(LibraryLock):
+    """The lock that `command` is. What it can is known once it was asked (`learn`), or is connected."""
+
+    name = "foreign"
+    about = "a lock in any language: a program that speaks leasebench's line protocol over a pipe"
+    takes_command = True
+    """Whether it is nothing without a command."""
+
+    def __init__(self, command: Sequence[str] = ()) -> None:
+        self.command = tuple(command)
+        self.hello: Hello | None = None
+        """What the program last said of itself."""
+
+    def __reduce__(self) -> tuple[Callable[[tuple[str, ...]], "ForeignManager"], tuple[tuple[str, ...]]]:
+        return for_command, (self.command,)
+
+    @staticmethod
+    def for_command(command: tuple[str, ...]) -> "ForeignManager":
+        """The lease manager of another command."""
+        return for_command(command)
+
+    def missing(self) -> str | None:
+        """Why it can't be used here."""
+        if not self.command:
+            return f'the lease manager {self.name} needs a command: command = ["node", "my_lock.mjs"]'
+        return None
+
+    def learn(self) -> Hello:
+        """Ask the program once what it can, with no server. Raises DefinitionError in one line."""
+        if self.hello is not None:
+            return self.hello
+        said = shlex.join(self.command)
+        if shutil.which(self.command[0]) is None:
+            raise DefinitionError(f"the command `{said}`: there is no program {self.command[0]!r} that can be executed")
+        try:
+            process = ForeignProcess(self.command)
+            hello = process.hello(None, PROBE_TIMEOUT_S)
+            process.close()
+        except OSError as error:
+            raise DefinitionError(f"the command `{said}` can't be started: {error.strerror}") from error
+        except ForeignFailed as error:
+            raise DefinitionError(str(error).splitlines()[0]) from error
+        self._take(hello)
+        return hello
+
+    def connect(self, url: str, timeout_s: float) -> ForeignLock:
+        lock = ForeignLock(self.command, url, timeout_s)
+        self._take(lock.hello)
+        return lock
+
+    def _take(self, hello: Hello) -> None:
+        self.hello = hello
+        self.fencing, self.renews, self.validates = hello.fencing, hello.renews, hello.validates
+        self.ttl_step_ms = hello.ttl_step_ms  # type: ignore[misc]  # of this lock, as for any other of its class
+
+
+@cache
+def for_command(command: tuple[str, ...]) -> ForeignManager:
+    """The lease manager of a command: one in a process, so that it is asked once what it can."""
+    return ForeignManager(command)
+
+
+PLUGIN = ForeignManager()
