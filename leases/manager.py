@@ -210,7 +210,7 @@ class LockObjects(ABC, Generic[Lock]):
 
     def __init__(self) -> None:
         self._locks: dict[str, Lock] = {}
-        self.told = ""
+        self.last_said = ""
         """What the library's last call on a lock said, in its own way: "raises LockNotOwnedError", "False", "None"."""
 
     @abstractmethod
@@ -263,11 +263,11 @@ class LockObjects(ABC, Generic[Lock]):
         try:
             answer = call(lock)
         except self.lost as error:
-            self.told = f"raises {type(error).__name__}"
+            self.last_said = f"raises {type(error).__name__}"
             return False
         except self.silent as error:
             raise ReplyUnknown(str(error)) from error
-        self.told = f"{answer!r:.40}"
+        self.last_said = f"{answer!r:.40}"
         return answer if isinstance(answer, Refused) else answer is not False
 
 

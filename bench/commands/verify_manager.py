@@ -77,7 +77,7 @@ def verify_manager(
         _show(screen, parts)
     if markdown is not None:
         _append(markdown, parts)
-    raise typer.Exit(_exit_code(found, known))
+    raise typer.Exit(exit_code(found, known))
 
 
 def _managers(lock: str | None, command: str | None) -> "tuple[list[LeaseManager], list[str]]":
@@ -148,7 +148,8 @@ def _append(file: Path, parts: "Sequence[Part]") -> None:
             page.write(as_markdown(list(parts)) + "\n")
 
 
-def _exit_code(found: "Sequence[Verification]", expected: "Collection[str]") -> int:
+def exit_code(found: "Sequence[Verification]", expected: "Collection[str]") -> int:
+    """1 if the defects are not those expected, else 4 if a question is open, else 0."""
     from leasebench.bench.verify.finding import LockAnswer
 
     defects = [{finding.check for finding in one.with_answer(LockAnswer.DEFECT)} for one in found]

@@ -11,7 +11,7 @@ HOLD_MS = 1.0
 
 def run(rig: Rig) -> LockFinding:
     """Look for two holds that overlap."""
-    _, turns = rig.race(LONG_MS, SECONDS, HOLD_MS)
+    turns = rig.race(rig.fresh(), LONG_MS, SECONDS, HOLD_MS)
     rig.forget()
     total = sum(map(len, turns))
     found = overlap(turns)

@@ -22,11 +22,11 @@ TURNS = 3
 def run(rig: Rig) -> LockFinding:
     """Race four owners with holds of 2 ms, and count."""
     turns: list[list[LockTurn]] = [[] for _ in rig.owners]
-    rounds = 0
+    resource, rounds = rig.fresh(), 0
     while rounds < ROUNDS and min(map(len, turns)) < TURNS:
         rounds += 1
-        for own, more in zip(turns, rig.race(LONG_MS, SECONDS, HOLD_MS)[1], strict=True):
-            own += more
+        more = rig.race(resource, LONG_MS, SECONDS, HOLD_MS)
+        turns = [[*own, *new] for own, new in zip(turns, more, strict=True)]
     counts = [len(own) for own in turns]
     index, longest_ms = jain(counts), longest_wait_s(turns) * 1000
     over = f"in {rounds * SECONDS:g} s"

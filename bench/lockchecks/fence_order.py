@@ -29,7 +29,7 @@ def refuses(manager: LeaseManager) -> str | None:
 def run(rig: Rig) -> LockFinding:
     """Race two owners; then hold one at each of its acquire's requests, until another one has the lock."""
     a, b = rig.owners
-    _, turns = rig.race(LONG_MS, SECONDS, 1.0)
+    turns = rig.race(rig.fresh(), LONG_MS, SECONDS, 1.0)
     rig.forget()
     inverted = inversion(turns)
     if inverted is not None:
@@ -45,8 +45,9 @@ def run(rig: Rig) -> LockFinding:
         if not _held(rig, a):
             a.answered()
             continue
+        rig.note(a.name, f"(is held before its {request})", at_ns=rig.gateway.hit_ns)
         a.stop()
-        got = b.insist(resource, LONG_MS, rig.patience_s)
+        got = b.insist(resource, LONG_MS, rig.patience(rig.ttl_ms))
         # The request goes on first: as it wakes up, its owner reads the reply, and hears of the loss later.
         rig.gateway.let_go()
         sleep(ANSWERED_AFTER_S)

@@ -17,21 +17,27 @@ def run(rig: Rig) -> LockFinding:
     every = lost_replies(rig, a, b)
     once = [lost for lost in every if not lost.repeated]
     for lost in once:
-        rig.show(lost.calls)
         if lost.said is Said.REFUSED and lost.held:
-            return rig.defect(f"the reply to {lost.request} is lost: told that it failed, it holds the lock", "held")
+            return rig.defect(
+                f"the reply to {lost.request} is lost: told that it failed, it holds the lock", "held", lost.calls
+            )
         if lost.said is Said.TAKEN and not lost.held:
-            return rig.defect(f"the reply to {lost.request} is lost: told that it has the lock, which is free", "free")
+            return rig.defect(
+                f"the reply to {lost.request} is lost: told that it has the lock, which is free", "free", lost.calls
+            )
     if not every:
         return rig.not_asked("its acquire sends the server no request of Redis")
     if not once:
         return rig.not_asked("it sends a request again whose reply was lost: see blind_retry")
     lost = next((one for one in reversed(once) if one.said in (Said.UNKNOWN, Said.RAISED)), once[-1])
-    rig.show(lost.calls)
     if lost.said is Said.TAKEN:
-        return rig.holds(f"the reply to {lost.request} is lost: it finds out that it has the lock", "recovers")
+        return rig.holds(
+            f"the reply to {lost.request} is lost: it finds out that it has the lock", "recovers", lost.calls
+        )
     left = "the lock stays held until its time to live is over" if lost.held else "the lock is free"
-    return rig.holds(f"the reply to {lost.request} is lost: {lost.text}; {left}", "held" if lost.held else "free")
+    return rig.holds(
+        f"the reply to {lost.request} is lost: {lost.text}; {left}", "held" if lost.held else "free", lost.calls
+    )
 
 
 PLUGIN = LockCheck("lost_reply", "a lost reply is no failure", run, needs=EXCLUDES, gateway=True, refuses=refuses)

@@ -12,7 +12,7 @@ def run(rig: Rig) -> LockFinding:
     a, b = rig.owners
     resource = rig.fresh()
     taken, _ = rig.stopped_holder(a, resource, rig.ttl_ms)
-    got = b.insist(resource, LONG_MS, rig.patience_s)
+    got = b.insist(resource, LONG_MS, rig.patience(rig.ttl_ms))
     if got.said is Said.REFUSED:
         asked = seconds_between(taken.end_ns, got.refused_ns)
         return rig.defect(

@@ -29,7 +29,7 @@ def run(rig: Rig) -> LockFinding:
         raise Stalled("the renewal came too late for what was left to be seen")
     if renewed.said is not Said.DONE:
         return rig.cant_tell(f"the renewal was answered: {renewed.text}")
-    got = b.insist(resource, LONG_MS, 3 * ttl_s + rig.patience_s)
+    got = b.insist(resource, LONG_MS, rig.patience(ttl_ms))
     at_least = seconds_between(still_ns, got.refused_ns) if got.refused_ns else 0.0
     life = seconds_between(renewed.end_ns, got.end_ns)
     if at_least > ttl_s * (1 + LATE_PART):

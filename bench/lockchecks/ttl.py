@@ -43,7 +43,7 @@ def _lived(rig: Rig, ttl_ms: int) -> LockFinding:
     resource = rig.fresh()
     ttl_s = ttl_ms / 1000
     taken, still_ns = rig.stopped_holder(a, resource, ttl_ms)
-    got = b.insist(resource, LONG_MS, 3 * ttl_s + rig.patience_s)
+    got = b.insist(resource, LONG_MS, rig.patience(ttl_ms))
     a.resume()
     if got.said not in (Said.TAKEN, Said.REFUSED):
         return rig.cant_tell(f"a rival was answered: {got.text}")

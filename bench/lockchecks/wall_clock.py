@@ -25,7 +25,7 @@ def refuses(manager: LeaseManager) -> str | None:  # noqa: ARG001
 
 
 def run(rig: Rig) -> LockFinding:
-    """Step one owner's clock by an hour: ahead, as it asks for a held lock; back, as it takes one; ahead, as it does."""
+    """Step one owner's clock by an hour: ahead, as it asks for a held lock; back and ahead, as it takes one."""
     folder = private_directory()
     clock = FakeClock(folder)
     wrong = rig.add(environment=clock.environment)
@@ -67,7 +67,7 @@ def _kept(rig: Rig, wrong: Owner, clock: FakeClock) -> LockFinding | None:
     right, resource = rig.owners[0], rig.fresh()
     _step(rig, wrong, clock, HOUR_MS)
     rig.stopped_holder(wrong, resource, rig.ttl_ms)
-    got = right.insist(resource, LONG_MS, rig.patience_s)
+    got = right.insist(resource, LONG_MS, rig.patience(rig.ttl_ms))
     wrong.resume()
     if got.said is Said.REFUSED:
         return rig.defect("the lock of an owner whose clock is an hour ahead does not end", "never ends")

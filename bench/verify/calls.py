@@ -3,13 +3,13 @@
 Each call returns what was answered, in the words of the library where it has some, and when it began and ended.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import uniform
 from secrets import token_hex
 from time import perf_counter, perf_counter_ns, sleep, time
-from typing import Any
+from typing import Any, cast
 
 from leasebench.bench.engines.interpreter import run_once
 from leasebench.bench.engines.processes.client import CalledLibrary
@@ -19,8 +19,8 @@ from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import Library, LibraryManager, LeaseManager, server_url
-from leasebench.leases.operations import UNKNOWN, Operation, OpaqueLock, Program, Refused
+from leasebench.leases.manager import LeaseManager, Library, LibraryManager, TellingLibrary, connected
+from leasebench.leases.operations import UNKNOWN, OpaqueLock, Operation, Program, Refused
 
 ADDRESS = CellAddress("verify", "1", "c")
 CELL = Cell("c", ())
@@ -70,18 +70,18 @@ class LockTurn:
 
 
 class OwnerCalls:
-    """One owner's client of the lock at `url`. Raises ServerDown.
+    """One owner's client of the lock whose servers are at `urls`. Raises ServerDown.
 
     It is a `leases.operations.LeaseClient`, as far as a lease manager asks for one.
     """
 
-    def __init__(self, manager: LeaseManager, url: str, name: str) -> None:
+    def __init__(self, manager: LeaseManager, urls: Sequence[str], name: str) -> None:
         self._manager = manager
         self._library: Library | None = None
         if isinstance(manager, LibraryManager):
-            self._library = manager.connect(server_url(manager, url), TIMEOUT_S)
+            self._library = connected(manager, urls, TIMEOUT_S)
         else:
-            self.leases = connect(url, ADDRESS, CELL, name, TIMEOUT_S, 0)
+            self.leases = connect(urls[0], ADDRESS, CELL, name, TIMEOUT_S, 0)
             self.leases.prepare()
         self._held: dict[str, Lease] = {}
         self.attempt = 0
@@ -115,6 +115,13 @@ class OwnerCalls:
         """Ask whether the lock still stands."""
         lease = self._held[resource]
         return self._call(lambda: self._manager.validate(lease), self._outcome)
+
+    def heard_of(self, resource: str) -> Reply:
+        """Look whether the lock has told by itself that it is lost: no request goes anywhere."""
+        start_ns = perf_counter_ns()
+        stands = cast("TellingLibrary", self._library).heard_of(ADDRESS.lease(resource))
+        said, text = (Said.DONE, "it stands") if stands else (Said.LOST, "it is lost")
+        return Reply(said, text, start_ns, perf_counter_ns())
 
     def release(self, resource: str) -> Reply:
         """Give the lock back."""
@@ -152,6 +159,11 @@ class OwnerCalls:
             self.leases.close()
 
     # As a lease manager's operations see it.
+
+    @property
+    def group(self) -> int | None:
+        """The process group of a lock that runs in processes of its own: it stops with its owner."""
+        return getattr(self._library, "group", None)
 
     @property
     def opaque_lock(self) -> OpaqueLock:
@@ -210,7 +222,7 @@ class OwnerCalls:
             return Said.CANNOT, "it can't", None
         if found is UNKNOWN:
             return Said.UNKNOWN, self._unknown, None
-        told = getattr(self._library, "told", "")
+        told = getattr(self._library, "last_said", "")
         if isinstance(found, Refused):
             return Said.LOST, told or f"refused: {found.reason}", None
         return Said.DONE, told or "done", None

@@ -55,16 +55,20 @@ class Verification:
         return [one for one in self.findings if one.answer is answer]
 
 
-def told_when(answers: Mapping[str, LockAnswer]) -> str:
-    """When a stopped owner that lost the lock learns of it, from what the checks of the loss were answered.
+def told_when(findings: Mapping[str, LockFinding]) -> str:
+    """When a stopped owner that lost the lock learns of it, from the findings of the checks of the loss, by name.
 
-    "at the write" means that it has to ask there: no lock here interrupts its owner.
+    "at the write, if it asks" means that it has to ask there; only a lock that tells by itself needs no question.
     """
-    validate = answers.get("validate_after_loss", LockAnswer.NOT_ASKED)
-    later = [answers.get(name, LockAnswer.NOT_ASKED) for name in ("release_after_loss", "renew_after_loss")]
+    answers = {name: one.answer for name, one in findings.items()}
+    itself = findings.get("tells_by_itself")
+    if itself is not None and itself.answer is LockAnswer.HOLDS:
+        return f"by itself, {itself.cell} after it goes on"
+    validate = answers.get("validate_after_loss")
+    later = [answers.get(name) for name in ("release_after_loss", "renew_after_loss")]
     if validate is LockAnswer.HOLDS:
         return "at the write, if it asks"
-    wrongly = "told wrongly at the write, " if validate is LockAnswer.DEFECT else ""
+    wrongly = "wrongly at the write, " if validate is LockAnswer.DEFECT else ""
     if LockAnswer.HOLDS in later:
         return f"{wrongly}after the write"
     if LockAnswer.DEFECT in later:

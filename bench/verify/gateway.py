@@ -5,11 +5,13 @@ over all connections of the owner, from an instant on. It runs on a thread of th
 """
 
 import asyncio
+import re
 import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,7 +27,8 @@ from leasebench.bench.servers.local import private_directory
 
 READY_WITHIN_S = 5.0
 MOST_WORDS = 6
-SHOWN_WORD = 16
+_SHOWN = re.compile(r"[A-Za-z]{2,10}|\d{1,7}")
+"""A command, an option or a number; no key, token, hash, script or time of day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Interference(Treatment):
         self._wanted = ""
         self._act: Callable[[RequestRoute, Request], Any] | None = None
         self.happened = threading.Event()
+        self.happened_ns = 0
         self._go_on: asyncio.Event | None = None
 
     def count_anew(self) -> None:
@@ -88,12 +92,14 @@ class Interference(Treatment):
 
     async def _lose(self, route: RequestRoute, request: Request) -> bool:
         await route.ask(request)
+        self.happened_ns = perf_counter_ns()
         route.hang_up()
         self.happened.set()
         return False
 
     async def _hold(self, route: RequestRoute, request: Request) -> bool:  # noqa: ARG002
         self._go_on = asyncio.Event()
+        self.happened_ns = perf_counter_ns()
         self.happened.set()
         await self._go_on.wait()
         return True
@@ -151,6 +157,11 @@ class Gateway:
         """Wait until the request was held, or its reply lost; False if it did not come."""
         return self._interference.happened.wait(within_s)
 
+    @property
+    def hit_ns(self) -> int:
+        """When that was."""
+        return self._interference.happened_ns
+
     def let_go(self) -> None:
         """Let the request that is held go on."""
         self._loop.call_soon_threadsafe(self._interference.let_go)
@@ -179,9 +190,8 @@ class Gateway:
 
 
 def _text(raw: bytes) -> str:
-    """The first words of a request, without those that are long or not meant to be read: tokens, scripts, hashes."""
+    """The first words of a request: the same for every key and token, so that it is known again."""
     reader = hiredis.Reader()
     reader.feed(raw)
     words = [word.decode(errors="replace") for word in reader.gets()]
-    shown = [word if len(word) <= SHOWN_WORD and word.isprintable() and word.isascii() else "..." for word in words]
-    return " ".join(shown[:MOST_WORDS])
+    return " ".join(word if _SHOWN.fullmatch(word) else "..." for word in words[:MOST_WORDS])

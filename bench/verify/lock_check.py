@@ -8,7 +8,7 @@ from leasebench.bench.verify.rig import Rig
 from leasebench.leases.manager import LeaseManager
 
 
-def for_all(manager: LeaseManager) -> None:  # noqa: ARG001
+def for_all(manager: LeaseManager) -> None:
     """The question can be asked of every lock."""
 
 

@@ -61,7 +61,7 @@ def lost_replies(rig: Rig, owner: Owner, other: Owner) -> list[AfterLoss]:
         seen = rig.gateway.seen
         at = next(number for number, request in enumerate(seen) if request.text == text)
         repeated = any(later.raw == seen[at].raw for later in seen[at + 1 :])
-        rig.note("A", f"(the reply to {text} was lost)", "it was sent again" if repeated else "")
+        rig.note("A", f"(the reply to {text} is lost)", "it is sent again" if repeated else "", rig.gateway.hit_ns)
         held = other.acquire(resource, LONG_MS).said is not Said.TAKEN
         found.append(AfterLoss(text, told.said, told.text, held, repeated, rig.calls))
     return found

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any, Self
 
@@ -16,11 +16,11 @@ from multiprocess.connection import Connection
 
 from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
-from leasebench.bench.hosts.parent_death import arm
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.verify import owner_process
 from leasebench.bench.verify.calls import Reply
 from leasebench.leases.manager import LeaseManager
+from leasebench.parent_death import arm
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +69,9 @@ class Owner:
         self._asked = ("", 0.0)
         reaper().watch_process(self._process.pid)
 
-    def connect(self, manager: LeaseManager, url: str, *, as_it_comes: bool = False) -> bool:
+    def connect(self, manager: LeaseManager, urls: Sequence[str], *, as_it_comes: bool = False) -> bool:
         """Build its client: see `owner_process`."""
-        return bool(self.order("connect", manager, url, f"owner-{self.name.lower()}", as_it_comes))
+        return bool(self.order("connect", manager, tuple(urls), f"owner-{self.name.lower()}", as_it_comes))
 
     def acquire(self, resource: str, ttl_ms: int, wait_ms: float = 50.0, *, then_stop: bool = False) -> Reply:
         """Ask for the lock; `then_stop`: and be stopped (SIGSTOP) as soon as the answer is there."""
@@ -98,6 +98,11 @@ class Owner:
     def validate(self, resource: str) -> Reply:
         """Ask whether the lock still stands."""
         return self._call("validate", (resource,), "validate()")
+
+    def heard_of(self, resource: str) -> Reply:
+        """Look whether the lock has told of its loss by itself; the log has it only once it did."""
+        reply: Reply = self.order("call", "heard_of", (resource,))
+        return reply
 
     def release(self, resource: str) -> Reply:
         """Give the lock back."""
@@ -133,7 +138,8 @@ class Owner:
 
     def stop(self) -> int:
         """Stop it from outside. Returns the instant by which it stood still (ns)."""
-        self._handle.suspend()
+        for process in (*self._handle.children(recursive=True), self._handle):
+            process.suspend()
         return self.stands_still()
 
     def stands_still(self) -> int:
@@ -209,7 +215,8 @@ class Owner:
         return said[0]
 
     def _resume(self) -> None:
-        self._handle.resume()
+        for process in (*self._handle.children(recursive=True), self._handle):
+            process.resume()
         self._stopped = False
 
     def _lose(self) -> None:
@@ -219,8 +226,7 @@ class Owner:
 class OwnerPool:
     """The owners of one verification. Each is used by one check at a time; a context that ends them all."""
 
-    def __init__(self, manager: LeaseManager) -> None:
-        self.manager = manager
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[Owner] = []
         self._all: set[Owner] = set()

@@ -15,10 +15,10 @@ from typing import Any
 from multiprocess.connection import Connection
 
 from leasebench.bench.engines.processes.foreign import in_one_line
-from leasebench.bench.hosts.parent_death import die_with_parent
 from leasebench.bench.verify.calls import OwnerCalls, Reply
 from leasebench.bench.verify.sharing import in_a_fork, on_two_threads
 from leasebench.leases.manager import LeaseManager
+from leasebench.parent_death import die_with_parent
 
 
 class OwnerAtWork:
@@ -34,18 +34,18 @@ class OwnerAtWork:
         assert self._calls is not None
         return self._calls
 
-    def connect(self, manager: LeaseManager, url: str, name: str, as_it_comes: bool) -> bool:
+    def connect(self, manager: LeaseManager, urls: tuple[str, ...], name: str, as_it_comes: bool) -> bool:
         """Build the client. With `as_it_comes`, a redis-py client repeats requests as its users' does.
 
         Returns whether there is such a client.
         """
         if not as_it_comes:
-            self._calls = OwnerCalls(manager, url, name)
+            self._calls = OwnerCalls(manager, urls, name)
             return False
         from leasebench.leases.managers.redis_client import retrying_as_it_comes
 
         with retrying_as_it_comes() as given:
-            self._calls = OwnerCalls(manager, url, name)
+            self._calls = OwnerCalls(manager, urls, name)
         return bool(given)
 
     def call(self, method: str, arguments: tuple[Any, ...]) -> Reply:
@@ -56,6 +56,8 @@ class OwnerAtWork:
     def call_and_stop(self, method: str, arguments: tuple[Any, ...]) -> Reply:
         """Make one call, say what was answered, and stop at once (SIGSTOP)."""
         self._control.send(("said", self.call(method, arguments)))
+        if self.calls.group is not None:
+            os.killpg(self.calls.group, signal.SIGSTOP)
         signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         raise AlreadySaid
 

@@ -22,6 +22,7 @@ MARKS = {
     LockAnswer.NOT_ASKED: "-",
     LockAnswer.CANT_TELL: "?",
 }
+ORDER = (LockAnswer.DEFECT, LockAnswer.CANT_TELL, LockAnswer.HOLDS, LockAnswer.NOT_ASKED)
 QUESTIONS = (Column("check", left=True), Column("", left=True), Column("what was seen", left=True, prose=True))
 CALLS = (
     Column("ms"),
@@ -40,7 +41,8 @@ def page(found: Verification, expected: Collection[str]) -> list[Part]:
         Text(f"{found.lock}: {found.about}", Tone.STRONG),
         Text(f"{versions}{server}; {found.seconds:.0f} s", Tone.QUIET),
     ]
-    rows = tuple((Text(one.check, Tone.STRONG), _answer(one), Text(_line(one))) for one in found.findings)
+    in_order = [one for answer in ORDER for one in found.with_answer(answer)]
+    rows = tuple((Text(one.check, Tone.STRONG), _answer(one), Text(_line(one))) for one in in_order)
     shown = [*found.with_answer(LockAnswer.DEFECT), *found.with_answer(LockAnswer.CANT_TELL)]
     return [
         TextLines(tuple(head)),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter_ns
+from typing import Any
 
 from leasebench.bench.verify.calls import LockTurn, Reply, Said
 from leasebench.bench.verify.finding import LockAnswer, LockFinding, OwnerCall
@@ -15,11 +16,14 @@ SHORT_MS = 300
 LONG_MS = 60_000
 """A time to live that does not end while a check lasts."""
 PATIENCE_S = 3.0
-"""Beyond three times its time to live: how long the lock of a stopped owner is waited for."""
 FIRST_TURN_S = 0.1
 """Between the order to race and its agreed begin."""
 MOST_SHOWN = 8
 NAMES = "ABCDEFGH"
+
+
+Logged = tuple[str, str, str, int, int]
+"""Owner, call, answer, start and end (ns)."""
 
 
 @dataclass
@@ -28,27 +32,30 @@ class Rig:
 
     check: str
     asks: str
+    manager: LeaseManager
+    """The lock."""
     pool: OwnerPool
     count: int
-    url: str
+    urls: tuple[str, ...]
     answers: Mapping[str, LockAnswer]
     gateway: Gateway | None = None
+    """Before the first of the lock's servers."""
     flush: Callable[[], None] | None = None
     """Make the server forget all; None for one that is not ours."""
     owners: list[Owner] = field(default_factory=list)
-    _calls: list[OwnerCall] = field(default_factory=list)
-    _began_ns: int = 0
+    patience_s: float = PATIENCE_S
+    """Beyond three times its time to live: how long the lock of a stopped owner is waited for."""
+    _logged: list[Logged] = field(default_factory=list)
     _keys: int = 0
 
     @property
-    def manager(self) -> LeaseManager:
-        """The lock."""
-        return self.pool.manager
-
-    @property
     def calls(self) -> tuple[OwnerCall, ...]:
-        """The log so far."""
-        return tuple(self._calls)
+        """The log so far, in the order of the calls."""
+        in_order = sorted(self._logged, key=lambda one: one[3])
+        return tuple(
+            OwnerCall(owner, call, answer, round((start - in_order[0][3]) / 1e6, 1), round((end - start) / 1e6, 1))
+            for owner, call, answer, start, end in in_order
+        )
 
     @property
     def ends(self) -> bool:
@@ -65,22 +72,27 @@ class Rig:
         step = ttl_step_ms(self.manager)
         return -(-ttl_ms // step) * step
 
-    @property
-    def patience_s(self) -> float:
-        """How long the lock of a stopped owner is waited for, with a time to live of `ttl_ms`."""
-        return 3 * self.ttl_ms / 1000 + PATIENCE_S
+    def patience(self, ttl_ms: int) -> float:
+        """How long the lock of a stopped owner is waited for, with this time to live; seconds."""
+        return 3 * ttl_ms / 1000 + self.patience_s
 
     def enter(self) -> None:
         """Take owners and connect them; the first one through the gateway, if there is one."""
         for number in range(self.count):
-            self.add(self.gateway.url if self.gateway is not None and not number else self.url)
+            self.add(through=self.gateway is not None and not number)
 
-    def add(self, url: str = "", *, environment: Mapping[str, str] | None = None, as_it_comes: bool = False) -> Owner:
-        """One owner more, connected. Raises ServerDown."""
+    @property
+    def urls_through(self) -> tuple[str, ...]:
+        """The lock's servers, the first one through the gateway."""
+        assert self.gateway is not None
+        return self.gateway.url, *self.urls[1:]
+
+    def add(self, *, through: bool = False, environment: Mapping[str, str] | None = None) -> Owner:
+        """One owner more, connected, `through` the gateway or not."""
         owner = self.pool.take() if environment is None else self.pool.start(environment)
         self.owners.append(owner)
         owner.name, owner.log = NAMES[len(self.owners) - 1], self._log
-        owner.connect(self.manager, url or self.url, as_it_comes=as_it_comes)
+        owner.connect(self.manager, self.urls_through if through else self.urls)
         return owner
 
     def leave(self) -> None:
@@ -97,16 +109,12 @@ class Rig:
 
     def forget(self) -> None:
         """Let the log begin here: what came before does not belong to what is shown."""
-        self._calls, self._began_ns = [], 0
+        self._logged = []
 
-    def show(self, calls: tuple[OwnerCall, ...]) -> None:
-        """Let the log be this part of it."""
-        self._calls = list(calls)
-
-    def note(self, owner: str, what: str, answer: str = "") -> None:
-        """Log what the harness did."""
-        now = perf_counter_ns()
-        self._log(owner, what, answer, now, now)
+    def note(self, owner: str, what: str, answer: str = "", at_ns: int = 0) -> None:
+        """Log what the harness did: now, or `at_ns`."""
+        at_ns = at_ns or perf_counter_ns()
+        self._log(owner, what, answer, at_ns, at_ns)
 
     def stopped_holder(self, owner: Owner, resource: str, ttl_ms: int) -> tuple[Reply, int]:
         """Let an owner take the lock and stop. Returns the reply, and an instant at which it stood still (ns)."""
@@ -124,7 +132,7 @@ class Rig:
             must_have(successor.acquire(resource, LONG_MS, 1_000.0))
             return
         self.stopped_holder(loser, resource, self.ttl_ms)
-        must_have(successor.insist(resource, LONG_MS, self.patience_s))
+        must_have(successor.insist(resource, LONG_MS, self.patience(self.ttl_ms)))
         loser.resume()
 
     def replaced(self) -> Owner:
@@ -139,13 +147,12 @@ class Rig:
         self.flush()
         self.note("the server", "(forgets all: FLUSHALL)")
 
-    def race(self, ttl_ms: int, seconds: float, hold_ms: float) -> tuple[str, list[list[LockTurn]]]:
-        """Let all owners take turns for so long. Returns the resource, and the turns of each."""
-        resource = self.fresh()
+    def race(self, resource: str, ttl_ms: int, seconds: float, hold_ms: float) -> list[list[LockTurn]]:
+        """Let all owners take turns for so long. Returns the turns of each."""
         start_ns = perf_counter_ns() + int(FIRST_TURN_S * 1e9)
         for owner in self.owners:
             owner.begin("race", (resource, ttl_ms, start_ns, seconds, hold_ms))
-        return resource, [owner.received(seconds + 60.0) for owner in self.owners]
+        return [owner.received(seconds + 60.0) for owner in self.owners]
 
     def show_turn(self, owner: str, turn: LockTurn) -> None:
         """Log one turn of a race."""
@@ -153,30 +160,30 @@ class Rig:
         self._log(owner, "acquire()", f"acquired{fence}", turn.asked_ns, turn.taken_ns)
         self._log(owner, "(begins to release)", "", turn.given_ns, turn.given_ns)
 
-    def holds(self, line: str, cell: str = "") -> LockFinding:
-        """What is asked holds."""
-        return self._finding(LockAnswer.HOLDS, line, cell)
+    def holds(self, line: str, cell: str = "", shown: tuple[OwnerCall, ...] | None = None) -> LockFinding:
+        """What is asked holds. `shown` is what shows it, where that is not the log."""
+        return self._finding(LockAnswer.HOLDS, line, cell, shown)
 
-    def defect(self, line: str, cell: str = "") -> LockFinding:
-        """It does not; the log shows it."""
-        return self._finding(LockAnswer.DEFECT, line, cell)
+    def defect(self, line: str, cell: str = "", shown: tuple[OwnerCall, ...] | None = None) -> LockFinding:
+        """It does not."""
+        return self._finding(LockAnswer.DEFECT, line, cell, shown)
 
     def not_asked(self, reason: str) -> LockFinding:
         """The question makes no sense for this lock."""
-        return self._finding(LockAnswer.NOT_ASKED, reason)
+        return self._finding(LockAnswer.NOT_ASKED, reason, shown=())
 
     def cant_tell(self, reason: str) -> LockFinding:
         """What was seen does not tell."""
         return self._finding(LockAnswer.CANT_TELL, reason)
 
-    def _finding(self, answer: LockAnswer, line: str, cell: str = "") -> LockFinding:
-        return LockFinding(self.check, self.asks, answer, line, cell, tuple(self._calls[-MOST_SHOWN:]))
+    def _finding(
+        self, answer: LockAnswer, line: str, cell: str = "", shown: tuple[OwnerCall, ...] | None = None
+    ) -> LockFinding:
+        evidence = self.calls[-MOST_SHOWN:] if shown is None else shown
+        return LockFinding(self.check, self.asks, answer, line, cell, evidence)
 
-    def _log(self, owner: str, call: str, answer: str, start_ns: int, end_ns: int) -> None:
-        if not self._calls:
-            self._began_ns = start_ns
-        at_ms, took_ms = (start_ns - self._began_ns) / 1e6, (end_ns - start_ns) / 1e6
-        self._calls.append(OwnerCall(owner, call, answer, round(at_ms, 1), round(took_ms, 1)))
+    def _log(self, *logged: Any) -> None:
+        self._logged.append(logged)
 
 
 def must_have(reply: Reply) -> Reply:

@@ -5,8 +5,8 @@ import pickle
 import threading
 from collections.abc import Callable
 
-from leasebench.bench.hosts.parent_death import die_with_parent
 from leasebench.bench.verify.calls import LockTurn, OwnerCalls
+from leasebench.parent_death import die_with_parent
 
 Race = Callable[[], list[LockTurn]]
 

@@ -5,7 +5,7 @@ they die with the thread that started them.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from importlib.metadata import version
 from time import monotonic
 
 from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.redis_node import NodeWish, RedisNode
 from leasebench.bench.servers.server import ServerUnusable, examine
 from leasebench.bench.verify.finding import LockAnswer, LockFinding, Verification, told_when
 from leasebench.bench.verify.gateway import Gateway
@@ -21,7 +22,7 @@ from leasebench.bench.verify.owner import OwnerFailed, OwnerPool, Stalled
 from leasebench.bench.verify.rig import Rig
 from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown
-from leasebench.leases.manager import REDIS, LeaseManager, server_of, server_url
+from leasebench.leases.manager import REDIS, LeaseManager, nodes_of, replicas_of, server_of
 from leasebench.mistakes import DefinitionError, named
 from leasebench.registry import plugins
 
@@ -61,11 +62,10 @@ def verify(manager: LeaseManager, checks: Mapping[str, LockCheck], tell: Tell) -
     """Ask all `checks` about a lock; `tell` is called with each finding as it comes. Raises ServerUnusable."""
     began = monotonic()
     served = ServedLock(manager)
-    with OwnerPool(manager) as pool:
+    with OwnerPool() as pool:
         asking = Asking(served, pool, checks)
         for finding in asking.findings():
             tell(finding)
-        answers = asking.answers
         order = {name: number for number, name in enumerate(checks)}
         found = sorted(asking.found.values(), key=lambda one: order[one.check])
         packages = getattr(manager, "distributions", ())
@@ -75,7 +75,7 @@ def verify(manager: LeaseManager, checks: Mapping[str, LockCheck], tell: Tell) -
             {name: version(name) for name in ("leasebench", *packages)},
             served.told,
             round(monotonic() - began, 1),
-            told_when(answers),
+            told_when(asking.found),
             tuple(found),
         )
 
@@ -84,7 +84,7 @@ class ServedLock:
     """A lock's servers: ours, one for each check; or the one whose URL the user has set."""
 
     def __init__(self, manager: LeaseManager) -> None:
-        self._manager = manager
+        self.manager = manager
         self._ours = server_of(manager) == REDIS
         self._binary = embedded_binary() if self._ours else ""
         self.told = server_of(manager)
@@ -94,15 +94,20 @@ class ServedLock:
     def rig(self, check: LockCheck, pool: OwnerPool, answers: Mapping[str, LockAnswer]) -> Iterator[Rig]:
         """The place of one check."""
         if not self._ours:
-            url = server_url(self._manager, "")
-            yield Rig(check.name, check.asks, pool, check.owners, url, answers)
+            yield Rig(check.name, check.asks, self.manager, pool, check.owners, ("",), answers)
             return
         with ExitStack() as stack:
-            server = stack.enter_context(LocalServer("embedded", self._binary))
-            facts = examine(server.url)
-            self.told = f"{facts.name} {facts.version}"
-            gateway = stack.enter_context(Gateway(server.url)) if check.gateway else None
-            yield Rig(check.name, check.asks, pool, check.owners, server.url, answers, gateway, _flusher(server.url))
+            urls = tuple(self._server(stack) for _ in range(nodes_of(self.manager)))
+            facts = examine(urls[0])
+            self.told = f"{facts.name} {facts.version}{f' ({len(urls)} servers)' if len(urls) > 1 else ''}"
+            gateway = stack.enter_context(Gateway(urls[0])) if check.gateway else None
+            yield Rig(check.name, check.asks, self.manager, pool, check.owners, urls, answers, gateway, _flusher(urls))
+
+    def _server(self, stack: ExitStack) -> str:
+        """Start a server that ends with `stack`; its URL."""
+        if replicas_of(self.manager):
+            return stack.enter_context(RedisNode(NodeWish(replica_lag_ms=0.0))).url
+        return stack.enter_context(LocalServer("embedded", self._binary)).url
 
 
 @dataclass
@@ -153,7 +158,7 @@ class Asking:
     def _unasked(self, check: LockCheck) -> str | None:
         """Why a check is not asked."""
         wrong = [name for name in check.needs if self.answers[name] is not LockAnswer.HOLDS]
-        if (reason := check.refuses(self.pool.manager)) is not None:
+        if (reason := check.refuses(self.served.manager)) is not None:
             return reason
         if wrong:
             first = self.found[wrong[0]]
@@ -206,10 +211,11 @@ def _before(check: LockCheck, among: Collection[str]) -> set[str]:
     return {*check.needs, *(name for name in check.after if name in among)}
 
 
-def _flusher(url: str) -> Callable[[], None]:
+def _flusher(urls: Sequence[str]) -> Callable[[], None]:
     def flush() -> None:
-        wire = Wire(url)
-        wire.call("FLUSHALL")
-        wire.close()
+        for url in urls:
+            wire = Wire(url)
+            wire.call("FLUSHALL")
+            wire.close()
 
     return flush
