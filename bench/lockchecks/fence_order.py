@@ -11,7 +11,7 @@ from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
 from leasebench.bench.verify.lost_replies import requests_of_acquire
-from leasebench.bench.verify.owner import Owner
+from leasebench.bench.verify.owner import LockOwner
 from leasebench.bench.verify.races import inversion
 from leasebench.bench.verify.rig import LONG_MS, NAMES, Rig
 from leasebench.leases.manager import LeaseManager
@@ -61,7 +61,7 @@ def run(rig: Rig) -> LockFinding:
     return rig.holds("numbers grow in the order of the grants, also where an owner is held amid its acquire")
 
 
-def _held(rig: Rig, owner: Owner) -> bool:
+def _held(rig: Rig, owner: LockOwner) -> bool:
     """Whether the request came and is held; the acquire may end without it."""
     assert rig.gateway is not None
     deadline = monotonic() + COMES_WITHIN_S

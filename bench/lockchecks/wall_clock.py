@@ -11,7 +11,7 @@ from leasebench.bench.servers.local import private_directory
 from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
-from leasebench.bench.verify.owner import Owner, Stalled
+from leasebench.bench.verify.owner import LockOwner, Stalled
 from leasebench.bench.verify.rig import LONG_MS, Rig, must_have, seconds_between
 from leasebench.leases.manager import LeaseManager
 
@@ -39,7 +39,7 @@ def run(rig: Rig) -> LockFinding:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _taken_from_others(rig: Rig, wrong: Owner, clock: FakeClock) -> LockFinding | None:
+def _taken_from_others(rig: Rig, wrong: LockOwner, clock: FakeClock) -> LockFinding | None:
     right, resource = rig.owners[0], rig.fresh()
     must_have(right.acquire(resource, LONG_MS))
     _step(rig, wrong, clock, HOUR_MS)
@@ -49,7 +49,7 @@ def _taken_from_others(rig: Rig, wrong: Owner, clock: FakeClock) -> LockFinding 
     return None if asked.said is Said.REFUSED else rig.cant_tell(f"with its clock ahead, acquire: {asked.text}")
 
 
-def _taken_away(rig: Rig, wrong: Owner, clock: FakeClock) -> LockFinding | None:
+def _taken_away(rig: Rig, wrong: LockOwner, clock: FakeClock) -> LockFinding | None:
     right, resource = rig.owners[0], rig.fresh()
     _step(rig, wrong, clock, -HOUR_MS)
     taken = must_have(wrong.acquire(resource, rig.longer(LIVES_MS)))
@@ -61,7 +61,7 @@ def _taken_away(rig: Rig, wrong: Owner, clock: FakeClock) -> LockFinding | None:
     return rig.defect("the lock of an owner whose clock is an hour behind is taken away while it lives", "taken")
 
 
-def _kept(rig: Rig, wrong: Owner, clock: FakeClock) -> LockFinding | None:
+def _kept(rig: Rig, wrong: LockOwner, clock: FakeClock) -> LockFinding | None:
     if not rig.ends:
         return None
     right, resource = rig.owners[0], rig.fresh()
@@ -74,7 +74,7 @@ def _kept(rig: Rig, wrong: Owner, clock: FakeClock) -> LockFinding | None:
     return None if got.said is Said.TAKEN else rig.cant_tell(f"acquire: {got.text}")
 
 
-def _step(rig: Rig, wrong: Owner, clock: FakeClock, ms: float) -> None:
+def _step(rig: Rig, wrong: LockOwner, clock: FakeClock, ms: float) -> None:
     clock.step(ms - clock.offset_s * 1000)
     rig.note(wrong.name, f"(its wall clock is an hour {'ahead' if ms > 0 else 'behind'})")
 

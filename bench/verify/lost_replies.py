@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import OwnerCall
-from leasebench.bench.verify.owner import Owner
+from leasebench.bench.verify.owner import LockOwner
 from leasebench.bench.verify.rig import LONG_MS, Rig, must_have
 from leasebench.leases.manager import REDIS, LeaseManager, server_of
 
@@ -33,7 +33,7 @@ def refuses(manager: LeaseManager) -> str | None:
     return None if server_of(manager) == REDIS else "its requests are not those of Redis"
 
 
-def requests_of_acquire(rig: Rig, owner: Owner) -> list[str]:
+def requests_of_acquire(rig: Rig, owner: LockOwner) -> list[str]:
     """The different requests of an acquire of a free lock, in their order, by an owner behind the gateway."""
     assert rig.gateway is not None
     texts: dict[str, None] = {}
@@ -48,7 +48,7 @@ def requests_of_acquire(rig: Rig, owner: Owner) -> list[str]:
     return list(texts)[:MOST_REQUESTS]
 
 
-def lost_replies(rig: Rig, owner: Owner, other: Owner) -> list[AfterLoss]:
+def lost_replies(rig: Rig, owner: LockOwner, other: LockOwner) -> list[AfterLoss]:
     """Lose the reply to each request of an acquire in turn, and let `other` see whether the lock is free."""
     assert rig.gateway is not None
     found = []

@@ -55,7 +55,7 @@ def no_log(*_: Any) -> None:
     """Keep nothing."""
 
 
-class Owner:
+class LockOwner:
     """One owner; `name` and `log` are those of the check that has it now."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
@@ -228,8 +228,8 @@ class OwnerPool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._idle: list[Owner] = []
-        self._all: set[Owner] = set()
+        self._idle: list[LockOwner] = []
+        self._all: set[LockOwner] = set()
         self._over = False
 
     def __enter__(self) -> Self:
@@ -247,23 +247,23 @@ class OwnerPool:
         for owner in left:
             owner.end()
 
-    def take(self) -> Owner:
+    def take(self) -> LockOwner:
         """An owner that nobody has."""
         with self._lock:
             if self._idle:
                 return self._idle.pop()
         return self.start()
 
-    def start(self, environment: Mapping[str, str] | None = None) -> Owner:
+    def start(self, environment: Mapping[str, str] | None = None) -> LockOwner:
         """A new owner; with `environment` added to its own, a program that was started, not forked."""
         with self._lock:
             if self._over:
                 raise OwnerFailed("the verification is over")
-            owner = Owner(environment)
+            owner = LockOwner(environment)
             self._all.add(owner)
         return owner
 
-    def give_back(self, owner: Owner, *, again: bool = True) -> None:
+    def give_back(self, owner: LockOwner, *, again: bool = True) -> None:
         """Let another check have it; one that is not usable any more, or is not for another one, is ended."""
         if owner.free() and again:
             with self._lock:

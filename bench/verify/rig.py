@@ -8,7 +8,7 @@ from typing import Any
 from leasebench.bench.verify.calls import LockTurn, Reply, Said
 from leasebench.bench.verify.finding import LockAnswer, LockFinding, OwnerCall
 from leasebench.bench.verify.gateway import Gateway
-from leasebench.bench.verify.owner import Owner, OwnerFailed, OwnerPool, Stalled
+from leasebench.bench.verify.owner import LockOwner, OwnerFailed, OwnerPool, Stalled
 from leasebench.leases.manager import LeaseManager, ttl_step_ms
 
 SHORT_MS = 300
@@ -42,7 +42,7 @@ class Rig:
     """Before the first of the lock's servers."""
     flush: Callable[[], None] | None = None
     """Make the server forget all; None for one that is not ours."""
-    owners: list[Owner] = field(default_factory=list)
+    owners: list[LockOwner] = field(default_factory=list)
     patience_s: float = PATIENCE_S
     """Beyond three times its time to live: how long the lock of a stopped owner is waited for."""
     _logged: list[Logged] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Rig:
         assert self.gateway is not None
         return self.gateway.url, *self.urls[1:]
 
-    def add(self, *, through: bool = False, environment: Mapping[str, str] | None = None) -> Owner:
+    def add(self, *, through: bool = False, environment: Mapping[str, str] | None = None) -> LockOwner:
         """One owner more, connected, `through` the gateway or not."""
         owner = self.pool.take() if environment is None else self.pool.start(environment)
         self.owners.append(owner)
@@ -116,12 +116,12 @@ class Rig:
         at_ns = at_ns or perf_counter_ns()
         self._log(owner, what, answer, at_ns, at_ns)
 
-    def stopped_holder(self, owner: Owner, resource: str, ttl_ms: int) -> tuple[Reply, int]:
+    def stopped_holder(self, owner: LockOwner, resource: str, ttl_ms: int) -> tuple[Reply, int]:
         """Let an owner take the lock and stop. Returns the reply, and an instant at which it stood still (ns)."""
         taken = must_have(owner.acquire(resource, ttl_ms, then_stop=True))
         return taken, owner.stands_still()
 
-    def loses(self, loser: Owner, successor: Owner, resource: str) -> None:
+    def loses(self, loser: LockOwner, successor: LockOwner, resource: str) -> None:
         """Let an owner lose the lock to another one, which has it for long now. Raises Stalled where that can't be.
 
         It is stopped for longer than the lock lives; where a stopped owner keeps it for ever, the server forgets.
@@ -135,7 +135,7 @@ class Rig:
         must_have(successor.insist(resource, LONG_MS, self.patience(self.ttl_ms)))
         loser.resume()
 
-    def replaced(self) -> Owner:
+    def replaced(self) -> LockOwner:
         """Another owner in the place of the last one, which is gone."""
         self.pool.give_back(self.owners.pop())
         return self.add()
