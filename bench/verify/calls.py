@@ -12,8 +12,8 @@ from time import perf_counter, perf_counter_ns, sleep, time
 from typing import Any, cast
 
 from leasebench.bench.engines.interpreter import run_once
-from leasebench.bench.engines.processes.client import CalledLibrary
 from leasebench.bench.engines.processes.foreign import in_one_line
+from leasebench.bench.engines.processes.opaque_locks import CalledLibrary
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress

@@ -5,6 +5,7 @@ they die with the thread that started them.
 """
 
 import logging
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
@@ -68,16 +69,22 @@ def verify(manager: LeaseManager, checks: Mapping[str, LockCheck], tell: Tell) -
             tell(finding)
         order = {name: number for number, name in enumerate(checks)}
         found = sorted(asking.found.values(), key=lambda one: order[one.check])
-        packages = getattr(manager, "distributions", ())
         return Verification(
-            manager.name,
+            shlex.join(getattr(manager, "command", ())) or manager.name,
             manager.about,
-            {name: version(name) for name in ("leasebench", *packages)},
+            _versions(manager),
             served.told,
             round(monotonic() - began, 1),
             told_when(asking.found),
             tuple(found),
         )
+
+
+def _versions(manager: LeaseManager) -> dict[str, str]:
+    """The versions of the packages that a lock needs; of one in another language, what it says itself."""
+    versions = {name: version(name) for name in ("leasebench", *getattr(manager, "distributions", ()))}
+    hello = getattr(manager, "hello", None)
+    return versions if hello is None else {**versions, hello.library: hello.version}
 
 
 class ServedLock:
