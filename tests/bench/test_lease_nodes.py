@@ -1,5 +1,6 @@
 """Several lease servers that know nothing of each other: a trial starts them, and a fault hits those that it names."""
 
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,9 @@ from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.guard import presets
+from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, connected, unavailable
+from leasebench.leases.managers.own_class import own_class
 
 TTL_MS = 60_000
 NODES = 3
@@ -192,3 +195,24 @@ def test_a_lock_on_several_servers_is_given_all_of_them_and_one_that_can_t_take_
     assert "connect_nodes(urls, timeout_s)" in unavailable(Fake())
     for wrong in ({"nodes": 10}, {"nodes": 0, "replicas": 1}, {"replicas": 5}, {"server": "etcd"}):
         assert "fake" in unavailable(type("Wrong", (Able,), wrong)())
+
+
+def test_a_class_of_the_user_s_own_may_be_on_several_servers_too(tmp_path, monkeypatch):
+    (tmp_path / "on_several.py").write_text(
+        "class Lock:\n"
+        "    nodes = 3\n"
+        "    def __init__(self, urls):\n"
+        "        self.urls = urls\n"
+        "    def acquire(self):\n"
+        "        return ','.join(self.urls)\n"
+        "    def release(self):\n"
+        "        return True\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    manager = own_class("on_several:Lock")
+    assert unavailable(manager) is None
+    assert manager.nodes == NODES
+    calls = connected(manager, ["a", "b", "c"], 1.0)
+    assert calls.acquire("k", TTL_MS, Wait()).token == "a,b,c"
+    calls.close()
