@@ -43,9 +43,9 @@ def server() -> Iterator[LocalServer]:
 def arranged(server: LocalServer, tmp_path: Path) -> Callable[..., Environment]:
     """An environment of three lease servers that the given faults have asked for what they need."""
 
-    def arrange(*faults: Fault, lease_nodes: int = NODES, replica: bool = False) -> Environment:
+    def arrange(*faults: Fault, lease_nodes: int = NODES, replicas: int = 0) -> Environment:
         cells = [Keys(f"t{uuid.uuid4().hex[:12]}", "1", "c0")]
-        environment = Environment(server, tmp_path, cells, TTL_MS, lease_nodes=lease_nodes, replica=replica)
+        environment = Environment(server, tmp_path, cells, TTL_MS, lease_nodes=lease_nodes, replicas=replicas)
         for number, each in enumerate(faults):
             each.arrange(environment, number, Random(1))
         return environment
@@ -167,12 +167,12 @@ def test_a_lock_on_one_server_that_is_cut_off_from_it_still_reaches_the_store(ar
 
 
 def test_a_lock_that_needs_a_replica_has_one_without_a_fault_and_a_fault_says_how_far_behind(arranged):
-    with arranged(lease_nodes=1, replica=True) as environment:
+    with arranged(lease_nodes=1, replicas=1) as environment:
         wire = Wire(environment.servers_of("c0").lease)
         wire.call("SET", "k", "v")
         assert wire.call("WAIT", 1, 2_000) == 1
         wire.close()
-    slow = arranged(fault(kind="failover", lag_ms=7), lease_nodes=1, replica=True)
+    slow = arranged(fault(kind="failover", lag_ms=7), lease_nodes=1, replicas=1)
     assert [wish.replica_lag_ms for wish in slow._wishes.values()] == [7]
 
 
