@@ -103,6 +103,18 @@ def test_who_has_lost_a_majority_is_told_at_the_renewal_and_at_the_release(urls,
     one.close()
 
 
+def test_where_one_node_of_a_bare_majority_forgets_another_gets_the_lock_beside_its_owner(urls, key):
+    """What delayed restarts are there against: a node that may have lost a lease stays away while it would live."""
+    owner, another = RedlockCalls([*urls[:2], NOBODY], 1.0), RedlockCalls(urls, 1.0)
+    assert owner.acquire(key, TTL_MS, AT_ONCE) is not None
+    assert another.acquire(key, TTL_MS, AT_ONCE) is None
+    take_away(urls[0], key)
+    assert another.acquire(key, TTL_MS, AT_ONCE) is not None
+    assert owner.validate(key) is another.validate(key) is True
+    owner.close()
+    another.close()
+
+
 def test_with_a_majority_silent_what_became_of_a_release_is_not_known(urls, key):
     one = RedlockCalls(urls, 1.0)
     one.acquire(key, TTL_MS, AT_ONCE)
