@@ -12,7 +12,7 @@ from serving import Reply, hello, now, write
 LIBRARY = "redlock-ng"
 
 
-class RedlockNg:
+class RedlockNgCalls:
     """The calls of one owner."""
 
     def __init__(self, *, as_context: bool) -> None:
@@ -51,7 +51,7 @@ class RedlockNg:
         return {"ok": True}  # it returns nothing, whether the lock was lost or not
 
 
-lock = RedlockNg(as_context="with" in sys.argv[1:])
+lock = RedlockNgCalls(as_context="with" in sys.argv[1:])
 for line in sys.stdin:
     request = json.loads(line)
     start_ns = now()
