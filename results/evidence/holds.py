@@ -76,8 +76,22 @@ class Holds:
 
     @cached_property
     def end(self) -> Ints:
-        """When the hold was over for its owner; NEVER for one that was stopped or was not notified."""
-        return np.minimum(np.minimum(self.released, self.told), self.died)
+        """When the hold was over for its owner; NEVER for one that was stopped or was not notified.
+
+        An owner with a deadline of its own holds until that at most: what it does later it does against its own rule.
+        """
+        return np.minimum(np.minimum(self.released, self.told), np.minimum(self.died, self.deadline))
+
+    @cached_property
+    def deadline(self) -> Ints:
+        """Until when the owner trusted the lease by itself; NEVER where it trusts until it is told of a loss."""
+        terms = self.trial.facts.lease
+        if terms is None or terms.trusted_ms is None:
+            return np.full(len(self), NEVER)
+        asked, journal = self.begin.copy(), self.trial.journal
+        at, hold = self.of(self.trial.rows(RowKind.RENEW, RowOutcome.DONE))
+        np.maximum.at(asked, hold, journal["start_ns"].to_numpy()[at])
+        return asked + int(terms.trusted_ms * 1e6)
 
     @property
     def killed(self) -> Mask:
