@@ -137,6 +137,16 @@ class Environment:
         hit = [one.cell for number, one in enumerate(self.cells) if hits_cell(number)] if self._apart else [EVERY_CELL]
         return [ServerPart(part, cell, number) for cell in hit for number in chosen]
 
+    def lease_servers(self) -> "list[RedisNode | LocalServer | Server]":
+        """The servers that hold the leases, once it was entered; each once."""
+        found: list[RedisNode | LocalServer | Server] = []
+        for one in self.cells:
+            node = self.node_of("lease", one.cell) or self.node_of("store", one.cell)
+            server = node or self._servers.get(one.cell) or self._server
+            if server not in found:
+                found.append(server)
+        return found
+
     @property
     def own_servers(self) -> list[str]:
         """The parts for which a fault was given a server."""

@@ -63,6 +63,8 @@ class SuiteFile(Definition):
     """Raced applications that `clean` needs; fewer are `unproven`. Zero of 59 bounds the leak rate below 5 %."""
     settle_s: float = Field(default=2.0, gt=0, le=600)
     """How long the endpoints may take after the load to reach the last plan; else they are `stuck`."""
+    watch_locks: bool = True
+    """Whether a passive replica listens to the lease server of a library's lock: else nobody tells what it granted."""
     guard: TomlTable = Field(default_factory=dict)
     """Guards of your own, by name."""
     scenario: TomlTable = Field(default_factory=dict)
@@ -104,6 +106,7 @@ class Suite(Definition):
     duration_s: float
     min_races: int
     settle_s: float
+    watch_locks: bool = True
     swept: list[str] = Field(default_factory=list)
     """The parameters that the command swept over, as the scenarios have them in `varied`."""
 
@@ -226,7 +229,7 @@ def _resolve(name: str, table: TomlTable, source: Source, asked_for: str = "") -
     if parsed.guards is not None:
         names = list(guards) if parsed.guards == [ALL] else parsed.guards
         chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
-    rest = parsed.model_dump(include={"about", "trials", "duration_s", "min_races", "settle_s"})
+    rest = parsed.model_dump(include={"about", "trials", "duration_s", "min_races", "settle_s", "watch_locks"})
     try:
         known_as = {"name": name, "asked_for": [asked_for or name]}
         suite = validate(Suite, {**known_as, "guards": [], "scenarios": [], **rest}, source.name)

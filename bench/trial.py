@@ -18,6 +18,7 @@ from leasebench.bench.faults.scheduler import FaultScheduler
 from leasebench.bench.hosts.clock import own_clock
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
+from leasebench.bench.lock_watch import LockWatch, unwatched
 from leasebench.bench.records import Drainer, HistoryStream, finish_records, write_derived
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.credentials import without_password
@@ -35,7 +36,7 @@ from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.faults import HARNESS
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.history import LEASE_NODE, STORE_NODE
-from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, TRIAL_FILE
+from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, LOCK_WRITES_FILE, TRIAL_FILE
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import LeaseTerms, TrialFacts
 
@@ -76,6 +77,7 @@ def run_trial(
     kept = False
     report = SupervisorReport()
     notes: list[str] = []
+    unheard: str | None = None
     try:
         folder.mkdir(parents=True)
         write_json(folder / TRIAL_FILE, facts)
@@ -89,9 +91,13 @@ def run_trial(
                     for cell, at in zip(plan.cells, environment.cells, strict=True)
                 ]
                 streams = list(_streams(plan, environment, stores, folder, files))
+                unheard, lock_watch = _lock_watch(plan, environment, folder, files)
                 try:
                     (perform or _race)(TrialContext(plan, environment, stores, streams, folder, report, watch))
                 finally:
+                    if lock_watch is not None:
+                        lock_watch.end()
+                        unheard = lock_watch.unheard
                     notes += environment.notes()
                     kept = finish_records(folder, streams)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
@@ -103,6 +109,8 @@ def run_trial(
     else:
         facts = facts.adding(status="ok")
     notes += reaper().notes()
+    if unheard is not None:
+        facts = facts.adding(unheard=unheard)
     if notes:
         facts = facts.adding(notes=notes)
         logger.warning("trial %d: %s", plan.number, "; ".join(notes))
@@ -166,6 +174,18 @@ def _streams(
         if data is not None:
             data_store = _open(environment.servers_of(cell.name).lease, at.data, cell)
             yield HistoryStream(cell.name, at.data, data_store, lease_node, STORE_NODE, data)
+
+
+def _lock_watch(
+    plan: TrialPlan, environment: Environment, folder: Path, files: ExitStack
+) -> tuple[str | None, LockWatch | None]:
+    """A passive replica for a lock that tells nothing itself, and for one that can have none the reason why."""
+    if plan.guard.library is None:
+        return None, None
+    reason = unwatched(plan.guard.library, wanted=plan.suite.watch_locks)
+    if reason is not None:
+        return reason, None
+    return None, files.enter_context(LockWatch(environment, folder / LOCK_WRITES_FILE))
 
 
 def _open(url: str, address: CellAddress, cell: Cell) -> Store:

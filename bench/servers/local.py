@@ -25,6 +25,14 @@ logger = logging.getLogger(__name__)
 READY_WITHIN_S = 10.0
 """The bound; it takes about 0.04 s."""
 STOP_WITHIN_S = 5.0
+OPTIONS = {
+    "save": "",
+    "appendonly": "no",
+    "io-threads": "1",
+    # A passive replica comes and goes with a trial: it is not to wait, nor to leave a backlog that is fed without it.
+    "repl-diskless-sync-delay": "0",
+    "repl-backlog-ttl": "1",
+}
 
 
 def embedded_binary() -> str:
@@ -91,7 +99,7 @@ class LocalServer:
         directory = self._directory = private_directory()
         path = directory / "socket"
         self.url = f"unix://{path}"
-        self._process = launch(self._binary, path, {"save": "", "appendonly": "no", "io-threads": "1"})
+        self._process = launch(self._binary, path, OPTIONS)
         try:
             await_socket(self._binary, path, self._process)
             examine(self.url)

@@ -1,4 +1,4 @@
-"""A passive replica in the harness: it hears every write that a server executes, and keeps the events among them.
+"""A passive replica in the harness: it hears every write that a server executes, and hands each to its listeners.
 
 Protocol: valkey.io, "Replication" and `src/replication.c`. The handshake asks for a full synchronisation without the
 data set (`rdb-filter-only`), so that attaching takes a few milliseconds whatever the server holds. The position that
@@ -8,13 +8,15 @@ it acknowledges each second is always 0: WAIT does not count it, and the server 
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import hiredis
 
-from leasebench.bench.servers.recorded_history import SUFFIX, Recording
 from leasebench.bench.servers.server import ServerUnusable
+from leasebench.enactors.store.redis.wire import Wire
 
 ACK_EVERY_S = 1.0
 POLL_S = 0.002
@@ -23,19 +25,25 @@ HANDSHAKE_WITHIN_S = 5.0
 DETACH_WITHIN_S = 5.0
 RECEIVE_BYTES = 262_144
 ACK = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$1\r\n0\r\n"
-FLUSH_TIME_KEY = b"leasebench:flushed-at"
-"""Written right before FLUSHALL by the script that does both: the server's TIME as `seconds,microseconds`."""
+
+
+class ReplicaListener(Protocol):
+    """Told of every write that a server executes, in its order."""
+
+    def hear(self, command: list[bytes]) -> None:
+        """Take in one command as the server sends it to its replicas: its effect, not what a client asked."""
+        ...
 
 
 class Recorder:
-    """Hears everything that the server at the socket `path` executes from now on, and notes the events in `recording`.
+    """Hears everything that the server at the socket `path` executes from now on, and tells the listeners.
 
-    One connection, and a thread that reads it. Raises ServerUnusable if it can't attach.
+    Who is put into `listeners` later is told from then on. One connection, and a thread that reads it; `gather_s`: it
+    reads so seldom, which takes less of the processor. Raises ServerUnusable if it can't attach.
     """
 
-    def __init__(self, path: Path, recording: Recording) -> None:
-        self._recording = recording
-        self._flush_time = (0, 0)
+    def __init__(self, path: Path, listeners: Sequence[ReplicaListener], gather_s: float = 0.0) -> None:
+        self._listeners, self._gather_s = listeners, gather_s
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(HANDSHAKE_WITHIN_S)
         try:
@@ -70,6 +78,12 @@ class Recorder:
             self._thread.join(DETACH_WITHIN_S)
         self._socket.close()
 
+    def leave(self) -> None:
+        """Stop listening to a server that lives on."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self.detach()
+
     def _read(self, data: bytes) -> None:
         """Hear the server until its end. It begins to speak at an acknowledgement that it is ready for."""
         reader = hiredis.Reader()
@@ -78,7 +92,8 @@ class Recorder:
         while not self._ended:
             reader.feed(data)
             while (command := reader.gets()) is not False:
-                self._note(command)
+                for listener in self._listeners:
+                    listener.hear(command)
             self._offset += len(data)
             if data:
                 patience_s = ACK_EVERY_S
@@ -86,6 +101,8 @@ class Recorder:
                 with suppress(OSError):
                     self._socket.sendall(ACK)
                 acknowledge_at = time.monotonic() + patience_s
+            if self._gather_s and data:
+                time.sleep(self._gather_s)
             data = self._receive(patience_s)
 
     def _receive(self, within_s: float) -> bytes:
@@ -100,15 +117,15 @@ class Recorder:
         self._ended = not data
         return data
 
-    def _note(self, command: list[bytes]) -> None:
-        name = command[0].upper()
-        if name == b"XADD" and len(command) == 5 and command[1].endswith(SUFFIX):
-            self._recording.event(command[1], command[2], command[4])
-        elif name == b"SET" and command[1] == FLUSH_TIME_KEY:
-            seconds, micros = command[2].split(b",")
-            self._flush_time = int(seconds), int(micros)
-        elif name == b"FLUSHALL":
-            self._recording.flushed(self._flush_time)
+
+def replication_offset(url: str) -> int:
+    """How far the stream for replicas of the server at `url` goes now. Raises what `leases.errors` has."""
+    wire = Wire(url)
+    try:
+        text = wire.call("INFO", "replication").decode()
+    finally:
+        wire.close()
+    return int(dict(line.split(":", 1) for line in text.splitlines() if ":" in line)["master_repl_offset"])
 
 
 def _handshake(connection: socket.socket) -> tuple[int, bytes]:

@@ -21,6 +21,8 @@ MOST_EVENTS = 2_000_000
 BLOCK = 500
 HISTORIES = Keys("*", "*", "*").history
 """The history keys of all cells, as a pattern of Redis."""
+FLUSH_TIME_KEY = b"leasebench:flushed-at"
+"""Written right before FLUSHALL by the script that does both: the server's TIME as `seconds,microseconds`."""
 SUFFIX = HISTORIES.rpartition("*}")[2].encode()
 
 
@@ -78,11 +80,23 @@ class Stream:
 
 
 class Recording:
-    """The streams of all history keys of one node."""
+    """The streams of all history keys of one node, as a passive replica hears of them."""
 
     def __init__(self) -> None:
+        self._flush_time = (0, 0)
         self._streams: dict[bytes, Stream] = {}
         self._count = 0
+
+    def hear(self, command: list[bytes]) -> None:
+        """Take in one write of the server."""
+        name = command[0].upper()
+        if name == b"XADD" and len(command) == 5 and command[1].endswith(SUFFIX):
+            self.event(command[1], command[2], command[4])
+        elif name == b"SET" and command[1] == FLUSH_TIME_KEY:
+            seconds, micros = command[2].split(b",")
+            self._flush_time = int(seconds), int(micros)
+        elif name == b"FLUSHALL":
+            self.flushed(self._flush_time)
 
     def event(self, key: bytes, identity: bytes, line: bytes) -> None:
         """Note an event that a server executed, in the order in which it did."""

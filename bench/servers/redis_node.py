@@ -16,8 +16,8 @@ from leasebench.bench.servers.fakeclock import FakeClock
 from leasebench.bench.servers.link import Link
 from leasebench.bench.servers.local import private_directory
 from leasebench.bench.servers.outage import Lose, Loss, NodeWish, Outage
-from leasebench.bench.servers.passive_replica import FLUSH_TIME_KEY, Recorder
-from leasebench.bench.servers.recorded_history import Recording
+from leasebench.bench.servers.passive_replica import Recorder, ReplicaListener
+from leasebench.bench.servers.recorded_history import FLUSH_TIME_KEY, Recording
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.bench.servers.server_process import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
 from leasebench.enactors.store.redis.keys import Keys
@@ -54,6 +54,7 @@ class RedisNode:
         """What is on disk, of a server that keeps an append-only file."""
         self._clock: FakeClock | None = None
         self._recording = Recording()
+        self._listeners: list[ReplicaListener] = [self._recording]
         self._recorder: Recorder | None = None
         self._cores: set[int] | None = None
         self.url = ""
@@ -89,6 +90,15 @@ class RedisNode:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+
+    def listen(self, listener: ReplicaListener) -> None:
+        """Tell `listener`, too, of all that is executed from now on, whichever process is in charge."""
+        self._listeners.append(listener)
+
+    def catch_up(self) -> None:
+        """Wait until all that was executed was heard. Raises ServerUnusable."""
+        if self.is_up and self._charge is not None and self._recorder is not None:
+            _catch_up(self._charge, self._recorder)
 
     def restart(self, lose: Lose) -> "Outage":
         """The server dies at once, and starts again behind closed doors; clients are let in at the outage's end.
@@ -179,8 +189,7 @@ class RedisNode:
 
         Raises ServerUnusable if not all is known.
         """
-        if self.is_up and self._charge is not None and self._recorder is not None:
-            _catch_up(self._charge, self._recorder)
+        self.catch_up()
         return self._recording.lines(Keys.of(address).history)
 
     @property
@@ -222,7 +231,7 @@ class RedisNode:
         """Make ready for clients: it has loaded what it kept, knows the scripts, is reachable."""
         unit.await_ready()
         unit.load_scripts()
-        recorder = Recorder(unit.socket, self._recording)
+        recorder = Recorder(unit.socket, self._listeners)
         unit.wire.call("SET", PROBE_KEY, self._count)
         _catch_up(unit, recorder)
         return recorder

@@ -4,7 +4,6 @@ Acquire: redis-py's Lock, without waiting. Release: a bare DEL, whoever has the 
 """
 
 from typing import Any
-from uuid import uuid4
 
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, Taken, tried_until
@@ -12,6 +11,20 @@ from leasebench.leases.managers.redis_client import RedisLocks
 
 ANY_URL = "redis://localhost"
 """The backend parses one; it asks our client."""
+
+
+class OverheardClient:
+    """A client that remembers the value it set last: the library throws the token of its lock away."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self.token = client, b""
+
+    def set(self, name: str, value: bytes, **options: Any) -> Any:
+        self.token = value
+        return self._client.set(name, value, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
 
 
 class CeleryOnceLocks(RedisLocks[str]):
@@ -23,10 +36,12 @@ class CeleryOnceLocks(RedisLocks[str]):
 
         super().__init__(url, timeout_s)
         self._backend, self._queued = Backend({"url": ANY_URL}), AlreadyQueued
-        self._backend._redis = self.client  # noqa: SLF001  (its own client repeats what was lost)
+        self._overheard = OverheardClient(self.client)
+        self._backend._redis = self._overheard  # noqa: SLF001  (its own client repeats what was lost)
 
     def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[str, Taken] | None:
-        return (key, Taken(uuid4().hex)) if tried_until(wait, lambda: self._once(key, ttl_ms)) else None
+        got = tried_until(wait, lambda: self._once(key, ttl_ms))
+        return (key, Taken(self._overheard.token.decode())) if got else None
 
     def _once(self, key: str, ttl_ms: int) -> bool:
         try:

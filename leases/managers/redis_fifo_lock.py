@@ -58,7 +58,7 @@ class FifoLocks(LockObjects[FifoHeld]):
             lease = self._loop.run(lock.acquire(timeout=wait.timeout_ms / 1000))
         except TimeoutError:
             return None
-        return FifoHeld(lock, lease), Taken(lease.owner, lease.fence)
+        return FifoHeld(lock, lease), Taken(f"{lease.owner}:{lease.fence}", lease.fence)  # as its key has it
 
     def owned(self, lock: FifoHeld) -> Any:
         return not lock.lease.lost.is_set()

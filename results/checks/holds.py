@@ -6,6 +6,7 @@ from leasebench.enactors.store.events import FOREIGN, KINDS
 from leasebench.results.checks import Check, Findings
 from leasebench.results.evidence.events import Ints
 from leasebench.results.evidence.holds import holds_of
+from leasebench.results.evidence.server_holds import server_holds
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.metric import Better, Form, Metric, Shown
 
@@ -17,9 +18,10 @@ def holds(trial: Trial) -> Findings:
 
     `exclusion_violations` counts grants that were given while another, unexpired and unreleased, stood (by the lease
     server's clock). A grant that was deleted by another owner's release, or forgotten by a server that restarted,
-    stands: its own owner did not give it back. Both are None where there is no lease; the first also where the owners'
-    clocks can't tell, the second where grants leave no event. `first_exclusion_violation_s`: seconds from the trial's
-    first event to the first one.
+    stands: its own owner did not give it back. Those of an opaque lock are read from what a passive replica heard of
+    its keys (`results.evidence.server_holds`). Both are None where there is no lease; the first also where the owners'
+    clocks can't tell, the second where grants leave no event and the keys do not tell. `first_exclusion_violation_s`:
+    seconds from the trial's first event to the first one.
     """
     if trial.facts.lease is None:
         return Findings({"double_holds": None, "exclusion_violations": None})
@@ -27,12 +29,25 @@ def holds(trial: Trial) -> Findings:
     known = np.array_equal(held.doubled, held.doubled_for_sure)
     doubled = int(np.count_nonzero(held.doubled)) if known else None
     if not trial.facts.lease.audited:
-        return Findings({"double_holds": doubled, "exclusion_violations": None})
+        return _heard(trial, doubled)
     found = violations(trial)
     first_s = trial.events.seconds_until(min(found, default=None))
     return Findings(
         {"double_holds": doubled, "exclusion_violations": len(found)},
         {"first_exclusion_violation_s": first_s},
+    )
+
+
+def _heard(trial: Trial, doubled: int | None) -> Findings:
+    """The same of an opaque lock, by what a passive replica heard."""
+    heard = server_holds(trial)
+    if heard.untold:
+        return Findings({"double_holds": doubled, "exclusion_violations": None})
+    first_us = min((grant.at_us for grant in heard.violations), default=None)
+    began_us = trial.events.t_us[:1]
+    return Findings(
+        {"double_holds": doubled, "exclusion_violations": len(heard.violations)},
+        {"first_exclusion_violation_s": (first_us - began_us) / 1e6 if first_us is not None else np.array([])},
     )
 
 
@@ -98,7 +113,7 @@ METRICS = (
     Metric(
         "exclusion_violations",
         Form.COUNT,
-        "grants given while another stood, by the lease server's clock; null where grants leave no event",
+        "grants given while another stood, by the lease server's clock; null where neither events nor keys tell",
         better=Better.LESS,
         may_be_unknown=True,
         shown=Shown.BESIDE,

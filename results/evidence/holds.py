@@ -55,6 +55,11 @@ class Holds:
         known = self.owner[hold] == owner
         return at[known], hold[known]
 
+    def of_acquires(self) -> tuple[Ints, Ints]:
+        """The journal rows of the acquires by which these holds came, and the number of each hold."""
+        rows = _acquires(self.trial)
+        return rows, np.searchsorted(self.owner, _owner(self.trial, rows, "attempt"))
+
     def first(self, rows: Mask, column: str) -> Ints:
         """Per hold the earliest time that `column` gives in those of its `rows`; NEVER if it has none."""
         at, hold = self.of(rows)
@@ -170,8 +175,7 @@ class Holds:
 
 def holds_of(trial: Trial) -> Holds:
     """Gather the holds of a trial: those of its enactors."""
-    # Leases of the data store are none of the guard's.
-    rows = np.flatnonzero(trial.rows(RowKind.ACQUIRE, RowOutcome.DONE) & (trial.process_enactor >= 0))
+    rows = _acquires(trial)
     owner = _owner(trial, rows, "attempt")
     order = np.argsort(owner, kind="stable")
     rows = rows[order]
@@ -195,6 +199,11 @@ def told_by_store(trial: Trial, *kinds: RowKind) -> Mask:
     told &= np.isin(trial.journal["kind"].to_numpy(), kinds)
     told &= np.isin(trial.journal["reason"].to_numpy(), TOLD_BY)
     return told
+
+
+def _acquires(trial: Trial) -> Ints:
+    """The rows of the acquires that succeeded. Leases of the data store are none of the guard's."""
+    return np.flatnonzero(trial.rows(RowKind.ACQUIRE, RowOutcome.DONE) & (trial.process_enactor >= 0))
 
 
 def _owner(trial: Trial, rows: Ints, column: str) -> Ints:

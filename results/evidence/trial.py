@@ -13,7 +13,7 @@ from leasebench.results.evidence.clocks import Clocks, Compared, clocks_of_trial
 from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.evidence.history import read_data, read_events, read_journal
 from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
-from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, JOURNAL_FILE
+from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, JOURNAL_FILE, LOCK_WRITES_FILE
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts, read_facts
 
@@ -32,6 +32,8 @@ class Trial:
     clocks: Clocks = field(default_factory=Clocks)
     data_file: Path | None = None
     """The history of the data store behind the endpoints; None where no process worked on one."""
+    lock_writes: Path | None = None
+    """What a passive replica heard of an opaque lock's keys; None where there was none."""
 
     @cached_property
     def data(self) -> pd.DataFrame | None:
@@ -113,13 +115,14 @@ def read_trials(folder: Path, journal: TrialJournal | None = None) -> list[Trial
     """
     facts = read_facts(folder)
     history, cells = folder / HISTORY_FILE, facts.cells
-    data = folder / DATA_FILE
-    data_file = data if data.exists() else None
+    data_file, lock_writes = (
+        path if path.exists() else None for path in (folder / DATA_FILE, folder / LOCK_WRITES_FILE)
+    )
     names = (facts.endpoints, facts.enactors)
     journal = journal or read_trial_journal(folder)
     rows, clocks = journal.rows, journal.clocks
     if len(cells) == 1:
-        return [Trial(facts, cells[0], read_events(history, *names), rows, clocks, data_file)]
+        return [Trial(facts, cells[0], read_events(history, *names), rows, clocks, data_file, lock_writes)]
     return [
         Trial(
             facts,
@@ -128,6 +131,7 @@ def read_trials(folder: Path, journal: TrialJournal | None = None) -> list[Trial
             rows[rows["cell"] == cell].reset_index(drop=True),
             clocks,
             data_file,
+            lock_writes,
         )
         for cell in cells
     ]

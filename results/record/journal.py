@@ -86,7 +86,8 @@ ENDED = (
         "seen",
         "int64",
         "the version that it saw; of a fault the asked microseconds; of a drain its events; of a plan how often its "
-        "enactor had looked for one (the low 32 bits) and was woken to look (the others)",
+        "enactor had looked for one (the low 32 bits) and was woken to look (the others); of an acquire "
+        "of an opaque lock the digest of its token",
     ),
     TableColumn("fence", "int64", "the fencing number that it received; 0 for none"),
     TableColumn("outcome", "uint8", _numbered({each.name.lower(): each.value for each in RowOutcome})),

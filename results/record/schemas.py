@@ -9,6 +9,7 @@ from leasebench.results.record.explored import EXPLORED
 from leasebench.results.record.faults import FAULTS
 from leasebench.results.record.history import history_schema
 from leasebench.results.record.journal import journal_schema
+from leasebench.results.record.lock_writes import lock_writes_schema
 from leasebench.results.record.manifest import MANIFEST
 from leasebench.results.record.rounds import ROUNDS
 from leasebench.results.record.schedule import SCHEDULE
@@ -30,5 +31,5 @@ PUBLISHED: dict[str, TypeAdapter[Any]] = {
 
 def published_schemas() -> dict[str, Any]:
     """The schema of each file, by the file's name without its ending; of a Parquet file that of a row."""
-    tables = {"history": history_schema(), "journal": journal_schema()}
+    tables = {"history": history_schema(), "journal": journal_schema(), "lock_writes": lock_writes_schema()}
     return {name: kind.json_schema(by_alias=True) for name, kind in PUBLISHED.items()} | tables

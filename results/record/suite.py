@@ -155,6 +155,7 @@ class SuiteRecord(Record):
     duration_s: float | None = None
     min_races: int | None = None
     settle_s: float | None = None
+    watch_locks: bool = True
     swept: tuple[str, ...] = ()
     """The parameters that were swept over, as the scenarios have them in `varied`."""
 

@@ -67,6 +67,11 @@ class TrialFacts(Record):
         default=None, description="the servers whose clock a fault may step; null where that was not recorded"
     )
     own_servers: tuple[str, ...] = Field(default=(), description="the servers of the trial's own: `lease`, `store`")
+    unheard: str | None = Field(
+        default=None,
+        description="why no passive replica heard all that the lease server did to the keys of an opaque lock; null "
+        "where one did, or there was no such lock",
+    )
     reason: str | None = Field(default=None, description="why it failed")
     notes: tuple[str, ...] = Field(default=(), description="what a user should know of beside the figures")
     load_s: float | None = None

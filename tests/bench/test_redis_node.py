@@ -466,7 +466,7 @@ def test_the_recorder_understands_both_ways_in_which_a_snapshot_is_sent(keys, di
         store = RedisStore(wire, keys, CELL, "client")
         store.publish(1, 1)
         recording = Recording()
-        recorder = Recorder(Path(server.url.removeprefix("unix://")), recording)
+        recorder = Recorder(Path(server.url.removeprefix("unix://")), [recording])
         store.publish(2, 2)
         until(lambda: len(recording.lines(keys.history)) == 1)
         assert parse_event(recording.lines(keys.history)[0]).version == 2
@@ -477,7 +477,7 @@ def test_the_recorder_understands_both_ways_in_which_a_snapshot_is_sent(keys, di
 
 def test_a_recorder_that_finds_no_server_says_so(tmp_path):
     with pytest.raises(ServerUnusable, match="can't attach"):
-        Recorder(tmp_path / "nobody", Recording())
+        Recorder(tmp_path / "nobody", [Recording()])
 
 
 @pytest.fixture

@@ -305,6 +305,33 @@ def exclusion_violations(events):
     return violations
 
 
+def heard_violations(writes, rows, ttl_us):
+    """The same of a library's lock that sets its key to the owner's token: writes that violate, as a replica heard."""
+    acquired = {one["seen"]: one for one in rows if one["kind"] == ACQUIRE and one["outcome"] == DONE}
+    given_back = {hold["token"]: hold["released"] for hold in holds(rows)}
+    violations = []
+    for key in {one["key"] for one in writes if one["digest"] in acquired}:
+        value, standing = None, {}
+        for one in writes:
+            if one["key"] not in (key, None):
+                continue
+            if one["command"] == "set" and one["digest"] != value:
+                value, now_us = one["digest"], one["expires_us"] - ttl_us
+                by_ns = min(one["heard_ns"], acquired[value]["end_ns"] if value in acquired else inf)
+                for token, until_us in list(standing.items()):
+                    if until_us <= now_us or given_back.get(token, inf) <= by_ns:
+                        del standing[token]
+                violations += [one["seq"]] if standing else []
+                standing[value] = one["expires_us"]
+            elif one["command"] in ("set", "pexpireat"):
+                standing[value] = one["expires_us"]
+            else:
+                if value not in acquired:
+                    standing.pop(value, None)
+                value = None
+    return violations
+
+
 def holds(rows):
     """What each owner did and heard under each grant, from the end of an acquire on: one dict a hold."""
     found, under, deaths = [], defaultdict(list), defaultdict(list)
@@ -319,6 +346,7 @@ def holds(rows):
         one = {
             "lease": "cell" if got["endpoint"] == CELL_RESOURCE else got["endpoint"],
             "fence": got["fence"],
+            "token": got["seen"],
             "asked": got["start_ns"],
             "begin": got["end_ns"],
             "rows": own,

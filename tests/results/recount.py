@@ -101,7 +101,9 @@ class Trial:
             own = [one for one in events if one["cell"] == name]
             nodes = [[one for one in own if one["node"] == node] for node in ("n0", "n1")]
             rows = [one for one in self.rows if len(self.facts["cells"]) == 1 or one["cell"] == name]
-            self.cells.append(Counted(self.facts, *nodes, rows))
+            heard = folder / "lock_writes.parquet"
+            writes = pq.read_table(heard).to_pylist() if heard.exists() else None
+            self.cells.append(Counted(self.facts, *nodes, rows, writes))
 
     @property
     def counts(self):
@@ -115,7 +117,7 @@ class Trial:
 class Counted:
     """What is counted and measured in one cell of a trial."""
 
-    def __init__(self, facts, store, leases, rows):
+    def __init__(self, facts, store, leases, rows, writes=None):
         self.facts, self.store, self.rows = facts, store, rows
         endpoints, lease = facts["endpoints"], facts["lease"]
         stale, self.samples = plain.overwrites(store)
@@ -124,6 +126,8 @@ class Counted:
         fencing = plain.fencing_violations(store)
         exclusion = [(node, plain.exclusion_violations(node)) for node in (store, leases)]
         audited = bool(lease) and lease["audited"]
+        heard = [] if writes is None else plain.heard_violations(writes, rows, lease["ttl_ms"] * 1000)
+        assert heard == [], "the library of these runs lets nobody in beside another"
         told = plain.losses(store + leases, rows, lease["ttl_ms"] * 1e6) if lease else dict.fromkeys(plain.TOLD)
         self.counts = {
             **stale,
@@ -133,6 +137,7 @@ class Counted:
             "stuck": stuck,
             "double_holds": plain.double_holds(rows) if lease else None,
             "exclusion_violations": sum(len(found) for _, found in exclusion) if audited else None,
+            **({} if writes is None else {"exclusion_violations": len(heard)}),
             "fencing_violations": None if fencing is None else len(fencing),
             "lost_commits": plain.lost_commits(store, rows),
             **plain.looking(rows),

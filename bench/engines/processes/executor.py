@@ -24,6 +24,7 @@ from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused
 from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.journal import CELL_RESOURCE, NO_ENDPOINT, RowKind, RowOutcome
+from leasebench.results.record.lock_writes import token_digest
 from leasebench.results.record.process import RENEWER
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class Executor:
         if spec.load.work.median_ms == 0:
             self._kinds[Work] = NOT_JOURNALLED
         self._service_ns = 0
+        self._opaque = spec.library is not None
         self._boundaries = self._arm_faults()
 
     def execute(self, operation: Operation) -> Any:
@@ -189,7 +191,7 @@ class Executor:
         if isinstance(result, Refused):
             return result.previous, 0, _REFUSED, self.journal.number_of_reason(result.reason)
         if isinstance(result, Lease):
-            return 0, result.fence or 0, _DONE, 0
+            return token_digest(result.token.encode()) if self._opaque else 0, result.fence or 0, _DONE, 0
         if result is UNKNOWN:
             return 0, 0, _UNKNOWN, 0
         if result is None:
