@@ -40,6 +40,8 @@ class Holds:
     died: Ints
     clock: Ints
     """The number of the owner's clock."""
+    life: Ints
+    """The life of the owner's process (`Trial.life`)."""
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -184,7 +186,8 @@ def holds_of(trial: Trial) -> Holds:
     np.minimum.at(death, trial.life[killed], trial.journal["start_ns"].to_numpy()[killed])
     fence, asked, begin = (trial.journal[name].to_numpy()[rows] for name in ("fence", "start_ns", "end_ns"))
     clock = trial.compared.code[rows]
-    return Holds(trial, owner[order], trial.lease_number[rows], fence, asked, begin, death[trial.life[rows]], clock)
+    life = trial.life[rows]
+    return Holds(trial, owner[order], trial.lease_number[rows], fence, asked, begin, death[life], clock, life)
 
 
 def told_by_lease(trial: Trial) -> Mask:
