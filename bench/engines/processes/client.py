@@ -49,6 +49,7 @@ class ProcessClient:
         if manager is not None and library is None:
             self.library = connected(manager, spec.lease_nodes or (spec.lease_url,), timeout_s)
         self._fencing = manager is not None and manager.fencing
+        self._own_deadline = bool(getattr(manager, "own_deadline", False))
         self._address, self._load = spec.lease_address, spec.load
         self._keeper, self._rng = keeper, rng
         self._due: Iterator[int] = iter(()) if spec.schedule is None else spec.schedule.due_times(Random(spec.seed + 1))
@@ -74,7 +75,9 @@ class ProcessClient:
     @property
     def opaque_lock(self) -> OpaqueLock:
         assert self.library is not None
-        return CalledLibrary(self.library, self._address.lease, self._fencing, self._keeper.stopping)
+        return CalledLibrary(
+            self.library, self._address.lease, self._fencing, self._keeper.stopping, self._own_deadline
+        )
 
     @property
     def renewals(self) -> Renewals:
@@ -180,6 +183,7 @@ class CalledLibrary:
     key_of: Callable[[str], str]
     fencing: bool
     stopping: Callable[[], bool]
+    own_deadline: bool = False
 
     def acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
         taken = None if self.stopping() else self.library.acquire(self.key_of(resource), ttl_ms, wait)
@@ -189,7 +193,8 @@ class CalledLibrary:
             taken = Taken(taken)
         if self.fencing and (taken.fence is None or not 0 <= taken.fence < MAX_FENCE):
             raise ValueError(f"a lease manager that says fencing = True gave the fencing number {taken.fence}")
-        return Lease(resource, taken.token, taken.fence if self.fencing else None, attempt, ttl_ms)
+        fence = taken.fence if self.fencing else None
+        return Lease(resource, taken.token, fence, attempt, ttl_ms, self.own_deadline)
 
     def renew(self, lease: Lease) -> Outcome:
         return _outcome(self.library.renew(self.key_of(lease.resource)))
