@@ -49,7 +49,7 @@ def with_managers(suite: Suite, managers: Sequence[str], only: Sequence[str]) ->
 
 def _guards(manager: str, lock: LeaseManager, taken: Collection[str]) -> Iterator[Guard]:
     """The check inside the lock and an unconditional write; if the lock gives a fencing number, a fenced one, too."""
-    name = _name(manager, taken)
+    name = guard_name(manager, taken)
     about = f"The lock {manager} per endpoint, with the check inside it: what the lock alone is worth."
     plain = Guard(
         name=name,
@@ -74,7 +74,7 @@ def _renewal(lock: LeaseManager) -> Renewal:
     return Renewal.WATCHDOG if getattr(lock, "watched", False) else Renewal.NONE
 
 
-def _name(manager: str, taken: Collection[str]) -> str:
+def guard_name(manager: str, taken: Collection[str]) -> str:
     """The name of the guard: `my_lock` for `locks:MyLock`; another if a guard is called so already."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", manager.rpartition(":")[2])
     own = re.sub(r"[^a-z0-9_-]", "_", words.lower())[:LONGEST]
