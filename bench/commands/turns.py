@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -47,8 +48,11 @@ def against(
     from leasebench.bench.suite import load_suite
     from leasebench.bench.turns import SIDES, SideCommand, SideFailed, Turns
 
+    # A mistake is told before anything begins.
     for suite in filter(None, suites):
-        load_suite(suite)  # a mistake in it is told before anything begins
+        load_suite(suite)
+    if other_python is not None and which(other_python) is None:
+        fail(f"--against-python {other_python}: no such program (a venv's is VENV/bin/python)", EXIT_USAGE)
     out = new_directory(out, "turns")
     screen = console()
     own = Path(sys.executable)

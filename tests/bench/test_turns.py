@@ -154,3 +154,10 @@ def test_a_side_that_can_not_take_its_turn_is_told_in_one_line(script, error, to
 def test_options_that_turns_do_not_have_are_refused_in_one_line(tmp_path):
     ran = leasebench("run", "steady", "--against", "burst", "--budget", "1h", cwd=tmp_path)
     assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (2, "", 1)
+
+
+def test_an_interpreter_that_is_not_there_is_told_before_anything_begins(tmp_path):
+    ran = leasebench("run", "steady", "--against-python", "venv/bin/python", "--out", "ab", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (2, "", 1)
+    assert "venv/bin/python" in ran.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,9 @@ def read(text):
         every = [each for one in (counted if counted is found else [counted]) for each in one]
         results = [type(result) for each in every for result in each.result]
         assert (counted.tests, counted.failures) == (len(every), results.count(Failure))
-        assert (counted.errors, counted.skipped) == (results.count(Error), results.count(Skipped))
+        assert counted.errors == results.count(Error)
+        if counted is not found:  # the schema of Jenkins has no place for it above
+            assert counted.skipped == results.count(Skipped)
     return {each.name: each for one in found for each in one}
 
 
