@@ -71,19 +71,21 @@ class UnderScenario:
 class Price:
     """What a guard costs at one endpoint, microseconds, and how many times as much as the two without a lock.
 
-    `p50_us` are the medians of acquire, check, commit and release, added up; `acquire_p99_us` has the waiting in it.
+    `p50_us` are the medians of acquire, check, commit and release, added up. `acquire_p99_us` has the waiting in it,
+    `commands_per_grant` the tries in vain.
     """
 
     guard: str
     p50_us: float | None
     acquire_p99_us: float | None
     commit_p99_us: float | None
+    commands_per_grant: float | None
     beside_version_check: float | None
     beside_no_guard: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class TriedRepair:
     """What was run to repair the lock: the same lock and another store, or no lock at all."""
 
     guard: str
@@ -98,7 +100,7 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LockAnswer:
     """What a run tells of one lock. `baseline` is the scenario of the prices: one without a fault, if there is one."""
 
     guard: str
@@ -108,7 +110,7 @@ class Answer:
     without_fault: tuple[UnderScenario, ...]
     under_fault: tuple[UnderScenario, ...]
     price: Price | None
-    repairs: tuple[Repair, ...]
+    repairs: tuple[TriedRepair, ...]
     baseline: str | None
 
     @property
@@ -117,7 +119,7 @@ class Answer:
         return tuple(one for one in self.under_fault if not one.holds)
 
 
-def answers(run: RunDirectory) -> Iterator[Answer]:
+def answers(run: RunDirectory) -> Iterator[LockAnswer]:
     """An answer for each lock of a run that was run by itself."""
     guards = [run.suite.guard(name) for name in run.guards]
     for guard in guards:
@@ -125,7 +127,7 @@ def answers(run: RunDirectory) -> Iterator[Answer]:
             yield _answer(run, guard, guards)
 
 
-def _answer(run: RunDirectory, lock: GuardTable, guards: Sequence[GuardTable]) -> Answer:
+def _answer(run: RunDirectory, lock: GuardTable, guards: Sequence[GuardTable]) -> LockAnswer:
     baseline = baseline_scenario(run.summary.cells)
     newer = next((one for one in guards if one.exclude is None and one.commit == NEWER_ONLY), None)
     bare = next((one for one in guards if _is_bare(one)), None)
@@ -138,7 +140,7 @@ def _answer(run: RunDirectory, lock: GuardTable, guards: Sequence[GuardTable]) -
     versions = {} if manifest is None else manifest.versions.model_extra or {}
     server = "" if manifest is None else " ".join(filter(None, (manifest.server.name, manifest.server.version)))
     trials = count(len(run.summary.trials), "trial")
-    return Answer(
+    return LockAnswer(
         guard=lock.name,
         manager=lock.manager or "",
         asked=run.suite.about,
@@ -148,7 +150,7 @@ def _answer(run: RunDirectory, lock: GuardTable, guards: Sequence[GuardTable]) -
         under_fault=tuple(one for one in there if one.scenario not in quiet),
         price=_price(run, lock.name, baseline, beside),
         repairs=tuple(
-            Repair(
+            TriedRepair(
                 one.name,
                 _repair(one),
                 tuple(found for each in run.suite.scenarios if (found := _under(run, one.name, each)) is not None),
@@ -219,10 +221,17 @@ def _price(run: RunDirectory, guard: str, scenario: str | None, beside: Sequence
         return None
     cost = guard_cost_us(cell)
     ratios = (None if cost is None or not other else round(cost / other, 3) for other in beside)
-    return Price(guard, cost, cell.latency("acquire").shown("p99"), cell.latency("commit").shown("p99"), *ratios)
+    return Price(
+        guard,
+        cost,
+        cell.latency("acquire").shown("p99"),
+        cell.latency("commit").shown("p99"),
+        cell.rate("commands_per_grant").value,
+        *ratios,
+    )
 
 
-def page(answer: Answer, run: str) -> Iterator[str]:
+def page(answer: LockAnswer, run: str) -> Iterator[str]:
     """The answer in words, a line each; `run` is the run directory as the commands in it name it."""
     yield f"{answer.guard} ({answer.of}; {answer.asked.rstrip('.')})"
     yield ""
@@ -244,7 +253,7 @@ def page(answer: Answer, run: str) -> Iterator[str]:
     yield f"Every figure: leasebench report {run}"
 
 
-def _in_short(answer: Answer) -> str:
+def _in_short(answer: LockAnswer) -> str:
     quiet = [one for one in answer.without_fault if not one.holds]
     harmed = [one.scenario for one in answer.harmed]
     parts = []
@@ -274,7 +283,7 @@ def _outcome(one: UnderScenario) -> str:
     return f"{outcome}: {one.stale} of {count(one.races, 'race')} ended in a stale write{rate}"
 
 
-def _loss(answer: Answer) -> Iterator[str]:
+def _loss(answer: LockAnswer) -> Iterator[str]:
     """When an owner is told of a loss, who held the lock meanwhile, and when it is free after a death."""
     lost = [one for one in answer.under_fault if any(one.told.values())]
     if lost:
@@ -300,7 +309,7 @@ def _loss(answer: Answer) -> Iterator[str]:
             yield f"After an owner's death the next one gets it in {after}"
 
 
-def _money(answer: Answer) -> Iterator[str]:
+def _money(answer: LockAnswer) -> Iterator[str]:
     """What it costs, and beside what."""
     price = answer.price
     if price is None or price.p50_us is None:
@@ -314,11 +323,13 @@ def _money(answer: Answer) -> Iterator[str]:
         if ratio is not None
     ]
     tail = "" if price.acquire_p99_us is None else f"; acquire p99 {number(price.acquire_p99_us)} us, waiting included"
+    if price.commands_per_grant is not None:
+        tail += f"; {number(price.commands_per_grant, 1)} commands a grant, tries in vain included"
     yield f"What it costs at one endpoint (medians added up, {answer.baseline})"
     yield f"  {number(price.p50_us)} us{': ' if beside else ''}{', '.join(beside)}{tail}"
 
 
-def _repaired(answer: Answer) -> Iterator[str]:
+def _repaired(answer: LockAnswer) -> Iterator[str]:
     if not answer.repairs:
         return
     yield "What would repair it (run under the same faults, not asserted)"

@@ -48,6 +48,7 @@ def lock_table(summary: Summary, suite: SuiteRecord) -> Grid:
         columns += [
             (Column("cost\np50 us", 1), lambda guard: _cost(cells.get((guard, baseline)))),
             (Column("acquire\np99 us", 2), lambda guard: _acquire(cells.get((guard, baseline)))),
+            (Column("commands\na grant", 2), lambda guard: _commands(cells.get((guard, baseline)))),
         ]
     kept = [
         one for one in columns if one[0].heading == "guard" or any(one[1](guard).text != NOTHING for guard in guards)
@@ -73,6 +74,7 @@ def legend(summary: Summary, suite: SuiteRecord, manifest: Manifest | None) -> I
             "granted it while another grant stood; `not seen`: neither its events nor its keys tell"
         )
     yield "cost: medians of acquire, check, commit and release at one endpoint, added up; waiting is in acquire"
+    yield "commands a grant: what a library asks of its server, its release and tries in vain included, without a fault"
     yield _run(summary, suite, manifest)
 
 
@@ -149,3 +151,7 @@ def _cost(cell: CellSummary | None) -> Text:
 def _acquire(cell: CellSummary | None) -> Text:
     found = None if cell is None else cell.latency("acquire").shown("p99")
     return Text(number(found))
+
+
+def _commands(cell: CellSummary | None) -> Text:
+    return Text(NOTHING if cell is None else number(cell.rate("commands_per_grant").value, 1))
