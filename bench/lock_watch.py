@@ -18,7 +18,7 @@ from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.bench.servers.server import Server, ServerUnusable
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-from leasebench.leases.manager import REDIS, LeaseManager, server_of
+from leasebench.leases.manager import REDIS, LeaseManager, nodes_of, server_of
 from leasebench.results.evidence.lock_writes import LockWrite, LockWritesWriter
 from leasebench.results.record.lock_writes import token_digest
 
@@ -169,6 +169,10 @@ def unwatched(manager: LeaseManager, *, wanted: bool) -> str | None:
     """Why no replica is to listen to the leases of a manager; None if one is."""
     if not wanted:
         return "it was asked that none listens"
+    if nodes_of(manager) > 1:
+        return f"its locks are on {nodes_of(manager)} servers, and what one of them grants is not yet the lock"
+    if nodes_of(manager) > 1:
+        return f"its leases are on {nodes_of(manager)} servers, none of which grants one by itself"
     server = server_of(manager)
     return None if server == REDIS else f"the server of its locks is {server}: only one of {REDIS} has such replicas"
 

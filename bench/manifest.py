@@ -5,6 +5,7 @@ import platform
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 import psutil
 
@@ -12,12 +13,15 @@ from leasebench.bench.hosts.placement import place
 from leasebench.bench.servers.server import Server, examine
 from leasebench.bench.suite import Suite
 from leasebench.enactors.store.drivers import server_driver_of
-from leasebench.references import file_of_class, is_reference
+from leasebench.leases.managers.foreign import ForeignManager
+from leasebench.references import file_at, file_of_class, is_reference
 from leasebench.registry import distribution, plugins
 from leasebench.results.record.manifest import (
     MANIFEST_SCHEMA,
     Affinity,
+    CommandFile,
     HostMachine,
+    LockProgram,
     Manifest,
     OwnClassFile,
     PackageVersions,
@@ -61,6 +65,24 @@ def _own_classes(suite: Suite) -> dict[str, OwnClassFile]:
     return {name: OwnClassFile(path=file.path, sha256=file.sha256) for name, file in files.items() if file is not None}
 
 
+def _lock_programs(suite: Suite) -> dict[str, LockProgram]:
+    """What the locks in processes of their own say of themselves, by guard. Raises DefinitionError."""
+    foreign = {guard.name: guard.manager for guard in suite.guards if guard.exclude is not None}
+    return {name: _lock_program(manager) for name, manager in foreign.items() if isinstance(manager, ForeignManager)}
+
+
+def _lock_program(manager: ForeignManager) -> LockProgram:
+    hello = manager.learn()
+    files = [file_at(Path(word)) for word in manager.command if Path(word).is_file()]
+    return LockProgram(
+        command=manager.command,
+        library=hello.library,
+        version=hello.version,
+        protocol=hello.protocol,
+        files=tuple(CommandFile(path=file.path, sha256=file.sha256) for file in files),
+    )
+
+
 def describe(suite: Suite, server: Server, seed: int) -> Manifest:
     """Build `manifest.json`. Raises ServerUnusable."""
     facts = examine(server.url)
@@ -73,6 +95,7 @@ def describe(suite: Suite, server: Server, seed: int) -> Manifest:
         seed=seed,
         versions=PackageVersions.model_validate(versions),
         own_classes=_own_classes(suite),
+        lock_programs=_lock_programs(suite),
         machine=HostMachine(
             system=platform.platform(),
             processor=platform.processor() or platform.machine(),

@@ -1,12 +1,16 @@
-"""A guard for a lock of the user's own: what `run --manager module:Class` adds to a suite."""
+"""A guard for a lock of the user's own: what `run --manager module:Class` and `--command CMD` add to a suite."""
 
 import re
+import shlex
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from leasebench.bench.suite import Suite, with_guards
 from leasebench.leases.guard import DEFAULT_TTL_MS, Decide, Exclude, Guard, Renewal, presets
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.manager import LeaseManager, ttl_step_ms, unavailable
+from leasebench.leases.managers.foreign import for_command
 from leasebench.mistakes import DefinitionError
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugin
@@ -28,43 +32,87 @@ of timing, and a machine that stalls for as long as a lease lives is enough."""
 EXPECTED_FENCED = EXPECTED | {"lease_server": [*BY_TIMING, Verdict.STUCK]}
 
 
-def with_managers(suite: Suite, managers: Sequence[str], only: Sequence[str]) -> tuple[Suite, list[str]]:
+def with_managers(
+    suite: Suite, managers: Sequence[str], only: Sequence[str], commands: Sequence[str] = ()
+) -> tuple[Suite, list[str]]:
     """Add a guard for each lease manager, a name or `module:Class`, to every scenario of a suite, before the others.
+
+    `commands` are locks in other languages, each a program and its arguments as a shell would read them.
 
     `only` are the guards that the run is narrowed to: those that are added take part whether named there or not, unless
     one of them is named. Returns the suite and the guards to narrow it to. Raises DefinitionError.
     """
     made: list[Guard] = []
-    for name in dict.fromkeys(managers):
-        manager: LeaseManager = plugin("leases.managers", "lease manager", name)
-        if missing := unavailable(manager):
-            raise DefinitionError(missing)
+    locks = [NamedLock(name, name, (), _manager(name)) for name in dict.fromkeys(managers)]
+    for lock in (*locks, *map(_program, dict.fromkeys(commands))):
         taken = {*presets(), *(guard.name for guard in suite.guards), *(guard.name for guard in made)}
-        made += _guards(name, manager, taken)
+        made += _guards(lock, taken)
     own = [guard.name for guard in made]
     narrowed = [*only] if not only or set(own) & set(only) else [*own, *only]
     words = [word for name in managers for word in ("--manager", name)]
+    words += [word for command in commands for word in ("--command", command)]
     return with_guards(suite, made, words), narrowed
 
 
-def _guards(manager: str, lock: LeaseManager, taken: Collection[str]) -> Iterator[Guard]:
+class NamedLock(NamedTuple):
+    """A lock that was asked for: by which words, and what a guard's `exclude` says of it."""
+
+    asked_for: str
+    manager: str
+    command: tuple[str, ...]
+    lock: LeaseManager
+
+
+def _manager(name: str) -> LeaseManager:
+    manager: LeaseManager = plugin("leases.managers", "lease manager", name)
+    if missing := unavailable(manager):
+        raise DefinitionError(missing)
+    return manager
+
+
+def _program(text: str) -> NamedLock:
+    """The lock that a command is, once it said what it can. Raises DefinitionError."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise DefinitionError(f"--command {text!r}: {str(error).lower()}") from error
+    if not words:
+        raise DefinitionError("--command: name a program and its arguments, as in --command 'node my_lock.mjs'")
+    manager = for_command(words)
+    manager.learn()
+    return NamedLock(text, manager.name, words, manager)
+
+
+def _guards(asked: NamedLock, taken: Collection[str]) -> Iterator[Guard]:
     """The check inside the lock and an unconditional write; if the lock gives a fencing number, a fenced one, too."""
-    name = guard_name(manager, taken)
-    about = f"The lock {manager} per endpoint, with the check inside it: what the lock alone is worth."
+    words, lock = asked.asked_for, asked.lock
+    name = guard_name(_stem(asked.command) if asked.command else asked.manager, taken)
+    about = f"The lock {words} per endpoint, with the check inside it: what the lock alone is worth."
     plain = Guard(
         name=name,
         about=about,
         decide=Decide(check=VersionCheck.INSIDE),
-        exclude=Exclude(manager=manager, ttl_ms=max(DEFAULT_TTL_MS, ttl_step_ms(lock)), renewal=_renewal(lock)),
+        exclude=Exclude(
+            manager=asked.manager,
+            command=asked.command,
+            ttl_ms=max(DEFAULT_TTL_MS, ttl_step_ms(lock)),
+            renewal=_renewal(lock),
+        ),
         commit="unconditional",
         known_bad=lock.broken,
         expect=EXPECTED,
     )
     yield plain
     if lock.fencing:
-        about = f"The lock {manager}, and a store that refuses a fencing number that is older than the newest it saw."
+        about = f"The lock {words}, and a store that refuses a fencing number that is older than the newest it saw."
         fenced = {"name": name + FENCED, "about": about, "commit": "fenced", "expect": EXPECTED_FENCED}
         yield plain.model_copy(update=fenced)
+
+
+def _stem(command: Sequence[str]) -> str:
+    """What a command is called by: the last of its words that is a file, without its ending; else its program."""
+    files = [word for word in command if Path(word).is_file()]
+    return Path(files[-1] if files else command[0]).stem
 
 
 def _renewal(lock: LeaseManager) -> Renewal:

@@ -85,6 +85,7 @@ def run_trial(
         server.revive()
         with _arranged(plan, server, run, folder) as environment:
             facts = facts.adding(stepped_clocks=environment.stepped_clocks, own_servers=environment.own_servers)
+            facts = facts.adding(hit_servers=sorted({one.hit_server for one in plan.faults if one and one.hit_server}))
             _keep_to_core(environment)
             with ExitStack() as files:
                 stores = [

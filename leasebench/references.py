@@ -21,7 +21,7 @@ _REFERENCE = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<name>[^\W\
 
 @dataclass(frozen=True, slots=True)
 class ModuleFile:
-    """The file that a class came from: its path, from the current directory where it is inside, and its hash."""
+    """The file that a class came from, or that a command names: its path, from the current directory, and its hash."""
 
     path: str
     sha256: str
@@ -68,6 +68,11 @@ def file_of_class(reference: str) -> ModuleFile | None:
     source = inspect.getsourcefile(class_at(reference))
     if source is None or not (path := Path(source)).is_file():
         return None
+    return file_at(path)
+
+
+def file_at(path: Path) -> ModuleFile:
+    """A file that belongs to a result: its path as it is shown, and its hash. Raises OSError."""
     here = Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     return ModuleFile(str(shown), hashlib.sha256(path.read_bytes()).hexdigest())

@@ -19,6 +19,8 @@ class Lease:
     fence: int | None
     grant: int
     ttl_ms: int
+    own_deadline: bool = False
+    """Whether its owner knows by itself until when it may believe in it, and looks before it writes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,9 @@ class LibraryLock(ABC):
     """What every time to live has to be a multiple of: 1,000 for a library that knows whole seconds only."""
     nodes: int = 1
     """How many independent servers its leases are on; with more than one it has `connect_nodes`."""
+    own_deadline: ClassVar[bool] = False
+    """Whether an owner knows by itself until when it may believe in its lease: it then validates it before it writes,
+    which has to be a look at its own clock and ask nobody."""
     replicas: ClassVar[int] = 0
     """How many replicas each of them has to have: 0 or 1."""
     keeps_prefix: ClassVar[bool] = True

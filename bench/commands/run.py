@@ -32,6 +32,10 @@ def run(
         list[str] | None,
         typer.Option(help="a guard for this lock, too: module:Class or a lease manager (may be repeated)"),
     ] = None,
+    command: Annotated[
+        list[str] | None,
+        typer.Option(help="a guard for a lock in another language, too: 'node my_lock.mjs' (may be repeated)"),
+    ] = None,
     ttl: Annotated[str | None, typer.Option(help="time to live of all leases: 100ms, 2s", rich_help_panel=OVER)] = None,
     enactors: Annotated[int | None, typer.Option(help="enactors of each cell", rich_help_panel=OVER)] = None,
     endpoints: Annotated[int | None, typer.Option(help="endpoints of each cell", rich_help_panel=OVER)] = None,
@@ -71,7 +75,7 @@ def run(
     server = with_password(server, password_file)
     from leasebench.bench.goal import goal_of
 
-    over = (manager, ttl, enactors, endpoints, rate, sweep)
+    over = (manager, command, ttl, enactors, endpoints, rate, sweep)
     if schedule is not None:
         other = (resume, budget, against, against_python)
         if until_proven or _given(suite, guard, scenario, trials, duration, *over, *other):
@@ -99,7 +103,9 @@ def run(
             left_out = "--budget, --until-proven, --json, --junit and --markdown"
             fail(f"--against takes turns by plan: leave out {left_out}", EXIT_USAGE)
         narrowing = {"--guard": guard, "--scenario": scenario, "--trials": trials, "--duration": duration}
-        laid_over = zip(("--manager", "--ttl", "--enactors", "--endpoints", "--rate", "--sweep"), over, strict=True)
+        laid_over = zip(
+            ("--manager", "--command", "--ttl", "--enactors", "--endpoints", "--rate", "--sweep"), over, strict=True
+        )
         drawn = drawn_seed(suite or DEFAULT_SUITE, seed)
         in_turns((suite, against or suite), against_python, {**narrowing, **dict(laid_over)}, server, out, drawn)
     from leasebench.bench import own_lock
@@ -109,9 +115,9 @@ def run(
     from leasebench.bench.suite import load_suite, narrow
 
     must_be_a_choice(server)
-    found = load_suite(suite or (sweeping.SUITE if sweep else own_lock.SUITE if manager else DEFAULT_SUITE))
-    if manager:
-        found, guard = own_lock.with_managers(found, manager, guard or [])
+    found = load_suite(suite or (sweeping.SUITE if sweep else own_lock.SUITE if manager or command else DEFAULT_SUITE))
+    if manager or command:
+        found, guard = own_lock.with_managers(found, manager or [], guard or [], command or [])
     options = {"ttl": ttl, "enactors": enactors, "endpoints": endpoints, "rate": rate}
     set_to = {name: str(value) for name, value in options.items() if value is not None}
     found = sweeping.laid_over(found, set_to, sweep or [], scenario or [])

@@ -1,8 +1,9 @@
 """Ends what a killed harness leaves behind: processes, temporary directories and shared memory.
 
 Runs as a small process of its own, in a session of its own, reading commands from a pipe whose other end only
-the harness holds: `pid N`, `forget N`, `dir PATH`. At the end of the pipe it kills the processes that were not
-forgotten, removes the directories, and exits. Standard library only: it is started as a script.
+the harness holds: `pid N`, `forget N`, `dir PATH`. As for kill(2), a number below zero is a process group. At the end
+of the pipe it kills the processes that were not forgotten, removes the directories, and exits. Standard library only:
+it is started as a script.
 """
 
 import atexit
@@ -33,7 +34,7 @@ class Reaper:
         self._process = self._start()
 
     def watch_process(self, pid: int) -> None:
-        """Kill `pid` when the harness is gone."""
+        """Kill `pid`, or the process group -`pid`, when the harness is gone."""
         self._pids.add(pid)
         self._tell(f"pid {pid}")
 

@@ -123,6 +123,8 @@ class _Crossing:
     def __init__(self, replica: socket.socket, said: bytes, target: Path, lag_s: float) -> None:
         self._replica = replica
         self._replica.settimeout(SEND_WITHIN_S)
+        # A write that follows another at once would wait for the acknowledgement of the first, 40 ms: WAIT would, too.
+        self._replica.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._primary = socket.socket(socket.AF_UNIX)
         self._primary.settimeout(CONNECT_WITHIN_S)
         try:

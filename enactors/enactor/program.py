@@ -35,6 +35,7 @@ from leasebench.leases.operations import (
     Sleep,
     StartRenewal,
     StopRenewal,
+    ValidateLock,
 )
 
 MAX_TRIES = 8
@@ -222,11 +223,9 @@ def _inside(
             return _NEWER, False
     yield Work(endpoint)
     exclude = guard.exclude
-    if lease is not None and exclude is not None and exclude.renewal is not _NO_RENEWAL:
-        watched = exclude.renewal is Renewal.WATCHDOG
-        if watched and not (yield Belief(lease)):
-            return None, True
-        if not watched and isinstance((yield HearOfLoss(lease)), Refused):
+    if lease is not None and exclude is not None and (exclude.renewal is not _NO_RENEWAL or lease.own_deadline):
+        believes = yield from _believes(exclude, lease)
+        if not believes:
             return None, True
     rule = guard.commit
     if guard.rule.by_enactor:
@@ -235,6 +234,15 @@ def _inside(
         rule = "unconditional"
     outcome: Outcome = yield Commit(endpoint, version, rule, lease, seen, referential=guard.clean.checks_plan)
     return _judge(outcome)
+
+
+def _believes(exclude: Exclude, lease: Lease) -> Program[bool]:
+    """Look right before the write, asking no server, whether the owner has learned that its lease is lost or over."""
+    if lease.own_deadline and isinstance((yield ValidateLock(lease)), Refused):
+        return False
+    if exclude.renewal is Renewal.WATCHDOG:
+        return bool((yield Belief(lease)))
+    return exclude.renewal is _NO_RENEWAL or not isinstance((yield HearOfLoss(lease)), Refused)
 
 
 def _pick_again(version: int) -> Program[int]:

@@ -1,5 +1,6 @@
 """A foreign lock as a library: its calls over the line, how long they took in the lock, and what it told by itself."""
 
+import shlex
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,11 +58,14 @@ class ForeignLock:
         """How long the last call took in the lock itself; 0 where it did not say."""
         self._grants: OrderedDict[str, _Grant] = OrderedDict()
         self._tokens: dict[str, str] = {}
+        self._lost: set[str] = set()
+        self._told: list[ToldLoss] = []
         self._timeout_s = timeout_s
-        self.hello: Hello = self._process.hello(url, timeout_s)
-        if self.hello.error is not None:
+        hello = self._process.hello(url, timeout_s)
+        if isinstance(hello, LockReply):
             self._process.close()
-            raise ServerDown(f"{self.hello.library}: {self.hello.error}")
+            raise ServerDown(f"{shlex.join(command)}: {hello.error}")
+        self.hello: Hello = hello
 
     def acquire(self, key: str, ttl_ms: int, wait: Wait) -> Taken | None:
         request = AcquireRequest(id=self._process.next_id(), key=key, ttl_ms=ttl_ms, wait_ms=int(wait.timeout_ms))
@@ -73,7 +77,7 @@ class ForeignLock:
         self._tokens[key] = reply.token
         self._grants[reply.token] = _Grant(key, ttl_ms, perf_counter_ns())
         if len(self._grants) > GRANTS_KEPT:
-            self._grants.popitem(last=False)
+            self._lost.discard(self._grants.popitem(last=False)[0])
         return Taken(reply.token, reply.fence)
 
     def renew(self, key: str) -> bool | Refused:
@@ -88,33 +92,46 @@ class ForeignLock:
         return self._call(ReleaseRequest(id=self._process.next_id(), key=key, token=self._tokens.pop(key)))
 
     def losses(self, *, look: bool) -> list[ToldLoss]:
-        """What the lock told of its losses since this was asked last; `look` also at what stands in the pipe."""
-        if look:
-            self._process.look()
-        if not self._process.notices:
-            return []
-        notices, self._process.notices = self._process.notices, []
-        now, told = perf_counter_ns(), []
-        for notice in notices:
-            grant = self._grants.get(notice.token)
-            if grant is None or grant.key != notice.key:
-                raise self._process.failed(f"told that it lost {notice.key}, token {notice.token}: it never gave that")
-            at_ns = notice.at_ns if notice.at_ns is not None and grant.since_ns <= notice.at_ns <= now else now
-            told.append(ToldLoss(notice.key, notice.token, at_ns))
+        """What the lock told since this was asked last, each loss once; `look` also at what stands in the pipe."""
+        self._hear(look=look)
+        told, self._told = self._told, []
         return told
+
+    def heard_of(self, key: str) -> bool:
+        """See `leases.manager.TellingLibrary`."""
+        self._hear(look=True)
+        return self._tokens[key] not in self._lost
 
     def close(self) -> None:
         """End the process."""
         self._process.close()
 
+    def _hear(self, *, look: bool) -> None:
+        if look:
+            self._process.look()
+        if not self._process.notices:
+            return
+        if not self.hello.tells_loss:
+            raise self._process.failed("told of a loss, and its hello does not say tells_loss")
+        notices, self._process.notices = self._process.notices, []
+        now = perf_counter_ns()
+        for notice in notices:
+            grant = self._grants.get(notice.token)
+            if grant is None or grant.key != notice.key:
+                raise self._process.failed(f"told that it lost {notice.key}, token {notice.token}: it never gave that")
+            if notice.token not in self._lost:
+                at_ns = notice.at_ns if notice.at_ns is not None and grant.since_ns <= notice.at_ns <= now else now
+                self._lost.add(notice.token)
+                self._told = [*self._told[-GRANTS_KEPT:], ToldLoss(notice.key, notice.token, at_ns)]
+
     def _call(self, request: LockRequest) -> bool:
         return self._is_done(self._ask(request, 0.0), request)
 
     def _ask(self, request: LockRequest, wait_s: float) -> LockReply:
+        self.own_ns = 0
         before = perf_counter_ns()
         reply = self._process.ask(request, wait_s + self._timeout_s + ANSWERS_WITHIN_S)
         round_trip_ns = perf_counter_ns() - before
-        self.own_ns = 0
         if reply.start_ns is not None and reply.end_ns is not None:
             own_ns = reply.end_ns - reply.start_ns
             if not 0 <= own_ns <= round_trip_ns + CLOCK_SLACK_NS:

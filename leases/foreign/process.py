@@ -82,8 +82,8 @@ class ForeignProcess:
             self._ready.register(number, select.POLLIN)
         self._ended = False
 
-    def hello(self, url: str | None, timeout_s: float) -> Hello:
-        """Say hello, and return its answer."""
+    def hello(self, url: str | None, timeout_s: float) -> Hello | LockReply:
+        """Say hello, and return its answer; one that can't be used here replies with an error, as to any request."""
         numbers = {"id": self._next(), "timeout_ms": int(timeout_s * 1000)}
         request = HelloRequest.model_validate(numbers | _parts_of(url))
         self._send(request)
@@ -91,6 +91,8 @@ class ForeignProcess:
         try:
             hello = Hello.model_validate_json(line)
         except ValidationError as error:
+            if (refusal := _refusal(line, request.id)) is not None:
+                return refusal
             raise self.failed(f"answered hello with {_shown(line)}: {_mistake(error)}") from error
         if hello.id != request.id:
             raise self.failed(f"answered hello with the id {hello.id}, and {request.id} was asked")
@@ -188,8 +190,9 @@ class ForeignProcess:
         return line
 
     def _read_when_there(self) -> bool:
-        """Wait SLICE_S at most for something to read, and read it; False at the end of its output."""
-        return self._read() if self._ready.poll(SLICE_S * 1000) else True
+        """Wait SLICE_S at most for something to read, and read it; False if it has ended, or its output has."""
+        # What it started may hold its output open after its own end.
+        return self._read() if self._ready.poll(SLICE_S * 1000) else self._popen.poll() is None
 
     def _read(self) -> bool:
         """Read what is there. False at the end of its output."""
@@ -273,6 +276,15 @@ def _parts_of(url: str | None) -> dict[str, object]:
         "password": unquote(parts.password or "") or query.get("password"),
         "db": int(database),
     }
+
+
+def _refusal(line: bytes, number: int) -> LockReply | None:
+    """The answer to hello of a lock that can't be used; None if it is none."""
+    with suppress(ValidationError):
+        reply = LockReply.model_validate_json(line)
+        if reply.id == number and reply.error is not None and not reply.ok:
+            return reply
+    return None
 
 
 def _shown(line: bytes) -> str:

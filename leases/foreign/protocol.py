@@ -30,7 +30,7 @@ class HelloRequest(ProtocolLine):
 
     `url` is the lock's server, and what follows is the same in parts: either `socket`, the path of a unix socket, or
     `host` and `port`. All are null where leasebench only asks what the lock can; it then closes the input at once.
-    A program that can't reach its server answers with an `error`.
+    A program that can't reach its server replies with an `error`.
     """
 
     id: int
@@ -97,8 +97,10 @@ class Hello(ProtocolLine):
     renews: bool = False
     validates: bool = False
     fencing: bool = Field(default=False, description="whether every grant carries a fencing number")
+    tells_loss: bool = Field(default=False, description="whether it renews itself, and sends `lost` when that failed")
     ttl_step_ms: int = Field(default=1, ge=1, description="1000 for a lock that knows whole seconds only")
-    error: str | None = Field(default=None, description="why the lock can't be used: its server can't be reached, say")
+    start_ns: int | None = None
+    end_ns: int | None = None
 
 
 class LockReply(ProtocolLine):
@@ -119,7 +121,7 @@ class LockReply(ProtocolLine):
 
 
 class LostNotice(ProtocolLine):
-    """Nobody asked: the lock tells its owner that it lost a lock that it was granted.
+    """Nobody asked: the lock tells its owner that it lost a lock that it was granted. `hello` says `tells_loss`.
 
     It may come at any time, also before a reply. An owner that is told does not write.
     """

@@ -10,10 +10,11 @@ import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import MappingProxyType
 
 from leasebench.leases.foreign.lock import ForeignLock
 from leasebench.leases.foreign.process import ForeignFailed, ForeignProcess
-from leasebench.leases.foreign.protocol import Hello
+from leasebench.leases.foreign.protocol import Hello, LockReply
 from leasebench.leases.manager import LibraryLock
 from leasebench.mistakes import DefinitionError
 
@@ -25,6 +26,10 @@ class ForeignManager(LibraryLock):
 
     name = "foreign"
     about = "a lock in any language: a program that speaks leasebench's line protocol over a pipe"
+    hints = MappingProxyType(
+        {name: f'its hello has to say "{name}": true' for name in ("fencing", "renews", "tells_loss")}
+        | {"thread_safe": "a program is asked one thing at a time: it has to renew by itself"}
+    )
     takes_command = True
     """Whether it is nothing without a command."""
 
@@ -58,6 +63,8 @@ class ForeignManager(LibraryLock):
             process = ForeignProcess(self.command)
             hello = process.hello(None, PROBE_TIMEOUT_S)
             process.close()
+            if isinstance(hello, LockReply):
+                raise DefinitionError(f"the command `{said}` can't be used: {hello.error}")
         except OSError as error:
             raise DefinitionError(f"the command `{said}` can't be started: {error.strerror}") from error
         except ForeignFailed as error:
@@ -73,6 +80,7 @@ class ForeignManager(LibraryLock):
     def _take(self, hello: Hello) -> None:
         self.hello = hello
         self.fencing, self.renews, self.validates = hello.fencing, hello.renews, hello.validates
+        self.tells_loss = hello.tells_loss
         self.ttl_step_ms = hello.ttl_step_ms  # type: ignore[misc]  # of this lock, as for any other of its class
 
 

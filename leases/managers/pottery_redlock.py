@@ -1,10 +1,13 @@
-"""pottery 3: `pottery.Redlock` on one node, as it comes (three extensions, a pause of up to 0.2 s between tries).
+"""pottery 3: `pottery.Redlock`, as it comes (three extensions, a pause of up to 0.2 s between tries).
 
-Acquire: SET NX PX on a thread of a pool that is made for each call. Extend and release are scripts that compare the
-owner's UUID, and raise `ExtendUnlockedLock` and `ReleaseUnlockedLock` after the loss; the fourth extension raises
-`TooManyExtensions`. An error of a node is logged and counts as a no. Its keys begin with `redlock:`.
+Acquire: SET NX PX on all nodes at once, each by a thread of a pool that is made for each call, valid for the time to
+live less what it took and a drift of 1 % + 2 ms; it returns as soon as a majority said yes. Whether that time is
+over, nothing in the library looks at later. Extend and release are scripts that compare the owner's UUID, and raise
+`ExtendUnlockedLock` and `ReleaseUnlockedLock` after the loss; the fourth extension raises `TooManyExtensions`. An
+error of a node is logged and counts as a no. Its keys begin with `redlock:`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from leasebench.leases.lease import Wait
@@ -14,17 +17,17 @@ from leasebench.leases.operations import Refused
 
 
 class PotteryLocks(RedisLocks[Any]):
-    """The library over one client; it calls from threads of its own, so the client has a pool."""
+    """The library over one client a node; it calls from threads of its own, so a client has a pool."""
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    def __init__(self, url: str, timeout_s: float, more_urls: Sequence[str] = ()) -> None:
         from pottery import ExtendUnlockedLock, Redlock, ReleaseUnlockedLock, TooManyExtensions
 
-        super().__init__(url, timeout_s, single=False)
+        super().__init__(url, timeout_s, more_urls=more_urls, single=False)
         self.lost = (ExtendUnlockedLock, ReleaseUnlockedLock)
         self._redlock, self._too_many = Redlock, TooManyExtensions
 
     def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Any, Taken] | None:
-        lock = self._redlock(key=key, masters={self.client}, auto_release_time=ttl_ms / 1000)
+        lock = self._redlock(key=key, masters=set(self.clients), auto_release_time=ttl_ms / 1000)
         return (lock, Taken(lock._uuid)) if lock.acquire(timeout=wait.timeout_ms / 1000) else None  # noqa: SLF001
 
     def prolong(self, lock: Any) -> Any:
@@ -49,6 +52,10 @@ class PotteryRedlock(LibraryLock):
 
     def connect(self, url: str, timeout_s: float) -> PotteryLocks:
         return PotteryLocks(url, timeout_s)
+
+    def connect_nodes(self, urls: Sequence[str], timeout_s: float) -> PotteryLocks:
+        """One client for each node."""
+        return PotteryLocks(urls[0], timeout_s, urls[1:])
 
 
 PLUGIN = PotteryRedlock()

@@ -4,6 +4,7 @@ redis-py repeats a request up to ten times by default, and so a write whose repl
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from leasebench.leases.errors import ServerDown
@@ -25,23 +26,32 @@ def options(timeout_s: float, *, blocks: bool = False) -> dict[str, Any]:
 
 
 class RedisLocks(LockObjects[Lock]):
-    """A library of locks over a redis-py client, `client`. It connects at once: raises ServerDown."""
+    """A library of locks over a redis-py client, `client`. It connects at once: raises ServerDown.
+
+    With `more_urls`, over `clients`, one for each server: these connect when they are used, since a lock over several
+    servers is to work while one of them is away.
+    """
 
     blocks = False
     """Whether the library waits in a blocking command."""
 
-    def __init__(self, url: str, timeout_s: float, *, single: bool = True, **more: Any) -> None:
+    def __init__(
+        self, url: str, timeout_s: float, *, more_urls: Sequence[str] = (), single: bool = True, **more: Any
+    ) -> None:
         from redis import Redis
         from redis.exceptions import ConnectionError as RedisConnectionError
         from redis.exceptions import TimeoutError as RedisTimeoutError
 
         super().__init__()
         self.silent = (RedisConnectionError, RedisTimeoutError)
+        said = {**options(timeout_s, blocks=self.blocks), **more}
+        single = single and not more_urls
         try:
-            self.client: Any = Redis.from_url(
-                url, single_connection_client=single, **options(timeout_s, blocks=self.blocks), **more
-            )
-            if not single:
+            self.clients: list[Any] = [
+                Redis.from_url(one, single_connection_client=single, **said) for one in (url, *more_urls)
+            ]
+            self.client = self.clients[0]
+            if not single and not more_urls:
                 self.client.ping()  # a pool connects when it is first asked
         except self.silent as error:
             raise ServerDown(f"{url}: {error}") from error
@@ -57,5 +67,6 @@ class RedisLocks(LockObjects[Lock]):
 
     def close(self) -> None:
         """Close the client."""
-        self.client.close()
-        self.client.connection_pool.disconnect()
+        for client in self.clients:
+            client.close()
+            client.connection_pool.disconnect()

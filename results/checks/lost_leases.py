@@ -67,8 +67,8 @@ def losses(trial: Trial) -> Findings:
     `told_wrongly` is counted beside them. A lease counts there if its owner was told that it is lost although nobody
     else had acquired it since, nobody held it when it was granted, its time to live had not passed since the owner
     began its last successful acquire or renewal (its answer may have been late), and no server restarted in the whole
-    trial (the history's clock is not the journal's); or if a renewal, validation or release that began after another
-    owner's acquire had ended told the owner that all is well.
+    trial (the history's clock is not the journal's), nor was the lease server otherwise hit by a fault; or if a
+    renewal, validation or release that began after another owner's acquire had ended told the owner that all is well.
     """
     if trial.facts.lease is None:
         return Findings(dict.fromkeys(COUNTS))
@@ -100,7 +100,7 @@ def _judged(held: Holds, ttl_ns: int, taken: Ints, doubled: Mask) -> Ints:
     at = lost & ~before & write_refused
     after = lost & ~before & ~at & (told < NEVER)
     untrue = (told < np.minimum(taken, unexpired)) & ~doubled
-    untrue &= not np.any(trial.events.of("restart"))
+    untrue &= not np.any(trial.events.of("restart")) and "lease" not in trial.facts.hit_servers
     wrongly = counted & (untrue | _told_all_is_well(held, taken))
     return np.array([lost, before, at, after, lost & (told == NEVER), wrongly, write])
 

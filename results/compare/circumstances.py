@@ -41,6 +41,8 @@ def unlike_ground(was: Manifest, now: Manifest) -> Iterator[str]:
     for name in was.own_classes.keys() & now.own_classes.keys():
         if was.own_classes[name].sha256 != now.own_classes[name].sha256:
             yield f"lock class: {name} was changed"
+    for name in was.lock_programs.keys() & now.lock_programs.keys():
+        yield from _unlike(f"lock program of {name}", was.lock_programs[name], now.lock_programs[name])
 
 
 def order_of_trials(run: RunDirectory) -> str:

@@ -174,8 +174,9 @@ def holds_of(trial: Trial) -> Holds:
 
 
 def told_by_lease(trial: Trial) -> Mask:
-    """The journal rows in which the lease server said that a lease is lost, other than to a release."""
+    """The journal rows in which the lock said, asked or by itself, that a lease is lost, other than to a release."""
     told: Mask = trial.rows(RowKind.RENEW, RowOutcome.REFUSED) | trial.rows(RowKind.VALIDATE, RowOutcome.REFUSED)
+    told |= trial.rows(RowKind.LOST)
     return told
 
 

@@ -15,7 +15,7 @@ from typing import Self
 
 from leasebench.names import valid_name
 from leasebench.results.record.clock import Clock
-from leasebench.results.record.journal import OWN, REASON_NUMBERS, RowKind
+from leasebench.results.record.journal import OWN, REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.record.process import Process
 
 MAGIC = b"LBJRNL02"
@@ -64,8 +64,10 @@ class JournalFull(RuntimeError):
 
 
 _INT = struct.Struct("<q")
+_BEFORE_FIRST = HEADER_BYTES - RECORD_BYTES
 # Bound once: the writer calls them several times an operation.
 _pack_begin, _pack_end, _pack_int = BEGIN.pack_into, END.pack_into, _INT.pack_into
+_REFUSED = int(RowOutcome.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Journal:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         self._capacity = 0
         self._count = 0
-        self._offset = HEADER_BYTES - RECORD_BYTES
+        self._offset = _BEFORE_FIRST
         os.pwrite(self._file, head, 0)
         self._kinds: dict[str, int] = dict(KIND_OF_STEP)
         self._reasons = dict(REASON_NUMBERS)
@@ -132,14 +134,21 @@ class Journal:
         """Open the next record. Raises JournalFull at the bound, OSError if the disk is full."""
         if self._count == self._capacity:
             self._map = self._grow()
-        self._offset = offset = self._offset + RECORD_BYTES
         self._count = count = self._count + 1
+        self._offset = offset = _BEFORE_FIRST + count * RECORD_BYTES
         _pack_begin(self._map, offset, start_ns, due_ns, attempt, version, grant, kind, endpoint)
         _pack_int(self._map, COUNT_AT, count)
 
     def end(self, end_ns: int, service_ns: int, seen: int, fence: int, outcome: int, reason: int) -> None:
         """Close the open record."""
         _pack_end(self._map, self._offset + BEGIN_BYTES, end_ns, service_ns, seen, fence, outcome, reason)
+
+    def aside(self, kind: int, at_ns: int, attempt: int, grant: int, endpoint: int, reason: int) -> None:
+        """Note a refusal that came at one instant by itself, while the open record stays open."""
+        open_offset = self._offset
+        self.begin(kind, at_ns, 0, attempt, 0, grant, endpoint)
+        self.end(at_ns, 0, 0, 0, _REFUSED, reason)
+        self._offset = open_offset
 
     def show(self, gauge: int, value: int) -> None:
         """Set one of the header's gauges, by its number."""

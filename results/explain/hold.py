@@ -136,11 +136,11 @@ def placed(reader: Reader, position: int) -> float:
 
 
 def _told(reader: Reader, enactor: int, grant: int, at_s: float) -> float | None:
-    """When the lease server told the owner of the loss, before the write."""
+    """When the lease server, or the lock by itself, told the owner of the loss, before the write."""
     refused = int(RowOutcome.REFUSED)
     ends = [
         reader.call(row).end_s
-        for kind in (RowKind.RENEW, RowKind.VALIDATE)
+        for kind in (RowKind.RENEW, RowKind.VALIDATE, RowKind.LOST)
         for row in reader.rows(enactor, kind, grant=grant, outcome=refused).tolist()
     ]
     return min((end_s for end_s in ends if end_s <= at_s), default=None)

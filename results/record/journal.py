@@ -17,6 +17,8 @@ class RowKind(IntEnum):
 
     A step that is none of these gets a number of its own, from OWN on, which `kind_name` names.
 
+    `LOST` is a foreign lock that told its owner by itself that a lease is lost: a refusal at one instant.
+
     `PAUSE`, `DELAY`, `KILL` and `FAULT` (one from outside) are what a fault did: `attempt` is its number in the
     scenario, `seen` the microseconds that it asked for.
     """
@@ -41,6 +43,7 @@ class RowKind(IntEnum):
     RESOLVE = 18
     REPAIR = 19
     RESUME = 20
+    LOST = 21
 
 
 OWN = 128
@@ -81,7 +84,11 @@ BEGUN = (
 """What a process writes down before an operation, in the order in which its journal keeps it."""
 ENDED = (
     TableColumn("end_ns", "int64", "when it ended, by `clock`; 0 where that was never seen"),
-    TableColumn("service_ns", "int64", "how long the server and the way there took"),
+    TableColumn(
+        "service_ns",
+        "int64",
+        "how long the server and the way there took; of a foreign lock its own time",
+    ),
     TableColumn(
         "seen",
         "int64",

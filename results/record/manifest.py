@@ -53,6 +53,23 @@ class OwnClassFile(Record):
     sha256: str
 
 
+class CommandFile(Record):
+    """A word of a lock's command that is a file: its path, from where the run was started if it is inside."""
+
+    path: str
+    sha256: str
+
+
+class LockProgram(Record):
+    """A lock in a process of its own: its command, what it said of itself, and the files that the command names."""
+
+    command: tuple[str, ...]
+    library: str
+    version: str
+    protocol: int
+    files: tuple[CommandFile, ...] = ()
+
+
 class TrialAgain(Record):
     """A trial that a resumed run did anew: why, and where what was left of it is kept, from the run directory."""
 
@@ -84,6 +101,9 @@ class Manifest(Record):
     seed: int | None = None
     versions: PackageVersions = PackageVersions()
     own_classes: dict[str, OwnClassFile] = Field(default_factory=dict, description="by module:Class")
+    lock_programs: dict[str, LockProgram] = Field(
+        default_factory=dict, description="locks in processes of their own, by guard"
+    )
     machine: HostMachine = HostMachine()
     server: RunServer = RunServer()
     affinity: Affinity = Affinity()

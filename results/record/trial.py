@@ -63,6 +63,9 @@ class TrialFacts(Record):
         default=None, description="the servers whose clock a fault may step; null where that was not recorded"
     )
     own_servers: tuple[str, ...] = Field(default=(), description="the servers of the trial's own: `lease`, `store`")
+    hit_servers: tuple[str, ...] = Field(
+        default=(), description="the servers that a fault was to hit, `lease`, `store`: what stood there may be gone"
+    )
     unheard: str | None = Field(
         default=None,
         description="why no passive replica heard all that the lease server did to the keys of an opaque lock; null "

@@ -1,5 +1,6 @@
 """Programs, driven by hand: given the same results they ask for the same things."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,17 +34,20 @@ from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.operations import (
     UNKNOWN,
     AcquireLease,
+    AcquireLock,
     Belief,
     Done,
     Operation,
     Reason,
     Refused,
     ReleaseLease,
+    ReleaseLock,
     RenewLease,
     Sleep,
     StartRenewal,
     StopRenewal,
     TakeExpired,
+    ValidateLock,
 )
 from leasebench.leases.renewal import keep_alive
 from leasebench.names import valid_name
@@ -401,6 +405,25 @@ class TestCleaner:
         many = Plans(tuple(range(1, 500)))
         asked, _ = play(clean_up(ONE, Clean(), 400), many, *[Done()] * 500)
         assert len(asked) == 1 + MAX_DELETIONS
+
+
+class TestAnOwnDeadline:
+    """A lease whose end its owner knows by itself: it looks right before it writes."""
+
+    def guard(self):
+        return guard_of(decide={"check": "inside"}, exclude={"manager": "redlock_3"}, commit="unconditional")
+
+    def test_an_owner_whose_time_is_over_does_not_write_and_begins_again(self):
+        lease, lost = replace(LEASE, own_deadline=True), Refused(Reason.LEASE_LOST)
+        once = [lease, 0, None, lost, Done()]
+        asked, complete = play(apply_plan(Enactor(ONE, self.guard()), 1), *once, lease, 0, None, Done(), Done(), Done())
+        tried = [AcquireLock, ReadEndpoint, Work, ValidateLock]
+        assert kinds(asked) == [*tried, ReleaseLock, *tried, Commit, ReleaseLock]
+        assert complete is True
+
+    def test_a_lease_without_one_is_written_under_unasked(self):
+        asked, _ = play(apply_plan(Enactor(ONE, self.guard()), 1), LEASE, 0, None, Done(), Done())
+        assert kinds(asked) == [AcquireLock, ReadEndpoint, Work, Commit, ReleaseLock]
 
 
 class TestRenewal:

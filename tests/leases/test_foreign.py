@@ -27,7 +27,7 @@ def heard():
     return json.loads(sys.stdin.readline())
 hello = heard()
 """
-HELLO = "say(id=hello['id'], protocol=1, library='fake', version='1', renews=True, validates=True)\n"
+HELLO = "say(id=hello['id'], protocol=1, library='fake', version='1', renews=True, validates=True, tells_loss=True)\n"
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_reply_may_be_unknown_and_a_server_away(connected):
     with pytest.raises(ReplyUnknown, match="timed out"):
         lock.acquire("k", 500, AT_ONCE)
     with pytest.raises(ServerDown, match="refused"):
-        connected("heard()", HEAD + HELLO.replace("version='1'", "version='1', error='refused'"))
+        connected("heard()", HEAD + "say(id=hello['id'], ok=None, error='refused')\n")
 
 
 def test_what_it_started_ends_with_it_also_where_it_is_stopped(connected):

@@ -725,6 +725,8 @@ class TestLosses:
         expected = {"leases_lost": 1, "told_before": 1}
         assert self.found(self.mine, told) == expected | {"told_wrongly": 1}
         assert self.found(self.mine, told, dicts=[restart(0, 0)]) == expected
+        counts = losses(trial_of([], [self.mine, told], hit_servers=["lease"])).counts
+        assert {name: count for name, count in counts.items() if count} == expected, "the server may have lost it"
         assert self.found(self.mine, told | {"end_ns": TTL_NS + 1}) == expected
         assert self.found(self.mine | {"end_ns": 400}, told)["told_wrongly"] == 1
         assert self.found(self.mine | {"start_ns": 505 - TTL_NS}, told) == expected

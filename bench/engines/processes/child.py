@@ -1,6 +1,9 @@
 """One process of a trial, as its supervisor sees it."""
 
 import logging
+import os
+import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -35,6 +38,8 @@ class Child:
             line.close()
         reaper().watch_process(self.process.pid)
         self.handle = psutil.Process(self.process.pid)
+        self.groups: tuple[int, ...] = ()
+        """The process groups of foreign locks that are a part of it: stopped, resumed and killed with it."""
         self.view: LiveView | None = None
         self.ready = self.done = self.ended = False
         self.continue_at: float | None = None
@@ -53,10 +58,45 @@ class Child:
         with suppress(OSError):
             self.control.send(order)
 
-    def watch(self) -> None:
-        """It is ready: its journal shows from now on what it does."""
+    def watch(self, groups: Sequence[int]) -> None:
+        """It is ready: its journal shows from now on what it does. `groups` are the process groups that it started."""
         self.ready = True
+        self.groups = tuple(groups)
+        for group in self.groups:
+            reaper().watch_process(-group)
         self.view = LiveView(self.spec.journal())
+
+    def suspend(self) -> None:
+        """Stop it, and what is a part of it. Raises NoSuchProcess if it is gone."""
+        self.handle.suspend()
+        self._signal_groups(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on, and what is a part of it. Raises NoSuchProcess if it is gone."""
+        self._signal_groups(signal.SIGCONT)
+        self.handle.resume()
+
+    def kill(self) -> None:
+        """Kill it, stopped or not, and what is a part of it."""
+        # One that is not ready has told of no groups yet.
+        started = [] if self.ready else self._descendants()
+        self.process.kill()
+        self._signal_groups(signal.SIGKILL)
+        for one in started:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+
+    def _descendants(self) -> list[psutil.Process]:
+        try:
+            found: list[psutil.Process] = self.handle.children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+        return found
+
+    def _signal_groups(self, number: signal.Signals) -> None:
+        for group in self.groups:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
 
     def gauge(self, name: str) -> int:
         """What the process shows of itself; 0 if it is gone, or its kind has no such gauge."""
@@ -73,11 +113,15 @@ class Child:
             return
         self.ended = True
         if self.process.is_alive():
-            self.process.kill()
+            self.kill()
             logger.info("%s: sent SIGKILL", self.name)
+        elif not self.done:
+            # It ended otherwise than it should, and so did not end what is a part of it.
+            self._signal_groups(signal.SIGKILL)
         self.process.join(ENDED_WITHIN_S)
         logger.info("%s ended: exit code %s", self.name, self.process.exitcode)
-        reaper().forget_process(self.process.pid)
+        for number in (self.process.pid, *(-group for group in self.groups)):
+            reaper().forget_process(number)
         for line in (self.control, *self.gates):
             line.close()
         if self.view:

@@ -6,17 +6,17 @@ from math import log
 from random import Random
 from secrets import token_hex
 from time import perf_counter_ns, sleep, time
-from typing import Any, cast
+from typing import Any
 
+from leasebench.bench.engines.processes.opaque_locks import CalledLibrary, ForeignOwner
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import Store
-from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import Library, Taken, TellingLibrary, connected
-from leasebench.leases.operations import Done, OpaqueLock, Outcome, Reason, Refused, Renewals
+from leasebench.leases.foreign.lock import ForeignLock
+from leasebench.leases.lease import Wait
+from leasebench.leases.manager import Library, connected
+from leasebench.leases.operations import Done, OpaqueLock, Renewals
 
-MAX_FENCE = 1 << 53
-"""Scripts in Lua compare larger numbers wrongly."""
 STOP_CHECK_MS = 20
 """How long a wait goes on before it looks whether the load is over."""
 LOOK_UNTOLD_NS = 1_000_000_000
@@ -48,9 +48,18 @@ class ProcessClient:
         manager = spec.library
         if manager is not None and library is None:
             self.library = connected(manager, spec.lease_nodes or (spec.lease_url,), timeout_s)
-        self._fencing = manager is not None and manager.fencing
-        self._address, self._load = spec.lease_address, spec.load
+        self._load = spec.load
         self._keeper, self._rng = keeper, rng
+        self._lock: OpaqueLock | None = None
+        self.foreign: ForeignOwner | None = None
+        """This owner's lock, if it is a program of another language."""
+        if self.library is not None:
+            fencing = manager is not None and manager.fencing  # a foreign lock says so once it is connected
+            own_deadline = bool(getattr(manager, "own_deadline", False))
+            called = CalledLibrary(self.library, spec.lease_address.lease, fencing, keeper.stopping, own_deadline)
+            self._lock = called
+            if isinstance(self.library, ForeignLock):
+                self._lock = self.foreign = ForeignOwner(called, self.library)
         self._due: Iterator[int] = iter(()) if spec.schedule is None else spec.schedule.due_times(Random(spec.seed + 1))
         self.attempt = 0
         self.began_ns = 0
@@ -71,8 +80,13 @@ class ProcessClient:
 
     @property
     def opaque_lock(self) -> OpaqueLock:
-        assert self.library is not None
-        return CalledLibrary(self.library, self._address.lease, self._fencing, self._keeper.stopping)
+        assert self._lock is not None
+        return self._lock
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """The process groups that are a part of this process."""
+        return () if self.foreign is None else (self.foreign.group,)
 
     @property
     def renewals(self) -> Renewals:
@@ -156,46 +170,3 @@ class ProcessClient:
         self.leases.close()
         if self.library is not None and not self._shared:
             self.library.close()
-
-
-@dataclass(frozen=True, slots=True)
-class CalledLibrary:
-    """A library's lock as an opaque lock: its keys are under our prefix, what it says is made an Outcome.
-
-    Whoever is to stop asks for no further lock: a library's wait can't be cut short, and a lock that a dead owner holds
-    for ever would be waited for at every endpoint that is left.
-    """
-
-    library: Library
-    key_of: Callable[[str], str]
-    fencing: bool
-    stopping: Callable[[], bool]
-
-    def acquire(self, resource: str, ttl_ms: int, wait: Wait, attempt: int) -> Lease | None:
-        taken = None if self.stopping() else self.library.acquire(self.key_of(resource), ttl_ms, wait)
-        if taken is None:
-            return None
-        if isinstance(taken, str):
-            taken = Taken(taken)
-        if self.fencing and (taken.fence is None or not 0 <= taken.fence < MAX_FENCE):
-            raise ValueError(f"a lease manager that says fencing = True gave the fencing number {taken.fence}")
-        return Lease(resource, taken.token, taken.fence if self.fencing else None, attempt, ttl_ms)
-
-    def renew(self, lease: Lease) -> Outcome:
-        return _outcome(self.library.renew(self.key_of(lease.resource)))
-
-    def release(self, lease: Lease) -> Outcome:
-        return _outcome(self.library.release(self.key_of(lease.resource)))
-
-    def validate(self, lease: Lease) -> Outcome:
-        return _outcome(self.library.validate(self.key_of(lease.resource)))
-
-    def heard_of(self, lease: Lease) -> Outcome:
-        telling = cast("TellingLibrary", self.library)
-        return _outcome(telling.heard_of(self.key_of(lease.resource)))
-
-
-def _outcome(answer: bool | Refused) -> Outcome:
-    if isinstance(answer, Refused):
-        return answer
-    return Done() if answer else Refused(Reason.LEASE_LOST)

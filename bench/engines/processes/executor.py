@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from time import perf_counter_ns, sleep
 from typing import Any, NoReturn
@@ -21,7 +22,7 @@ from leasebench.enactors.kind import NoObserver, Observer
 from leasebench.enactors.operations import Work
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import CELL_LEASE, Lease
-from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused
+from leasebench.leases.operations import UNKNOWN, Done, Operation, Reason, Refused
 from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.journal import CELL_RESOURCE, NO_ENDPOINT, RowKind, RowOutcome
 from leasebench.results.record.lock_writes import token_digest
@@ -89,6 +90,8 @@ class Executor:
         self._service_ns = 0
         self._opaque = spec.library is not None
         self._boundaries = self._arm_faults()
+        if client.foreign is not None:
+            client.foreign.listener = self
 
     def execute(self, operation: Operation) -> Any:
         """Execute one operation, with what the faults do before and after it, or when a schedule says so."""
@@ -106,8 +109,19 @@ class Executor:
         """From now on no fault acts here."""
         self._boundaries = []
 
+    def took(self, service_ns: int) -> None:
+        """A foreign lock says how long the present operation took in itself: the rest of it is the way there."""
+        self._service_ns = service_ns
+
+    def lost(self, lease: Lease, at_ns: int) -> None:
+        """A foreign lock told by itself that a lease is lost."""
+        place = self.numbers.get(lease.resource, NO_ENDPOINT)
+        self.journal.aside(RowKind.LOST, at_ns, 0, lease.grant, place, self.journal.number_of_reason(Reason.LEASE_LOST))
+
     def close(self) -> None:
         """Close journal and connections."""
+        if self.client.foreign is not None:
+            self.client.foreign.hear()
         self.journal.close()
         self.client.close()
 
@@ -225,6 +239,7 @@ class Executor:
         self.journal.begin(kind, start, 0, number, 0, 0, NO_ENDPOINT)
         if isinstance(action, Pause):
             self._line.say("paused", action.ms, self.numbers.get(action.until_checked or ""))
+            self._signal_groups(signal.SIGSTOP)
             # To this thread: it stops on return from the call, and the whole process with it.
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
             self._line.say("resumed")
@@ -241,8 +256,15 @@ class Executor:
         self.journal.begin(RowKind.KILL, start, 0, number, 0, 0, NO_ENDPOINT)
         end = perf_counter_ns()
         self.journal.end(end, end - start, int((action.restart_ms or 0.0) * 1000), 0, RowOutcome.DONE, 0)
+        self._signal_groups(signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("SIGKILL was survived")
+
+    def _signal_groups(self, number: signal.Signals) -> None:
+        """Do to a foreign lock what is about to be done to this process, its owner. The supervisor resumes both."""
+        for group in self.client.groups:
+            with suppress(ProcessLookupError):
+                os.killpg(group, number)
 
 
 class JournalNotebook:

@@ -195,7 +195,7 @@ class LocalSupervisor:
         for child in self._children:
             if child.spec.process == process and not child.done and not child.dies:
                 child.held = True
-                child.handle.suspend()
+                child.suspend()
                 logger.info("%s: sent SIGSTOP", child.name)
                 return self._stands_still(child)
         return False
@@ -206,7 +206,7 @@ class LocalSupervisor:
                 child.held = False
                 if child.continue_at is None and not child.done and not child.dies:
                     with suppress(psutil.NoSuchProcess):
-                        child.handle.resume()
+                        child.resume()
                         logger.info("%s: sent SIGCONT", child.name)
 
     def figures(self) -> Figures:
@@ -228,7 +228,7 @@ class LocalSupervisor:
                 return
             raise failure_of(child) from None
         if news[0] == "ready":
-            child.watch()
+            child.watch(news[3])
             logger.info("%s is ready: pid %d, cores %s", child.name, news[1], news[2])
             process = ProcessLife(name=child.spec.process.place, life=child.spec.life, pid=news[1], affinity=news[2])
             self.report.processes.append(process)
@@ -310,7 +310,7 @@ class LocalSupervisor:
                 child.wakes_on, child.continue_at = None, now
             if child.continue_at is not None and now >= child.continue_at and not child.held:
                 with suppress(psutil.NoSuchProcess):  # its end is reported elsewhere
-                    child.handle.resume()
+                    child.resume()
                     logger.info("%s: sent SIGCONT at the end of its pause", child.name)
                 child.wakes_on, child.continue_at = None, now + CONTINUE_AGAIN_S
 
@@ -318,7 +318,7 @@ class LocalSupervisor:
         # All are killed before any is waited for: one by one would let the rest go on meanwhile.
         for child in self._children:
             if not child.ended and child.process.is_alive():
-                child.process.kill()
+                child.kill()
         for child in self._children:
             child.end()
 

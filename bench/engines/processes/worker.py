@@ -36,7 +36,7 @@ def main(spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
         if spec.cpus and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, spec.cpus)
         worker = Worker(spec, control, gates)
-        control.send(("ready", os.getpid(), affinity()))
+        control.send(("ready", os.getpid(), affinity(), worker.executor.client.groups))
         order = control.recv()
         if order[0] == "start":
             wait_until(order[1])
