@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "compare:compare",
     "explain": "explain:explain",
     "explore": "explore:explore",
+    "verify-manager": "verify_manager:verify_manager",
     "plot": "plot:plot",
     "report": "report:report",
     "export": "export:export",

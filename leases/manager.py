@@ -162,6 +162,10 @@ class LibraryLock(ABC):
     """The extra of leasebench that installs them; "" where they come with it."""
     ttl_step_ms: ClassVar[int] = 1
     """What every time to live has to be a multiple of: 1,000 for a library that knows whole seconds only."""
+    takes_ttl: bool = True
+    """Whether its caller says how long a lock lives."""
+    shared_by: tuple[str, ...] = ()
+    """Who may take locks with one client at once, as its library says: "threads", "forks" (a process and its fork)."""
     nodes: int = 1
     """How many independent servers its leases are on; with more than one it has `connect_nodes`."""
     own_deadline: ClassVar[bool] = False
@@ -209,6 +213,8 @@ class LockObjects(ABC, Generic[Lock]):
 
     def __init__(self) -> None:
         self._locks: dict[str, Lock] = {}
+        self.last_said = ""
+        """What the library's last call on a lock said, in its own way: "raises LockNotOwnedError", "False", "None"."""
 
     @abstractmethod
     def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Lock, Taken] | None:
@@ -228,8 +234,7 @@ class LockObjects(ABC, Generic[Lock]):
 
     def give_back(self, lock: Any) -> Any:
         """Release a lock: by its own `release`, which raises one of `lost` where it was lost; or return False then."""
-        lock.release()
-        return True
+        return lock.release()
 
     @abstractmethod
     def close(self) -> None:
@@ -260,11 +265,13 @@ class LockObjects(ABC, Generic[Lock]):
     def _stands(self, call: Callable[[Lock], Any], lock: Lock) -> bool | Refused:
         try:
             answer = call(lock)
-            return answer if isinstance(answer, Refused) else answer is not False
-        except self.lost:
+        except self.lost as error:
+            self.last_said = f"raises {type(error).__name__}"
             return False
         except self.silent as error:
             raise ReplyUnknown(str(error)) from error
+        self.last_said = f"{answer!r:.40}"
+        return answer if isinstance(answer, Refused) else answer is not False
 
 
 def tried_until(wait: Wait, once: Callable[[], Lock | None]) -> Lock | None:
@@ -375,6 +382,16 @@ def _misfit(manager: LeaseManager) -> str | None:
 def ttl_step_ms(manager: LeaseManager) -> int:
     """What every time to live of a manager's leases has to be a multiple of."""
     return int(getattr(manager, "ttl_step_ms", 1))
+
+
+def takes_ttl(manager: LeaseManager) -> bool:
+    """Whether whoever takes a lease says how long it lives."""
+    return bool(getattr(manager, "takes_ttl", True))
+
+
+def may_be_used_by(manager: LeaseManager, who: str) -> bool:
+    """Whether one client of a lock may be used at once by `who`: "threads", or "forks"."""
+    return who in getattr(manager, "shared_by", ())
 
 
 @cache

@@ -51,8 +51,7 @@ class CeleryOnceLocks(RedisLocks[str]):
         return True
 
     def give_back(self, lock: str) -> Any:
-        self._backend.clear_lock(lock)
-        return True
+        return self._backend.clear_lock(lock)
 
 
 class CeleryOnce(LibraryLock):

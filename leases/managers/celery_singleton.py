@@ -26,8 +26,7 @@ class CelerySingletonLocks(RedisLocks[str]):
         return (key, Taken(token)) if tried_until(wait, lambda: self._backend.lock(key, token)) else None
 
     def give_back(self, lock: str) -> Any:
-        self._backend.unlock(lock)
-        return True
+        return self._backend.unlock(lock)
 
     def close(self) -> None:
         self._backend.redis.connection_pool.disconnect()
@@ -41,7 +40,9 @@ class CelerySingleton(LibraryLock):
     about = "celery-singleton as it comes: SET NX without a time to live, a bare DEL whoever has it by then"
     distributions = ("celery-singleton",)
     extra = "tasks"
+    shared_by = ("threads", "forks")
     renews = False
+    takes_ttl = False
     validates = False
 
     def connect(self, url: str, timeout_s: float) -> CelerySingletonLocks:

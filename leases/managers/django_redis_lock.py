@@ -52,6 +52,7 @@ class DjangoRedisLock(LibraryLock):
     about = "django-redis' cache.lock: redis-py's Lock on a key of Django's cache"
     distributions = ("django-redis",)
     extra = "locks"
+    shared_by = ("threads", "forks")
     keeps_prefix = False
 
     def connect(self, url: str, timeout_s: float) -> DjangoRedisLocks:

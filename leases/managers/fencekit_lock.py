@@ -41,15 +41,13 @@ class FencekitLocks(RedisLocks[FencekitHeld]):
         return FencekitHeld(lock, handle), Taken(handle.owner_id, handle.token.value)
 
     def prolong(self, lock: FencekitHeld) -> Any:
-        lock.lock.extend(lock.handle, ttl=lock.handle.ttl)
-        return True
+        return lock.lock.extend(lock.handle, ttl=lock.handle.ttl)
 
     def owned(self, lock: FencekitHeld) -> Any:
         return self.has(lock.lock.lock_key(RESOURCE), lock.handle.owner_id)
 
     def give_back(self, lock: FencekitHeld) -> Any:
-        lock.lock.release(lock.handle)
-        return True
+        return lock.lock.release(lock.handle)
 
 
 class Fencekit(LibraryLock):

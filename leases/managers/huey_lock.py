@@ -33,10 +33,6 @@ class HueyLocks(RedisLocks[Any]):
         except self._locked:
             return False
 
-    def give_back(self, lock: Any) -> Any:
-        lock.release()
-        return True
-
 
 class HueyLock(LibraryLock):
     """Hands every call to the library."""
@@ -45,7 +41,9 @@ class HueyLock(LibraryLock):
     about = "huey's lock_task as it comes: HSETNX without a time to live, HDEL whoever has it by then"
     distributions = ("huey",)
     extra = "tasks"
+    shared_by = ("threads", "forks")
     renews = False
+    takes_ttl = False
     validates = False
     keeps_prefix = False
 

@@ -160,7 +160,10 @@ class OwnLock(LibraryLock):
         self.server = str(getattr(cls, "server", ELSEWHERE if self.finds_server else REDIS))
         self.renews, self.fencing = hasattr(cls, "renew"), hasattr(cls, "fence")
         self.validates = hasattr(cls, "validate")
+        self.takes_ttl = "ttl_ms" in accepted(cls, "acquire")
         self.thread_safe = bool(getattr(cls, "thread_safe", False))
+        sharing = (("threads", self.thread_safe), ("forks", bool(getattr(cls, "fork_safe", False))))
+        self.shared_by = tuple(who for who, may in sharing if may)
         self.tells_loss = hasattr(cls, "lost") or "on_lost" in accepted(cls, "acquire")
         self.watched = self.thread_safe and self.renews and not self.tells_loss
         self.hints = MappingProxyType(HINTS)

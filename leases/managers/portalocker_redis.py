@@ -46,8 +46,8 @@ class PortalockerLocks(RedisLocks[Any]):
     def give_back(self, lock: Any) -> Any:
         """As at the end of a `with` block: release, and tell a loss that was noticed."""
         lost = lock.lost
-        lock.release()
-        return not lost
+        answer = lock.release()
+        return False if lost else answer
 
 
 class PortalockerRedis(LibraryLock):
@@ -58,6 +58,8 @@ class PortalockerRedis(LibraryLock):
     distributions = ("portalocker",)
     extra = "locks"
     renews = False
+    takes_ttl = False
+    shared_by = ("threads", "forks")
 
     def connect(self, url: str, timeout_s: float) -> PortalockerLocks:
         return PortalockerLocks(url, timeout_s, fencing=self.fencing)

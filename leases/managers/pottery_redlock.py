@@ -48,6 +48,7 @@ class PotteryRedlock(LibraryLock):
     about = "pottery's Redlock on one node: SET NX PX by a thread pool, three extensions at most"
     distributions = ("pottery",)
     extra = "locks"
+    shared_by = ("threads", "forks")
     keeps_prefix = False
 
     def connect(self, url: str, timeout_s: float) -> PotteryLocks:

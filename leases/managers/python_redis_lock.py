@@ -51,6 +51,7 @@ class PythonRedisLock(LibraryLock):
     distributions = ("python-redis-lock",)
     rivals = ("redis-lock",)
     extra = "locks"
+    shared_by = ("threads", "forks")
     ttl_step_ms = 1_000
     keeps_prefix = False
     renewing = False

@@ -1,10 +1,11 @@
 """The redis-py client that the adapters of libraries share: one connection's worth of settings, and no retries.
 
-redis-py repeats a request up to ten times by default, and so a write whose reply was lost.
+`redis.Redis()` repeats a request up to ten times by default, and so a write whose reply was lost.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from leasebench.leases.errors import ServerDown
@@ -14,15 +15,36 @@ from leasebench.leases.manager import Lock, LockObjects, Taken
 BLOCKED_AT_MOST_S = 10.0
 """How long a library may wait in one blocking command (BLPOP) beyond the client's time-out."""
 
+_as_it_comes: list[list[bool]] = []
+
 
 def options(timeout_s: float, *, blocks: bool = False) -> dict[str, Any]:
     """The options of a client: explicit time-outs, in seconds, and no retries. `blocks`: for a library that BLPOPs."""
+    reads_s = timeout_s + BLOCKED_AT_MOST_S if blocks else timeout_s
+    times = {"socket_timeout": reads_s, "socket_connect_timeout": timeout_s}
     # Here, as in all adapters: who only lists the guards does not wait 0.1 s for it.
+    if _as_it_comes:
+        from redis import Redis
+
+        _as_it_comes[-1].append(True)
+        return {**times, "retry": Redis().get_retry()}
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    reads_s = timeout_s + BLOCKED_AT_MOST_S if blocks else timeout_s
-    return {"socket_timeout": reads_s, "socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
+    return {**times, "retry": Retry(NoBackoff(), 0)}
+
+
+@contextmanager
+def retrying_as_it_comes() -> Iterator[list[bool]]:
+    """Let the clients that are made inside retry as `redis.Redis()` does. Yields a list: not empty, if any was made.
+
+    `Redis.from_url` is another matter: redis-py 8.1 gives such a client no retries.
+    """
+    _as_it_comes.append([])
+    try:
+        yield _as_it_comes[-1]
+    finally:
+        _as_it_comes.pop()
 
 
 class RedisLocks(LockObjects[Lock]):

@@ -64,8 +64,7 @@ class FifoLocks(LockObjects[FifoHeld]):
         return not lock.lease.lost.is_set()
 
     def give_back(self, lock: FifoHeld) -> Any:
-        self._loop.run(lock.lock.release(lock.lease))
-        return True
+        return self._loop.run(lock.lock.release(lock.lease))
 
     def close(self) -> None:
         self._loop.run(self._client.aclose())

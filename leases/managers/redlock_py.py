@@ -30,8 +30,7 @@ class RedlockPyLocks(RedisLocks[Any]):
         return (lock, Taken(lock.key.decode())) if lock else None
 
     def give_back(self, lock: Any) -> Any:
-        self._redlock.unlock(lock)
-        return True
+        return self._redlock.unlock(lock)
 
 
 class RedlockPy(LibraryLock):

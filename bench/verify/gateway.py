@@ -1,0 +1,197 @@
+"""A proxy between one owner and the server, in which a request can be held, or its reply lost.
+
+It is made of the lines of `bench.proxy`, which treat the requests of a connection one by one; here they are counted
+over all connections of the owner, from an instant on. It runs on a thread of the harness.
+"""
+
+import asyncio
+import re
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter_ns
+from types import TracebackType
+from typing import Any, Self
+
+import hiredis
+
+from leasebench.bench.proxy.line import Line, Passage
+from leasebench.bench.proxy.modes import RequestRoute, Treatment
+from leasebench.bench.proxy.rules import address_through, upstream_of
+from leasebench.bench.proxy.side import Side
+from leasebench.bench.proxy.spotting import Request
+from leasebench.bench.proxy.versions import VersionReader
+from leasebench.bench.servers.local import private_directory
+
+READY_WITHIN_S = 5.0
+MOST_WORDS = 6
+_SHOWN = re.compile(r"[A-Za-z]{2,10}|\d{1,7}")
+"""A command, an option or a number; no key, token, hash, script or time of day."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRequest:
+    """A request that came by: the first words, as a person reads them, and the whole."""
+
+    text: str
+    raw: bytes
+
+
+class Interference(Treatment):
+    """Counts requests; loses the reply of one, or holds it, as it is told."""
+
+    def __init__(self) -> None:
+        self.seen: list[SeenRequest] = []
+        self._wanted = ""
+        self._act: Callable[[RequestRoute, Request], Any] | None = None
+        self.happened = threading.Event()
+        self.happened_ns = 0
+        self._go_on: asyncio.Event | None = None
+
+    def count_anew(self) -> None:
+        """Count from here on, and do nothing to any request."""
+        self.seen, self._wanted, self._act = [], "", None
+        self.happened.clear()
+
+    def lose_reply_of(self, text: str) -> None:
+        """Count from here on: the server carries the first request of that text out, and the owner is cut off."""
+        self.count_anew()
+        self._wanted, self._act = text, self._lose
+
+    def hold(self, text: str) -> None:
+        """Count from here on: the first request of that text waits until `let_go`."""
+        self.count_anew()
+        self._wanted, self._act = text, self._hold
+
+    def let_go(self) -> None:
+        """Let the request go on. Call it in the loop of the gateway."""
+        if self._go_on is not None:
+            self._go_on.set()
+
+    def wants(self, request: Request) -> bool:
+        """Tell whether this is the request that something is done to."""
+        if request.sets_up:
+            return False
+        seen = SeenRequest(_text(request.raw), request.raw)
+        self.seen.append(seen)
+        if self._act is None or seen.text != self._wanted:
+            return False
+        self._wanted = ""
+        return True
+
+    async def treat(self, route: RequestRoute, request: Request) -> bool:
+        """Do it."""
+        assert self._act is not None
+        forward: bool = await self._act(route, request)
+        return forward
+
+    def close(self) -> None:
+        """Have nothing to note."""
+
+    async def _lose(self, route: RequestRoute, request: Request) -> bool:
+        await route.ask(request)
+        self.happened_ns = perf_counter_ns()
+        route.hang_up()
+        self.happened.set()
+        return False
+
+    async def _hold(self, route: RequestRoute, request: Request) -> bool:  # noqa: ARG002
+        self._go_on = asyncio.Event()
+        self.happened_ns = perf_counter_ns()
+        self.happened.set()
+        await self._go_on.wait()
+        return True
+
+
+class Gateway:
+    """A context: while it is open, who connects to `url` reaches the server at `server_url` through it."""
+
+    def __init__(self, server_url: str) -> None:
+        self._upstream = upstream_of(server_url)
+        self._server_url = server_url
+        self._directory: Path | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
+        self._interference = Interference()
+        self._lines: set[asyncio.Task[None]] = set()
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        self._directory = private_directory()
+        socket = str(self._directory / "gateway")
+        self._thread.start()
+        self._server = self._in_loop(self._listen(socket))
+        self.url = address_through(self._server_url, socket)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._in_loop(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(READY_WITHIN_S)
+        self._loop.close()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def seen(self) -> list[SeenRequest]:
+        """The requests since it began to count, but for those that set a connection up."""
+        return list(self._interference.seen)
+
+    def count_anew(self) -> None:
+        """See `Interference`."""
+        self._interference.count_anew()
+
+    def lose_reply_of(self, text: str) -> None:
+        """See `Interference`."""
+        self._interference.lose_reply_of(text)
+
+    def hold(self, text: str) -> None:
+        """See `Interference`."""
+        self._interference.hold(text)
+
+    def has_hit(self, within_s: float) -> bool:
+        """Wait until the request was held, or its reply lost; False if it did not come."""
+        return self._interference.happened.wait(within_s)
+
+    @property
+    def hit_ns(self) -> int:
+        """When that was."""
+        return self._interference.happened_ns
+
+    def let_go(self) -> None:
+        """Let the request that is held go on."""
+        self._loop.call_soon_threadsafe(self._interference.let_go)
+
+    def _in_loop(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(READY_WITHIN_S)
+
+    async def _listen(self, socket: str) -> asyncio.Server:
+        passage, versions = Passage(), VersionReader(self._upstream)
+
+        def accept() -> Side:
+            line = Line(self._upstream, versions, passage, [self._interference])
+            task = self._loop.create_task(line.run())
+            self._lines.add(task)
+            task.add_done_callback(self._lines.discard)
+            return line.client
+
+        return await self._loop.create_unix_server(accept, socket)
+
+    async def _end(self) -> None:
+        self._server.close()
+        left = list(self._lines)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+def _text(raw: bytes) -> str:
+    """The first words of a request: the same for every key and token, so that it is known again."""
+    reader = hiredis.Reader()
+    reader.feed(raw)
+    words = [word.decode(errors="replace") for word in reader.gets()]
+    return " ".join(word if _SHOWN.fullmatch(word) else "..." for word in words[:MOST_WORDS])
