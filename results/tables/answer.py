@@ -100,7 +100,7 @@ class TriedRepair:
 
 
 @dataclass(frozen=True, slots=True)
-class LockAnswer:
+class AnswerForLock:
     """What a run tells of one lock. `baseline` is the scenario of the prices: one without a fault, if there is one."""
 
     guard: str
@@ -119,7 +119,7 @@ class LockAnswer:
         return tuple(one for one in self.under_fault if not one.holds)
 
 
-def answers(run: RunDirectory) -> Iterator[LockAnswer]:
+def answers(run: RunDirectory) -> Iterator[AnswerForLock]:
     """An answer for each lock of a run that was run by itself."""
     guards = [run.suite.guard(name) for name in run.guards]
     for guard in guards:
@@ -127,7 +127,7 @@ def answers(run: RunDirectory) -> Iterator[LockAnswer]:
             yield _answer(run, guard, guards)
 
 
-def _answer(run: RunDirectory, lock: GuardTable, guards: Sequence[GuardTable]) -> LockAnswer:
+def _answer(run: RunDirectory, lock: GuardTable, guards: Sequence[GuardTable]) -> AnswerForLock:
     baseline = baseline_scenario(run.summary.cells)
     newer = next((one for one in guards if one.exclude is None and one.commit == NEWER_ONLY), None)
     bare = next((one for one in guards if _is_bare(one)), None)
@@ -140,7 +140,7 @@ def _answer(run: RunDirectory, lock: GuardTable, guards: Sequence[GuardTable]) -
     versions = {} if manifest is None else manifest.versions.model_extra or {}
     server = "" if manifest is None else " ".join(filter(None, (manifest.server.name, manifest.server.version)))
     trials = count(len(run.summary.trials), "trial")
-    return LockAnswer(
+    return AnswerForLock(
         guard=lock.name,
         manager=lock.manager or "",
         asked=run.suite.about,
@@ -231,7 +231,7 @@ def _price(run: RunDirectory, guard: str, scenario: str | None, beside: Sequence
     )
 
 
-def page(answer: LockAnswer, run: str) -> Iterator[str]:
+def page(answer: AnswerForLock, run: str) -> Iterator[str]:
     """The answer in words, a line each; `run` is the run directory as the commands in it name it."""
     yield f"{answer.guard} ({answer.of}; {answer.asked.rstrip('.')})"
     yield ""
@@ -253,7 +253,7 @@ def page(answer: LockAnswer, run: str) -> Iterator[str]:
     yield f"Every figure: leasebench report {run}"
 
 
-def _in_short(answer: LockAnswer) -> str:
+def _in_short(answer: AnswerForLock) -> str:
     quiet = [one for one in answer.without_fault if not one.holds]
     harmed = [one.scenario for one in answer.harmed]
     parts = []
@@ -283,7 +283,7 @@ def _outcome(one: UnderScenario) -> str:
     return f"{outcome}: {one.stale} of {count(one.races, 'race')} ended in a stale write{rate}"
 
 
-def _loss(answer: LockAnswer) -> Iterator[str]:
+def _loss(answer: AnswerForLock) -> Iterator[str]:
     """When an owner is told of a loss, who held the lock meanwhile, and when it is free after a death."""
     lost = [one for one in answer.under_fault if any(one.told.values())]
     if lost:
@@ -309,7 +309,7 @@ def _loss(answer: LockAnswer) -> Iterator[str]:
             yield f"After an owner's death the next one gets it in {after}"
 
 
-def _money(answer: LockAnswer) -> Iterator[str]:
+def _money(answer: AnswerForLock) -> Iterator[str]:
     """What it costs, and beside what."""
     price = answer.price
     if price is None or price.p50_us is None:
@@ -329,7 +329,7 @@ def _money(answer: LockAnswer) -> Iterator[str]:
     yield f"  {number(price.p50_us)} us{': ' if beside else ''}{', '.join(beside)}{tail}"
 
 
-def _repaired(answer: LockAnswer) -> Iterator[str]:
+def _repaired(answer: AnswerForLock) -> Iterator[str]:
     if not answer.repairs:
         return
     yield "What would repair it (run under the same faults, not asserted)"

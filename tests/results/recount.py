@@ -163,6 +163,7 @@ class Counted:
             "bystander_freshness_ms": plain.freshness(store, endpoints) if several and not violated else [],
             "takeover_ms": plain.takeover(store + leases, rows),
             "first_exclusion_violation_s": firsts[:1],
+            "lock_line_us": plain.lock_line_us(rows),
             "first_fencing_violation_s": seconds_until(store, fencing or []),
         }
 
