@@ -146,7 +146,7 @@ def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Enviro
         plan.ttl_ms,
         apart=plan.scenario.load.servers == "each",
         lease_nodes=nodes_of(manager),
-        replica=replicas_of(manager) > 0,
+        replicas=replicas_of(manager),
     )
     for number, fault in enumerate(plan.faults):
         if fault is not None:

@@ -25,7 +25,7 @@ from leasebench.leases.operations import (
 
 REDIS = "redis"
 MOST_NODES = 9
-MOST_REPLICAS = 1
+MOST_REPLICAS = 2
 Lock = TypeVar("Lock")
 
 
@@ -172,7 +172,7 @@ class LibraryLock(ABC):
     """Whether an owner knows by itself until when it may believe in its lease: it then validates it before it writes,
     which has to be a look at its own clock and ask nobody."""
     replicas: ClassVar[int] = 0
-    """How many replicas each of them has to have: 0 or 1."""
+    """How many replicas each of them has to have."""
     keeps_prefix: ClassVar[bool] = True
     """Whether all keys of the library begin with the key that it is given: elsewhere only a server of ours will do."""
 
