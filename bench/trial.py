@@ -29,7 +29,7 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-from leasebench.leases.manager import has_own_clock, nodes_of, replicas_of
+from leasebench.leases.manager import LeaseManager, has_own_clock, nodes_of, replicas_of, trusts_for
 from leasebench.registry import plugins
 from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal
@@ -299,9 +299,17 @@ def _facts_before(plan: TrialPlan) -> TrialFacts:
         min_races=plan.min_races,
         settle_s=plan.suite.settle_s,
         expected=tuple(plan.expected),
-        lease=LeaseTerms(ttl_ms=plan.ttl_ms, audited=manager.audited, own_clock=has_own_clock(manager))
-        if manager
-        else None,
+        lease=None if manager is None else _lease_terms(plan, manager),
+    )
+
+
+def _lease_terms(plan: TrialPlan, manager: LeaseManager) -> LeaseTerms:
+    trusts = trusts_for(manager) if plan.guard.renewed else None
+    return LeaseTerms(
+        ttl_ms=plan.ttl_ms,
+        audited=manager.audited,
+        own_clock=has_own_clock(manager),
+        trusted_ms=None if trusts is None else trusts * plan.ttl_ms,
     )
 
 

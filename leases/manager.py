@@ -321,6 +321,24 @@ def connected(manager: LibraryManager, urls: Sequence[str], timeout_s: float) ->
     return manager.connect(server_url(manager, urls[0]), timeout_s)
 
 
+RENEWS_EVERY = 1 / 3
+"""The share of a time to live after which a watchdog renews: that of Redisson and others."""
+
+
+def renews_every(manager: LeaseManager) -> float:
+    """After which share of its time to live a watchdog renews a lease of this manager (`renews_every`)."""
+    return float(getattr(manager, "renews_every", RENEWS_EVERY))
+
+
+def trusts_for(manager: LeaseManager | None) -> float | None:
+    """For which share of its time to live an owner trusts a lease since it last asked for it (`trusts_for`).
+
+    None: for as long as it was told of no loss.
+    """
+    share: float | None = getattr(manager, "trusts_for", None)
+    return share
+
+
 def server_variable(server: str) -> str:
     """Name the environment variable with the URL of a server that is not ours: `LEASEBENCH_ETCD_URL`."""
     return f"LEASEBENCH_{server.upper().replace('-', '_')}_URL"

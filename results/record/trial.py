@@ -19,6 +19,10 @@ class LeaseTerms(Record):
 
     ttl_ms: int | float
     audited: bool
+    trusted_ms: float | None = Field(
+        default=None,
+        description="for how long an owner trusts its lease since it last asked for it; null: until it is told",
+    )
     own_clock: bool | None = Field(default=None, description="null where an older version did not record it")
 
 

@@ -146,6 +146,10 @@ class Counted:
             **plain.looking(rows),
             "writes_repeated": plain.writes_repeated(store),
         }
+        sent, beside_ms = plain.beside(store + leases, rows) if lease else (None, [])
+        waits, shared = plain.fairness(rows) if lease else (dict.fromkeys(("starved", "waits_in_vain")), {})
+        shared = {"grants_per_s": [], "jain_of_grants": [], "longest_wait_ms": []} | shared
+        self.counts |= {"commits_beside": sent, **waits}
         self.counts["unresumed"], resumed = plain.resuming(store, rows, endpoints)
         several = len(facts["cells"]) > 1
         violated = any(self.counts[name] for name in ("stale_overwrites", "dangling", "lost_commits"))
@@ -162,6 +166,8 @@ class Counted:
             "resume_ms": resumed,
             "bystander_freshness_ms": plain.freshness(store, endpoints) if several and not violated else [],
             "takeover_ms": plain.takeover(store + leases, rows),
+            "beside_ms": beside_ms,
+            **shared,
             "first_exclusion_violation_s": firsts[:1],
             "lock_line_us": plain.lock_line_us(rows),
             "first_fencing_violation_s": seconds_until(store, fencing or []),
