@@ -73,8 +73,8 @@ class Environment:
     fault that steps the clock of a server, stops it or lets it forget is given a server for that: a `RedisNode`, for
     the leases (`lease`) or for the store (`store`), of all cells or, with `apart`, of each one that is hit.
 
-    A lease manager that uses several independent lease servers, `lease_nodes`, or a `replica` behind each, has them
-    as RedisNodes in every trial, fault or not.
+    A lease manager that uses several independent lease servers, `lease_nodes`, or `replicas` behind each, has them as
+    RedisNodes in every trial, fault or not.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Environment:
         *,
         apart: bool = False,
         lease_nodes: int = 1,
-        replica: bool = False,
+        replicas: int = 0,
     ) -> None:
         self._server = server
         self._folder = folder
@@ -104,8 +104,10 @@ class Environment:
         self.nodes: dict[ServerPart, RedisNode] = {}
         self.proxies: dict[Process, Proxy] = {}
         self._processes: Processes | None = None
-        if lease_nodes > 1 or replica:
-            self.wish("lease", lambda _: True, replica_lag_ms=0.0 if replica else None)
+        if replicas:
+            self.wish("lease", lambda _: True, replica_lag_ms=0.0, replicas=replicas)
+        elif lease_nodes > 1:
+            self.wish("lease", lambda _: True)
 
     def processes_of(self, programs: Mapping[str, Sequence[int]], hits_cell: Callable[[int], bool]) -> list[Process]:
         """These processes, given by kind and number, in each cell whose number is hit."""

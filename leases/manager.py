@@ -25,7 +25,7 @@ from leasebench.leases.operations import (
 
 REDIS = "redis"
 MOST_NODES = 9
-MOST_REPLICAS = 1
+MOST_REPLICAS = 2
 Lock = TypeVar("Lock")
 
 
@@ -172,7 +172,7 @@ class LibraryLock(ABC):
     """Whether an owner knows by itself until when it may believe in its lease: it then validates it before it writes,
     which has to be a look at its own clock and ask nobody."""
     replicas: ClassVar[int] = 0
-    """How many replicas each of them has to have: 0 or 1."""
+    """How many replicas each of them has to have."""
     keeps_prefix: ClassVar[bool] = True
     """Whether all keys of the library begin with the key that it is given: elsewhere only a server of ours will do."""
 
@@ -319,6 +319,24 @@ def connected(manager: LibraryManager, urls: Sequence[str], timeout_s: float) ->
         assert isinstance(manager, LibraryOnNodes), "told by `unavailable` before"
         return manager.connect_nodes(urls, timeout_s)
     return manager.connect(server_url(manager, urls[0]), timeout_s)
+
+
+RENEWS_EVERY = 1 / 3
+"""The share of a time to live after which a watchdog renews: that of Redisson and others."""
+
+
+def renews_every(manager: LeaseManager) -> float:
+    """After which share of its time to live a watchdog renews a lease of this manager (`renews_every`)."""
+    return float(getattr(manager, "renews_every", RENEWS_EVERY))
+
+
+def trusts_for(manager: LeaseManager | None) -> float | None:
+    """For which share of its time to live an owner trusts a lease since it last asked for it (`trusts_for`).
+
+    None: for as long as it was told of no loss.
+    """
+    share: float | None = getattr(manager, "trusts_for", None)
+    return share
 
 
 def server_variable(server: str) -> str:

@@ -94,6 +94,27 @@ class Operation:
         return False
 
 
+class Procedure(Protocol):
+    """An atomic step that is none of those which every store has: a script, and its twin in memory."""
+
+    @property
+    def lua(self) -> str:
+        """The text of the script; it stands behind the store's prelude."""
+        ...
+
+    def works_on(self) -> tuple[str, ...]:
+        """Name the keys that it works on, without the cell's prefix."""
+        ...
+
+    def arguments(self) -> tuple[str | int, ...]:
+        """Return what the script is given."""
+        ...
+
+    def in_memory(self, cell: Any, client: str, attempt: int) -> Outcome:
+        """Do the same in memory, its event included."""
+        ...
+
+
 class LeaseStore(Protocol):
     """One client's session with the lease server of one cell.
 
@@ -127,6 +148,10 @@ class LeaseStore(Protocol):
 
     def validate(self, lease: Lease) -> Outcome:
         """Look whether a lease still stands. Writes nothing."""
+        ...
+
+    def call(self, step: Procedure, attempt: int) -> Outcome:
+        """Do what a lease manager or a program kind brought, in one atomic step."""
         ...
 
     def holder(self, resource: str) -> str | None:
@@ -178,7 +203,7 @@ class Renewals(Protocol):
         ...
 
     def believes(self, lease: Lease) -> bool:
-        """Return whether no renewal was told that `lease` is lost."""
+        """Return whether no renewal was told that `lease` is lost, and its owner's own deadline has not passed."""
         ...
 
 
@@ -203,6 +228,14 @@ class LeaseClient(Protocol):
 
     def now_ms(self) -> int:
         """Return the client's own wall clock, milliseconds."""
+        ...
+
+    def observe(self, resource: str, version: int) -> None:
+        """Note that the record of a lease has this version now, which grows with each change."""
+        ...
+
+    def unchanged_for(self, resource: str, ms: float) -> int | None:
+        """The version of a record that was seen first longer than `ms` ago, by the client's own monotonic clock."""
         ...
 
     def back_off(self, wait: Wait, tried: int) -> bool:
@@ -365,7 +398,7 @@ class HearOfLoss(ValidateLease):
 
 @dataclass(frozen=True, slots=True)
 class StartRenewal(Operation):
-    """Let the second program renew `lease` at a third of its time to live, on a connection of its own."""
+    """Let the second program renew `lease`, on a connection of its own."""
 
     lease: Lease
 
@@ -389,7 +422,7 @@ class StopRenewal(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Belief(Operation):
-    """Return whether the renewal still believes in the lease: no refusal so far. No I/O.
+    """Return whether the renewal still believes in the lease: no refusal so far, and no deadline passed. No I/O.
 
     It is not local: what it receives depends on when it is done, in relation to the steps of the renewal.
     """

@@ -74,7 +74,10 @@ class Door:
                 data = b""
             one.said += data
             known = one.said[: len(self._greeting)]
-            if not data or not hmac.compare_digest(known, self._greeting[: len(known)]):
+            if not data and one.ponged and one.said == PING:
+                self._visitors.remove(one)  # a replica that is told to be one no more, amid its greeting
+                one.connection.close()
+            elif not data or not hmac.compare_digest(known, self._greeting[: len(known)]):
                 self._refuse(one)
             elif len(known) == len(self._greeting):
                 self._visitors.remove(one)

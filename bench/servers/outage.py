@@ -18,13 +18,14 @@ class NodeWish:
 
     `spare`: an empty server stands ready to take over, so that a restart is as short as it is told to be.
     `append_only`: an append-only file, fsynced every second. `fake_clock`: a wall clock that can step.
-    `replica_lag_ms`: a replica behind it, by so much.
+    `replica_lag_ms`: a replica behind it, by so much; of `replicas` the last, which takes over, the others by nothing.
     """
 
     spare: bool = False
     append_only: bool = False
     fake_clock: bool = False
     replica_lag_ms: float | None = None
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,18 @@ is no link, and nobody is let in before the recorder hears: the recording holds 
 import logging
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from leasebench.bench.servers.durable import Durable
 from leasebench.bench.servers.fakeclock import FakeClock
-from leasebench.bench.servers.link import Link
 from leasebench.bench.servers.local import private_directory
 from leasebench.bench.servers.outage import Lose, Loss, NodeWish, Outage
 from leasebench.bench.servers.passive_replica import Recorder, ReplicaListener
 from leasebench.bench.servers.recorded_history import FLUSH_TIME_KEY, Recording
+from leasebench.bench.servers.replicas import Replicas
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.bench.servers.server_process import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
 from leasebench.enactors.store.redis.keys import Keys
@@ -47,9 +48,8 @@ class RedisNode:
         self._directory: Path | None = None
         self._count = 0
         self._charge: Unit | None = None
-        self._replica: Unit | None = None
         self._spare: Unit | None = None
-        self._link: Link | None = None
+        self._replicas: Replicas | None = None
         self.durable: Durable | None = None
         """What is on disk, of a server that keeps an append-only file."""
         self._clock: FakeClock | None = None
@@ -62,7 +62,8 @@ class RedisNode:
     @property
     def pids(self) -> list[int]:
         """The server processes that live now; those that take their place later run on the same cores."""
-        return [unit.process.pid for unit in (self._charge, self._replica, self._spare) if unit is not None]
+        replicas = self._replicas.units if self._replicas is not None else []
+        return [unit.process.pid for unit in (self._charge, *replicas, self._spare) if unit is not None]
 
     @property
     def is_up(self) -> bool:
@@ -78,7 +79,7 @@ class RedisNode:
             self._admit(self._charge, self._prepare(self._charge))
             self._spare = self._launch({}) if self._wish.spare else None
             if self._wish.replica_lag_ms is not None:
-                self._link = Link(self._wish.replica_lag_ms)
+                self._replicas = Replicas(self._wish.replica_lag_ms, self._wish.replicas)
                 self._follow()
                 self._await_replica(SYNCHRONISED_WITHIN_S)
         except BaseException:
@@ -122,8 +123,8 @@ class RedisNode:
         def come_back() -> Loss:
             loss = self._admit(unit, ready or self._prepare(unit), "restarted", stood)
             logger.info("server pid %d restarted: %s", unit.process.pid, loss)
-            if self._link is not None:
-                self._link.lead_to(unit.socket)
+            if self._replicas is not None:
+                self._replicas.lead_to(unit)
             if self._wish.spare and self._spare is None:
                 self._spare = self._launch({})
             return loss
@@ -131,17 +132,15 @@ class RedisNode:
         return Outage(come_back)
 
     def fail_over(self) -> "Outage":
-        """The primary dies with what was in flight to its replica, which takes over at the outage's end.
+        """The primary dies with what was in flight to its replicas; the last of them takes over at the outage's end.
 
         Nothing happens if the replica is not ready yet.
         """
-        if not self.is_up or self._link is None or not self._await_replica(0.0):
+        if not self.is_up or self._replicas is None or not self._await_replica(0.0):
             return Outage(Loss)
-        self._link.drop()
+        self._replicas.drop()
         _, stood = self._die()
-        unit, self._replica = self._replica, None
-        assert unit is not None
-        self._charge = unit
+        self._charge = unit = self._replicas.take_over()
 
         def promote() -> Loss:
             unit.wire.call("REPLICAOF", "NO", "ONE")
@@ -178,7 +177,7 @@ class RedisNode:
     @property
     def refused(self) -> dict[str, int]:
         """How many connections of which user were turned away from the way to its replica."""
-        return self._link.refused if self._link is not None else {}
+        return self._replicas.refused if self._replicas is not None else {}
 
     def leases(self) -> int:
         """How many leases stand now."""
@@ -198,7 +197,7 @@ class RedisNode:
         return self._directory / "front"
 
     def _launch(
-        self, options: dict[str, str], folder: Path | None = None, secret: dict[str, str] | None = None
+        self, options: Mapping[str, str], folder: Path | None = None, secret: Mapping[str, str] | None = None
     ) -> Unit:
         """Start a server process, in the folder of one that has ended or in a fresh one."""
         assert self._directory is not None
@@ -255,28 +254,26 @@ class RedisNode:
         return Loss(lost, gone)
 
     def _follow(self) -> None:
-        """Put a fresh replica behind the process in charge; it synchronises by itself."""
-        assert self._link is not None
+        """Put as many replicas behind the process in charge as there are to be."""
+        assert self._replicas is not None
         assert self._charge is not None
-        self._link.lead_to(self._charge.socket)
-        upstream = {"replicaof": f"127.0.0.1 {self._link.port}"}
-        self._replica = self._launch(upstream, secret={"masterauth": self._link.secret})
+        self._replicas.follow(self._charge, lambda options, secret: self._launch(options, secret=secret))
 
     def _await_replica(self, within_s: float) -> bool:
         """Tell whether the replica is ready, at the latest after `within_s`: it lacks only what is in flight."""
-        if self._replica is None or self._link is None or self._charge is None or not self._replica.follows(within_s):
+        if self._replicas is None or self._charge is None:
             return False
-        return self._link.in_step(self._charge.offset() - self._replica.replica_offset())
+        return self._replicas.ready(self._charge, within_s)
 
     def _close(self) -> None:
-        for unit in (self._charge, self._replica, self._spare):
+        for unit in (self._charge, self._spare):
             if unit is not None:
                 unit.die()
-        self._charge = self._replica = self._spare = None
+        self._charge = self._spare = None
         if self.durable is not None:
             self.durable.stop()
-        if self._link is not None:
-            self._link.close()
+        if self._replicas is not None:
+            self._replicas.close()
         if self._recorder is not None:
             self._recorder.detach()
         if self._directory is not None:

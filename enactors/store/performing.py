@@ -50,6 +50,12 @@ class InstantClient:
     def now_ms(self) -> int:
         return self.clock_ms
 
+    def observe(self, resource: str, version: int) -> None:
+        """Nothing is observed for any time here."""
+
+    def unchanged_for(self, resource: str, ms: float) -> int | None:  # noqa: ARG002
+        return None
+
     def back_off(self, wait: Wait, tried: int) -> bool:  # noqa: ARG002
         return False
 

@@ -10,10 +10,9 @@ from typing import Protocol, runtime_checkable
 
 from leasebench.enactors.operations import VersionStore
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.procedure import StoredProcedure
 from leasebench.enactors.store.events import Event
 from leasebench.leases.commit_rule import CommitRule
-from leasebench.leases.operations import LeaseStore, Outcome
+from leasebench.leases.operations import LeaseStore
 
 HISTORY_BLOCK = 500
 """Events per request while others work: 10,000 at once would block a Redis for 7 ms."""
@@ -85,10 +84,6 @@ class Store(VersionStore, LeaseStore, EventLog, Protocol):
 
     def ping(self) -> None:
         """See whether the server answers. Raises ServerDown or ReplyUnknown if it does not."""
-        ...
-
-    def call(self, step: StoredProcedure, attempt: int) -> Outcome:
-        """Do a stored procedure, in one atomic step."""
         ...
 
     def as_client(self, client: str) -> "Store":

@@ -13,6 +13,8 @@ renewed by a second thread, and so by our watchdog.
 Each process makes one instance and calls it from one thread. If one of its methods is a coroutine, the instance lives
 on an event loop of ours, on a thread, and all its methods are called there: it may have tasks of its own.
 
+One that says `nodes = 3` takes `urls`, the addresses of three lease servers that know nothing of each other.
+
 A class that takes no `url` has its locks elsewhere, and faults of the run's lease server are not for it; one whose
 `server` names another kind, `server = "etcd"`, is given the URL that LEASEBENCH_ETCD_URL has.
 """
@@ -20,7 +22,7 @@ A class that takes no `url` has its locks elsewhere, and faults of the run's lea
 import inspect
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from secrets import token_hex
 from time import perf_counter
@@ -55,7 +57,7 @@ class OwnHeld(NamedTuple):
 class OwnLockCalls(LockObjects[OwnHeld]):
     """An instance of the class. Raises ServerDown."""
 
-    def __init__(self, cls: type, url: str, timeout_s: float) -> None:
+    def __init__(self, cls: type, urls: Sequence[str], timeout_s: float) -> None:
         # Here: who only lists the guards does not wait 0.1 s for it.
         from redis.exceptions import ConnectionError as RedisConnectionError
         from redis.exceptions import LockError
@@ -68,10 +70,10 @@ class OwnLockCalls(LockObjects[OwnHeld]):
         self._takes = {name: accepted(cls, name) for name in TAKES if hasattr(cls, name)}
         self._loop = _loop_thread(cls.__name__) if coroutines(cls) else None
         try:
-            self._lock = self._answer(cls, taken_of(cls, "__init__", url=url, timeout_s=timeout_s))
+            self._lock = self._answer(cls, taken_of(cls, "__init__", url=urls[0], urls=[*urls], timeout_s=timeout_s))
         except self.silent as error:
             self._end_loop()
-            raise ServerDown(f"{cls.__name__}({url}): {error}") from error
+            raise ServerDown(f"{cls.__name__}({', '.join(urls)}): {error}") from error
 
     def acquire(self, key: str, ttl_ms: int, wait: Wait) -> Taken | None:
         try:
@@ -156,7 +158,8 @@ class OwnLock(LibraryLock):
         self.name = reference
         doc = inspect.getdoc(cls) if cls.__doc__ else None
         self.about = doc.splitlines()[0] if doc else "a lock class of your own"
-        self.finds_server = "url" not in accepted(cls, "__init__")
+        self.finds_server = not {"url", "urls"} & accepted(cls, "__init__")
+        self.nodes = getattr(cls, "nodes", 1)
         self.server = str(getattr(cls, "server", ELSEWHERE if self.finds_server else REDIS))
         self.renews, self.fencing = hasattr(cls, "renew"), hasattr(cls, "fence")
         self.validates = hasattr(cls, "validate")
@@ -172,7 +175,11 @@ class OwnLock(LibraryLock):
         return own_class, (self.name,)
 
     def connect(self, url: str, timeout_s: float) -> OwnLockCalls:
-        return OwnLockCalls(self._class, url, timeout_s)
+        return OwnLockCalls(self._class, [url], timeout_s)
+
+    def connect_nodes(self, urls: Sequence[str], timeout_s: float) -> OwnLockCalls:
+        """One instance, which is given the addresses of all its lease servers."""
+        return OwnLockCalls(self._class, urls, timeout_s)
 
 
 HINTS = {

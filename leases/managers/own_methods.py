@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 TAKES: Mapping[str, tuple[str, ...]] = {
-    "__init__": ("url", "timeout_s"),
+    "__init__": ("url", "urls", "timeout_s"),
     "acquire": ("key", "ttl_ms", "wait_ms", "on_lost"),
     "release": ("key", "token"),
     "renew": ("key", "token", "ttl_ms"),
@@ -44,6 +44,11 @@ def mistakes_in(cls: type) -> Iterator[str]:
     absent = [name for name in NEEDED if not callable(getattr(cls, name, None))]
     if absent:
         yield f"it has no {' and '.join(NEEDED[name] for name in absent)}"
+    nodes = getattr(cls, "nodes", 1)
+    if not isinstance(nodes, int):
+        yield f"it says nodes = {nodes!r}, and that is a number of lease servers"
+    elif nodes != 1 and "urls" not in accepted(cls, "__init__"):
+        yield f"it says nodes = {nodes}, and its __init__ does not take their urls"
     for name, offered in TAKES.items():
         method = getattr(cls, name, None)
         if method is None or name in absent:

@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 
 from leasebench.results.charts import ChartScope, DataRow, Spec, Subject, defined, described, filled
+from leasebench.results.statistics.sharing import jain
 
 WIDTH, STEP = 460, 20
 
@@ -46,12 +47,6 @@ class Fairness:
             f"{len(rows)} enactors completed {total:,} applications: {extremes}",
             f"Jain's index is {index:.3f}; 1 is the same for all",
         )
-
-
-def jain(amounts: np.ndarray) -> float:
-    """Jain's index: (sum x)^2 / (n sum x^2), from 1/n to 1."""
-    squares = len(amounts) * float(np.sum(amounts.astype(np.float64) ** 2))
-    return float(np.sum(amounts)) ** 2 / squares if squares else 1.0
 
 
 @cache

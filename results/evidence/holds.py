@@ -40,6 +40,8 @@ class Holds:
     died: Ints
     clock: Ints
     """The number of the owner's clock."""
+    life: Ints
+    """The life of the owner's process (`Trial.life`)."""
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -81,8 +83,22 @@ class Holds:
 
     @cached_property
     def end(self) -> Ints:
-        """When the hold was over for its owner; NEVER for one that was stopped or was not notified."""
-        return np.minimum(np.minimum(self.released, self.told), self.died)
+        """When the hold was over for its owner; NEVER for one that was stopped or was not notified.
+
+        An owner with a deadline of its own holds until that at most: what it does later it does against its own rule.
+        """
+        return np.minimum(np.minimum(self.released, self.told), np.minimum(self.died, self.deadline))
+
+    @cached_property
+    def deadline(self) -> Ints:
+        """Until when the owner trusted the lease by itself; NEVER where it trusts until it is told of a loss."""
+        terms = self.trial.facts.lease
+        if terms is None or terms.trusted_ms is None:
+            return np.full(len(self), NEVER)
+        asked, journal = self.begin.copy(), self.trial.journal
+        at, hold = self.of(self.trial.rows(RowKind.RENEW, RowOutcome.DONE))
+        np.maximum.at(asked, hold, journal["start_ns"].to_numpy()[at])
+        return asked + int(terms.trusted_ms * 1e6)
 
     @property
     def killed(self) -> Mask:
@@ -170,7 +186,8 @@ def holds_of(trial: Trial) -> Holds:
     np.minimum.at(death, trial.life[killed], trial.journal["start_ns"].to_numpy()[killed])
     fence, asked, begin = (trial.journal[name].to_numpy()[rows] for name in ("fence", "start_ns", "end_ns"))
     clock = trial.compared.code[rows]
-    return Holds(trial, owner[order], trial.lease_number[rows], fence, asked, begin, death[trial.life[rows]], clock)
+    life = trial.life[rows]
+    return Holds(trial, owner[order], trial.lease_number[rows], fence, asked, begin, death[life], clock, life)
 
 
 def told_by_lease(trial: Trial) -> Mask:

@@ -180,7 +180,9 @@ def _grants(
             owner = owners.get(write.digest)
             by_ns = write.heard_ns if owner is None else min(write.heard_ns, owner.acquired_ns)
             state.standing = {token: one for token, one in state.standing.items() if not _is_over(one, at_us, by_ns)}
-            yield ServerGrant(write.seq, lease, at_us, bool(state.standing))
+            # One that nobody was told of is in nobody's way: its server may have forgotten it without a deletion.
+            believed = any(one.owner is not None for one in state.standing.values())
+            yield ServerGrant(write.seq, lease, at_us, believed)
             state.value = write.digest
             state.standing[write.digest] = Standing(write.expires_us, owner)
         elif held is not None and write.command in SETS | EXPIRES:

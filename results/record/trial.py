@@ -19,6 +19,10 @@ class LeaseTerms(Record):
 
     ttl_ms: int | float
     audited: bool
+    trusted_ms: float | None = Field(
+        default=None,
+        description="for how long an owner trusts its lease since it last asked for it; null: until it is told",
+    )
     own_clock: bool | None = Field(default=None, description="null where an older version did not record it")
 
 
@@ -70,6 +74,11 @@ class TrialFacts(Record):
         default=None,
         description="why no passive replica heard all that the lease server did to the keys of an opaque lock; null "
         "where one did, or there was no such lock",
+    )
+    lock_commands: int | None = Field(
+        default=None,
+        description="commands that the connections of an opaque lock had sent its server by the end of the load; null "
+        "where nobody counted: under faults, and on a server that does not tell",
     )
     reason: str | None = Field(default=None, description="why it failed")
     notes: tuple[str, ...] = Field(default=(), description="what a user should know of beside the figures")

@@ -1,5 +1,6 @@
 """Several lease servers that know nothing of each other: a trial starts them, and a fault hits those that it names."""
 
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,9 @@ from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.guard import presets
+from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, connected, unavailable
+from leasebench.leases.managers.own_class import own_class
 
 TTL_MS = 60_000
 NODES = 3
@@ -40,9 +43,9 @@ def server() -> Iterator[LocalServer]:
 def arranged(server: LocalServer, tmp_path: Path) -> Callable[..., Environment]:
     """An environment of three lease servers that the given faults have asked for what they need."""
 
-    def arrange(*faults: Fault, lease_nodes: int = NODES, replica: bool = False) -> Environment:
+    def arrange(*faults: Fault, lease_nodes: int = NODES, replicas: int = 0) -> Environment:
         cells = [Keys(f"t{uuid.uuid4().hex[:12]}", "1", "c0")]
-        environment = Environment(server, tmp_path, cells, TTL_MS, lease_nodes=lease_nodes, replica=replica)
+        environment = Environment(server, tmp_path, cells, TTL_MS, lease_nodes=lease_nodes, replicas=replicas)
         for number, each in enumerate(faults):
             each.arrange(environment, number, Random(1))
         return environment
@@ -164,12 +167,12 @@ def test_a_lock_on_one_server_that_is_cut_off_from_it_still_reaches_the_store(ar
 
 
 def test_a_lock_that_needs_a_replica_has_one_without_a_fault_and_a_fault_says_how_far_behind(arranged):
-    with arranged(lease_nodes=1, replica=True) as environment:
+    with arranged(lease_nodes=1, replicas=1) as environment:
         wire = Wire(environment.servers_of("c0").lease)
         wire.call("SET", "k", "v")
         assert wire.call("WAIT", 1, 2_000) == 1
         wire.close()
-    slow = arranged(fault(kind="failover", lag_ms=7), lease_nodes=1, replica=True)
+    slow = arranged(fault(kind="failover", lag_ms=7), lease_nodes=1, replicas=1)
     assert [wish.replica_lag_ms for wish in slow._wishes.values()] == [7]
 
 
@@ -192,3 +195,24 @@ def test_a_lock_on_several_servers_is_given_all_of_them_and_one_that_can_t_take_
     assert "connect_nodes(urls, timeout_s)" in unavailable(Fake())
     for wrong in ({"nodes": 10}, {"nodes": 0, "replicas": 1}, {"replicas": 5}, {"server": "etcd"}):
         assert "fake" in unavailable(type("Wrong", (Able,), wrong)())
+
+
+def test_a_class_of_the_user_s_own_may_be_on_several_servers_too(tmp_path, monkeypatch):
+    (tmp_path / "on_several.py").write_text(
+        "class Lock:\n"
+        "    nodes = 3\n"
+        "    def __init__(self, urls):\n"
+        "        self.urls = urls\n"
+        "    def acquire(self):\n"
+        "        return ','.join(self.urls)\n"
+        "    def release(self):\n"
+        "        return True\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    manager = own_class("on_several:Lock")
+    assert unavailable(manager) is None
+    assert manager.nodes == NODES
+    calls = connected(manager, ["a", "b", "c"], 1.0)
+    assert calls.acquire("k", TTL_MS, Wait()).token == "a,b,c"
+    calls.close()

@@ -104,6 +104,12 @@ def test_a_suite_names_a_class_in_a_package_beside_it(body, tmp_path):
             "class X:\n    lost = False\n    def acquire(self): ...\n    def release(self): ...",
             ["lost is no method"],
         ),
+        (
+            "m:X",
+            "class X:\n    nodes = 3\n    def acquire(self): ...\n    def release(self): ...",
+            ["nodes = 3", "urls"],
+        ),
+        ("m:X", "class X:\n    nodes = 'all'\n    def acquire(self): ...\n    def release(self): ...", ["'all'"]),
         ("redis_p", "", ["did you mean redis_py"]),
     ],
 )

@@ -13,6 +13,7 @@ from leasebench.bench.servers.outage import NodeWish
 from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, connected, unavailable
+from leasebench.leases.managers.foreign import ForeignManager
 from leasebench.leases.operations import Refused
 from leasebench.registry import plugins
 
@@ -21,9 +22,11 @@ LIMIT_S = 20.0
 AT_ONCE = Wait(timeout_ms=50.0)
 PATIENT = Wait(timeout_ms=8_000.0)
 LIBRARIES = {
-    name: one for name, one in plugins("leases.managers").items() if isinstance(one, LibraryLock) and not one.broken
+    name: one
+    for name, one in plugins("leases.managers").items()
+    if isinstance(one, LibraryLock) and not one.broken and not isinstance(one, ForeignManager)
 }
-HOLDS_ON = {"python_redis_lock_auto", "redis_fifo_lock", "portalocker_redis", "portalocker_fenced"}
+HOLDS_ON = {"kubernetes_leader", "python_redis_lock_auto", "redis_fifo_lock", "portalocker_redis", "portalocker_fenced"}
 """Those that keep what they have as long as their process lives: nothing expires by itself."""
 FOR_EVER = {"celery_singleton", "huey_lock"}
 """Those that have no time to live at all, by default."""
@@ -32,6 +35,10 @@ ANYONE = {"celery_once", "celery_singleton", "huey_lock"}
 
 SAME_ELSEWHERE = {name for name in LIBRARIES if name[-2:] in ("_1", "_3", "_5")} - {"redlock_3"}
 """Those that are another one on more or fewer nodes: what takes seconds is not said of them again."""
+
+
+def ttl_of(manager: LibraryLock) -> int:
+    return max(TTL_MS, manager.ttl_step_ms)
 
 
 @pytest.fixture(params=sorted(LIBRARIES))
@@ -75,13 +82,13 @@ def key() -> str:
 
 def test_one_has_it_and_the_other_gets_it_when_it_is_given_back(manager, libraries, key):
     first, second = libraries
-    taken = first.acquire(key, TTL_MS, PATIENT)
+    taken = first.acquire(key, ttl_of(manager), PATIENT)
     assert taken is not None
     assert bool(taken.token)
     assert (taken.fence is not None) == manager.fencing
-    assert second.acquire(key, TTL_MS, AT_ONCE) is None, "the lock is held"
+    assert second.acquire(key, ttl_of(manager), AT_ONCE) is None, "the lock is held"
     assert first.release(key) is True
-    after = second.acquire(key, TTL_MS, PATIENT)
+    after = second.acquire(key, ttl_of(manager), PATIENT)
     assert after is not None
     assert after.token != taken.token
     assert not manager.fencing or after.fence > taken.fence
@@ -95,28 +102,28 @@ def test_one_has_it_and_the_other_gets_it_when_it_is_given_back(manager, librari
 )
 def test_a_renewal_keeps_it_beyond_its_first_time(manager, libraries, key):
     first, second = libraries
-    first.acquire(key, 2 * TTL_MS, PATIENT)
+    first.acquire(key, 2 * ttl_of(manager), PATIENT)
     for _ in range(3):
         time.sleep(0.9)
         assert first.renew(key) is True
-    assert second.acquire(key, 2 * TTL_MS, AT_ONCE) is None, "its first time is over"
+    assert second.acquire(key, 2 * ttl_of(manager), AT_ONCE) is None, "its first time is over"
     assert first.release(key) is True
 
 
 @pytest.mark.parametrize("manager", sorted(LIBRARIES.keys() - HOLDS_ON - FOR_EVER - SAME_ELSEWHERE), indirect=True)
 def test_where_leases_expire_the_other_gets_it_and_a_release_by_its_old_owner_leaves_it_alone(manager, libraries, key):
     first, second = libraries
-    first.acquire(key, TTL_MS, PATIENT)
+    first.acquire(key, ttl_of(manager), PATIENT)
     until = time.monotonic() + LIMIT_S
-    while second.acquire(key, 10 * TTL_MS, PATIENT) is None:
+    while second.acquire(key, 10 * ttl_of(manager), PATIENT) is None:
         assert time.monotonic() < until, "the first one's time is over"
     told = first.release(key)
     if manager.name in ANYONE:
         assert told is True, "it says nothing"
-        assert first.acquire(key, TTL_MS, PATIENT) is not None, "the second one's lock is gone"
+        assert first.acquire(key, ttl_of(manager), PATIENT) is not None, "the second one's lock is gone"
         return
     assert told is False or isinstance(told, Refused) or manager.name in SILENT
-    assert first.acquire(key, TTL_MS, AT_ONCE) is None, "the second one still has it"
+    assert first.acquire(key, ttl_of(manager), AT_ONCE) is None, "the second one still has it"
     assert second.release(key) is True
 
 
@@ -144,7 +151,7 @@ def test_a_lock_without_a_time_to_live_is_held_for_ever_and_anyone_may_give_it_b
     manager, libraries, key, server_url
 ):
     first, second = libraries
-    assert first.acquire(key, TTL_MS, PATIENT) is not None
+    assert first.acquire(key, ttl_of(manager), PATIENT) is not None
     with redis.Redis.from_url(server_url) as looker:
         lives = [
             looker.ttl(name) for name in looker.scan_iter() if key.encode() in name or name.startswith(b"huey.res")
@@ -153,5 +160,5 @@ def test_a_lock_without_a_time_to_live_is_held_for_ever_and_anyone_may_give_it_b
     assert lives
     second._locks.update(first._locks)  # as another process of the same task queue names the same lock
     assert second.release(key) is True
-    assert second.acquire(key, TTL_MS, AT_ONCE) is not None
+    assert second.acquire(key, ttl_of(manager), AT_ONCE) is not None
     assert second.release(key) is True

@@ -48,7 +48,8 @@ class TestEveryManager:
         asked, value = once(manager.acquire("e0", 100, AT_ONCE), answer)
         library = isinstance(manager, LibraryManager)
         operation = TakeExpired if manager.name == "expiry_record" else AcquireLock if library else AcquireLease
-        assert asked == operation("e0", 100, AT_ONCE)
+        assert isinstance(asked, operation)
+        assert asked == type(asked)("e0", 100, AT_ONCE)
         assert value is answer
 
 
@@ -68,7 +69,8 @@ def test_a_manager_hands_on_what_it_hears_of_a_lease(name, call, answer):
     unchecked = manager.broken and not isinstance(manager, LibraryManager)
     operation = ReleaseUnchecked if call == "release" and unchecked else calls[call]
     asked, value = once(getattr(manager, call)(LEASE), answer)
-    assert asked == operation(LEASE)
+    assert isinstance(asked, operation)
+    assert asked == type(asked)(LEASE)
     assert value is answer
 
 

@@ -11,7 +11,7 @@ from statistics import median
 DISCOVER, ACQUIRE, CHECK, COMMIT, RELEASE, CLEAN, PLAN, PUBLISH = 1, 2, 3, 5, 6, 7, 8, 9
 RENEW, VALIDATE, WITHDRAW, PAUSE, DELAY, KILL, FAULT, RESUME = 10, 11, 12, 13, 14, 16, 17, 20
 """Kinds of journal rows."""
-PENDING, DONE, REFUSED, UNKNOWN = 0, 1, 2, 3
+PENDING, DONE, REFUSED, UNKNOWN, NOTHING = 0, 1, 2, 3, 4
 """What came of them."""
 NOT_OWNER, FENCE_TOO_LOW, LEASE_LOST = 1, 2, 9
 LOSS = {NOT_OWNER, FENCE_TOO_LOW, LEASE_LOST}
@@ -332,6 +332,19 @@ def heard_violations(writes, rows, ttl_us):
     return violations
 
 
+def lock_line_us(rows):
+    """What an answered call of a lock took beside the time that the lock says it took itself."""
+    calls = [
+        one
+        for one in rows
+        if one["kind"] in (ACQUIRE, RENEW, VALIDATE, RELEASE)
+        and one["outcome"] in (DONE, REFUSED)
+        and one["process"].startswith("enactor")
+    ]
+    rest = [(one["end_ns"] - one["start_ns"] - one["service_ns"]) / 1e3 for one in calls]
+    return [one for one in rest if one > 0]
+
+
 def holds(rows):
     """What each owner did and heard under each grant, from the end of an acquire on: one dict a hold."""
     found, under, deaths = [], defaultdict(list), defaultdict(list)
@@ -347,6 +360,7 @@ def holds(rows):
             "lease": "cell" if got["endpoint"] == CELL_RESOURCE else got["endpoint"],
             "fence": got["fence"],
             "token": got["seen"],
+            "life": life(got["process"]),
             "asked": got["start_ns"],
             "begin": got["end_ns"],
             "rows": own,
@@ -407,6 +421,46 @@ def takeover(events, rows):
             values += [min([begin for begin in next_ones if begin > one["died"]], default=None)]
             values[-1] = None if values[-1] is None else values[-1] - one["died"]
     return known(values, 1e6)
+
+
+def beside(events, rows):
+    """What owners that ran did while another had their lease: how many commits they sent, and for how long."""
+    held, sent, values = holds(rows), 0, []
+    for one in held:
+        since, over = taken(one, held, numbers_tell(events, held)), min(one["released"], one["told"])
+        if since >= over or over == inf:
+            continue
+        sent += sum(row["kind"] == COMMIT and since <= row["start_ns"] < over for row in one["rows"])
+        pauses = [row for row in rows if row["kind"] == PAUSE and life(row["process"]) == one["life"]]
+        woke = [row["end_ns"] for row in pauses if row["start_ns"] <= since < row["end_ns"]]
+        values.append(max(0, one["end"] - max([since, *woke])) / 1e6)
+    return sent, values
+
+
+def fairness(rows):
+    """How the lock was shared until the last plan was published: two counts, and a value each of the rest."""
+    until = max(
+        [row["start_ns"] for row in rows if row["kind"] == PUBLISH],
+        default=max([row["end_ns"] for row in rows], default=0),
+    )
+    asked = [row for row in rows if row["kind"] == ACQUIRE and enactor(row["process"]) and row["start_ns"] < until]
+    ended = [row for row in asked if row["outcome"] in (DONE, NOTHING)]
+    grants = {enactor(row["process"]): 0 for row in asked}
+    for row in ended:
+        grants[enactor(row["process"])] += row["outcome"] == DONE and row["end_ns"] <= until
+    counts = {
+        "starved": sum(count == 0 for count in grants.values()),
+        "waits_in_vain": sum(row["outcome"] == NOTHING for row in ended),
+    }
+    if not ended:
+        return counts, {}
+    total, squares = sum(grants.values()), sum(count**2 for count in grants.values())
+    lasted_s = (until - min(row["start_ns"] for row in asked)) / 1e9
+    return counts, {
+        "grants_per_s": [total / lasted_s],
+        "jain_of_grants": [total**2 / (len(grants) * squares) if squares else 1.0],
+        "longest_wait_ms": [max(row["end_ns"] - row["start_ns"] for row in ended) / 1e6],
+    }
 
 
 TOLD = ("leases_lost", "told_before", "told_at", "told_after", "never_told", "told_wrongly")

@@ -13,7 +13,6 @@ from leasebench import load
 from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
 from leasebench.results.charts import Chart, ChartScope, Subject, padded, plain, ticks
-from leasebench.results.charts.fairness import jain
 from leasebench.results.charts.first_stale import kaplan_meier_median
 from leasebench.results.charts.plot import PHASES
 from leasebench.results.charts.window import nearest
@@ -24,6 +23,7 @@ from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.journal import RowKind
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.statistics.quantiles import farthest
+from leasebench.results.statistics.sharing import jain
 
 OF_OTHER_RUNS = {"vulnerability_map", "cascade_timeline", "sweep"}
 """Drawn of host leases and of sweeps, which no run here has: see `test_storms`, `test_cascade_run`, `test_sweep`."""

@@ -4,10 +4,13 @@ from hypothesis import given, settings
 from synthetic import ENDPOINTS, FACTS, event, histories, row, trial_of, trials
 
 from leasebench.leases.operations import Reason
+from leasebench.results.checks import Findings
 from leasebench.results.checks import rollout as rollout_module
+from leasebench.results.checks.beside import beside
 from leasebench.results.checks.cells import cells
 from leasebench.results.checks.convergence import convergence
 from leasebench.results.checks.dangling import dangling
+from leasebench.results.checks.fairness import fairness
 from leasebench.results.checks.fencing import fencing
 from leasebench.results.checks.freshness import freshness
 from leasebench.results.checks.holds import holds
@@ -27,7 +30,7 @@ MS = 1000
 SECOND = 1_000_000
 EVERY_CHECK = (
     overwrites, races, dangling, holds, freshness, convergence, fencing, loss, losses, rollout, takeover, resuming,
-    looking, cells,
+    looking, cells, beside, fairness,
 )  # fmt: skip
 
 
@@ -118,6 +121,22 @@ class TestAgainstPlainLoops:
     def test_takeovers_agree(self, made):
         trial, dicts, rows = made
         assert samples(takeover(trial), "takeover_ms") == pytest.approx(sorted(plain_checks.takeover(dicts, rows)))
+
+    @given(trials())
+    def test_what_owners_do_beside_their_successors_agrees(self, made):
+        trial, dicts, rows = made
+        found, (sent, values) = beside(trial), plain_checks.beside(dicts, rows)
+        assert found.counts == {"commits_beside": sent}
+        assert samples(found, "beside_ms") == pytest.approx(sorted(values))
+
+    @given(trials())
+    def test_how_a_lock_is_shared_agrees(self, made):
+        trial, _, rows = made
+        found, (counts, values) = fairness(trial), plain_checks.fairness(rows)
+        assert found.counts == counts
+        assert set(found.samples) == set(values)
+        for name, expected in values.items():
+            assert samples(found, name) == pytest.approx(expected)
 
     @given(trials())
     def test_lost_leases_agree(self, made):
@@ -624,6 +643,63 @@ class TestTakeover:
 
     def test_a_lease_that_another_had_by_then_was_not_left_behind(self):
         assert self.took(self.acquire("enactor-1", SECOND), self.acquire("enactor-2", 5 * SECOND)) == []
+
+
+class TestBeside:
+    def held(self, process, begin_s, attempt=1):
+        return row(process, RowKind.ACQUIRE, start_ns=1, end_ns=begin_s * SECOND, attempt=attempt, endpoint=0)
+
+    def on(self, kind, start_s, end_s, process="enactor-0", outcome=RowOutcome.DONE, grant=1):
+        times = {"start_ns": start_s * SECOND, "end_ns": end_s * SECOND}
+        return row(process, kind, outcome, **times, grant=grant, endpoint=0)
+
+    def found(self, *rows):
+        return beside(trial_of([], [self.held("enactor-0", 1), self.held("enactor-1", 5), *rows]))
+
+    def test_it_lasts_from_the_others_acquire_to_the_end_of_the_hold_with_what_was_sent_meanwhile(self):
+        commits = [self.on(RowKind.COMMIT, at, at) for at in (4, 5, 6, 8)]
+        found = self.found(*commits, self.on(RowKind.RELEASE, 8, 9, outcome=RowOutcome.REFUSED))
+        assert found.counts == {"commits_beside": 2}
+        assert samples(found, "beside_ms") == [3]
+
+    def test_who_was_stopped_by_then_counts_from_its_waking_up(self):
+        stop = row("enactor-0", RowKind.PAUSE, start_ns=2 * SECOND, end_ns=7 * SECOND)
+        found = self.found(stop, self.on(RowKind.RELEASE, 8, 9))
+        assert samples(found, "beside_ms") == [1]
+
+    def test_who_gave_it_back_or_was_told_before_is_not_beside(self):
+        assert self.found(self.on(RowKind.RELEASE, 4, 6)).counts == {"commits_beside": 0}
+        told = self.on(RowKind.RENEW, 2, 3, outcome=RowOutcome.REFUSED)
+        assert samples(self.found(told, self.on(RowKind.RELEASE, 8, 9)), "beside_ms") == []
+
+    def test_without_a_lease_nothing_is_known(self):
+        assert beside(trial_of([], [], lease=None)).counts == {"commits_beside": None}
+
+
+class TestFairness:
+    def asked(self, process, start_s, end_s, outcome=RowOutcome.DONE, attempt=1):
+        times = {"start_ns": start_s * SECOND, "end_ns": end_s * SECOND}
+        return row(process, RowKind.ACQUIRE, outcome, **times, attempt=attempt, endpoint=0)
+
+    over = row("planner", RowKind.PUBLISH, start_ns=20 * SECOND, end_ns=20 * SECOND)
+
+    def test_it_counts_until_the_last_plan(self):
+        rows = [
+            *(self.asked("enactor-0", at, at + 1, attempt=at) for at in (10, 12, 14)),
+            self.asked("enactor-1", 10, 16),
+            self.asked("enactor-2", 11, 19, RowOutcome.NOTHING),
+            self.asked("enactor-2", 19, 25, attempt=2),
+            self.asked("enactor-1", 21, 60, attempt=2),
+        ]
+        found = fairness(trial_of([], [*rows, self.over]))
+        assert found.counts == {"starved": 1, "waits_in_vain": 1}
+        assert samples(found, "longest_wait_ms") == [8]
+        assert samples(found, "grants_per_s") == [pytest.approx(4 / 0.010)]
+        assert samples(found, "jain_of_grants") == [pytest.approx(16 / (3 * 10))]
+
+    def test_where_nobody_asks_or_there_is_no_lease_there_is_nothing_to_share(self):
+        assert fairness(trial_of([], [self.over])) == Findings({"starved": 0, "waits_in_vain": 0})
+        assert fairness(trial_of([], [], lease=None)).counts == {"starved": None, "waits_in_vain": None}
 
 
 TTL_NS = 100 * SECOND

@@ -25,7 +25,8 @@ from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.enactors.store.performing import perform
 from leasebench.leases.guard import Guard
 from leasebench.leases.lease import Lease
-from leasebench.leases.manager import LeaseManager
+from leasebench.leases.lease_script import delay_of
+from leasebench.leases.manager import LeaseManager, trusts_for
 from leasebench.leases.operations import (
     UNKNOWN,
     AcquireLease,
@@ -213,7 +214,8 @@ class ConcreteRun:
     def _do(self, owner: LiveProcess, asks: Operation, store: MemoryStore, broken: set[Property]) -> Any:
         owner.attempts += 1
         if isinstance(asks, Belief):
-            return not owner.notified
+            ended = asks.lease.token not in self._granted.get(asks.lease.resource, set())
+            return not owner.notified and not (ended and trusts_for(self._guard.manager) is not None)
         if isinstance(asks, (ReleaseLease, ReleaseUnchecked)):
             self._holds.pop((asks.lease.resource, owner.name), None)
             self._granted.get(asks.lease.resource, set()).discard(asks.lease.token)
@@ -267,6 +269,7 @@ class ConcreteRun:
             self._cell.expiries_ms[resource] = self._cell.now_us // 1000
             return
         self._granted.get(resource, set()).discard(self._cell.leases.pop(resource).token)
+        self._cell.values.pop(delay_of(resource), None)
 
     def _dangling(self) -> set[str]:
         return {name for name, at in self._cell.endpoints.items() if at.version and not self._cell.exists(at.version)}

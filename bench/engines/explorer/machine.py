@@ -35,7 +35,8 @@ from leasebench.enactors.operator.program import repair_all, roll_back
 from leasebench.enactors.planner.program import PlannerState, publish_next
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import Guard, LeaseScope
-from leasebench.leases.lease import CELL_LEASE
+from leasebench.leases.lease import CELL_LEASE, Lease
+from leasebench.leases.manager import trusts_for
 from leasebench.leases.operations import (
     UNKNOWN,
     AcquireLease,
@@ -107,6 +108,7 @@ class Machine:
         self.programs = Programs(plain=plain)
         self.worlds: Interned[World] = Interned(1 << WORLD_BITS)
         self.locals: Interned[LocalState] = Interned(1 << LOCAL_BITS)
+        self._has_deadline = guard.exclude is not None and trusts_for(guard.manager) is not None
         self._effects: dict[tuple[int, int, int, Operation, int], Effect | None] = {}
         self._planner_root, _ = self.programs.add(publish_next, PlannerState())
         roots: dict[int, int] = {}
@@ -149,10 +151,17 @@ class Machine:
         asks = self.programs.positions[state.position].asks
         effect: Effect | None
         if isinstance(asks, Belief):
-            effect = Effect(self.worlds[world], not state.notified, NOTHING_BROKEN)
+            effect = Effect(self.worlds[world], self._believes(client, world, asks.lease, state), NOTHING_BROKEN)
         else:
             effect = self._effect(world, client, asks, self._free_slot(state))
         return None if effect is None else self._resumed(Choice(f"enactor-{client}", STEP), client, state, effect)
+
+    def _believes(self, client: int, world: int, lease: Lease, state: LocalState) -> bool:
+        """Whether an owner still trusts its lease. A deadline of its own passes before the lease can run out."""
+        if state.notified or not self._has_deadline:
+            return not state.notified
+        held = self.worlds[world].held
+        return any(each.unexpired for each in held if (each.client, each.slot) == (client, lease.grant))
 
     def planner_moves(self, world: int) -> list[Move]:
         """The planner publishes while the scope lets it; it may crash where processes may."""

@@ -3,6 +3,7 @@
 import threading
 from queue import SimpleQueue
 from random import Random
+from time import perf_counter_ns
 from typing import Any
 
 from leasebench.bench.engines.interpreter import Interpreter
@@ -12,8 +13,8 @@ from leasebench.bench.engines.processes.gate import OperationGate, ScheduleOver
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.faults.fault import Thread
 from leasebench.leases.lease import Lease
-from leasebench.leases.manager import Library
-from leasebench.leases.operations import Operation
+from leasebench.leases.manager import Library, trusts_for
+from leasebench.leases.operations import Done, Operation, RenewLease
 from leasebench.leases.renewal import keep_alive
 
 RENEWER_ATTEMPTS = 1 << 40
@@ -49,6 +50,11 @@ class Renewer:
             hold=self._stop.wait,
             first_attempt=RENEWER_ATTEMPTS,
         )
+        trusts = trusts_for(spec.guard.manager)
+        self._trusted_ns = None if trusts is None else int(trusts * spec.ttl_ms * 1e6)
+        """For how long the owner trusts its lease since it last asked for it; None: until it is told of a loss."""
+        self._asked_ns = 0
+        """When the grant had come, or the last renewal that succeeded began."""
         self._told: set[int] = set()
         self._error: Exception | None = None
         self._idle = threading.Event()
@@ -61,6 +67,7 @@ class Renewer:
         """Begin to renew `lease`; the one before must have been stopped."""
         self._stop.clear()
         self._idle.clear()
+        self._asked_ns = perf_counter_ns()
         self._work.put(lease)
 
     def stop(self, lease: Lease) -> None:
@@ -72,7 +79,9 @@ class Renewer:
         self._told.discard(lease.grant)
 
     def believes(self, lease: Lease) -> bool:
-        """Whether no renewal was told that `lease` is lost."""
+        """Whether no renewal was told that `lease` is lost, and its owner's own deadline has not passed."""
+        if self._trusted_ns is not None and perf_counter_ns() - self._asked_ns > self._trusted_ns:
+            return False
         return lease.grant not in self._told
 
     def disarm(self) -> None:
@@ -94,9 +103,12 @@ class Renewer:
             self._gate.wake()
 
     def _execute(self, operation: Operation) -> Any:
+        asked_ns = perf_counter_ns()
         result = self._executor.execute(operation)
         if self._stop.is_set():
             raise RenewalEnded
+        if isinstance(operation, RenewLease) and isinstance(result, Done):
+            self._asked_ns = asked_ns
         return result
 
     def _run(self) -> None:

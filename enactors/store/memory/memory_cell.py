@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from leasebench.enactors.operations import Checkpoint
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event
+from leasebench.leases.lease import Lease
 
 
 @dataclass
@@ -66,6 +67,26 @@ class MemoryCell:
         if grant is None or (grant.deadline_ms is not None and self.now_us // 1000 > grant.deadline_ms):
             return None
         return grant.token
+
+    def give(self, resource: str, token: str, ttl_ms: int | None) -> int:
+        """Give a lease, for ever where `ttl_ms` is None; returns its fencing number."""
+        self.leases[resource] = Grant(token, None if ttl_ms is None else self.now_us // 1000 + ttl_ms)
+        fence = self.fences[resource] = self.fences.get(resource, 0) + 1
+        return fence
+
+    def prolong(self, resource: str, ttl_ms: int) -> None:
+        """Let a lease that stands live for its full time to live from now."""
+        self.leases[resource].deadline_ms = self.now_us // 1000 + ttl_ms
+
+    def take_back(self, resource: str) -> None:
+        """End a lease."""
+        self.leases.pop(resource, None)
+
+    def tell(self, kind: str, client: str, attempt: int, lease: Lease, *, ttl_ms: int = 0, reason: str = "") -> None:
+        """Append an event about a lease, which stands for `ttl_ms` from now (0: it does not say)."""
+        expires_us = self.now_us + ttl_ms * 1000 if ttl_ms else None
+        by = {"enactor": client, "attempt": attempt, "lease": lease.resource, "token": lease.token}
+        self.history.append(Event(self.now_us, kind, **by, fence=lease.fence, expires_us=expires_us, reason=reason))  # type: ignore[arg-type]
 
     def exists(self, version: int) -> bool:
         return version in self.live or version in self.quarantined

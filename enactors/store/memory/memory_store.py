@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from leasebench.enactors.operations import Checkpoint, Commit, DeletePlan, Plans, RegisterFence, Repair
-from leasebench.enactors.procedure import StoredProcedure
 from leasebench.enactors.store.events import FOREIGN, ROLLBACK_TO, Event, line_of
 from leasebench.enactors.store.memory.commit_rules import fence_of, refusal_of
-from leasebench.enactors.store.memory.memory_cell import Endpoint, Grant, MemoryCell
+from leasebench.enactors.store.memory.memory_cell import Endpoint, MemoryCell
 from leasebench.enactors.store.store import HISTORY_BLOCK
 from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import Done, Outcome, Reason, Refused
+from leasebench.leases.lease_script import delay_of
+from leasebench.leases.operations import Done, Outcome, Procedure, Reason, Refused
 
 
 class MemoryStore:
@@ -136,9 +136,7 @@ class MemoryStore:
         shared = self._shared
         if shared.holder(resource) is not None:
             return None
-        shared.leases[resource] = Grant(token, shared.now_us // 1000 + ttl_ms)
-        fence = shared.fences[resource] = shared.fences.get(resource, 0) + 1
-        lease = Lease(resource, token, fence, attempt, ttl_ms)
+        lease = Lease(resource, token, shared.give(resource, token, ttl_ms), attempt, ttl_ms)
         self._event("grant", expires_us=shared.now_us + ttl_ms * 1000, **self._lease_facts(lease, attempt))
         return lease
 
@@ -147,10 +145,8 @@ class MemoryStore:
         held = shared.holder(resource) is not None
         if held and (resource not in shared.expiries_ms or shared.expiries_ms[resource] > now_ms):
             return None
-        shared.leases[resource] = Grant(token, None)
         until_ms = shared.expiries_ms[resource] = now_ms + ttl_ms
-        fence = shared.fences[resource] = shared.fences.get(resource, 0) + 1
-        lease = Lease(resource, token, fence, attempt, ttl_ms)
+        lease = Lease(resource, token, shared.give(resource, token, None), attempt, ttl_ms)
         self._event("grant", expires_us=until_ms * 1000, **self._lease_facts(lease, attempt))
         return lease
 
@@ -158,7 +154,7 @@ class MemoryStore:
         shared = self._shared
         if not self._owns(lease, attempt):
             return Refused(Reason.LEASE_LOST)
-        shared.leases[lease.resource].deadline_ms = shared.now_us // 1000 + lease.ttl_ms
+        shared.prolong(lease.resource, lease.ttl_ms)
         expires_us = shared.now_us + lease.ttl_ms * 1000
         self._event("renew", expires_us=expires_us, **self._lease_facts(lease, attempt))
         return Done()
@@ -200,6 +196,7 @@ class MemoryStore:
             return False
         del shared.leases[resource]
         shared.expiries_ms.pop(resource, None)
+        shared.values.pop(delay_of(resource), None)
         self._event("expire", lease=resource, token=token, fence=shared.fences.get(resource))
         return True
 
@@ -229,7 +226,7 @@ class MemoryStore:
     def ping(self) -> None:
         """Memory always answers."""
 
-    def call(self, step: StoredProcedure, attempt: int) -> Outcome:
+    def call(self, step: Procedure, attempt: int) -> Outcome:
         return step.in_memory(self._shared, self._client, attempt)
 
     def as_client(self, client: str) -> "MemoryStore":

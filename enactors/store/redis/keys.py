@@ -5,7 +5,8 @@ field `version`; no key before the first commit), `lease:<name>` (string, the ow
 and `history` (stream). For the scripts alone there are `refs` (hash, endpoints per plan), `quarantined` (sorted set),
 `fence_seen:<endpoint>` (highest fence seen there), `announce` (a short stream that wakes enactors), in the hash of
 a plan that an operator rolled back to the field `content` (the version that first held it),
-`checkpoint:<client>` (`plan:walked`, where an enactor keeps how far it came), and
+`checkpoint:<client>` (`plan:walked`, where an enactor keeps how far it came),
+`delay:<name>` (while it is there a lease that ran out is granted to nobody), and
 `expiry:<name>` (ms by its owner's clock, where a lease has no PX because the server's clock has no say in it).
 """
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from leasebench.enactors.operations import Checkpoint, Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.plan import MAX_VERSION, Cell
-from leasebench.enactors.procedure import StoredProcedure
 from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.scripts import commit_script, commit_scripts, procedure, script
@@ -13,7 +12,8 @@ from leasebench.enactors.store.redis.wire import Argument, Prepared, Wire, packe
 from leasebench.enactors.store.store import HISTORY_BLOCK
 from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import Done, Outcome, Reason, Refused
+from leasebench.leases.lease_script import delay_of
+from leasebench.leases.operations import Done, Outcome, Procedure, Reason, Refused
 
 OTHER_SCRIPTS = (
     "watch_conflict",
@@ -182,7 +182,8 @@ class RedisStore:
 
     def expire(self, resource: str) -> bool:
         keys = self.keys
-        names = (keys.lease(resource), keys.expiry(resource), keys.fence(resource), keys.history)
+        delay = f"{keys.prefix}{delay_of(resource)}"
+        names = (keys.lease(resource), keys.expiry(resource), delay, keys.fence(resource), keys.history)
         return bool(self.wire.run(Prepared(script("expire"), names, (resource, self._client), 0)))
 
     def history(self) -> Iterator[Event]:
@@ -235,7 +236,7 @@ class RedisStore:
     def ping(self) -> None:
         self.wire.call("TIME")
 
-    def call(self, step: StoredProcedure, attempt: int) -> Outcome:
+    def call(self, step: Procedure, attempt: int) -> Outcome:
         names = (*(self.keys.prefix + name for name in step.works_on()), self.keys.history)
         arguments = (self._client, attempt, *step.arguments())
         return outcome_of(self.wire.run(Prepared(procedure(step.lua), names, arguments, 0)))
