@@ -15,6 +15,8 @@ COMMANDS = {
     "init": "init:init",
     "run": "run:run",
     "check": "check:check",
+    "ask": "ask:ask",
+    "table": "table:table",
     "compare": "compare:compare",
     "explain": "explain:explain",
     "explore": "explore:explore",

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from leasebench.bench.environment import Environment
-from leasebench.bench.servers.passive_replica import Recorder, replication_offset
+from leasebench.bench.servers.passive_replica import Recorder, library_commands, replication_offset
 from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.bench.servers.server import Server, ServerUnusable
 from leasebench.enactors.store.store import CellAddress
@@ -99,6 +99,8 @@ class LockWatch:
         self._recorders: list[tuple[Recorder, str]] = []
         self.unheard: str | None = None
         """Once it has ended: why not all was heard; None if it was."""
+        self.commands: int | None = None
+        """What the lock's own connections had asked when it was counted; None where the server does not tell."""
 
     def __enter__(self) -> Self:
         self._writer = LockWritesWriter(self._path)
@@ -118,6 +120,11 @@ class LockWatch:
     ) -> None:
         self._leave()
 
+    def count_commands(self) -> None:
+        """Count what the lock's own connections have asked of the servers until now."""
+        counts = [library_commands(url) for _, url in self._recorders]
+        self.commands = None if not counts or None in counts else sum(filter(None, counts))
+
     def end(self) -> None:
         """Hear what was executed until now, and stop listening."""
         try:
@@ -135,6 +142,11 @@ class LockWatch:
             self.unheard = self.unheard or str(error)
         self._leave()
         self.unheard = self.unheard or self._listener.ended
+
+    def told(self) -> dict[str, object]:
+        """What of it belongs to the facts of the trial, once it has ended."""
+        facts = {"unheard": self.unheard, "lock_commands": self.commands}
+        return {name: value for name, value in facts.items() if value is not None}
 
     def _attach(self, server: RedisNode | Server) -> None:
         if isinstance(server, RedisNode):
@@ -159,6 +171,8 @@ def unwatched(manager: LeaseManager, *, wanted: bool) -> str | None:
         return "it was asked that none listens"
     if nodes_of(manager) > 1:
         return f"its locks are on {nodes_of(manager)} servers, and what one of them grants is not yet the lock"
+    if nodes_of(manager) > 1:
+        return f"its leases are on {nodes_of(manager)} servers, none of which grants one by itself"
     server = server_of(manager)
     return None if server == REDIS else f"the server of its locks is {server}: only one of {REDIS} has such replicas"
 

@@ -86,7 +86,7 @@ def _program(text: str) -> NamedLock:
 def _guards(asked: NamedLock, taken: Collection[str]) -> Iterator[Guard]:
     """The check inside the lock and an unconditional write; if the lock gives a fencing number, a fenced one, too."""
     words, lock = asked.asked_for, asked.lock
-    name = _name(_stem(asked.command) if asked.command else asked.manager, taken)
+    name = guard_name(_stem(asked.command) if asked.command else asked.manager, taken)
     about = f"The lock {words} per endpoint, with the check inside it: what the lock alone is worth."
     plain = Guard(
         name=name,
@@ -122,7 +122,7 @@ def _renewal(lock: LeaseManager) -> Renewal:
     return Renewal.WATCHDOG if getattr(lock, "watched", False) else Renewal.NONE
 
 
-def _name(manager: str, taken: Collection[str]) -> str:
+def guard_name(manager: str, taken: Collection[str]) -> str:
     """The name of the guard: `my_lock` for `locks:MyLock`; another if a guard is called so already."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", manager.rpartition(":")[2])
     own = re.sub(r"[^a-z0-9_-]", "_", words.lower())[:LONGEST]

@@ -57,6 +57,7 @@ class TrialContext:
     folder: Path
     report: SupervisorReport
     watch: Watch
+    lock_watch: LockWatch | None = None
 
 
 Perform = Callable[[TrialContext], None]
@@ -77,7 +78,7 @@ def run_trial(
     kept = False
     report = SupervisorReport()
     notes: list[str] = []
-    unheard: str | None = None
+    heard: dict[str, object] = {}
     try:
         folder.mkdir(parents=True)
         write_json(folder / TRIAL_FILE, facts)
@@ -92,13 +93,15 @@ def run_trial(
                     for cell, at in zip(plan.cells, environment.cells, strict=True)
                 ]
                 streams = list(_streams(plan, environment, stores, folder, files))
-                unheard, lock_watch = _lock_watch(plan, environment, folder, files)
+                heard, lock_watch = _lock_watch(plan, environment, folder, files)
                 try:
-                    (perform or _race)(TrialContext(plan, environment, stores, streams, folder, report, watch))
+                    (perform or _race)(
+                        TrialContext(plan, environment, stores, streams, folder, report, watch, lock_watch)
+                    )
                 finally:
                     if lock_watch is not None:
                         lock_watch.end()
-                        unheard = lock_watch.unheard
+                        heard = lock_watch.told()
                     notes += environment.notes()
                     kept = finish_records(folder, streams)
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
@@ -110,8 +113,7 @@ def run_trial(
     else:
         facts = facts.adding(status="ok")
     notes += reaper().notes()
-    if unheard is not None:
-        facts = facts.adding(unheard=unheard)
+    facts = facts.adding(**heard)
     if notes:
         facts = facts.adding(notes=notes)
         logger.warning("trial %d: %s", plan.number, "; ".join(notes))
@@ -179,14 +181,14 @@ def _streams(
 
 def _lock_watch(
     plan: TrialPlan, environment: Environment, folder: Path, files: ExitStack
-) -> tuple[str | None, LockWatch | None]:
-    """A passive replica for a lock that tells nothing itself, and for one that can have none the reason why."""
+) -> tuple[dict[str, object], LockWatch | None]:
+    """A passive replica for a lock that tells nothing itself; for one that can have none, the fact why."""
     if plan.guard.library is None:
-        return None, None
+        return {}, None
     reason = unwatched(plan.guard.library, wanted=plan.suite.watch_locks)
     if reason is not None:
-        return reason, None
-    return None, files.enter_context(LockWatch(environment, folder / LOCK_WRITES_FILE))
+        return {"unheard": reason}, None
+    return {}, files.enter_context(LockWatch(environment, folder / LOCK_WRITES_FILE))
 
 
 def _open(url: str, address: CellAddress, cell: Cell) -> Store:
@@ -199,8 +201,16 @@ def _open(url: str, address: CellAddress, cell: Cell) -> Store:
 class Onlooker:
     """What the harness does while the load goes on."""
 
-    def __init__(self, faults: FaultScheduler, environment: Environment, drainer: Drainer, watch: Watch) -> None:
+    def __init__(
+        self,
+        faults: FaultScheduler,
+        environment: Environment,
+        drainer: Drainer,
+        watch: Watch,
+        lock_watch: LockWatch | None,
+    ) -> None:
         self._faults, self._environment, self._drainer, self._watch = faults, environment, drainer, watch
+        self._lock_watch = lock_watch
 
     def look(self, elapsed_s: float, figures: Figures) -> None:
         """Lead the faults, keep the history short, tell the user."""
@@ -210,6 +220,8 @@ class Onlooker:
 
     def load_is_over(self) -> None:
         """The faults are over with the load: what has to settle does so in peace."""
+        if self._lock_watch is not None:
+            self._lock_watch.count_commands()
         self._faults.heal_all()
         self._environment.disarm()
 
@@ -219,7 +231,9 @@ def _race(context: TrialContext) -> None:
     harness = Process(HARNESS)
     journal = Journal(folder / harness.journal, harness, own_clock())
     fault_scheduler = FaultScheduler(plan.faults, environment, plan.seed, journal)
-    onlooker = Onlooker(fault_scheduler, environment, Drainer(context.streams, journal), context.watch)
+    # Under a fault connections come and go, and what they had asked is gone with them.
+    counted = None if plan.scenario.faults else context.lock_watch
+    onlooker = Onlooker(fault_scheduler, environment, Drainer(context.streams, journal), context.watch, counted)
     supervisor = LocalSupervisor(specs(plan, environment, folder), context.report)
     environment.processes = supervisor
     try:

@@ -106,7 +106,7 @@ def run(
         laid_over = zip(
             ("--manager", "--command", "--ttl", "--enactors", "--endpoints", "--rate", "--sweep"), over, strict=True
         )
-        drawn = _drawn(suite or DEFAULT_SUITE, seed)
+        drawn = drawn_seed(suite or DEFAULT_SUITE, seed)
         in_turns((suite, against or suite), against_python, {**narrowing, **dict(laid_over)}, server, out, drawn)
     from leasebench.bench import own_lock
     from leasebench.bench import sweep as sweeping
@@ -122,7 +122,7 @@ def run(
     set_to = {name: str(value) for name, value in options.items() if value is not None}
     found = sweeping.laid_over(found, set_to, sweep or [], scenario or [])
     chosen = narrow(found, guards=guard, scenarios=scenario, trials=trials, duration_s=duration)
-    drawn = _drawn(suite or DEFAULT_SUITE, seed)
+    drawn = drawn_seed(suite or DEFAULT_SUITE, seed)
     directory = new_directory(out, chosen.name)
     if paced is not None:
         from leasebench.bench.commands.turns import paced as take_turn
@@ -181,7 +181,7 @@ def _given(*options: object) -> bool:
     return any(option is not None for option in options)
 
 
-def _drawn(suite: str, seed: int | None) -> int:
+def drawn_seed(suite: str, seed: int | None) -> int:
     """The seed that was asked for, else that of the run which is repeated, else a new one."""
     from leasebench.bench.resolved import seed_of
     from leasebench.bench.suite import run_in

@@ -16,7 +16,7 @@ from typing import Protocol
 import hiredis
 
 from leasebench.bench.servers.server import ServerUnusable
-from leasebench.enactors.store.redis.wire import Wire
+from leasebench.enactors.store.redis.wire import CLIENT_NAME, Wire
 
 ACK_EVERY_S = 1.0
 POLL_S = 0.002
@@ -126,6 +126,18 @@ def replication_offset(url: str) -> int:
     finally:
         wire.close()
     return int(dict(line.split(":", 1) for line in text.splitlines() if ":" in line)["master_repl_offset"])
+
+
+def library_commands(url: str) -> int | None:
+    """How many commands came by connections that are not ours; None from a server that counts none (Redis 7)."""
+    wire = Wire(url)
+    try:
+        listed = wire.call("CLIENT", "LIST").decode()
+    finally:
+        wire.close()
+    clients = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in listed.splitlines()]
+    others = [one for one in clients if one.get("name") != CLIENT_NAME and "S" not in one.get("flags", "")]
+    return None if any("tot-cmds" not in one for one in others) else sum(int(one["tot-cmds"]) for one in others)
 
 
 def _handshake(connection: socket.socket) -> tuple[int, bytes]:

@@ -8,8 +8,9 @@ Each owner starts a program of its own, which is stopped and killed with it. Wha
 
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 
 from leasebench.leases.foreign.lock import ForeignLock
@@ -19,6 +20,8 @@ from leasebench.leases.manager import LibraryLock
 from leasebench.mistakes import DefinitionError
 
 PROBE_TIMEOUT_S = 1.0
+ADAPTERS = Path(__file__).parent.parent / "foreign" / "adapters"
+"""Programs of ours that speak the protocol for a library of another language."""
 
 
 class ForeignManager(LibraryLock):
@@ -34,12 +37,14 @@ class ForeignManager(LibraryLock):
     """Whether it is nothing without a command."""
 
     def __init__(self, command: Sequence[str] = ()) -> None:
-        self.command = tuple(command)
+        self._command = tuple(command)
         self.hello: Hello | None = None
         """What the program last said of itself."""
 
-    def __reduce__(self) -> tuple[Callable[[tuple[str, ...]], "ForeignManager"], tuple[tuple[str, ...]]]:
-        return for_command, (self.command,)
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The program and its arguments."""
+        return self._command
 
     @staticmethod
     def for_command(command: tuple[str, ...]) -> "ForeignManager":

@@ -75,6 +75,11 @@ class TrialFacts(Record):
         description="why no passive replica heard all that the lease server did to the keys of an opaque lock; null "
         "where one did, or there was no such lock",
     )
+    lock_commands: int | None = Field(
+        default=None,
+        description="commands that the connections of an opaque lock had sent its server by the end of the load; null "
+        "where nobody counted: under faults, and on a server that does not tell",
+    )
     reason: str | None = Field(default=None, description="why it failed")
     notes: tuple[str, ...] = Field(default=(), description="what a user should know of beside the figures")
     load_s: float | None = None

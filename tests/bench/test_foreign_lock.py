@@ -1,12 +1,15 @@
 """A lock in a process of its own, raced: it stops, dies and ends with its owner; what it tells reaches the owner."""
 
 import hashlib
-import shlex
+import os
 import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import pairwise
+from pathlib import Path
 
 import pandas as pd
 import psutil
@@ -17,7 +20,12 @@ from leasebench.bench.own_lock import with_managers
 from leasebench.bench.starters import TEMPLATES
 from leasebench.bench.suite import load_suite
 from leasebench.definitions import DefinitionError
+from leasebench.leases.lease import Wait
+from leasebench.leases.manager import unavailable
+from leasebench.leases.managers.foreign import for_command
+from leasebench.registry import plugins
 
+AT_ONCE = Wait(timeout_ms=1)
 SHORT = ["--trials", 1, "--seed", 1]
 PYTHON = sys.executable
 
@@ -76,6 +84,11 @@ threading.Thread(target=beat, daemon=True).start()
 """What a lock does that renews itself: if it is to stand still, it must not go on."""
 TELLS = """
 import threading
+speaking = threading.Lock()
+def print(line, flush):
+    with speaking:
+        sys.stdout.write(line + "\\n")
+        sys.stdout.flush()
 _answer = answer
 def answer(op, key="", **more):
     reply = _answer(op, key=key, **more)
@@ -211,39 +224,141 @@ def test_a_mistake_in_a_suite_is_told_with_its_line(exclude, told, place):
 
 
 TEMPLATE = {
-    "my_lock.mjs": (["node"], "node my_lock.mjs"),
-    "my_lock.py": ([], f"{PYTHON} my_lock.py"),
+    "my_lock.mjs": (["node"], None, "node my_lock.mjs"),
+    "my_lock.py": ([], None, f"{PYTHON} my_lock.py"),
+    "my_lock.sh": (["bash", "redis-cli"], None, "bash my_lock.sh"),
+    "MyLock.java": (["java", "javac"], "javac MyLock.java", "java -XX:TieredStopAtLevel=1 MyLock"),
+    "my_lock.go": (["go"], "go build my_lock.go", "./my_lock"),
 }
-"""The tools that each needs, and its command."""
+"""The tools that each needs, what it needs first, and its command."""
 
 
-def test_the_templates_are_short_and_run_as_locks_and_the_run_says_what_was_raced(place, tmp_path):
-    place()
-    commands = {}
-    for name, (tools, command) in TEMPLATE.items():
-        text = (TEMPLATES / "foreign" / f"{name}.template").read_text()
-        assert len(text.splitlines()) <= 40, name
-        (tmp_path / name).write_text(text)
-        if all(map(shutil.which, tools)):
-            commands[command] = name
-    words = [word for command in commands for word in ("--command", command)]
-    words += ["--guard", "monotonic", "--ttl", "60s", "--out", "r"]  # so long that no busy machine loses one
-    ended = leasebench("run", "one.toml", *words, *SHORT, cwd=tmp_path)
+@pytest.mark.parametrize("name", TEMPLATE)
+def test_a_template_is_short_and_is_a_lock_that_two_owners_race_for(name, tmp_path, monkeypatch, server_url, keys):
+    tools, first, command = TEMPLATE[name]
+    text = (TEMPLATES / "foreign" / f"{name}.template").read_text()
+    assert len(text.splitlines()) <= 40
+    if missing := [tool for tool in tools if shutil.which(tool) is None]:
+        pytest.skip(f"no {missing[0]} here")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text(text)
+    if first is not None:
+        subprocess.run(first.split(), check=True, env={**os.environ, "GOCACHE": str(tmp_path), "GO111MODULE": "off"})
+    manager, key, held, overlaps = for_command(tuple(command.split())), keys.lease("e0"), [], []
+
+    def race(owner):
+        for _ in range(5):
+            assert owner.acquire(key, 600_000, Wait(timeout_ms=60_000))
+            held.append(owner)
+            overlaps.append(len(held) - 1)
+            assert (owner.validate(key), owner.renew(key)) == (True, True)
+            held.remove(owner)
+            assert owner.release(key) is True
+
+    owners = [manager.connect(server_url, 10.0) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(race, owners)) == [None, None]
+    assert overlaps == [0] * 10
+    assert owners[0].hello.library == name
+    one, other = owners
+    assert one.acquire(key, 50, AT_ONCE)
+    assert other.acquire(key, 600_000, Wait(timeout_ms=60_000)), "the first's has expired by then"
+    assert (one.validate(key), one.renew(key), one.release(key)) == (False, False, False)
+    assert other.release(key) is True, "a late release leaves the successor's alone"
+    for owner in owners:
+        owner.close()
+
+
+def test_a_run_says_what_was_raced(place):
+    folder = place()
+    words = ["--command", f"{PYTHON} my_lock.py", "--ttl", "60s"]  # so long that no busy machine loses one
+    ended = leasebench("run", "one.toml", *words, "--out", "r", *SHORT, cwd=folder)
     assert ended.returncode in (0, 4), ended.stdout + ended.stderr
-    told = read(tmp_path / "r" / "manifest.json")["lock_programs"]
-    assert {shlex.join(one["command"]): one["library"] for one in told.values()} == commands
-    for cell in read(tmp_path / "r" / "summary.json")["cells"]:
-        assert cell["commits"] > 10
-        if cell["guard"] != "monotonic":
-            assert (cell["leases_lost"], cell["double_holds"]) == (0, 0)
-            assert 0 < cell["lock_line_us"]["p50"] < 100_000
-            program = told[cell["guard"]]
-            sha256 = hashlib.sha256((tmp_path / program["library"]).read_bytes()).hexdigest()
-            assert {"path": program["library"], "sha256": sha256} in program["files"]
-    for path in (tmp_path / "r" / "trials").glob("*/journal.parquet"):
+    programs = read(folder / "r" / "manifest.json")["lock_programs"]
+    sha256 = hashlib.sha256((folder / "my_lock.py").read_bytes()).hexdigest()
+    assert set(programs) == {"mine", "my_lock"}
+    for program in programs.values():
+        assert (program["library"], program["protocol"], program["command"]) == (
+            "my_lock.py",
+            1,
+            [PYTHON, "my_lock.py"],
+        )
+        assert {"path": "my_lock.py", "sha256": sha256} in program["files"]
+    for cell in read(folder / "r" / "summary.json")["cells"]:
+        assert cell["commits"] > 5
+        assert (cell["leases_lost"], cell["double_holds"]) == (0, 0)
+        assert 0 < cell["lock_line_us"]["p50"] < 1_000_000
+    for path in (folder / "r" / "trials").glob("*/journal.parquet"):
         journal = pd.read_parquet(path)
         rows = journal[(journal["kind_name"] == "acquire") & (journal["outcome"] == 1)]
         assert (rows["service_ns"] <= rows["end_ns"] - rows["start_ns"]).all(), "a part of the round trip"
-    for name in commands.values():
-        (tmp_path / name).unlink()
-    assert leasebench("check", "r", cwd=tmp_path).returncode == 0, "a run is read where the programs are gone"
+    (folder / "my_lock.py").unlink()
+    assert leasebench("check", "r", cwd=folder).returncode == 0, "a run is read where the program is gone"
+
+
+NODE_MODULES = Path(__file__).parent.parent / "node" / "node_modules"
+INTERPRETERS = Path(__file__).parent.parent / "interpreters"
+"""Where CI installs what the adapters need."""
+ELSEWHERE = {
+    "NODE_PATH": str(NODE_MODULES),
+    "LEASEBENCH_REDLOCK_NG_PYTHON": str(INTERPRETERS / "redlock-ng" / "bin" / "python"),
+    "LEASEBENCH_AIOREDLOCK_PYTHON": str(INTERPRETERS / "aioredlock" / "bin" / "python"),
+}
+ADAPTED = ["node_redlock", "node_redis_semaphore", "redlock_ng", "redlock_ng_with", "aioredlock"]
+
+
+@pytest.fixture
+def adapted(monkeypatch, server_url, keys):
+    """Two owners of a lock by its adapter, and the lock's key; skipped where it can't be had."""
+    for name, value in ELSEWHERE.items():
+        monkeypatch.setenv(name, value)
+    with ExitStack() as stack:
+
+        def make(name):
+            manager = plugins("leases.managers")[name]
+            if reason := unavailable(manager):
+                pytest.skip(reason)
+            owners = [manager.connect(server_url, 2.0) for _ in range(2)]
+            for owner in owners:
+                stack.callback(owner.close)
+            return manager, *owners, keys.lease("e0")
+
+        yield make
+
+
+@pytest.mark.parametrize("name", ADAPTED)
+def test_the_lock_of_a_library_excludes_and_says_what_it_can(name, adapted):
+    manager, one, other, key = adapted(name)
+    assert one.acquire(key, 60_000, AT_ONCE).token
+    refused = other.acquire(key, 60_000, Wait(timeout_ms=50))
+    assert (refused is None) is (name != "redlock_ng_with"), "a with block of redlock-ng is entered without the lock"
+    hello = one.hello
+    static = type(manager)
+    assert (hello.renews, hello.validates, hello.tells_loss) == (static.renews, static.validates, static.tells_loss)
+    if manager.renews:
+        assert one.renew(key) is True
+    assert one.release(key) is True
+    assert other.acquire(key, 60_000, Wait(timeout_ms=5_000)).token
+    assert other.release(key) is True
+
+
+SAYS_NOTHING = {"redlock_ng", "redlock_ng_with", "node_redis_semaphore"}
+
+
+@pytest.mark.parametrize("name", ADAPTED)
+def test_what_an_owner_is_told_that_lost_its_lock_to_another(name, adapted, server_url):
+    manager, one, other, key = adapted(name)
+    assert one.acquire(key, 300, AT_ONCE)
+    os.killpg(one.group, signal.SIGSTOP)
+    try:
+        until(lambda: other.acquire(key, 60_000, Wait(timeout_ms=500)), "the other has it")
+    finally:
+        os.killpg(one.group, signal.SIGCONT)
+    if manager.tells_loss:
+        (loss,) = until(lambda: one.losses(look=True), "its loss is told")
+        assert loss.key == key
+        assert one.heard_of(key) is False
+    if manager.renews:
+        assert one.renew(key) is False
+    assert one.release(key) is (name in SAYS_NOTHING)
+    assert other.release(key) is True, "a late release leaves the successor's alone"

@@ -13,6 +13,7 @@ from leasebench.bench.servers.outage import NodeWish
 from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, connected, unavailable
+from leasebench.leases.managers.foreign import ForeignManager
 from leasebench.leases.operations import Refused
 from leasebench.registry import plugins
 
@@ -21,7 +22,9 @@ LIMIT_S = 20.0
 AT_ONCE = Wait(timeout_ms=50.0)
 PATIENT = Wait(timeout_ms=8_000.0)
 LIBRARIES = {
-    name: one for name, one in plugins("leases.managers").items() if isinstance(one, LibraryLock) and not one.broken
+    name: one
+    for name, one in plugins("leases.managers").items()
+    if isinstance(one, LibraryLock) and not one.broken and not isinstance(one, ForeignManager)
 }
 HOLDS_ON = {"kubernetes_leader", "python_redis_lock_auto", "redis_fifo_lock", "portalocker_redis", "portalocker_fenced"}
 """Those that keep what they have as long as their process lives: nothing expires by itself."""

@@ -332,6 +332,19 @@ def heard_violations(writes, rows, ttl_us):
     return violations
 
 
+def lock_line_us(rows):
+    """What an answered call of a lock took beside the time that the lock says it took itself."""
+    calls = [
+        one
+        for one in rows
+        if one["kind"] in (ACQUIRE, RENEW, VALIDATE, RELEASE)
+        and one["outcome"] in (DONE, REFUSED)
+        and one["process"].startswith("enactor")
+    ]
+    rest = [(one["end_ns"] - one["start_ns"] - one["service_ns"]) / 1e3 for one in calls]
+    return [one for one in rest if one > 0]
+
+
 def holds(rows):
     """What each owner did and heard under each grant, from the end of an acquire on: one dict a hold."""
     found, under, deaths = [], defaultdict(list), defaultdict(list)

@@ -126,6 +126,7 @@ class Counted:
         fencing = plain.fencing_violations(store)
         exclusion = [(node, plain.exclusion_violations(node)) for node in (store, leases)]
         audited = bool(lease) and lease["audited"]
+        granted = sum(hold["begin"] <= facts["load_end_ns"] for hold in plain.holds(rows))
         heard = [] if writes is None else plain.heard_violations(writes, rows, lease["ttl_ms"] * 1000)
         assert heard == [], "the library of these runs lets nobody in beside another"
         told = plain.losses(store + leases, rows, lease["ttl_ms"] * 1e6) if lease else dict.fromkeys(plain.TOLD)
@@ -137,6 +138,8 @@ class Counted:
             "stuck": stuck,
             "double_holds": plain.double_holds(rows) if lease else None,
             "exclusion_violations": sum(len(found) for _, found in exclusion) if audited else None,
+            "lock_commands": facts.get("lock_commands") if len(facts["cells"]) == 1 else None,
+            "grants_asked_for": granted if facts.get("lock_commands") and len(facts["cells"]) == 1 else None,
             **({} if writes is None else {"exclusion_violations": len(heard)}),
             "fencing_violations": None if fencing is None else len(fencing),
             "lost_commits": plain.lost_commits(store, rows),
@@ -167,6 +170,7 @@ class Counted:
             "lock_line_us": [],  # there are no foreign locks in these runs
             **shared,
             "first_exclusion_violation_s": firsts[:1],
+            "lock_line_us": plain.lock_line_us(rows),
             "first_fencing_violation_s": seconds_until(store, fencing or []),
         }
 
@@ -220,6 +224,9 @@ def cell_of(trials, scenario):
         "stale_per_1000": ratio(1000 * stale, counts["commits"], 3),
         "stale_per_1000_ci": stale_per_1000_ci(kinds["commits_by_application"]),
         **{name: spread(values) for name, values in measured.items()},
+        "commands_per_grant": (
+            None if counts["lock_commands"] is None else ratio(counts["lock_commands"], counts["grants_asked_for"], 2)
+        ),
         "looks_per_plan": ratio(counts["looks"], counts["ended_applications"], 3),
         "wake_ups_per_plan": ratio(counts["wake_ups"], counts["ended_applications"], 3),
         **BEHIND,

@@ -83,6 +83,7 @@ def test_the_troubles_left_something_to_count(recounted):
 
 
 SELDOM = {
+    "lock_line_us",
     "stuck", "stale_spells_unrepaired", "races_missing", "wedged", "wedged_ms", "repairs", "below_peak",
     "never_told", "told_before", "told_at", "told_wrongly", "unresumed", "writes_repeated",
     "violated_cells", "bystander_cells", "bystander_unknown", "bystander_leases_lapsed", "bystander_freshness_ms",

@@ -9,6 +9,7 @@ them: a retry repeats a write whose reply was lost.
 import socket
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from time import sleep
 from typing import Any
 
@@ -23,6 +24,8 @@ from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 
 Argument = str | int | float | bytes
 RECEIVE_BYTES = 65_536
+CLIENT_NAME = "leasebench"
+"""What each of our connections is called, by which a server tells them from those of a library that it serves, too."""
 BACK_OFF = ExponentialWithJitterBackoff()
 """Between the tries of a client that retries: redis-py's own, drawn below 16 ms, doubling, 512 ms at most."""
 
@@ -125,6 +128,7 @@ class Wire:
         connection: Any = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
             connection.connect()
+            _introduce(connection)
         except (redis.RedisError, OSError) as error:
             raise ServerDown(f"{self._url}: {error}") from error
         self._connection = connection
@@ -169,6 +173,13 @@ class Wire:
         except (OSError, ProtocolError) as error:
             self.close()
             raise ReplyUnknown(f"{self._url}: {error}") from error
+
+
+def _introduce(connection: Any) -> None:
+    """Give a connection our name. A server that does not let us is none the worse for it."""
+    connection.send_command("CLIENT", "SETNAME", CLIENT_NAME)
+    with suppress(redis.ResponseError):
+        connection.read_response()
 
 
 def _let_kernel_time_out(connected: Any, timeout_s: float) -> None:
