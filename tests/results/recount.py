@@ -167,7 +167,6 @@ class Counted:
             "bystander_freshness_ms": plain.freshness(store, endpoints) if several and not violated else [],
             "takeover_ms": plain.takeover(store + leases, rows),
             "beside_ms": beside_ms,
-            "lock_line_us": [],  # there are no foreign locks in these runs
             **shared,
             "first_exclusion_violation_s": firsts[:1],
             "lock_line_us": plain.lock_line_us(rows),

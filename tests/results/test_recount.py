@@ -87,7 +87,7 @@ SELDOM = {
     "stuck", "stale_spells_unrepaired", "races_missing", "wedged", "wedged_ms", "repairs", "below_peak",
     "never_told", "told_before", "told_at", "told_wrongly", "unresumed", "writes_repeated",
     "violated_cells", "bystander_cells", "bystander_unknown", "bystander_leases_lapsed", "bystander_freshness_ms",
-    "waits_in_vain", "starved", "commits_beside", "beside_ms", "lock_line_us",
+    "waits_in_vain", "starved", "commits_beside", "beside_ms",
 }  # fmt: skip
 """What a short run need not show; random histories are gone through for these in `test_checks`."""
 
