@@ -13,7 +13,12 @@ from types import TracebackType
 from typing import Self
 
 from leasebench.bench.environment import Environment
-from leasebench.bench.servers.passive_replica import Recorder, library_commands, replication_offset
+from leasebench.bench.servers.passive_replica import (
+    Recorder,
+    library_commands,
+    newest_connection,
+    replication_offset,
+)
 from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.bench.servers.server import Server, ServerUnusable
 from leasebench.enactors.store.store import CellAddress
@@ -97,6 +102,7 @@ class LockWatch:
     def __init__(self, environment: Environment, path: Path) -> None:
         self._servers, self._cells, self._path = environment.lease_servers(), environment.cells, path
         self._recorders: list[tuple[Recorder, str]] = []
+        self._since: dict[str, int] = {}
         self.unheard: str | None = None
         """Once it has ended: why not all was heard; None if it was."""
         self.commands: int | None = None
@@ -122,7 +128,7 @@ class LockWatch:
 
     def count_commands(self) -> None:
         """Count what the lock's own connections have asked of the servers until now."""
-        counts = [library_commands(url) for _, url in self._recorders]
+        counts = [library_commands(url, since) for url, since in self._since.items()]
         self.commands = None if not counts or None in counts else sum(filter(None, counts))
 
     def end(self) -> None:
@@ -156,6 +162,7 @@ class LockWatch:
         else:
             recorder = Recorder(Path(server.url.removeprefix("unix://")), [self._listener], GATHER_S)
             self._recorders.append((recorder, server.url))
+            self._since[server.url] = newest_connection(server.url)
 
     def _leave(self) -> None:
         while self._recorders:

@@ -128,16 +128,30 @@ def replication_offset(url: str) -> int:
     return int(dict(line.split(":", 1) for line in text.splitlines() if ":" in line)["master_repl_offset"])
 
 
-def library_commands(url: str) -> int | None:
-    """How many commands came by connections that are not ours; None from a server that counts none (Redis 7)."""
+def newest_connection(url: str) -> int:
+    """The number of a connection made just now: a server numbers them in their order."""
     wire = Wire(url)
     try:
-        listed = wire.call("CLIENT", "LIST").decode()
+        return int(wire.call("CLIENT", "ID"))
+    finally:
+        wire.close()
+
+
+def library_commands(url: str, since: int) -> int | None:
+    """How many commands came by connections that are not ours and are newer than the one with the number `since`.
+
+    None from a server that counts none (Redis 7), and where one of them has ended: what it had asked is not known.
+    """
+    wire = Wire(url)
+    try:
+        newest, listed = int(wire.call("CLIENT", "ID")), wire.call("CLIENT", "LIST").decode()
     finally:
         wire.close()
     clients = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in listed.splitlines()]
-    others = [one for one in clients if one.get("name") != CLIENT_NAME and "S" not in one.get("flags", "")]
-    return None if any("tot-cmds" not in one for one in others) else sum(int(one["tot-cmds"]) for one in others)
+    newer = [one for one in clients if int(one["id"]) > since]
+    if len(newer) < newest - since or any("tot-cmds" not in one for one in newer):
+        return None
+    return sum(int(one["tot-cmds"]) for one in newer if one.get("name") != CLIENT_NAME)
 
 
 def _handshake(connection: socket.socket) -> tuple[int, bytes]:

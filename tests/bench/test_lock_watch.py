@@ -3,12 +3,15 @@
 import time
 
 import pytest
+import redis
 from commands import leasebench, read
 
 from leasebench.bench.lock_watch import LockListener
+from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.passive_replica import library_commands, newest_connection
 from leasebench.bench.servers.redis_node import Lose, NodeWish, RedisNode
 from leasebench.enactors.store.redis.keys import Keys
-from leasebench.enactors.store.redis.wire import Wire
+from leasebench.enactors.store.redis.wire import CLIENT_NAME, Wire
 from leasebench.results.evidence.lock_writes import LockWritesWriter, read_lock_writes
 
 LOCKS = """
@@ -127,3 +130,26 @@ def test_a_server_that_dies_or_fails_over_is_heard_before_and_after(tmp_path):
     assert list(writes["command"]) == ["set", "set", "set", "flushall"]
     assert (writes["key"].iloc[:3] == keys.lease("e0")).all()
     assert (writes["expires_us"].iloc[:3] > writes["heard_us"].iloc[:3]).all()
+
+
+def test_commands_are_counted_by_connections_that_are_not_ours_unless_one_has_ended():
+    with LocalServer("embedded", embedded_binary()) as server:
+        since = newest_connection(server.url)
+        ours, theirs = Wire(server.url), redis.Redis.from_url(server.url, single_connection_client=True)
+        ours.call("PING")
+        theirs.ping()
+        listed = [one for one in theirs.client_list() if int(one["id"]) > since and one["name"] != CLIENT_NAME]
+        assert len(listed) == 1, "ours has a name"
+        for _ in range(5):
+            theirs.ping()
+        # A connection of ours that was made and closed to look at it.
+        assert newest_connection(server.url) > since
+        assert library_commands(server.url, since) is None, "one has ended, and nobody knows whose it was"
+        later = newest_connection(server.url)
+        other = redis.Redis.from_url(server.url, single_connection_client=True)
+        for _ in range(5):
+            other.ping()
+        assert library_commands(server.url, later) >= 5
+        other.close()
+        theirs.close()
+        ours.close()
