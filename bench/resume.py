@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leasebench.bench.budget import BudgetedTrials, Say, anew, first_rounds, planned_in
+from leasebench.bench.closing import reopen_run
 from leasebench.bench.goal import Goal
 from leasebench.bench.hosts.interrupt import interruptible
 from leasebench.bench.manifest import describe
@@ -94,6 +95,7 @@ def resume_run(
         must_suit_server(rest.suite, server.url, ours=server.pid is not None)
         manifest, ground = read_manifest(run), describe(rest.suite, server, rest.seed)
         must_be_the_same_ground(run, manifest, ground)
+        reopen_run(run)
         again = tuple(_set_aside(rest))
         session = Session(
             began=ground.began or "",

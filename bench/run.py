@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
+from leasebench.bench.closing import close_run, close_trial
 from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.failure import bugs_kept_in
 from leasebench.bench.hosts.interrupt import interruptible
@@ -137,6 +138,7 @@ def run_trials(agenda: Agenda, name: str, server: Server, out: Path, listener: L
                 logger.info("trial %d of %d begins: %s under %s, seed %d", *what)
                 listener.begin(plan, agenda.of)
                 facts = run_one(plan, server, run, plan.folder_in(out), listener.watch)
+                _close(close_trial, plan.folder_in(out))
                 listener.end(plan, facts)
                 logger.info("trial %d ended: %s, load %s s", plan.number, facts.status, facts.load_s)
         finally:
@@ -144,4 +146,13 @@ def run_trials(agenda: Agenda, name: str, server: Server, out: Path, listener: L
             for kind, schema in (published_schemas() | {"summary": json_schema()}).items():
                 write_json(out / f"{kind}.schema.json", schema)
             write_json(out / SUMMARY_FILE, summary.as_json())
+            _close(close_run, out)
     return summary
+
+
+def _close(close: Callable[[Path], None], folder: Path) -> None:
+    """Close a folder; one that can't be, as on a full disk, stays uncovered, which `check` tells."""
+    try:
+        close(folder)
+    except OSError as error:
+        logger.warning("%s is covered by no checksums: %s", folder, error)

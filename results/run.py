@@ -9,6 +9,7 @@ import pandas as pd
 
 from leasebench.results.compare.cheapest import advise_on
 from leasebench.results.display.theme import VERDICT_COLOURS
+from leasebench.results.reading.integrity import examine
 from leasebench.results.reading.locate import find_run
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.file import BadRunDirectory
@@ -80,7 +81,7 @@ def load(run: Path | str) -> Run:
     """
     where = find_run(run)
     suite = read_suite(where)
-    problems: list[str] = []
+    problems = list(examine(where).damaged)
     manifest: Manifest | None = None
     try:
         manifest = read_manifest(where)

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,16 +13,18 @@ from leasebench.bench.commands.ci_files import CiFiles, JunitFile, MarkdownFile
 from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_USAGE, complain
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from leasebench.results.reading.explored import Contradiction
     from leasebench.results.record.summary import TrialRow
 
 
 def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markdown: MarkdownFile = None) -> None:
-    """Derive every figure of RUN anew from its history, and compare with its summary.json.
+    """Hold RUN's files against their checksums, derive every figure anew, and compare with its summary.json.
 
-    Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, or the figures
-    are not what the history says; 4 a commit rule is not known here, so that no history was held against it; 5 a
-    history breaks a rule of its store, or another assumption.
+    Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, a damaged file,
+    or figures that are not what the history says; 4 a commit rule is not known here, so that no history was held
+    against it; 5 a history breaks a rule of its store, or another assumption.
     """
     from leasebench.results.reading.locate import find_run
 
@@ -37,6 +40,7 @@ def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markd
     from leasebench.results.summary.derivation import as_written, differences, summarise, unfinished
 
     screen = console(stderr=as_json)
+    _must_be_as_recorded(run, screen)
     suite, derived = read_suite(run), summarise(run)
     for line in unfinished(run):
         screen.print(line, markup=False, highlight=False)
@@ -71,6 +75,20 @@ def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markd
         raise typer.Exit(EXIT_UNEXPECTED)
     if unknown:
         raise typer.Exit(EXIT_INCONCLUSIVE)
+
+
+def _must_be_as_recorded(run: Path, screen: "Console") -> None:
+    """Exit where a file is not what was recorded: nothing that is derived from it is worth a look."""
+    from leasebench.results.reading.integrity import examine
+
+    found = examine(run)
+    complain(found.damaged)
+    for line in found.uncovered:
+        screen.print(line, markup=False, highlight=False)
+    if found.damaged:
+        raise typer.Exit(EXIT_USAGE)
+    if found.covered:
+        screen.print(f"{run}: {found.covered} files are as they were recorded", highlight=False)
 
 
 def _broken(trial: "TrialRow") -> Iterator[str]:

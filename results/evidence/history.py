@@ -22,6 +22,7 @@ from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.leases.lease import CELL_LEASE
 from leasebench.results.evidence.events import Codes, Events, Ints
 from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, Header
+from leasebench.results.evidence.parquet import parquet_file, parquet_writer
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.history import HISTORY, LEASE_NODE
@@ -60,7 +61,7 @@ class HistoryWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        self._writer = pa.parquet.ParquetWriter(path, HISTORY_SCHEMA, compression="zstd")
+        self._writer = parquet_writer(path, HISTORY_SCHEMA)
         self._counts: Counter[tuple[str, str]] = Counter()
 
     @property
@@ -238,7 +239,8 @@ def write_journal(path: Path, raw: Iterable[Path]) -> None:
             numbers = columns[what] = _numbers_in_all(path, what, own, all_own)[records[what]]
             texts[f"{what}_name"] = _named(numbers, known | {number: name for name, number in all_own.items()})
         tables.append(pa.table(texts | columns, JOURNAL_SCHEMA))
-    pa.parquet.write_table(pa.concat_tables(tables).unify_dictionaries(), path, compression="zstd")
+    with parquet_writer(path, JOURNAL_SCHEMA) as writer:
+        writer.write_table(pa.concat_tables(tables).unify_dictionaries())
 
 
 def _numbers_in_all(path: Path, what: str, own: Sequence[str], all_own: dict[str, int]) -> npt.NDArray[np.uint8]:
@@ -300,7 +302,7 @@ def open_table(path: Path) -> Any:
 
     A file of a few megabytes may hold any number of equal rows: what it says of its size is looked at before.
     """
-    file = _readable(path, pa.parquet.ParquetFile)
+    file = _readable(path, parquet_file)
     held = file.metadata
     unpacked = sum(held.row_group(number).total_byte_size for number in range(held.num_row_groups))
     for size, most, what in ((held.num_rows, MOST_ROWS, "rows"), (unpacked, MOST_BYTES, "bytes")):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from leasebench.results.evidence.history import open_table
+from leasebench.results.evidence.parquet import parquet_writer
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.lock_writes import LOCK_WRITES
 from leasebench.results.record.table import TEXT
@@ -34,7 +35,7 @@ class LockWritesWriter:
     """Writes the file, a row group a call: no more than one of them stands in memory at once."""
 
     def __init__(self, path: Path) -> None:
-        self._writer = pa.parquet.ParquetWriter(path, SCHEMA, compression="zstd")
+        self._writer = parquet_writer(path, SCHEMA)
         self.count = 0
 
     def append(self, rows: Sequence[LockWrite]) -> None:

@@ -18,6 +18,7 @@ from leasebench.results.evidence.clocks import Clocks, Offset, clocks_of_trial
 from leasebench.results.evidence.events import Events, Ints, Mask
 from leasebench.results.evidence.history import read_events, read_journal
 from leasebench.results.evidence.overtime import COLUMNS, OverTime, over_time
+from leasebench.results.evidence.parquet import parquet_file
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.faults import FaultRow, read_faults
 from leasebench.results.record.file import BadRunDirectory
@@ -106,7 +107,7 @@ class Moments:
         """The whole journal, BATCH_ROWS rows at a time."""
         path = self.folder / JOURNAL_FILE
         try:
-            with pa.parquet.ParquetFile(path) as file:
+            with parquet_file(path) as file:
                 if columns is not None and "clock" in file.schema_arrow.names:
                     columns = [*columns, "clock"]
                 for batch in file.iter_batches(BATCH_ROWS, columns=columns):

@@ -14,6 +14,7 @@ from leasebench.results.evidence.history import (
     JOURNAL_SCHEMA,
     with_added,
 )
+from leasebench.results.evidence.parquet import parquet_file
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.journal import JOURNAL
 from leasebench.results.record.metric import Form, metrics
@@ -102,7 +103,7 @@ def _rows(run: RunDirectory, file: str, schema: pa.Schema) -> Iterator[pa.Table]
 def _pieces(run: RunDirectory, number: int, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     """One trial's rows, until the first that can't be read."""
     try:
-        with pa.parquet.ParquetFile(path) as held:
+        with parquet_file(path) as held:
             absent = [name for name in schema.names if name not in held.schema_arrow.names]
             if missing := [name for name in absent if name not in _ADDED_LATER]:
                 run.note_problem(f"{path}: no {path.stem}: the column {missing[0]} is missing")

@@ -13,7 +13,7 @@ from commands import leasebench, read, suite_text, trial_facts
 
 from leasebench.results.record.schemas import published_schemas
 
-TRIAL_FILES = {"faults.json", "history.parquet", "journal.parquet", "latency.hlog", "trial.json"}
+TRIAL_FILES = {"SHA256SUMS", "faults.json", "history.parquet", "journal.parquet", "latency.hlog", "trial.json"}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,8 @@ def names(folder: Path) -> set[str]:
 
 
 def copied(place: Path, tmp_path: Path) -> Path:
-    """A copy of the run, to be spoilt."""
-    return Path(shutil.copytree(place / "r", tmp_path / "r"))
+    """A copy of the run, to be spoilt; nothing covers it, so that what is seen is what readers see by themselves."""
+    return Path(shutil.copytree(place / "r", tmp_path / "r", ignore=shutil.ignore_patterns("SHA256SUMS")))
 
 
 def test_with_json_standard_output_is_the_summary_and_nothing_else(place):
@@ -60,7 +60,7 @@ def test_the_files_of_a_run_are_those_that_are_promised(place):
     run = place / "r"
     schemas = {f"{name}.schema.json" for name in {"summary", *published_schemas()}}
     assert {"suite", "manifest", "trial", "faults", "clocks", "explored", "schedule"} <= published_schemas().keys()
-    assert names(run) == {"manifest.json", "suite.toml", "summary.json", "trials"} | schemas
+    assert names(run) == {"manifest.json", "suite.toml", "summary.json", "SHA256SUMS", "trials"} | schemas
     folders = sorted(names(run / "trials"))
     assert {name.partition("-")[2] for name in folders} == {"mine_open-paused", "mine_monotonic-paused"}
     assert [name.partition("-")[0] for name in folders] == ["0001", "0002"]
@@ -125,6 +125,15 @@ def test_check_says_that_every_figure_follows_from_the_history(place):
     assert as_json.returncode == 0
     assert json.loads(as_json.stdout) == read(place / "r/summary.json")
     assert "every figure" in as_json.stderr
+
+
+def test_check_names_a_file_that_is_not_what_was_recorded_and_derives_nothing_from_it(place, tmp_path):
+    run = Path(shutil.copytree(place / "r", tmp_path / "r"))
+    path = next(run.glob("trials/0001-*/faults.json"))
+    path.write_bytes(path.read_bytes() + b" ")
+    ran = leasebench("check", run, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (2, "", 1)
+    assert str(path) in ran.stderr
 
 
 @pytest.mark.parametrize("figure", ["stale_overwrites", "commits", "verdict", "leak_rate"])

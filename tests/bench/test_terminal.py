@@ -54,7 +54,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hostile(made: Path, tmp_path: Path) -> Path:
     """A run of somebody who means ill: names and reasons that hold escape sequences, in a directory of such a name."""
-    run = Path(shutil.copytree(made, tmp_path / f"r{HOSTILE}"))
+    run = Path(shutil.copytree(made, tmp_path / f"r{HOSTILE}", ignore=shutil.ignore_patterns("SHA256SUMS")))
     escaped = HOSTILE.encode("unicode_escape").decode().replace("\\x", "\\u00").replace("\\r", "\\u000d")
     for path in (run / "suite.toml", run / "summary.json", *run.glob("trials/*/trial.json")):
         text = path.read_text()

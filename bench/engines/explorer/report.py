@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from leasebench.bench.closing import cover
 from leasebench.bench.engines.explorer.exploration import Exploration, PropertyAnswer
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.scope import ExplorationScope
@@ -129,4 +130,5 @@ def write_explored(run: Path, guards: Iterable[Guard], explorations: Iterable[Ex
         known = [*(old for old in known if (old.guard, old.scope) != (fresh.guard, fresh.scope)), fresh]
     path = run / EXPLORED_FILE
     write_json(path, Explored(schema=EXPLORED_SCHEMA, guards=tuple(known)))
+    cover(run, EXPLORED_FILE)
     return path
