@@ -3,6 +3,7 @@
 The owner's process is started with libfaketime, which steps its wall clock alone.
 """
 
+import os
 import shutil
 
 from leasebench.bench.lockchecks import EXCLUDES
@@ -19,6 +20,13 @@ HOUR_MS = 3_600_000
 LIVES_MS = 5_000
 
 
+SLEEPS_BY_SELECT = """
+import select, time
+time.sleep = lambda seconds: select.select([], [], [], max(0.0, seconds)) and None
+"""
+"""Under libfaketime the `sleep` of Python 3.11 and later fails with EINVAL (clock_nanosleep); read as Python starts."""
+
+
 def refuses(manager: LeaseManager) -> str | None:  # noqa: ARG001
     """Without libfaketime nobody's clock can be stepped."""
     return None if faketime_library() is not None else "libfaketime is not installed"
@@ -28,7 +36,9 @@ def run(rig: Rig) -> LockFinding:
     """Step one owner's clock by an hour: ahead, as it asks for a held lock; back and ahead, as it takes one."""
     folder = private_directory()
     clock = FakeClock(folder)
-    wrong = rig.add(environment=clock.environment)
+    (folder / "sitecustomize.py").write_text(SLEEPS_BY_SELECT, encoding="ascii")
+    paths = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    wrong = rig.add(environment={**clock.environment, "PYTHONPATH": paths})
     try:
         for look in (_taken_from_others, _taken_away, _kept):
             found = look(rig, wrong, clock)

@@ -28,6 +28,7 @@ TIMEOUT_S = 1.0
 """The time-out of a client's request."""
 BETWEEN_TRIES_S = 0.004
 """Before one who insists asks for the lock again."""
+LONGEST = 80
 MOST_TURNS = 20_000
 """Of one owner in a race."""
 
@@ -204,7 +205,7 @@ class OwnerCalls:
             while (result := operation.perform(self)) is None and operation.waits and operation.idle(self, tried):
                 tried += 1
         except (ReplyUnknown, ServerDown) as error:
-            self._unknown = f"no reply: {type(error.__cause__ or error).__name__}"
+            self._unknown = f"no reply: {type(error.__cause__).__name__ if error.__cause__ else str(error)[:LONGEST]}"
             return UNKNOWN
         return result
 

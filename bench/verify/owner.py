@@ -30,13 +30,8 @@ STOPPED_WITHIN_S = 5.0
 ENDS_WITHIN_S = 5.0
 POLL_S = 0.0005
 STOPPED = psutil.STATUS_STOPPED
-PROGRAM = f"""
-import select, sys, time
-time.sleep = lambda seconds: select.select([], [], [], max(0.0, seconds)) and None
-from {owner_process.__name__} import started
-started(int(sys.argv[1]))
-"""
-"""An owner as a program. Under libfaketime the `sleep` of Python 3.11 (clock_nanosleep) fails with EINVAL."""
+PROGRAM = f"import sys; from {owner_process.__name__} import started; started(int(sys.argv[1]))"
+"""An owner as a program."""
 
 
 class Stalled(Exception):

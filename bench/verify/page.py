@@ -24,6 +24,7 @@ MARKS = {
 }
 ORDER = (LockAnswer.DEFECT, LockAnswer.CANT_TELL, LockAnswer.HOLDS, LockAnswer.NOT_ASKED)
 QUESTIONS = (Column("check", left=True), Column("", left=True), Column("what was seen", left=True, prose=True))
+DEFECTS = (Column("lock", left=True), Column("check", left=True), Column("defect", left=True, prose=True))
 CALLS = (
     Column("ms"),
     Column("owner", left=True),
@@ -92,22 +93,27 @@ def verdict(found: Verification, expected: Collection[str]) -> Text:
 
 
 def comparison(found: Sequence[Verification], left_out: Sequence[str]) -> list[Part]:
-    """Many locks: a table of locks and checks, then each defect in a line."""
-    checks = list(dict.fromkeys(finding.check for one in found for finding in one.findings))
+    """Many locks: a table of locks and checks, what each check asks, and each defect in a line.
+
+    A check that no lock fails, and that measures nothing, is named below the table.
+    """
+    every = [finding for one in found for finding in one.findings]
+    asks = {finding.check: finding.asks for finding in every}
+    telling = {one.check for one in every if one.cell or one.answer in (LockAnswer.DEFECT, LockAnswer.CANT_TELL)}
+    checks = [name for name in asks if name in telling]
     columns = (Column("lock", left=True), *(Column(name, left=True) for name in checks), Column("told", left=True))
     rows = tuple(_row(one, checks) for one in found)
-    asks = {finding.check: finding.asks for one in found for finding in one.findings}
-    legend = Grid(
-        "",
-        (Column("check", left=True), Column("asks", left=True)),
-        tuple((Text(name), Text(asks[name])) for name in checks),
-    )
+    all_hold = [f"{name} ({asks[name]})" for name in asks if name not in telling]
+    said = [Text(f"no lock that was asked fails: {', '.join(all_hold)}")] if all_hold else []
+    said += [Text(f"left out: {line}", Tone.QUIET) for line in left_out]
+    questions = tuple((Text(name), Text(asks[name])) for name in checks)
     defects = tuple(_defects(found))
-    listed = Grid(
-        "", (Column("lock", left=True), Column("check", left=True), Column("defect", left=True, prose=True)), defects
-    )
-    lines = [TextLines((Text(f"left out: {line}", Tone.QUIET),)) for line in left_out]
-    return [Grid("", columns, rows), legend, *([listed] if defects else []), *lines]
+    return [
+        Grid("", columns, rows),
+        *([TextLines(tuple(said))] if said else []),
+        Grid("", (Column("check", left=True), Column("asks", left=True)), questions),
+        *([Grid("", DEFECTS, defects)] if defects else []),
+    ]
 
 
 def _row(one: Verification, checks: Sequence[str]) -> tuple[Text, ...]:

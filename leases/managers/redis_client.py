@@ -18,12 +18,15 @@ BLOCKED_AT_MOST_S = 10.0
 _as_it_comes: list[list[bool]] = []
 
 
-def options(timeout_s: float, *, blocks: bool = False) -> dict[str, Any]:
-    """The options of a client: explicit time-outs, in seconds, and no retries. `blocks`: for a library that BLPOPs."""
+def options(timeout_s: float, *, blocks: bool = False, ours: bool = False) -> dict[str, Any]:
+    """The options of a client: explicit time-outs, in seconds, and no retries.
+
+    `blocks`: for a library that BLPOPs. `ours`: the protocol says that nothing is sent again, whoever wants that.
+    """
     reads_s = timeout_s + BLOCKED_AT_MOST_S if blocks else timeout_s
     times = {"socket_timeout": reads_s, "socket_connect_timeout": timeout_s}
     # Here, as in all adapters: who only lists the guards does not wait 0.1 s for it.
-    if _as_it_comes:
+    if _as_it_comes and not ours:
         from redis import Redis
 
         _as_it_comes[-1].append(True)
@@ -56,6 +59,8 @@ class RedisLocks(LockObjects[Lock]):
 
     blocks = False
     """Whether the library waits in a blocking command."""
+    ours = False
+    """Whether it is a protocol of our own, with a client of its own, and no library whose users bring theirs."""
 
     def __init__(
         self, url: str, timeout_s: float, *, more_urls: Sequence[str] = (), single: bool = True, **more: Any
@@ -66,7 +71,7 @@ class RedisLocks(LockObjects[Lock]):
 
         super().__init__()
         self.silent = (RedisConnectionError, RedisTimeoutError)
-        said = {**options(timeout_s, blocks=self.blocks), **more}
+        said = {**options(timeout_s, blocks=self.blocks, ours=self.ours), **more}
         single = single and not more_urls
         try:
             self.clients: list[Any] = [

@@ -31,6 +31,8 @@ Acknowledged = tuple[str, str, int]
 class WaitCalls(RedisLocks[Acknowledged]):
     """The protocol over one connection: WAIT tells of the writes of its own connection."""
 
+    ours = True
+
     def __init__(self, url: str, timeout_s: float) -> None:
         super().__init__(url, timeout_s + BEYOND_S)
         self._prolong = self.client.register_script(PROLONG)

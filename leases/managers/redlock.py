@@ -55,6 +55,8 @@ class Quorum:
 class RedlockCalls(RedisLocks[Quorum]):
     """The algorithm over one client a node. `majority`: how many have to say yes, for one that is wrong on purpose."""
 
+    ours = True
+
     def __init__(self, urls: Sequence[str], timeout_s: float, majority: int | None = None) -> None:
         super().__init__(urls[0], min(timeout_s, NODE_TIMEOUT_S), more_urls=urls[1:], single=False)
         self._majority = len(urls) // 2 + 1 if majority is None else majority

@@ -1,6 +1,8 @@
 """Each check of a lock finds the defect that it is for, and finds none where there is none; and the command."""
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import broken_locks
@@ -12,6 +14,7 @@ from leasebench.bench import lockchecks
 from leasebench.bench.commands.verify_manager import exit_code
 from leasebench.bench.lockchecks import fairness, renewal, renewal_adds, takeover, tells_by_itself, ttl
 from leasebench.bench.servers.fakeclock import faketime_library
+from leasebench.bench.starters import TEMPLATES
 from leasebench.bench.verify.calls import LockTurn
 from leasebench.bench.verify.finding import LockAnswer, LockFinding, OwnerCall, Verification, told_when
 from leasebench.bench.verify.owner import OwnerPool
@@ -152,11 +155,12 @@ def test_the_exit_code_says_whether_all_is_as_expected(answers, expected, code):
 
 
 def test_many_locks_are_a_table_of_locks_and_checks():
-    text = as_markdown(
-        comparison([verification(ttl="holds", takeover="defect"), verification(forks="holds")], ["gone"])
-    )
+    quiet = verification(exclusion="holds", forks="holds")
+    plain = replace(quiet, findings=(replace(quiet.findings[0], cell=""), quiet.findings[1]))
+    text = as_markdown(comparison([verification(ttl="holds", takeover="defect"), plain], ["gone"]))
     assert "| lock | ttl | takeover | forks | told |" in text
     assert "| **mine** | yes x | **NO x** |  | never |" in text
+    assert "no lock that was asked fails: exclusion" in text
     assert "left out: gone" in text
 
 
@@ -170,6 +174,16 @@ def test_the_command_asks_with_real_processes_and_ends_with_the_defect(tmp_path)
     assert said["findings"][2]["evidence"][1]["call"] == "validate()"
     assert said["server"].startswith("valkey")
     assert "1 defect: told_wrongly" in (tmp_path / "page.md").read_text()
+
+
+def test_a_lock_in_another_language_is_asked_by_its_command(tmp_path):
+    (tmp_path / "my_lock.py").write_text((TEMPLATES / "foreign" / "my_lock.py.template").read_text())
+    words = ["verify-manager", "--command", f"{sys.executable} my_lock.py", "--check", "release_after_loss", "--json"]
+    ended = leasebench(*words, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    said = json.loads(ended.stdout)
+    assert said["versions"]["my_lock.py"] == "1"
+    assert {one["answer"] for one in said["findings"]} == {"holds"}
 
 
 @pytest.mark.parametrize(
