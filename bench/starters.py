@@ -21,6 +21,16 @@ LOCKS = {
 """The templates of a lock class, by their kind: file, and what it is."""
 
 
+RACED = {
+    ".mjs": "leasebench run --command 'node {path}'",
+    ".py": "leasebench run --command 'python3 {path}'",
+    ".sh": "leasebench run --command 'bash {path}'",
+    ".go": "go build {path} && leasebench run --command ./{stem}",
+    ".java": "javac -d . {path} && leasebench run --command 'java {stem}'",
+}
+"""How a template of each language is raced."""
+
+
 def write_lock(path: Path, kind: str = "plain") -> str:
     """Write the template of a lock class, and say what to do with it. Raises DefinitionError."""
     file, about = named("kind of lock", kind, LOCKS)
@@ -32,6 +42,27 @@ def write_lock(path: Path, kind: str = "plain") -> str:
     inside = "" if path.parent == Path() else f"cd {path.parent} && "
     command = f"{inside}leasebench run --manager {module}:{LOCK_CLASS}"
     return f"{path}: {about}, {LOCK_CLASS}; next: {command}"
+
+
+def foreign_templates() -> dict[str, Path]:
+    """The templates of a lock in another language, by the name that each has as a file."""
+    return {path.stem: path for path in sorted((TEMPLATES / "foreign").glob("*.template"))}
+
+
+def write_program(path: Path) -> str:
+    """Write the template of a lock in the language of the file's ending, and say what to do with it.
+
+    Raises DefinitionError.
+    """
+    by_ending = {Path(name).suffix: (name, file) for name, file in foreign_templates().items()}
+    if path.suffix not in by_ending:
+        raise DefinitionError(f"{path}: there are templates for files that end in {', '.join(sorted(by_ending))}")
+    name, file = by_ending[path.suffix]
+    if path.suffix == ".java" and path.name != name:
+        raise DefinitionError(f"{path}: a class of Java has the name of its file: call it {name}")
+    text = file.read_text(encoding="utf-8").replace(Path(name).stem, path.stem)
+    _write_new(path, text)
+    return f"{path}: a correct lock on one Redis; next: {RACED[path.suffix].format(path=path, stem=path.stem)}"
 
 
 def write_suite(path: Path) -> str:

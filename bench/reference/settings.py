@@ -62,6 +62,7 @@ def type_of(annotation: Any) -> str:
         return " or ".join(type_of(one) for one in inner if one is not NoneType)
     if origin is not None:
         made = {Literal: lambda: _choices(inner), list: lambda: f"list of {type_of(inner[0])}"}
+        made[tuple] = made[list]  # of one type, however many
         return made.get(origin, lambda: f"table of {type_of(inner[-1])}")()
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[table](#{anchor_of(annotation)})"

@@ -15,16 +15,19 @@ import pandas as pd
 import psutil
 import pytest
 from commands import COMMAND, leasebench, read, until
+from jsonschema import Draft202012Validator
 
 from leasebench.bench.own_lock import with_managers
-from leasebench.bench.starters import TEMPLATES
+from leasebench.bench.starters import TEMPLATES, foreign_templates, write_program
 from leasebench.bench.suite import load_suite
 from leasebench.definitions import DefinitionError
+from leasebench.leases.foreign.protocol import protocol_schema
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import unavailable
 from leasebench.leases.managers.foreign import for_command
 from leasebench.registry import plugins
 
+ROOT = Path(__file__).parent.parent.parent
 AT_ONCE = Wait(timeout_ms=1)
 SHORT = ["--trials", 1, "--seed", 1]
 PYTHON = sys.executable
@@ -269,6 +272,26 @@ def test_a_template_is_short_and_is_a_lock_that_two_owners_race_for(name, tmp_pa
         owner.close()
 
 
+def test_the_page_shows_the_templates_and_init_writes_them(tmp_path):
+    page = (ROOT / "docs" / "howto" / "other-languages.md").read_text()
+    assert set(foreign_templates()) == set(TEMPLATE)
+    for name, file in foreign_templates().items():
+        assert file.read_text() in page, name
+        assert name in write_program(tmp_path / name)
+        assert (tmp_path / name).read_text() == file.read_text()
+    for name in ("my_lock.rs", "Other.java", "my_lock.py"):
+        with pytest.raises(DefinitionError):
+            write_program(tmp_path / name)
+
+
+def test_every_line_of_the_protocol_has_a_schema():
+    schema = protocol_schema()["$defs"]
+    assert {"HelloRequest", "AcquireRequest", "Hello", "LockReply", "LostNotice"} <= set(schema)
+    check = Draft202012Validator(schema["LockReply"])
+    assert check.is_valid({"id": 1, "ok": True, "token": "t"})
+    assert not check.is_valid({"id": 1, "ok": True, "tokne": "t"})
+
+
 def test_a_run_says_what_was_raced(place):
     folder = place()
     words = ["--command", f"{PYTHON} my_lock.py", "--ttl", "60s"]  # so long that no busy machine loses one
@@ -296,8 +319,8 @@ def test_a_run_says_what_was_raced(place):
     assert leasebench("check", "r", cwd=folder).returncode == 0, "a run is read where the program is gone"
 
 
-NODE_MODULES = Path(__file__).parent.parent / "node" / "node_modules"
-INTERPRETERS = Path(__file__).parent.parent / "interpreters"
+NODE_MODULES = ROOT / "tests" / "node" / "node_modules"
+INTERPRETERS = ROOT / "tests" / "interpreters"
 """Where CI installs what the adapters need."""
 ELSEWHERE = {
     "NODE_PATH": str(NODE_MODULES),
