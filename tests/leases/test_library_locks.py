@@ -136,7 +136,7 @@ def test_a_library_that_strays_from_our_prefix_says_so(manager, libraries, key, 
         server_url = request.getfixturevalue("replicated_url")
     with redis.Redis.from_url(server_url) as looker:
         before = set(looker.scan_iter())
-        assert libraries[0].acquire(key, TTL_MS, PATIENT) is not None
+        assert libraries[0].acquire(key, ttl_of(manager), PATIENT) is not None
         until = time.monotonic() + LIMIT_S
         # One that asks several servers at once may have the lock before this one has heard of it.
         while (
