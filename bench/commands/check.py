@@ -13,9 +13,8 @@ from leasebench.bench.commands.ci_files import CiFiles, JunitFile, MarkdownFile
 from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_USAGE, complain
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from leasebench.results.reading.explored import Contradiction
+    from leasebench.results.reading.integrity import Integrity
     from leasebench.results.record.summary import TrialRow
 
 
@@ -40,7 +39,7 @@ def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markd
     from leasebench.results.summary.derivation import as_written, differences, summarise, unfinished
 
     screen = console(stderr=as_json)
-    _must_be_as_recorded(run, screen)
+    integrity = _as_recorded(run)
     suite, derived = read_suite(run), summarise(run)
     for line in unfinished(run):
         screen.print(line, markup=False, highlight=False)
@@ -49,6 +48,8 @@ def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markd
     else:
         show(screen, derived, run)
     files.write(derived, run)
+    for line in _coverage(run, integrity):
+        screen.print(line, markup=False, highlight=False)
     broken = [sentence for trial in derived.trials for sentence in _broken(trial)]
     complain(broken)
     wrong: list[str] = []
@@ -77,18 +78,22 @@ def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markd
         raise typer.Exit(EXIT_INCONCLUSIVE)
 
 
-def _must_be_as_recorded(run: Path, screen: "Console") -> None:
+def _as_recorded(run: Path) -> "Integrity":
     """Exit where a file is not what was recorded: nothing that is derived from it is worth a look."""
     from leasebench.results.reading.integrity import examine
 
     found = examine(run)
     complain(found.damaged)
-    for line in found.uncovered:
-        screen.print(line, markup=False, highlight=False)
     if found.damaged:
         raise typer.Exit(EXIT_USAGE)
-    if found.covered:
-        screen.print(f"{run}: {found.covered} files are as they were recorded", highlight=False)
+    return found
+
+
+def _coverage(run: Path, integrity: "Integrity") -> Iterator[str]:
+    """What the checksums cover, and what they do not, as lines."""
+    yield from integrity.uncovered
+    if integrity.covered:
+        yield f"{run}: {integrity.covered} files are as they were recorded"
 
 
 def _broken(trial: "TrialRow") -> Iterator[str]:

@@ -22,7 +22,7 @@ def beside(trial: Trial) -> Findings:
     """
     if trial.facts.lease is None:
         return Findings({"commits_beside": None})
-    if not trial.compared.is_one:
+    if trial.compared.widest_ns:
         return Findings({"commits_beside": None})
     held = holds_of(trial)
     told_or_given_back = np.minimum(held.released, held.told)

@@ -132,7 +132,7 @@ def test_what_was_not_run_cannot_be_attached(original):
 
 
 def test_what_could_not_be_read_is_warned_of(original, tmp_path):
-    run = Path(shutil.copytree(original, tmp_path / "run"))
+    run = Path(shutil.copytree(original, tmp_path / "run", ignore=shutil.ignore_patterns("SHA256SUMS")))
     (run / "summary.json").unlink()
     (next(run.glob("trials/0001-*")) / "history.parquet").write_bytes(b"")
     benchmark = SimpleNamespace(extra_info={})

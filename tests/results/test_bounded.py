@@ -90,8 +90,8 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def run(made, tmp_path):
-    """A copy of one run, to be damaged."""
-    return shutil.copytree(made, tmp_path / "run")
+    """A copy of one run, to be damaged; nothing covers it, so that what is seen is what readers see by themselves."""
+    return shutil.copytree(made, tmp_path / "run", ignore=shutil.ignore_patterns("SHA256SUMS"))
 
 
 def damage(path, column, value):

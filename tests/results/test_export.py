@@ -27,7 +27,7 @@ def original(tmp_path_factory):
 @pytest.fixture
 def folder(original, tmp_path):
     """A copy of the run, to be spoilt."""
-    return Path(shutil.copytree(original, tmp_path / "run"))
+    return Path(shutil.copytree(original, tmp_path / "run", ignore=shutil.ignore_patterns("SHA256SUMS")))
 
 
 def read(path):

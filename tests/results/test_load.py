@@ -25,7 +25,7 @@ def original(tmp_path_factory):
 @pytest.fixture
 def place(original, tmp_path):
     """A copy of the run, to be spoilt."""
-    return shutil.copytree(original, tmp_path / "run")
+    return shutil.copytree(original, tmp_path / "run", ignore=shutil.ignore_patterns("SHA256SUMS"))
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ class TestAChoice:
 class TestDamage:
     @pytest.fixture
     def place(self, harmed_run, tmp_path):
-        return shutil.copytree(harmed_run, tmp_path / "run")
+        return shutil.copytree(harmed_run, tmp_path / "run", ignore=shutil.ignore_patterns("SHA256SUMS"))
 
     def test_a_damaged_journal_is_told_and_the_other_pictures_are_drawn(self, place):
         (journal,) = place.glob("trials/*-txt_lock-stopped/journal.parquet")

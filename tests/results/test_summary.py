@@ -166,7 +166,7 @@ def original(tmp_path_factory):
 
 @pytest.fixture
 def run(original, tmp_path):
-    return shutil.copytree(original, tmp_path / "run")
+    return shutil.copytree(original, tmp_path / "run", ignore=shutil.ignore_patterns("SHA256SUMS"))
 
 
 def edit_facts(run, number, **changes):

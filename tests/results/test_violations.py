@@ -90,7 +90,7 @@ def original(tmp_path_factory):
 
 @pytest.fixture
 def place(original, tmp_path):
-    return shutil.copytree(original, tmp_path / "run")
+    return shutil.copytree(original, tmp_path / "run", ignore=shutil.ignore_patterns("SHA256SUMS"))
 
 
 class TestNumbers:
