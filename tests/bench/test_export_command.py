@@ -45,7 +45,7 @@ def test_what_is_damaged_is_said_after_the_rest_was_written(place, tmp_path):
     assert ran.returncode == 2
     assert [line.rpartition("/")[2] for line in ran.stdout.splitlines()] == ["cells.csv", "journal.csv"]
     assert len(ran.stderr.splitlines()) == 1
-    assert "journal.parquet: cannot be read" in ran.stderr
+    assert "journal.parquet: damaged" in ran.stderr
 
 
 def test_what_is_there_and_no_export_of_the_run_is_refused_in_one_line(place, tmp_path):
