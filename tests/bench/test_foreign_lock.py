@@ -320,7 +320,7 @@ def test_a_run_says_what_was_raced(place):
 
 
 NODE_MODULES = ROOT / "tests" / "node" / "node_modules"
-INTERPRETERS = ROOT / "tests" / "interpreters"
+INTERPRETERS = ROOT / ".interpreters"
 """Where CI installs what the adapters need."""
 ELSEWHERE = {
     "NODE_PATH": str(NODE_MODULES),
