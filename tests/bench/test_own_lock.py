@@ -176,7 +176,7 @@ class TestGuards:
 def template(server_url):
     scope: dict = {}
     exec((TEMPLATES / "my_lock.py.template").read_text(), scope)
-    return OwnLockCalls(scope["MyLock"], server_url, 1.0)
+    return OwnLockCalls(scope["MyLock"], [server_url], 1.0)
 
 
 def test_the_template_excludes_and_tells_an_owner_that_it_lost_its_lock(server_url, keys):

@@ -297,7 +297,7 @@ def test_the_renewers_thread_of_the_template_ends_with_the_lock(server_url, keys
     from leasebench.bench.starters import TEMPLATES
 
     exec((TEMPLATES / LOCKS["renewing"][0]).read_text(), scope)
-    made = OwnLockCalls(scope["MyLock"], server_url, 1.0)
+    made = OwnLockCalls(scope["MyLock"], [server_url], 1.0)
     before = threading.active_count()
     assert made.acquire(keys.lease("e0"), 90, AT_ONCE)
     assert threading.active_count() == before + 1
