@@ -34,7 +34,7 @@ from leasebench.enactors.operations import (
     Withdraw,
     Work,
 )
-from leasebench.leases.operations import Done, Operation, Refused
+from leasebench.leases.operations import Done, HearOfLoss, Operation, Refused
 
 VERSION, ACTIVITY = "version", "activity"
 ENDPOINT_BITS = 16
@@ -181,6 +181,7 @@ class EnactorKind:
             ReadEndpoint,
             RegisterFence,
             Work,
+            HearOfLoss,
             Commit,
             Withdraw,
             ListPlans,

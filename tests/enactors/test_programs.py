@@ -433,7 +433,7 @@ class TestRenewal:
     def test_renews_at_a_third_of_the_time_to_live_until_told_of_the_loss(self):
         lost = Refused(Reason.LEASE_LOST)
         asked, kept = play(keep_alive(self.manager(), LEASE), None, Done(), None, lost)
-        assert asked == [Sleep(100 / 3), RenewLease(LEASE)] * 2
+        assert asked == [Sleep(pytest.approx(100 / 3)), RenewLease(LEASE)] * 2
         assert kept is False
 
     def test_tries_again_after_a_reply_that_never_came(self):
