@@ -10,7 +10,7 @@ from leasebench.bench.suite import Suite, with_guards
 from leasebench.leases.guard import DEFAULT_TTL_MS, Decide, Exclude, Guard, Renewal, presets
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.manager import LeaseManager, ttl_step_ms, unavailable
-from leasebench.leases.managers.foreign import for_command
+from leasebench.leases.managers.foreign import ForeignManager, for_command
 from leasebench.mistakes import DefinitionError
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugin
@@ -44,7 +44,7 @@ def with_managers(
     """
     made: list[Guard] = []
     locks = [NamedLock(name, name, (), _manager(name)) for name in dict.fromkeys(managers)]
-    for lock in (*locks, *map(_program, dict.fromkeys(commands))):
+    for lock in (*locks, *map(_named, dict.fromkeys(commands))):
         taken = {*presets(), *(guard.name for guard in suite.guards), *(guard.name for guard in made)}
         made += _guards(lock, taken)
     own = [guard.name for guard in made]
@@ -70,8 +70,13 @@ def _manager(name: str) -> LeaseManager:
     return manager
 
 
-def _program(text: str) -> NamedLock:
-    """The lock that a command is, once it said what it can. Raises DefinitionError."""
+def _named(command: str) -> NamedLock:
+    manager = lock_of_command(command)
+    return NamedLock(command, manager.name, manager.command, manager)
+
+
+def lock_of_command(text: str) -> ForeignManager:
+    """The lock that a program speaks for, once it said what it can. Raises DefinitionError."""
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
@@ -80,7 +85,7 @@ def _program(text: str) -> NamedLock:
         raise DefinitionError("--command: name a program and its arguments, as in --command 'node my_lock.mjs'")
     manager = for_command(words)
     manager.learn()
-    return NamedLock(text, manager.name, words, manager)
+    return manager
 
 
 def _guards(asked: NamedLock, taken: Collection[str]) -> Iterator[Guard]:

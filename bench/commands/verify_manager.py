@@ -87,7 +87,9 @@ def _managers(lock: str | None, command: str | None) -> "tuple[list[LeaseManager
     from leasebench.registry import plugin, plugins
 
     if command is not None:
-        return [_spoken_for_by(command)], []
+        from leasebench.bench.own_lock import lock_of_command
+
+        return [lock_of_command(command)], []
     if lock is None:
         every = list(plugins("leases.managers").values())
         missing = {one.name: unavailable(one) for one in every}
@@ -96,24 +98,6 @@ def _managers(lock: str | None, command: str | None) -> "tuple[list[LeaseManager
     if (reason := unavailable(manager)) is not None:
         raise DefinitionError(reason)
     return [manager], []
-
-
-def _spoken_for_by(command: str) -> "LeaseManager":
-    """The lock that a program speaks for. Raises DefinitionError: it is asked once what it can."""
-    import shlex
-
-    from leasebench.leases.managers.foreign import for_command
-    from leasebench.mistakes import DefinitionError
-
-    try:
-        words = tuple(shlex.split(command))
-    except ValueError as error:
-        raise DefinitionError(f"--command {command!r}: {error}") from error
-    if not words:
-        raise DefinitionError("--command: name a program, as in --command 'node my_lock.mjs'")
-    manager = for_command(words)
-    manager.learn()
-    return manager
 
 
 def _asked(

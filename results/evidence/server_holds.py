@@ -104,12 +104,12 @@ def server_holds(trial: Trial) -> ServerHolds:
         return ServerHolds(untold=untold)
     owners, ttl_us = _owners(trial), int((trial.facts.lease.ttl_ms if trial.facts.lease else 0) * 1000)
     writes = read_lock_writes(trial.lock_writes)
-    by_key = {lease: list(_writes(writes, key)) for lease, key in _keys(writes, owners).items()}
-    untold = _unread(by_key, owners)
+    by_key = {lease: list(writes_to(writes, key)) for lease, key in keys_of_leases(writes, owners).items()}
+    untold = untold_by(by_key, owners)
     if untold:
         return ServerHolds(untold=untold)
     asked_us = _asked_us([write for rows in by_key.values() for write in rows], ttl_us)
-    grants = (grant for lease, rows in by_key.items() for grant in _grants(lease, rows, owners, asked_us))
+    grants = (grant for lease, rows in by_key.items() for grant in grants_in(lease, rows, owners, asked_us))
     return ServerHolds(tuple(grants))
 
 
@@ -123,7 +123,7 @@ def _untold(trial: Trial) -> str:
     return CLOCK_STEP if "lease" in (facts.stepped_clocks or ()) else ""
 
 
-def _unread(by_key: Mapping[int, Sequence[Write]], owners: Mapping[int, Owner]) -> str:
+def untold_by(by_key: Mapping[int, Sequence[Write]], owners: Mapping[int, Owner]) -> str:
     """Why what was heard does not tell of every grant, "" if it does."""
     if owners and not by_key:
         return NO_KEY
@@ -144,14 +144,14 @@ def _owners(trial: Trial) -> dict[int, Owner]:
     return {digest: Owner(*rest) for digest, *rest in zip(*(one.tolist() for one in columns), strict=True)}
 
 
-def _keys(writes: pd.DataFrame, owners: Mapping[int, Owner]) -> dict[int, str]:
+def keys_of_leases(writes: pd.DataFrame, owners: Mapping[int, Owner]) -> dict[int, str]:
     """For each lease the key that most of its owners' tokens were set to."""
     sets = writes[writes["command"].isin(SETS) & writes["digest"].isin(owners.keys())]
     often = Counter((owners[digest].lease, key) for digest, key in zip(sets["digest"], sets["key"], strict=True))
     return {lease: str(key) for (lease, key), _ in reversed(often.most_common())}
 
 
-def _writes(writes: pd.DataFrame, key: str) -> Iterator[Write]:
+def writes_to(writes: pd.DataFrame, key: str) -> Iterator[Write]:
     """The writes to one key or to all. A set whose expiry is the next write, of the same script, has it at once."""
     own = writes[(writes["key"] == key) | writes["key"].isna()]
     rows = [Write(*row) for row in own[list(Write._fields)].itertuples(index=False, name=None)]
@@ -166,7 +166,7 @@ def _asked_us(writes: Sequence[Write], ttl_us: int) -> int | None:
     return ttl_us if left and ttl_us - SOONEST_US <= max(left) <= ttl_us + CLOCK_GRAIN_US else None
 
 
-def _grants(
+def grants_in(
     lease: int, writes: Sequence[Write], owners: Mapping[int, Owner], ttl_us: int | None
 ) -> Iterator[ServerGrant]:
     """The grants of one key."""

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from leasebench.results.evidence.clocks import NEVER
 from leasebench.results.evidence.lock_writes import LockWrite, LockWritesWriter, read_lock_writes
-from leasebench.results.evidence.server_holds import NO_KEY, Owner, Write, _grants, _keys, _unread, _writes
+from leasebench.results.evidence.server_holds import (
+    NO_KEY,
+    Owner,
+    Write,
+    grants_in,
+    keys_of_leases,
+    untold_by,
+    writes_to,
+)
 from leasebench.results.record.lock_writes import token_digest
 
 TTL_MS = 100
@@ -29,7 +37,7 @@ def told(*steps: tuple[int, str, str], released: dict[str, int] | None = None, t
         expires = (at + TTL_MS) * 1_000 if ttl_ms and command in ("set", "pexpireat") else -1
         digest = token_digest(letter.encode()) if sets else -1
         writes.append(Write(number, at * 1_000_000 + LATE_US * 1_000, at * 1_000 + LATE_US, command, digest, expires))
-    grants = list(_grants(0, writes, owners, None if ttl_ms is None else ttl_ms * 1_000))
+    grants = list(grants_in(0, writes, owners, None if ttl_ms is None else ttl_ms * 1_000))
     assert all(grant.lease == 0 for grant in grants)
     return [digests[writes[grant.seq].digest] for grant in grants if grant.violates]
 
@@ -92,17 +100,17 @@ def test_the_file_is_read_as_it_was_written_and_tells_the_key_of_each_lease(tmp_
     writes = read_lock_writes(path)
     assert list(writes["seq"]) == [0, 1, 2, 3]
     owners = {token: Owner(3, 1, 2)}
-    assert _keys(writes, owners) == {3: KEY}
-    rows = list(_writes(writes, KEY))
+    assert keys_of_leases(writes, owners) == {3: KEY}
+    rows = list(writes_to(writes, KEY))
     assert [row.command for row in rows] == ["setnx", "pexpireat", "flushall"]
     assert rows[0].expires_us == 7_000, "the expiry that the same script set"
-    assert _unread({3: rows}, owners) == ""
+    assert untold_by({3: rows}, owners) == ""
 
 
 def test_what_the_keys_do_not_tell_is_not_told():
     owners = {1: Owner(0, 1, 2), 2: Owner(0, 1, 2)}
-    assert _unread({}, owners) == NO_KEY
-    assert "1 of 2 grants" in _unread({0: [Write(0, 0, 0, "set", 1, -1)]}, owners)
+    assert untold_by({}, owners) == NO_KEY
+    assert "1 of 2 grants" in untold_by({0: [Write(0, 0, 0, "set", 1, -1)]}, owners)
     both = [Write(0, 0, 0, "set", 1, -1), Write(1, 0, 0, "set", 2, -1)]
-    assert _unread({0: both}, owners) == ""
-    assert "rename" in _unread({0: [*both, Write(2, 0, 0, "rename", -1, -1)]}, owners)
+    assert untold_by({0: both}, owners) == ""
+    assert "rename" in untold_by({0: [*both, Write(2, 0, 0, "rename", -1, -1)]}, owners)
