@@ -71,6 +71,15 @@ class CorrectRetrying(Correct):
     take = TAKE_AGAIN
 
 
+class CorrectGivingWay(Correct):
+    """Waits a little after it gave the lock back, so that chance starves nobody."""
+
+    def release(self, key, token):
+        done = super().release(key, token)
+        time.sleep(0.02)
+        return done
+
+
 class CorrectTelling(Correct):
     """Tells of a loss by itself: a thread looks every few milliseconds."""
 

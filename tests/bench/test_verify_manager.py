@@ -26,7 +26,11 @@ from leasebench.mistakes import DefinitionError
 from leasebench.results.compare.markdown import as_markdown
 
 HERE = Path(__file__).parent
-RIGHT = {"blind_retry": "CorrectRetrying", "tells_by_itself": "CorrectTelling"}
+RIGHT = {
+    "blind_retry": "CorrectRetrying",
+    "fairness": "CorrectGivingWay",
+    "tells_by_itself": "CorrectTelling",
+}
 QUICK = [
     (ttl, "FRACTION_MS", 400),
     (renewal, "TTL_MS", 400),
