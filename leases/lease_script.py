@@ -5,11 +5,11 @@ its own file, and works on every store that can run it: on Redis, in memory, and
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import LeaseClient, Outcome, Refused, Unknown
+from leasebench.leases.operations import Done, LeaseClient, Outcome, Reason, Refused, Unknown
 
 
 class LeaseMemory(Protocol):
@@ -39,6 +39,26 @@ class LeaseMemory(Protocol):
         ...
 
 
+EVENTS = """
+-- ARGV: 1 enactor, 2 attempt, 3 resource, 4 token; what follows is the script's own.
+local function tell(history, kind, fence, until_us, reason)
+  append(history, kind, '', '', '', ARGV[1], ARGV[2], ARGV[3], ARGV[4], fence, until_us, reason, '')
+end
+
+-- Draw the fencing number of a grant for so long, and tell of it.
+local function granted(counter, history, ttl_ms)
+  local fence = redis.call('INCR', counter)
+  tell(history, 'grant', string.format('%.0f', fence), expires_us(ttl_ms), '')
+  return fence
+end
+
+-- Tell that a lease is not the caller's any more.
+local function lost(history, fence)
+  tell(history, 'reject', fence, '', 'lease_lost')
+  return 'lease_lost:0'
+end
+"""
+"""What the scripts of lease managers begin with: how they tell of leases."""
 Twin = Callable[[LeaseMemory, str, int], Outcome]
 """Does in memory what the script does on a server, its event included: given the cell, the client, its attempt."""
 
@@ -78,8 +98,31 @@ HELD = "held"
 """What a script answers that grants a lease, where another owner has it or comes first."""
 
 
-def granted(client: LeaseClient, script: LeaseScript, resource: str, token: str, ttl_ms: int) -> Lease | Refused:
-    """Perform a script that grants: it returns the fencing number, or says that the lease is `held`."""
+def asked_for(client: LeaseClient, resource: str, ttl_ms: int) -> Lease:
+    """The lease that a client asks for now; a fencing number it gets with the grant."""
+    return Lease(resource, client.token(), None, client.attempt, ttl_ms)
+
+
+def granted(client: LeaseClient, script: LeaseScript, lease: Lease) -> Lease | Refused:
+    """Perform a script that grants `lease`: it returns the fencing number, or says that the lease is `held`."""
     outcome = client.leases.call(script, client.attempt)
     assert not isinstance(outcome, Unknown), "a reply that never came is raised"
-    return outcome if isinstance(outcome, Refused) else Lease(resource, token, outcome.previous, client.attempt, ttl_ms)
+    return outcome if isinstance(outcome, Refused) else replace(lease, fence=outcome.previous)
+
+
+def on_lease(lease: Lease, *more: int) -> tuple[str | int, ...]:
+    """What a script on a lease that was granted is given: resource, token, fencing number ("": none), and more."""
+    return (lease.resource, lease.token, "" if lease.fence is None else lease.fence, *more)
+
+
+def granted_in_memory(lease: Lease, cell: LeaseMemory, client: str, attempt: int, *, lives_ms: int | None) -> Outcome:
+    """The twin of the Lua function `granted`; the lease ends by itself after `lives_ms`, with None never."""
+    fence = cell.give(lease.resource, lease.token, lives_ms)
+    cell.tell("grant", client, attempt, replace(lease, fence=fence), ttl_ms=lease.ttl_ms)
+    return Done(fence)
+
+
+def lost_in_memory(lease: Lease, cell: LeaseMemory, client: str, attempt: int) -> Outcome:
+    """The twin of the Lua function `lost`."""
+    cell.tell("reject", client, attempt, lease, reason=Reason.LEASE_LOST)
+    return Refused(Reason.LEASE_LOST)

@@ -14,11 +14,13 @@ In the explorer a queue is empty whenever somebody asks: waiters may give up and
 from functools import partial
 
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.lease_script import HELD, LeaseMemory, LeaseScript, granted
+from leasebench.leases.lease_script import EVENTS, HELD, LeaseMemory, LeaseScript, asked_for, granted, granted_in_memory
 from leasebench.leases.managers.redis_lease import RedisLease
-from leasebench.leases.operations import AcquireLease, Done, LeaseClient, Outcome, Program, Refused, Unknown
+from leasebench.leases.operations import AcquireLease, LeaseClient, Outcome, Program, Refused, Unknown
 
-GRANT = """
+GRANT = (
+    EVENTS
+    + """
 -- KEYS: 1 lease, 2 queue of tokens, 3 until when each of them waits (ms), 4 fencing counter, 5 history.
 -- ARGV: enactor, attempt, resource, token, ttl_ms. Returns the fencing number, or `held:` and the number of waiters.
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
@@ -34,10 +36,7 @@ if redis.call('EXISTS', KEYS[1]) == 0 and (not first or first == ARGV[4]) then
     redis.call('ZREM', KEYS[3], first)
   end
   redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
-  local fence = redis.call('INCR', KEYS[4])
-  append(KEYS[5], 'grant', '', '', '', ARGV[1], ARGV[2], ARGV[3], ARGV[4],
-         string.format('%.0f', fence), expires_us(ARGV[5]), '', '')
-  return fence
+  return granted(KEYS[4], KEYS[5], ARGV[5])
 end
 if not redis.call('ZSCORE', KEYS[3], ARGV[4]) then
   redis.call('RPUSH', KEYS[2], ARGV[4])
@@ -45,6 +44,7 @@ end
 redis.call('ZADD', KEYS[3], string.format('%.0f', now_ms + ARGV[5]), ARGV[4])
 return 'held:' .. redis.call('LLEN', KEYS[2])
 """
+)
 
 
 class AcquireInTurn(AcquireLease):
@@ -53,11 +53,11 @@ class AcquireInTurn(AcquireLease):
     __slots__ = ()
 
     def perform(self, client: LeaseClient) -> Lease | None:
-        lease = Lease(self.resource, client.token(), None, client.attempt, self.ttl_ms)
+        lease = asked_for(client, self.resource, self.ttl_ms)
         keys = tuple(f"{kind}:{self.resource}" for kind in ("lease", "queue", "queue_until", "fence"))
         given = (self.resource, lease.token, self.ttl_ms)
         script = LeaseScript(GRANT, keys, given, partial(_grant_in_memory, lease))
-        taken = granted(client, script, self.resource, lease.token, self.ttl_ms)
+        taken = granted(client, script, lease)
         return None if isinstance(taken, Refused) else taken
 
 
@@ -70,10 +70,7 @@ def _grant_in_memory(lease: Lease, cell: LeaseMemory, client: str, attempt: int)
     own = f"{place}{lease.token}"
     if cell.holder(lease.resource) is None and (not queue or queue[0] == own):
         cell.values.pop(own, None)
-        fence = cell.give(lease.resource, lease.token, lease.ttl_ms)
-        given = Lease(lease.resource, lease.token, fence, lease.grant, lease.ttl_ms)
-        cell.tell("grant", client, attempt, given, ttl_ms=lease.ttl_ms)
-        return Done(fence)
+        return granted_in_memory(lease, cell, client, attempt, lives_ms=lease.ttl_ms)
     cell.values[own] = now_ms + lease.ttl_ms
     return Refused(HELD, len(queue) + (own not in queue))
 

@@ -18,7 +18,17 @@ stopped between that look and its write writes, however late it wakes up.
 from functools import partial
 
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.lease_script import HELD, LeaseMemory, LeaseScript, granted
+from leasebench.leases.lease_script import (
+    EVENTS,
+    HELD,
+    LeaseMemory,
+    LeaseScript,
+    asked_for,
+    granted,
+    granted_in_memory,
+    lost_in_memory,
+    on_lease,
+)
 from leasebench.leases.managers.redis_lease import RedisLease
 from leasebench.leases.operations import (
     AcquireLease,
@@ -26,7 +36,6 @@ from leasebench.leases.operations import (
     LeaseClient,
     Outcome,
     Program,
-    Reason,
     Refused,
     RenewLease,
     Unknown,
@@ -37,7 +46,9 @@ LEASE_DURATION_S, RENEW_DEADLINE_S, RETRY_PERIOD_S, JITTER_FACTOR = 15.0, 10.0, 
 RETRY = RETRY_PERIOD_S / LEASE_DURATION_S
 NOT_SEEN = -1
 """The version that a candidate names which has to wait; no record has it."""
-GRANT = """
+GRANT = (
+    EVENTS
+    + """
 -- KEYS: 1 holder, 2 version of the record, 3 fencing counter, 4 history.
 -- ARGV: enactor, attempt, resource, token, ttl_ms, the version that was seen unchanged for long enough.
 -- Returns the fencing number, or `held:` and the version.
@@ -47,24 +58,21 @@ if redis.call('EXISTS', KEYS[1]) == 1 and version ~= ARGV[6] then
 end
 redis.call('SET', KEYS[1], ARGV[4])
 redis.call('INCR', KEYS[2])
-local fence = redis.call('INCR', KEYS[3])
-append(KEYS[4], 'grant', '', '', '', ARGV[1], ARGV[2], ARGV[3], ARGV[4],
-       string.format('%.0f', fence), expires_us(ARGV[5]), '', '')
-return fence
+return granted(KEYS[3], KEYS[4], ARGV[5])
 """
-RENEW = """
+)
+RENEW = (
+    EVENTS
+    + """
 -- KEYS: 1 holder, 2 version of the record, 3 history. ARGV: enactor, attempt, resource, token, fence, ttl_ms.
-local function event(kind, until_us, reason)
-  append(KEYS[3], kind, '', '', '', ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], until_us, reason, '')
-end
 if redis.call('GET', KEYS[1]) ~= ARGV[4] then
-  event('reject', '', 'lease_lost')
-  return 'lease_lost:0'
+  return lost(KEYS[3], ARGV[5])
 end
 redis.call('INCR', KEYS[2])
-event('renew', expires_us(ARGV[6]), '')
+tell(KEYS[3], 'renew', ARGV[5], expires_us(ARGV[6]), '')
 return 0
 """
+)
 
 
 class TakeUnrenewed(AcquireLease):
@@ -74,12 +82,12 @@ class TakeUnrenewed(AcquireLease):
 
     def perform(self, client: LeaseClient) -> Lease | None:
         seen = client.unchanged_for(self.resource, self.ttl_ms)
-        lease = Lease(self.resource, client.token(), None, client.attempt, self.ttl_ms)
+        lease = asked_for(client, self.resource, self.ttl_ms)
         keys = (f"lease:{self.resource}", _record(self.resource), f"fence:{self.resource}")
         version = NOT_SEEN if seen is None else seen
         given = (self.resource, lease.token, self.ttl_ms, version)
         script = LeaseScript(GRANT, keys, given, partial(_grant_in_memory, lease, version))
-        taken = granted(client, script, self.resource, lease.token, self.ttl_ms)
+        taken = granted(client, script, lease)
         if isinstance(taken, Refused):
             client.observe(self.resource, taken.previous)
             return None
@@ -99,8 +107,8 @@ class RenewRecord(RenewLease):
     def perform(self, client: LeaseClient) -> Outcome:
         lease = self.lease
         keys = (f"lease:{lease.resource}", _record(lease.resource))
-        given = (lease.resource, lease.token, "" if lease.fence is None else lease.fence, lease.ttl_ms)
-        return client.leases.call(LeaseScript(RENEW, keys, given, partial(_renew_in_memory, lease)), client.attempt)
+        script = LeaseScript(RENEW, keys, on_lease(lease, lease.ttl_ms), partial(_renew_in_memory, lease))
+        return client.leases.call(script, client.attempt)
 
 
 def _record(resource: str) -> str:
@@ -112,16 +120,12 @@ def _grant_in_memory(lease: Lease, seen: int, cell: LeaseMemory, client: str, at
     if cell.holder(lease.resource) is not None and version != seen:
         return Refused(HELD, version)
     cell.values[_record(lease.resource)] = version + 1
-    fence = cell.give(lease.resource, lease.token, None)
-    given = Lease(lease.resource, lease.token, fence, lease.grant, lease.ttl_ms)
-    cell.tell("grant", client, attempt, given, ttl_ms=lease.ttl_ms)
-    return Done(fence)
+    return granted_in_memory(lease, cell, client, attempt, lives_ms=None)
 
 
 def _renew_in_memory(lease: Lease, cell: LeaseMemory, client: str, attempt: int) -> Outcome:
     if cell.holder(lease.resource) != lease.token:
-        cell.tell("reject", client, attempt, lease, reason=Reason.LEASE_LOST)
-        return Refused(Reason.LEASE_LOST)
+        return lost_in_memory(lease, cell, client, attempt)
     cell.values[_record(lease.resource)] = cell.values.get(_record(lease.resource), 0) + 1
     cell.tell("renew", client, attempt, lease, ttl_ms=lease.ttl_ms)
     return Done()

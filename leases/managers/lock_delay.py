@@ -14,7 +14,18 @@ nobody in his place. What it costs: a dead owner's lock is taken over that much 
 from functools import partial
 
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.lease_script import HELD, LeaseMemory, LeaseScript, delay_of, granted
+from leasebench.leases.lease_script import (
+    EVENTS,
+    HELD,
+    LeaseMemory,
+    LeaseScript,
+    asked_for,
+    delay_of,
+    granted,
+    granted_in_memory,
+    lost_in_memory,
+    on_lease,
+)
 from leasebench.leases.managers.redis_lease import RedisLease
 from leasebench.leases.operations import (
     AcquireLease,
@@ -22,7 +33,6 @@ from leasebench.leases.operations import (
     LeaseClient,
     Outcome,
     Program,
-    Reason,
     Refused,
     ReleaseLease,
     RenewLease,
@@ -31,7 +41,9 @@ from leasebench.leases.operations import (
 
 DELAY = 1.5
 """How long a lock that ran out is kept from others, as a share of its time to live."""
-GRANT = """
+GRANT = (
+    EVENTS
+    + """
 -- KEYS: 1 lease, 2 what keeps others out, 3 fencing counter, 4 history.
 -- ARGV: enactor, attempt, resource, token, ttl_ms, ttl and delay together in ms. Returns the fencing number.
 if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then
@@ -39,31 +51,28 @@ if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then
 end
 redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
 redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[6])
-local fence = redis.call('INCR', KEYS[3])
-append(KEYS[4], 'grant', '', '', '', ARGV[1], ARGV[2], ARGV[3], ARGV[4],
-       string.format('%.0f', fence), expires_us(ARGV[5]), '', '')
-return fence
+return granted(KEYS[3], KEYS[4], ARGV[5])
 """
-ON_LEASE = """
+)
+ON_LEASE = (
+    EVENTS
+    + """
 -- KEYS: 1 lease, 2 what keeps others out, 3 history.
 -- ARGV: enactor, attempt, resource, token, fence, ttl_ms, ttl and delay together in ms; a ttl of 0 gives it back.
-local function event(kind, until_us, reason)
-  append(KEYS[3], kind, '', '', '', ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], until_us, reason, '')
-end
 if redis.call('GET', KEYS[1]) ~= ARGV[4] then
-  event('reject', '', 'lease_lost')
-  return 'lease_lost:0'
+  return lost(KEYS[3], ARGV[5])
 end
 if ARGV[6] == '0' then
   redis.call('DEL', KEYS[1], KEYS[2])
-  event('release', '', '')
+  tell(KEYS[3], 'release', ARGV[5], '', '')
 else
   redis.call('PEXPIRE', KEYS[1], ARGV[6])
   redis.call('PEXPIRE', KEYS[2], ARGV[7])
-  event('renew', expires_us(ARGV[6]), '')
+  tell(KEYS[3], 'renew', ARGV[5], expires_us(ARGV[6]), '')
 end
 return 0
 """
+)
 
 
 class AcquireDelayed(AcquireLease):
@@ -72,11 +81,11 @@ class AcquireDelayed(AcquireLease):
     __slots__ = ()
 
     def perform(self, client: LeaseClient) -> Lease | None:
-        lease = Lease(self.resource, client.token(), None, client.attempt, self.ttl_ms)
+        lease = asked_for(client, self.resource, self.ttl_ms)
         keys = (f"lease:{self.resource}", delay_of(self.resource), f"fence:{self.resource}")
         given = (self.resource, lease.token, self.ttl_ms, _kept_ms(self.ttl_ms))
         script = LeaseScript(GRANT, keys, given, partial(_grant_in_memory, lease))
-        taken = granted(client, script, self.resource, lease.token, self.ttl_ms)
+        taken = granted(client, script, lease)
         return None if isinstance(taken, Refused) else taken
 
 
@@ -104,7 +113,7 @@ def _kept_ms(ttl_ms: int) -> int:
 
 def _on_lease(lease: Lease, ttl_ms: int) -> LeaseScript:
     keys = (f"lease:{lease.resource}", delay_of(lease.resource))
-    given = (lease.resource, lease.token, "" if lease.fence is None else lease.fence, ttl_ms, _kept_ms(ttl_ms))
+    given = on_lease(lease, ttl_ms, _kept_ms(ttl_ms))
     return LeaseScript(ON_LEASE, keys, given, partial(_on_lease_in_memory, lease, ttl_ms))
 
 
@@ -112,17 +121,13 @@ def _grant_in_memory(lease: Lease, cell: LeaseMemory, client: str, attempt: int)
     now_ms, kept = cell.now_us // 1000, delay_of(lease.resource)
     if cell.holder(lease.resource) is not None or now_ms <= cell.values.get(kept, -1):
         return Refused(HELD)
-    fence = cell.give(lease.resource, lease.token, lease.ttl_ms)
     cell.values[kept] = now_ms + _kept_ms(lease.ttl_ms)
-    given = Lease(lease.resource, lease.token, fence, lease.grant, lease.ttl_ms)
-    cell.tell("grant", client, attempt, given, ttl_ms=lease.ttl_ms)
-    return Done(fence)
+    return granted_in_memory(lease, cell, client, attempt, lives_ms=lease.ttl_ms)
 
 
 def _on_lease_in_memory(lease: Lease, ttl_ms: int, cell: LeaseMemory, client: str, attempt: int) -> Outcome:
     if cell.holder(lease.resource) != lease.token:
-        cell.tell("reject", client, attempt, lease, reason=Reason.LEASE_LOST)
-        return Refused(Reason.LEASE_LOST)
+        return lost_in_memory(lease, cell, client, attempt)
     if ttl_ms:
         cell.prolong(lease.resource, ttl_ms)
         cell.values[delay_of(lease.resource)] = cell.now_us // 1000 + _kept_ms(ttl_ms)
