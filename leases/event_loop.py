@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -17,9 +17,13 @@ class LoopThread:
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
-    def run(self, coroutine: Coroutine[Any, Any, Value]) -> Value:
-        """Run a coroutine to its end, and return or raise what it does."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def run(self, coroutine: Coroutine[Any, Any, Value], within_s: float | None = None) -> Value:
+        """Run a coroutine to its end, and return or raise what it does; TimeoutError if it takes longer."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(within_s)
+
+    def call(self, callback: Callable[[], object]) -> None:
+        """Let the loop call this, without waiting for it."""
+        self._loop.call_soon_threadsafe(callback)
 
     def close(self) -> None:
         """End the tasks that are left, then the loop and its thread."""

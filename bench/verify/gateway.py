@@ -24,6 +24,7 @@ from leasebench.bench.proxy.side import Side
 from leasebench.bench.proxy.spotting import Request
 from leasebench.bench.proxy.versions import VersionReader
 from leasebench.bench.servers.local import private_directory
+from leasebench.leases.event_loop import LoopThread
 
 READY_WITHIN_S = 5.0
 MOST_WORDS = 6
@@ -112,8 +113,6 @@ class Gateway:
         self._upstream = upstream_of(server_url)
         self._server_url = server_url
         self._directory: Path | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
         self._interference = Interference()
         self._lines: set[asyncio.Task[None]] = set()
         self.url = ""
@@ -121,18 +120,16 @@ class Gateway:
     def __enter__(self) -> Self:
         self._directory = private_directory()
         socket = str(self._directory / "gateway")
-        self._thread.start()
-        self._server = self._in_loop(self._listen(socket))
+        self._loop = LoopThread("gateway")
+        self._server = self._loop.run(self._listen(socket), READY_WITHIN_S)
         self.url = address_through(self._server_url, socket)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._in_loop(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(READY_WITHIN_S)
-        self._loop.close()
+        self._loop.run(self._stop_listening(), READY_WITHIN_S)
+        self._loop.close()  # with the lines that are left
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -164,29 +161,22 @@ class Gateway:
 
     def let_go(self) -> None:
         """Let the request that is held go on."""
-        self._loop.call_soon_threadsafe(self._interference.let_go)
-
-    def _in_loop(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(READY_WITHIN_S)
+        self._loop.call(self._interference.let_go)
 
     async def _listen(self, socket: str) -> asyncio.Server:
-        passage, versions = Passage(), VersionReader(self._upstream)
+        loop, passage, versions = asyncio.get_running_loop(), Passage(), VersionReader(self._upstream)
 
         def accept() -> Side:
             line = Line(self._upstream, versions, passage, [self._interference])
-            task = self._loop.create_task(line.run())
+            task = loop.create_task(line.run())
             self._lines.add(task)
             task.add_done_callback(self._lines.discard)
             return line.client
 
-        return await self._loop.create_unix_server(accept, socket)
+        return await loop.create_unix_server(accept, socket)
 
-    async def _end(self) -> None:
+    async def _stop_listening(self) -> None:
         self._server.close()
-        left = list(self._lines)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
 
 
 def _text(raw: bytes) -> str:

@@ -17,6 +17,7 @@ from multiprocess.connection import Connection
 from leasebench.bench.engines.processes.foreign import in_one_line
 from leasebench.bench.verify.calls import OwnerCalls, Reply
 from leasebench.bench.verify.sharing import in_a_fork, on_two_threads
+from leasebench.leases.foreign.process import signal_groups
 from leasebench.leases.manager import LeaseManager
 from leasebench.parent_death import die_with_parent
 
@@ -57,7 +58,7 @@ class OwnerAtWork:
         """Make one call, say what was answered, and stop at once (SIGSTOP)."""
         self._control.send(("said", self.call(method, arguments)))
         if self.calls.group is not None:
-            os.killpg(self.calls.group, signal.SIGSTOP)
+            signal_groups((self.calls.group,), signal.SIGSTOP)
         signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         raise AlreadySaid
 

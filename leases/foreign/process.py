@@ -11,7 +11,7 @@ import shlex
 import signal
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from subprocess import PIPE, Popen
 from time import perf_counter
@@ -150,8 +150,7 @@ class ForeignProcess:
         if self._ended:
             return
         self._ended = True
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.group, signal.SIGKILL)
+        signal_groups((self.group,), signal.SIGKILL)
         self._popen.wait()
         for number in (self._input, self._output, self._errors):
             with suppress(OSError):
@@ -246,6 +245,13 @@ class ForeignProcess:
         head = f"the foreign lock `{shlex.join(self.command)}` {what}{f' ({said.strip()})' if said else ''}"
         heard = [f"stdout: {_shown(line)}" for line in self._said]
         return ForeignFailed("\n".join([head, *heard, *(f"stderr: {line}" for line in complained)]))
+
+
+def signal_groups(groups: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to process groups; one that is gone, or that we may not signal any more, is passed over."""
+    for group in groups:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
 
 
 def _number_of(stream: IO[bytes] | None) -> int:

@@ -1,7 +1,6 @@
 """One process of a trial, as its supervisor sees it."""
 
 import logging
-import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ import psutil
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.worker import main
 from leasebench.bench.hosts.reaper import reaper
+from leasebench.leases.foreign.process import signal_groups
 from leasebench.results.evidence.journal import LiveView
 
 logger = logging.getLogger(__name__)
@@ -69,11 +69,11 @@ class Child:
     def suspend(self) -> None:
         """Stop it, and what is a part of it. Raises NoSuchProcess if it is gone."""
         self.handle.suspend()
-        self._signal_groups(signal.SIGSTOP)
+        signal_groups(self.groups, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on, and what is a part of it. Raises NoSuchProcess if it is gone."""
-        self._signal_groups(signal.SIGCONT)
+        signal_groups(self.groups, signal.SIGCONT)
         self.handle.resume()
 
     def kill(self) -> None:
@@ -81,7 +81,7 @@ class Child:
         # One that is not ready has told of no groups yet.
         started = [] if self.ready else self._descendants()
         self.process.kill()
-        self._signal_groups(signal.SIGKILL)
+        signal_groups(self.groups, signal.SIGKILL)
         for one in started:
             with suppress(psutil.NoSuchProcess):
                 one.kill()
@@ -92,11 +92,6 @@ class Child:
         except psutil.NoSuchProcess:
             return []
         return found
-
-    def _signal_groups(self, number: signal.Signals) -> None:
-        for group in self.groups:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, number)
 
     def gauge(self, name: str) -> int:
         """What the process shows of itself; 0 if it is gone, or its kind has no such gauge."""
@@ -117,7 +112,7 @@ class Child:
             logger.info("%s: sent SIGKILL", self.name)
         elif not self.done:
             # It ended otherwise than it should, and so did not end what is a part of it.
-            self._signal_groups(signal.SIGKILL)
+            signal_groups(self.groups, signal.SIGKILL)
         self.process.join(ENDED_WITHIN_S)
         logger.info("%s ended: exit code %s", self.name, self.process.exitcode)
         for number in (self.process.pid, *(-group for group in self.groups)):

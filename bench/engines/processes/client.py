@@ -121,8 +121,7 @@ class ProcessClient:
         """Wait exponentially longer, with jitter; a poll never waits longer than the one before times two."""
         if perf_counter_ns() >= self.began_ns + int(wait.timeout_ms * 1e6) or self._keeper.stopping():
             return False
-        pause_ms = min(wait.poll_ms * 2 ** min(tried, 64), wait.poll_max_ms)
-        sleep(pause_ms * self._rng.uniform(0.5, 1.0) / 1000)
+        sleep(wait.pause_ms(tried) * self._rng.uniform(0.5, 1.0) / 1000)
         return True
 
     def await_news(self, newer_than: int) -> bool:

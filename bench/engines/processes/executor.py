@@ -8,7 +8,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from random import Random
 from time import perf_counter_ns, sleep
 from typing import Any, NoReturn
@@ -21,6 +20,7 @@ from leasebench.bench.hosts.clock import own_clock
 from leasebench.enactors.kind import NoObserver, Observer
 from leasebench.enactors.operations import Work
 from leasebench.leases.errors import ReplyUnknown, ServerDown
+from leasebench.leases.foreign.process import signal_groups
 from leasebench.leases.lease import CELL_LEASE, Lease
 from leasebench.leases.operations import UNKNOWN, Done, Operation, Reason, Refused
 from leasebench.results.evidence.journal import Journal
@@ -239,7 +239,8 @@ class Executor:
         self.journal.begin(kind, start, 0, number, 0, 0, NO_ENDPOINT)
         if isinstance(action, Pause):
             self._line.say("paused", action.ms, self.numbers.get(action.until_checked or ""))
-            self._signal_groups(signal.SIGSTOP)
+            # What is a part of this process is stopped with it; the supervisor resumes both.
+            signal_groups(self.client.groups, signal.SIGSTOP)
             # To this thread: it stops on return from the call, and the whole process with it.
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
             self._line.say("resumed")
@@ -256,15 +257,9 @@ class Executor:
         self.journal.begin(RowKind.KILL, start, 0, number, 0, 0, NO_ENDPOINT)
         end = perf_counter_ns()
         self.journal.end(end, end - start, int((action.restart_ms or 0.0) * 1000), 0, RowOutcome.DONE, 0)
-        self._signal_groups(signal.SIGKILL)
+        signal_groups(self.client.groups, signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("SIGKILL was survived")
-
-    def _signal_groups(self, number: signal.Signals) -> None:
-        """Do to a foreign lock what is about to be done to this process, its owner. The supervisor resumes both."""
-        for group in self.client.groups:
-            with suppress(ProcessLookupError):
-                os.killpg(group, number)
 
 
 class JournalNotebook:
