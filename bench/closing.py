@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from leasebench.bench.rundir import write_text
 from leasebench.results.record.checksums import as_lines, checksums_of, read_checksums
 from leasebench.results.record.names import (
     CHECKSUMS_FILE,
@@ -44,6 +45,4 @@ def cover(run: Path, name: str) -> None:
 
 
 def _write(folder: Path, checksums: Mapping[str, str]) -> None:
-    part = folder / f"{CHECKSUMS_FILE}.part"
-    part.write_text(as_lines(checksums), encoding="utf-8")
-    part.replace(folder / CHECKSUMS_FILE)
+    write_text(folder / CHECKSUMS_FILE, as_lines(checksums))

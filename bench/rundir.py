@@ -46,9 +46,14 @@ def write_json(path: Path, value: Any) -> None:
     What was never said of a model is not written: its default is not a finding.
     """
     content = ANYTHING.dump_python(value, mode="json", by_alias=True, exclude_unset=True)
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in one step. Raises OSError; what was there before is there still."""
     part = path.with_suffix(".part")
     try:
-        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

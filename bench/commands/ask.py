@@ -70,9 +70,9 @@ def ask(
 
 def _run(screen: "Console", suite: "Suite", seed: int, server: str, directory: Path) -> "Summary":
     """Say what is run and for how long, and run it."""
+    from leasebench.bench.commands.session import on_screen
     from leasebench.bench.expected_time import count_trials, expected_seconds
     from leasebench.bench.hosts.forkserver import forkserver
-    from leasebench.bench.progress import LiveDisplay, PlainLines
     from leasebench.bench.run import run_suite
     from leasebench.bench.screen import say
     from leasebench.results.display.grid import Text
@@ -83,11 +83,7 @@ def _run(screen: "Console", suite: "Suite", seed: int, server: str, directory: P
     say(screen, Text(f"{what}; {count_trials(suite)} trials, {least:.0f} to {most:.0f} s, into {directory}"))
     forkserver()
     try:
-        if screen.is_terminal:
-            with LiveDisplay(screen, directory) as display:
-                summary = run_suite(suite, seed, server, directory, display)
-        else:
-            summary = run_suite(suite, seed, server, directory, PlainLines(screen, directory))
+        summary = on_screen(screen, directory, lambda listener: run_suite(suite, seed, server, directory, listener))
     except KeyboardInterrupt:
         go_on = f"leasebench run --resume {directory} goes on, then leasebench ask {directory}"
         fail(f"interrupted; {go_on}", EXIT_INTERRUPTED)

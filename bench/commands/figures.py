@@ -59,7 +59,7 @@ class _Said:
 
 
 def _said(summary: Summary, run: Path) -> _Said:
-    loaded = load(run)
+    loaded = load(run, examined=True)
     # Derived already, and of a run that did not end there is none to read.
     loaded.summary = summary
     points = storms(loaded)
@@ -79,7 +79,7 @@ def _said(summary: Summary, run: Path) -> _Said:
     advice: list[str] = []
     if guarded.cells:
         if stormy:  # what was looked up in it is of all cells
-            loaded = load(run)
+            loaded = load(run, examined=True)
             loaded.summary = guarded
         advice = [*sentences(advise_on(loaded), str(run))]
     return _Said(every, lines, advice)

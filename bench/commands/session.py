@@ -36,14 +36,8 @@ def session(
     files: CiFiles = NO_FILES,
 ) -> NoReturn:
     """Let `start` run trials into `directory`, show what comes of it, and exit; `trials` is how many it will have."""
-    from leasebench.bench.progress import LiveDisplay, PlainLines
-
     try:
-        if screen.is_terminal:
-            with LiveDisplay(screen, directory) as display:
-                summary = start(display)
-        else:
-            summary = start(PlainLines(screen, directory))
+        summary = on_screen(screen, directory, start)
     except KeyboardInterrupt:
         _show_what_had_ended(screen, directory, trials, files, as_json=as_json)
         begun = (directory / MANIFEST_FILE).exists()
@@ -52,6 +46,16 @@ def session(
     _show(screen, summary, directory, as_json=as_json)
     files.write(summary, directory)
     raise typer.Exit(exit_code(summary))
+
+
+def on_screen(screen: Console, directory: Path, start: "Callable[[Listener], Summary]") -> "Summary":
+    """Let `start` run trials into `directory`, and tell how far it is: live, where the screen is a terminal."""
+    from leasebench.bench.progress import LiveDisplay, PlainLines
+
+    if not screen.is_terminal:
+        return start(PlainLines(screen, directory))
+    with LiveDisplay(screen, directory) as display:
+        return start(display)
 
 
 def say_plainly(screen: Console) -> Callable[[str], None]:

@@ -3,6 +3,7 @@
 The story of a summary, `explain`, tables and pictures take them from here; numbers in tables are another matter.
 """
 
+from collections.abc import Sequence
 from math import floor, isnan, log10
 
 
@@ -34,6 +35,11 @@ def instant(seconds: float | None, places: int = 3) -> str:
 def count(number: int, noun: str) -> str:
     """`1 generation`, `2 generations`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def and_joined(parts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def cut(text: str, width: int) -> str:

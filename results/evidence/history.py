@@ -22,14 +22,13 @@ from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.leases.lease import CELL_LEASE
 from leasebench.results.evidence.events import Codes, Events, Ints
 from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, Header
-from leasebench.results.evidence.parquet import parquet_file, parquet_writer
+from leasebench.results.evidence.parquet import TEXT_TYPE, parquet_file, parquet_writer, schema_of
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.history import HISTORY, LEASE_NODE
 from leasebench.results.record.journal import BEGUN, ENDED, JOURNAL, OWN, REASON_NUMBERS, RowKind
-from leasebench.results.record.table import TEXT, TableColumn
+from leasebench.results.record.table import TEXT
 
-TEXT_TYPE = pa.dictionary(pa.int32(), pa.string())
 LINE_TEXTS = tuple(field for field in LINE_FIELDS if field in TEXTS)
 JOURNAL_DTYPE = np.dtype([(column.name, column.form) for column in (*BEGUN, *ENDED)], align=True)
 """A record of a process's own journal; numpy pads it as `struct` does."""
@@ -45,13 +44,7 @@ MOST_VERSION = (1 << 31) - 1
 """A thousand plans a second for 24 days. Higher ones are a damaged file's, and products of them would overflow."""
 
 
-def _schema(columns: Iterable[TableColumn]) -> pa.Schema:
-    return pa.schema(
-        (each.name, TEXT_TYPE if each.form == TEXT else pa.from_numpy_dtype(each.form)) for each in columns
-    )
-
-
-HISTORY_SCHEMA, JOURNAL_SCHEMA = _schema(HISTORY), _schema(JOURNAL)
+HISTORY_SCHEMA, JOURNAL_SCHEMA = schema_of(HISTORY), schema_of(JOURNAL)
 
 
 class HistoryWriter:

@@ -9,15 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from leasebench.results.evidence.history import open_table
-from leasebench.results.evidence.parquet import parquet_writer
+from leasebench.results.evidence.parquet import TEXT_TYPE, parquet_writer, schema_of
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.lock_writes import LOCK_WRITES
-from leasebench.results.record.table import TEXT
 
-TEXT_TYPE = pa.dictionary(pa.int32(), pa.string())
-SCHEMA = pa.schema(
-    (each.name, TEXT_TYPE if each.form == TEXT else pa.from_numpy_dtype(each.form)) for each in LOCK_WRITES
-)
+SCHEMA = schema_of(LOCK_WRITES)
 
 
 class LockWrite(NamedTuple):

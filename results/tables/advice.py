@@ -11,7 +11,7 @@ from shlex import join
 from leasebench.results.checks.verdict import RACED_APPLICATIONS
 from leasebench.results.display.numbering import numbers
 from leasebench.results.display.numbers import number
-from leasebench.results.display.phrases import count
+from leasebench.results.display.phrases import and_joined, count
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.statistics.intervals import MIN_TRIALS, Interval
 from leasebench.results.tables.pricing import baseline_scenario, guard_cost_us
@@ -190,7 +190,7 @@ def headline(advice: Advice) -> str:
     named = tied or advice.rivals
     guards = [advice.best, *(one.guard for one in named)]
     prices = [number(cost) for cost in (advice.cost_us or 0.0, *(one.cost_us for one in named))][: SHOWN + 1]
-    price = f"at {_and(prices)} us per endpoint (in {advice.priced_in})"
+    price = f"at {and_joined(prices)} us per endpoint (in {advice.priced_in})"
     held = f"in {_all_where(advice, named)}, {price}"
     if advice.only:
         return f"{advice.best} held, {held}; no other guard was run whose cost could be put beside."
@@ -209,9 +209,9 @@ def _order(advice: Advice, tied: Sequence[Rival], held: str) -> str:
     beside = [(one.guard, one.beside) for one in tied if one.beside is not None]
     cheaper = [f"{guard} ({_ratio_text(one)})" for guard, one in beside if one.cheaper]
     if cheaper:
-        what = f"{advice.best} costs least there, over its scenarios {_and(cheaper[:SHOWN])}"
+        what = f"{advice.best} costs least there, over its scenarios {and_joined(cheaper[:SHOWN])}"
         return f"held, {held}; which is the cheapest depends on the scenario: {what}."
-    ratios = _and([_ratio_text(one) for _, one in beside[:SHOWN]])
+    ratios = and_joined([_ratio_text(one) for _, one in beside[:SHOWN]])
     over = max(one.scenarios for _, one in beside)
     mean = f" over {over} scenarios" if over > 1 else ""
     return f"are the cheapest guards that held, {held}: a tie as far as the trials tell, {ratios}{mean}."
@@ -251,7 +251,7 @@ def _all_where(advice: Advice, rivals: Sequence[Rival]) -> str:
     if all(one.where == advice.where for one in rivals):
         return advice.where
     each = [(advice.best, advice.where), *((one.guard, one.where) for one in rivals)]
-    return _and([f"{where} ({guard})" for guard, where in each[: SHOWN + 1]])
+    return and_joined([f"{where} ({guard})" for guard, where in each[: SHOWN + 1]])
 
 
 def _ratio_text(beside: Beside) -> str:
@@ -263,11 +263,7 @@ def _ratio_text(beside: Beside) -> str:
 def _most(names: Sequence[str]) -> str:
     shown = list(names[: SHOWN + 1])
     more = len(names) - len(shown)
-    return _and([*shown, f"{more} more"] if more else shown)
-
-
-def _and(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return and_joined([*shown, f"{more} more"] if more else shown)
 
 
 def _held(group: Sequence[CellSummary]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.results.display.numbers import multiple, number, rate_percent
-from leasebench.results.display.phrases import count
+from leasebench.results.display.phrases import and_joined, count
 from leasebench.results.evidence.server_holds import server_holds
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.reading.rundirectory import RunDirectory
@@ -260,12 +260,12 @@ def _in_short(answer: AnswerForLock) -> str:
     if answer.without_fault:
         parts.append("it holds while nothing goes wrong" if not quiet else "it does not even hold without a fault")
     if harmed:
-        parts.append(f"it does not hold under {_and(harmed)} ({len(harmed)} of {len(answer.under_fault)} faults)")
+        parts.append(f"it does not hold under {and_joined(harmed)} ({len(harmed)} of {len(answer.under_fault)} faults)")
     elif answer.under_fault:
         parts.append(f"no harm was seen under any of {count(len(answer.under_fault), 'fault')}")
     open_ = [one.scenario for one in answer.under_fault if one.verdict is Verdict.UNPROVEN]
     if open_:
-        parts.append(f"too little was seen under {_and(open_)}")
+        parts.append(f"too little was seen under {and_joined(open_)}")
     whole = [one for one in answer.repairs if not one.harmed]
     if harmed or quiet:
         parts.append(
@@ -337,10 +337,6 @@ def _repaired(answer: AnswerForLock) -> Iterator[str]:
         races = sum(one.races for one in repair.scenarios)
         stale = sum(one.stale for one in repair.scenarios)
         seen = f"{stale} of {count(races, 'race')} ended in a stale write"
-        where = f", harmed under {_and([one.scenario for one in repair.harmed])}" if repair.harmed else ""
+        where = f", harmed under {and_joined([one.scenario for one in repair.harmed])}" if repair.harmed else ""
         cost = "" if repair.price is None else f", {number(repair.price.p50_us)} us"
         yield f"  {repair.guard}, {repair.about}: {seen}{where}{cost}"
-
-
-def _and(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
