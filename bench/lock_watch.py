@@ -178,8 +178,6 @@ def unwatched(manager: LeaseManager, *, wanted: bool) -> str | None:
         return "it was asked that none listens"
     if nodes_of(manager) > 1:
         return f"its locks are on {nodes_of(manager)} servers, and what one of them grants is not yet the lock"
-    if nodes_of(manager) > 1:
-        return f"its leases are on {nodes_of(manager)} servers, none of which grants one by itself"
     server = server_of(manager)
     return None if server == REDIS else f"the server of its locks is {server}: only one of {REDIS} has such replicas"
 

@@ -30,3 +30,7 @@ class Wait:
     poll_ms: float = 1.0
     poll_max_ms: float = 16.0
     timeout_ms: float = 2_000.0
+
+    def pause_ms(self, tried: int) -> float:
+        """The longest pause after so many tries that found nothing; a waiter draws between a half of it and all."""
+        return min(self.poll_ms * 2.0 ** min(tried, 64), self.poll_max_ms)

@@ -279,12 +279,13 @@ def tried_until(wait: Wait, once: Callable[[], Lock | None]) -> Lock | None:
 
     The pause doubles, and half of it is drawn by chance.
     """
-    until, pause_ms = perf_counter() + wait.timeout_ms / 1000, wait.poll_ms
+    until, tried = perf_counter() + wait.timeout_ms / 1000, 0
     while not (found := once()):
-        if perf_counter() + pause_ms / 1000 > until:
+        pause_s = wait.pause_ms(tried) / 1000
+        if perf_counter() + pause_s > until:
             return None
-        sleep(pause_ms * uniform(0.5, 1.0) / 1000)
-        pause_ms = min(2 * pause_ms, wait.poll_max_ms)
+        sleep(pause_s * uniform(0.5, 1.0))
+        tried += 1
     return found
 
 

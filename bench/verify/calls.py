@@ -180,7 +180,7 @@ class OwnerCalls:
     def back_off(self, wait: Wait, tried: int) -> bool:
         if perf_counter() >= self._began + wait.timeout_ms / 1000:
             return False
-        self.sleep(min(wait.poll_ms * 2 ** min(tried, 64), wait.poll_max_ms) * uniform(0.5, 1.0))
+        self.sleep(wait.pause_ms(tried) * uniform(0.5, 1.0))
         return True
 
     def sleep(self, ms: float) -> None:
