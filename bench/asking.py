@@ -11,7 +11,8 @@ from leasebench.bench.suite import Suite, load_suite, with_guards
 from leasebench.bench.sweep import laid_over, parse_value
 from leasebench.leases.guard import Decide, Exclude, Guard, presets
 from leasebench.leases.guard_axes import VersionCheck
-from leasebench.leases.manager import LeaseManager, ttl_step_ms, unavailable
+from leasebench.leases.manager import LeaseManager
+from leasebench.leases.traits import ttl_step_ms, unavailable
 from leasebench.mistakes import DefinitionError
 from leasebench.registry import plugin, plugins
 from leasebench.verdict import Verdict

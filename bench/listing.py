@@ -53,7 +53,7 @@ def _plug_ins(what: str) -> Iterator[tuple[str, str]]:
     for name, plugin in plugins(package).items():
         missing = plugin.available() if hasattr(plugin, "available") else None
         if what == "managers":
-            from leasebench.leases.manager import unavailable
+            from leasebench.leases.traits import unavailable
 
             missing = missing or unavailable(plugin)
         yield name, plugin.about + (f" (not available: {missing})" if missing else "")

@@ -23,7 +23,8 @@ from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.bench.servers.server import Server, ServerUnusable
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-from leasebench.leases.manager import REDIS, LeaseManager, nodes_of, server_of
+from leasebench.leases.manager import REDIS, LeaseManager
+from leasebench.leases.traits import nodes_of, server_of
 from leasebench.results.evidence.lock_writes import LockWrite, LockWritesWriter
 from leasebench.results.record.lock_writes import token_digest
 

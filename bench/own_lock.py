@@ -9,8 +9,9 @@ from typing import NamedTuple
 from leasebench.bench.suite import Suite, with_guards
 from leasebench.leases.guard import DEFAULT_TTL_MS, Decide, Exclude, Guard, Renewal, presets
 from leasebench.leases.guard_axes import VersionCheck
-from leasebench.leases.manager import LeaseManager, ttl_step_ms, unavailable
+from leasebench.leases.manager import LeaseManager
 from leasebench.leases.managers.foreign import ForeignManager, for_command
+from leasebench.leases.traits import ttl_step_ms, unavailable
 from leasebench.mistakes import DefinitionError
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugin

@@ -32,7 +32,7 @@ from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
 from leasebench.enactors.enactor.resuming import Resumption
 from leasebench.enactors.operator.kind import OperatorDuty
 from leasebench.leases.guard import Guard
-from leasebench.leases.manager import ttl_step_ms, unavailable
+from leasebench.leases.traits import ttl_step_ms, unavailable
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
 from leasebench.results.record.suite import TROUBLE

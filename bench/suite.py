@@ -28,7 +28,8 @@ from leasebench.definitions import (
 )
 from leasebench.enactors.store.drivers import driver_of
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
-from leasebench.leases.manager import REDIS, server_of
+from leasebench.leases.manager import REDIS
+from leasebench.leases.traits import server_of
 from leasebench.names import NAME_PATTERN
 from leasebench.results.record.names import SUITE_FILE
 from leasebench.toml_lines import TomlTable

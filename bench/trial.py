@@ -29,7 +29,8 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-from leasebench.leases.manager import LeaseManager, has_own_clock, nodes_of, replicas_of, trusts_for
+from leasebench.leases.manager import LeaseManager
+from leasebench.leases.traits import has_own_clock, nodes_of, replicas_of, trusts_for
 from leasebench.registry import plugins
 from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from leasebench.leases.client import LeaseClient
 from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import LeaseClient, Operation, Outcome, Refused
+from leasebench.leases.operations import Operation
+from leasebench.leases.outcome import Outcome, Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ history) and `expires_us`.
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from leasebench.leases.operations import Operation, Outcome
+from leasebench.leases.operations import Operation
+from leasebench.leases.outcome import Outcome
 
 if TYPE_CHECKING:
     from leasebench.enactors.store.memory.memory_cell import MemoryCell

@@ -12,7 +12,8 @@ from leasebench.definitions import Definition, DefinitionError, Mistake, Source,
 from leasebench.leases.commit_rule import CommitRule, commit_rule
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.lease import Wait
-from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager, hint, server_of
+from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager
+from leasebench.leases.traits import hint, server_of
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import faulty, plugin, plugins
 from leasebench.verdict import Verdict

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from leasebench.leases.client import LeaseClient
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import Done, LeaseClient, Outcome, Reason, Refused, Unknown
+from leasebench.leases.outcome import Done, Outcome, Reason, Refused, Unknown
 
 
 class LeaseMemory(Protocol):

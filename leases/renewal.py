@@ -1,8 +1,10 @@
 """The second program of an owner: it keeps a lease alive while the first one works."""
 
 from leasebench.leases.lease import Lease
-from leasebench.leases.manager import LeaseManager, renews_every
-from leasebench.leases.operations import Program, Refused, Sleep
+from leasebench.leases.manager import LeaseManager
+from leasebench.leases.operations import Program, Sleep
+from leasebench.leases.outcome import Refused
+from leasebench.leases.traits import renews_every
 
 MAX_RENEWALS = 1_000_000
 """A bound, not a limit that is meant to be reached: a third of a 50 ms lease, for four hours."""

@@ -82,7 +82,7 @@ def verify_manager(
 
 def _managers(lock: str | None, command: str | None) -> "tuple[list[LeaseManager], list[str]]":
     """The locks to be verified, and a line for each that is left out. Raises DefinitionError."""
-    from leasebench.leases.manager import unavailable
+    from leasebench.leases.traits import unavailable
     from leasebench.mistakes import DefinitionError
     from leasebench.registry import plugin, plugins
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import Field, ValidationError
 
 from leasebench.definitions import Definition, DefinitionError, Mistake, Mistakes, mistakes_of
-from leasebench.leases.manager import REDIS, server_of
+from leasebench.leases.manager import REDIS
 from leasebench.leases.operations import Operation
+from leasebench.leases.traits import server_of
 from leasebench.registry import plugin
 from leasebench.results.record.suite import FaultEffect
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from leasebench.leases.manager import MOST_NODES, nodes_of
+from leasebench.leases.traits import MOST_NODES, nodes_of
 
 if TYPE_CHECKING:
     from leasebench.leases.guard import Guard

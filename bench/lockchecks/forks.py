@@ -5,7 +5,8 @@ from leasebench.bench.verify.finding import LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
 from leasebench.bench.verify.races import shared
 from leasebench.bench.verify.rig import Rig
-from leasebench.leases.manager import LeaseManager, may_be_used_by
+from leasebench.leases.manager import LeaseManager
+from leasebench.leases.traits import may_be_used_by
 
 
 def refuses(manager: LeaseManager) -> str | None:

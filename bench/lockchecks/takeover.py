@@ -8,7 +8,7 @@ from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
 from leasebench.bench.verify.rig import LONG_MS, Rig, must_have, seconds_between
-from leasebench.leases.manager import takes_ttl
+from leasebench.leases.traits import takes_ttl
 
 KILLS = 3
 WITHIN_S = 10.0

@@ -9,7 +9,8 @@ from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import LockAnswer, LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
 from leasebench.bench.verify.rig import LONG_MS, Rig, seconds_between
-from leasebench.leases.manager import LeaseManager, takes_ttl, ttl_step_ms
+from leasebench.leases.manager import LeaseManager
+from leasebench.leases.traits import takes_ttl, ttl_step_ms
 
 FRACTION_MS = 1_500
 """One and a half seconds: what a library of whole seconds can't do."""

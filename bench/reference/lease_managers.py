@@ -5,7 +5,8 @@ import inspect
 from leasebench.bench.reference import ReferencePage
 from leasebench.bench.reference.docstrings import of_fields
 from leasebench.bench.reference.markdown import page, prose, table
-from leasebench.leases.manager import LeaseManager, server_of
+from leasebench.leases.manager import LeaseManager
+from leasebench.leases.traits import server_of
 from leasebench.registry import plugins
 
 TRAITS = ("fencing", "audited", "renews", "broken")

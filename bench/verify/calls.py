@@ -12,15 +12,18 @@ from time import perf_counter, perf_counter_ns, sleep, time
 from typing import Any, cast
 
 from leasebench.bench.engines.interpreter import run_once
-from leasebench.bench.engines.processes.foreign import in_one_line
+from leasebench.bench.engines.processes.error_line import in_one_line
 from leasebench.bench.engines.processes.opaque_locks import CalledLibrary
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import CellAddress
+from leasebench.leases.client import OpaqueLock
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import LeaseManager, Library, LibraryManager, TellingLibrary, connected
-from leasebench.leases.operations import UNKNOWN, OpaqueLock, Operation, Program, Refused
+from leasebench.leases.manager import LeaseManager, Library, LibraryManager, TellingLibrary
+from leasebench.leases.operations import Operation, Program
+from leasebench.leases.outcome import UNKNOWN, Refused
+from leasebench.leases.traits import connected
 
 ADDRESS = CellAddress("verify", "1", "c")
 CELL = Cell("c", ())
@@ -73,7 +76,7 @@ class LockTurn:
 class OwnerCalls:
     """One owner's client of the lock whose servers are at `urls`. Raises ServerDown.
 
-    It is a `leases.operations.LeaseClient`, as far as a lease manager asks for one.
+    It is a `leases.client.LeaseClient`, as far as a lease manager asks for one.
     """
 
     def __init__(self, manager: LeaseManager, urls: Sequence[str], name: str) -> None:

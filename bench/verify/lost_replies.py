@@ -6,7 +6,8 @@ from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import OwnerCall
 from leasebench.bench.verify.owner import LockOwner
 from leasebench.bench.verify.rig import LONG_MS, Rig, must_have
-from leasebench.leases.manager import REDIS, LeaseManager, server_of
+from leasebench.leases.manager import REDIS, LeaseManager
+from leasebench.leases.traits import server_of
 
 MOST_REQUESTS = 8
 """Of one acquire; most have one or two."""

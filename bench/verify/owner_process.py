@@ -14,7 +14,7 @@ from typing import Any
 
 from multiprocess.connection import Connection
 
-from leasebench.bench.engines.processes.foreign import in_one_line
+from leasebench.bench.engines.processes.error_line import in_one_line
 from leasebench.bench.verify.calls import OwnerCalls, Reply
 from leasebench.bench.verify.sharing import in_a_fork, on_two_threads
 from leasebench.leases.foreign.process import signal_groups

@@ -9,7 +9,8 @@ from leasebench.bench.verify.calls import LockTurn, Reply, Said
 from leasebench.bench.verify.finding import LockAnswer, LockFinding, OwnerCall
 from leasebench.bench.verify.gateway import Gateway
 from leasebench.bench.verify.owner import LockOwner, OwnerFailed, OwnerPool, Stalled
-from leasebench.leases.manager import LeaseManager, ttl_step_ms
+from leasebench.leases.manager import LeaseManager
+from leasebench.leases.traits import ttl_step_ms
 
 SHORT_MS = 300
 """A time to live that is waited for."""

@@ -23,7 +23,8 @@ from leasebench.bench.verify.owner import OwnerFailed, OwnerPool, Stalled
 from leasebench.bench.verify.rig import Rig
 from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown
-from leasebench.leases.manager import REDIS, LeaseManager, nodes_of, replicas_of, server_of
+from leasebench.leases.manager import REDIS, LeaseManager
+from leasebench.leases.traits import nodes_of, replicas_of, server_of
 from leasebench.mistakes import DefinitionError, named
 from leasebench.registry import plugins
 

@@ -34,7 +34,8 @@ from leasebench.enactors.operations import (
     Withdraw,
     Work,
 )
-from leasebench.leases.operations import Done, HearOfLoss, Operation, Refused
+from leasebench.leases.operations import HearOfLoss, Operation
+from leasebench.leases.outcome import Done, Refused
 
 VERSION, ACTIVITY = "version", "activity"
 ENDPOINT_BITS = 16

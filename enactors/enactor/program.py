@@ -23,20 +23,8 @@ from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import Exclude, Guard, LeaseScope, OnLoss, Pick, Renewal
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.lease import CELL_LEASE, Lease
-from leasebench.leases.operations import (
-    UNKNOWN,
-    Belief,
-    Done,
-    HearOfLoss,
-    Outcome,
-    Program,
-    Reason,
-    Refused,
-    Sleep,
-    StartRenewal,
-    StopRenewal,
-    ValidateLock,
-)
+from leasebench.leases.operations import Belief, HearOfLoss, Program, Sleep, StartRenewal, StopRenewal, ValidateLock
+from leasebench.leases.outcome import UNKNOWN, Done, Outcome, Reason, Refused
 
 MAX_TRIES = 8
 """How often one application tries one endpoint before it leaves it."""

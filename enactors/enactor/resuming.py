@@ -25,7 +25,8 @@ from leasebench.enactors.operations import (
     ReadEndpoint,
 )
 from leasebench.enactors.plan import Cell
-from leasebench.leases.operations import UNKNOWN, Program
+from leasebench.leases.operations import Program
+from leasebench.leases.outcome import UNKNOWN
 
 Value = TypeVar("Value")
 

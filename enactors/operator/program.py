@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from leasebench.enactors.operations import ListPlans, Plans, Publish, Repair, Resolve
 from leasebench.enactors.plan import Cell
-from leasebench.leases.operations import Program, Reason, Refused, Sleep
+from leasebench.leases.operations import Program, Sleep
+from leasebench.leases.outcome import Reason, Refused
 
 MAX_TRIES = 8
 """How often one rollback is tried under a newer version each time, while the planner goes on publishing."""

@@ -7,7 +7,8 @@ from leasebench.enactors.arrivals import Arrivals
 from leasebench.enactors.kind import PUBLISHED, Activities, Assignment, Ends, NoObserver, Notebook, Observer
 from leasebench.enactors.operations import ListPlans, Publish
 from leasebench.enactors.planner.program import PlannerState, publish_next
-from leasebench.leases.operations import Done, Operation
+from leasebench.leases.operations import Operation
+from leasebench.leases.outcome import Done
 
 
 class ShowsPublications(NoObserver):

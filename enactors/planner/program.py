@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from leasebench.enactors.operations import AwaitDue, ListPlans, Plans, Publish
-from leasebench.leases.operations import Done, Program, Refused
+from leasebench.leases.operations import Program
+from leasebench.leases.outcome import Done, Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Protocol, runtime_checkable
 from leasebench.enactors.operations import VersionStore
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.events import Event
+from leasebench.leases.client import LeaseStore
 from leasebench.leases.commit_rule import CommitRule
-from leasebench.leases.operations import LeaseStore
 
 HISTORY_BLOCK = 500
 """Events per request while others work: 10,000 at once would block a Redis for 7 ms."""

@@ -19,7 +19,7 @@ from leasebench.leases.foreign.protocol import (
 )
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import Taken
-from leasebench.leases.operations import Refused
+from leasebench.leases.outcome import Refused
 
 ANSWERS_WITHIN_S = 3.0
 """Beyond the wait that was asked for, and the time-out of one request to the lock's server."""

@@ -6,7 +6,8 @@ An owner that outlived its lease so deletes its successor's, and a third one get
 
 from leasebench.leases.lease import Lease
 from leasebench.leases.managers.redis_lease import RedisLease
-from leasebench.leases.operations import Outcome, Program, ReleaseUnchecked
+from leasebench.leases.operations import Program, ReleaseUnchecked
+from leasebench.leases.outcome import Outcome
 
 
 class BrokenRelease:

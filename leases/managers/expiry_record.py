@@ -6,7 +6,8 @@ lock tables in a database. Reading and taking is one step in the store; what is 
 
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.managers.redis_lease import RedisLease
-from leasebench.leases.operations import Outcome, Program, TakeExpired, Unknown
+from leasebench.leases.operations import Program, TakeExpired
+from leasebench.leases.outcome import Outcome, Unknown
 
 
 class ExpiryRecord:

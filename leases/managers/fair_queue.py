@@ -13,10 +13,12 @@ In the explorer a queue is empty whenever somebody asks: waiters may give up and
 
 from functools import partial
 
+from leasebench.leases.client import LeaseClient
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.lease_script import EVENTS, HELD, LeaseMemory, LeaseScript, asked_for, granted, granted_in_memory
 from leasebench.leases.managers.redis_lease import RedisLease
-from leasebench.leases.operations import AcquireLease, LeaseClient, Outcome, Program, Refused, Unknown
+from leasebench.leases.operations import AcquireLease, Program
+from leasebench.leases.outcome import Outcome, Refused, Unknown
 
 GRANT = (
     EVENTS

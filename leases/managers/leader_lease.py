@@ -17,6 +17,7 @@ stopped between that look and its write writes, however late it wakes up.
 
 from functools import partial
 
+from leasebench.leases.client import LeaseClient
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.lease_script import (
     EVENTS,
@@ -30,16 +31,8 @@ from leasebench.leases.lease_script import (
     on_lease,
 )
 from leasebench.leases.managers.redis_lease import RedisLease
-from leasebench.leases.operations import (
-    AcquireLease,
-    Done,
-    LeaseClient,
-    Outcome,
-    Program,
-    Refused,
-    RenewLease,
-    Unknown,
-)
+from leasebench.leases.operations import AcquireLease, Program, RenewLease
+from leasebench.leases.outcome import Done, Outcome, Refused, Unknown
 
 LEASE_DURATION_S, RENEW_DEADLINE_S, RETRY_PERIOD_S, JITTER_FACTOR = 15.0, 10.0, 2.0, 1.2
 """client-go's defaults."""

@@ -13,6 +13,7 @@ nobody in his place. What it costs: a dead owner's lock is taken over that much 
 
 from functools import partial
 
+from leasebench.leases.client import LeaseClient
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.lease_script import (
     EVENTS,
@@ -27,17 +28,8 @@ from leasebench.leases.lease_script import (
     on_lease,
 )
 from leasebench.leases.managers.redis_lease import RedisLease
-from leasebench.leases.operations import (
-    AcquireLease,
-    Done,
-    LeaseClient,
-    Outcome,
-    Program,
-    Refused,
-    ReleaseLease,
-    RenewLease,
-    Unknown,
-)
+from leasebench.leases.operations import AcquireLease, Program, ReleaseLease, RenewLease
+from leasebench.leases.outcome import Done, Outcome, Refused, Unknown
 
 DELAY = 1.5
 """How long a lock that ran out is kept from others, as a share of its time to live."""

@@ -13,7 +13,7 @@ from typing import Any
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, Taken
 from leasebench.leases.managers.redis_client import RedisLocks
-from leasebench.leases.operations import Refused
+from leasebench.leases.outcome import Refused
 
 
 class PotteryLocks(RedisLocks[Any]):

@@ -7,16 +7,8 @@ INCR in the script that grants, so its order is the order of the grants.
 from collections.abc import Sequence
 
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.operations import (
-    AcquireLease,
-    Outcome,
-    Program,
-    ReleaseLease,
-    RenewLease,
-    RenewLeases,
-    Unknown,
-    ValidateLease,
-)
+from leasebench.leases.operations import AcquireLease, Program, ReleaseLease, RenewLease, RenewLeases, ValidateLease
+from leasebench.leases.outcome import Outcome, Unknown
 
 
 class RedisLease:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from leasebench.enactors.store.events import KINDS
-from leasebench.leases.operations import Reason
+from leasebench.leases.outcome import Reason
 from leasebench.results.checks import Check, Findings, Samples
 from leasebench.results.evidence.events import ByVersion, Events, Ints, Mask, Writes
 from leasebench.results.evidence.trial import Trial

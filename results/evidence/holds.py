@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from leasebench.leases.operations import Reason
+from leasebench.leases.outcome import Reason
 from leasebench.results.evidence.clocks import NEVER, UNKNOWN_NS, before, unordered
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.trial import Trial

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import IntEnum
 
-from leasebench.leases.operations import Reason
+from leasebench.leases.outcome import Reason
 from leasebench.results.record.names import JOURNAL_FILE
 from leasebench.results.record.table import TEXT, TableColumn, row_schema
 

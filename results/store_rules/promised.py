@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from leasebench.leases.guard import CleanRule
-from leasebench.leases.manager import has_own_clock
+from leasebench.leases.traits import has_own_clock
 from leasebench.registry import plugins
 from leasebench.results.record.suite import GuardTable, ScenarioTable
 from leasebench.results.record.trial import LeaseTerms, TrialFacts

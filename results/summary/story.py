@@ -11,7 +11,7 @@ from operator import itemgetter
 import numpy as np
 
 from leasebench.enactors.store.events import KINDS
-from leasebench.leases.operations import Reason
+from leasebench.leases.outcome import Reason
 from leasebench.results.checks.harm import Harm, ViolationKind, first_harm, refusals
 from leasebench.results.display.phrases import (
     age,

@@ -8,7 +8,7 @@ from leasebench.enactors.store.memory.memory_cell import Endpoint
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import Done, Outcome, Reason
+from leasebench.leases.outcome import Done, Outcome, Reason
 
 
 def without_rule(*rules: str) -> type[MemoryStore]:

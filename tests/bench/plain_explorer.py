@@ -32,12 +32,9 @@ from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import Guard
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import (
-    UNKNOWN,
     AcquireLease,
     Belief,
     Operation,
-    Reason,
-    Refused,
     ReleaseLease,
     ReleaseUnchecked,
     RenewLease,
@@ -46,6 +43,7 @@ from leasebench.leases.operations import (
     StopRenewal,
     TakeExpired,
 )
+from leasebench.leases.outcome import UNKNOWN, Reason, Refused
 from leasebench.leases.renewal import keep_alive
 
 MAX_RENEWALS = 1

@@ -7,7 +7,7 @@ from commands import leasebench
 
 from leasebench.bench.asking import FENCED, lock_meant, suite_for, terms
 from leasebench.definitions import DefinitionError
-from leasebench.leases.manager import unavailable
+from leasebench.leases.traits import unavailable
 from leasebench.registry import plugins
 
 MANAGERS = plugins("leases.managers")

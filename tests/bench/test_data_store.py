@@ -16,7 +16,7 @@ from leasebench.enactors.operations import AwaitDue
 from leasebench.enactors.procedure import StoredProcedure
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.managers.redis_lease import PLUGIN as MANAGER
-from leasebench.leases.operations import Done, Refused
+from leasebench.leases.outcome import Done, Refused
 
 
 @dataclass(frozen=True, slots=True)

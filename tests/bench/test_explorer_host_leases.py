@@ -25,7 +25,7 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.memory.memory_cell import MemoryCell
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.enactors.store.performing import perform
-from leasebench.leases.operations import UNKNOWN, Done
+from leasebench.leases.outcome import UNKNOWN, Done
 from leasebench.registry import plugins
 
 REDIS = plugins("leases.managers")["redis"]

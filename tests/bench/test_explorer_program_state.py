@@ -14,7 +14,7 @@ from leasebench.enactors.enactor.resuming import EnactorState
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import presets
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import Done, Reason, Refused
+from leasebench.leases.outcome import Done, Reason, Refused
 
 CELL = Cell("c", ("e0",))
 TXT_LOCK = presets()["txt_lock"]

@@ -23,8 +23,8 @@ from leasebench.bench.suite import load_suite
 from leasebench.definitions import DefinitionError
 from leasebench.leases.foreign.protocol import protocol_schema
 from leasebench.leases.lease import Wait
-from leasebench.leases.manager import unavailable
 from leasebench.leases.managers.foreign import for_command
+from leasebench.leases.traits import unavailable
 from leasebench.registry import plugins
 
 ROOT = Path(__file__).parent.parent.parent

@@ -21,8 +21,9 @@ from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.guard import presets
 from leasebench.leases.lease import Wait
-from leasebench.leases.manager import LibraryLock, connected, unavailable
+from leasebench.leases.manager import LibraryLock
 from leasebench.leases.managers.own_class import own_class
+from leasebench.leases.traits import connected, unavailable
 
 TTL_MS = 60_000
 NODES = 3

@@ -13,9 +13,10 @@ from leasebench.definitions import DefinitionError, validate
 from leasebench.leases.errors import ReplyUnknown
 from leasebench.leases.guard import Guard, Renewal
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.manager import LibraryLock, unavailable
+from leasebench.leases.manager import LibraryLock
 from leasebench.leases.managers.own_class import OwnLock, OwnLockCalls
-from leasebench.leases.operations import Refused
+from leasebench.leases.outcome import Refused
+from leasebench.leases.traits import unavailable
 from leasebench.references import class_at
 from leasebench.results.record.journal import RowKind, RowOutcome
 
@@ -281,7 +282,8 @@ def test_two_packages_with_one_module_are_both_named(tmp_path, monkeypatch):
 
 def test_a_refusal_by_hearsay_is_that_of_a_lost_lease():
     from leasebench.bench.engines.processes.client import CalledLibrary
-    from leasebench.leases.operations import Done, HearOfLoss
+    from leasebench.leases.operations import HearOfLoss
+    from leasebench.leases.outcome import Done
 
     made = calls(Telling)
     lock = CalledLibrary(made, lambda resource: resource, fencing=False, stopping=lambda: False)

@@ -31,7 +31,7 @@ from leasebench.enactors.store.redis.wire import Prepared, Wire
 from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import Done, Reason, Refused
+from leasebench.leases.outcome import Done, Reason, Refused
 from leasebench.registry import plugins
 from leasebench.results.evidence.history import JOURNAL_DTYPE
 from leasebench.results.evidence.journal import HEADER_BYTES

@@ -30,7 +30,7 @@ from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.redis_store import RedisStore
 from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-from leasebench.leases.operations import Done
+from leasebench.leases.outcome import Done
 
 CELL = Cell("c", ("e0",))
 LONG_MS = 60_000

@@ -28,7 +28,8 @@ from leasebench.definitions import DefinitionError
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import parse_guards, presets
 from leasebench.leases.lease import Lease, Wait
-from leasebench.leases.operations import AcquireLease, Belief, Done, Reason, Refused
+from leasebench.leases.operations import AcquireLease, Belief
+from leasebench.leases.outcome import Done, Reason, Refused
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.record.names import SCHEDULE_FILE
 from leasebench.results.record.schemas import published_schemas

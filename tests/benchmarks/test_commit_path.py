@@ -9,7 +9,7 @@ from bare import BareSocket, requests
 
 from leasebench.enactors.operations import Commit
 from leasebench.leases.guard import presets
-from leasebench.leases.operations import Done
+from leasebench.leases.outcome import Done
 
 COMMITS = 500
 """Of each kind in a round, the two kinds one after the other: both see the same machine."""

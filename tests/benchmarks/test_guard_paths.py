@@ -9,7 +9,7 @@ from leasebench.enactors.enactor.program import Enactor
 from leasebench.enactors.enactor.resuming import EnactorState
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.leases.guard import presets
-from leasebench.leases.operations import Done
+from leasebench.leases.outcome import Done
 
 ROUNDS = {"rounds": 300, "warmup_rounds": 20}
 

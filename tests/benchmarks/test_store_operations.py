@@ -6,7 +6,7 @@ import pytest
 
 from leasebench.enactors.operations import Commit, DeletePlan, RegisterFence
 from leasebench.leases.guard_axes import DeleteRule
-from leasebench.leases.operations import Done
+from leasebench.leases.outcome import Done
 from leasebench.registry import plugins
 from leasebench.results.evidence.history import HistoryWriter, read_events
 

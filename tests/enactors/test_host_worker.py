@@ -10,16 +10,8 @@ from leasebench.enactors.downstream.launches.program import Launch, Launcher, La
 from leasebench.enactors.downstream.operations import Reach, ReadClock
 from leasebench.enactors.operations import AwaitDue
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import (
-    UNKNOWN,
-    AcquireLease,
-    Done,
-    Reason,
-    Refused,
-    RenewLease,
-    RenewLeases,
-    Sleep,
-)
+from leasebench.leases.operations import AcquireLease, RenewLease, RenewLeases, Sleep
+from leasebench.leases.outcome import UNKNOWN, Done, Reason, Refused
 from leasebench.registry import plugins
 
 MS = 1_000_000

@@ -15,7 +15,7 @@ from leasebench.enactors.store.performing import InstantClient
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.managers.lock_delay import DELAY
-from leasebench.leases.operations import Done, Outcome, Reason, Refused
+from leasebench.leases.outcome import Done, Outcome, Reason, Refused
 from leasebench.registry import plugins
 
 CELL = Cell("c", ("e0", "e1"))

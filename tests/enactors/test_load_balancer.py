@@ -31,7 +31,8 @@ from leasebench.enactors.downstream.load_balancer.operations import (
 from leasebench.enactors.downstream.load_balancer.program import Balancer, BalancerState, CheckTimes
 from leasebench.enactors.downstream.load_balancer.velocity import VelocityControl
 from leasebench.enactors.downstream.operations import ReadClock
-from leasebench.leases.operations import UNKNOWN, Done, Sleep
+from leasebench.leases.operations import Sleep
+from leasebench.leases.outcome import UNKNOWN, Done
 
 MS = 1_000_000
 INTERVAL = 100 * MS

@@ -9,7 +9,8 @@ from leasebench.enactors.downstream.operations import Reach, ReadClock
 from leasebench.enactors.kind import Assignment
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import presets
-from leasebench.leases.operations import UNKNOWN, Done, Sleep
+from leasebench.leases.operations import Sleep
+from leasebench.leases.outcome import UNKNOWN, Done
 
 MS = 1_000_000
 MANAGER = NetworkManager("", work_ms=3.0, gap_ns=10 * MS, poll_ms=5.0)

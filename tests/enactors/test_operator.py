@@ -8,7 +8,8 @@ from leasebench.enactors.operations import Commit, DeletePlan, ListPlans, Plans,
 from leasebench.enactors.operator.program import MAX_TRIES, Operator, OperatorState, roll_back
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard_axes import DeleteRule
-from leasebench.leases.operations import UNKNOWN, Done, Reason, Refused, Sleep
+from leasebench.leases.operations import Sleep
+from leasebench.leases.outcome import UNKNOWN, Done, Reason, Refused
 
 CELL = Cell("c", ("e0", "e1"), rollback=True)
 WATCHER = Operator(CELL, look_ms=50, react_ms=300)

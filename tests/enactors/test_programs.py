@@ -32,14 +32,10 @@ from leasebench.leases.guard import Clean, CleanRule, Guard, parse_guards, prese
 from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.operations import (
-    UNKNOWN,
     AcquireLease,
     AcquireLock,
     Belief,
-    Done,
     Operation,
-    Reason,
-    Refused,
     ReleaseLease,
     ReleaseLock,
     RenewLease,
@@ -49,6 +45,7 @@ from leasebench.leases.operations import (
     TakeExpired,
     ValidateLock,
 )
+from leasebench.leases.outcome import UNKNOWN, Done, Reason, Refused
 from leasebench.leases.renewal import keep_alive
 from leasebench.names import valid_name
 

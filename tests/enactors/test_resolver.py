@@ -14,7 +14,7 @@ from leasebench.enactors.kind import Assignment
 from leasebench.enactors.operations import AwaitDue, Resolve
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import presets
-from leasebench.leases.operations import UNKNOWN, Done, Reason, Refused
+from leasebench.leases.outcome import UNKNOWN, Done, Reason, Refused
 
 MS = 1_000_000
 RESOLVER = Resolver(("e0", "e1"), CacheRule(ttl_ms=50, negative_ttl_ms=100))

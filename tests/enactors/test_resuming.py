@@ -23,7 +23,8 @@ from leasebench.enactors.operations import (
 )
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import presets
-from leasebench.leases.operations import UNKNOWN, Done, Operation, Reason, Refused
+from leasebench.leases.operations import Operation
+from leasebench.leases.outcome import UNKNOWN, Done, Reason, Refused
 
 TWO = Cell("c", ("e0", "e1"))
 FOUR = Cell("c", ("e0", "e1", "e2", "e3"))

@@ -13,7 +13,7 @@ from leasebench.enactors.store.events import Event, parse_event
 from leasebench.enactors.store.store import Store
 from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import Done, Reason, Refused
+from leasebench.leases.outcome import Done, Reason, Refused
 from leasebench.registry import plugins
 
 CELL = Cell("c", ("e0", "e1", "e2"))

@@ -6,7 +6,7 @@ from leasebench.definitions import DefinitionError
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect, driver_of
 from leasebench.enactors.store.store import CellAddress
-from leasebench.leases.operations import Done
+from leasebench.leases.outcome import Done
 from leasebench.registry import faulty, plugins
 
 CELL = Cell("c", ("e0",))

@@ -18,7 +18,7 @@ from leasebench.enactors.store.redis.scripts import commit_script, script
 from leasebench.enactors.store.redis.wire import Prepared, Wire
 from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-from leasebench.leases.operations import Done, Reason, Refused
+from leasebench.leases.outcome import Done, Reason, Refused
 
 CELL = Cell("c", ("e0",))
 SHORT_S = 0.2

@@ -15,7 +15,8 @@ from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.enactors.store.performing import perform
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import Belief, Done, Operation, Program, Sleep, StartRenewal, StopRenewal
+from leasebench.leases.operations import Belief, Operation, Program, Sleep, StartRenewal, StopRenewal
+from leasebench.leases.outcome import Done
 
 LONG_MS = 600_000
 """A time to live that no test outlives."""

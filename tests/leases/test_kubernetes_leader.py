@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from leasebench.leases.lease import Wait
-from leasebench.leases.manager import unavailable
+from leasebench.leases.traits import unavailable
 from leasebench.registry import plugins
 
 MANAGER = plugins("leases.managers")["kubernetes_leader"]

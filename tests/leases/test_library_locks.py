@@ -12,9 +12,10 @@ from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.outage import NodeWish
 from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.leases.lease import Wait
-from leasebench.leases.manager import LibraryLock, connected, unavailable
+from leasebench.leases.manager import LibraryLock
 from leasebench.leases.managers.foreign import ForeignManager
-from leasebench.leases.operations import Refused
+from leasebench.leases.outcome import Refused
+from leasebench.leases.traits import connected, unavailable
 from leasebench.registry import plugins
 
 TTL_MS = 1_000

@@ -11,12 +11,8 @@ from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import LeaseManager, Library, LibraryManager
 from leasebench.leases.operations import (
-    UNKNOWN,
     AcquireLease,
     AcquireLock,
-    Done,
-    Reason,
-    Refused,
     ReleaseLease,
     ReleaseLock,
     ReleaseUnchecked,
@@ -27,6 +23,7 @@ from leasebench.leases.operations import (
     ValidateLease,
     ValidateLock,
 )
+from leasebench.leases.outcome import UNKNOWN, Done, Reason, Refused
 from leasebench.registry import plugins
 
 MANAGERS = plugins("leases.managers")

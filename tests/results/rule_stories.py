@@ -15,7 +15,7 @@ from leasebench.enactors.store.memory.memory_cell import MemoryCell
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.guard_axes import DeleteRule
-from leasebench.leases.operations import Refused
+from leasebench.leases.outcome import Refused
 from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.store_rules import breaches
 

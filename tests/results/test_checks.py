@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from synthetic import ENDPOINTS, FACTS, event, histories, row, trial_of, trials
 
-from leasebench.leases.operations import Reason
+from leasebench.leases.outcome import Reason
 from leasebench.results.checks import Findings
 from leasebench.results.checks import rollout as rollout_module
 from leasebench.results.checks.beside import beside

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasebench.leases.operations import Reason
+from leasebench.leases.outcome import Reason
 from leasebench.results.evidence import journal as writer_side
 from leasebench.results.evidence.history import (
     JOURNAL_DTYPE,

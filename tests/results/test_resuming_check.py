@@ -5,7 +5,7 @@ from synthetic import event, row, trial_of
 
 from leasebench.enactors.enactor.kind import LOOKS_BITS, EnactorObserver
 from leasebench.enactors.operations import AwaitPlan, Finish
-from leasebench.leases.operations import UNKNOWN
+from leasebench.leases.outcome import UNKNOWN
 from leasebench.results.checks import resuming as module
 from leasebench.results.checks.looking import looking
 from leasebench.results.checks.resuming import resuming

@@ -5,7 +5,7 @@ from typing import Any
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.store.memory.memory_cell import MemoryCell
-from leasebench.leases.operations import Done, Reason, Refused
+from leasebench.leases.outcome import Done, Reason, Refused
 
 
 def broken_by_commit(asked: Commit, received: Any, cell: MemoryCell) -> set[Property]:

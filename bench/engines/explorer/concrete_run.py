@@ -26,14 +26,11 @@ from leasebench.enactors.store.performing import perform
 from leasebench.leases.guard import Guard
 from leasebench.leases.lease import Lease
 from leasebench.leases.lease_script import delay_of
-from leasebench.leases.manager import LeaseManager, trusts_for
+from leasebench.leases.manager import LeaseManager
 from leasebench.leases.operations import (
-    UNKNOWN,
     AcquireLease,
     Belief,
-    Done,
     Operation,
-    Refused,
     ReleaseLease,
     ReleaseUnchecked,
     RenewLease,
@@ -41,7 +38,9 @@ from leasebench.leases.operations import (
     StopRenewal,
     TakeExpired,
 )
+from leasebench.leases.outcome import UNKNOWN, Done, Refused
 from leasebench.leases.renewal import keep_alive
+from leasebench.leases.traits import trusts_for
 
 RENEWER = "-renewer"
 

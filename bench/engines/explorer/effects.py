@@ -29,15 +29,13 @@ from leasebench.enactors.store.performing import perform
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import (
     AcquireLease,
-    Done,
     Operation,
-    Reason,
-    Refused,
     ReleaseLease,
     ReleaseUnchecked,
     RenewLease,
     TakeExpired,
 )
+from leasebench.leases.outcome import Done, Reason, Refused
 
 WRITES = 1
 """How often a thawed endpoint was written; a connection whose watched endpoint was written since saw one less."""

@@ -30,7 +30,8 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.memory.memory_cell import Grant, MemoryCell
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.enactors.store.performing import perform
-from leasebench.leases.operations import UNKNOWN, Done, Operation
+from leasebench.leases.operations import Operation
+from leasebench.leases.outcome import UNKNOWN, Done
 
 MAX_STATES = 1_000_000
 NOTICED_WITHIN = 12

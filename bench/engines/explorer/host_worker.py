@@ -19,7 +19,8 @@ from leasebench.enactors.downstream.launches.program import Launcher, LaunchStat
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import LeaseManager
-from leasebench.leases.operations import Done, Operation, Outcome, Program, Refused, Unknown
+from leasebench.leases.operations import Operation, Program
+from leasebench.leases.outcome import Done, Outcome, Refused, Unknown
 
 HOST = "host-0"
 ENDPOINT = "e000"

@@ -36,18 +36,10 @@ from leasebench.enactors.planner.program import PlannerState, publish_next
 from leasebench.enactors.store.memory.memory_store import MemoryStore
 from leasebench.leases.guard import Guard, LeaseScope
 from leasebench.leases.lease import CELL_LEASE, Lease
-from leasebench.leases.manager import trusts_for
-from leasebench.leases.operations import (
-    UNKNOWN,
-    AcquireLease,
-    Belief,
-    Done,
-    Operation,
-    StartRenewal,
-    StopRenewal,
-    TakeExpired,
-)
+from leasebench.leases.operations import AcquireLease, Belief, Operation, StartRenewal, StopRenewal, TakeExpired
+from leasebench.leases.outcome import UNKNOWN, Done
 from leasebench.leases.renewal import keep_alive
+from leasebench.leases.traits import trusts_for
 
 Value = TypeVar("Value", bound=Hashable)
 

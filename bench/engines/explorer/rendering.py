@@ -18,18 +18,16 @@ from leasebench.enactors.operations import (
 )
 from leasebench.leases.lease import Lease
 from leasebench.leases.operations import (
-    UNKNOWN,
     AcquireLease,
     Belief,
-    Done,
     Operation,
-    Refused,
     ReleaseLease,
     ReleaseUnchecked,
     RenewLease,
     TakeExpired,
     ValidateLease,
 )
+from leasebench.leases.outcome import UNKNOWN, Done, Refused
 from leasebench.results.display.grid import Column, Grid, Text
 
 TRACE = (

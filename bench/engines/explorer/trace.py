@@ -30,7 +30,8 @@ from leasebench.enactors.operations import Plans
 from leasebench.leases import operations as on_leases
 from leasebench.leases.guard import Guard
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import UNKNOWN, Done, Operation, Refused, Unknown
+from leasebench.leases.operations import Operation
+from leasebench.leases.outcome import UNKNOWN, Done, Refused, Unknown
 from leasebench.toml_lines import TomlTable
 
 MAX_STEPS = 10_000

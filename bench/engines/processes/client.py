@@ -12,10 +12,12 @@ from leasebench.bench.engines.processes.opaque_locks import CalledLibrary, Forei
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.enactors.store.drivers import connect
 from leasebench.enactors.store.store import Store
+from leasebench.leases.client import OpaqueLock, Renewals
 from leasebench.leases.foreign.lock import ForeignLock
 from leasebench.leases.lease import Wait
-from leasebench.leases.manager import Library, connected
-from leasebench.leases.operations import Done, OpaqueLock, Renewals
+from leasebench.leases.manager import Library
+from leasebench.leases.outcome import Done
+from leasebench.leases.traits import connected
 
 STOP_CHECK_MS = 20
 """How long a wait goes on before it looks whether the load is over."""

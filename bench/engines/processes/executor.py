@@ -22,7 +22,8 @@ from leasebench.enactors.operations import Work
 from leasebench.leases.errors import ReplyUnknown, ServerDown
 from leasebench.leases.foreign.process import signal_groups
 from leasebench.leases.lease import CELL_LEASE, Lease
-from leasebench.leases.operations import UNKNOWN, Done, Operation, Reason, Refused
+from leasebench.leases.operations import Operation
+from leasebench.leases.outcome import UNKNOWN, Done, Reason, Refused
 from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.journal import CELL_RESOURCE, NO_ENDPOINT, RowKind, RowOutcome
 from leasebench.results.record.lock_writes import token_digest

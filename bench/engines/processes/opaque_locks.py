@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar, cast
 from leasebench.leases.foreign.lock import GRANTS_KEPT, ForeignLock
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import Library, Taken, TellingLibrary
-from leasebench.leases.operations import Done, Outcome, Reason, Refused
+from leasebench.leases.outcome import Done, Outcome, Reason, Refused
 
 Answer = TypeVar("Answer")
 MAX_FENCE = 1 << 53

@@ -13,9 +13,11 @@ from leasebench.bench.engines.processes.gate import OperationGate, ScheduleOver
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.faults.fault import Thread
 from leasebench.leases.lease import Lease
-from leasebench.leases.manager import Library, trusts_for
-from leasebench.leases.operations import Done, Operation, RenewLease
+from leasebench.leases.manager import Library
+from leasebench.leases.operations import Operation, RenewLease
+from leasebench.leases.outcome import Done
 from leasebench.leases.renewal import keep_alive
+from leasebench.leases.traits import trusts_for
 
 RENEWER_ATTEMPTS = 1 << 40
 """Where a renewer's attempt numbers begin, so that they differ from those of its enactor."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from leasebench.bench.engines.interpreter import Interpreter
 from leasebench.bench.engines.processes.client import ProcessClient, Timekeeper
+from leasebench.bench.engines.processes.error_line import in_one_line
 from leasebench.bench.engines.processes.executor import ControlLine, Executor, JournalNotebook
-from leasebench.bench.engines.processes.foreign import in_one_line
 from leasebench.bench.engines.processes.gate import OperationGate, ScheduleOver
 from leasebench.bench.engines.processes.renewer import Renewer
 from leasebench.bench.engines.processes.spec import ProcessSpec

@@ -20,7 +20,8 @@ from leasebench.enactors.operations import Commit
 from leasebench.enactors.store.redis.redis_store import outcome_of
 from leasebench.enactors.store.store import Store
 from leasebench.leases.lease import CELL_LEASE, Lease
-from leasebench.leases.operations import Operation, Reason, Refused, TakeExpired
+from leasebench.leases.operations import Operation, TakeExpired
+from leasebench.leases.outcome import Reason, Refused
 from leasebench.results.record.process import Process
 
 CLOCK_MARGIN_MS = 1_000.0

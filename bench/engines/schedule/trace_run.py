@@ -22,7 +22,7 @@ from leasebench.enactors.operator.program import repair_all, roll_back
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.performing import perform
 from leasebench.enactors.store.store import Store
-from leasebench.leases.operations import Done
+from leasebench.leases.outcome import Done
 from leasebench.results.record.process import PROXY
 
 FREE_S = 1.5

@@ -7,7 +7,7 @@ import numpy as np
 from leasebench.bench.engines.explorer.properties import STATE_PROPERTIES, Property
 from leasebench.bench.engines.explorer.trace import Trace
 from leasebench.enactors.store.events import Event
-from leasebench.leases.operations import Reason
+from leasebench.leases.outcome import Reason
 from leasebench.results.checks.holds import violations
 from leasebench.results.checks.tally import tally
 from leasebench.results.evidence.events import Events

@@ -10,8 +10,9 @@ from leasebench.enactors.downstream.host_leases.policy import IN_TIME, POLICIES,
 from leasebench.enactors.downstream.host_leases.program import HostWork, HostWorker, WorkerRestart
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.kind import Activities, Assignment, Ends, NoObserver, Notebook, Observer
-from leasebench.leases.manager import LeaseManager, unavailable
+from leasebench.leases.manager import LeaseManager
 from leasebench.leases.operations import AcquireLease, RenewLease
+from leasebench.leases.traits import unavailable
 from leasebench.registry import plugin, plugins
 
 MAX_HOSTS = 100_000

@@ -14,7 +14,8 @@ from leasebench.enactors.downstream.host_leases.queue import HostQueue, Piece
 from leasebench.enactors.downstream.operations import Reach, ReadClock
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import LeaseManager
-from leasebench.leases.operations import UNKNOWN, Outcome, Program, Refused, Sleep, Unknown
+from leasebench.leases.operations import Program, Sleep
+from leasebench.leases.outcome import UNKNOWN, Outcome, Refused, Unknown
 
 HOST_WORK, DROPPED, HOSTS, RESTARTED = "host_work", "host_dropped", "hosts", "operator_restart"
 """What a worker notes: one piece of work; how many ran out before they began; once, how many hosts it has (`seen` is

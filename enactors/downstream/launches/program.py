@@ -10,7 +10,8 @@ from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.operations import AwaitDue
 from leasebench.enactors.procedure import StoredProcedure, script_beside
 from leasebench.enactors.store.events import Event
-from leasebench.leases.operations import UNKNOWN, Done, Outcome, Program, Refused
+from leasebench.leases.operations import Program
+from leasebench.leases.outcome import UNKNOWN, Done, Outcome, Refused
 
 if TYPE_CHECKING:
     from leasebench.enactors.store.memory.memory_cell import MemoryCell

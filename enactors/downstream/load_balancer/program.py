@@ -19,7 +19,8 @@ from leasebench.enactors.downstream.load_balancer.operations import (
     MoveTargets,
 )
 from leasebench.enactors.downstream.operations import ReadClock
-from leasebench.leases.operations import Done, Program, Sleep
+from leasebench.leases.operations import Program, Sleep
+from leasebench.leases.outcome import Done
 
 
 @dataclass(frozen=True, slots=True)

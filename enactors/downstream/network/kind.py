@@ -10,7 +10,8 @@ from leasebench.enactors.downstream.network.operations import Configure, CountWa
 from leasebench.enactors.downstream.network.program import NetworkManager, NetworkState
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.kind import Activities, Assignment, Ends, NoObserver, Notebook, Observer
-from leasebench.leases.operations import Done, Operation
+from leasebench.leases.operations import Operation
+from leasebench.leases.outcome import Done
 
 WAITING = "waiting"
 """The gauge that shows how many instances waited when a manager last looked."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from leasebench.enactors.downstream.network.operations import Configure, CountWaiting
 from leasebench.enactors.downstream.operations import Reach, ReadClock
-from leasebench.leases.operations import Done, Program, Sleep
+from leasebench.leases.operations import Program, Sleep
+from leasebench.leases.outcome import Done
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from leasebench.leases.operations import UNKNOWN, Done, Operation, Outcome, Reason, Refused
+from leasebench.leases.operations import Operation
+from leasebench.leases.outcome import UNKNOWN, Done, Outcome, Reason, Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from leasebench.enactors.downstream.operations import ReadClock
 from leasebench.enactors.downstream.resolver.operations import Lookup
 from leasebench.enactors.operations import AwaitDue, Resolve
-from leasebench.leases.operations import Done, Outcome, Program, Refused
+from leasebench.leases.operations import Program
+from leasebench.leases.outcome import Done, Outcome, Refused
 
 
 @dataclass(frozen=True, slots=True)

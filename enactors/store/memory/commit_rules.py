@@ -7,7 +7,7 @@ from leasebench.definitions import DefinitionError
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.store.memory.memory_cell import Endpoint, MemoryCell
 from leasebench.leases.commit_rule import commit_rule
-from leasebench.leases.operations import Reason
+from leasebench.leases.outcome import Reason
 
 DRIVER = "memory"
 Refusal = Callable[[Commit, Endpoint, MemoryCell], str | None]

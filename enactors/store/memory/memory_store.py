@@ -7,11 +7,12 @@ from leasebench.enactors.store.events import FOREIGN, ROLLBACK_TO, Event, line_o
 from leasebench.enactors.store.memory.commit_rules import fence_of, refusal_of
 from leasebench.enactors.store.memory.memory_cell import Endpoint, MemoryCell
 from leasebench.enactors.store.store import HISTORY_BLOCK
+from leasebench.leases.client import Procedure
 from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
 from leasebench.leases.lease_script import delay_of
-from leasebench.leases.operations import Done, Outcome, Procedure, Reason, Refused
+from leasebench.leases.outcome import Done, Outcome, Reason, Refused
 
 
 class MemoryStore:

@@ -10,10 +10,11 @@ from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.scripts import commit_script, commit_scripts, procedure, script
 from leasebench.enactors.store.redis.wire import Argument, Prepared, Wire, packed, packed_number
 from leasebench.enactors.store.store import HISTORY_BLOCK
+from leasebench.leases.client import Procedure
 from leasebench.leases.commit_rule import commit_rule
 from leasebench.leases.lease import Lease
 from leasebench.leases.lease_script import delay_of
-from leasebench.leases.operations import Done, Outcome, Procedure, Reason, Refused
+from leasebench.leases.outcome import Done, Outcome, Reason, Refused
 
 OTHER_SCRIPTS = (
     "watch_conflict",
