@@ -242,7 +242,7 @@ def test_a_lease_manager_says_in_its_own_words_why_a_lease_is_lost(package, tmp_
     manager = manager.replace("return bool(self._client.exists(key))", own).replace(
         "return bool(self._client.delete(key))", f"self._client.delete(key); {own}"
     )
-    package.add("counting", "from leasebench.leases.operations import Refused" + manager, managers="PLUGIN")
+    package.add("counting", "from leasebench.leases.outcome import Refused" + manager, managers="PLUGIN")
     ended = run(package, tmp_path, commit="fenced", exclude='exclude = { manager = "counting" }')
     assert ended.returncode in (0, 1, 4), ended.stdout + ended.stderr
     import pandas as pd
