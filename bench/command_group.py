@@ -19,6 +19,7 @@ COMMANDS = {
     "ask": "ask:ask",
     "table": "table:table",
     "compare": "compare:compare",
+    "repeats": "repeats:repeats",
     "explain": "explain:explain",
     "explore": "explore:explore",
     "verify-manager": "verify_manager:verify_manager",

@@ -37,11 +37,13 @@ from leasebench.results.record.summary import (
     first_in_trial,
 )
 from leasebench.results.record.trial import TrialFacts, read_facts
+from leasebench.results.record.witness import WitnessRow
 from leasebench.results.statistics.clustered import as_json
 from leasebench.results.store_rules import Promised
 from leasebench.results.store_rules.assumptions import broken_assumptions
 from leasebench.results.summary.controls import judge_controls
 from leasebench.results.summary.story import story
+from leasebench.results.witness.testimony import together, witnessed
 from leasebench.verdict import Verdict
 
 CUT_OFF = "cut off"
@@ -92,6 +94,14 @@ class CellData:
         if trial.facts.status != "ok":
             return []
         return broken_assumptions(trial, Promised.by(self._guard, self._scenario, trial.facts))
+
+    def testimony(self, trial: Trial) -> WitnessRow:
+        """What its clients saw, held against its history; of a trial that failed anyhow nothing is."""
+        if trial.facts.status != "ok":
+            return WitnessRow(covered=0)
+        promised = Promised.by(self._guard, self._scenario, trial.facts)
+        repeats = self._scenario.load.client_retries > 0
+        return witnessed(trial, repeats=repeats, own_clock=promised.own_clock)
 
     def add(self, trial: Trial, found: Tally, broken: list[str]) -> None:
         """Take in a trial's history and journal, what the checks found in them, and what they break."""
@@ -212,16 +222,20 @@ def take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> TrialRow | 
         raise BadRunDirectory(f"{folder / TRIAL_FILE}: {key[0]} under {key[1]} is not in the run's suite")
     faults = read_faults(folder)
     parts = [(trial, tally(trial)) for trial in read_trials(folder)] if facts.history else []
-    broken = [cells[key].broken(trial) for trial, _ in parts]
+    seen = [cells[key].testimony(trial) for trial, _ in parts]
+    broken = [
+        [*cells[key].broken(trial), *(one.sentence for one in own.discrepancies)]
+        for (trial, _), own in zip(parts, seen, strict=True)
+    ]
     cells[key].add_facts(facts)
     cells[key].add_faults(faults)
     for (trial, found), own in zip(parts, broken, strict=True):
         cells[key].add(trial, found, own)
     sentences = [sentence for part in broken for sentence in part]
-    return _row(facts, parts, sentences)
+    return _row(facts, parts, sentences, together(seen))
 
 
-def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str]) -> TrialRow:
+def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str], witness: WitnessRow) -> TrialRow:
     """One trial: its facts and its counts, over all of its cells."""
     total = Tally()
     applications: dict[str, int] = {}
@@ -242,6 +256,7 @@ def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str])
         throughput=round(commits / load_s, 1) if commits is not None and load_s else None,
         applications_by_enactor=applications,
         broken_assumptions=tuple(broken),
+        witness=witness if parts else None,
         **{one.name: total.first(one.name) for one in first_in_trial()},
         **total.counts,
         **{name: as_json(table) for name, table in total.clusters.items()},
@@ -277,6 +292,19 @@ def read_summary(run: Path) -> Summary:
 def as_written(run: Path) -> Any:
     """What `summary.json` holds, also what is no figure of ours. Raises BadRunDirectory, also for a newer schema."""
     return json_of_schema(run / SUMMARY_FILE, SCHEMA_VERSION)
+
+
+def unlike(written: Any, derived: Summary) -> list[str]:
+    """Every figure of a `summary.json` that is not what the run's files say, as `key: written != derived`.
+
+    What an earlier version did not look for, and so did not write, is no difference.
+    """
+    found = derived.as_json()
+    rows = written.get("trials") if isinstance(written, dict) else None
+    for row, own in zip(rows if isinstance(rows, list) else (), found["trials"], strict=False):
+        if isinstance(row, dict) and "witness" not in row:
+            own.pop("witness", None)
+    return differences(written, found)
 
 
 def differences(written: Any, derived: Any, at: str = "") -> list[str]:
