@@ -61,6 +61,12 @@ class ServerPart(NamedTuple):
     cell: str
     number: int = 0
 
+    @property
+    def server_name(self) -> str:
+        """The server in words."""
+        which = f" {self.number}" if self.number else ""
+        return f"{self.part} server{which}{f' of cell {self.cell}' if self.cell else ''}"
+
 
 EVERY_CELL = ""
 """Said of a server that all cells share."""
@@ -208,6 +214,14 @@ class Environment:
         ours = [] if self._server.pid is None else [self._server.pid]
         apart = [server.pid for server in self._servers.values() if server.pid is not None]
         return [*ours, *apart, *(pid for node in self.nodes.values() for pid in node.pids)]
+
+    def living(self) -> dict[int, str]:
+        """The servers that are ours and the proxies, named, by the numbers of their processes."""
+        own = {} if self._server.pid is None else {self._server.pid: "server"}
+        apart = {one.pid: f"server of cell {cell}" for cell, one in self._servers.items() if one.pid is not None}
+        nodes = {pid: one.server_name for one, node in self.nodes.items() for pid in node.pids}
+        proxies = {one.pid: f"proxy of {process}" for process, one in self.proxies.items() if one.pid is not None}
+        return own | apart | nodes | proxies
 
     def notes(self) -> list[str]:
         """What a user should know of beside the figures: what strangers tried at the servers of the trial's own."""

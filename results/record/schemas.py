@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from leasebench.results.record.clocks import CLOCKS
 from leasebench.results.record.explored import EXPLORED
 from leasebench.results.record.faults import FAULTS
+from leasebench.results.record.health import HEALTH
 from leasebench.results.record.history import history_schema
 from leasebench.results.record.journal import journal_schema
 from leasebench.results.record.lock_writes import lock_writes_schema
@@ -21,6 +22,7 @@ PUBLISHED: dict[str, TypeAdapter[Any]] = {
     "manifest": MANIFEST,
     "trial": FACTS,
     "faults": FAULTS,
+    "health": HEALTH,
     "clocks": CLOCKS,
     "explored": EXPLORED,
     "schedule": SCHEDULE,

@@ -215,6 +215,14 @@ class LocalSupervisor:
             _add(total, child)
         return total
 
+    def living(self) -> dict[int, str]:
+        """The processes, and the foreign locks that are a part of them, named, by their numbers."""
+        found = {child.handle.pid: child.name for child in self._children if not child.ended}
+        groups = {
+            group: f"lock of {child.name}" for child in self._children if not child.ended for group in child.groups
+        }
+        return found | groups
+
     def _start(self, spec: ProcessSpec) -> Child:
         with undisturbed():
             return Child(self._context, spec, self._gates)
