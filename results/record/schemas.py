@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from leasebench.results.record.clocks import CLOCKS
+from leasebench.results.record.endings import ENDINGS
 from leasebench.results.record.explored import EXPLORED
 from leasebench.results.record.faults import FAULTS
 from leasebench.results.record.health import HEALTH
@@ -22,6 +23,7 @@ PUBLISHED: dict[str, TypeAdapter[Any]] = {
     "manifest": MANIFEST,
     "trial": FACTS,
     "faults": FAULTS,
+    "endings": ENDINGS,
     "health": HEALTH,
     "clocks": CLOCKS,
     "explored": EXPLORED,
