@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from leasebench.bench.own_lock import guard_name
+from leasebench.bench.own_lock import NamedLock
 from leasebench.bench.parameters import parameter
 from leasebench.bench.suite import Suite, load_suite, with_guards
 from leasebench.bench.sweep import laid_over, parse_value
-from leasebench.leases.guard import Decide, Exclude, Guard, presets
+from leasebench.leases.guard import Decide, Guard, presets
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.manager import LeaseManager
-from leasebench.leases.traits import ttl_step_ms, unavailable
+from leasebench.leases.traits import ttl_step_ms
 from leasebench.mistakes import DefinitionError
 from leasebench.registry import plugin, plugins
 from leasebench.verdict import Verdict
@@ -79,17 +79,15 @@ def terms(ttl: str | None, hold: str | None, lock: LeaseManager, *, full_length:
     return Terms(ttl_ms, hold_ms, ttl_ms / SHORT_TTL_MS)
 
 
-def suite_for(manager: str, lock: LeaseManager, asked: Terms) -> Suite:
+def suite_for(lock: NamedLock, asked: Terms) -> Suite:
     """The suite that answers for one lock: by itself, and with each repair. Raises DefinitionError."""
-    if missing := unavailable(lock):
-        raise DefinitionError(missing)
     base = load_suite(SUITE)
     set_to = {"ttl": f"{asked.run_ttl_ms}ms"}
     if asked.run_hold_ms is not None:
         set_to["hold"] = f"{asked.run_hold_ms:.9g}ms"
         if asked.run_hold_ms > LONG_HOLD_MS:
             set_to["endpoints"] = str(FEW_ENDPOINTS)
-    guards = list(_guards(manager, lock, asked.run_ttl_ms))
+    guards = list(_guards(lock, asked.run_ttl_ms))
     suite = with_guards(laid_over(base, set_to, [], []), guards, [])
     # A preset with a lease stands there only because a crash needs a holder; the lock itself is one.
     scenarios = [
@@ -112,14 +110,14 @@ def _leased(preset: str) -> bool:
     return presets()[preset].exclude is not None
 
 
-def _guards(manager: str, lock: LeaseManager, ttl_ms: int) -> Iterator[Guard]:
+def _guards(named: NamedLock, ttl_ms: int) -> Iterator[Guard]:
     """The lock with a store that writes whatever it is told; and with one that looks at the version, or the number."""
-    name = guard_name(manager, presets())
+    name, lock = named.guard_name(presets()), named.lock
     plain = Guard(
         name=name,
-        about=f"The lock {manager} per endpoint, a check inside it, and a store that writes whatever it is told.",
+        about=f"{named.asked_for} per endpoint, a check inside the lock, and a store that writes whatever it is told.",
         decide=Decide(check=VersionCheck.INSIDE),
-        exclude=Exclude(manager=manager, ttl_ms=ttl_ms),
+        exclude=named.exclude(ttl_ms),
         commit="unconditional",
         known_bad=lock.broken,
         expect={"default": BAD},

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from leasebench.bench.suite import Suite, with_guards
 from leasebench.leases.guard import DEFAULT_TTL_MS, Decide, Exclude, Guard, Renewal, presets
@@ -44,8 +44,10 @@ def with_managers(
     one of them is named. Returns the suite and the guards to narrow it to. Raises DefinitionError.
     """
     made: list[Guard] = []
-    locks = [NamedLock(name, name, (), _manager(name)) for name in dict.fromkeys(managers)]
-    for lock in (*locks, *map(_named, dict.fromkeys(commands))):
+    for lock in (
+        *map(NamedLock.of_manager, dict.fromkeys(managers)),
+        *map(NamedLock.of_command, dict.fromkeys(commands)),
+    ):
         taken = {*presets(), *(guard.name for guard in suite.guards), *(guard.name for guard in made)}
         made += _guards(lock, taken)
     own = [guard.name for guard in made]
@@ -63,17 +65,27 @@ class NamedLock(NamedTuple):
     command: tuple[str, ...]
     lock: LeaseManager
 
+    @classmethod
+    def of_manager(cls, name: str) -> Self:
+        """The lock of a lease manager, by its name or `module:Class`. Raises DefinitionError if it can't be used."""
+        manager: LeaseManager = plugin("leases.managers", "lease manager", name)
+        if missing := unavailable(manager):
+            raise DefinitionError(missing)
+        return cls(name, name, (), manager)
 
-def _manager(name: str) -> LeaseManager:
-    manager: LeaseManager = plugin("leases.managers", "lease manager", name)
-    if missing := unavailable(manager):
-        raise DefinitionError(missing)
-    return manager
+    @classmethod
+    def of_command(cls, text: str) -> Self:
+        """The lock that a program speaks for. Raises DefinitionError."""
+        manager = lock_of_command(text)
+        return cls(text, manager.name, manager.command, manager)
 
+    def guard_name(self, taken: Collection[str]) -> str:
+        """What its guard is called, where these names are taken."""
+        return guard_name(_stem(self.command) if self.command else self.manager, taken)
 
-def _named(command: str) -> NamedLock:
-    manager = lock_of_command(command)
-    return NamedLock(command, manager.name, manager.command, manager)
+    def exclude(self, ttl_ms: int) -> Exclude:
+        """How a guard uses it: with leases of so long, renewed as the lock itself does it or asks for it."""
+        return Exclude(manager=self.manager, command=self.command, ttl_ms=ttl_ms, renewal=_renewal(self.lock))
 
 
 def lock_of_command(text: str) -> ForeignManager:
@@ -92,18 +104,13 @@ def lock_of_command(text: str) -> ForeignManager:
 def _guards(asked: NamedLock, taken: Collection[str]) -> Iterator[Guard]:
     """The check inside the lock and an unconditional write; if the lock gives a fencing number, a fenced one, too."""
     words, lock = asked.asked_for, asked.lock
-    name = guard_name(_stem(asked.command) if asked.command else asked.manager, taken)
+    name = asked.guard_name(taken)
     about = f"The lock {words} per endpoint, with the check inside it: what the lock alone is worth."
     plain = Guard(
         name=name,
         about=about,
         decide=Decide(check=VersionCheck.INSIDE),
-        exclude=Exclude(
-            manager=asked.manager,
-            command=asked.command,
-            ttl_ms=max(DEFAULT_TTL_MS, ttl_step_ms(lock)),
-            renewal=_renewal(lock),
-        ),
+        exclude=asked.exclude(max(DEFAULT_TTL_MS, ttl_step_ms(lock))),
         commit="unconditional",
         known_bad=lock.broken,
         expect=EXPECTED,

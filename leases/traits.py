@@ -62,6 +62,16 @@ def trusts_for(manager: LeaseManager | None) -> float | None:
     return share
 
 
+def lock_delay_of(manager: LeaseManager) -> float:
+    """For how long a lease that ran out is kept from others, as a share of its time to live (`lock_delay`)."""
+    return float(getattr(manager, "lock_delay", 0.0))
+
+
+def is_timed_by_waiters(manager: LeaseManager) -> bool:
+    """Whether a manager says `timed_by_waiters = True`: who waits takes the lease when his own time to live is over."""
+    return bool(getattr(manager, "timed_by_waiters", False))
+
+
 def server_variable(server: str) -> str:
     """Name the environment variable with the URL of a server that is not ours: `LEASEBENCH_ETCD_URL`."""
     return f"LEASEBENCH_{server.upper().replace('-', '_')}_URL"

@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 
 def ask(
     lock: Annotated[
-        str, typer.Argument(help='words of a library ("redis-py Lock"), a lease manager, module:Class; or a RUN again')
-    ],
+        str | None,
+        typer.Argument(
+            metavar="[LOCK]",
+            help='words of a library ("redis-py Lock"), a lease manager, module:Class; or a RUN again',
+        ),
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option(metavar="CMD", help="instead: a lock in any language, the program that speaks for it")
+    ] = None,
     ttl: Annotated[str | None, typer.Option(help="the time to live that you use: 500ms, 10s")] = None,
     hold: Annotated[str | None, typer.Option(help="how long you work under the lock at a time: 5ms, 2s")] = None,
     full_length: Annotated[
@@ -43,7 +50,9 @@ def ask(
     from leasebench.results.record.names import SUITE_FILE
 
     screen = console(stderr=as_json)
-    if (Path(lock) / SUITE_FILE).is_file():
+    if (lock is None) == (command is None):
+        fail("name one lock: words of a library, a lease manager, module:Class, a RUN, or --command CMD", EXIT_USAGE)
+    if lock is not None and (Path(lock) / SUITE_FILE).is_file():
         if any((ttl, hold, full_length, seed is not None, out)):
             fail(
                 "ask RUN prints what was run before: leave out --ttl, --hold, --full-length, --seed, --out", EXIT_USAGE
@@ -52,15 +61,14 @@ def ask(
         return
     from leasebench.bench.asking import lock_meant, suite_for, terms
     from leasebench.bench.commands.run import drawn_seed
+    from leasebench.bench.own_lock import NamedLock
     from leasebench.bench.rundir import new_directory
     from leasebench.bench.servers.named import must_be_a_choice
-    from leasebench.registry import plugin
 
     server = with_password(server, password_file)
     must_be_a_choice(server)
-    name = lock_meant(lock)
-    manager = plugin("leases.managers", "lease manager", name)
-    suite = suite_for(name, manager, terms(ttl, hold, manager, full_length=full_length))
+    named = NamedLock.of_manager(lock_meant(lock)) if lock is not None else NamedLock.of_command(command or "")
+    suite = suite_for(named, terms(ttl, hold, named.lock, full_length=full_length))
     directory = new_directory(out, suite.name)
     suite = suite.model_copy(update={"asked_for": [str(directory)]})
     summary = _run(screen, suite, drawn_seed(suite.name, seed), server, directory)

@@ -15,7 +15,7 @@ from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXP
 if TYPE_CHECKING:
     from leasebench.results.reading.explored import Contradiction
     from leasebench.results.reading.integrity import Integrity
-    from leasebench.results.record.summary import TrialRow
+    from leasebench.results.record.summary import Summary, TrialRow
 
 
 def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markdown: MarkdownFile = None) -> None:
@@ -23,7 +23,7 @@ def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markd
 
     Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, a damaged file,
     or figures that are not what the history says; 4 a commit rule is not known here, so that no history was held
-    against it; 5 a history breaks a rule of its store, or another assumption.
+    against it; 5 a history breaks a rule of its store, or is not what its clients saw.
     """
     from leasebench.results.reading.locate import find_run
 
@@ -33,10 +33,11 @@ def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markd
     from leasebench.bench.screen import console
     from leasebench.results.reading.explored import contradictions
     from leasebench.results.record.explored import read_explored
+    from leasebench.results.record.file import is_there
     from leasebench.results.record.names import SUMMARY_FILE
     from leasebench.results.record.suite import read_suite
     from leasebench.results.store_rules.commits import is_known
-    from leasebench.results.summary.derivation import as_written, differences, summarise, unfinished
+    from leasebench.results.summary.derivation import as_written, summarise, unfinished, unlike
 
     screen = console(stderr=as_json)
     integrity = _as_recorded(run)
@@ -48,15 +49,15 @@ def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markd
     else:
         show(screen, derived, run)
     files.write(derived, run)
-    for line in _coverage(run, integrity):
+    for line in (*_coverage(run, integrity), *_witnessed(run, derived)):
         screen.print(line, markup=False, highlight=False)
     broken = [sentence for trial in derived.trials for sentence in _broken(trial)]
     complain(broken)
     wrong: list[str] = []
     found: list[Contradiction] = []
-    if not (run / SUMMARY_FILE).exists():
+    if not is_there(run / SUMMARY_FILE):
         screen.print(f"{run}: no summary.json, the run did not end: these figures are of the trials that did")
-    elif wrong := differences(as_written(run), derived.as_json()):
+    elif wrong := unlike(as_written(run), derived):
         complain([f"{run / SUMMARY_FILE}: {len(wrong)} figures are not what the history says, first {wrong[0]}"])
     else:
         screen.print(f"{run}: every figure of summary.json follows from the history", highlight=False)
@@ -94,6 +95,17 @@ def _coverage(run: Path, integrity: "Integrity") -> Iterator[str]:
     yield from integrity.uncovered
     if integrity.covered:
         yield f"{run}: {integrity.covered} files are as they were recorded"
+
+
+def _witnessed(run: Path, derived: "Summary") -> Iterator[str]:
+    """How much of what clients saw was held against the histories, and what could not be, as lines."""
+    seen = [trial.witness for trial in derived.trials if trial.witness is not None]
+    if seen:
+        where = "1 trial" if len(seen) == 1 else f"{len(seen)} trials"
+        covered = sum(one.covered for one in seen)
+        yield f"{run}: what clients saw was held against the history, {covered:,} calls and reads of {where}"
+    for reason in sorted({reason for one in seen for reason in one.uncovered}):
+        yield f"  not covered: {sum(one.uncovered.get(reason, 0) for one in seen):,} {reason}"
 
 
 def _broken(trial: "TrialRow") -> Iterator[str]:

@@ -3,7 +3,7 @@
 from leasebench.bench.verify.finding import LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
 from leasebench.bench.verify.races import overlap
-from leasebench.bench.verify.rig import LONG_MS, NAMES, Rig
+from leasebench.bench.verify.rig import NAMES, Rig
 
 SECONDS = 0.8
 HOLD_MS = 1.0
@@ -11,7 +11,7 @@ HOLD_MS = 1.0
 
 def run(rig: Rig) -> LockFinding:
     """Look for two holds that overlap."""
-    turns = rig.race(rig.fresh(), LONG_MS, SECONDS, HOLD_MS)
+    turns = rig.race(rig.fresh(), SECONDS, HOLD_MS)
     rig.forget()
     total = sum(map(len, turns))
     found = overlap(turns)

@@ -10,7 +10,9 @@ from leasebench.bench.lockchecks import EXCLUDES
 from leasebench.bench.verify.calls import LockTurn
 from leasebench.bench.verify.finding import LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
-from leasebench.bench.verify.rig import LONG_MS, Rig
+from leasebench.bench.verify.rig import Rig
+from leasebench.leases.manager import LeaseManager
+from leasebench.leases.traits import is_timed_by_waiters
 
 SECONDS = 2.0
 ROUNDS = 4
@@ -19,13 +21,18 @@ TURNS = 3
 """Who gets fewer than that in all rounds starves; a round is added while there is somebody who has not got them."""
 
 
+def refuses(manager: LeaseManager) -> str | None:
+    """An election is no queue: its candidates look again after a share of the time to live only."""
+    return "its waiters look again after a share of the time to live" if is_timed_by_waiters(manager) else None
+
+
 def run(rig: Rig) -> LockFinding:
     """Race four owners with holds of 2 ms, and count."""
     turns: list[list[LockTurn]] = [[] for _ in rig.owners]
     resource, rounds = rig.fresh(), 0
     while rounds < ROUNDS and min(map(len, turns)) < TURNS:
         rounds += 1
-        more = rig.race(resource, LONG_MS, SECONDS, HOLD_MS)
+        more = rig.race(resource, SECONDS, HOLD_MS)
         turns = [[*own, *new] for own, new in zip(turns, more, strict=True)]
     counts = [len(own) for own in turns]
     index, longest_ms = jain(counts), longest_wait_s(turns) * 1000
@@ -50,4 +57,4 @@ def longest_wait_s(turns: Sequence[Sequence[LockTurn]]) -> float:
     return max(((turn.taken_ns - turn.asked_ns) / 1e9 for own in turns for turn in own), default=0.0)
 
 
-PLUGIN = LockCheck("fairness", "nobody starves", run, owners=4, needs=EXCLUDES, alone=True)
+PLUGIN = LockCheck("fairness", "nobody starves", run, owners=4, needs=EXCLUDES, alone=True, refuses=refuses)

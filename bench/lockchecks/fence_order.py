@@ -13,7 +13,7 @@ from leasebench.bench.verify.lock_check import LockCheck
 from leasebench.bench.verify.lost_replies import requests_of_acquire
 from leasebench.bench.verify.owner import LockOwner
 from leasebench.bench.verify.races import inversion
-from leasebench.bench.verify.rig import LONG_MS, NAMES, Rig
+from leasebench.bench.verify.rig import NAMES, Rig
 from leasebench.leases.manager import LeaseManager
 
 SECONDS = 0.5
@@ -29,7 +29,7 @@ def refuses(manager: LeaseManager) -> str | None:
 def run(rig: Rig) -> LockFinding:
     """Race two owners; then hold one at each of its acquire's requests, until another one has the lock."""
     a, b = rig.owners
-    turns = rig.race(rig.fresh(), LONG_MS, SECONDS, 1.0)
+    turns = rig.race(rig.fresh(), SECONDS, 1.0)
     rig.forget()
     inverted = inversion(turns)
     if inverted is not None:
@@ -47,7 +47,7 @@ def run(rig: Rig) -> LockFinding:
             continue
         rig.note(a.name, f"(is held before its {request})", at_ns=rig.gateway.hit_ns)
         a.stop()
-        got = b.insist(resource, LONG_MS, rig.patience(rig.ttl_ms))
+        got = rig.takes_over(b, resource, rig.ttl_ms)
         # The request goes on first: as it wakes up, its owner reads the reply, and hears of the loss later.
         rig.gateway.let_go()
         sleep(ANSWERED_AFTER_S)

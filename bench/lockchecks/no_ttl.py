@@ -4,7 +4,7 @@ from leasebench.bench.lockchecks import EXCLUDES
 from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
-from leasebench.bench.verify.rig import LONG_MS, Rig, seconds_between
+from leasebench.bench.verify.rig import Rig, seconds_between
 
 
 def run(rig: Rig) -> LockFinding:
@@ -12,7 +12,7 @@ def run(rig: Rig) -> LockFinding:
     a, b = rig.owners
     resource = rig.fresh()
     taken, _ = rig.stopped_holder(a, resource, rig.ttl_ms)
-    got = b.insist(resource, LONG_MS, rig.patience(rig.ttl_ms))
+    got = rig.takes_over(b, resource, rig.ttl_ms)
     if got.said is Said.REFUSED:
         asked = seconds_between(taken.end_ns, got.refused_ns)
         return rig.defect(

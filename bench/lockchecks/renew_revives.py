@@ -16,7 +16,7 @@ def run(rig: Rig) -> LockFinding:
     a, b = rig.owners
     resource = rig.fresh()
     rig.stopped_holder(a, resource, rig.ttl_ms)
-    must_have(b.insist(resource, LONG_MS, rig.patience(rig.ttl_ms)))
+    must_have(rig.takes_over(b, resource, rig.ttl_ms))
     b.release(resource)
     a.resume()
     renewed = a.renew(resource)

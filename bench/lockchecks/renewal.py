@@ -7,7 +7,7 @@ from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
 from leasebench.bench.verify.owner import Stalled
-from leasebench.bench.verify.rig import LONG_MS, Rig, must_have, seconds_between
+from leasebench.bench.verify.rig import Rig, must_have, seconds_between
 from leasebench.leases.manager import LeaseManager
 
 TTL_MS = 1_000
@@ -37,7 +37,7 @@ def run(rig: Rig) -> LockFinding:
         raise Stalled("the renewal came when the lock had ended")
     if renewed.said is not Said.DONE:
         return rig.defect(f"the renewal of a lock that stood was answered: {renewed.text}", "refused")
-    got = b.insist(resource, LONG_MS, rig.patience(ttl_ms))
+    got = rig.takes_over(b, resource, ttl_ms)
     life = seconds_between(renewed.start_ns, got.end_ns)
     if got.said is Said.TAKEN and life < ttl_s - EARLY_S:
         return rig.defect(f"renewed for {ttl_s:g} s, it ended {life:.2f} s later: nothing was prolonged", "nothing")

@@ -10,7 +10,7 @@ from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
 from leasebench.bench.verify.owner import Stalled
-from leasebench.bench.verify.rig import LONG_MS, Rig, must_have, seconds_between
+from leasebench.bench.verify.rig import Rig, must_have, seconds_between
 
 TTL_MS = 1_000
 LATE_PART = 0.5
@@ -29,10 +29,10 @@ def run(rig: Rig) -> LockFinding:
         raise Stalled("the renewal came too late for what was left to be seen")
     if renewed.said is not Said.DONE:
         return rig.cant_tell(f"the renewal was answered: {renewed.text}")
-    got = b.insist(resource, LONG_MS, rig.patience(ttl_ms))
+    got = rig.takes_over(b, resource, ttl_ms)
     at_least = seconds_between(still_ns, got.refused_ns) if got.refused_ns else 0.0
     life = seconds_between(renewed.end_ns, got.end_ns)
-    if at_least > ttl_s * (1 + LATE_PART):
+    if at_least > rig.kept_s(ttl_ms) + LATE_PART * ttl_s:
         return rig.defect(
             f"renewed for {ttl_s:g} s, it lived for {life:.2f} s: the renewal adds to what is left", "adds"
         )

@@ -7,7 +7,7 @@ from leasebench.bench.lockchecks import EXCLUDES
 from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import LockFinding
 from leasebench.bench.verify.lock_check import LockCheck
-from leasebench.bench.verify.rig import LONG_MS, Rig, must_have, seconds_between
+from leasebench.bench.verify.rig import Rig, must_have, seconds_between
 from leasebench.leases.traits import takes_ttl
 
 KILLS = 3
@@ -27,7 +27,7 @@ def run(rig: Rig) -> LockFinding:
         victim = rig.owners[1] if not taken_s else rig.replaced()
         resource = rig.fresh()
         must_have(victim.acquire(resource, rig.ttl_ms))
-        waiter.begin_insist(resource, LONG_MS, WITHIN_S, WAIT_MS)
+        waiter.begin_insist(resource, rig.successor_ms(rig.ttl_ms), WITHIN_S, WAIT_MS)
         sleep(AMID_S)
         killed_ns = victim.kill()
         got = waiter.answered()
@@ -39,7 +39,7 @@ def run(rig: Rig) -> LockFinding:
         taken_s.append(seconds_between(killed_ns, got.end_ns))
     p50, ttl_s = median(taken_s), rig.ttl_ms / 1000
     told = f"{p50:.2f} s after SIGKILL another owner has it (p50 of {KILLS}; time to live {ttl_s:g} s)"
-    if takes_ttl(rig.manager) and p50 > ttl_s + LATE_S:
+    if takes_ttl(rig.manager) and p50 > rig.kept_s(rig.ttl_ms) + LATE_S:
         return rig.defect(
             f"{told}: who waits up to {WAIT_MS / 1000:g} s sees only then that it is free", f"{p50:.1f} s"
         )

@@ -77,7 +77,7 @@ def _kept(rig: Rig, wrong: LockOwner, clock: FakeClock) -> LockFinding | None:
     right, resource = rig.owners[0], rig.fresh()
     _step(rig, wrong, clock, HOUR_MS)
     rig.stopped_holder(wrong, resource, rig.ttl_ms)
-    got = right.insist(resource, LONG_MS, rig.patience(rig.ttl_ms))
+    got = rig.takes_over(right, resource, rig.ttl_ms)
     wrong.resume()
     if got.said is Said.REFUSED:
         return rig.defect("the lock of an owner whose clock is an hour ahead does not end", "never ends")

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from leasebench.bench.engines.interpreter import run_once
 from leasebench.bench.engines.processes.error_line import in_one_line
+from leasebench.bench.engines.processes.observations import Observations
 from leasebench.bench.engines.processes.opaque_locks import CalledLibrary
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect
@@ -91,6 +92,7 @@ class OwnerCalls:
         self.attempt = 0
         self._began = 0.0
         self._token = ""
+        self._observed = Observations()
 
     def acquire(self, resource: str, ttl_ms: int, wait_ms: float) -> Reply:
         """Ask for the lock, and wait for it at most so long."""
@@ -180,10 +182,17 @@ class OwnerCalls:
     def now_ms(self) -> int:
         return int(time() * 1000)
 
+    def observe(self, resource: str, version: int) -> None:
+        self._observed.observe(resource, version)
+
+    def unchanged_for(self, resource: str, ms: float) -> int | None:
+        return self._observed.unchanged_for(resource, ms)
+
     def back_off(self, wait: Wait, tried: int) -> bool:
-        if perf_counter() >= self._began + wait.timeout_ms / 1000:
+        left_ms = wait.timeout_ms - (perf_counter() - self._began) * 1000
+        if left_ms <= 0:
             return False
-        self.sleep(wait.pause_ms(tried) * uniform(0.5, 1.0))
+        self.sleep(min(wait.pause_ms(tried) * uniform(0.5, 1.0), left_ms))
         return True
 
     def sleep(self, ms: float) -> None:

@@ -42,7 +42,7 @@ def shared(rig: Rig, order: str, who: str) -> LockFinding:
     resource = rig.fresh()
     start_ns = perf_counter_ns() + int(FIRST_TURN_S * 1e9)
     try:
-        turns = rig.owners[0].order(order, (resource, LONG_MS, start_ns, SECONDS), within_s=SECONDS + 30.0)
+        turns = rig.owners[0].order(order, (resource, rig.raced_ms, start_ns, SECONDS), within_s=SECONDS + 30.0)
     except OwnerFailed as failed:
         rig.note("A", f"acquire() and release(), by {who}", str(failed))
         return rig.defect(f"{who}: {failed}", "fails")

@@ -10,12 +10,14 @@ from leasebench.bench.verify.finding import LockAnswer, LockFinding, OwnerCall
 from leasebench.bench.verify.gateway import Gateway
 from leasebench.bench.verify.owner import LockOwner, OwnerFailed, OwnerPool, Stalled
 from leasebench.leases.manager import LeaseManager
-from leasebench.leases.traits import ttl_step_ms
+from leasebench.leases.traits import is_timed_by_waiters, lock_delay_of, ttl_step_ms
 
 SHORT_MS = 300
 """A time to live that is waited for."""
 LONG_MS = 60_000
 """A time to live that does not end while a check lasts."""
+RACED_MS = 1_500
+"""The time to live in a race of a lock whose waiters look again after a share of it."""
 PATIENCE_S = 3.0
 FIRST_TURN_S = 0.1
 """Between the order to race and its agreed begin."""
@@ -72,6 +74,23 @@ class Rig:
         """The shortest time to live that the lock knows and that is not below `ttl_ms`."""
         step = ttl_step_ms(self.manager)
         return -(-ttl_ms // step) * step
+
+    @property
+    def raced_ms(self) -> int:
+        """The time to live that owners ask for who take turns."""
+        return self.longer(RACED_MS) if is_timed_by_waiters(self.manager) else LONG_MS
+
+    def kept_s(self, ttl_ms: int) -> float:
+        """How long the lock of a stopped owner is to be kept from others: its time to live, and a lock-delay; s."""
+        return ttl_ms / 1000 * (1 + lock_delay_of(self.manager))
+
+    def successor_ms(self, ttl_ms: int) -> int:
+        """The time to live that a successor asks for: a long one, unless it is that by which it times the lock."""
+        return ttl_ms if is_timed_by_waiters(self.manager) else LONG_MS
+
+    def takes_over(self, successor: LockOwner, resource: str, ttl_ms: int) -> Reply:
+        """Let an owner insist on the lock of one that is stopped, who asked for it for so long."""
+        return successor.insist(resource, self.successor_ms(ttl_ms), self.patience(ttl_ms))
 
     def patience(self, ttl_ms: int) -> float:
         """How long the lock of a stopped owner is waited for, with this time to live; seconds."""
@@ -133,7 +152,7 @@ class Rig:
             must_have(successor.acquire(resource, LONG_MS, 1_000.0))
             return
         self.stopped_holder(loser, resource, self.ttl_ms)
-        must_have(successor.insist(resource, LONG_MS, self.patience(self.ttl_ms)))
+        must_have(self.takes_over(successor, resource, self.ttl_ms))
         loser.resume()
 
     def replaced(self) -> LockOwner:
@@ -148,11 +167,11 @@ class Rig:
         self.flush()
         self.note("the server", "(forgets all: FLUSHALL)")
 
-    def race(self, resource: str, ttl_ms: int, seconds: float, hold_ms: float) -> list[list[LockTurn]]:
+    def race(self, resource: str, seconds: float, hold_ms: float) -> list[list[LockTurn]]:
         """Let all owners take turns for so long. Returns the turns of each."""
         start_ns = perf_counter_ns() + int(FIRST_TURN_S * 1e9)
         for owner in self.owners:
-            owner.begin("race", (resource, ttl_ms, start_ns, seconds, hold_ms))
+            owner.begin("race", (resource, self.raced_ms, start_ns, seconds, hold_ms))
         return [owner.received(seconds + 60.0) for owner in self.owners]
 
     def show_turn(self, owner: str, turn: LockTurn) -> None:

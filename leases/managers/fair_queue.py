@@ -5,8 +5,8 @@ came, and a sorted set with the time by which each counts as dead unless it asks
 dead at the head, then takes the lock if it is free and nobody, or the caller itself, stands first; else the caller
 stands at the end. Redisson lets a waiter live for 5 s (`fairLockWaitTimeout`) and wakes the next one by a message.
 Here it lives for as long as a lease does since it asked last, and every waiter polls as its guard says: a waiter that
-was killed, or gave up, so keeps the others waiting for one time to live at most. One that stood still for longer
-stands at the end again.
+was killed so keeps the others waiting for one time to live at most. One that stood still for longer stands at the end
+again; one that gives up leaves the queue (Redisson's `acquireFailed`).
 
 In the explorer a queue is empty whenever somebody asks: waiters may give up and die, so that any order is possible.
 """
@@ -18,7 +18,7 @@ from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.lease_script import EVENTS, HELD, LeaseMemory, LeaseScript, asked_for, granted, granted_in_memory
 from leasebench.leases.managers.redis_lease import RedisLease
 from leasebench.leases.operations import AcquireLease, Program
-from leasebench.leases.outcome import Outcome, Refused, Unknown
+from leasebench.leases.outcome import Done, Outcome, Refused, Unknown
 
 GRANT = (
     EVENTS
@@ -47,6 +47,15 @@ redis.call('ZADD', KEYS[3], string.format('%.0f', now_ms + ARGV[5]), ARGV[4])
 return 'held:' .. redis.call('LLEN', KEYS[2])
 """
 )
+LEAVE = (
+    EVENTS
+    + """
+-- KEYS: 1 queue of tokens, 2 until when each of them waits, 3 history. ARGV: enactor, attempt, resource, token.
+redis.call('LREM', KEYS[1], 1, ARGV[4])
+redis.call('ZREM', KEYS[2], ARGV[4])
+return 0
+"""
+)
 
 
 class AcquireInTurn(AcquireLease):
@@ -62,6 +71,16 @@ class AcquireInTurn(AcquireLease):
         taken = granted(client, script, lease)
         return None if isinstance(taken, Refused) else taken
 
+    def idle(self, client: LeaseClient, tried: int) -> bool:
+        if client.back_off(self.wait, tried):
+            return True
+        lease = asked_for(client, self.resource, self.ttl_ms)
+        keys = (f"queue:{self.resource}", f"queue_until:{self.resource}")
+        client.leases.call(
+            LeaseScript(LEAVE, keys, (self.resource, lease.token), partial(_leave_in_memory, lease)), client.attempt
+        )
+        return False
+
 
 def _grant_in_memory(lease: Lease, cell: LeaseMemory, client: str, attempt: int) -> Outcome:
     """The queue is what there is of these values, in the order in which they were put there."""
@@ -75,6 +94,11 @@ def _grant_in_memory(lease: Lease, cell: LeaseMemory, client: str, attempt: int)
         return granted_in_memory(lease, cell, client, attempt, lives_ms=lease.ttl_ms)
     cell.values[own] = now_ms + lease.ttl_ms
     return Refused(HELD, len(queue) + (own not in queue))
+
+
+def _leave_in_memory(lease: Lease, cell: LeaseMemory, client: str, attempt: int) -> Outcome:  # noqa: ARG001
+    cell.values.pop(f"queue_until:{lease.resource}:{lease.token}", None)
+    return Done()
 
 
 class FairQueue:

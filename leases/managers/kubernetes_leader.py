@@ -169,6 +169,7 @@ class KubernetesLeader(LibraryLock):
     distributions = ("kubernetes",)
     extra = "leader"
     ttl_step_ms = 3_000
+    timed_by_waiters = True
     renews = False
     tells_loss = True
 

@@ -136,6 +136,7 @@ class LeaderLease:
     renews = True
     broken = False
     own_clock = True
+    timed_by_waiters = True
     renews_every = RETRY
     trusts_for = RENEW_DEADLINE_S / LEASE_DURATION_S
 

@@ -138,6 +138,7 @@ class LockDelay:
     about = "the redis lock; one that ran out is kept from others for 1.5 times its time to live (Chubby, Consul)"
     fencing = True
     audited = True
+    lock_delay = DELAY
     renews = True
     broken = False
 

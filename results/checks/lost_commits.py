@@ -1,9 +1,12 @@
 """Lost commits: what the store acknowledged and had forgotten when it came back."""
 
+import numpy as np
+
 from leasebench.results.checks import Check, Findings
+from leasebench.results.evidence.events import Mask
 from leasebench.results.evidence.trial import Trial
+from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.metric import Better, Form, Metric, Shown
-from leasebench.results.store_rules.assumptions import acknowledged_beyond
 
 
 def loss(trial: Trial) -> Findings:
@@ -15,7 +18,22 @@ def loss(trial: Trial) -> Findings:
     events = trial.events
     if not len(events.restarts):
         return Findings({"lost_commits": 0})
-    return Findings({"lost_commits": acknowledged_beyond(trial, events.of("commit") & ~events.gone)})
+    return Findings({"lost_commits": _acknowledged_beyond(trial, events.of("commit") & ~events.gone)})
+
+
+def _acknowledged_beyond(trial: Trial, known: Mask) -> int:
+    """How many commits a client saw acknowledged that are not among the `known` events."""
+    events = trial.events
+    acknowledged = trial.rows(RowKind.COMMIT, RowOutcome.DONE)
+    if not np.any(acknowledged):
+        return 0
+    believed = trial.process_enactor[acknowledged] << 48 | trial.journal["attempt"].to_numpy()[acknowledged]
+    stored = np.sort(events.enactor[known].astype(np.int64) << 48 | events.attempt[known])
+    if not len(stored):
+        return len(believed)
+    believed.sort()  # neighbours are then looked for in neighbouring places
+    found = stored[np.minimum(np.searchsorted(stored, believed), len(stored) - 1)]
+    return int(np.count_nonzero(found != believed))
 
 
 METRICS = (

@@ -1,8 +1,11 @@
 """The server's clock, which stamps the history, on the axis of the journals."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from leasebench.results.evidence.clocks import UNKNOWN_NS, Offset
+from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import OWN, RowKind, RowOutcome
 
@@ -54,3 +57,50 @@ def offset_of_data(trial: Trial) -> Offset | None:
     start, end = (journal[name].to_numpy()[rows[ours]] for name in ("start_ns", "end_ns"))
     middle_ns = np.median((start + end) // 2 - data["t_us"].to_numpy()[events[theirs]] * 1000)
     return Offset(int(middle_ns), int(np.median((end - start) // 2)))
+
+
+BLOCK = 64
+"""Calls of which a server's offset is told together: few enough that it does not drift meanwhile."""
+DRIFT = 1e-3
+"""By how much a server's clock and the axis may drift apart, as a share of the time: twice what adjtimex(2) allows."""
+GRAIN_NS = 1_000
+"""A server's stamp is in whole microseconds."""
+
+
+@dataclass(frozen=True)
+class OffsetOverTime:
+    """For each call the server's offset in its neighbourhood, by how much that may be wrong, and whether it is known.
+
+    Of n calls each has its stamp inside: its middle is at most half its length from the stamp. At least half of the
+    middles are at or beyond their median, on either side, and so are at least half of the halves; so the median of the
+    middles is right to the median half. This holds though less than half of the calls lie. Where neighbourhoods
+    disagree the clock was stepped in between, and nothing is known of either.
+    """
+
+    value_ns: Ints
+    unsure_ns: Ints
+    known: Mask
+
+
+def offset_over_time(t_us: Ints, start_ns: Ints, end_ns: Ints, unsure_ns: Ints) -> OffsetOverTime:
+    """The offset of a server's clock along its calls, which are in its order, BLOCK of them at a time."""
+    blocks = len(t_us) // BLOCK
+    if not blocks:
+        none = np.zeros(len(t_us), dtype=np.int64)
+        return OffsetOverTime(none, none, np.zeros(len(t_us), dtype=bool))
+    block = np.minimum(np.arange(len(t_us)) // BLOCK, blocks - 1)
+    middle = (start_ns + end_ns) // 2 - t_us * 1000
+    half = (end_ns - start_ns) // 2 + unsure_ns
+    first = np.arange(blocks) * BLOCK
+    whole = blocks * BLOCK
+    value = np.median(middle[:whole].reshape(blocks, BLOCK), axis=1).astype(np.int64)
+    # Of an even number the upper of the two in the middle: the lower one would be no bound.
+    halves = np.sort(half[:whole].reshape(blocks, BLOCK), axis=1)[:, BLOCK // 2]
+    began = np.minimum.reduceat(start_ns, first)
+    lasted = np.maximum.reduceat(end_ns, first) - began
+    unsure = halves + (lasted * DRIFT).astype(np.int64) + GRAIN_NS
+    apart = np.abs(np.diff(value)) > unsure[1:] + unsure[:-1] + (np.abs(np.diff(began)) * DRIFT).astype(np.int64)
+    steady = np.ones(blocks, dtype=bool)
+    steady[1:] &= ~apart
+    steady[:-1] &= ~apart
+    return OffsetOverTime(value[block], unsure[block], steady[block])

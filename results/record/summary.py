@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model
 
 from leasebench.results.record.metric import Form, Metric, metrics
 from leasebench.results.record.suite import TROUBLE, InapplicableFault, Skip
+from leasebench.results.record.witness import WitnessRow
 from leasebench.results.statistics.intervals import Interval
 from leasebench.results.statistics.quantiles import is_supported
 from leasebench.verdict import Verdict
@@ -240,6 +241,11 @@ class TrialRow(Measured):
         default=(), description="why its history is not trusted: what breaks a rule of the store; may be missing"
     )
     disturbances: tuple[str, ...] = Field(default=(), description="what disturbed it, a sentence each; may be missing")
+    witness: WitnessRow | None = Field(
+        default=None,
+        description="what its clients saw, held against its history; missing where it left none, and where an earlier "
+        "version wrote this",
+    )
 
     @property
     def place(self) -> tuple[str, str]:
@@ -263,7 +269,8 @@ class TrialRow(Measured):
             one.name: measured.pop(one.name) for one in first_in_trial() if one.name in measured
         }
         applications = written.pop("applications_by_enactor")
-        told = {name: said for name in ("broken_assumptions", "disturbances") if (said := written.pop(name))}
+        unsaid = ("broken_assumptions", "disturbances", "witness")
+        told = {name: said for name in unsaid if (said := written.pop(name))}
         return {**written, **firsts, "applications_by_enactor": applications, **measured, **told}
 
 
@@ -336,8 +343,7 @@ def json_schema() -> dict[str, Any]:
     row: Any = _extended(TrialRow, firsts | in_row)
     whole: type[Summary] = _extended(Summary, {"cells": (tuple[cell, ...], ...), "trials": (tuple[row, ...], ...)})
     schema = whole.model_json_schema(by_alias=True, mode="serialization")
-    may_be_missing = {"asked_for", "replaced", "broken_assumptions", *in_row}
-    may_be_missing |= {*UNSAID}
+    may_be_missing = {"asked_for", "replaced", "broken_assumptions", "witness", *in_row, *UNSAID}
     for part in (schema, schema["$defs"]["TrialRow"]):
         part["required"] = [key for key in part["required"] if key not in may_be_missing]
     of_cell = schema["$defs"]["CellSummary"]

@@ -5,9 +5,8 @@ from collections import Counter
 import numpy as np
 
 from leasebench.enactors.store.events import KINDS
-from leasebench.results.evidence.events import ByVersion, Events, Mask
+from leasebench.results.evidence.events import ByVersion, Events
 from leasebench.results.evidence.trial import Trial
-from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.store_rules import NOTHING, Breach, Promised, breaches
 
 RESTART = KINDS.index("restart")
@@ -33,9 +32,6 @@ def broken_assumptions(trial: Trial, promised: Promised = NOTHING) -> list[str]:
     at = published[events.version[commits]]
     if np.any((at < 0) | (at > commits)):
         broken.append("a plan was committed before it was published")
-    lost = 0 if len(events.restarts) else acknowledged_beyond(trial, events.of("commit"))
-    if lost:
-        broken.append(f"{lost} acknowledged commits are not in the history")
     return [*broken, *_broken_rules(trial, promised)]
 
 
@@ -51,21 +47,6 @@ def _broken_rules(trial: Trial, promised: Promised) -> list[str]:
         f"{cell}{breach.sentence(trial.events)}" + (f" ({count[rule] - 1} more)" if count[rule] > 1 else "")
         for rule, breach in first.items()
     ]
-
-
-def acknowledged_beyond(trial: Trial, known: Mask) -> int:
-    """How many commits a client saw acknowledged that are not among the `known` events."""
-    events = trial.events
-    acknowledged = trial.rows(RowKind.COMMIT, RowOutcome.DONE)
-    if not np.any(acknowledged):
-        return 0
-    believed = trial.process_enactor[acknowledged] << 48 | trial.journal["attempt"].to_numpy()[acknowledged]
-    stored = np.sort(events.enactor[known].astype(np.int64) << 48 | events.attempt[known])
-    if not len(stored):
-        return len(believed)
-    believed.sort()  # neighbours are then looked for in neighbouring places
-    found = stored[np.minimum(np.searchsorted(stored, believed), len(stored) - 1)]
-    return int(np.count_nonzero(found != believed))
 
 
 def _changed_outside(events: Events) -> str | None:

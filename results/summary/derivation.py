@@ -3,6 +3,7 @@
 A `summary.json` that was written before is held against what the history says (`differences`).
 """
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,7 +21,7 @@ from leasebench.results.evidence.trial import Trial, read_trials
 from leasebench.results.latency.histograms import PHASES, SIDES, figures, histogram, merge
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.faults import FaultRow, read_faults
-from leasebench.results.record.file import BadRunDirectory, as_value, json_of_schema
+from leasebench.results.record.file import BadRunDirectory, as_value, is_there, json_of_schema, unreadable
 from leasebench.results.record.names import ASIDE, JOURNAL_FILE, SUMMARY_FILE, TRIAL_FILE
 from leasebench.results.record.rounds import read_rounds
 from leasebench.results.record.suite import GuardTable, ScenarioTable, SuiteRecord, read_suite
@@ -37,14 +38,18 @@ from leasebench.results.record.summary import (
     first_in_trial,
 )
 from leasebench.results.record.trial import TrialFacts, read_facts
+from leasebench.results.record.witness import WitnessRow
 from leasebench.results.statistics.clustered import as_json
 from leasebench.results.store_rules import Promised
 from leasebench.results.store_rules.assumptions import broken_assumptions
 from leasebench.results.summary.controls import judge_controls
 from leasebench.results.summary.story import story
+from leasebench.results.witness.testimony import together, witnessed
 from leasebench.verdict import Verdict
 
 CUT_OFF = "cut off"
+MOST_TOLD = 60
+"""Characters of a value that is told."""
 
 
 @dataclass
@@ -110,6 +115,14 @@ class CellData:
         self.disturbances += [f"trial {facts.number}: {one}" for one in found]
         if facts.status == "ok":
             self.failures += [f"trial {facts.number}: {one}" for one in found if one.fails][:1]
+
+    def testimony(self, trial: Trial) -> WitnessRow:
+        """What its clients saw, held against its history; of a trial that failed anyhow nothing is."""
+        if trial.facts.status != "ok":
+            return WitnessRow(covered=0)
+        promised = Promised.by(self._guard, self._scenario, trial.facts)
+        repeats = self._scenario.load.client_retries > 0
+        return witnessed(trial, repeats=repeats, own_clock=promised.own_clock)
 
     def add(self, trial: Trial, found: Tally, broken: list[str]) -> None:
         """Take in a trial's history and journal, what the checks found in them, and what they break."""
@@ -208,14 +221,14 @@ def _is_complete(run: Path, suite: SuiteRecord, numbers: set[int], every_cell: b
 
 def _replaced(run: Path) -> Iterator[ReplacedTrial]:
     """The trials that were run again, but for those that were cut off before anything was written."""
-    for path in sorted(run.glob(f"{ASIDE}/*/{TRIAL_FILE}")):
-        facts = read_facts(path.parent)
+    for folder in _with_facts(run / ASIDE):
+        facts = read_facts(folder)
         yield ReplacedTrial(
             number=facts.number,
             guard=facts.guard,
             scenario=facts.scenario,
             reason=CUT_OFF if facts.status == "running" else f"failed: {facts.reason}",
-            kept=f"{ASIDE}/{path.parent.name}",
+            kept=f"{ASIDE}/{folder.name}",
         )
 
 
@@ -232,17 +245,21 @@ def take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> TrialRow | 
         raise BadRunDirectory(f"{folder / TRIAL_FILE}: {key[0]} under {key[1]} is not in the run's suite")
     faults = read_faults(folder)
     parts = [(trial, tally(trial)) for trial in read_trials(folder)] if facts.history else []
-    broken = [cells[key].broken(trial) for trial, _ in parts]
+    seen = [cells[key].testimony(trial) for trial, _ in parts]
+    broken = [
+        [*cells[key].broken(trial), *(one.sentence for one in own.discrepancies)]
+        for (trial, _), own in zip(parts, seen, strict=True)
+    ]
     cells[key].add_facts(facts)
     cells[key].add_faults(faults)
     cells[key].add_disturbances(facts, parts[0][0].disturbances if parts else ())
     for (trial, found), own in zip(parts, broken, strict=True):
         cells[key].add(trial, found, own)
     sentences = [sentence for part in broken for sentence in part]
-    return _row(facts, parts, sentences)
+    return _row(facts, parts, sentences, together(seen))
 
 
-def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str]) -> TrialRow:
+def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str], witness: WitnessRow) -> TrialRow:
     """One trial: its facts and its counts, over all of its cells."""
     total = Tally()
     applications: dict[str, int] = {}
@@ -264,6 +281,7 @@ def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str])
         applications_by_enactor=applications,
         broken_assumptions=tuple(broken),
         disturbances=tuple(one.told for one in parts[0][0].disturbances) if parts else (),
+        witness=witness if parts else None,
         **{one.name: total.first(one.name) for one in first_in_trial()},
         **total.counts,
         **{name: as_json(table) for name, table in total.clusters.items()},
@@ -271,8 +289,24 @@ def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str])
 
 
 def trial_folders(run: Path) -> Iterable[Path]:
-    """The trials of a run, in the order in which they ran."""
-    return sorted(path.parent for path in (run / "trials").glob(f"*/{TRIAL_FILE}"))
+    """The trials of a run, in the order in which they ran. Raises BadRunDirectory where that can't be told."""
+    return _with_facts(run / "trials")
+
+
+def _with_facts(place: Path) -> list[Path]:
+    """The folders there that have facts of a trial. `glob` would leave out in silence what it may not enter."""
+    if not is_there(place):
+        return []
+    try:
+        return sorted(folder for folder in place.iterdir() if folder.is_dir() and _has_facts(folder))
+    except OSError as error:
+        raise unreadable(Path(error.filename or place), error) from error
+
+
+def _has_facts(folder: Path) -> bool:
+    """Whether a folder has facts of a trial. Raises OSError where it may not be entered."""
+    with os.scandir(folder) as held:
+        return any(one.name == TRIAL_FILE for one in held)
 
 
 def read_summary(run: Path) -> Summary:
@@ -283,6 +317,19 @@ def read_summary(run: Path) -> Summary:
 def as_written(run: Path) -> Any:
     """What `summary.json` holds, also what is no figure of ours. Raises BadRunDirectory, also for a newer schema."""
     return json_of_schema(run / SUMMARY_FILE, SCHEMA_VERSION)
+
+
+def unlike(written: Any, derived: Summary) -> list[str]:
+    """Every figure of a `summary.json` that is not what the run's files say, as `key: written != derived`.
+
+    What an earlier version did not look for, and so did not write, is no difference.
+    """
+    found = derived.as_json()
+    rows = written.get("trials") if isinstance(written, dict) else None
+    for row, own in zip(rows if isinstance(rows, list) else (), found["trials"], strict=False):
+        if isinstance(row, dict) and "witness" not in row:
+            own.pop("witness", None)
+    return differences(written, found)
 
 
 def differences(written: Any, derived: Any, at: str = "") -> list[str]:
@@ -302,7 +349,15 @@ def differences(written: Any, derived: Any, at: str = "") -> list[str]:
             for index, pair in enumerate(zip(written, derived, strict=True))
             for found in differences(*pair, f"{at}[{index}]")
         ]
-    return [] if written == derived else [f"{at}: {written!r} != {derived!r}"]
+    return [] if written == derived else [f"{at}: {_brief(written)} != {_brief(derived)}"]
+
+
+def _brief(value: Any) -> str:
+    """A value as a part of a line."""
+    if isinstance(value, (list, dict)) and value:
+        return f"{len(value)} entries"
+    told = repr(value)
+    return told if len(told) <= MOST_TOLD else f"{told[:MOST_TOLD]}..."
 
 
 def unfinished(run: Path) -> Iterator[str]:
@@ -316,7 +371,7 @@ def unfinished(run: Path) -> Iterator[str]:
                 recorded += len(read_raw_journal(path))
             except BadRunDirectory:
                 continue
-        if (folder / JOURNAL_FILE).exists():
+        if is_there(folder / JOURNAL_FILE):
             yield f"{folder.name}: {CUT_OFF}; its history and journal were kept, its figures are not counted"
         else:
             yield f"{folder.name}: {CUT_OFF}; its journals hold {recorded} operations, its history died with the server"

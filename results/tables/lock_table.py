@@ -1,7 +1,8 @@
 """Guards against named anomalies, one table of a run: the manner of Hermitage (github.com/ept/hermitage), for locks.
 
 A row a guard, a column a scenario: the stale writes that went through, of the races that were on. Beside them when an
-owner that lost its lease was told, how long a dead owner's lease was waited for, and what the guard costs.
+owner that lost its lease was told, how long a dead owner's lease was waited for, what the guard costs, and how fairly
+it shares the lease.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,6 +50,8 @@ def lock_table(summary: Summary, suite: SuiteRecord) -> Grid:
             (Column("cost\np50 us", 1), lambda guard: _cost(cells.get((guard, baseline)))),
             (Column("acquire\np99 us", 2), lambda guard: _acquire(cells.get((guard, baseline)))),
             (Column("commands\na grant", 2), lambda guard: _commands(cells.get((guard, baseline)))),
+            (Column("fairness\n(Jain)", 3), lambda guard: _middle(cells.get((guard, baseline)), "jain_of_grants", 2)),
+            (Column("longest\nwait ms", 3), lambda guard: _middle(cells.get((guard, baseline)), "longest_wait_ms")),
         ]
     kept = [
         one for one in columns if one[0].heading == "guard" or any(one[1](guard).text != NOTHING for guard in guards)
@@ -75,6 +78,11 @@ def legend(summary: Summary, suite: SuiteRecord, manifest: Manifest | None) -> I
         )
     yield "cost: medians of acquire, check, commit and release at one endpoint, added up; waiting is in acquire"
     yield "commands a grant: what a library asks of its server, its release and tries in vain included, without a fault"
+    if any(cell.spread("jain_of_grants").n for cell in summary.cells):
+        yield (
+            "fairness: Jain's index of the grants of all enactors without a fault, 1 alike, 1/n one has all; longest "
+            "wait of one acquire in a trial (medians over trials)"
+        )
     yield _run(summary, suite, manifest)
 
 
@@ -151,6 +159,12 @@ def _cost(cell: CellSummary | None) -> Text:
 def _acquire(cell: CellSummary | None) -> Text:
     found = None if cell is None else cell.latency("acquire").shown("p99")
     return Text(number(found))
+
+
+def _middle(cell: CellSummary | None, name: str, digits: int = 0) -> Text:
+    """The median over trials of a figure that each trial has one of."""
+    found = None if cell is None else cell.spread(name)
+    return Text(NOTHING if found is None or not found.n else number(found.p50, digits))
 
 
 def _commands(cell: CellSummary | None) -> Text:

@@ -1,11 +1,15 @@
 """`leasebench ask` and `leasebench table`: which lock is meant, what is run for it, and the pages about a run."""
 
 import json
+import shlex
+import sys
 
 import pytest
 from commands import leasebench
 
 from leasebench.bench.asking import FENCED, lock_meant, suite_for, terms
+from leasebench.bench.own_lock import NamedLock
+from leasebench.bench.starters import TEMPLATES
 from leasebench.definitions import DefinitionError
 from leasebench.leases.traits import unavailable
 from leasebench.registry import plugins
@@ -58,7 +62,7 @@ def test_long_times_are_scaled_down_together_unless_they_are_to_be_run_as_they_a
 
 def test_a_lock_is_run_by_itself_and_with_each_repair_beside_those_without_a_lock():
     lock = MANAGERS["redis_py"]
-    suite = suite_for("redis_py", lock, terms("10s", "2s", lock, full_length=True))
+    suite = suite_for(NamedLock.of_manager("redis_py"), terms("10s", "2s", lock, full_length=True))
     assert suite.duration_s >= 40.0, "an owner is stopped for longer than a lease lives"
     by_name = {one.name: one for one in suite.scenarios}
     assert by_name["steady"].guards == ["redis_py", "redis_py_newer", "last_writer_wins", "monotonic"]
@@ -68,13 +72,27 @@ def test_a_lock_is_run_by_itself_and_with_each_repair_beside_those_without_a_loc
     assert {one.name: one.commit for one in suite.guards}["redis_py_newer"] == "monotonic"
 
 
+def test_a_lock_in_another_language_is_named_by_its_program(tmp_path):
+    program = tmp_path / "my_lock.py"
+    program.write_text((TEMPLATES / "foreign" / "my_lock.py.template").read_text())
+    command = shlex.join([sys.executable, str(program)])
+    named = NamedLock.of_command(command)
+    suite = suite_for(named, terms(None, None, named.lock, full_length=False))
+    guard = next(one for one in suite.guards if one.name == "my_lock")
+    assert guard.exclude.command == (sys.executable, str(program))
+    assert "my_lock_newer" in {one.name for one in suite.guards}
+    told = leasebench("ask", "--command", f"{sys.executable} no_such_lock.py", cwd=tmp_path)
+    assert (told.returncode, told.stderr.count("\n")) == (2, 1), told.stderr
+    assert leasebench("ask", "redis_py", "--command", command, cwd=tmp_path).returncode == 2
+
+
 def test_a_fencing_number_is_handed_to_the_store():
     name, lock = next(
         (name, one)
         for name, one in MANAGERS.items()
         if one.fencing and not unavailable(one) and not one.broken and getattr(one, "ttl_step_ms", 1) == 1
     )
-    suite = suite_for(name, lock, terms(None, None, lock, full_length=False))
+    suite = suite_for(NamedLock.of_manager(name), terms(None, None, lock, full_length=False))
     fenced = next(one for one in suite.guards if one.name.endswith(FENCED))
     assert fenced.commit == "fence_registered"
 

@@ -22,7 +22,9 @@ from leasebench.bench.verify.page import as_data, comparison, page
 from leasebench.bench.verify.races import inversion, overlap
 from leasebench.bench.verify.verification import ServedLock, ask, chosen_checks, lock_checks
 from leasebench.leases.managers.own_class import own_class
+from leasebench.leases.managers.redis_lease import RedisLease
 from leasebench.mistakes import DefinitionError
+from leasebench.registry import plugins
 from leasebench.results.compare.markdown import as_markdown
 
 HERE = Path(__file__).parent
@@ -52,7 +54,10 @@ def pool():
 
 def found(cls, check, pool):
     """What one check finds out about one lock."""
-    lock = own_class(f"broken_locks:{cls}")
+    return found_of(own_class(f"broken_locks:{cls}"), check, pool)
+
+
+def found_of(lock, check, pool):
     assert check.refuses(lock) is None
     with ServedLock(lock).rig(check, pool, {}) as rig:
         rig.patience_s = 0.5
@@ -73,6 +78,27 @@ def test_a_check_finds_the_lock_that_is_broken_in_its_way_and_no_other(broken, p
     assert len(wrong.evidence) >= 2
     right = found(RIGHT.get(check.name, "Correct"), check, pool)
     assert right.answer is LockAnswer.HOLDS, right
+
+
+def without_its_delay():
+    lock = RedisLease()
+    lock.lock_delay = plugins("leases.managers")["lock_delay"].lock_delay
+    return lock
+
+
+@pytest.mark.parametrize(
+    ("make", "answer"),
+    [
+        (lambda: plugins("leases.managers")["lock_delay"], LockAnswer.HOLDS),
+        (without_its_delay, LockAnswer.DEFECT),
+        (lambda: plugins("leases.managers")["leader_lease"], LockAnswer.HOLDS),
+        (lambda: plugins("leases.managers")["fair_queue"], LockAnswer.HOLDS),
+    ],
+    ids=["lock_delay", "lock_delay that delays nothing", "leader_lease", "fair_queue"],
+)
+def test_what_a_protocol_says_of_its_time_to_live_is_what_is_asked_of_it(make, answer, pool, monkeypatch):
+    monkeypatch.setattr(ttl, "FRACTION_MS", 400)
+    assert found_of(make(), lock_checks()["ttl"], pool).answer is answer
 
 
 def test_every_check_has_a_lock_that_it_finds():

@@ -55,6 +55,9 @@ class Client(InstantClient):
             del self.tokens[resource]
         return lease
 
+    def back_off(self, wait: Wait, tried: int) -> bool:  # noqa: ARG002
+        return False
+
     def call(self, manager: Any, method: str, resource: str = "e0") -> Outcome | None:
         lease = self.held.get(resource)
         outcome: Outcome | None = None if lease is None else self.ask(getattr(manager, method)(lease))
@@ -187,6 +190,15 @@ class TestFairQueue:
             assert time.monotonic() - began < WITHIN_S
             if isinstance(world, MemoryWorld):
                 world.shared.advance(1)
+
+    def test_a_waiter_that_gives_up_leaves_the_queue(self, clients):
+        (a, b, c), manager = clients, self.manager
+        assert a.acquire(manager)
+        asks = next(manager.acquire("e0", LONG_MS, AT_ONCE))
+        assert asks.perform(b) is None
+        assert not asks.idle(b, 0)
+        assert a.call(manager, "release") == Done()
+        assert c.acquire(manager)
 
 
 class TestLeaderLease:

@@ -13,7 +13,7 @@ from leasebench.enactors.store.events import KINDS
 from leasebench.names import valid_name
 from leasebench.results.evidence.history import HISTORY_SCHEMA
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
-from leasebench.results.record.journal import RowKind, RowOutcome
+from leasebench.results.record.journal import NO_ENDPOINT, RowKind, RowOutcome
 from leasebench.results.summary.derivation import summarise
 
 ENDPOINTS = tuple(f"e{n:03d}" for n in range(8))
@@ -22,7 +22,7 @@ GAP_US = 25
 """Between two events: 40,000 a second."""
 PUBLISH_EVERY = 1_000
 PLAN_EVERY = 500
-"""One of so many journal rows is the end of an application."""
+"""After one of so many commits an application ends."""
 CHUNK = 1_000_000
 
 
@@ -63,7 +63,7 @@ def _write_trial(folder: Path, number: int, guard: str, events: int, *, stale: b
     enactor = np.where(publish, -1, seq % len(ENACTORS))
     _write_history(folder / "history.parquet", publish, version, previous, endpoint, enactor)
     service_ns = rng.lognormal(10, 0.5, events).astype(np.int64)
-    _write_journal(folder / "journal.parquet", publish, version, endpoint, enactor, service_ns)
+    _write_journal(folder / "journal.parquet", publish, version, previous, endpoint, enactor, service_ns)
     lasts_ns = events * GAP_US * 1000
     facts = {
         "number": number, "guard": guard, "scenario": "steady", "seed": number, "status": "ok", "history": True,
@@ -108,9 +108,8 @@ def _write_history(path, publish, version, previous, endpoint, enactor):
             writer.write_table(pa.Table.from_arrays(arrays, schema=HISTORY_SCHEMA))
 
 
-def _write_journal(path, publish, version, endpoint, enactor, service_ns):
-    seq = np.arange(len(version))
-    kind = np.select([publish, seq % PLAN_EVERY == 1], [RowKind.PUBLISH, RowKind.PLAN], RowKind.COMMIT)
+def _write_journal(path, publish, version, previous, endpoint, enactor, service_ns):
+    kind = np.where(publish, RowKind.PUBLISH, RowKind.COMMIT)
     writer = None
     processes = ("planner", *ENACTORS)
     for low in range(0, len(version), CHUNK):
@@ -125,11 +124,14 @@ def _write_journal(path, publish, version, endpoint, enactor, service_ns):
                 "start_ns": start_ns, "due_ns": np.where(publish[part], start_ns, 0), "attempt": seq + 1,
                 "version": version[part], "grant": zero,
                 "kind": kind[part].astype(np.uint8),
-                "endpoint": np.maximum(endpoint[part], 0).astype(np.uint16), "end_ns": start_ns + service_ns[part],
-                "service_ns": service_ns[part], "seen": zero, "fence": zero,
+                "endpoint": np.where(publish[part], NO_ENDPOINT, endpoint[part]).astype(np.uint16),
+                "end_ns": start_ns + service_ns[part],
+                "service_ns": service_ns[part], "seen": previous[part], "fence": zero,
                 "outcome": np.full(len(seq), RowOutcome.DONE, dtype=np.uint8), "reason": zero.astype(np.uint8),
             }
         )  # fmt: skip
+        ends = frame[seq % PLAN_EVERY == 1].assign(kind=np.uint8(RowKind.PLAN), attempt=0)
+        frame = pd.concat([frame, ends]).sort_index(kind="stable")
         table = pa.Table.from_pandas(frame, preserve_index=False)
         writer = writer or pa.parquet.ParquetWriter(path, table.schema, compression="zstd")
         writer.write_table(table)

@@ -80,9 +80,12 @@ def calm(trials):
 
 
 def disagreements(recounted, written, at=""):
-    """Where the two differ, also by a key that only one of them has. What is words in a story is not recounted."""
+    """Where the two differ, also by a key that only one of them has.
+
+    What is words in a story is not recounted, nor what the second witness says: that is a second count itself.
+    """
     if isinstance(recounted, dict) and isinstance(written, dict):
-        for key in sorted({*recounted, *written} - ({"what"} if "t_s" in recounted else set())):
+        for key in sorted({*recounted, *written} - ({"what"} if "t_s" in recounted else {"witness"})):
             if key in recounted and key in written:
                 yield from disagreements(recounted[key], written[key], f"{at}.{key}")
             else:

@@ -112,22 +112,29 @@ class Tape:
         self.at[name] = version
         if not again:
             numbers = {"version": version, "endpoint": endpoint, "grant": grant, "attempt": attempt}
+            numbers["seen"] = facts["previous"] if outcome is RowOutcome.DONE else 0
             self._row(ENACTORS[who], RowKind.COMMIT, ms, sent_ms, ended_ms, outcome, **numbers)
         return attempt
 
     def refuse(self, ms, who, version, reason, endpoint=1):
         name = ENDPOINTS[endpoint]
         facts = {"version": version, "previous": self.at[name], "enactor": ENACTORS[who], "reason": reason}
-        self._event("reject", ms, endpoint=name, attempt=self._next(), **facts)
+        attempt = self._next()
+        self._event("reject", ms, endpoint=name, attempt=attempt, **facts)
+        numbers = {"version": version, "endpoint": endpoint, "attempt": attempt, "seen": self.at[name]}
+        self._row(ENACTORS[who], RowKind.COMMIT, ms, outcome=RowOutcome.REFUSED, **numbers)
 
     def repair(self, ms, version, endpoint=1):
         name = ENDPOINTS[endpoint]
         self._event("repair", ms, endpoint=name, version=version, previous=self.at[name], enactor="operator")
+        self._row("operator", RowKind.REPAIR, ms, version=version, endpoint=endpoint, seen=self.at[name])
         self.at[name] = version
 
     def delete(self, ms, who, version):
         active = sum(at == version for at in self.at.values())
-        self._event("delete", ms, version=version, enactor=ENACTORS[who], active_endpoints=active, attempt=self._next())
+        attempt = self._next()
+        self._event("delete", ms, version=version, enactor=ENACTORS[who], active_endpoints=active, attempt=attempt)
+        self._row(ENACTORS[who], RowKind.CLEAN, ms, version=version, attempt=attempt)
 
     def restart(self, ms, forgets, **at):
         """The store comes back without its last events: its endpoints are where `at` says."""

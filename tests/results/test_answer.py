@@ -40,7 +40,9 @@ def run():
     told = {"told_before": 0, "told_at": 0, "told_after": 9, "never_told": 1, "told_wrongly": 0}
     stopped = {**rate, **told, "stale_overwrites": 8, "races": 80, "double_holds": 30, "exclusion_violations": None}
     cells = [
-        cell("mine", "steady", races=300, **bound, latency_us=latency(200.0, 100.0)),
+        cell(
+            "mine", "steady", races=300, **bound, latency_us=latency(200.0, 100.0), jain_of_grants=seen(0.5, 0.75, 1.0)
+        ),
         cell("mine_newer", "steady", races=290, **bound, latency_us=latency(200.0, 120.0)),
         cell("monotonic", "steady", races=310, **bound, latency_us=latency(None, 100.0)),
         cell("last_writer_wins", "steady", races=310, verdict="stale", **rate, latency_us=latency(None, 60.0)),
@@ -105,6 +107,7 @@ def test_the_table_has_a_row_a_guard_and_a_column_a_scenario(run):
     assert rows["mine"]["two at once: owners/server"] == "30 / not seen"
     assert rows["mine"]["cost p50 us"] == "300"
     assert rows["monotonic"]["acquire p99 us"] == "-"
+    assert (rows["mine"]["fairness (Jain)"], rows["monotonic"]["fairness (Jain)"]) == ("0.75", "-")
     told = list(legend(run.summary, run.suite, None))
     assert any("owner_killed: Killed." in line for line in told)
 

@@ -38,6 +38,7 @@ from leasebench.results.run import load
 from leasebench.results.statistics.intervals import MOST_TABLES, fisher_p
 from leasebench.results.store_rules.assumptions import broken_assumptions
 from leasebench.results.summary.story import story
+from leasebench.results.witness.testimony import witnessed
 
 MB = 1 << 20
 MOST_MB = 48
@@ -69,7 +70,7 @@ def test_no_number_of_an_event_or_a_journal_row_takes_memory(dicts, data):
 
     def derive():
         trial = trial_of(dicts, rows)
-        tally(trial), broken_assumptions(trial), phase_samples(trial), story(trial)
+        tally(trial), broken_assumptions(trial), phase_samples(trial), story(trial), witnessed(trial)
 
     assert peak_mb(derive) < MOST_MB
 
@@ -134,7 +135,7 @@ def test_the_largest_version_that_is_allowed_is_read_in_little_memory(run):
     damage(min(run.glob("trials/*/history.parquet")), "version", MOST_VERSION)
     ended = check(run)
     assert ended.returncode == 5, "a plan was committed that nobody published"
-    assert [len(ended.stderr.splitlines()), "summary.json" in ended.stderr] == [2, True]
+    assert [len(ended.stderr.splitlines()), "summary.json" in ended.stderr] == [3, True]
 
 
 def test_a_small_file_of_very_many_rows_is_refused_before_a_row_is_read(run):

@@ -913,21 +913,6 @@ class TestAssumptions:
     def test_a_kind_of_event_that_is_not_known_is_found(self):
         assert len(broken_assumptions(trial_of([event("implode", 0)]))) == 1
 
-    def test_an_acknowledged_commit_that_the_history_lacks_is_found(self):
-        dicts = [publish(0, 1), commit(1, 1, 0, attempt=7)]
-        there = row("enactor-0", RowKind.COMMIT, attempt=7, version=1)
-        missing = ["1 acknowledged commits are not in the history"]
-        assert broken_assumptions(trial_of(dicts, [there])) == []
-        assert broken_assumptions(trial_of(dicts, [there | {"process": "enactor-1"}])) == missing
-        assert broken_assumptions(trial_of(dicts, [there | {"attempt": 8, "outcome": int(RowOutcome.UNKNOWN)}])) == []
-        assert broken_assumptions(trial_of(dicts, [there, there | {"attempt": 8}])) == missing
-        assert broken_assumptions(trial_of(dicts[:1], [there])) == missing
-
-    def test_a_commit_in_the_place_of_a_killed_enactor_is_that_enactors(self):
-        attempt = (1 << 32) + 1
-        dicts = [publish(0, 1), commit(1, 1, 0, attempt=attempt)]
-        assert broken_assumptions(trial_of(dicts, [row("enactor-0+1", RowKind.COMMIT, attempt=attempt)])) == []
-
     def test_a_repair_changes_the_endpoint_inside_the_history(self):
         dicts = [publish(0, 1), publish(0, 2), commit(1, 2, 0), repair(2, 1, 2)]
         assert broken_assumptions(trial_of([*dicts, commit(3, 2, 1)])) == []

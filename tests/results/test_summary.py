@@ -22,7 +22,7 @@ from leasebench.results.record.process import Process
 from leasebench.results.record.summary import UNSAID, CellSummary, Spread, Summary, json_schema
 from leasebench.results.statistics.clustered import clustered_interval, from_json
 from leasebench.results.statistics.intervals import exact_interval, upper_bound_of_zero
-from leasebench.results.summary.derivation import as_written, differences, read_summary, summarise, unfinished
+from leasebench.results.summary.derivation import as_written, differences, read_summary, summarise, unfinished, unlike
 from leasebench.results.tables.run_table import tables
 from leasebench.verdict import SAFE, Verdict
 
@@ -102,9 +102,9 @@ class TestVerdict:
         assert judge(counts, failed=False, min_races=5) is Verdict.CLEAN
 
 
-def commits(one, version, previous, kind="commit", **more):
+def commits(one, version, previous, kind="commit", first=0, **more):
     """The plan at every endpoint, by one enactor, 1 ms apart."""
-    for number, name in enumerate(ENDPOINTS):
+    for number, name in enumerate(ENDPOINTS, first):
         facts = {"endpoint": name, "enactor": ENACTORS[one], "version": version, "previous": previous}
         yield event(kind, 0, attempt=10 * version + number, **facts, **more)
 
@@ -118,7 +118,7 @@ def history(outcome):
         at = version
         if version > 1 and outcome == "stale":
             dicts += commits(0, version - 1, at)
-            dicts += commits(1, version, version - 1)
+            dicts += commits(1, version, version - 1, first=5)
         elif version > 1:
             dicts += commits(0, version - 1, at, "reject", reason="not_newer")
     return [one | {"t_us": (number + 1) * MS} for number, one in enumerate(dicts)]
@@ -145,7 +145,7 @@ def write_trial(run, number, guard, outcome, **facts):
                 endpoint = ENDPOINTS.index(one["endpoint"]) if one["endpoint"] else NO_ENDPOINT
                 due_ns = start_ns - 500_000 if kind is RowKind.PUBLISH else 0
                 journal.begin(kind, start_ns, due_ns, one["attempt"], one["version"], 0, endpoint)
-                journal.end(start_ns + 100_000, 100_000, 0, 0, outcome, 0)
+                journal.end(start_ns + 100_000, 100_000, one["previous"], 0, outcome, 0)
         journal.begin(RowKind.PLAN, 1, 0, 99, 3, 0, NO_ENDPOINT)
         journal.end(2_000_001, 2_000_000, 0, 0, RowOutcome.DONE, 0)
         journal.close()
@@ -222,6 +222,14 @@ class TestSummary:
     def test_the_same_run_gives_the_same_summary(self, run):
         written = json.loads(json.dumps(derived(run)))
         assert differences(written, derived(run)) == []
+
+    def test_what_an_earlier_version_did_not_look_for_is_no_difference(self, run):
+        written = json.loads(json.dumps(derived(run)))
+        assert unlike(written, summarise(run)) == []
+        written["trials"][0]["witness"]["covered"] += 1
+        assert len(unlike(written, summarise(run))) == 1
+        del written["trials"][0]["witness"]
+        assert unlike(written, summarise(run)) == []
 
     def test_a_changed_figure_is_found_and_named(self, run):
         written = json.loads(json.dumps(derived(run)))

@@ -8,6 +8,7 @@ from secrets import token_hex
 from time import perf_counter_ns, sleep, time
 from typing import Any
 
+from leasebench.bench.engines.processes.observations import Observations
 from leasebench.bench.engines.processes.opaque_locks import CalledLibrary, ForeignOwner
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.enactors.store.drivers import connect
@@ -72,7 +73,7 @@ class ProcessClient:
         """When the load began."""
         self.skew_ms = 0.0
         """How far this client's wall clock is ahead of the true one."""
-        self._observed: dict[str, tuple[int, int]] = {}
+        self._observed = Observations()
         """The version of each lease's record that was seen last, and when it was seen first."""
         self._renewals: Renewals | None = None
         self._token = (0, "")
@@ -112,12 +113,10 @@ class ProcessClient:
         return int(time() * 1000 + self.skew_ms)
 
     def observe(self, resource: str, version: int) -> None:
-        if self._observed.get(resource, (None, 0))[0] != version:
-            self._observed[resource] = (version, perf_counter_ns())
+        self._observed.observe(resource, version)
 
     def unchanged_for(self, resource: str, ms: float) -> int | None:
-        version, since_ns = self._observed.get(resource, (0, 0))
-        return version if since_ns and perf_counter_ns() - since_ns > ms * 1e6 else None
+        return self._observed.unchanged_for(resource, ms)
 
     def back_off(self, wait: Wait, tried: int) -> bool:
         """Wait exponentially longer, with jitter; a poll never waits longer than the one before times two."""

@@ -1,0 +1,48 @@
+"""Each event bears a time at which its client was asking for it, by what is known of the server's clock."""
+
+import numpy as np
+
+from leasebench.results.evidence.alignment import offset_over_time
+from leasebench.results.evidence.clocks import NEVER, before
+from leasebench.results.evidence.events import Ints, Mask
+from leasebench.results.witness.calls import Calls
+from leasebench.results.witness.mismatch import Comparison
+
+STAMPED = "stamped outside its request"
+UNTOLD = "stamps of a server whose clock can't be told: stepped, or too few calls"
+
+
+def stamps(calls: Calls) -> Comparison:
+    """Hold the stamps of answered calls against begin and end of these, server by server."""
+    held = Comparison()
+    apart = calls.of_lease_server[calls.joined]
+    for at in (calls.joined[~apart], calls.joined[apart]):
+        row = calls.row_of_event[at]
+        usable = (calls.ended_ns[row] < NEVER) & calls.by_known_clock[row]
+        _of_server(calls, at[usable], held)
+    return held
+
+
+def _of_server(calls: Calls, at: Ints, held: Comparison) -> None:
+    row, journal, compared = calls.row_of_event[at], calls.trial.journal, calls.trial.compared
+    start, end = journal["start_ns"].to_numpy()[row], journal["end_ns"].to_numpy()[row]
+    unsure = compared.unsure_on_axis_ns[compared.code[row]]
+    offset = offset_over_time(calls.trial.events.t_us[at], start, end, unsure)
+    known = offset.known if calls.trial.facts.stepped_clocks == () else offset.known & False
+    held.leave(UNTOLD, int(np.count_nonzero(~known)))
+    stamp = calls.trial.events.t_us[at] * 1000 + offset.value_ns
+    early, _ = before(stamp, start, unsure + offset.unsure_ns)
+    late, _ = before(end, stamp, unsure + offset.unsure_ns)
+    wrong = _between(known & (early | late), known)
+    why = "the server's time of it is not within the request, though that of those before and after it is"
+    held.differ(STAMPED, why, row[wrong], at[wrong])
+
+
+def _between(wrong: Mask, known: Mask) -> Mask:
+    """Those that stand between right ones: where all go wrong up to an end, the clock was stepped."""
+    right = np.flatnonzero(known & ~wrong)
+    if not len(right):
+        return wrong & False
+    between = wrong.copy()
+    between[: right[0]] = between[right[-1] :] = False
+    return between
