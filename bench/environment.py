@@ -14,7 +14,7 @@ from leasebench.bench.servers.server import Server
 from leasebench.enactors.store.store import CellAddress
 from leasebench.registry import plugins
 from leasebench.results.display.phrases import count
-from leasebench.results.record.endings import Ending
+from leasebench.results.record.endings import ProcessEnding
 from leasebench.results.record.process import PROXY, Process
 
 
@@ -229,7 +229,7 @@ class Environment:
         proxies = {one.pid: f"proxy of {process}" for process, one in self.proxies.items() if one.pid is not None}
         return own | apart | nodes | proxies
 
-    def take_endings(self) -> list[Ending]:
+    def take_endings(self) -> list[ProcessEnding]:
         """How servers and proxies ended, as far as they did not end with the trial."""
         apart = [
             one.model_copy(update={"process": f"{one.process} of cell {cell}"})

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from leasebench.bench.servers.credentials import without_password
-from leasebench.results.record.endings import Ending
+from leasebench.results.record.endings import ProcessEnding
 from leasebench.results.record.health import TrialHealth
 from leasebench.visible import visible_line
 
@@ -16,11 +16,11 @@ MOST_ENDINGS = 500
 """Of one trial: a crash fault may kill hundreds. Those that nobody asked for come first."""
 
 
-def ending(process: str, pid: int, code: int | None, *, asked: bool, lines: Iterable[str] = ()) -> Ending:
+def ending(process: str, pid: int, code: int | None, *, asked: bool, lines: Iterable[str] = ()) -> ProcessEnding:
     """How a process ended; `code` as subprocess and multiprocessing have it: below zero a signal."""
     killed = code is not None and code < 0
     shown = [visible_line(without_password(line))[:MOST_OF_A_LINE] for line in lines]
-    return Ending(
+    return ProcessEnding(
         process=process,
         pid=pid,
         exit_code=None if killed else code,
@@ -53,7 +53,7 @@ def crash_report(log: Path) -> list[str]:
     return [line for line in text[begin:].splitlines() if line.strip()][:MOST_LINES] if begin >= 0 else []
 
 
-def with_last_state(endings: Iterable[Ending], health: TrialHealth | None) -> list[Ending]:
+def with_last_state(endings: Iterable[ProcessEnding], health: TrialHealth | None) -> list[ProcessEnding]:
     """The endings, those first that nobody asked for, each with what was last seen of the process."""
     seen = {} if health is None else {one.pid: one for one in health.processes}
     kills = health.oom_kills if health is not None else None

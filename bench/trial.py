@@ -39,7 +39,7 @@ from leasebench.results.display.phrases import cut
 from leasebench.results.evidence.disturbance import clock_disturbances
 from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal
-from leasebench.results.record.endings import Ending, unasked
+from leasebench.results.record.endings import ProcessEnding, unasked
 from leasebench.results.record.faults import HARNESS
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.health import MachineLoad, read_health
@@ -355,7 +355,7 @@ def _unless_the_clock_stepped(folder: Path, facts: TrialFacts) -> TrialFacts:
     return facts if broken is None else facts.failed(broken.told)
 
 
-def _with_endings(folder: Path, facts: TrialFacts, endings: Sequence[Ending]) -> TrialFacts:
+def _with_endings(folder: Path, facts: TrialFacts, endings: Sequence[ProcessEnding]) -> TrialFacts:
     """Keep how processes ended. The first that nobody had asked to is named as the reason, before what came of it."""
     if not endings:
         return facts

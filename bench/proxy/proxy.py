@@ -22,7 +22,7 @@ from leasebench.bench.proxy.relay import RelaySpec, main
 from leasebench.bench.proxy.rules import Mode, NetRule, On, ProxyWish, address_through, upstream_of
 from leasebench.bench.servers.local import private_directory
 from leasebench.bench.servers.server import ServerUnusable
-from leasebench.results.record.endings import Ending
+from leasebench.results.record.endings import ProcessEnding
 from leasebench.results.record.process import Process
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Proxy:
         self.store_url = ""
         self.lease_urls: tuple[str, ...] = ()
         self._to_stop = False
-        self.endings: list[Ending] = []
+        self.endings: list[ProcessEnding] = []
         """How its process ended, if nobody had asked it to."""
 
     @property

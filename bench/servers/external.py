@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from leasebench.bench.servers.server import examine, must_allow
-from leasebench.results.record.endings import Ending
+from leasebench.results.record.endings import ProcessEnding
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class ExternalServer:
     ) -> None:
         pass
 
-    def take_endings(self) -> list[Ending]:
+    def take_endings(self) -> list[ProcessEnding]:
         """Nothing is known of its processes."""
         return []
 

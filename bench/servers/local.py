@@ -20,7 +20,7 @@ from leasebench.bench.hosts.shortpath import temporary_directory
 from leasebench.bench.last_words import crash_report, ending, last_lines
 from leasebench.bench.servers.server import ServerUnusable, examine
 from leasebench.parent_death import arm
-from leasebench.results.record.endings import Ending
+from leasebench.results.record.endings import ProcessEnding
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class LocalServer:
         self._binary = binary
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._endings: list[Ending] = []
+        self._endings: list[ProcessEnding] = []
         self.url = ""
 
     @property
@@ -92,7 +92,7 @@ class LocalServer:
     ) -> None:
         self._stop()
 
-    def take_endings(self) -> list[Ending]:
+    def take_endings(self) -> list[ProcessEnding]:
         """See `Server`."""
         self._note_death()
         taken, self._endings = self._endings, []
@@ -199,7 +199,7 @@ def await_socket(binary: str, path: Path, process: subprocess.Popen[bytes]) -> N
         time.sleep(0.002)
 
 
-def ending_of(process: subprocess.Popen[bytes], name: str, log: Path, *, asked: bool) -> Ending:
+def ending_of(process: subprocess.Popen[bytes], name: str, log: Path, *, asked: bool) -> ProcessEnding:
     """How a server ended. Of one that wrote a report of its crash, which is long, the beginning of that is kept."""
     lines = crash_report(log) or last_lines(log)
     return ending(name, process.pid, process.returncode, asked=asked, lines=lines)

@@ -23,7 +23,7 @@ from leasebench.bench.servers.server import ServerUnusable
 from leasebench.bench.servers.server_process import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.store import CellAddress
-from leasebench.results.record.endings import Ending
+from leasebench.results.record.endings import ProcessEnding
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class RedisNode:
 
     def __init__(self, wish: NodeWish, name: str = SERVER) -> None:
         self._wish, self._name = wish, name
-        self.endings: list[Ending] = []
+        self.endings: list[ProcessEnding] = []
         """How its processes ended that a fault, or nobody, had asked to."""
         self._directory: Path | None = None
         self._count = 0

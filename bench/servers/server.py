@@ -7,7 +7,7 @@ from typing import Protocol
 from leasebench.bench.servers.credentials import without_password
 from leasebench.enactors.store.drivers import server_driver_of
 from leasebench.enactors.store.store import ServerFacts
-from leasebench.results.record.endings import Ending
+from leasebench.results.record.endings import ProcessEnding
 
 
 class ServerUnusable(RuntimeError):
@@ -25,7 +25,7 @@ class Server(Protocol):
         """The process of a server of ours."""
         ...
 
-    def take_endings(self) -> list[Ending]:
+    def take_endings(self) -> list[ProcessEnding]:
         """How processes of it ended that nobody had asked to, since this was last asked; none where it is not ours."""
         ...
 

@@ -15,7 +15,7 @@ from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.redis_store import load_scripts
 from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-from leasebench.results.record.endings import Ending
+from leasebench.results.record.endings import ProcessEnding
 
 SYNCHRONISED_WITHIN_S = 10.0
 """The bound; it takes about 0.1 s."""
@@ -105,7 +105,7 @@ class Unit:
             self.process.wait(DEATH_WITHIN_S)
         end(self.process)
 
-    def ending(self, name: str, *, asked: bool) -> Ending:
+    def ending(self, name: str, *, asked: bool) -> ProcessEnding:
         """How it ended, of one that has."""
         return ending_of(self.process, name, self.folder / LOG, asked=asked)
 

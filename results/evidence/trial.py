@@ -14,8 +14,8 @@ from leasebench.results.evidence.disturbance import Disturbance, disturbances
 from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.evidence.history import read_data, read_events, read_journal
 from leasebench.results.record.faults import read_faults
-from leasebench.results.record.health import read_health
 from leasebench.results.record.file import is_there
+from leasebench.results.record.health import read_health
 from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, JOURNAL_FILE, LOCK_WRITES_FILE
 from leasebench.results.record.process import Process

@@ -18,7 +18,7 @@ TELLING = "crashed by signal"
 """In the line of a server's own report that says why."""
 
 
-class Ending(Record):
+class ProcessEnding(Record):
     """How one server, program or proxy ended."""
 
     process: str
@@ -47,16 +47,16 @@ class Ending(Record):
         return f"{self.process} {self.how}{state}{line}"
 
 
-ENDINGS = TypeAdapter(tuple[Ending, ...])
+ENDINGS = TypeAdapter(tuple[ProcessEnding, ...])
 
 
-def read_endings(folder: Path) -> tuple[Ending, ...]:
+def read_endings(folder: Path) -> tuple[ProcessEnding, ...]:
     """Read `endings.json` of a trial; empty where all ended in order. Raises BadRunDirectory."""
     path = folder / ENDINGS_FILE
     return read_json(path, ENDINGS) if path.exists() else ()
 
 
-def unasked(endings: Sequence[Ending]) -> Iterator[Ending]:
+def unasked(endings: Sequence[ProcessEnding]) -> Iterator[ProcessEnding]:
     """Those that no fault asked for."""
     return (one for one in endings if not one.asked)
 

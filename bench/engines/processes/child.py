@@ -15,7 +15,7 @@ from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.last_words import ending, last_lines
 from leasebench.leases.foreign.process import signal_groups
 from leasebench.results.evidence.journal import LiveView
-from leasebench.results.record.endings import Ending
+from leasebench.results.record.endings import ProcessEnding
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Child:
         """It said that a fault kills it."""
         self.restart_ms: float | None = None
         self.born_again_at: float | None = None
-        self.ending: Ending | None = None
+        self.ending: ProcessEnding | None = None
         """How it ended, of one that ended otherwise than it should."""
 
     def send(self, order: tuple[Any, ...]) -> None:
@@ -108,7 +108,7 @@ class Child:
         """Whether it has no more to do, with plan `published` the last one of its cell."""
         return self.done or (self.continue_at is None and self.spec.program.settled(self.gauge, published))
 
-    def _last_words(self) -> Ending:
+    def _last_words(self) -> ProcessEnding:
         """How it ended: what it said at last (its traceback), or what was written as a signal killed it."""
         lines = last_lines(self.spec.crash_file)
         with suppress(EOFError, OSError):

@@ -21,7 +21,7 @@ from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.bench.last_words import MOST_ENDINGS
 from leasebench.enactors.kind import CHECKS, COMMITS, RACED_APPLICATIONS, STALE, Ends
-from leasebench.results.record.endings import Ending
+from leasebench.results.record.endings import ProcessEnding
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import ProcessLife
 
@@ -59,7 +59,7 @@ class SupervisorReport:
     load_end_ns: int = 0
     end_ns: int = 0
     processes: list[ProcessLife] = field(default_factory=list)
-    endings: list[Ending] = field(default_factory=list)
+    endings: list[ProcessEnding] = field(default_factory=list)
     """How processes ended that ended otherwise than they should, or by a fault."""
 
 
