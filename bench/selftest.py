@@ -57,7 +57,7 @@ MOMENTS = ("start", "load", "fault")
 
 
 @dataclass(frozen=True, slots=True)
-class Kill:
+class PlannedKill:
     """One kill: of what, by which signal, when, in which run."""
 
     number: int
@@ -76,13 +76,13 @@ class Kill:
 class Aftermath:
     """What became of a run after a kill. `hit` is what was killed: None where the run had ended before."""
 
-    kill: Kill
+    kill: PlannedKill
     hit: str | None
     gone_after_s: float
     wrong: tuple[str, ...]
 
 
-def draw(kills: int, seed: int, scenarios: Sequence[str]) -> Iterator[Kill]:
+def draw(kills: int, seed: int, scenarios: Sequence[str]) -> Iterator[PlannedKill]:
     """The kills of a self-test."""
     for number in range(1, kills + 1):
         rng = Random(f"{seed} {number}")
@@ -90,7 +90,7 @@ def draw(kills: int, seed: int, scenarios: Sequence[str]) -> Iterator[Kill]:
         others = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) if victim == "harness" else (signal.SIGTERM,)
         chosen = rng.choice(others) if rng.random() < 0.2 else signal.SIGKILL
         moment = rng.choice(MOMENTS)
-        yield Kill(
+        yield PlannedKill(
             number, rng.choice(scenarios), victim, chosen, moment, rng.random() * (2.0 if moment == "start" else 0.5)
         )
 
@@ -111,7 +111,7 @@ def scenarios_with_faults() -> list[str]:
 class MarkedRun:
     """A context: a run that is under way, whose every process and temporary file is known by its mark."""
 
-    def __init__(self, kill: Kill, mark: str) -> None:
+    def __init__(self, kill: PlannedKill, mark: str) -> None:
         self._mark = mark
         self.place = Path(mkdtemp(prefix="leasebench-", dir=FALLBACK))
         reaper().watch_directory(str(self.place))
@@ -145,7 +145,7 @@ class MarkedRun:
         reaper().forget_process(self.process.pid)
         shutil.rmtree(self.place, ignore_errors=True)
 
-    def _words(self, kill: Kill) -> list[str]:
+    def _words(self, kill: PlannedKill) -> list[str]:
         """Its guards: of the run without faults also a lock in a process of its own."""
         words = ["--trials", "1", "--duration", str(DURATION_S), "--seed", str(kill.number)]
         if kill.scenario != WITHOUT_FAULTS:
@@ -153,7 +153,7 @@ class MarkedRun:
         write_program(self.place / "my_lock.py")
         return ["--command", f"{sys.executable} my_lock.py", *words]
 
-    def await_moment(self, kill: Kill) -> None:
+    def await_moment(self, kill: PlannedKill) -> None:
         """Wait until the kill is due, or the run has ended."""
         until = time.monotonic() + ENDS_WITHIN_S
         while kill.moment != "start" and self.process.poll() is None and time.monotonic() < until:
@@ -218,7 +218,7 @@ def _words_of(one: psutil.Process) -> list[str]:
     return []
 
 
-def perform(kill: Kill, mark: str) -> Aftermath:
+def perform(kill: PlannedKill, mark: str) -> Aftermath:
     """Start a run, kill, and look what is left."""
     with MarkedRun(kill, mark) as run:
         run.await_moment(kill)
@@ -235,7 +235,7 @@ def perform(kill: Kill, mark: str) -> Aftermath:
         return Aftermath(kill, hit, gone_after_s, tuple(wrong))
 
 
-def _strike(run: MarkedRun, kill: Kill) -> str | None:
+def _strike(run: MarkedRun, kill: PlannedKill) -> str | None:
     """Send the signal; returns what was hit."""
     if run.process.poll() is not None:
         return None
@@ -250,7 +250,7 @@ def _strike(run: MarkedRun, kill: Kill) -> str | None:
     return roles.get(victim, "harness")
 
 
-def _ending(run: MarkedRun, kill: Kill, hit: str | None) -> Iterator[str]:
+def _ending(run: MarkedRun, kill: PlannedKill, hit: str | None) -> Iterator[str]:
     """Wait for the end of the run, and say what is wrong with it."""
     try:
         code = run.process.wait(ENDS_WITHIN_S)

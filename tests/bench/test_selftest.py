@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from leasebench.bench.selftest import MARK, MOMENTS, Kill, MarkedRun, SelfTest, draw, perform, scenarios_with_faults
+from leasebench.bench.selftest import (
+    MARK,
+    MOMENTS,
+    MarkedRun,
+    PlannedKill,
+    SelfTest,
+    draw,
+    perform,
+    scenarios_with_faults,
+)
 
 SEED = 7
 KILLS = [kill for kill in draw(60, SEED, ["steady", "crash_holder", "lossy_network"]) if kill.moment != "fault"][:9]
@@ -26,7 +35,7 @@ def test_nothing_is_left_of_a_run_that_was_killed(part):
 
 def test_what_is_left_is_told(tmp_path):
     """The negative control: a process that got away, into a session of its own, and a directory."""
-    kill = Kill(1, "steady", "harness", signal.SIGKILL, "start", 0.0)
+    kill = PlannedKill(1, "steady", "harness", signal.SIGKILL, "start", 0.0)
     mark = f"{os.getpid()}-control"
     with MarkedRun(kill, mark) as run:
         run.process.kill()
