@@ -185,7 +185,10 @@ class MarkedRun:
         return found
 
     def _is_ours(self, one: psutil.Process) -> bool:
-        return one.pid == self.process.pid or one.environ().get(MARK) == self._mark
+        """By the mark; a server writes its title over its environment, but has its socket in its words."""
+        if one.pid == self.process.pid or str(self.place) in " ".join(_words_of(one)):
+            return True
+        return bool(one.environ().get(MARK) == self._mark)
 
     def roles(self) -> dict[psutil.Process, str]:
         """What each of its living processes is."""
@@ -236,18 +239,26 @@ def perform(kill: PlannedKill, mark: str) -> Aftermath:
 
 
 def _strike(run: MarkedRun, kill: PlannedKill) -> str | None:
-    """Send the signal; returns what was hit."""
-    if run.process.poll() is not None:
-        return None
+    """Send the signal, as soon as there is such a process; returns what was hit.
+
+    A run that has none, such as a proxy, loses another part in its place.
+    """
     rng = Random(kill.number)
-    roles = run.roles()
-    fit = sorted((one for one, role in roles.items() if kill.victim in (role, "any")), key=lambda one: one.pid)
-    victim = rng.choice(fit) if fit else psutil.Process(run.process.pid)
-    try:
-        victim.send_signal(kill.signal)
-    except psutil.NoSuchProcess:
-        return None
-    return roles.get(victim, "harness")
+    until = time.monotonic() + ENDS_WITHIN_S
+    while run.process.poll() is None and time.monotonic() < until:
+        under_way = any(run.directory.glob("trials/*/*.journal"))
+        roles = run.roles()
+        parts = {one: role for one, role in roles.items() if role != "harness"}
+        fit = [one for one, role in roles.items() if kill.victim in (role, "any")]
+        fit = fit or (list(parts) if under_way else [])
+        if not fit:
+            time.sleep(LOOK_EVERY_S)
+            continue
+        victim = rng.choice(sorted(fit, key=lambda one: one.pid))
+        with suppress(psutil.NoSuchProcess):
+            victim.send_signal(kill.signal)
+            return roles[victim]
+    return None
 
 
 def _ending(run: MarkedRun, kill: PlannedKill, hit: str | None) -> Iterator[str]:

@@ -42,11 +42,15 @@ def test_what_is_left_is_told(tmp_path):
         run.process.wait()
         sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
         away = subprocess.Popen(sleeping, env={**os.environ, MARK: mark}, start_new_session=True)
+        server = subprocess.Popen([*sleeping, f"{run.temporary}/socket"], start_new_session=True)
         (run.temporary / "leasebench-x").mkdir()
         left = "\n".join(run.left())
         assert f"process {away.pid} " in left
+        assert f"process {server.pid} " in left
         assert "/t/leasebench-x" in left
-    assert away.wait(10) == -signal.SIGKILL, "whatever is left of a run is killed when its part of the test is over"
+    assert away.wait(10) == server.wait(10) == -signal.SIGKILL, (
+        "whatever is left of a run is killed when its part of the test is over"
+    )
     assert not Path(run.place).exists()
 
 
