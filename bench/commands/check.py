@@ -48,7 +48,7 @@ def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markd
     else:
         show(screen, derived, run)
     files.write(derived, run)
-    for line in (*_coverage(run, integrity), *_witnessed(run, derived)):
+    for line in (*_coverage(run, integrity), *(f"{run}: {line}" for line in _witnessed(derived))):
         screen.print(line, markup=False, highlight=False)
     broken = [sentence for trial in derived.trials for sentence in _broken(trial)]
     complain(broken)
@@ -96,15 +96,11 @@ def _coverage(run: Path, integrity: "Integrity") -> Iterator[str]:
         yield f"{run}: {integrity.covered} files are as they were recorded"
 
 
-def _witnessed(run: Path, derived: "Summary") -> Iterator[str]:
-    """How much of what clients saw was held against the histories, and what could not be, as lines."""
-    seen = [trial.witness for trial in derived.trials if trial.witness is not None]
-    if seen:
-        where = "1 trial" if len(seen) == 1 else f"{len(seen)} trials"
-        covered = sum(one.covered for one in seen)
-        yield f"{run}: what clients saw was held against the history, {covered:,} calls and reads of {where}"
-    for reason in sorted({reason for one in seen for reason in one.uncovered}):
-        yield f"  not covered: {sum(one.uncovered.get(reason, 0) for one in seen):,} {reason}"
+def _witnessed(derived: "Summary") -> Iterator[str]:
+    """How much of what clients saw was held against the histories, as lines."""
+    from leasebench.results.record.witness import witness_lines
+
+    return witness_lines(trial.witness for trial in derived.trials)
 
 
 def _broken(trial: "TrialRow") -> Iterator[str]:
