@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from leasebench.bench.completion import with_completion
+from leasebench.bench.terminal import shortened
 from leasebench.visible import visible
 
 COMMANDS = {
@@ -18,6 +19,7 @@ COMMANDS = {
     "ask": "ask:ask",
     "table": "table:table",
     "compare": "compare:compare",
+    "repeats": "repeats:repeats",
     "explain": "explain:explain",
     "explore": "explore:explore",
     "verify-manager": "verify_manager:verify_manager",
@@ -78,6 +80,7 @@ def _visible_usage() -> Iterator[None]:
         yield
     except UsageError as error:
         said = error.format_message()
-        if visible(said) == said:
+        shown = shortened(visible(said))
+        if shown == said:
             raise
-        raise UsageError(visible(said), ctx=error.ctx) from None
+        raise UsageError(shown, ctx=error.ctx) from None

@@ -1,4 +1,8 @@
-"""What a run shows while it goes on: a live display in a terminal, plain lines elsewhere."""
+"""What a run shows while it goes on: a live display in a terminal, plain lines elsewhere.
+
+Stale commits are counted as their writers see them. One that arrives when its sender has given it up, or whose writer
+is killed, is in the history only, so that there may be more of them in the end, and never fewer.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +30,7 @@ COLUMNS = (
     Column("trials"),
     Column("commits/s", spare=2),
     Column("raced", spare=3),
-    Column("stale"),
+    Column("seen\nstale"),
     Column("so far", spare=1, left=True),
 )
 """`raced`: applications with a race."""
@@ -34,7 +38,7 @@ COLUMNS = (
 
 def outcome_in_words(plan: TrialPlan, facts: TrialFacts, figures: Figures, where: str = "") -> str:
     """Guard and scenario of a trial that has ended, and what came of it; `where` its failure is described."""
-    what = f"{figures.commits} commits, {figures.stale} stale"
+    what = f"{figures.commits} commits, {figures.stale} seen stale"
     if facts.status != "ok":
         what = f"failed: {facts.reason}{where}"
     return f"{plan.guard.name} under {plan.scenario.name}: {what}"
@@ -96,7 +100,7 @@ class GuardTally:
         if self.all_stale:
             return Text("stale", Tone.BAD)
         raced = self.raced + self.now.raced_applications
-        return Text("none stale" if raced else "no races yet", Tone.OPEN)
+        return Text("none seen" if raced else "no races yet", Tone.OPEN)
 
     def row(self, name: str, *, running: bool) -> tuple[Text, ...]:
         """Its row in the table."""

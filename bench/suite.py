@@ -278,7 +278,7 @@ def _on_its_base(body: TomlTable, source: Source, at: tuple[str, str]) -> TomlTa
         return body
     own, base = {name: value for name, value in body.items() if name != LIKE}, body[LIKE]
     files = scenario_files()
-    if base not in files:
+    if not isinstance(base, str) or base not in files:
         raise source.error([Mistake((*at, LIKE), nearest("scenario", str(base), files))])
     laid: TomlTable = merged(read_source(files[base], files[base].name)[0], own)
     return laid

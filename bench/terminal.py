@@ -40,12 +40,31 @@ def fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
+MOST_LINE = 500
+"""Characters of a line that says what is wrong. A longer one quotes something long: its middle is left out."""
+LAST_OF_A_LINE = 160
+"""So much of its end is kept, where the way out stands."""
+MOST_LINES = 200
+"""Lines of one complaint."""
+
+
 def complain(messages: Iterable[str]) -> None:
     """Say each message in a line of its own on standard error."""
     for message in messages:
         logger.warning(message)
-        for line in message.splitlines():
-            sys.stderr.write(f"leasebench: {visible_line(line)}\n")
+        lines = message.split("\n")
+        more = len(lines) - MOST_LINES
+        for line in (*lines[:MOST_LINES], *([f"and {more:,} more lines"] if more > 0 else ())):
+            if line:
+                sys.stderr.write(f"{shortened(f'leasebench: {visible_line(line)}')}\n")
+
+
+def shortened(line: str) -> str:
+    """The line; of one with more than MOST_LINE characters the two ends, and how much is left out between them."""
+    if len(line) <= MOST_LINE:
+        return line
+    mark = f" [{len(line):,} characters] "
+    return line[: MOST_LINE - LAST_OF_A_LINE - len(mark)] + mark + line[-LAST_OF_A_LINE:]
 
 
 class VisibleStream:

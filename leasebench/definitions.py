@@ -84,9 +84,11 @@ def read_source(path: Path, name: str | None = None) -> tuple[dict[str, Any], So
     Raises DefinitionError with the file, and the line where the syntax is broken.
     """
     try:
-        if path.stat().st_size > MAX_DEFINITION_BYTES:
+        with path.open("rb") as file:  # it may be a pipe, whose size nobody knows
+            data = file.read(MAX_DEFINITION_BYTES + 1)
+        if len(data) > MAX_DEFINITION_BYTES:
             raise DefinitionError(f"{path}: larger than {MAX_DEFINITION_BYTES} bytes, this is no definition file")
-        text = path.read_text(encoding="utf-8")
+        text = data.decode("utf-8")
         return tomllib.loads(text), Source(name or str(path), text)
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError(f"{path}: not valid TOML: {error}") from error

@@ -12,7 +12,7 @@ from leasebench.results.display.theme import VERDICT_COLOURS
 from leasebench.results.reading.integrity import examine
 from leasebench.results.reading.locate import find_run
 from leasebench.results.reading.rundirectory import RunDirectory
-from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory, is_there
 from leasebench.results.record.manifest import Manifest, read_manifest
 from leasebench.results.record.names import SUMMARY_FILE
 from leasebench.results.record.suite import read_suite
@@ -27,7 +27,7 @@ class Run(RunDirectory):
         """Every place at which `summary.json` is not what the trials say, as `key: written != derived`."""
         from leasebench.results.summary.derivation import unlike
 
-        written = as_written(self.path) if (self.path / SUMMARY_FILE).exists() else self.summary.as_json()
+        written = as_written(self.path) if is_there(self.path / SUMMARY_FILE) else self.summary.as_json()
         return unlike(written, summarise(self.path))
 
     def rank(self, reference: str | None = None) -> Any:

@@ -54,6 +54,7 @@ def check(
     from leasebench.bench.screen import console
     from leasebench.results.reading.explored import contradictions
     from leasebench.results.record.explored import read_explored
+    from leasebench.results.record.file import is_there
     from leasebench.results.record.names import SUMMARY_FILE
     from leasebench.results.record.suite import read_suite
     from leasebench.results.store_rules.commits import is_known
@@ -75,7 +76,7 @@ def check(
     complain(broken)
     wrong: list[str] = []
     found: list[Contradiction] = []
-    if not (run / SUMMARY_FILE).exists():
+    if not is_there(run / SUMMARY_FILE):
         screen.print(f"{run}: no summary.json, the run did not end: these figures are of the trials that did")
     elif wrong := unlike(as_written(run), derived):
         complain([f"{run / SUMMARY_FILE}: {len(wrong)} figures are not what the history says, first {wrong[0]}"])

@@ -18,15 +18,17 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from leasebench.results.evidence.events import Ints, Mask
+from leasebench.results.evidence.parquet import readable
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.clocks import read_clocks
+from leasebench.results.record.file import BadRunDirectory, must_be_file
+from leasebench.results.record.journal import INSTANTS
 from leasebench.results.record.names import JOURNAL_FILE
 
 NEVER = np.iinfo(np.int64).max
 """The instant of what did not happen: after all others, by any clock."""
 UNKNOWN_NS = 1 << 61
 """More than two clocks can be apart: twice this still is a number of nanoseconds."""
-INSTANTS = ("start_ns", "end_ns", "due_ns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ def clocks_of_trial(folder: Path, journal: pd.DataFrame | None = None) -> Clocks
 def _named_in(path: Path) -> set[Clock]:
     """The first and the last name in the column `clock`: one, or several. Who reads the file tells what is wrong."""
     named: set[str] = set()
-    with suppress(OSError, pa.ArrowInvalid):
+    with suppress(BadRunDirectory), readable(path):
+        must_be_file(path)
         held = pa.parquet.read_metadata(path)
         if "clock" in held.schema.names:
             at = held.schema.names.index("clock")
@@ -141,7 +144,8 @@ def _named_in(path: Path) -> set[Clock]:
             for column in columns:
                 if column.statistics is not None and column.statistics.has_min_max:
                     named |= {column.statistics.min, column.statistics.max}
-    return set(map(Clock.parse, named))
+    with readable(path):
+        return set(map(Clock.parse, named))
 
 
 def clocks_of(journal: pd.DataFrame) -> tuple[Clock, ...]:

@@ -22,12 +22,20 @@ from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.leases.lease import CELL_LEASE
 from leasebench.results.evidence.events import Codes, Events, Ints
 from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, Header
-from leasebench.results.evidence.parquet import TEXT_TYPE, parquet_file, parquet_writer, schema_of
-from leasebench.results.record.clock import ONE_HOST
-from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.evidence.parquet import (
+    TEXT_TYPE,
+    must_be_complete,
+    must_have,
+    parquet_file,
+    parquet_writer,
+    readable,
+    schema_of,
+)
+from leasebench.results.record.clock import ONE_HOST, Clock
+from leasebench.results.record.file import BadRunDirectory, must_be_file
 from leasebench.results.record.history import HISTORY, LEASE_NODE
-from leasebench.results.record.journal import BEGUN, ENDED, JOURNAL, OWN, REASON_NUMBERS, RowKind
-from leasebench.results.record.table import TEXT
+from leasebench.results.record.journal import BEGUN, ENDED, INSTANTS, JOURNAL, OWN, REASON_NUMBERS, RowKind
+from leasebench.results.record.process import Process
 
 LINE_TEXTS = tuple(field for field in LINE_FIELDS if field in TEXTS)
 JOURNAL_DTYPE = np.dtype([(column.name, column.form) for column in (*BEGUN, *ENDED)], align=True)
@@ -42,8 +50,8 @@ MOST_BYTES = 150 * MOST_ROWS
 VERSIONS = frozenset({"version", "previous"})
 MOST_VERSION = (1 << 31) - 1
 """A thousand plans a second for 24 days. Higher ones are a damaged file's, and products of them would overflow."""
-
-
+MOST_INSTANT_NS = 1 << 61
+"""After 73 years of a host's running."""
 HISTORY_SCHEMA, JOURNAL_SCHEMA = schema_of(HISTORY), schema_of(JOURNAL)
 
 
@@ -106,12 +114,15 @@ def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], c
     Raises BadRunDirectory naming the file.
     """
     file = _open_history(path)
-    own = None if cell is None else pa.compute.equal(_readable(path, lambda _: file.read(["cell"])["cell"]), cell)
+    with readable(path):
+        own = None if cell is None else pa.compute.equal(file.read(["cell"])["cell"], cell)
 
     def column(name: str) -> pa.ChunkedArray:
         """Read one column at a time: all of them at once would take twice the memory of what is kept."""
-        values = _readable(path, lambda _: file.read([name])[name])
-        return values if own is None else values.filter(own)
+        with readable(path):
+            table = file.read([name])
+            must_be_complete(path, table, HISTORY)
+            return table[name] if own is None else table[name].filter(own)
 
     def ints(name: str) -> Ints:
         filled: Ints = column(name).combine_chunks().fill_null(-1).to_numpy(zero_copy_only=False)
@@ -154,41 +165,40 @@ def read_data(path: Path, cell: str | None = None) -> pd.DataFrame:
     apply -1. `kind` is what a stored procedure calls its event, or one of a lease. Raises BadRunDirectory.
     """
     file = _open_history(path)
-    table = _readable(path, lambda _: file.read())
-    if cell is not None:
-        table = table.filter(pa.compute.equal(table["cell"], cell))
-    columns = {
-        field.name: table[field.name] if field.type == TEXT_TYPE else pa.compute.fill_null(table[field.name], -1)
-        for field in HISTORY_SCHEMA
-    }
-    frame: pd.DataFrame = pa.table(columns).to_pandas()
+    with readable(path):
+        table = file.read()
+        must_be_complete(path, table, HISTORY)
+        if cell is not None:
+            table = table.filter(pa.compute.equal(table["cell"], cell))
+        columns = {
+            field.name: table[field.name] if field.type == TEXT_TYPE else pa.compute.fill_null(table[field.name], -1)
+            for field in HISTORY_SCHEMA
+        }
+        frame: pd.DataFrame = pa.table(columns).to_pandas()
     return frame
 
 
 def read_history(path: Path) -> pd.DataFrame:
     """Read `history.parquet` as it stands, with the columns of `record.history`. Raises BadRunDirectory."""
     file = _open_history(path)
-    frame: pd.DataFrame = _readable(path, lambda _: file.read()).to_pandas()
+    with readable(path):
+        table = file.read()
+        must_be_complete(path, table, HISTORY)
+        frame: pd.DataFrame = table.to_pandas()
     return frame
 
 
 def _open_history(path: Path) -> Any:
     """Open a history that has its columns. Raises BadRunDirectory."""
     file = open_table(path)
-    schema = file.schema_arrow
-    for field in HISTORY_SCHEMA:
-        if field.name not in schema.names:
-            raise BadRunDirectory(f"{path}: no history: the column {field.name} is missing")
-        if schema.field(field.name).type != field.type:
-            raise BadRunDirectory(f"{path}: no history: the column {field.name} is not of type {field.type}")
+    must_have(path, file, HISTORY)
     return file
 
 
 def read_raw_journal(path: Path) -> npt.NDArray[Any]:
     """Read the journal file of one process, also of one that was killed. Raises BadRunDirectory."""
-    if not path.is_file():
-        raise BadRunDirectory(f"{path}: is missing")
-    with path.open("rb") as file:
+    must_be_file(path)
+    with readable(path), path.open("rb") as file:
         header = file.read(HEADER_BYTES)
         if header[: len(MAGIC)] != MAGIC or len(header) < HEADER_BYTES:
             raise BadRunDirectory(f"{path}: not a journal of leasebench")
@@ -199,6 +209,7 @@ def read_raw_journal(path: Path) -> npt.NDArray[Any]:
 
 def read_header(path: Path) -> Header:
     """Read what one process's journal says of itself. Raises BadRunDirectory naming the file."""
+    must_be_file(path)
     try:
         with path.open("rb") as file:
             return Header.from_bytes(file.read(HEADER_BYTES))
@@ -263,19 +274,32 @@ def read_journal(path: Path) -> pd.DataFrame:
 
     Its columns are those of `record.journal`; a text is a category. Raises BadRunDirectory naming the file.
     """
-    file = open_table(path)
-    schema = file.schema_arrow
-    lacking = [each.name for each in JOURNAL if each.name not in schema.names and not each.added_later]
-    if lacking:
-        raise BadRunDirectory(f"{path}: no journal: the column {lacking[0]} is missing")
-    for column in (each for each in JOURNAL if each.name in schema.names):
-        kind = schema.field(column.name).type
-        if not (pa.types.is_dictionary(kind) if column.form == TEXT else pa.types.is_integer(kind)):
-            raise BadRunDirectory(f"{path}: no journal: the column {column.name} is of type {kind}")
-    frame = with_added(_readable(path, lambda _: file.read()).to_pandas())
+    file = open_journal(path)
+    with readable(path):
+        return with_added(journal_rows(path, file.read()))
+
+
+def journal_rows(path: Path, rows: Any) -> pd.DataFrame:
+    """A table or a batch of a journal in memory. Raises BadRunDirectory where it holds what no process writes."""
+    must_be_complete(path, rows, JOURNAL)
+    frame: pd.DataFrame = rows.to_pandas()
     for name in VERSIONS & set(JOURNAL_FIELDS):
-        _must_be_versions(path, frame[name].to_numpy())
+        if name in frame:
+            _must_be_versions(path, frame[name].to_numpy())
+    for name in (*INSTANTS, "service_ns"):
+        if name in frame:
+            _must_be_instants(path, frame[name].to_numpy())
+    for name, parse in (("clock", Clock.parse), ("process", Process.parse)):
+        if name in frame:
+            _must_parse(path, frame[name].cat.categories, parse)
     return frame
+
+
+def open_journal(path: Path) -> Any:
+    """Open a journal that has its columns. Raises BadRunDirectory."""
+    file = open_table(path)
+    must_have(path, file, JOURNAL, any_width=True)
+    return file
 
 
 def with_added(frame: pd.DataFrame) -> pd.DataFrame:
@@ -295,7 +319,7 @@ def open_table(path: Path) -> Any:
 
     A file of a few megabytes may hold any number of equal rows: what it says of its size is looked at before.
     """
-    file = _readable(path, parquet_file)
+    file = parquet_file(path)
     held = file.metadata
     unpacked = sum(held.row_group(number).total_byte_size for number in range(held.num_row_groups))
     for size, most, what in ((held.num_rows, MOST_ROWS, "rows"), (unpacked, MOST_BYTES, "bytes")):
@@ -309,11 +333,16 @@ def _must_be_versions(path: Path, values: Ints) -> None:
         raise BadRunDirectory(f"{path}: no {path.stem}: {values.max():,} is no plan's version")
 
 
-def _readable(path: Path, read: Callable[[Path], Any]) -> Any:
-    try:
-        return read(path)
-    except FileNotFoundError as error:
-        raise BadRunDirectory(f"{path}: is missing") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise BadRunDirectory(f"{path}: cannot be read: {reason}") from error
+def _must_parse(path: Path, texts: Iterable[str], parse: Callable[[str], object]) -> None:
+    for text in texts:
+        try:
+            parse(text)
+        except ValueError as error:
+            raise BadRunDirectory(f"{path}: no {path.stem}: {error}") from error
+
+
+def _must_be_instants(path: Path, values: Ints) -> None:
+    """0 stands for none. Beyond MOST_INSTANT_NS a difference of two would overflow."""
+    for value in (values.min(initial=0), values.max(initial=0)):
+        if not 0 <= value <= MOST_INSTANT_NS:
+            raise BadRunDirectory(f"{path}: no {path.stem}: {value:,} ns is no time by any clock")

@@ -9,8 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from leasebench.results.evidence.history import open_table
-from leasebench.results.evidence.parquet import TEXT_TYPE, parquet_writer, schema_of
-from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.evidence.parquet import (
+    TEXT_TYPE,
+    must_be_complete,
+    must_have,
+    parquet_writer,
+    readable,
+    schema_of,
+)
 from leasebench.results.record.lock_writes import LOCK_WRITES
 
 SCHEMA = schema_of(LOCK_WRITES)
@@ -57,14 +63,13 @@ class LockWritesWriter:
 def read_lock_writes(path: Path) -> pd.DataFrame:
     """Read the file; texts are categories, numbers that do not apply are -1. Raises BadRunDirectory naming it."""
     file = open_table(path)
-    names = file.schema_arrow.names
-    for field in SCHEMA:
-        if field.name not in names or file.schema_arrow.field(field.name).type != field.type:
-            raise BadRunDirectory(f"{path}: no lock writes: the column {field.name} is missing or of another type")
-    table = file.read()
-    columns = {
-        field.name: table[field.name] if field.type == TEXT_TYPE else pa.compute.fill_null(table[field.name], -1)
-        for field in SCHEMA
-    }
-    frame: pd.DataFrame = pa.table(columns).to_pandas()
+    must_have(path, file, LOCK_WRITES)
+    with readable(path):
+        table = file.read()
+        must_be_complete(path, table, LOCK_WRITES)
+        columns = {
+            field.name: table[field.name] if field.type == TEXT_TYPE else pa.compute.fill_null(table[field.name], -1)
+            for field in SCHEMA
+        }
+        frame: pd.DataFrame = pa.table(columns).to_pandas()
     return frame

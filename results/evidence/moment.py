@@ -10,18 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet
 
 from leasebench.results.evidence.alignment import offset_of_server
 from leasebench.results.evidence.clocks import Clocks, Offset, clocks_of_trial
 from leasebench.results.evidence.events import Events, Ints, Mask
-from leasebench.results.evidence.history import read_events, read_journal
+from leasebench.results.evidence.history import journal_rows, open_journal, read_events, read_journal
 from leasebench.results.evidence.overtime import COLUMNS, OverTime, over_time
-from leasebench.results.evidence.parquet import parquet_file
+from leasebench.results.evidence.parquet import readable
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.faults import FaultRow, read_faults
-from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.names import HISTORY_FILE, JOURNAL_FILE
 from leasebench.results.record.trial import read_facts
 
@@ -106,24 +103,17 @@ class Moments:
     def batches(self, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
         """The whole journal, BATCH_ROWS rows at a time."""
         path = self.folder / JOURNAL_FILE
-        try:
-            with parquet_file(path) as file:
-                if columns is not None and "clock" in file.schema_arrow.names:
-                    columns = [*columns, "clock"]
-                for batch in file.iter_batches(BATCH_ROWS, columns=columns):
-                    yield self.clocks.on_axis(batch.to_pandas())
-        except FileNotFoundError as error:
-            raise BadRunDirectory(f"{path}: is missing") from error
-        except (pa.ArrowInvalid, OSError) as error:
-            raise BadRunDirectory(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+        with open_journal(path) as file, readable(path):
+            if columns is not None and "clock" in file.schema_arrow.names:
+                columns = [*columns, "clock"]
+            for batch in file.iter_batches(BATCH_ROWS, columns=columns):
+                yield self.clocks.on_axis(journal_rows(path, batch))
 
     @cached_property
     def _whole_journal(self) -> pd.DataFrame | None:
         path = self.folder / JOURNAL_FILE
-        try:
-            rows = pa.parquet.read_metadata(path).num_rows
-        except (OSError, pa.ArrowInvalid):
-            rows = 0  # what is wrong with it is told by who reads it
+        with open_journal(path) as file:
+            rows = file.metadata.num_rows
         return self.clocks.on_axis(read_journal(path)) if rows <= WHOLE_ROWS else None
 
     @cached_property

@@ -1,12 +1,14 @@
 """How Parquet files of a run are opened: each page with a checksum, which whoever reads it looks at."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 
+from leasebench.results.record.file import BadRunDirectory, must_be_file, unreadable
 from leasebench.results.record.table import TEXT, TableColumn
 
 TEXT_TYPE = pa.dictionary(pa.int32(), pa.string())
@@ -25,5 +27,44 @@ def parquet_writer(path: Path, schema: pa.Schema) -> Any:
 
 
 def parquet_file(path: Path) -> Any:
-    """Open a file; a page that is not what was written raises OSError when it is read. Raises ArrowInvalid, OSError."""
-    return pa.parquet.ParquetFile(path, page_checksum_verification=True)
+    """Open a file; a page that is not what was written raises OSError when it is read. Raises BadRunDirectory."""
+    must_be_file(path)
+    with readable(path):
+        return pa.parquet.ParquetFile(path, page_checksum_verification=True)
+
+
+def must_have(path: Path, file: Any, columns: Iterable[TableColumn], *, any_width: bool = False) -> None:
+    """Raise BadRunDirectory where a column is missing, there twice, or of another type; see `TableColumn`.
+
+    `any_width`: a whole number may be of any width.
+    """
+    schema, known = file.schema_arrow, tuple(columns)
+    for column, field in zip(known, schema_of(known), strict=True):
+        there = schema.get_all_field_indices(column.name)
+        if not there and column.added_later:
+            continue
+        if len(there) != 1:
+            how = "is there twice" if there else "is missing"
+            raise BadRunDirectory(f"{path}: no {path.stem}: the column {column.name} {how}")
+        kind = schema.field(there[0]).type
+        fits = pa.types.is_integer(kind) if any_width and column.form != TEXT else kind == field.type
+        if not fits:
+            raise BadRunDirectory(f"{path}: no {path.stem}: the column {column.name} is of type {kind}")
+
+
+def must_be_complete(path: Path, rows: Any, columns: Iterable[TableColumn]) -> None:
+    """Raise BadRunDirectory where a column of a table or a batch has nulls that has to have none."""
+    for column in columns:
+        if not column.nullable and column.name in rows.schema.names and rows[column.name].null_count:
+            raise BadRunDirectory(f"{path}: no {path.stem}: there are nulls in the column {column.name}")
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Read inside from a file that was opened: whatever Arrow finds wrong with it raises BadRunDirectory."""
+    try:
+        yield
+    except BadRunDirectory:
+        raise
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        raise unreadable(path, error) from error

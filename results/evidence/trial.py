@@ -12,6 +12,7 @@ import pandas as pd
 from leasebench.results.evidence.clocks import Clocks, Compared, clocks_of_trial
 from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.evidence.history import read_data, read_events, read_journal
+from leasebench.results.record.file import is_there
 from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, JOURNAL_FILE, LOCK_WRITES_FILE
 from leasebench.results.record.process import Process
@@ -116,7 +117,7 @@ def read_trials(folder: Path, journal: TrialJournal | None = None) -> list[Trial
     facts = read_facts(folder)
     history, cells = folder / HISTORY_FILE, facts.cells
     data_file, lock_writes = (
-        path if path.exists() else None for path in (folder / DATA_FILE, folder / LOCK_WRITES_FILE)
+        path if is_there(path) else None for path in (folder / DATA_FILE, folder / LOCK_WRITES_FILE)
     )
     names = (facts.endpoints, facts.enactors)
     journal = journal or read_trial_journal(folder)

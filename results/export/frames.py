@@ -14,10 +14,13 @@ from leasebench.results.evidence.history import (
     JOURNAL_SCHEMA,
     with_added,
 )
-from leasebench.results.evidence.parquet import parquet_file
+from leasebench.results.evidence.parquet import must_be_complete, must_have, parquet_file, readable
 from leasebench.results.reading.rundirectory import RunDirectory
+from leasebench.results.record.file import BadRunDirectory, is_there
+from leasebench.results.record.history import HISTORY
 from leasebench.results.record.journal import JOURNAL
 from leasebench.results.record.metric import Form, metrics
+from leasebench.results.record.names import HISTORY_FILE, JOURNAL_FILE
 from leasebench.results.record.summary import CellSummary, TrialRow
 
 TABLES = ("cells", "trials", "latency", "history", "journal")
@@ -41,7 +44,7 @@ def _plain(schema: pa.Schema) -> pa.Schema:
 
 
 _ROWS = {"history": _plain(HISTORY_SCHEMA), "journal": _plain(JOURNAL_SCHEMA)}
-_ADDED_LATER = {column.name for column in JOURNAL if column.added_later}
+_COLUMNS = {HISTORY_FILE: HISTORY, JOURNAL_FILE: JOURNAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +99,21 @@ def _flat(frame: pd.DataFrame) -> pa.Table:
 
 def _rows(run: RunDirectory, file: str, schema: pa.Schema) -> Iterator[pa.Table]:
     for number, folder in run.folders.items():
-        if (folder / file).exists():
+        if is_there(folder / file):
             yield from _pieces(run, number, folder / file, schema)
 
 
 def _pieces(run: RunDirectory, number: int, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     """One trial's rows, until the first that can't be read."""
     try:
-        with parquet_file(path) as held:
+        with parquet_file(path) as held, readable(path):
+            must_have(path, held, _COLUMNS[path.name], any_width=True)
             absent = [name for name in schema.names if name not in held.schema_arrow.names]
-            if missing := [name for name in absent if name not in _ADDED_LATER]:
-                run.note_problem(f"{path}: no {path.stem}: the column {missing[0]} is missing")
-                return
             for batch in held.iter_batches(PIECE_ROWS, columns=[name for name in schema.names if name not in absent]):
+                must_be_complete(path, batch, _COLUMNS[path.name])
                 rows = pa.Table.from_pandas(with_added(batch.to_pandas())) if absent else batch
                 columns = [rows[field.name].cast(field.type) for field in schema]
                 trial = pa.repeat(pa.scalar(number, pa.int64()), batch.num_rows)
                 yield pa.table([trial, *columns], pa.schema([_TRIAL, *schema]))
-    except (pa.ArrowException, OSError) as error:
-        run.note_problem(f"{path}: cannot be read: {str(error).splitlines()[0]}")
+    except BadRunDirectory as error:
+        run.note_problem(str(error))

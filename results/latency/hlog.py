@@ -26,6 +26,7 @@ from leasebench.results.latency.histograms import (
     bucket_bounds,
     untag,
 )
+from leasebench.results.record.file import must_be_file
 
 COMPRESSED_COOKIE, COOKIE = 0x1C849304, 0x1C849303
 WORD_BITS = 0xF0
@@ -47,8 +48,9 @@ def read_buckets(path: Path) -> Iterator[tuple[Tag, Buckets]]:
     """The histograms of a log, an interval each, as the file has them: the intervals of one tag are not merged.
 
     Raises ValueError, with the file and the line, for a line that is neither comment, legend nor interval, and for a
-    histogram that can't be decoded.
+    histogram that can't be decoded; OSError, BadRunDirectory.
     """
+    must_be_file(path)
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_CHARS), ""), 1):
             text = line.rstrip("\r\n")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leasebench.results.record.checksums import checksum, read_checksums
-from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory, unreadable
 from leasebench.results.record.names import CHECKSUMS_FILE
 
 
@@ -48,7 +48,7 @@ def _damaged(folder: Path, expected: dict[str, str]) -> Iterator[str]:
         try:
             if checksum(path) != digest:
                 yield f"{path}: damaged: it is not what was recorded (its SHA-256 differs)"
-        except FileNotFoundError:
-            yield f"{path}: is missing: it was there when {folder.name} was closed"
+        except BadRunDirectory as error:
+            yield f"{error}: it was a file when {folder.name} was closed"
         except OSError as error:
-            yield f"{path}: cannot be read: {error}"
+            yield str(unreadable(path, error))

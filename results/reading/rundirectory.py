@@ -15,7 +15,7 @@ from leasebench.results.latency.histograms import Buckets, merge_buckets
 from leasebench.results.latency.hlog import read_buckets
 from leasebench.results.reading.explored import Contradiction, contradictions
 from leasebench.results.record.explored import Explored, read_explored
-from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory, is_there, unreadable
 from leasebench.results.record.manifest import Manifest
 from leasebench.results.record.names import HISTORY_FILE, JOURNAL_FILE, LATENCY_FILE, SUMMARY_FILE
 from leasebench.results.record.rounds import read_rounds
@@ -39,7 +39,7 @@ class RunDirectory:
     @cached_property
     def summary(self) -> Summary:
         """`summary.json`; derived anew from the trials where it is missing, broken or of before a trial had a row."""
-        if not (self.path / SUMMARY_FILE).exists():
+        if not is_there(self.path / SUMMARY_FILE):
             self.note_problem(
                 f"{self.path}: no {SUMMARY_FILE}, the run did not end: only trials that ended are counted"
             )
@@ -175,16 +175,17 @@ class RunDirectory:
         return {}
 
     def _read_latencies(self, number: int) -> dict[tuple[str, str], Buckets]:
+        path = self.path
         try:
             path = self._folder(number) / LATENCY_FILE
-            if not path.exists():
+            if not is_there(path):
                 return {}
             found: dict[tuple[str, str], Buckets] = {}
             for tag, held in read_buckets(path):
                 key = tag.phase, tag.side
                 found[key] = merge_buckets([found[key], held]) if key in found else held
-        except (BadRunDirectory, ValueError) as error:
-            self.note_problem(str(error))
+        except (ValueError, OSError) as error:
+            self.note_problem(str(unreadable(path, error) if isinstance(error, OSError) else error))
             return {}
         return found
 
@@ -242,7 +243,7 @@ class RunDirectory:
     def _every(self, name: str, read: Any) -> pd.DataFrame:
         parts = []
         for number, folder in self.folders.items():
-            if not (folder / name).exists():
+            if not is_there(folder / name):
                 continue
             try:
                 frame = read(folder / name)

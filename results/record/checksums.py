@@ -9,16 +9,15 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.file import BadRunDirectory, is_there, must_be_file, read_text
 from leasebench.results.record.names import CHECKSUMS_FILE
 
 DIGEST = frozenset("0123456789abcdef")
-MOST_BYTES = 16 << 20
-"""A run of 100,000 trials has less."""
 
 
 def checksum(path: Path) -> str:
-    """The SHA-256 of a file. Raises OSError."""
+    """The SHA-256 of a file. Raises OSError, and BadRunDirectory for what is none."""
+    must_be_file(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -36,15 +35,7 @@ def as_lines(checksums: Mapping[str, str]) -> str:
 def read_checksums(folder: Path) -> dict[str, str] | None:
     """What the folder was closed with; None if it never was. Raises BadRunDirectory."""
     path = folder / CHECKSUMS_FILE
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise BadRunDirectory(f"{path}: more than {MOST_BYTES:,} bytes")
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
-    return of_lines(text, path)
+    return of_lines(read_text(path), path) if is_there(path) else None
 
 
 def of_lines(text: str, path: Path) -> dict[str, str]:

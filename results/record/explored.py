@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from leasebench.results.record.file import Record, as_value, json_of_schema
+from leasebench.results.record.file import Record, as_value, is_there, json_of_schema
 from leasebench.results.record.names import EXPLORED_FILE
 from leasebench.results.record.suite import Choices, GuardTable
 
@@ -74,7 +74,7 @@ EXPLORED = TypeAdapter(Explored)
 def read_explored(run: Path) -> Explored | None:
     """Read `explored.json` of a run directory; None where there is none. Raises BadRunDirectory naming the file."""
     path = run / EXPLORED_FILE
-    return as_value(path, EXPLORED, json_of_schema(path, EXPLORED_SCHEMA)) if path.exists() else None
+    return as_value(path, EXPLORED, json_of_schema(path, EXPLORED_SCHEMA)) if is_there(path) else None
 
 
 def _same_choices(one: Choices, other: Choices) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter, WithJsonSchema
 
-from leasebench.results.record.file import Record, read_json
+from leasebench.results.record.file import Record, is_there, read_json
 from leasebench.results.record.names import FAULTS_FILE
 from leasebench.results.record.process import Process
 
@@ -68,4 +68,4 @@ FAULTS = TypeAdapter(tuple[FaultRow, ...])
 def read_faults(folder: Path) -> tuple[FaultRow, ...]:
     """Read `faults.json` of a trial; empty where a trial failed before it was written. Raises BadRunDirectory."""
     path = folder / FAULTS_FILE
-    return read_json(path, FAULTS) if path.exists() else ()
+    return read_json(path, FAULTS) if is_there(path) else ()

@@ -1,6 +1,8 @@
 """How a file of a run directory is read: through its model, or refused in one line that names the file and the key."""
 
 import json
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,6 +10,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 Value = TypeVar("Value")
+MOST_TEXT_BYTES = 40_000_000
+"""Of one file that is read whole: what it holds takes up to twenty times as much memory. A trial has some kB."""
 
 
 class BadRunDirectory(ValueError):
@@ -25,14 +29,49 @@ def read_json(path: Path, kind: TypeAdapter[Value]) -> Value:
     return as_value(path, kind, json_value(path))
 
 
+def is_there(path: Path) -> bool:
+    """Whether something has that name, be it a link to nowhere: what can't be read is not taken for what is missing."""
+    return os.path.lexists(path)
+
+
+def must_be_file(path: Path, most_bytes: int | None = None) -> None:
+    """Look at a file before it is opened: a pipe would be waited for, for ever. Raises BadRunDirectory."""
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise BadRunDirectory(f"{path}: {'is a link to nowhere' if is_there(path) else 'is missing'}") from error
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise BadRunDirectory(f"{path}: is a {'directory' if stat.S_ISDIR(found.st_mode) else 'device'}, and no file")
+    if most_bytes is not None and found.st_size > most_bytes:
+        raise BadRunDirectory(f"{path}: {found.st_size:,} bytes, more than the {most_bytes:,} that are read")
+
+
+def unreadable(path: Path, error: Exception) -> BadRunDirectory:
+    """The error of a file that cannot be read, in one line."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return BadRunDirectory(f"{path}: cannot be read: {reason.splitlines()[0]}")
+
+
+def read_text(path: Path) -> str:
+    """What a text file holds. Raises BadRunDirectory."""
+    must_be_file(path, MOST_TEXT_BYTES)
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
 def json_value(path: Path) -> Any:
     """What a JSON file holds, whatever that is. Raises BadRunDirectory."""
+    text = read_text(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadRunDirectory(f"{path}: is missing") from error
-    except (ValueError, OSError, RecursionError) as error:
-        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
+        return json.loads(text)
+    except RecursionError as error:
+        raise BadRunDirectory(f"{path}: cannot be read: it is nested too deeply") from error
+    except ValueError as error:
+        raise unreadable(path, error) from error
 
 
 def json_object(path: Path) -> Mapping[str, Any]:

@@ -107,6 +107,8 @@ WRITER = (
     TableColumn("clock", TEXT, "the clock of its host: `host/boot/name`", added_later=True),
     TableColumn("kind_name", TEXT, "the name of its step", added_later=True),
 )
+INSTANTS = ("start_ns", "end_ns", "due_ns")
+"""The columns that are by `clock`."""
 REASON_NAME = TableColumn("reason_name", TEXT, "why it was refused; '' where it was not", added_later=True)
 JOURNAL = (*WRITER, *BEGUN, *ENDED, REASON_NAME)
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from leasebench.results.record.file import Record, as_value, json_of_schema
+from leasebench.results.record.file import Record, as_value, is_there, json_of_schema
 from leasebench.results.record.names import ROUNDS_FILE
 
 ROUNDS_SCHEMA: Final = 1
@@ -63,4 +63,4 @@ ROUNDS = TypeAdapter(Rounds)
 def read_rounds(run: Path) -> Rounds | None:
     """Read `rounds.json` of a run directory; None where it has none. Raises BadRunDirectory naming the file."""
     path = run / ROUNDS_FILE
-    return as_value(path, ROUNDS, json_of_schema(path, ROUNDS_SCHEMA)) if path.exists() else None
+    return as_value(path, ROUNDS, json_of_schema(path, ROUNDS_SCHEMA)) if is_there(path) else None

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import ConfigDict, Field, TypeAdapter, field_validator
 
 from leasebench.leases.guard import Clean, Control, Decide, Exclude
-from leasebench.results.record.file import BadRunDirectory, Record, as_value
+from leasebench.results.record.file import BadRunDirectory, Record, as_value, is_there, read_text, unreadable
 from leasebench.results.record.names import SUITE_FILE
 from leasebench.verdict import Verdict
 
@@ -175,10 +175,13 @@ SUITE = TypeAdapter(SuiteRecord)
 def read_suite(run: Path) -> SuiteRecord:
     """Read the resolved suite of a run directory. Raises BadRunDirectory."""
     path = run / SUITE_FILE
+    if not is_there(path):
+        raise BadRunDirectory(f"{run}: not a run directory: it has no {SUITE_FILE}")
+    text = read_text(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadRunDirectory(f"{run}: not a run directory: it has no {SUITE_FILE}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, RecursionError) as error:
-        raise BadRunDirectory(f"{path}: cannot be read: {error}") from error
+        content = tomllib.loads(text)
+    except RecursionError as error:
+        raise BadRunDirectory(f"{path}: cannot be read: it is nested too deeply") from error
+    except ValueError as error:
+        raise unreadable(path, error) from error
     return as_value(path, SUITE, content)

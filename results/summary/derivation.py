@@ -3,6 +3,7 @@
 A `summary.json` that was written before is held against what the history says (`differences`).
 """
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -19,7 +20,7 @@ from leasebench.results.evidence.trial import Trial, read_trials
 from leasebench.results.latency.histograms import PHASES, SIDES, figures, histogram, merge
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.faults import FaultRow, read_faults
-from leasebench.results.record.file import BadRunDirectory, as_value, json_of_schema
+from leasebench.results.record.file import BadRunDirectory, as_value, is_there, json_of_schema, unreadable
 from leasebench.results.record.names import ASIDE, JOURNAL_FILE, SUMMARY_FILE, TRIAL_FILE
 from leasebench.results.record.rounds import read_rounds
 from leasebench.results.record.suite import GuardTable, ScenarioTable, SuiteRecord, read_suite
@@ -46,6 +47,8 @@ from leasebench.results.witness.testimony import together, witnessed
 from leasebench.verdict import Verdict
 
 CUT_OFF = "cut off"
+MOST_TOLD = 60
+"""Characters of a value that is told."""
 
 
 class CellData:
@@ -195,14 +198,14 @@ def _is_complete(run: Path, suite: SuiteRecord, numbers: set[int], every_cell: b
 
 def _replaced(run: Path) -> Iterator[ReplacedTrial]:
     """The trials that were run again, but for those that were cut off before anything was written."""
-    for path in sorted(run.glob(f"{ASIDE}/*/{TRIAL_FILE}")):
-        facts = read_facts(path.parent)
+    for folder in _with_facts(run / ASIDE):
+        facts = read_facts(folder)
         yield ReplacedTrial(
             number=facts.number,
             guard=facts.guard,
             scenario=facts.scenario,
             reason=CUT_OFF if facts.status == "running" else f"failed: {facts.reason}",
-            kept=f"{ASIDE}/{path.parent.name}",
+            kept=f"{ASIDE}/{folder.name}",
         )
 
 
@@ -261,8 +264,24 @@ def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str],
 
 
 def trial_folders(run: Path) -> Iterable[Path]:
-    """The trials of a run, in the order in which they ran."""
-    return sorted(path.parent for path in (run / "trials").glob(f"*/{TRIAL_FILE}"))
+    """The trials of a run, in the order in which they ran. Raises BadRunDirectory where that can't be told."""
+    return _with_facts(run / "trials")
+
+
+def _with_facts(place: Path) -> list[Path]:
+    """The folders there that have facts of a trial. `glob` would leave out in silence what it may not enter."""
+    if not is_there(place):
+        return []
+    try:
+        return sorted(folder for folder in place.iterdir() if folder.is_dir() and _has_facts(folder))
+    except OSError as error:
+        raise unreadable(Path(error.filename or place), error) from error
+
+
+def _has_facts(folder: Path) -> bool:
+    """Whether a folder has facts of a trial. Raises OSError where it may not be entered."""
+    with os.scandir(folder) as held:
+        return any(one.name == TRIAL_FILE for one in held)
 
 
 def read_summary(run: Path) -> Summary:
@@ -305,7 +324,15 @@ def differences(written: Any, derived: Any, at: str = "") -> list[str]:
             for index, pair in enumerate(zip(written, derived, strict=True))
             for found in differences(*pair, f"{at}[{index}]")
         ]
-    return [] if written == derived else [f"{at}: {written!r} != {derived!r}"]
+    return [] if written == derived else [f"{at}: {_brief(written)} != {_brief(derived)}"]
+
+
+def _brief(value: Any) -> str:
+    """A value as a part of a line."""
+    if isinstance(value, (list, dict)) and value:
+        return f"{len(value)} entries"
+    told = repr(value)
+    return told if len(told) <= MOST_TOLD else f"{told[:MOST_TOLD]}..."
 
 
 def unfinished(run: Path) -> Iterator[str]:
@@ -319,7 +346,7 @@ def unfinished(run: Path) -> Iterator[str]:
                 recorded += len(read_raw_journal(path))
             except BadRunDirectory:
                 continue
-        if (folder / JOURNAL_FILE).exists():
+        if is_there(folder / JOURNAL_FILE):
             yield f"{folder.name}: {CUT_OFF}; its history and journal were kept, its figures are not counted"
         else:
             yield f"{folder.name}: {CUT_OFF}; its journals hold {recorded} operations, its history died with the server"

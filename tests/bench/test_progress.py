@@ -70,7 +70,7 @@ def test_each_guard_has_a_row_with_what_its_own_trials_came_to(plans):
     screen.begin(safe[0])
     screen.watch((0.5, 300, 0))
     assert screen.lines()[0] == f"trial {safe[0].number} of 8: monotonic under {safe[0].scenario.name}"
-    assert screen.row("monotonic") == ["0/4", "600", "30", "0", "none", "stale"]
+    assert screen.row("monotonic") == ["0/4", "600", "30", "0", "none", "seen"]
     assert screen.row("last_writer_wins") == ["1/4", "1,000", "50", "66", "stale"]
 
 
@@ -126,4 +126,4 @@ def test_a_log_has_a_line_a_trial_with_its_own_figures(plans):
         lines.watch(0.5, figures)
         lines.end(plan, OK)
     said = [line.rpartition(": ")[2] for line in console.file.getvalue().splitlines()]
-    assert said == ["500 commits, 66 stale", "300 commits, 0 stale"]
+    assert said == ["500 commits, 66 seen stale", "300 commits, 0 seen stale"]

@@ -148,9 +148,11 @@ def guard_table(guard: Guard) -> TomlTable:
 def read_trace(path: Path) -> Trace:
     """Read a trace. Raises DefinitionError."""
     try:
-        if path.stat().st_size > MAX_TRACE_BYTES:
+        with path.open("rb") as file:
+            text = file.read(MAX_TRACE_BYTES + 1)
+        if len(text) > MAX_TRACE_BYTES:
             raise DefinitionError(f"{path}: larger than {MAX_TRACE_BYTES} bytes, this is no trace")
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(text.decode("utf-8"))
     except OSError as error:
         raise DefinitionError(f"{path}: cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
