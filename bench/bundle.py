@@ -14,8 +14,10 @@ from urllib.parse import quote, unquote, urlsplit
 from leasebench.bench.servers.credentials import without_password
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.names import (
+    ENDINGS_FILE,
     FAILURE_FILE,
     FAULTS_FILE,
+    HEALTH_FILE,
     MANIFEST_FILE,
     SUITE_FILE,
     SUMMARY_FILE,
@@ -25,7 +27,7 @@ from leasebench.results.record.trial import read_facts
 from leasebench.results.summary.derivation import trial_folders
 
 OF_THE_RUN = (SUITE_FILE, MANIFEST_FILE, SUMMARY_FILE, FAILURE_FILE)
-OF_A_TRIAL = (TRIAL_FILE, FAULTS_FILE, FAILURE_FILE)
+OF_A_TRIAL = (TRIAL_FILE, FAULTS_FILE, HEALTH_FILE, ENDINGS_FILE, FAILURE_FILE)
 MAX_TRIALS = 20
 """Failed trials whose files are packed: the first ones of the run."""
 MAX_FILE_BYTES = 2**20

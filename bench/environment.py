@@ -14,6 +14,7 @@ from leasebench.bench.servers.server import Server
 from leasebench.enactors.store.store import CellAddress
 from leasebench.registry import plugins
 from leasebench.results.display.phrases import count
+from leasebench.results.record.endings import ProcessEnding
 from leasebench.results.record.process import PROXY, Process
 
 
@@ -61,6 +62,12 @@ class ServerPart(NamedTuple):
     cell: str
     number: int = 0
 
+    @property
+    def server_name(self) -> str:
+        """The server in words."""
+        which = f" {self.number}" if self.number else ""
+        return f"{self.part} server{which}{f' of cell {self.cell}' if self.cell else ''}"
+
 
 EVERY_CELL = ""
 """Said of a server that all cells share."""
@@ -102,6 +109,8 @@ class Environment:
         self._stack = ExitStack()
         self._traffic = ExitStack()
         self.nodes: dict[ServerPart, RedisNode] = {}
+        self._begun: list[RedisNode | Proxy] = []
+        """Those that were begun to be started, also where that failed."""
         self.proxies: dict[Process, Proxy] = {}
         self._processes: Processes | None = None
         if replicas:
@@ -167,7 +176,9 @@ class Environment:
     def __enter__(self) -> Self:
         try:
             for one, wish in self._wishes.items():
-                self.nodes[one] = self._stack.enter_context(RedisNode(wish))
+                node = RedisNode(wish, one.server_name)
+                self._begun.append(node)
+                self.nodes[one] = self._stack.enter_context(node)
             for at in self.cells if self._apart else ():
                 if self.node_of("store", at.cell) is None:
                     own = LocalServer("embedded", embedded_binary())
@@ -176,6 +187,7 @@ class Environment:
                 targets = self.servers_of(process.cell)
                 identity = replace(process, thread=PROXY)
                 proxy = Proxy(route, targets.store, targets.lease, self._folder, identity, targets.leases[1:])
+                self._begun.append(proxy)
                 self.proxies[process] = self._traffic.enter_context(proxy)
         except BaseException:
             self._close()
@@ -208,6 +220,28 @@ class Environment:
         ours = [] if self._server.pid is None else [self._server.pid]
         apart = [server.pid for server in self._servers.values() if server.pid is not None]
         return [*ours, *apart, *(pid for node in self.nodes.values() for pid in node.pids)]
+
+    def living(self) -> dict[int, str]:
+        """The servers that are ours and the proxies, named, by the numbers of their processes."""
+        own = {} if self._server.pid is None else {self._server.pid: "server"}
+        apart = {one.pid: f"server of cell {cell}" for cell, one in self._servers.items() if one.pid is not None}
+        nodes = {pid: one.server_name for one, node in self.nodes.items() for pid in node.pids}
+        proxies = {one.pid: f"proxy of {process}" for process, one in self.proxies.items() if one.pid is not None}
+        return own | apart | nodes | proxies
+
+    def take_endings(self) -> list[ProcessEnding]:
+        """How servers and proxies ended, as far as they did not end with the trial."""
+        apart = [
+            one.model_copy(update={"process": f"{one.process} of cell {cell}"})
+            for cell, server in self._servers.items()
+            for one in server.take_endings()
+        ]
+        found = [*self._server.take_endings(), *apart]
+        for begun in self._begun:
+            begun.note_deaths()
+            found += begun.endings
+            begun.endings = []
+        return found
 
     def notes(self) -> list[str]:
         """What a user should know of beside the figures: what strangers tried at the servers of the trial's own."""

@@ -21,7 +21,7 @@ from leasebench.results.evidence.journal import HEADER_BYTES, Journal
 from leasebench.results.evidence.trial import Trial, processes_of, read_trial_journal, read_trials
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
 from leasebench.results.latency.phases import phase_samples
-from leasebench.results.record.faults import HARNESS, FaultRow
+from leasebench.results.record.faults import HARNESS, FaultRow, overran
 from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.names import FAULTS_FILE, JOURNAL_FILE, LATENCY_FILE
 from leasebench.results.record.process import Process
@@ -210,5 +210,7 @@ def fault_row(fault: Fault, row: Mapping[Any, Any], process: Process, cells: Seq
         end_ns=row["end_ns"] or None,
         asked_ms=asked_ms,
         lasted_ms=round(lasted_ns / 1e6, 3),
-        hit=fault.hit(report),
+        overhead_ms=fault.overhead_ms,
+        late_ms=round((row["start_ns"] - row["due_ns"]) / 1e6, 3) if row["due_ns"] else None,
+        hit=fault.hit(report) and (fault.instant or not overran(asked_ms, report.lasted_ms, fault.overhead_ms)),
     )

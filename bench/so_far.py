@@ -37,7 +37,8 @@ class CellsSoFar:
         if cost is not None:
             self._costs[row.place].append(cost)
         self._summaries[row.place] = cell.summarise()
-        cell.latency.clear()  # of one trial: nothing else is asked of latencies here
+        for timed in (cell.timed, cell.timed_disturbed):  # of one trial: nothing else is asked of latencies here
+            timed.latency.clear()
 
     def states(self, trial_s: dict[Place, float]) -> list[CellState]:
         """Every cell in the suite's order; `trial_s` is how long a trial of each takes."""
@@ -110,5 +111,7 @@ def _log_cost(cell: CellData) -> float | None:
 
 
 def _median_us(cell: CellData, phase: str) -> float | None:
-    median = figures(merge(cell.latency.get((phase, SERVICE), [])))["p50"]
+    # Where the budget is spent is no claim: a disturbed trial tells enough for that.
+    latency = cell.timed.latency or cell.timed_disturbed.latency
+    median = figures(merge(latency.get((phase, SERVICE), [])))["p50"]
     return None if median is None else float(median)

@@ -3,9 +3,9 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -15,9 +15,12 @@ from leasebench.bench.engines.processes.supervisor import Figures, LocalSupervis
 from leasebench.bench.environment import Environment
 from leasebench.bench.failure import keep_evidence
 from leasebench.bench.faults.scheduler import FaultScheduler
+from leasebench.bench.health.system import machine_load
+from leasebench.bench.health.watch import HealthWatch
 from leasebench.bench.hosts.clock import own_clock
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.hosts.reaper import reaper
+from leasebench.bench.last_words import with_last_state
 from leasebench.bench.lock_watch import LockWatch, unwatched
 from leasebench.bench.records import Drainer, HistoryStream, finish_records, write_derived
 from leasebench.bench.rundir import write_json
@@ -32,17 +35,29 @@ from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 from leasebench.leases.manager import LeaseManager
 from leasebench.leases.traits import has_own_clock, nodes_of, replicas_of, trusts_for
 from leasebench.registry import plugins
+from leasebench.results.display.phrases import cut
+from leasebench.results.evidence.disturbance import clock_disturbances
 from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal
+from leasebench.results.record.endings import ProcessEnding, unasked
 from leasebench.results.record.faults import HARNESS
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.health import MachineLoad, read_health
 from leasebench.results.record.history import LEASE_NODE, STORE_NODE
-from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, LOCK_WRITES_FILE, TRIAL_FILE
+from leasebench.results.record.names import (
+    DATA_FILE,
+    ENDINGS_FILE,
+    HEALTH_FILE,
+    HISTORY_FILE,
+    LOCK_WRITES_FILE,
+    TRIAL_FILE,
+)
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import LeaseTerms, TrialFacts
 
 logger = logging.getLogger(__name__)
 
+MOST_OF_A_REASON = 160
 Watch = Callable[[float, Figures], None]
 
 
@@ -59,6 +74,7 @@ class TrialContext:
     report: SupervisorReport
     watch: Watch
     lock_watch: LockWatch | None = None
+    load_before: MachineLoad = field(default_factory=MachineLoad)
 
 
 Perform = Callable[[TrialContext], None]
@@ -75,16 +91,19 @@ def run_trial(
     A process that dies, a server that goes away or a full disk makes the trial `failed`, with the reason; what was
     recorded is kept. Raises KeyboardInterrupt only.
     """
-    facts = _facts_before(plan)
+    facts, load_before = _facts_before(plan), machine_load()
     kept = False
     report = SupervisorReport()
     notes: list[str] = []
     heard: dict[str, object] = {}
+    environment = None
     try:
         folder.mkdir(parents=True)
         write_json(folder / TRIAL_FILE, facts)
         server.revive()
-        with _arranged(plan, server, run, folder) as environment:
+        server.take_endings()
+        environment = _arranged(plan, server, run, folder)
+        with environment:
             facts = facts.adding(stepped_clocks=environment.stepped_clocks, own_servers=environment.own_servers)
             facts = facts.adding(hit_servers=sorted({one.hit_server for one in plan.faults if one and one.hit_server}))
             _keep_to_core(environment)
@@ -97,7 +116,7 @@ def run_trial(
                 heard, lock_watch = _lock_watch(plan, environment, folder, files)
                 try:
                     (perform or _race)(
-                        TrialContext(plan, environment, stores, streams, folder, report, watch, lock_watch)
+                        TrialContext(plan, environment, stores, streams, folder, report, watch, lock_watch, load_before)
                     )
                 finally:
                     if lock_watch is not None:
@@ -113,19 +132,10 @@ def run_trial(
         logger.exception("trial %d failed: %s (traceback: %s)", plan.number, facts.reason, evidence)
     else:
         facts = facts.adding(status="ok")
-    notes += reaper().notes()
-    facts = facts.adding(**heard)
-    if notes:
-        facts = facts.adding(notes=notes)
-        logger.warning("trial %d: %s", plan.number, "; ".join(notes))
-    facts = facts.adding(
-        history=kept,
-        load_s=(report.load_end_ns - report.start_ns) / 1e9 if report.load_end_ns else None,
-        start_ns=report.start_ns,
-        load_end_ns=report.load_end_ns,
-        end_ns=report.end_ns,
-        processes=report.processes,
-    )
+        facts = _unless_the_clock_stepped(folder, facts)
+    endings = [*([] if environment is None else environment.take_endings()), *report.endings]
+    facts = _with_report(_with_endings(folder, facts, endings), report, [*notes, *reaper().notes()])
+    facts = facts.adding(history=kept, **heard)
     try:
         write_derived(plan, folder, facts)
         write_json(folder / TRIAL_FILE, facts)
@@ -235,17 +245,27 @@ def _race(context: TrialContext) -> None:
     # Under a fault connections come and go, and what they had asked is gone with them.
     counted = None if plan.scenario.faults else context.lock_watch
     onlooker = Onlooker(fault_scheduler, environment, Drainer(context.streams, journal), context.watch, counted)
-    supervisor = LocalSupervisor(specs(plan, environment, folder), context.report)
+    told = specs(plan, environment, folder)
+    supervisor = LocalSupervisor(told, context.report)
     environment.processes = supervisor
     try:
         with supervisor:
+            health = HealthWatch(lambda: supervisor.living() | environment.living(), _cores(told), context.load_before)
             try:
-                run_load(supervisor, plan.timing, onlooker)
+                with health:
+                    run_load(supervisor, plan.timing, onlooker)
             finally:
                 fault_scheduler.heal_all()
+                write_json(folder / HEALTH_FILE, health.health)
     finally:
         journal.close()
         environment.end_traffic()
+
+
+def _cores(told: Iterable[ProcessSpec]) -> set[int]:
+    """The cores to which programs and servers of a trial are bound; where none is, all."""
+    bound = {core for spec in told for core in spec.cpus} | {*place(1).server}
+    return bound or {*range(os.cpu_count() or 1)}
 
 
 def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[ProcessSpec]:
@@ -312,6 +332,48 @@ def _lease_terms(plan: TrialPlan, manager: LeaseManager) -> LeaseTerms:
         own_clock=has_own_clock(manager),
         trusted_ms=None if trusts is None else trusts * plan.ttl_ms,
     )
+
+
+def _with_report(facts: TrialFacts, report: SupervisorReport, notes: Sequence[str]) -> TrialFacts:
+    """The facts, with what the supervisor saw and what a user should know of."""
+    if notes:
+        facts = facts.adding(notes=notes)
+        logger.warning("trial %d: %s", facts.number, "; ".join(notes))
+    return facts.adding(
+        load_s=(report.load_end_ns - report.start_ns) / 1e9 if report.load_end_ns else None,
+        start_ns=report.start_ns,
+        load_end_ns=report.load_end_ns,
+        end_ns=report.end_ns,
+        processes=report.processes,
+    )
+
+
+def _unless_the_clock_stepped(folder: Path, facts: TrialFacts) -> TrialFacts:
+    """The facts of a trial that ended well; failed where that can't be said of its clocks."""
+    health = read_health(folder)
+    broken = next(clock_disturbances(health), None) if health is not None else None
+    return facts if broken is None else facts.failed(broken.told)
+
+
+def _with_endings(folder: Path, facts: TrialFacts, endings: Sequence[ProcessEnding]) -> TrialFacts:
+    """Keep how processes ended. The first that nobody had asked to is named as the reason, before what came of it."""
+    if not endings:
+        return facts
+    health = None
+    with suppress(BadRunDirectory):
+        health = read_health(folder)
+    told = with_last_state(endings, health)
+    with suppress(OSError):
+        write_json(folder / ENDINGS_FILE, told)
+    # One that ended with 0 has said before why it failed.
+    first = next((one for one in unasked(told) if one.exit_code != 0), None)
+    if first is None:
+        return facts
+    logger.error("trial %d: %s", facts.number, first)
+    before = facts.reason or ""
+    name = first.process.rpartition(".")[2]
+    news = "" if not before or before.startswith((name, first.process)) else f"; then: {cut(before, MOST_OF_A_REASON)}"
+    return facts.adding(status="failed", reason=f"{first} ({ENDINGS_FILE}){news}")
 
 
 def _reason(error: Exception) -> str:

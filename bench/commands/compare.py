@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from leasebench.results.compare.changes import RunChanges
     from leasebench.results.compare.document import Block
     from leasebench.results.compare.judging import Judgement
+    from leasebench.results.compare.samples import Samples
     from leasebench.results.run import Run
 
 MOST_ON_SCREEN, MOST_ON_PAGE = 20, 10
@@ -67,6 +68,9 @@ def compare(
             help="of two runs: a guard that is known not to have changed, to take the drift from (repeatable)"
         ),
     ] = None,
+    with_disturbed: Annotated[
+        bool, typer.Option("--with-disturbed", help="compare latencies and throughput of disturbed trials, too")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="exit 1 for any verdict that was not expected")] = False,
     false_positives: Annotated[
         int | None,
@@ -84,7 +88,9 @@ def compare(
     --absolute.
 
     A figure is different (worse or better), equal within the tolerance (its
-    interval lies inside), or it can't be told.
+    interval lies inside), or it can't be told. Latencies and throughput of
+    disturbed trials (the harness stood still, the machine was at load) are
+    compared with nobody's, unless --with-disturbed.
 
     Gates: metric(guard, scenario, phase) OP number, the brackets if wanted,
     OP one of > >= < <=, the number with us, ms, s, or x: a multiple of the
@@ -120,6 +126,7 @@ def compare(
     earlier = find_run(run) if other is not None else None if baseline is None else find_run(baseline, later)
     from leasebench.results.compare.changes import changes
     from leasebench.results.compare.finding import TOLERANCE
+    from leasebench.results.compare.samples import Samples
     from leasebench.results.run import load
 
     runs = [load(path) for path in (earlier, later) if path is not None]
@@ -138,7 +145,8 @@ def compare(
         for name, given in two_only:
             if given:
                 raise DefinitionError(f"{name} is about two runs")
-        code = _rank(runs[0], reference, guard or (), scenario or (), fail_on or (), every, strict, kind, out)
+        samples = Samples(runs[0], with_disturbed=with_disturbed)
+        code = _rank(samples, reference, guard or (), scenario or (), fail_on or (), every, strict, kind, out)
     else:
         if reference is not None:
             raise DefinitionError("--reference is about one run; two are compared guard by guard")
@@ -153,14 +161,15 @@ def compare(
             absolute=absolute,
             drift_from=tuple(drift_from or ()),
         )
-        code = _changes(runs, compared, fail_on or (), every, strict, kind, out)
+        both = [Samples(one, with_disturbed=with_disturbed) for one in runs]
+        code = _changes(both, compared, fail_on or (), every, strict, kind, out)
     problems = [problem for one in runs for problem in one.problems]
     complain(problems)
     raise typer.Exit(EXIT_USAGE if problems else code)
 
 
 def _rank(
-    run: "Run",
+    samples: "Samples",
     reference: str | None,
     guards: Sequence[str],
     scenarios: Sequence[str],
@@ -175,9 +184,8 @@ def _rank(
     from leasebench.results.compare.judging import Other, judge
     from leasebench.results.compare.ranking import rank
     from leasebench.results.compare.ranking_view import ranking_blocks
-    from leasebench.results.compare.samples import Samples
 
-    samples = Samples(run)
+    run = samples.run
     asked = parse_all(gates, run.guards, run.scenarios)
     ranking = rank(run, reference, samples)
     judged = [judge(gate, run, samples, Other(ranking, None, samples)) for gate in asked]
@@ -191,7 +199,7 @@ def _rank(
 
 
 def _changes(
-    runs: Sequence["Run"],
+    samples: Sequence["Samples"],
     compared: "Callable[..., RunChanges]",
     gates: Sequence[str],
     every: bool,
@@ -203,10 +211,9 @@ def _changes(
     from leasebench.results.compare.gates import parse_all
     from leasebench.results.compare.gates_view import gates_blocks
     from leasebench.results.compare.judging import Other, judge
-    from leasebench.results.compare.samples import Samples
 
-    before, after = runs
-    olds, news = Samples(before), Samples(after)
+    olds, news = samples
+    before, after = runs = [olds.run, news.run]
     asked = parse_all(gates, after.guards, after.scenarios)
     found = compared(before, after, samples=(olds, news))
     judged = [judge(gate, after, news, Other(None, found, olds)) for gate in asked]

@@ -9,11 +9,11 @@ from leasebench.results.display.phrases import count
 if TYPE_CHECKING:
     from leasebench.results.compare.changes import RunChanges
     from leasebench.results.compare.judging import Judgement
-    from leasebench.results.run import Run
+    from leasebench.results.reading.rundirectory import RunDirectory
 
 
 def exit_code(
-    runs: Sequence["Run"], found: "RunChanges | None", judged: Sequence["Judgement"], *, strict: bool = False
+    runs: Sequence["RunDirectory"], found: "RunChanges | None", judged: Sequence["Judgement"], *, strict: bool = False
 ) -> tuple[int, str]:
     """The exit code and why: the first that applies, but for what can't be read; see `compare`."""
     from leasebench.results.compare.finding import Finding

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from leasebench.bench.commands.arguments import RunName
 from leasebench.bench.terminal import EXIT_USAGE, PLAIN_WIDTH, complain, fail, writing
+from leasebench.visible import visible_line
 
 MOST_LISTED = 50
 MOST_WIDTH = 120
@@ -45,6 +47,7 @@ def explain(
     from leasebench.results.display.grid import Text
     from leasebench.results.display.numbering import numbers
     from leasebench.results.explain import explain as explained
+    from leasebench.results.explain.endings import ending_lines
     from leasebench.results.explain.mermaid import as_mermaid
     from leasebench.results.explain.svg import as_svg
     from leasebench.results.explain.text import as_text
@@ -91,9 +94,16 @@ def explain(
                 say(console(), Text(f"Violation {one.number} of {total} ({place}){following}"))
         elif not loaded.problems:
             print("No violation was seen there.")
+        wanted = kind is StoryFormat.TEXT and violation is None
+        _say_lines(ending_lines(loaded, guard, scenario, trial) if wanted else ())
     complain(loaded.problems)
     if loaded.problems:
         raise typer.Exit(EXIT_USAGE)
+
+
+def _say_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(visible_line(line))
 
 
 def _say(text: str, out: Path | None) -> None:

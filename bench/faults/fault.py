@@ -123,6 +123,8 @@ class Fault(Definition):
     """In which plots shade it."""
     instant: ClassVar[bool] = False
     """Whether it is done at once, so that how long the doing took tells nothing."""
+    overhead_ms: ClassVar[float] = 0.0
+    """How much longer than asked it may last by what it has to do; what lasts longer still is no hit."""
     distributions: ClassVar[tuple[str, ...]] = ()
     """The installed packages whose versions belong to a result."""
     drivers: ClassVar[tuple[str, ...]] = ()

@@ -28,6 +28,9 @@ class ScheduledFault:
     window: tuple[float, float] | None = None
     injection: Injection | None = None
     began_ns: int = 0
+    due_ns: int = 0
+    """When it was to begin, or, if it was in force then, when it was over."""
+    healed_ns: int = 0
     over_at_s: float = 0.0
 
 
@@ -58,6 +61,8 @@ class FaultScheduler:
             if scheduled.injection is None and scheduled.window is not None and elapsed_s >= scheduled.window[0]:
                 length_s = scheduled.window[1] - scheduled.window[0]
                 scheduled.began_ns = perf_counter_ns()
+                window_ns = scheduled.began_ns - int((elapsed_s - scheduled.window[0]) * 1e9)
+                scheduled.due_ns = max(window_ns, scheduled.healed_ns)
                 scheduled.injection = scheduled.fault.inject(self._environment, scheduled.rng)
                 logger.info("fault %d (%s) injected for %.3f s", scheduled.number, scheduled.fault.name, length_s)
                 # One that begins late, because we looked late or it took its time, lasts as long all the same.
@@ -88,7 +93,8 @@ class FaultScheduler:
             hit = injection.heal()
             logger.info("fault %d (%s) healed: %s", scheduled.number, scheduled.fault.name, "hit" if hit else "no hit")
         finally:
-            end_ns = perf_counter_ns()
-            self._journal.begin(RowKind.FAULT, scheduled.began_ns, 0, scheduled.number, 0, 0, NO_ENDPOINT)
-            lasted_ns, came = end_ns - scheduled.began_ns, RowOutcome.DONE if hit else RowOutcome.NOTHING
+            end_ns = scheduled.healed_ns = perf_counter_ns()
+            began_ns, due_ns = scheduled.began_ns, scheduled.due_ns
+            self._journal.begin(RowKind.FAULT, began_ns, due_ns, scheduled.number, 0, 0, NO_ENDPOINT)
+            lasted_ns, came = end_ns - began_ns, RowOutcome.DONE if hit else RowOutcome.NOTHING
             self._journal.end(end_ns, lasted_ns, int(asked_s * 1e6), 0, came, 0)

@@ -105,6 +105,9 @@ class ServerFault(CellFault):
 class OutageFault(ServerFault):
     """A server that is away for `down_ms`, or for as long as it takes to come back."""
 
+    overhead_ms = 2000.0
+    """Processes have to be started, and to load what they kept: 0.1 s, on a busy machine more."""
+
     down_ms: float = Field(default=20.0, ge=0, le=60_000)
     """How long the server is away; 0: for as long as it takes to come back."""
 

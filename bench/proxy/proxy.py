@@ -17,10 +17,12 @@ from typing import Any, Self
 from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.bench.hosts.reaper import reaper
+from leasebench.bench.last_words import ending
 from leasebench.bench.proxy.relay import RelaySpec, main
 from leasebench.bench.proxy.rules import Mode, NetRule, On, ProxyWish, address_through, upstream_of
 from leasebench.bench.servers.local import private_directory
 from leasebench.bench.servers.server import ServerUnusable
+from leasebench.results.record.endings import ProcessEnding
 from leasebench.results.record.process import Process
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,9 @@ class Proxy:
         self._control: Any = None
         self.store_url = ""
         self.lease_urls: tuple[str, ...] = ()
+        self._to_stop = False
+        self.endings: list[ProcessEnding] = []
+        """How its process ended, if nobody had asked it to."""
 
     @property
     def pid(self) -> int | None:
@@ -76,6 +81,8 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            self.note_deaths()
+            self._to_stop = True
             if kind is None:
                 self._ask("stop", "stopped")
         finally:
@@ -156,13 +163,24 @@ class Proxy:
                 raise ServerUnusable(f"{who} did not answer within {within_s:.0f} s")
             answer: tuple[Any, ...] = self._control.recv()
         except (EOFError, OSError) as error:
+            self._process.join(ANSWER_WITHIN_S)
+            self.note_deaths()
             raise ServerUnusable(f"{who} is gone") from error
         if answer[0] != expected:
             raise with_evidence(ServerUnusable(f"{who}: {answer[1]}"), who, answer[2])
         logger.debug("%s: %s", who, answer)
         return answer
 
+    def note_deaths(self) -> None:
+        """Note how its process ended, if it did and nobody had asked it to."""
+        process = self._process
+        if process is None or self._to_stop or process.is_alive() or self.endings:
+            return
+        name = f"proxy of {self._identity.whole}"
+        self.endings.append(ending(name, process.pid, process.exitcode, asked=False))
+
     def _end(self) -> None:
+        self.note_deaths()
         if self._process is not None:
             if self._process.is_alive():
                 self._process.kill()

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from leasebench.bench.servers.server import examine, must_allow
+from leasebench.results.record.endings import ProcessEnding
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,10 @@ class ExternalServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         pass
+
+    def take_endings(self) -> list[ProcessEnding]:
+        """Nothing is known of its processes."""
+        return []
 
     def revive(self) -> None:
         """Look whether it answers; it is not ours to start."""

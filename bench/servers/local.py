@@ -17,11 +17,16 @@ from typing import Self
 
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.hosts.shortpath import temporary_directory
+from leasebench.bench.last_words import crash_report, ending, last_lines
 from leasebench.bench.servers.server import ServerUnusable, examine
 from leasebench.parent_death import arm
+from leasebench.results.record.endings import ProcessEnding
 
 logger = logging.getLogger(__name__)
 
+SERVER = "server"
+LOG = "log"
+"""The file of a server's log, beside its socket."""
 READY_WITHIN_S = 10.0
 """The bound; it takes about 0.04 s."""
 STOP_WITHIN_S = 5.0
@@ -70,6 +75,7 @@ class LocalServer:
         self._binary = binary
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._endings: list[ProcessEnding] = []
         self.url = ""
 
     @property
@@ -85,6 +91,12 @@ class LocalServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+
+    def take_endings(self) -> list[ProcessEnding]:
+        """See `Server`."""
+        self._note_death()
+        taken, self._endings = self._endings, []
+        return taken
 
     def revive(self) -> None:
         """Start anew, with an empty store, if the server has died or does not answer."""
@@ -107,7 +119,16 @@ class LocalServer:
             self._stop()
             raise
 
+    def _note_death(self) -> None:
+        """Note how it ended, if it did and that was not noted."""
+        process = self._process
+        if process is None or self._directory is None or process.poll() is None:
+            return
+        if all(one.pid != process.pid for one in self._endings):
+            self._endings.append(ending_of(process, SERVER, self._directory / LOG, asked=False))
+
     def _stop(self) -> None:
+        self._note_death()
         if self._process is not None:
             end(self._process)
             self._process = None
@@ -143,7 +164,7 @@ def launch(
         "unixsocket": str(path),
         "unixsocketperm": "700",
         "dir": str(path.parent),
-        "logfile": str(path.with_name("log")),
+        "logfile": str(path.with_name(LOG)),
         "daemonize": "no",
     }
     words = [word for name, value in {**fixed, **options}.items() for word in (f"--{name}", value)]
@@ -172,10 +193,16 @@ def await_socket(binary: str, path: Path, process: subprocess.Popen[bytes]) -> N
     deadline = time.monotonic() + READY_WITHIN_S
     while not _accepts(path):
         if process.poll() is not None or time.monotonic() > deadline:
-            log = path.with_name("log")
-            last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-            raise ServerUnusable(f"{binary} did not start: {' '.join(last) or 'no message'}")
+            last = last_lines(path.with_name(LOG))[-1:]
+            how = "" if process.poll() is None else f" ({ending_of(process, SERVER, path, asked=False).how})"
+            raise ServerUnusable(f"{binary} did not start{how}: {' '.join(last) or 'no message'}")
         time.sleep(0.002)
+
+
+def ending_of(process: subprocess.Popen[bytes], name: str, log: Path, *, asked: bool) -> ProcessEnding:
+    """How a server ended. Of one that wrote a report of its crash, which is long, the beginning of that is kept."""
+    lines = crash_report(log) or last_lines(log)
+    return ending(name, process.pid, process.returncode, asked=asked, lines=lines)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -14,7 +14,7 @@ from typing import Self
 
 from leasebench.bench.servers.durable import Durable
 from leasebench.bench.servers.fakeclock import FakeClock
-from leasebench.bench.servers.local import private_directory
+from leasebench.bench.servers.local import SERVER, private_directory
 from leasebench.bench.servers.outage import Lose, Loss, NodeWish, Outage
 from leasebench.bench.servers.passive_replica import Recorder, ReplicaListener
 from leasebench.bench.servers.recorded_history import FLUSH_TIME_KEY, Recording
@@ -23,6 +23,7 @@ from leasebench.bench.servers.server import ServerUnusable
 from leasebench.bench.servers.server_process import LEASES, SYNCHRONISED_WITHIN_S, Leases, Unit
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.store import CellAddress
+from leasebench.results.record.endings import ProcessEnding
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +44,10 @@ return #leases
 class RedisNode:
     """Use as a context, from the main thread: servers die with the thread that starts them."""
 
-    def __init__(self, wish: NodeWish) -> None:
-        self._wish = wish
+    def __init__(self, wish: NodeWish, name: str = SERVER) -> None:
+        self._wish, self._name = wish, name
+        self.endings: list[ProcessEnding] = []
+        """How its processes ended that a fault, or nobody, had asked to."""
         self._directory: Path | None = None
         self._count = 0
         self._charge: Unit | None = None
@@ -221,6 +224,7 @@ class RedisNode:
         if not recorder.hears:
             raise ServerUnusable("the recorder was cut off from a server that lived")
         unit.die()
+        self.endings.append(unit.ending(self._name, asked=True))
         recorder.detach()
         if self.durable is not None:
             self.durable.stop()
@@ -265,7 +269,17 @@ class RedisNode:
             return False
         return self._replicas.ready(self._charge, within_s)
 
+    def note_deaths(self) -> None:
+        """Note how those of its processes ended that nobody had asked to."""
+        replicas = self._replicas.units if self._replicas is not None else []
+        roles = [(self._charge, ""), *((one, "replica of the ") for one in replicas), (self._spare, "spare ")]
+        known = {one.pid for one in self.endings}
+        for unit, role in roles:
+            if unit is not None and unit.process.poll() is not None and unit.process.pid not in known:
+                self.endings.append(unit.ending(f"{role}{self._name}", asked=False))
+
     def _close(self) -> None:
+        self.note_deaths()
         for unit in (self._charge, self._spare):
             if unit is not None:
                 unit.die()

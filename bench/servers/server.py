@@ -7,6 +7,7 @@ from typing import Protocol
 from leasebench.bench.servers.credentials import without_password
 from leasebench.enactors.store.drivers import server_driver_of
 from leasebench.enactors.store.store import ServerFacts
+from leasebench.results.record.endings import ProcessEnding
 
 
 class ServerUnusable(RuntimeError):
@@ -22,6 +23,10 @@ class Server(Protocol):
     @property
     def pid(self) -> int | None:
         """The process of a server of ours."""
+        ...
+
+    def take_endings(self) -> list[ProcessEnding]:
+        """How processes of it ended that nobody had asked to, since this was last asked; none where it is not ours."""
         ...
 
     def revive(self) -> None:

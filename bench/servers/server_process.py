@@ -9,12 +9,13 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import Self
 
-from leasebench.bench.servers.local import READY_WITHIN_S, await_socket, embedded_binary, end, launch
+from leasebench.bench.servers.local import LOG, READY_WITHIN_S, await_socket, embedded_binary, end, ending_of, launch
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.redis_store import load_scripts
 from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
+from leasebench.results.record.endings import ProcessEnding
 
 SYNCHRONISED_WITHIN_S = 10.0
 """The bound; it takes about 0.1 s."""
@@ -103,6 +104,10 @@ class Unit:
         with suppress(TimeoutExpired):
             self.process.wait(DEATH_WITHIN_S)
         end(self.process)
+
+    def ending(self, name: str, *, asked: bool) -> ProcessEnding:
+        """How it ended, of one that has."""
+        return ending_of(self.process, name, self.folder / LOG, asked=asked)
 
     def load_scripts(self) -> None:
         """Make it know every script: inside MULTI none can be loaded."""

@@ -10,13 +10,15 @@ from leasebench.results.reading.rundirectory import RunDirectory
 
 
 def pooled(run: RunDirectory, scenario: str, phase: str, side: str, only: str | None = None) -> dict[str, Buckets]:
-    """Each guard's histogram under one scenario, all trials merged, in the suite's order; without empty ones.
+    """Each guard's histogram under one scenario, its trials merged, in the suite's order; without empty ones.
+
+    Disturbed trials are left out (see `timed_trials_of`).
 
     With `only`, that of this guard alone.
     """
     found = {}
     for guard in run.guards if only is None else (only,):
-        parts = [run.latencies(row.number).get((phase, side)) for row in run.trials_of(guard, scenario)]
+        parts = [run.latencies(row.number).get((phase, side)) for row in run.timed_trials_of(guard, scenario)]
         merged = merge_buckets([part for part in parts if part is not None])
         if len(merged.counts):
             found[guard] = merged

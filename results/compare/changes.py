@@ -17,7 +17,17 @@ from leasebench.results.compare.drift import (
     reference_drift,
     unknown,
 )
-from leasebench.results.compare.finding import TOLERANCE, Difference, Finding, by_rate, by_ratio, frame, judged, too_few
+from leasebench.results.compare.finding import (
+    ONLY_DISTURBED,
+    TOLERANCE,
+    Difference,
+    Finding,
+    by_rate,
+    by_ratio,
+    frame,
+    judged,
+    too_few,
+)
 from leasebench.results.compare.quantities import SPEED, Quantity, rates
 from leasebench.results.compare.resampling import LogRatio, paired_ratio, pool, ratio
 from leasebench.results.compare.samples import Sample, Samples
@@ -177,7 +187,7 @@ def changes(
         tuple(_verdicts(before, after, [place for place in here if _asked(place, guards, scenarios)])),
         tuple(place for place in _places(before) if place not in set(here) and _asked(place, guards, scenarios)),
         tuple(place for place in here if place not in there and _asked(place, guards, scenarios)),
-        (*differing(before, after), *order),
+        (*differing(before, after), *order, *olds.told(), *news.told()),
         in_turns,
     )
 
@@ -256,7 +266,8 @@ def _cell(olds: Samples, news: Samples, place: Place, judging: _Judging) -> Iter
         figures = old.figure(quantity), new.figure(quantity)
         note = too_few(old, new, quantity)
         if note:
-            yield by_ratio(place, quantity, (None, None), None, note=note)
+            shown = figures if note == ONLY_DISTURBED else (None, None)
+            yield by_ratio(place, quantity, shown, None, note=note)
             continue
         own = judging.measured[quantity].get(place)
         drifting = unknown(quantity, judging.drifts)

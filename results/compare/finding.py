@@ -13,6 +13,7 @@ from leasebench.results.compare.safety import difference_p, rate_difference
 from leasebench.results.compare.samples import Sample
 from leasebench.results.statistics.intervals import CONFIDENCE, Interval, holm
 
+ONLY_DISTURBED = "disturbed trials only"
 TOLERANCE = 1.05
 """Latencies, costs and throughput are equal within this ratio, in either direction."""
 DIFFERENT = "different"
@@ -121,7 +122,9 @@ def by_rate(before: Sample, after: Sample, quantity: Quantity) -> Difference:
 
 
 def too_few(before: Sample, after: Sample, quantity: Quantity) -> str:
-    """Why a quantile cannot be known in one of two samples; empty where it can."""
+    """Why a quantile cannot be known in one of two samples, or compared; empty where it can."""
+    if not quantity.is_rate and (before.all_disturbed or after.all_disturbed):
+        return ONLY_DISTURBED
     least = min(before.operations(quantity), after.operations(quantity))
     if not least:
         return "none"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from leasebench.definitions import DefinitionError, must_be_known
 from leasebench.results.compare.circumstances import order_of_trials
-from leasebench.results.compare.finding import Difference, by_rate, by_ratio, frame, judged, too_few
+from leasebench.results.compare.finding import ONLY_DISTURBED, Difference, by_rate, by_ratio, frame, judged, too_few
 from leasebench.results.compare.quantities import PRICES, Quantity, main_rate, rates
 from leasebench.results.compare.resampling import Pooled, paired_ratio, pool
 from leasebench.results.compare.safety import rate
@@ -122,7 +122,7 @@ def rank(run: RunDirectory, reference: str | None = None, samples: Samples | Non
         tuple(sorted(ranked_guards(run), key=_best_first)),
         tuple(one for one in found if one.scenario is not None),
         tuple(one for one in found if one.scenario is None),
-        (order,) if order else (),
+        (*([order] if order else []), *held.told()),
     )
 
 
@@ -181,6 +181,8 @@ def _cells(run: RunDirectory, reference: str, samples: Samples) -> Iterator[Diff
             found = None if note else paired_ratio(other, own, quantity)
             if own.operations(quantity) < quantity.operations_needed:
                 figures = figures[0], None
+            elif note == ONLY_DISTURBED:
+                pass  # both are shown, and nothing is said of their ratio
             elif note and guard != reference:
                 figures, note = (None, figures[1]), f"{reference} has {note}"
             yield by_ratio((guard, scenario), quantity, figures, found, note=note)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leasebench.results.compare.quantities import COST, Quantity, latency, rates
+from leasebench.results.display.phrases import count
 from leasebench.results.latency.histograms import PERCENTILES, Buckets
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.summary import TrialRow
@@ -66,6 +67,20 @@ class Sample:
     counts: dict[str, Floats]
     histograms: dict[tuple[str, str], Histograms]
     clusters: dict[str, tuple[Clusters, ...]] = field(default_factory=dict)
+    disturbed: tuple[bool, ...] = ()
+    """Of which trials the clocks are not to be believed; of none, if it is empty. Rates of harm take all trials."""
+
+    @property
+    def all_disturbed(self) -> bool:
+        """Whether no trial is left to compare by what clocks measured."""
+        return bool(self.disturbed) and all(self.disturbed)
+
+    @cached_property
+    def timed(self) -> Floats:
+        """Per trial 1 if its latencies and throughput are taken, else 0; where all are disturbed they are shown."""
+        if not any(self.disturbed) or self.all_disturbed:
+            return np.ones(self.trials)
+        return 1.0 - np.array(self.disturbed, np.float64)
 
     @property
     def trials(self) -> int:
@@ -75,8 +90,8 @@ class Sample:
         """How many operations a quantity rests on, all trials together."""
         if quantity.kind == "latency":
             held = self.histograms.get((quantity.phase, quantity.side))
-            return held.operations if held else 0
-        return int(self.counts["commits"].sum())
+            return int(held.reached[-1] @ self.timed) if held else 0
+        return int(self.counts["commits"].sum() if quantity.is_rate else self.counts["commits"] @ self.timed)
 
     def beyond(self, quantity: Quantity, value: float) -> Floats | None:
         """How many operations of each trial lie at a latency's `value` or beyond; None of another quantity."""
@@ -85,7 +100,7 @@ class Sample:
         held = self.histograms[quantity.phase, quantity.side]
         at = int(np.searchsorted(held.high_us, value))
         below = held.reached[at - 1] if at else 0.0
-        return np.asarray(held.reached[-1] - below)
+        return np.asarray((held.reached[-1] - below) * self.timed)
 
     def figures(self, quantity: Quantity, weights: Floats) -> Floats:
         """The figure of the trials taken with `weights` (resamples x trials), one a resample; NaN for none."""
@@ -97,8 +112,9 @@ class Sample:
             held = self.histograms.get((quantity.phase, quantity.side))
             if held is None:
                 return np.full(len(weights), np.nan)
-            return held.quantiles(PERCENTILES[quantity.figure], weights)
+            return held.quantiles(PERCENTILES[quantity.figure], weights * self.timed)
         part, whole, scale = quantity.fraction
+        weights = weights if quantity.is_rate else weights * self.timed
         below = weights @ self.counts[whole]
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(below > 0, scale * (weights @ self.counts[part]) / below, np.nan)
@@ -114,7 +130,12 @@ class Sample:
         return added(tables) if tables else None
 
     def having(self, quantity: Quantity) -> "Sample":
-        """The trials that have operations of a latency's phase: one without any has no quantile to draw."""
+        """The trials that have operations of a latency's phase: one without any has no quantile to draw.
+
+        Of what clocks measured, without the trials that were disturbed.
+        """
+        if not quantity.is_rate and not self.timed.all():
+            return self.only(np.flatnonzero(self.timed).tolist()).having(quantity)
         held = self.histograms.get((quantity.phase, quantity.side))
         if held is None or held.reached[-1].all():
             return self
@@ -130,6 +151,7 @@ class Sample:
             {name: values[places] for name, values in self.counts.items()},
             {key: Histograms(held.high_us, held.reached[:, places]) for key, held in self.histograms.items()},
             {name: tuple(tables[at] for at in places) for name, tables in self.clusters.items()},
+            tuple(self.disturbed[at] for at in places) if self.disturbed else (),
         )
 
 
@@ -144,10 +166,13 @@ def counted() -> tuple[str, ...]:
 
 
 class Samples:
-    """The samples of a run, each read when it is first asked for."""
+    """The samples of a run, each read when it is first asked for.
 
-    def __init__(self, run: RunDirectory) -> None:
-        self.run = run
+    `with_disturbed` believes the clocks of disturbed trials, too.
+    """
+
+    def __init__(self, run: RunDirectory, *, with_disturbed: bool = False) -> None:
+        self.run, self._with_disturbed = run, with_disturbed
         self._read: dict[tuple[str, str], Sample] = {}
 
     def cell(self, guard: str, scenario: str) -> Sample:
@@ -155,6 +180,16 @@ class Samples:
         if (guard, scenario) not in self._read:
             self._read[guard, scenario] = self._sample(guard, scenario)
         return self._read[guard, scenario]
+
+    def told(self) -> Iterator[str]:
+        """How many trials are left out of what clocks measured."""
+        rows = [row for row in self.run.summary.trials if row.measured]
+        left = sum(bool(row.disturbances) for row in rows)
+        if left and not self._with_disturbed:
+            yield (
+                f"{self.run.path}: {left} of {count(len(rows), 'trial')} disturbed: their latencies and throughput are "
+                "compared with nobody's (--with-disturbed compares them)"
+            )
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str], list[TrialRow]]:
@@ -177,6 +212,7 @@ class Samples:
             {name: np.array([_counted(row, name) for row in rows], np.float64) for name in counted()},
             {key: histograms([part.get(key) for part in parts]) for key in keys},
             dict(_clusters(rows)),
+            () if self._with_disturbed else tuple(bool(row.disturbances) for row in rows),
         )
 
 

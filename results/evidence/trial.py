@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.evidence.clocks import Clocks, Compared, clocks_of_trial
+from leasebench.results.evidence.disturbance import Disturbance, disturbances
 from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.evidence.history import read_data, read_events, read_journal
+from leasebench.results.record.faults import read_faults
 from leasebench.results.record.file import is_there
+from leasebench.results.record.health import read_health
 from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, JOURNAL_FILE, LOCK_WRITES_FILE
 from leasebench.results.record.process import Process
@@ -35,6 +38,8 @@ class Trial:
     """The history of the data store behind the endpoints; None where no process worked on one."""
     lock_writes: Path | None = None
     """What a passive replica heard of an opaque lock's keys; None where there was none."""
+    disturbances: tuple[Disturbance, ...] = ()
+    """What disturbed the whole trial, all of its cells."""
 
     @cached_property
     def data(self) -> pd.DataFrame | None:
@@ -122,8 +127,10 @@ def read_trials(folder: Path, journal: TrialJournal | None = None) -> list[Trial
     names = (facts.endpoints, facts.enactors)
     journal = journal or read_trial_journal(folder)
     rows, clocks = journal.rows, journal.clocks
+    found = disturbances(facts, read_health(folder), read_faults(folder), rows)
     if len(cells) == 1:
-        return [Trial(facts, cells[0], read_events(history, *names), rows, clocks, data_file, lock_writes)]
+        events = read_events(history, *names)
+        return [Trial(facts, cells[0], events, rows, clocks, data_file, lock_writes, found)]
     return [
         Trial(
             facts,
@@ -133,6 +140,7 @@ def read_trials(folder: Path, journal: TrialJournal | None = None) -> list[Trial
             clocks,
             data_file,
             lock_writes,
+            found,
         )
         for cell in cells
     ]

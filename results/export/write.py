@@ -155,7 +155,7 @@ def _histograms(run: RunDirectory, out: Path) -> Iterator[Path]:
     for scenario in run.scenarios:
         for guard in run.guards:
             parts: dict[tuple[str, str], list[Buckets]] = defaultdict(list)
-            for row in run.trials_of(guard, scenario):
+            for row in run.timed_trials_of(guard, scenario):
                 for place, held in run.latencies(row.number).items():
                     parts[place].append(held)
             for (phase, side), several in sorted(parts.items()):

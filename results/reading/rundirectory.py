@@ -99,6 +99,11 @@ class RunDirectory:
         """The rows of `summary.trials` of one cell, in the order in which they ran."""
         return list(self._trials_by_place.get((guard, scenario), ()))
 
+    def timed_trials_of(self, guard: str, scenario: str) -> list[TrialRow]:
+        """Those whose latencies count: without the disturbed ones, unless there are no others."""
+        rows = self.trials_of(guard, scenario)
+        return [row for row in rows if row.measured and not row.disturbances] or rows
+
     @cached_property
     def _trials_by_place(self) -> dict[tuple[str, str], list[TrialRow]]:
         found: dict[tuple[str, str], list[TrialRow]] = {}

@@ -12,6 +12,9 @@ from leasebench.results.record.process import Process
 HARNESS = "harness"
 """The process that acts on a trial from outside all others."""
 GREY = "#888888"
+OVERRUN_MS, OVERRUN_SHARE = 100.0, 0.1
+"""By more than these together a fault lasted longer than asked: the harness looks every 20 ms, and on a busy machine
+wakes up some tens later. A pause of 170 ms is as asked up to 287."""
 ProcessText = Annotated[
     Process,
     BeforeValidator(lambda text: Process.parse(text) if isinstance(text, str) else text),
@@ -45,7 +48,18 @@ class FaultRow(Record):
     end_ns: int | None = Field(default=None, description="null where its end was never seen")
     asked_ms: float = 0.0
     lasted_ms: float = 0.0
-    hit: bool = Field(description="whether it did what it is for")
+    overhead_ms: float = Field(
+        default=0.0, description="how much longer than asked it may last by what it has to do, as to start a server"
+    )
+    late_ms: float | None = Field(
+        default=None, description="how long after it was due it began; null where it goes by operations, not by time"
+    )
+    hit: bool = Field(description="whether it did what it is for, and lasted no longer than asked")
+
+    @property
+    def overran(self) -> bool:
+        """Whether it lasted longer than asked, by more than what is usual."""
+        return not self.instant and overran(self.asked_ms, self.lasted_ms, self.overhead_ms)
 
     @property
     def from_outside(self) -> bool:
@@ -60,6 +74,11 @@ class FaultRow(Record):
     def span_ns(self) -> tuple[int, int] | None:
         """From when to when it was in force; None if that was not recorded. Without an end it is an instant."""
         return None if self.start_ns is None else (self.start_ns, self.end_ns or self.start_ns)
+
+
+def overran(asked_ms: float, lasted_ms: float, overhead_ms: float = 0.0) -> bool:
+    """Whether something that was asked to last for some time lasted longer by more than what is usual."""
+    return asked_ms > 0 and lasted_ms - asked_ms > overhead_ms + OVERRUN_MS + OVERRUN_SHARE * asked_ms
 
 
 FAULTS = TypeAdapter(tuple[FaultRow, ...])

@@ -5,8 +5,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from leasebench.results.record.clocks import CLOCKS
+from leasebench.results.record.endings import ENDINGS
 from leasebench.results.record.explored import EXPLORED
 from leasebench.results.record.faults import FAULTS
+from leasebench.results.record.health import HEALTH
 from leasebench.results.record.history import history_schema
 from leasebench.results.record.journal import journal_schema
 from leasebench.results.record.lock_writes import lock_writes_schema
@@ -21,6 +23,8 @@ PUBLISHED: dict[str, TypeAdapter[Any]] = {
     "manifest": MANIFEST,
     "trial": FACTS,
     "faults": FAULTS,
+    "endings": ENDINGS,
+    "health": HEALTH,
     "clocks": CLOCKS,
     "explored": EXPLORED,
     "schedule": SCHEDULE,

@@ -157,6 +157,14 @@ class CellSummary(Measured):
     trouble: str = Field(default=TROUBLE, description="what the scenario is about: none, timing, lease_server or store")
     trials: int
     failures: tuple[str, ...]
+    disturbances: tuple[str, ...] = Field(
+        default=(), description="what disturbed which trial, a sentence each; may be missing"
+    )
+    latencies_disturbed: bool = Field(
+        default=False,
+        description="whether latencies and throughput are those of disturbed trials, since no other left any; may be "
+        "missing",
+    )
     faults: dict[str, FaultCount] = Field(
         default={}, description="by kind; `struck` is 0 for a fault that was never injected"
     )
@@ -210,7 +218,8 @@ class CellSummary(Measured):
         written = self.model_dump(mode="json", by_alias=True)
         measured = {name: written.pop(name) for name in self.metrics}
         last = {name: written.pop(name) for name in ("races_missing", "latency_us", "throughput", "story")}
-        return {**written, **measured, **last}
+        told = {name: said for name in UNSAID if (said := written.pop(name))}
+        return {**written, **told, **measured, **last}
 
 
 class TrialRow(Measured):
@@ -231,6 +240,7 @@ class TrialRow(Measured):
     broken_assumptions: tuple[str, ...] = Field(
         default=(), description="why its history is not trusted: what breaks a rule of the store; may be missing"
     )
+    disturbances: tuple[str, ...] = Field(default=(), description="what disturbed it, a sentence each; may be missing")
     witness: WitnessRow | None = Field(
         default=None,
         description="what its clients saw, held against its history; missing where it left none, and where an earlier "
@@ -258,10 +268,9 @@ class TrialRow(Measured):
         firsts: dict[str, FieldType] = {
             one.name: measured.pop(one.name) for one in first_in_trial() if one.name in measured
         }
-        applications, broken = written.pop("applications_by_enactor"), written.pop("broken_assumptions")
-        told = {"broken_assumptions": broken} if broken else {}
-        witness = written.pop("witness")
-        told |= {"witness": witness} if witness else {}
+        applications = written.pop("applications_by_enactor")
+        unsaid = ("broken_assumptions", "disturbances", "witness")
+        told = {name: said for name in unsaid if (said := written.pop(name))}
         return {**written, **firsts, "applications_by_enactor": applications, **measured, **told}
 
 
@@ -334,9 +343,11 @@ def json_schema() -> dict[str, Any]:
     row: Any = _extended(TrialRow, firsts | in_row)
     whole: type[Summary] = _extended(Summary, {"cells": (tuple[cell, ...], ...), "trials": (tuple[row, ...], ...)})
     schema = whole.model_json_schema(by_alias=True, mode="serialization")
-    may_be_missing = {"asked_for", "replaced", "broken_assumptions", "witness", *in_row}
+    may_be_missing = {"asked_for", "replaced", "broken_assumptions", "witness", *in_row, *UNSAID}
     for part in (schema, schema["$defs"]["TrialRow"]):
         part["required"] = [key for key in part["required"] if key not in may_be_missing]
+    of_cell = schema["$defs"]["CellSummary"]
+    of_cell["required"] = [key for key in of_cell["required"] if key not in UNSAID]
     return schema
 
 
@@ -346,6 +357,8 @@ def _extended(model: type[BaseModel], fields: Mapping[str, FieldType]) -> Any:
     return make(model.__name__, __base__=model, __doc__=model.__doc__, **fields)
 
 
+UNSAID = ("disturbances", "latencies_disturbed")
+"""Fields of a cell that are not written where there is nothing to say."""
 COUNTED = (Form.COUNT, Form.CLUSTERS)
 """What a trial's row has, too, if it left a history."""
 SAID = {

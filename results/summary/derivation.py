@@ -5,8 +5,8 @@ A `summary.json` that was written before is held against what the history says (
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from leasebench.results.checks.tally import Tally, applications_of, tally
 from leasebench.results.checks.verdict import judge, races_missing
+from leasebench.results.evidence.disturbance import Disturbance
 from leasebench.results.evidence.history import read_raw_journal
 from leasebench.results.evidence.trial import Trial, read_trials
 from leasebench.results.latency.histograms import PHASES, SIDES, figures, histogram, merge
@@ -51,6 +52,22 @@ MOST_TOLD = 60
 """Characters of a value that is told."""
 
 
+@dataclass
+class Timed:
+    """What clocks measured in some trials of a cell: latencies, and the commits of so many seconds of load."""
+
+    latency: dict[tuple[str, str], list[HdrHistogram]] = field(default_factory=lambda: defaultdict(list))
+    commits: int = 0
+    load_s: float = 0.0
+
+    def phase(self, phase: str) -> Phase:
+        """One phase, all of these trials together."""
+        service, response = (
+            Percentiles.model_validate(figures(merge(self.latency.get((phase, side), [])))) for side in SIDES
+        )
+        return Phase(service=service, response=response if response.n else None)
+
+
 class CellData:
     """What the trials of one cell add up to."""
 
@@ -60,11 +77,11 @@ class CellData:
         self.trouble = scenario.trouble
         self.trials = 0
         self.min_races = 1
-        self.load_s = 0.0
         self.expected: list[str] = [Verdict.CLEAN]
         self.failures: list[str] = []
         self.tally = Tally()
-        self.latency: dict[tuple[str, str], list[HdrHistogram]] = defaultdict(list)
+        self.disturbances: list[str] = []
+        self.timed, self.timed_disturbed = Timed(), Timed()
         self.injected: Counter[str] = Counter()
         self.hit: Counter[str] = Counter()
         self.story: tuple[StoryLine, ...] = ()
@@ -84,8 +101,6 @@ class CellData:
         self.trials += 1
         self.min_races = facts.min_races
         self.expected = list(facts.expected)
-        if facts.history:  # once a trial, however many cells it had: they shared these seconds
-            self.load_s += facts.load_s or 0.0
         if facts.status != "ok":
             self.failures.append(f"trial {facts.number}: {facts.reason or facts.status}")
 
@@ -94,6 +109,12 @@ class CellData:
         if trial.facts.status != "ok":
             return []
         return broken_assumptions(trial, Promised.by(self._guard, self._scenario, trial.facts))
+
+    def add_disturbances(self, facts: TrialFacts, found: Sequence[Disturbance]) -> None:
+        """Take in what disturbed a trial, once for all of its cells. One of them may fail it."""
+        self.disturbances += [f"trial {facts.number}: {one}" for one in found]
+        if facts.status == "ok":
+            self.failures += [f"trial {facts.number}: {one}" for one in found if one.fails][:1]
 
     def testimony(self, trial: Trial) -> WitnessRow:
         """What its clients saw, held against its history; of a trial that failed anyhow nothing is."""
@@ -108,8 +129,12 @@ class CellData:
         if broken:
             self.failures.append(f"trial {trial.facts.number}: {broken[0]}")
         self.tally.add(found)
+        timed = self.timed_disturbed if trial.disturbances else self.timed
+        timed.commits += found.counts.get("commits") or 0
+        if trial.cell == trial.facts.cells[0]:  # once a trial, however many cells it had: they shared these seconds
+            timed.load_s += trial.facts.load_s or 0.0
         for key, values_ns in phase_samples(trial).items():
-            self.latency[key].append(histogram(values_ns))
+            timed.latency[key].append(histogram(values_ns))
         if not self.story:
             self.story = tuple(StoryLine(**asdict(chapter)) for chapter in story(trial))
 
@@ -117,12 +142,16 @@ class CellData:
         """What all of its trials come to."""
         counts = self.tally.counts
         verdict = judge(counts, failed=bool(self.failures), min_races=self.min_races)
+        all_disturbed = not self.timed.latency and bool(self.timed_disturbed.latency)
+        timed = self.timed_disturbed if all_disturbed else self.timed
         return CellSummary(
             guard=self.guard,
             scenario=self.scenario,
             trouble=self.trouble,
             trials=self.trials,
             failures=tuple(self.failures),
+            disturbances=tuple(self.disturbances),
+            latencies_disturbed=all_disturbed,
             faults={
                 kind: FaultCount(injected=injected, hit=self.hit[kind]) for kind, injected in self.injected.items()
             },
@@ -130,17 +159,11 @@ class CellData:
             expected=tuple(Verdict(one) for one in self.expected),
             as_expected=verdict in self.expected,
             races_missing=races_missing(counts, self.min_races),
-            latency_us={phase: self._phase(phase) for phase in PHASES},
-            throughput=round((counts.get("commits") or 0) / self.load_s, 1) if self.load_s else None,
+            latency_us={phase: timed.phase(phase) for phase in PHASES},
+            throughput=round(timed.commits / timed.load_s, 1) if timed.load_s else None,
             story=self.story,
             **self.tally.figures(),
         )
-
-    def _phase(self, phase: str) -> Phase:
-        service, response = (
-            Percentiles.model_validate(figures(merge(self.latency.get((phase, side), [])))) for side in SIDES
-        )
-        return Phase(service=service, response=response if response.n else None)
 
 
 def cells_of(suite: SuiteRecord) -> dict[tuple[str, str], CellData]:
@@ -229,6 +252,7 @@ def take_in(folder: Path, cells: dict[tuple[str, str], CellData]) -> TrialRow | 
     ]
     cells[key].add_facts(facts)
     cells[key].add_faults(faults)
+    cells[key].add_disturbances(facts, parts[0][0].disturbances if parts else ())
     for (trial, found), own in zip(parts, broken, strict=True):
         cells[key].add(trial, found, own)
     sentences = [sentence for part in broken for sentence in part]
@@ -256,6 +280,7 @@ def _row(facts: TrialFacts, parts: list[tuple[Trial, Tally]], broken: list[str],
         throughput=round(commits / load_s, 1) if commits is not None and load_s else None,
         applications_by_enactor=applications,
         broken_assumptions=tuple(broken),
+        disturbances=tuple(one.told for one in parts[0][0].disturbances) if parts else (),
         witness=witness if parts else None,
         **{one.name: total.first(one.name) for one in first_in_trial()},
         **total.counts,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from leasebench.results.checks.disturbed import DISTURBED
 from leasebench.results.display.grid import Column
 from leasebench.results.display.numbers import number, rate_text
 from leasebench.results.record.metric import Form, Metric, Shown, metrics
@@ -11,6 +12,8 @@ from leasebench.results.statistics.quantiles import farthest, least_shown
 from leasebench.results.tables.pricing import LIMIT, attempts_per_s, guard_cost_us
 
 Value = float | int | None
+DISTURBED_MARK = "~"
+"""Behind a latency of disturbed trials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,16 @@ def _plain(heading: str, about: str, value: Callable[[CellSummary], Value], plac
     return CellColumn(heading, about, value, lambda cell: number(value(cell), places), spare)
 
 
+def _timed(heading: str, about: str, value: Callable[[CellSummary], Value], places: int, spare: int) -> CellColumn:
+    """A column of what clocks measured: marked where all that there is comes from disturbed trials."""
+
+    def text(cell: CellSummary) -> str:
+        found = value(cell)
+        return number(found, places) + (DISTURBED_MARK if found is not None and cell.latencies_disturbed else "")
+
+    return CellColumn(heading, about, value, text, spare)
+
+
 def report_columns(cells: Sequence[CellSummary]) -> list[CellColumn]:
     """The columns of the report's tables: what was seen in any of the cells; what is about writes, if any wrote."""
     wrote = any(cell.total("commits") for cell in cells)
@@ -94,14 +107,18 @@ def report_columns(cells: Sequence[CellSummary]) -> list[CellColumn]:
     ]
     return [
         *found,
-        *(one for one in (*_latencies(cells), ATTEMPTS) if any(one.value(cell) is not None for cell in cells)),
+        *(
+            one
+            for one in (*_latencies(cells), ATTEMPTS, DISTURBED_TRIALS)
+            if any(one.value(cell) is not None for cell in cells)
+        ),
     ]
 
 
 def _latencies(cells: Sequence[CellSummary]) -> list[CellColumn]:
     """What a guard costs, and the tails of a commit and of a whole application: as far out as most `cells` tell."""
     return [
-        _plain("guard\np50 us", "medians of acquire, check, commit and release, added up", guard_cost_us, 0, 2),
+        _timed("guard\np50 us", "medians of acquire, check, commit and release, added up", guard_cost_us, 0, 2),
         _tail(cells, "commit", "us", "one commit, service time", 0, 3),
         _tail(cells, "plan", "ms", "a whole application, work and waiting included", 1, 4),
     ]
@@ -116,7 +133,7 @@ def _tail(cells: Sequence[CellSummary], phase: str, unit: str, about: str, place
         found = cell.latency(phase).shown(name)
         return None if found is None else found / scale
 
-    return _plain(f"{phase}\n{name} {unit}", f"{about}; told from {needed:,} operations on", value, places, spare)
+    return _timed(f"{phase}\n{name} {unit}", f"{about}; told from {needed:,} operations on", value, places, spare)
 
 
 ATTEMPTS = _plain(
@@ -127,3 +144,12 @@ ATTEMPTS = _plain(
     6,
 )
 """Shown where it is a cost: where the load is closed."""
+DISTURBED_TRIALS = CellColumn(
+    "trials\ndisturbed",
+    f"in which harness, machine or load were not as they should be; their counts count, and their latencies are left "
+    f"out, or, where there are no others, marked {DISTURBED_MARK}",
+    lambda cell: cell.count(DISTURBED) or None,
+    lambda cell: f"{cell.total(DISTURBED)} of {cell.trials}" if cell.total(DISTURBED) else number(None),
+    0,
+)
+"""Shown where there was one."""

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+from leasebench.results.checks.disturbed import DISTURBED
+from leasebench.results.display.phrases import count
+from leasebench.results.record.names import SUMMARY_FILE
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.summary.controls import sentence
 from leasebench.results.tables.advice import command_that_proves, unproven
 
+MOST_DISTURBED = 4
+"""So many cells with disturbed trials are told: on a machine at load it is all of them, for one reason."""
 MOST_OPEN = 8
 """So many unproven cells are told; a large suite has hundreds, which the report and `summary.json` list."""
 
@@ -15,6 +20,7 @@ def remarks(summary: Summary, run: str) -> Iterator[str]:
     cells = summary.cells
     for cell in cells:
         yield from (f"failed: {cell}: {failure}" for failure in cell.failures)
+    yield from _disturbed([cell for cell in cells if cell.disturbances])
     for cell in cells:
         if not cell.as_expected and not cell.failures:
             yield f"! {cell} is {cell.verdict}, expected {' or '.join(cell.expected)}"
@@ -42,10 +48,23 @@ def _open(cells: Sequence[CellSummary], run: str) -> Iterator[str]:
         yield f"to prove them: {command_that_proves(run)}"
 
 
+def _disturbed(cells: Sequence[CellSummary]) -> Iterator[str]:
+    """Whose trials were disturbed, by what first, and what became of their latencies."""
+    for cell in cells[:MOST_DISTURBED]:
+        more = f" ({len(cell.disturbances) - 1} more)" if len(cell.disturbances) > 1 else ""
+        then = "none other has latencies" if cell.latencies_disturbed else "left out of its latencies"
+        trials = f"{cell.total(DISTURBED)} of {count(cell.trials, 'trial')}"
+        yield f"disturbed: {cell}: {trials}, {then}: {cell.disturbances[0]}{more}"
+    if len(cells) > MOST_DISTURBED:
+        left = cells[MOST_DISTURBED:]
+        number = sum(cell.total(DISTURBED) for cell in left)
+        yield f"disturbed: {count(number, 'trial')} of {len(left)} more cells; why stands in {SUMMARY_FILE}"
+
+
 def _misses(cell: CellSummary) -> Iterator[str]:
     """The faults that did not do what they are for."""
-    for fault, count in cell.faults.items():
-        if not count.injected:
+    for fault, seen in cell.faults.items():
+        if not seen.injected:
             yield f"no hit: the fault {fault} was never injected into {cell}"
-        elif not count.hit:
-            yield f"no hit: the fault {fault} was injected into {cell} {count.injected} times and missed its window"
+        elif not seen.hit:
+            yield f"no hit: the fault {fault} was injected into {cell} {seen.injected} times and missed its window"

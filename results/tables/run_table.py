@@ -6,7 +6,7 @@ from leasebench.results.display.grid import Column, Grid, Text, Tone
 from leasebench.results.record.metric import Shown, metrics
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.summary.story import lines
-from leasebench.results.tables.columns import ATTEMPTS, CellColumn, of_metrics, run_columns
+from leasebench.results.tables.columns import ATTEMPTS, DISTURBED_TRIALS, CellColumn, of_metrics, run_columns
 from leasebench.verdict import GOOD, SAFE, Verdict
 
 GUARD, VERDICT = Column("guard", left=True), Column("verdict", left=True)
@@ -61,7 +61,7 @@ def _by_scenario(summary: Summary) -> dict[str, list[CellSummary]]:
 
 
 def _table(scenario: str, cells: Sequence[CellSummary], every: Sequence[CellColumn]) -> Grid:
-    columns = [*every, *([ATTEMPTS] if any(map(ATTEMPTS.value, cells)) else [])]
+    columns = [*every, *(one for one in (ATTEMPTS, DISTURBED_TRIALS) if any(map(one.value, cells)))]
     rows = tuple(
         (Text(cell.guard), verdict_text(cell.verdict, surprise=not cell.as_expected), *_texts(cell, columns))
         for cell in cells

@@ -59,13 +59,13 @@ def test_an_enactor_that_is_killed_fails_its_trial_and_no_other(tmp_path, start)
     assert code == 5, out + err
     first, *others = trial_facts(tmp_path / "r")
     assert first["status"] == "failed"
-    assert first["reason"] == "enactor-1 was killed by signal 9"
+    assert first["reason"].startswith("c0.enactor-1 was killed by signal 9 (SIGKILL), in its operation ")
     assert [facts["status"] for facts in others] == ["ok", "ok"]
     assert "enactor-1 was killed by signal 9" in out
     assert "Traceback" not in err, err
     (cell,) = read(tmp_path / "r/summary.json")["cells"]
     assert cell["verdict"] == "failed"
-    assert cell["failures"] == ["trial 1: enactor-1 was killed by signal 9"]
+    assert cell["failures"] == [f"trial 1: {first['reason']}"]
     checked = leasebench("check", "r", cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr
     assert not run.left()

@@ -47,6 +47,8 @@ def recount(run):
     suite = tomllib.loads((run / "suite.toml").read_text())
     folders = sorted(path.parent for path in (run / "trials").glob("*/trial.json"))
     trials = [Trial(folder, suite) for folder in folders]
+    for one in trials:
+        one.disturbed = disturbances(run).get(one.facts["number"], [])
     places = [(guard, scenario) for scenario in suite["scenarios"] for guard in scenario["guards"]]
     cells = []
     for guard, scenario in places:
@@ -64,6 +66,17 @@ def recount(run):
         "skipped": suite["skipped"],
         "inapplicable": suite.get("inapplicable", []),
     }
+
+
+def disturbances(run):
+    """What is said to have disturbed which trial: tests/results/test_disturbance.py judges that, not the recount."""
+    rows = json.loads((run / "summary.json").read_text())["trials"]
+    return {one["number"]: one["disturbances"] for one in rows if "disturbances" in one}
+
+
+def calm(trials):
+    """The trials whose clocks are believed: all of them, where all are disturbed."""
+    return [one for one in trials if not one.disturbed] or trials
 
 
 def disagreements(recounted, written, at=""):
@@ -92,6 +105,7 @@ class Trial:
 
     def __init__(self, folder, suite):
         self.folder = folder
+        self.disturbed = []
         self.facts = json.loads((folder / "trial.json").read_text())
         self.faults = json.loads((folder / "faults.json").read_text())
         self.scenario = next(one for one in suite["scenarios"] if one["name"] == self.facts["scenario"])
@@ -204,7 +218,10 @@ def cell_of(trials, scenario):
     verdict = verdict or ("clean" if counts["raced_applications"] >= facts["min_races"] else "unproven")
     verdict = "failed" if failures else verdict
     stale = counts["stale_overwrites"]
-    load_s = sum(trial.facts["load_s"] for trial in trials)
+    timed = calm(trials)
+    load_s = sum(trial.facts["load_s"] for trial in timed)
+    told = [f"trial {one.facts['number']}: {sentence}" for one in trials for sentence in one.disturbed]
+    said = {"disturbances": told, "latencies_disturbed": all(one.disturbed for one in trials)}
     stories = (story(one.store, one.facts["endpoints"]) for one in cells)
     return {
         "guard": facts["guard"],
@@ -212,6 +229,8 @@ def cell_of(trials, scenario):
         "trouble": scenario.get("trouble", "timing"),
         "trials": len(trials),
         "failures": failures,
+        **{name: value for name, value in said.items() if value},
+        "disturbed": sum(bool(one.disturbed) for one in trials),
         "faults": faults(trials, scenario),
         "verdict": verdict,
         "expected": facts["expected"],
@@ -233,8 +252,10 @@ def cell_of(trials, scenario):
         "wake_ups_per_plan": ratio(counts["wake_ups"], counts["ended_applications"], 3),
         **BEHIND,
         **{name: spread([]) for name in SPREADS_BEHIND},
-        "latency_us": latency_us(samples(one.store, one.rows, one.facts["endpoints"]) for one in cells),
-        "throughput": round(counts["commits"] / load_s, 1),
+        "latency_us": latency_us(
+            samples(one.store, one.rows, one.facts["endpoints"]) for trial in timed for one in trial.cells
+        ),
+        "throughput": round(sum(one.counts["commits"] for one in timed) / load_s, 1),
         "story": next(filter(None, stories), []),
     }
 
@@ -252,6 +273,8 @@ def row_of(trial):
         "throughput": round(counts["commits"] / facts["load_s"], 1),
         "time_to_first_stale_s": min(firsts, default=None),
         "applications_by_enactor": applications,
+        **({"disturbances": trial.disturbed} if trial.disturbed else {}),
+        "disturbed": int(bool(trial.disturbed)),
         **counts,
         **gathered(trial.cells),
     }

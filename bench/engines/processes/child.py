@@ -8,11 +8,14 @@ from typing import Any
 
 import psutil
 
+from leasebench.bench.engines.processes.last_operation import last_operation
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.worker import main
 from leasebench.bench.hosts.reaper import reaper
+from leasebench.bench.last_words import ending, last_lines
 from leasebench.leases.foreign.process import signal_groups
 from leasebench.results.evidence.journal import LiveView
+from leasebench.results.record.endings import ProcessEnding
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ class Child:
         self.groups: tuple[int, ...] = ()
         """The process groups of foreign locks that are a part of it: stopped, resumed and killed with it."""
         self.view: LiveView | None = None
-        self.ready = self.done = self.ended = False
+        self.ready = self.done = self.killed = self.ended = False
         self.continue_at: float | None = None
         self.wakes_on: int | None = None
         """The endpoint whose next check by another enactor ends its pause."""
@@ -52,6 +55,8 @@ class Child:
         """It said that a fault kills it."""
         self.restart_ms: float | None = None
         self.born_again_at: float | None = None
+        self.ending: ProcessEnding | None = None
+        """How it ended, of one that ended otherwise than it should."""
 
     def send(self, order: tuple[Any, ...]) -> None:
         """Send it an order. One that has ended does not get it; why it ended is reported elsewhere."""
@@ -80,6 +85,7 @@ class Child:
         """Kill it, stopped or not, and what is a part of it."""
         # One that is not ready has told of no groups yet.
         started = [] if self.ready else self._descendants()
+        self.killed = True
         self.process.kill()
         signal_groups(self.groups, signal.SIGKILL)
         for one in started:
@@ -102,6 +108,17 @@ class Child:
         """Whether it has no more to do, with plan `published` the last one of its cell."""
         return self.done or (self.continue_at is None and self.spec.program.settled(self.gauge, published))
 
+    def _last_words(self) -> ProcessEnding:
+        """How it ended: what it said at last (its traceback), or what was written as a signal killed it."""
+        lines = last_lines(self.spec.crash_file)
+        with suppress(EOFError, OSError):
+            while self.control.poll(0):
+                said = self.control.recv()
+                lines += said[2].splitlines() if said[0] == "failed" else []
+        told = ending(self.name, self.process.pid, self.process.exitcode, asked=self.dies, lines=lines)
+        state = last_operation(self.spec.journal(), self.spec.cell.endpoints)
+        return told.model_copy(update={"last_state": state})
+
     def end(self) -> None:
         """Kill it if it still lives, stopped or not, and let go of everything."""
         if self.ended:
@@ -115,6 +132,9 @@ class Child:
             signal_groups(self.groups, signal.SIGKILL)
         self.process.join(ENDED_WITHIN_S)
         logger.info("%s ended: exit code %s", self.name, self.process.exitcode)
+        if not self.killed and not self.done:
+            self.ending = self._last_words()
+        self.spec.crash_file.unlink(missing_ok=True)
         for number in (self.process.pid, *(-group for group in self.groups)):
             reaper().forget_process(number)
         for line in (self.control, *self.gates):

@@ -98,6 +98,11 @@ class ProcessSpec:
         number = None if self.program.single else self.number
         return Process(self.kind, number, self.cell.name, self.life, thread)
 
+    @property
+    def crash_file(self) -> Path:
+        """Where this life of the process writes, as a signal such as SIGSEGV kills it, what it was doing."""
+        return self.folder / f"{self.identity()}.crash"
+
     def journal(self, thread: str = "") -> Path:
         """The path of the journal of this life of the process, or of a part of it."""
         return self.folder / self.identity(thread).journal

@@ -19,7 +19,9 @@ from leasebench.bench.engines.processes.child import Child
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
+from leasebench.bench.last_words import MOST_ENDINGS
 from leasebench.enactors.kind import CHECKS, COMMITS, RACED_APPLICATIONS, STALE, Ends
+from leasebench.results.record.endings import ProcessEnding
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import ProcessLife
 
@@ -57,6 +59,8 @@ class SupervisorReport:
     load_end_ns: int = 0
     end_ns: int = 0
     processes: list[ProcessLife] = field(default_factory=list)
+    endings: list[ProcessEnding] = field(default_factory=list)
+    """How processes ended that ended otherwise than they should, or by a fault."""
 
 
 class Supervisor(Protocol):
@@ -215,6 +219,14 @@ class LocalSupervisor:
             _add(total, child)
         return total
 
+    def living(self) -> dict[int, str]:
+        """The processes, and the foreign locks that are a part of them, named, by their numbers."""
+        found = {child.handle.pid: child.name for child in self._children if not child.ended}
+        groups = {
+            group: f"lock of {child.name}" for child in self._children if not child.ended for group in child.groups
+        }
+        return found | groups
+
     def _start(self, spec: ProcessSpec) -> Child:
         with undisturbed():
             return Child(self._context, spec, self._gates)
@@ -292,7 +304,7 @@ class LocalSupervisor:
 
     def _close(self, child: Child) -> None:
         _add(self._ended_figures, child)
-        child.end()
+        self._end(child)
 
     def _checks_beside(self, child: Child) -> list[int]:
         """What the other processes of its cell show of their checks."""
@@ -320,7 +332,13 @@ class LocalSupervisor:
             if not child.ended and child.process.is_alive():
                 child.kill()
         for child in self._children:
-            child.end()
+            self._end(child)
+
+    def _end(self, child: Child) -> None:
+        ended = child.ended
+        child.end()
+        if child.ending is not None and not ended and len(self.report.endings) < MOST_ENDINGS:
+            self.report.endings.append(child.ending)
 
 
 def _add(total: Figures, child: Child) -> None:

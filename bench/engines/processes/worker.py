@@ -1,5 +1,6 @@
 """The child's side of the engine `processes`: one process, one program."""
 
+import faulthandler
 import logging
 import os
 import signal
@@ -32,6 +33,8 @@ def main(spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
     """
     die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    crash_file = spec.crash_file.open("w", encoding="utf-8")
+    faulthandler.enable(crash_file)
     try:
         if spec.cpus and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, spec.cpus)
@@ -50,6 +53,9 @@ def main(spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
         logger.exception("failed")
         with suppress(OSError):
             control.send(("failed", in_one_line(error), traceback.format_exc()))
+    finally:
+        faulthandler.disable()
+        crash_file.close()
 
 
 def affinity() -> list[int] | None:
