@@ -53,7 +53,8 @@ class SuiteFile(Definition):
     about: str = ""
     """One line about the suite."""
     guards: Names | None = None
-    """Names of presets or of guards below, or `"all"`; without it each scenario brings its own."""
+    """Names of presets or of guards below, or `"all"`; without it each scenario brings its own. `"all"` is not for one
+    in which nobody writes."""
     scenarios: Names
     """Names of our scenarios or of those below, or `"all"`."""
     trials: int = Field(default=1, ge=1, le=10_000)
@@ -227,9 +228,10 @@ def _resolve(name: str, table: TomlTable, source: Source, asked_for: str = "") -
     )
     wanted = list(dict.fromkeys([*scenario_files(), *own])) if parsed.scenarios == [ALL] else parsed.scenarios
     chosen = [scenario for each in wanted for scenario in own.get(each) or [read_scenario(each)]]
-    if parsed.guards is not None:
-        names = list(guards) if parsed.guards == [ALL] else parsed.guards
-        chosen = [scenario.model_copy(update={"guards": names}) for scenario in chosen]
+    if parsed.guards == [ALL]:  # where nobody writes one guard is as good as another
+        chosen = [one.model_copy(update={"guards": list(guards)}) if one.load.enactors else one for one in chosen]
+    elif parsed.guards is not None:
+        chosen = [scenario.model_copy(update={"guards": parsed.guards}) for scenario in chosen]
     rest = parsed.model_dump(include={"about", "trials", "duration_s", "min_races", "settle_s", "watch_locks"})
     try:
         known_as = {"name": name, "asked_for": [asked_for or name]}

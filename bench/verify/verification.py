@@ -71,7 +71,7 @@ def verify(manager: LeaseManager, checks: Mapping[str, LockCheck], tell: Tell) -
         order = {name: number for number, name in enumerate(checks)}
         found = sorted(asking.found.values(), key=lambda one: order[one.check])
         return Verification(
-            shlex.join(getattr(manager, "command", ())) or manager.name,
+            shlex.join(getattr(manager, "command", ())) if getattr(manager, "takes_command", False) else manager.name,
             manager.about,
             _versions(manager),
             served.told,

@@ -17,6 +17,7 @@ from leasebench.definitions import DefinitionError
 from leasebench.enactors.arrivals import Arrivals
 from leasebench.leases.guard import DEFAULT_TTL_MS, presets
 from leasebench.registry import plugins
+from leasebench.verdict import Verdict
 
 GUARD = '[guard.mine]\nabout = "a"\ndecide = { check = "never" }\ncommit = "monotonic"\n'
 SCENARIO = '[scenario.s]\nabout = "a"\n'
@@ -275,8 +276,20 @@ def test_all_is_every_guard_and_every_scenario_those_of_the_suite_too(tmp_path):
     guards, scenarios = [*presets(), "mine"], [*scenario_files(), "s"]
     skipped = {(skip.guard, skip.scenario) for skip in made.skipped}
     assert skipped
-    expected = [(guard, scenario) for scenario in scenarios for guard in guards]
+    unwritten = [name for name in scenario_files() if not read_scenario(name).load.enactors]
+    assert unwritten
+    expected = [
+        (guard, scenario)
+        for scenario in scenarios
+        for guard in (read_scenario(scenario).guards if scenario in unwritten else guards)
+    ]
     assert pairs(made) == [pair for pair in expected if pair not in skipped]
+
+
+def test_where_nobody_writes_nothing_stale_is_expected_of_any_guard():
+    made = narrow(load_suite("health_checks"), guards=["last_writer_wins"])
+    (plan,) = plan_trials(made, 1)
+    assert plan.expected == [Verdict.CLEAN, Verdict.UNPROVEN]
 
 
 def test_every_scenario_of_ours_runs_with_the_guards_that_it_names_here(monkeypatch):
