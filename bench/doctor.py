@@ -1,4 +1,4 @@
-"""`leasebench doctor`: what this machine can do."""
+"""`leasebench doctor`: what this machine can do, and how finely it measures."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import psutil
 
+from leasebench.bench.health.told import instrument
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.credentials import without_password
@@ -35,8 +36,7 @@ def findings(server: str) -> Iterator[tuple[str, bool | None, str]]:
     if placement.server:
         pinned = f"server on {placement.server[0]}, enactors on {', '.join(str(c[0]) for c in placement.enactors)}"
     yield "affinity", bool(placement.server) or None, pinned
-    resolution = time.get_clock_info("perf_counter").resolution * 1e9
-    yield "clock", resolution <= 1000, f"perf_counter, resolution {resolution:.0f} ns"
+    yield from instrument()
     stops = hasattr(signal, "SIGSTOP") and _can_stop()
     yield "SIGSTOP", stops, "a process can be stopped and continued" if stops else "a process can't be stopped here"
     free = shutil.disk_usage(os.getcwd()).free / 2**30  # noqa: PTH109

@@ -116,12 +116,12 @@ def machine_counters() -> MachineCounters:
     """Read them."""
     return MachineCounters(
         counter_of(PROC / "vmstat", "pswpin"),
-        counter_of(_own_cgroup() / "cpu.stat", "throttled_usec"),
+        counter_of(own_cgroup() / "cpu.stat", "throttled_usec"),
         counter_of(PROC / "vmstat", "oom_kill"),
     )
 
 
-def _own_cgroup() -> Path:
+def own_cgroup() -> Path:
     """The folder of our own control group (v2): a line `0::/path` of /proc/self/cgroup."""
     with suppress(OSError):
         for line in (PROC / "self" / "cgroup").read_text(encoding="utf-8").splitlines():

@@ -21,15 +21,18 @@ from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.suite import load_suite
 from leasebench.bench.trial import run_trial
 from leasebench.results.compare.samples import Samples
+from leasebench.results.evidence.journal import LiveView
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.record.faults import read_faults
 from leasebench.results.record.health import read_health
 
 STOPPED_S = 1.2
+BUSY_AFTER = 20
+"""Operations of an enactor: then the load has begun, and is watched."""
 
 
 def started(tmp_path, text):
-    """A run that goes on, and the folder of its only trial once the load has begun."""
+    """A run that goes on, and the folder of its only trial once an enactor does what it is for."""
     (tmp_path / "tiny.toml").write_text(text)
     run = subprocess.Popen(
         [COMMAND, "run", "tiny.toml", "--seed", "1", "--out", "r"],
@@ -43,7 +46,11 @@ def started(tmp_path, text):
         assert run.poll() is None, run.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    time.sleep(0.5)
+    view = LiveView(found[0])
+    while view.count < BUSY_AFTER:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    view.close()
     return run, found[0].parent
 
 
@@ -88,13 +95,13 @@ def spin(core, until):
         pass
 
 
-def run_one(tmp_path, text, status="ok"):
+def run_one(tmp_path, text, status="ok", watch=lambda *_: None):
     """Run the only trial of a suite here; its folder."""
     (tmp_path / "tiny.toml").write_text(text)
     (plan,) = plan_trials(load_suite(str(tmp_path / "tiny.toml")), 1)
     folder = tmp_path / plan.folder_name
     with LocalServer("embedded", embedded_binary()) as server:
-        facts = run_trial(plan, server, "t", folder, lambda *_: None)
+        facts = run_trial(plan, server, "t", folder, watch)
     assert facts.status == status, facts
     return folder
 
@@ -120,10 +127,14 @@ def test_programs_of_others_on_the_cores_of_enactors_are_told(tmp_path):
 
 def test_a_wall_clock_that_steps_fails_the_trial(tmp_path, monkeypatch):
     """Python can't run under libfaketime (its sleep ends with EINVAL), so that it is the harness's look that lies."""
-    begin_s = time.monotonic()
-    stepped = lambda: time.time_ns() + 3_000_000_000 * (time.monotonic() > begin_s + 1.5)  # noqa: E731
-    monkeypatch.setattr("leasebench.bench.health.pulse.time_ns", stepped)
-    folder = run_one(tmp_path, suite_text("mine_monotonic", duration_s=2.0), status="failed")
+    offset_ns = 0
+
+    def step(elapsed_s, _figures):
+        nonlocal offset_ns
+        offset_ns = 3_000_000_000 * (elapsed_s > 0.5)
+
+    monkeypatch.setattr("leasebench.bench.health.pulse.time_ns", lambda: time.time_ns() + offset_ns)
+    folder = run_one(tmp_path, suite_text("mine_monotonic", duration_s=1.0), status="failed", watch=step)
     assert "clock" in told(folder)
     assert [round(one.ms, -2) for one in read_health(folder).clock_steps] == [3000]
     assert "wall clock stepped by +3,000 ms" in read(folder / "trial.json")["reason"]

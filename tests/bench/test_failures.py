@@ -59,7 +59,7 @@ def test_an_enactor_that_is_killed_fails_its_trial_and_no_other(tmp_path, start)
     assert code == 5, out + err
     first, *others = trial_facts(tmp_path / "r")
     assert first["status"] == "failed"
-    assert first["reason"].startswith("c0.enactor-1 was killed by signal 9 (SIGKILL), in its operation ")
+    assert first["reason"].startswith("c0.enactor-1 was killed by signal 9 (SIGKILL)")
     assert [facts["status"] for facts in others] == ["ok", "ok"]
     assert "enactor-1 was killed by signal 9" in out
     assert "Traceback" not in err, err
