@@ -31,6 +31,7 @@ from leasebench.enactors.arrivals import Arrivals
 from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
 from leasebench.enactors.enactor.resuming import Resumption
 from leasebench.enactors.operator.kind import OperatorDuty
+from leasebench.enactors.plan import MOST_ENDPOINTS
 from leasebench.leases.guard import Guard
 from leasebench.leases.traits import ttl_step_ms, unavailable
 from leasebench.names import NAME_PATTERN
@@ -53,7 +54,7 @@ class Load(Definition):
     """With `each` every cell has an embedded server of its own, for its store and its leases."""
     enactors: int = Field(default=3, ge=0, le=64)
     """With 0 there is no DNS automation, and so no planner either."""
-    endpoints: int = Field(default=8, ge=1, le=999)
+    endpoints: int = Field(default=8, ge=1, le=MOST_ENDPOINTS)
     """Endpoints of a cell."""
     planner: Arrivals = Arrivals()
     """When plans are published."""

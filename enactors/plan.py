@@ -6,6 +6,8 @@ from leasebench.names import NAME_PATTERN, valid_name
 
 NO_VERSION = 0
 """The version of an endpoint that no plan reached yet; plans are counted from 1."""
+MOST_ENDPOINTS = 10_000
+"""Of a cell."""
 MAX_VERSION = 2**53 - 1
 """Lua counts in doubles: above this, two versions may compare equal that are not."""
 
@@ -34,4 +36,5 @@ class Cell:
 
 def endpoint_names(count: int) -> tuple[str, ...]:
     """`count` endpoints, in the order in which an enactor that starts at the first one walks them."""
-    return tuple(f"e{index:03d}" for index in range(count))
+    digits = max(3, len(str(count - 1)))  # so that they sort as they stand
+    return tuple(f"e{index:0{digits}d}" for index in range(count))

@@ -36,20 +36,25 @@ def parquet_file(path: Path) -> Any:
 def must_have(path: Path, file: Any, columns: Iterable[TableColumn], *, any_width: bool = False) -> None:
     """Raise BadRunDirectory where a column is missing, there twice, or of another type; see `TableColumn`.
 
-    `any_width`: a whole number may be of any width.
+    `any_width`: a whole number, and the number by which a text is looked up, may be of any width.
     """
     schema, known = file.schema_arrow, tuple(columns)
-    for column, field in zip(known, schema_of(known), strict=True):
-        there = schema.get_all_field_indices(column.name)
-        if not there and column.added_later:
-            continue
-        if len(there) != 1:
-            how = "is there twice" if there else "is missing"
+    there = {column.name: schema.get_all_field_indices(column.name) for column in known}
+    for column in known:
+        if len(there[column.name]) > 1 or not (there[column.name] or column.added_later):
+            how = "is there twice" if there[column.name] else "is missing"
             raise BadRunDirectory(f"{path}: no {path.stem}: the column {column.name} {how}")
-        kind = schema.field(there[0]).type
-        fits = pa.types.is_integer(kind) if any_width and column.form != TEXT else kind == field.type
-        if not fits:
-            raise BadRunDirectory(f"{path}: no {path.stem}: the column {column.name} is of type {kind}")
+    for field in schema_of(column for column in known if there[column.name]):
+        kind = schema.field(there[field.name][0]).type
+        if not (_is_like(kind, field.type) if any_width else kind == field.type):
+            raise BadRunDirectory(f"{path}: no {path.stem}: the column {field.name} is of type {kind}")
+
+
+def _is_like(kind: Any, wanted: Any) -> bool:
+    """Whether a column's type is the wanted one, whatever the width of its whole numbers."""
+    if pa.types.is_dictionary(wanted):
+        return bool(pa.types.is_dictionary(kind) and kind.value_type == wanted.value_type)
+    return bool(pa.types.is_integer(kind))
 
 
 def must_be_complete(path: Path, rows: Any, columns: Iterable[TableColumn]) -> None:

@@ -153,7 +153,7 @@ class Tape:
             "attempt": number,
             "outcome": RowOutcome.DONE,
         }
-        times = {"start_ns": begin_ns, "end_ns": end_ns, "seen": int(asked_ms * 1000)}
+        times = {"start_ns": begin_ns, "end_ns": end_ns, "due_ns": 0, "seen": int(asked_ms * 1000)}
         self.fault_rows.append(fault_row(fault, row | times, Process.parse(process), [self.cell], self.ttl_ms))
 
 

@@ -10,6 +10,7 @@ from leasebench.enactors.downstream.resolver.operations import Lookup
 from leasebench.enactors.downstream.resolver.program import CacheRule, Resolver, ResolverState
 from leasebench.enactors.kind import Activities, Assignment, Ends, NoObserver, Notebook, Observer
 from leasebench.enactors.operations import Resolve
+from leasebench.enactors.plan import MOST_ENDPOINTS
 
 
 class ResolverSettings(Definition):
@@ -23,7 +24,7 @@ class ResolverSettings(Definition):
     count: int = Field(default=1, ge=1, le=64)
     """How many resolvers a cell has."""
     lookups: Arrivals = Arrivals(arrivals="poisson", rate_per_s=100.0)
-    endpoints: int | None = Field(default=None, ge=1, le=999)
+    endpoints: int | None = Field(default=None, ge=1, le=MOST_ENDPOINTS)
     cache_ttl_ms: float = Field(default=0.0, ge=0, le=86_400_000)
     negative_ttl_ms: float = Field(default=0.0, ge=0, le=86_400_000)
 
