@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,13 +13,34 @@ from leasebench.bench.commands.ci_files import CiFiles, JunitFile, MarkdownFile
 from leasebench.bench.terminal import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_UNEXPECTED, EXIT_USAGE, complain
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from leasebench.results.reading.explored import Contradiction
     from leasebench.results.reading.integrity import Integrity
     from leasebench.results.record.summary import Summary, TrialRow
 
 
-def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markdown: MarkdownFile = None) -> None:
+Deep = Annotated[
+    bool,
+    typer.Option(
+        "--deep",
+        help="Hold the latencies against each other, too: each journal row's two times and its process's next row, "
+        "latency.hlog bucket by bucket against the journals, the summary's percentiles against latency.hlog, and "
+        "faults.json against the journals. Takes about as long again.",
+    ),
+]
+
+
+def check(
+    name: RunName,
+    deep: Deep = False,
+    as_json: AsJson = False,
+    junit: JunitFile = None,
+    markdown: MarkdownFile = None,
+) -> None:
     """Hold RUN's files against their checksums, derive every figure anew, and compare with its summary.json.
+
+    What clients saw is held against the history, too, and the history against the rules of its store.
 
     Exit codes: 0; 1 something was measured that exploring excludes (see explore --into); 2 bad usage, a damaged file,
     or figures that are not what the history says; 4 a commit rule is not known here, so that no history was held
@@ -49,7 +70,7 @@ def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markd
     else:
         show(screen, derived, run)
     files.write(derived, run)
-    for line in (*_coverage(run, integrity), *_witnessed(run, derived)):
+    for line in (*_coverage(run, integrity), *(f"{run}: {line}" for line in _witnessed(derived))):
         screen.print(line, markup=False, highlight=False)
     broken = [sentence for trial in derived.trials for sentence in _broken(trial)]
     complain(broken)
@@ -69,9 +90,10 @@ def check(name: RunName, as_json: AsJson = False, junit: JunitFile = None, markd
         "install the package that brings it"
         for guard in unknown
     )
+    apart = _apart(run, screen) if deep else []
     if broken:  # before all that was derived from such a history
         raise typer.Exit(EXIT_FAILED)
-    if wrong:
+    if wrong or apart:
         raise typer.Exit(EXIT_USAGE)
     if found:
         raise typer.Exit(EXIT_UNEXPECTED)
@@ -97,15 +119,23 @@ def _coverage(run: Path, integrity: "Integrity") -> Iterator[str]:
         yield f"{run}: {integrity.covered} files are as they were recorded"
 
 
-def _witnessed(run: Path, derived: "Summary") -> Iterator[str]:
-    """How much of what clients saw was held against the histories, and what could not be, as lines."""
-    seen = [trial.witness for trial in derived.trials if trial.witness is not None]
-    if seen:
-        where = "1 trial" if len(seen) == 1 else f"{len(seen)} trials"
-        covered = sum(one.covered for one in seen)
-        yield f"{run}: what clients saw was held against the history, {covered:,} calls and reads of {where}"
-    for reason in sorted({reason for one in seen for reason in one.uncovered}):
-        yield f"  not covered: {sum(one.uncovered.get(reason, 0) for one in seen):,} {reason}"
+def _apart(run: Path, screen: "Console") -> list[str]:
+    """What does not agree among journals, logs, faults and summary; how much was compared is said, too."""
+    from leasebench.results.summary.agreeing import agreement
+
+    found = agreement(run)
+    complain(found.wrong)
+    verdict = "they do not agree" if found.wrong else "all agree"
+    line = f"{run}: {found.samples:,} latencies in {found.rows:,} journal rows, logs, faults and summary: {verdict}"
+    screen.print(line, markup=False, highlight=False)
+    return found.wrong
+
+
+def _witnessed(derived: "Summary") -> Iterator[str]:
+    """How much of what clients saw was held against the histories, as lines."""
+    from leasebench.results.record.witness import witness_lines
+
+    return witness_lines(trial.witness for trial in derived.trials)
 
 
 def _broken(trial: "TrialRow") -> Iterator[str]:

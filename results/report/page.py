@@ -30,6 +30,7 @@ from leasebench.results.reading.sweeps import swept_lines
 from leasebench.results.record.metric import Form, metrics
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.report.content import VIOLATION_COLUMNS, run_charts
+from leasebench.results.report.disputed import disputed, witness_sentence
 from leasebench.results.report.facts import METHOD, axes, settings, verdicts
 from leasebench.results.report.verdict_table import tile_css, verdict_table
 from leasebench.results.tables.advice import Advice, Failure, command_that_proves, headline
@@ -150,6 +151,8 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
         ranking=_ranking(run),
         figure_columns=_headings(columns),
         method=METHOD,
+        disputed=list(disputed(run)),
+        witnessed=witness_sentence(run),
         facts=[group for group in settings(run) if group.rows],
         sweep=list(sweep_sentences(swept_lines(run))),
         remarks=list(_bounded(list(remarks(run.summary, run.name)), MOST_REMARKS)),

@@ -11,7 +11,7 @@ from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.witness.calls import Calls
 from leasebench.results.witness.mismatch import Comparison
 
-DOUBLE = "granted while another's grant stood"
+DOUBLE = "granted while another grant stood"
 STEPPED = "grants by a server's clock that a fault may step"
 AFTER_RESTART = "grants of a lease that was set before its server came back"
 OPAQUE = "acquires of a lock that leaves no events of its leases"

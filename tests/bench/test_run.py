@@ -13,7 +13,9 @@ from commands import leasebench, read, suite_text, trial_facts
 
 from leasebench.results.record.schemas import published_schemas
 
-TRIAL_FILES = {"SHA256SUMS", "faults.json", "history.parquet", "journal.parquet", "latency.hlog", "trial.json"}
+TRIAL_FILES = {
+    "SHA256SUMS", "faults.json", "health.json", "history.parquet", "journal.parquet", "latency.hlog", "trial.json",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
