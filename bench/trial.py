@@ -256,7 +256,8 @@ def _race(context: TrialContext) -> None:
                     run_load(supervisor, plan.timing, onlooker)
             finally:
                 fault_scheduler.heal_all()
-                write_json(folder / HEALTH_FILE, health.health)
+                if health.health is not None:
+                    write_json(folder / HEALTH_FILE, health.health)
     finally:
         journal.close()
         environment.end_traffic()

@@ -40,7 +40,7 @@ def doctor(
             sound = sound and good is not False
             told.append(f"{MARKS[good]}  {name}: {text}\n")
             mark = f"[{STYLES[good]}]{MARKS[good]}[/]"
-            screen.print(f"{mark}  {escape(name)}: {escape(text)}", highlight=False, soft_wrap=True)
+            screen.print(f"{mark}  {escape(name)}: {escape(text)}", highlight=False, soft_wrap=not screen.is_terminal)
     finally:  # also where a finding fails: that is what a report is needed for
         if run is not None and archive is not None:
             from leasebench.bench.bundle import pack, secrets_of

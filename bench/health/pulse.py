@@ -5,6 +5,7 @@ that was stopped, starved or suspended is. On each beat it holds the wall clock 
 A beat costs about 50 us of the harness's core (with all looks 3 ms a second), and no process that is measured anything.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from typing import Self
 import numpy as np
 
 from leasebench.results.record.health import Standstill, WallClockStep
+
+logger = logging.getLogger(__name__)
 
 BEAT_S = 0.02
 BEATS_PER_LOOK = 25
@@ -72,7 +75,7 @@ class Pulse:
         while not self._over:
             beats += 1
             if beats % BEATS_PER_LOOK == 0:
-                self._look()
+                self._look_once()
             begin_ns = perf_counter_ns()
             sleep(BEAT_S)
             now_ns = perf_counter_ns()
@@ -83,6 +86,13 @@ class Pulse:
                 if abs(step_ms) >= STEP_MS and len(self.beats.steps) < MOST_STEPS:
                     self.beats.steps.append(WallClockStep(at_ns=now_ns, ms=round(step_ms, 1)))
             offset_ns = now_offset_ns or offset_ns
+
+    def _look_once(self) -> None:
+        """Look; a look that goes wrong is missing, and the trial and the beats go on."""
+        try:
+            self._look()
+        except Exception:
+            logger.exception("a look at the processes went wrong")
 
     def _offset_ns(self) -> int | None:
         """How far the wall clock is ahead of the monotonic one; None if the two could not be read together."""

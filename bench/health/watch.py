@@ -68,6 +68,8 @@ class HealthWatch:
         self._suspended_ns: int | None = None
         self._counters = MachineCounters(None, None, None)
         self._core_look = CoresLook(0.0, 0.0)
+        self.health: TrialHealth | None = None
+        """The record, once it is over."""
 
     def __enter__(self) -> Self:
         self._begin_ns = perf_counter_ns()

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.display.phrases import count
-from leasebench.results.record.faults import FaultRow
+from leasebench.results.record.faults import HARNESS, FaultRow
 from leasebench.results.record.health import TrialHealth
 from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.process import Process
@@ -137,7 +137,9 @@ def _starved(watched: Watched) -> Iterator[Disturbance]:
     health = watched.health
     limit_ms = STARVED_SHARE * health.watched_s * 1000
     if (health.strangers_pct or 0.0) + (health.stolen_pct or 0.0) >= STARVED_BY_PCT:
-        starved = [(one.waited_ms or 0.0, one.name) for one in health.processes if (one.waited_ms or 0.0) >= limit_ms]
+        # What the harness itself was late by is looked at above.
+        others = [(one.waited_ms or 0.0, one.name) for one in health.processes if one.name != HARNESS]
+        starved = [(waited_ms, name) for waited_ms, name in others if waited_ms >= limit_ms]
         if starved:
             waited = ", ".join(f"{name} {_ms(ms)}" for ms, name in sorted(starved, reverse=True)[:MOST_NAMED])
             more = "" if len(starved) <= MOST_NAMED else f" and {len(starved) - MOST_NAMED} more"

@@ -80,6 +80,7 @@ def test_each_is_told_by_its_name(health, name):
 
 def test_programs_that_wait_only_for_each_other_are_not_starved():
     assert names({"processes": [BUSY], "strangers_pct": 4.0}) == []
+    assert names({"processes": [BUSY | {"name": "harness"}]}) == [], "its own lateness tells"
 
 
 def test_a_clock_that_stepped_fails_the_trial_and_nothing_else_does():

@@ -1,4 +1,4 @@
-"""What ended by itself in the trials of a run: the last words of servers, programs and proxies, as lines."""
+"""What went wrong beside a violation: what ended by itself, with its last words, and what disturbed a trial."""
 
 from collections.abc import Iterator
 
@@ -30,3 +30,10 @@ def ending_lines(run: RunDirectory, guard: str | None, scenario: str | None, tri
             told += 1
             yield f"trial {row.number} ({row.guard} under {row.scenario}): {one}"
             yield from (f"    {line}" for line in one.last_lines[-MOST_LINES:])
+
+
+def disturbance_lines(run: RunDirectory, trial: int) -> Iterator[str]:
+    """What disturbed a trial: what happened there happened, and its times are those of such a trial."""
+    for row in run.summary.trials:
+        if row.number == trial:
+            yield from (f"trial {trial} was disturbed: {told}" for told in row.disturbances)
