@@ -28,6 +28,7 @@ COMMANDS = {
     "export": "export:export",
     "list": "list:list_",
     "doctor": "doctor:doctor",
+    "selftest": "selftest:selftest",
 }
 """Where in `bench.commands` each is, as module:function, in the order in which the help shows them."""
 UsageError: Any = typer.BadParameter.__base__

@@ -22,7 +22,7 @@ def forkserver() -> Any:
     """The context whose server forks our children; it has imported what they need, and dies with us."""
     context = multiprocess.get_context("forkserver")
     os.environ[HARNESS_VARIABLE] = str(os.getpid())
-    context.set_forkserver_preload(["__main__", "leasebench.bench.preload"])
+    context.set_forkserver_preload(["leasebench.bench.hosts.mortal", "__main__", "leasebench.bench.preload"])
     return context
 
 
@@ -36,6 +36,8 @@ def running_forkserver() -> Any:
         multiprocess.forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    # Where the kernel sends no signal at a parent's death, it would live on for the length of its imports.
+    reaper().watch_forkserver(multiprocess.forkserver._forkserver._forkserver_pid)  # noqa: SLF001
     return context
 
 

@@ -31,6 +31,7 @@ class Reaper:
         self._pids: set[int] = set()
         self._directories: list[str] = []
         self._restarts = 0
+        self._forkserver: int | None = None
         self._process = self._start()
 
     def watch_process(self, pid: int) -> None:
@@ -43,6 +44,14 @@ class Reaper:
         self._pids.discard(pid)
         remove_shared_memory(pid)
         self._tell(f"forget {pid}")
+
+    def watch_forkserver(self, pid: int) -> None:
+        """The same of the forkserver; the one before it, if it was another one, has ended."""
+        if pid != self._forkserver:
+            if self._forkserver is not None:
+                self.forget_process(self._forkserver)
+            self._forkserver = pid
+            self.watch_process(pid)
 
     def watch_directory(self, path: str) -> None:
         """Remove `path` when the harness is gone."""

@@ -47,7 +47,7 @@ READERS: tuple[tuple[str, ...], ...] = (
     ("report", "r", "--out", "r.html"),
     ("run", "--resume", "r"),
     ("run", "r/suite.toml", "--out", "again"),
-    ("run", "r", "--out", "again"),
+    ("run", "r", "--out", "anew"),
     ("explore", "--into", "r", "--plans", "2", "--jobs", "1", "--max-states", "200"),
     ("ask", "r"),
     ("doctor", "--bundle", "r", "--out", "b.zip"),

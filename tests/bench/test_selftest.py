@@ -1,0 +1,65 @@
+"""Whatever of a run is killed, and whenever: nothing of it is left, and what it recorded can be read."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leasebench.bench.selftest import (
+    MARK,
+    MOMENTS,
+    MarkedRun,
+    PlannedKill,
+    SelfTest,
+    draw,
+    perform,
+    scenarios_with_faults,
+)
+
+SEED = 7
+KILLS = [kill for kill in draw(60, SEED, ["steady", "crash_holder", "lossy_network"]) if kill.moment != "fault"][:9]
+KILLS += [kill for kill in draw(60, SEED, ["paused_newer_holder", "failover"]) if kill.moment == "fault"][:3]
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_nothing_is_left_of_a_run_that_was_killed(part):
+    found = SelfTest()
+    for kill in KILLS[part::3]:
+        found.take_in(perform(kill, f"{os.getpid()}-test-{kill.number}"))
+    assert found.wrong == []
+    assert found.kills == 4
+
+
+def test_what_is_left_is_told(tmp_path):
+    """The negative control: a process that got away, into a session of its own, and a directory."""
+    kill = PlannedKill(1, "steady", "harness", signal.SIGKILL, "start", 0.0)
+    mark = f"{os.getpid()}-control"
+    with MarkedRun(kill, mark) as run:
+        run.process.kill()
+        run.process.wait()
+        sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+        away = subprocess.Popen(sleeping, env={**os.environ, MARK: mark}, start_new_session=True)
+        server = subprocess.Popen([*sleeping, f"{run.temporary}/socket"], start_new_session=True)
+        (run.temporary / "leasebench-x").mkdir()
+        left = "\n".join(run.left())
+        assert f"process {away.pid} " in left
+        assert f"process {server.pid} " in left
+        assert "/t/leasebench-x" in left
+    assert away.wait(10) == server.wait(10) == -signal.SIGKILL, (
+        "whatever is left of a run is killed when its part of the test is over"
+    )
+    assert not Path(run.place).exists()
+
+
+def test_the_kills_follow_from_the_seed_and_reach_every_fault_that_can_be_had_here():
+    scenarios = scenarios_with_faults()
+    kills = list(draw(200, 1, scenarios))
+    assert kills == list(draw(200, 1, scenarios))
+    assert {kill.scenario for kill in kills} == set(scenarios)
+    assert {kill.moment for kill in kills} == set(MOMENTS)
+    assert {"harness", "server", "proxy", "forkserver", "reaper", "enactor"} <= {kill.victim for kill in kills}
+    assert "steady" in scenarios
+    assert len(scenarios) > 8
