@@ -17,13 +17,16 @@ from leasebench.results.record.summary import Summary
 from leasebench.results.record.trial import read_facts
 from leasebench.results.summary.derivation import read_summary, trial_folders
 
+Cells = dict[tuple[str, str], dict[Key, list[Buckets]]]
+"""The logs of the trials of each cell, by guard and scenario."""
 OF_FAULTS = (RowKind.PAUSE, RowKind.DELAY, RowKind.KILL, RowKind.FAULT)
 
 
 def agreement(run: Path) -> Agreement:
     """Hold journals, logs, `faults.json` and the summary of a run against each other, one trial in memory at a time."""
     found = Agreement()
-    cells: dict[tuple[str, str], dict[Key, list[Buckets]]] = defaultdict(lambda: defaultdict(list))
+    quiet: Cells = defaultdict(lambda: defaultdict(list))
+    disturbed: Cells = defaultdict(lambda: defaultdict(list))
     for folder in trial_folders(run):
         facts = read_facts(folder)
         if facts.status == "running" or not facts.history:
@@ -39,14 +42,16 @@ def agreement(run: Path) -> Agreement:
         except BadRunDirectory as error:
             found.wrong.append(str(error))
             continue
+        cells = disturbed if trials[0].disturbances else quiet
         for key, held in log.items():
             cells[facts.guard, facts.scenario][key].append(held)
     if (run / SUMMARY_FILE).exists():
-        found.wrong += _figures(run, read_summary(run), cells)
+        # A summary's latencies are of its disturbed trials only where it has no others.
+        found.wrong += _figures(run, read_summary(run), {**disturbed, **quiet})
     return found
 
 
-def _figures(run: Path, summary: Summary, cells: dict[tuple[str, str], dict[Key, list[Buckets]]]) -> Iterator[str]:
+def _figures(run: Path, summary: Summary, cells: Cells) -> Iterator[str]:
     """Each latency of the summary that is not what the logs of its trials say."""
     for cell in summary.cells:
         of_cell = cells.get(cell.place, {})

@@ -136,12 +136,12 @@ def package(place: Path) -> Package:
     return found
 
 
-def suite(*names: str) -> str:
+def suite(*names: str, duration_s: float) -> str:
     """A suite file with a guard for each of these lies (or for an honest rule), named after it."""
     guards = {name: _guard(name) | {"about": "x.", "expect": {"default": ANY}} for name in names}
     scenario = {"about": "x.", "guards": list(names), "ttl_ms": 200, "load": LOAD, "faults": [SLOW]}
     return tomli_w.dumps({
-        "scenarios": ["s"], "duration_s": 0.4, "min_races": 1, "settle_s": 0.2, "guard": guards,
+        "scenarios": ["s"], "duration_s": duration_s, "min_races": 1, "settle_s": 0.2, "guard": guards,
         "scenario": {"s": scenario},
     })  # fmt: skip
 

@@ -12,6 +12,8 @@ import pytest
 from short_run import make_short_run
 
 from leasebench.bench.closing import close_run, close_trial, reopen_run
+from leasebench.results.evidence import trial as read_back
+from leasebench.results.evidence.disturbance import Disturbance
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.latency.agreement import Agreement, figures_of, row_times, samples_of
 from leasebench.results.latency.histograms import buckets, figures, histogram, tag, untag, write_hlog
@@ -19,6 +21,7 @@ from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.trial import read_facts
 from leasebench.results.summary.agreeing import agreement
+from leasebench.results.summary.derivation import summarise
 
 ROWS_TRIED = 60
 
@@ -136,11 +139,27 @@ def test_any_row_may_be_moved_and_is_told(recorded):
     rows = np.flatnonzero(trial.journal["end_ns"].to_numpy() != 0)
     for at in rng.choice(rows, ROWS_TRIED).tolist():
         kept = trial.journal.loc[at, "end_ns"]
-        trial.journal.loc[at, "end_ns"] -= int(trial.journal.loc[at, "service_ns"]) // 2 + 1
+        # Of one that waited, the service time is a part only: it is cut below that.
+        trial.journal.loc[at, "end_ns"] = trial.journal.loc[at, "start_ns"] + trial.journal.loc[at, "service_ns"] - 1
         found = Agreement()
         row_times([trial], folder_of(recorded), found)
         trial.journal.loc[at, "end_ns"] = kept
         assert len(found.wrong) == 1
+
+
+@pytest.mark.parametrize("disturbed", [(), (1,), (1, 9), (2, 9)])
+def test_the_latencies_of_disturbed_trials_count_only_where_there_are_no_others(run, monkeypatch, disturbed):
+    first, again = folder_of(run), run / "trials" / "0009-again"
+    shutil.copytree(first, again)
+    facts = json.loads((again / "trial.json").read_text()) | {"number": 9}
+    (again / "trial.json").write_text(json.dumps(facts))
+    for column in ("end_ns", "service_ns"):
+        move(again, column, 1_000)
+    rewrite_log(again, lambda _, values: values)
+    noise = (Disturbance("noise", "noise"),)
+    monkeypatch.setattr(read_back, "disturbances", lambda facts, *_: noise if facts.number in disturbed else ())
+    (run / "summary.json").write_text(json.dumps(summarise(run).as_json()))
+    assert agreement(run).wrong == []
 
 
 def test_figures_of_buckets_are_those_of_the_histogram(recorded):
