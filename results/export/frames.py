@@ -88,8 +88,8 @@ def _flat(frame: pd.DataFrame) -> pa.Table:
             columns[text] = pa.array([json.dumps(value) for value in values], pa.string())
         elif text in whole or text.endswith("_n"):
             columns[text] = pa.array(values, pa.int64(), from_pandas=True)
-        elif pd.api.types.is_bool_dtype(values):
-            columns[text] = pa.array(values, pa.bool_())
+        elif values.notna().any() and values.dropna().map(lambda value: isinstance(value, bool)).all():
+            columns[text] = pa.array(values, pa.bool_(), from_pandas=True)
         elif pd.api.types.is_numeric_dtype(values) or values.isna().all():
             columns[text] = pa.array(values, pa.float64(), from_pandas=True)
         else:
