@@ -32,7 +32,7 @@ def convergence(trial: Trial) -> Findings:
         if arrived >= len(writes.since):
             return Findings({"stuck": 1}, {"convergence_ms": np.array([])})
         arrivals.append(max(writes.since[arrived], since))
-    took = events.elapsed_us(np.array([since]), np.array([max(arrivals)]))
+    took = events.elapsed_us(np.array([since]), np.array([max(arrivals, default=since)]))
     late = bool(np.any(took > trial.facts.settle_s * 1e6))
     return Findings({"stuck": int(late)}, {"convergence_ms": took[~np.isnan(took)] / 1e3})
 
