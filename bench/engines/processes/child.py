@@ -115,6 +115,7 @@ class Child:
             while self.control.poll(0):
                 said = self.control.recv()
                 lines += said[2].splitlines() if said[0] == "failed" else []
+                self.dies = self.dies or said[0] == "dies"
         told = ending(self.name, self.process.pid, self.process.exitcode, asked=self.dies, lines=lines)
         state = last_operation(self.spec.journal(), self.spec.cell.endpoints)
         return told.model_copy(update={"last_state": state})
