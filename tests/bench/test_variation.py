@@ -57,7 +57,7 @@ REFUSED = {
     "nothing": ("", ["scenario.storm.vary", "must be a table of keys"]),
     "a fault that is not there": ('"faults.1.ms" = [1]', ["there is no number 1: the list has 1"]),
     "a number that is no table": ('"load.enactors.more" = [1]', ["'more' would be inside 2"]),
-    "a value that is refused": ('"load.endpoints" = [2, 5000]', ["vary.'load.endpoints'", "999", "storm-5000"]),
+    "a value that is refused": ('"load.endpoints" = [2, 50000]', ["vary.'load.endpoints'", "10000", "storm-50000"]),
     "too many": (f'"load.endpoints" = {list(range(1, MAX_MEMBERS + 2))}', ["501", "fewer"]),
     "a table without a name": ('"load" = [{ enactors = 1 }]', ["need names"]),
     "a long name": ('"load.discover" = { %s = "told" }' % ("a" * 40), ["1 to 40", "name the values"]),
