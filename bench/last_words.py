@@ -32,25 +32,27 @@ def ending(process: str, pid: int, code: int | None, *, asked: bool, lines: Iter
 
 def last_lines(path: Path) -> list[str]:
     """The last lines of a file; none where there is none, or it can't be read."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(file.seek(0, os.SEEK_END) - TAIL_BYTES, 0))
-            text = file.read(TAIL_BYTES).decode("utf-8", "backslashreplace")
-    except OSError:
-        return []
-    return [line for line in text.splitlines() if line.strip()]
+    return _lines(_end_of(path, TAIL_BYTES))
 
 
 def crash_report(log: Path) -> list[str]:
     """The beginning of the report that Redis and Valkey write of their own crash (`debug.c`); nothing without one."""
+    _, begin, report = _end_of(log, MOST_OF_A_REPORT).partition(REPORT_BEGIN)
+    return _lines(begin + report)[:MOST_LINES]
+
+
+def _end_of(path: Path, most_bytes: int) -> str:
+    """The end of a file; "" where there is none, or it can't be read."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(file.seek(0, os.SEEK_END) - MOST_OF_A_REPORT, 0))
-            text = file.read(MOST_OF_A_REPORT).decode("utf-8", "backslashreplace")
+        with path.open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - most_bytes, 0))
+            return file.read(most_bytes).decode("utf-8", "backslashreplace")
     except OSError:
-        return []
-    begin = text.find(REPORT_BEGIN)
-    return [line for line in text[begin:].splitlines() if line.strip()][:MOST_LINES] if begin >= 0 else []
+        return ""
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
 
 
 def with_last_state(endings: Iterable[ProcessEnding], health: TrialHealth | None) -> list[ProcessEnding]:

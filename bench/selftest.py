@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from random import Random
 from tempfile import mkdtemp
@@ -305,7 +304,7 @@ class SelfTest:
         self.slowest_s = max(self.slowest_s, found.gone_after_s)
         self.wrong += [f"{found.kill}: {one}" for one in found.wrong]
 
-    @cached_property
+    @property
     def order(self) -> list[str]:
         """The kinds of processes that were killed, the most frequent first."""
         return sorted(self.by_victim, key=lambda name: (-self.by_victim[name], name))

@@ -42,7 +42,7 @@ from leasebench.results.evidence.journal import Journal
 from leasebench.results.record.endings import ProcessEnding, unasked
 from leasebench.results.record.faults import HARNESS
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.record.health import MachineLoad, read_health
+from leasebench.results.record.health import MachineLoad, TrialHealth
 from leasebench.results.record.history import LEASE_NODE, STORE_NODE
 from leasebench.results.record.names import (
     DATA_FILE,
@@ -132,9 +132,10 @@ def run_trial(
         logger.exception("trial %d failed: %s (traceback: %s)", plan.number, facts.reason, evidence)
     else:
         facts = facts.adding(status="ok")
-        facts = _unless_the_clock_stepped(folder, facts)
+        facts = _unless_the_clock_stepped(facts, report.health)
     endings = [*([] if environment is None else environment.take_endings()), *report.endings]
-    facts = _with_report(_with_endings(folder, facts, endings), report, [*notes, *reaper().notes()])
+    facts = _with_endings(folder, facts, with_last_state(endings, report.health))
+    facts = _with_report(facts, report, [*notes, *reaper().notes()])
     facts = facts.adding(history=kept, **heard)
     try:
         write_derived(plan, folder, facts)
@@ -256,6 +257,7 @@ def _race(context: TrialContext) -> None:
                     run_load(supervisor, plan.timing, onlooker)
             finally:
                 fault_scheduler.heal_all()
+                context.report.health = health.health
                 if health.health is not None:
                     write_json(folder / HEALTH_FILE, health.health)
     finally:
@@ -349,9 +351,8 @@ def _with_report(facts: TrialFacts, report: SupervisorReport, notes: Sequence[st
     )
 
 
-def _unless_the_clock_stepped(folder: Path, facts: TrialFacts) -> TrialFacts:
+def _unless_the_clock_stepped(facts: TrialFacts, health: TrialHealth | None) -> TrialFacts:
     """The facts of a trial that ended well; failed where that can't be said of its clocks."""
-    health = read_health(folder)
     broken = next(clock_disturbances(health), None) if health is not None else None
     return facts if broken is None else facts.failed(broken.told)
 
@@ -360,14 +361,10 @@ def _with_endings(folder: Path, facts: TrialFacts, endings: Sequence[ProcessEndi
     """Keep how processes ended. The first that nobody had asked to is named as the reason, before what came of it."""
     if not endings:
         return facts
-    health = None
-    with suppress(BadRunDirectory):
-        health = read_health(folder)
-    told = with_last_state(endings, health)
     with suppress(OSError):
-        write_json(folder / ENDINGS_FILE, told)
+        write_json(folder / ENDINGS_FILE, endings)
     # One that ended with 0 has said before why it failed.
-    first = next((one for one in unasked(told) if one.exit_code != 0), None)
+    first = next((one for one in unasked(endings) if one.exit_code != 0), None)
     if first is None:
         return facts
     logger.error("trial %d: %s", facts.number, first)

@@ -16,7 +16,7 @@ from leasebench.results.record.file import BadRunDirectory, is_there
 from leasebench.results.record.manifest import Manifest, read_manifest
 from leasebench.results.record.names import SUMMARY_FILE
 from leasebench.results.record.suite import read_suite
-from leasebench.results.summary.derivation import as_written, summarise
+from leasebench.results.summary.derivation import as_written, summarise, unlike
 from leasebench.results.tables.advice import sentences
 
 
@@ -25,8 +25,6 @@ class Run(RunDirectory):
 
     def check(self) -> list[str]:
         """Every place at which `summary.json` is not what the trials say, as `key: written != derived`."""
-        from leasebench.results.summary.derivation import unlike
-
         written = as_written(self.path) if is_there(self.path / SUMMARY_FILE) else self.summary.as_json()
         return unlike(written, summarise(self.path))
 

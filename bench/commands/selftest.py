@@ -13,8 +13,8 @@ def selftest(
 ) -> None:
     """Kill runs, and parts of runs, at random moments on this machine, and look whether anything of them is left.
 
-    A kill takes about three seconds. Exit codes: 0 nothing was left within 3 s of any end, and every run directory can
-    be read; 5 something was.
+    A kill takes some fifteen seconds, since a run that lost a part goes on to its end. Exit codes: 0 nothing was left
+    within 3 s of any end, and every run directory can be read; 5 something was.
     """
     from leasebench.bench.hosts.interrupt import interruptible
     from leasebench.bench.screen import console, say

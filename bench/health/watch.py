@@ -88,11 +88,6 @@ class HealthWatch:
         self._end_ns = perf_counter_ns()
         self.health = self._measured()
 
-    def last_seen(self, pid: int) -> ProcessHealth | None:
-        """How a process was when it was looked at last; None if it never was."""
-        seen = self._seen.get(pid)
-        return None if seen is None else seen.health(pid)
-
     def _look(self, *, fresh: bool = True) -> None:
         now_ns = perf_counter_ns()
         for pid, name in {os.getpid(): HARNESS, **self._processes()}.items():

@@ -20,14 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from leasebench.results.evidence.history import read_journal
+from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.faults import read_faults
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.journal import RowKind
 from leasebench.results.record.manifest import read_manifest
 from leasebench.results.record.names import JOURNAL_FILE
-from leasebench.results.record.suite import read_suite
 from leasebench.results.record.trial import TrialFacts, read_facts
-from leasebench.results.summary.derivation import trial_folders
 
 TRIALS, DUE, FAULTS = "trials: their order, and the seed of each", "when each plan is due", "faults from outside"
 Drawn = dict[str, list[object]]
@@ -44,37 +43,32 @@ class Repeated:
     first: str = ""
 
 
-def repeated(run: Path, other: Path) -> list[Repeated]:
+def repeated(run: RunDirectory, other: RunDirectory) -> list[Repeated]:
     """Hold two runs of one suite and one seed against each other. Raises BadRunDirectory, also if they are not that."""
     _must_be_of_one_seed(run, other)
-    ours, theirs = ({_number(folder): folder for folder in trial_folders(one)} for one in (run, other))
-    both = sorted(ours.keys() & theirs.keys())
+    both = sorted(run.folders.keys() & other.folders.keys())
     if not both:
-        raise BadRunDirectory(f"{run} and {other} have no trial in common")
-    facts = [(read_facts(ours[number]), read_facts(theirs[number])) for number in both]
-    pairs = [
-        (ours[number], theirs[number], ended)
-        for number, ended in zip(both, facts, strict=True)
-        if all(one.status == "ok" and one.history for one in ended)
-    ]
+        raise BadRunDirectory(f"{run.path} and {other.path} have no trial in common")
+    trials = [tuple((one.folders[number], read_facts(one.folders[number])) for one in (run, other)) for number in both]
+    ended = [pair for pair in trials if all(facts.status == "ok" and facts.history for _, facts in pair)]
     return [
-        _compared(TRIALS, [(_identity(a), _identity(b), "run") for a, b in facts]),
-        _compared(DUE, [(_due(a, of[0]), _due(b, of[1]), a.name) for a, b, of in pairs]),
-        _compared(FAULTS, [(_from_outside(a), _from_outside(b), a.name) for a, b, _ in pairs]),
+        _compared(TRIALS, [(_identity(a), _identity(b), "run") for (_, a), (_, b) in trials]),
+        _compared(DUE, [(_due(*a), _due(*b), a[0].name) for a, b in ended]),
+        _compared(FAULTS, [(_from_outside(a), _from_outside(b), a.name) for (a, _), (b, _) in ended]),
     ]
 
 
-def _must_be_of_one_seed(run: Path, other: Path) -> None:
-    seed, its = (read_manifest(one).seed for one in (run, other))
+def _must_be_of_one_seed(run: RunDirectory, other: RunDirectory) -> None:
+    seed, its = (read_manifest(one.path).seed for one in (run, other))
     if seed != its:
-        raise BadRunDirectory(f"{other}: its seed is {its}, that of {run} is {seed}: run it with --seed {seed}")
-    suites = [read_suite(one).model_copy(update={"asked_for": None}) for one in (run, other)]
+        raise BadRunDirectory(
+            f"{other.path}: its seed is {its}, that of {run.path} is {seed}: run it with --seed {seed}"
+        )
+    suites = [one.suite.model_copy(update={"asked_for": None}) for one in (run, other)]
     if suites[0] != suites[1]:
-        raise BadRunDirectory(f"{other}: its suite is not that of {run}: leasebench run {run} repeats that one")
-
-
-def _number(folder: Path) -> int:
-    return int(folder.name.partition("-")[0])
+        raise BadRunDirectory(
+            f"{other.path}: its suite is not that of {run.path}: leasebench run {run.path} repeats that"
+        )
 
 
 def _identity(facts: TrialFacts) -> Drawn:

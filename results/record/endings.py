@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field, TypeAdapter
 
-from leasebench.results.record.file import Record, read_json
+from leasebench.results.record.file import Record, is_there, read_json
 from leasebench.results.record.names import ENDINGS_FILE
 
 SHOWN_OF_A_LINE = 160
@@ -53,7 +53,7 @@ ENDINGS = TypeAdapter(tuple[ProcessEnding, ...])
 def read_endings(folder: Path) -> tuple[ProcessEnding, ...]:
     """Read `endings.json` of a trial; empty where all ended in order. Raises BadRunDirectory."""
     path = folder / ENDINGS_FILE
-    return read_json(path, ENDINGS) if path.exists() else ()
+    return read_json(path, ENDINGS) if is_there(path) else ()
 
 
 def unasked(endings: Sequence[ProcessEnding]) -> Iterator[ProcessEnding]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field, TypeAdapter
 
-from leasebench.results.record.file import Record, read_json
+from leasebench.results.record.file import Record, is_there, read_json
 from leasebench.results.record.names import HEALTH_FILE
 
 
@@ -82,4 +82,4 @@ HEALTH = TypeAdapter(TrialHealth)
 def read_health(folder: Path) -> TrialHealth | None:
     """Read `health.json` of a trial; None where nobody watched, as in a forced trial. Raises BadRunDirectory."""
     path = folder / HEALTH_FILE
-    return read_json(path, HEALTH) if path.exists() else None
+    return read_json(path, HEALTH) if is_there(path) else None

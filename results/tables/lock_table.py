@@ -149,7 +149,7 @@ def _told(cells: Sequence[CellSummary]) -> Text:
 
 
 def _takeover(cells: Sequence[CellSummary]) -> Text:
-    return Text(next((number(found.p50) for cell in cells if (found := cell.spread("takeover_ms")).n), NOTHING))
+    return _middle(next((cell for cell in cells if cell.spread("takeover_ms").n), None), "takeover_ms")
 
 
 def _cost(cell: CellSummary | None) -> Text:

@@ -14,6 +14,7 @@ from leasebench.results.record.faults import FAULTS as FAULT_ROWS
 from leasebench.results.record.faults import read_faults
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.journal import RowKind
+from leasebench.results.run import load
 
 PAUSES = """
 [[scenario.calm.faults]]
@@ -46,7 +47,7 @@ def trial(run: Path) -> Path:
 
 
 def found(run: Path, other: Path) -> dict[str, tuple[int, int]]:
-    return {one.what: (one.compared, one.different) for one in repeated(run, other)}
+    return {one.what: (one.compared, one.different) for one in repeated(load(run), load(other))}
 
 
 def test_what_the_seed_decides_is_equal_in_two_runs(runs):
@@ -86,13 +87,22 @@ def test_a_fault_that_was_to_last_longer_is_told(runs, spoilt):
     assert found(runs[0], spoilt)[FAULTS][1] == 1
 
 
+def test_a_file_that_is_damaged_is_named(runs, tmp_path):
+    damaged = Path(shutil.copytree(runs[1], tmp_path / "b"))
+    path = trial(damaged) / "faults.json"
+    path.write_bytes(path.read_bytes() + b" ")
+    told = leasebench("repeats", runs[0], damaged, cwd=tmp_path)
+    assert told.returncode == 2
+    assert str(path) in told.stderr
+
+
 def test_runs_of_two_seeds_or_suites_are_not_held_against_each_other(runs, spoilt):
     path = spoilt / "manifest.json"
     path.write_text(json.dumps(read(path) | {"seed": 12}))
     with pytest.raises(BadRunDirectory, match="--seed 11"):
-        repeated(runs[0], spoilt)
+        repeated(load(runs[0]), load(spoilt))
     shutil.copy(runs[1] / "manifest.json", path)
     suite = spoilt / "suite.toml"
     suite.write_text(suite.read_text().replace("settle_s = 0.3", "settle_s = 0.4"))
     with pytest.raises(BadRunDirectory, match="suite"):
-        repeated(runs[0], spoilt)
+        repeated(load(runs[0]), load(spoilt))

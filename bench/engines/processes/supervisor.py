@@ -22,6 +22,7 @@ from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.bench.last_words import MOST_ENDINGS
 from leasebench.enactors.kind import CHECKS, COMMITS, RACED_APPLICATIONS, STALE, Ends
 from leasebench.results.record.endings import ProcessEnding
+from leasebench.results.record.health import TrialHealth
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import ProcessLife
 
@@ -61,6 +62,8 @@ class SupervisorReport:
     processes: list[ProcessLife] = field(default_factory=list)
     endings: list[ProcessEnding] = field(default_factory=list)
     """How processes ended that ended otherwise than they should, or by a fault."""
+    health: TrialHealth | None = None
+    """How harness, processes and machine did meanwhile; None where nobody watched, as in a forced trial."""
 
 
 class Supervisor(Protocol):
