@@ -14,14 +14,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet
 
 from leasebench.results.evidence.events import Ints, Mask
-from leasebench.results.evidence.parquet import readable
+from leasebench.results.evidence.parquet import parquet_file, readable
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.clocks import read_clocks
-from leasebench.results.record.file import BadRunDirectory, must_be_file
+from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.journal import INSTANTS
 from leasebench.results.record.names import JOURNAL_FILE
 
@@ -133,17 +131,16 @@ def clocks_of_trial(folder: Path, journal: pd.DataFrame | None = None) -> Clocks
 
 
 def _named_in(path: Path) -> set[Clock]:
-    """The first and the last name in the column `clock`: one, or several. Who reads the file tells what is wrong."""
+    """The clocks that the column `clock` names; none where it can't be read: who reads the file tells what is wrong.
+
+    The column itself is read. Its statistics have the same, but a footer with a bit turned over makes pyarrow end the
+    whole process where it looks at them (`RowGroupMetaData.column`, an exception of C++ that it does not translate).
+    """
     named: set[str] = set()
-    with suppress(BadRunDirectory), readable(path):
-        must_be_file(path)
-        held = pa.parquet.read_metadata(path)
-        if "clock" in held.schema.names:
-            at = held.schema.names.index("clock")
-            columns = (held.row_group(number).column(at) for number in range(held.num_row_groups))
-            for column in columns:
-                if column.statistics is not None and column.statistics.has_min_max:
-                    named |= {column.statistics.min, column.statistics.max}
+    with suppress(BadRunDirectory), readable(path), parquet_file(path) as held:
+        if "clock" in held.schema_arrow.names:
+            for batch in held.iter_batches(columns=["clock"]):
+                named |= {text for text in batch["clock"].unique().to_pylist() if isinstance(text, str)}
     with readable(path):
         return set(map(Clock.parse, named))
 

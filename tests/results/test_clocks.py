@@ -1,6 +1,8 @@
 """Processes on several hosts: what is known of their clocks is used, and what is not known is not claimed."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -270,6 +272,35 @@ def test_one_clock_needs_no_file_whatever_its_name(tmp_path):
 def test_a_journal_that_names_no_clock_is_of_one_host(tmp_path):
     (folder,) = (taped(tmp_path / "r") / "trials").iterdir()
     assert clocks_of_trial(folder) == Clocks({ONE_HOST: SAME})
+
+
+FLIPS = """
+import re, sys
+from contextlib import suppress
+from pathlib import Path
+from leasebench.results.evidence.clocks import clocks_of_trial
+from leasebench.results.record.file import BadRunDirectory
+
+folder = Path(sys.argv[1])
+path = folder / "journal.parquet"
+sound = path.read_bytes()
+begin = len(sound) - 8 - int.from_bytes(sound[-8:-4], "little")
+for found in re.finditer(b"clock", sound[begin:]):
+    for bit in range((begin + found.start() - 24) * 8, (begin + found.end() + 24) * 8):
+        spoilt = bytearray(sound)
+        spoilt[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(spoilt)
+        with suppress(BadRunDirectory):
+            clocks_of_trial(folder)
+print("all looked at")
+"""
+"""Turns over each bit near the column's name in the footer: its type, whether it may lack values, where it stands."""
+
+
+def test_no_bit_of_a_footer_ends_the_process_that_looks_for_clocks(tmp_path):
+    folder = rewrite(taped(tmp_path / "r"), {}, (0, 0, 0))
+    ended = subprocess.run([sys.executable, "-c", FLIPS, str(folder)], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "all looked at\n"), ended.stderr[-300:]
 
 
 def test_a_damaged_file_of_clocks_is_named_with_the_key(tmp_path):
