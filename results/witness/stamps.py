@@ -9,6 +9,9 @@ from leasebench.results.witness.calls import Calls
 from leasebench.results.witness.mismatch import Comparison
 
 STAMPED = "stamped outside its request"
+ASTRAY_NS = 1_000_000
+"""So far a server's clock may be off for a moment, and nobody tells: on a virtual machine stamps were seen to go astray
+by 0.3 ms for a millisecond, in one of 795 trials. The harness's pulse notes steps of 5 ms."""
 UNTOLD = "stamps of a server whose clock can't be told: stepped, or too few calls"
 
 
@@ -31,8 +34,9 @@ def _of_server(calls: Calls, at: Ints, held: Comparison) -> None:
     known = offset.known if calls.trial.facts.stepped_clocks == () else offset.known & False
     held.leave(UNTOLD, int(np.count_nonzero(~known)))
     stamp = calls.trial.events.t_us[at] * 1000 + offset.value_ns
-    early, _ = before(stamp, start, unsure + offset.unsure_ns)
-    late, _ = before(end, stamp, unsure + offset.unsure_ns)
+    unsure = unsure + offset.unsure_ns + ASTRAY_NS
+    early, _ = before(stamp, start, unsure)
+    late, _ = before(end, stamp, unsure)
     wrong = _between(known & (early | late), known)
     why = "the server's time of it is not within the request, though that of those before and after it is"
     held.differ(STAMPED, why, row[wrong], at[wrong])

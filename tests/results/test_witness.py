@@ -455,6 +455,12 @@ class TestClocks:
         assert STAMPED not in told(stepped)
         assert witnessed(stepped).uncovered[UNTOLD] > 0
 
+    def test_a_server_clock_that_goes_astray_for_a_moment_is_no_lie(self):
+        trial = TRIALS[1]
+        t_us = trial.events.t_us.copy()
+        t_us[len(t_us) // 2 :][:3] += 700
+        assert told(replace(trial, events=replace(trial.events, t_us=t_us))) == set()
+
     def test_an_offset_is_right_though_some_of_its_calls_lie(self):
         rng = np.random.default_rng(3)
         t_us = np.cumsum(rng.integers(10, 90, 1000))
