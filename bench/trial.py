@@ -11,7 +11,7 @@ from random import Random
 
 from leasebench.bench.engines.processes.load import run_load
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.bench.engines.processes.supervisor import Figures, LocalSupervisor, ProcessFailed, SupervisorReport
+from leasebench.bench.engines.processes.supervisor import Figures, ProcessFailed, SupervisorReport
 from leasebench.bench.environment import Environment
 from leasebench.bench.failure import keep_evidence
 from leasebench.bench.faults.scheduler import FaultScheduler
@@ -26,6 +26,7 @@ from leasebench.bench.records import Drainer, HistoryStream, finish_records, wri
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.credentials import without_password
 from leasebench.bench.servers.server import Server, ServerUnusable
+from leasebench.bench.trial_hosts import Hosts, ThisMachine, TrialHosts
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import Assignment, behind_endpoint
 from leasebench.enactors.plan import Cell
@@ -66,6 +67,7 @@ class TrialContext:
     """What is there between the start of a trial's servers and the reading of its history."""
 
     plan: TrialPlan
+    hosts: TrialHosts
     environment: Environment
     stores: list[Store]
     """The plan version store of each cell."""
@@ -77,16 +79,23 @@ class TrialContext:
     load_before: MachineLoad = field(default_factory=MachineLoad)
 
 
+THIS_MACHINE = ThisMachine()
 Perform = Callable[[TrialContext], None]
 """What happens in a context. Raises ProcessFailed and what servers raise."""
 
 
 def run_trial(
-    plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch, perform: Perform | None = None
+    plan: TrialPlan,
+    server: Server,
+    run: str,
+    folder: Path,
+    watch: Watch,
+    perform: Perform | None = None,
+    hosts: Hosts = THIS_MACHINE,
 ) -> TrialFacts:
     """Run a trial into `folder` and return its facts, which also stand in `trial.json`.
 
-    It is a race, unless something else is to be performed.
+    It is a race, unless something else is to be performed. Its processes run on `hosts`.
 
     A process that dies, a server that goes away or a full disk makes the trial `failed`, with the reason; what was
     recorded is kept. Raises KeyboardInterrupt only.
@@ -102,10 +111,15 @@ def run_trial(
         write_json(folder / TRIAL_FILE, facts)
         server.revive()
         server.take_endings()
-        environment = _arranged(plan, server, run, folder)
-        with environment:
-            facts = facts.adding(stepped_clocks=environment.stepped_clocks, own_servers=environment.own_servers)
-            facts = facts.adding(hit_servers=sorted({one.hit_server for one in plan.faults if one and one.hit_server}))
+        with ExitStack() as around:
+            on_hosts = around.enter_context(hosts.of_trial(plan))
+            environment = _arranged(plan, server, run, folder, on_hosts)
+            around.enter_context(environment)
+            facts = facts.adding(
+                stepped_clocks=environment.stepped_clocks,
+                own_servers=environment.own_servers,
+                hit_servers=sorted({one.hit_server for one in plan.faults if one and one.hit_server}),
+            )
             _keep_to_core(environment)
             with ExitStack() as files:
                 stores = [
@@ -116,7 +130,9 @@ def run_trial(
                 heard, lock_watch = _lock_watch(plan, environment, folder, files)
                 try:
                     (perform or _race)(
-                        TrialContext(plan, environment, stores, streams, folder, report, watch, lock_watch, load_before)
+                        TrialContext(
+                            plan, on_hosts, environment, stores, streams, folder, report, watch, lock_watch, load_before
+                        )
                     )
                 finally:
                     if lock_watch is not None:
@@ -135,8 +151,7 @@ def run_trial(
         facts = _unless_the_clock_stepped(facts, report.health)
     endings = [*([] if environment is None else environment.take_endings()), *report.endings]
     facts = _with_endings(folder, facts, with_last_state(endings, report.health))
-    facts = _with_report(facts, report, [*notes, *reaper().notes()])
-    facts = facts.adding(history=kept, **heard)
+    facts = _with_report(facts, report, [*notes, *reaper().notes()]).adding(history=kept, **heard)
     try:
         write_derived(plan, folder, facts)
         write_json(folder / TRIAL_FILE, facts)
@@ -147,7 +162,7 @@ def run_trial(
     return facts
 
 
-def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Environment:
+def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path, hosts: TrialHosts) -> Environment:
     """The servers that the guard's lease manager needs; every fault asks for those that it needs, and for routes."""
     cells = [CellAddress(run, str(plan.number), cell.name) for cell in plan.cells]
     manager = plan.guard.manager if plan.guard.exclude is not None else None
@@ -159,6 +174,7 @@ def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Enviro
         apart=plan.scenario.load.servers == "each",
         lease_nodes=nodes_of(manager),
         replicas=replicas_of(manager),
+        make_proxy=hosts.make_proxy,
     )
     for number, fault in enumerate(plan.faults):
         if fault is not None:
@@ -247,22 +263,26 @@ def _race(context: TrialContext) -> None:
     counted = None if plan.scenario.faults else context.lock_watch
     onlooker = Onlooker(fault_scheduler, environment, Drainer(context.streams, journal), context.watch, counted)
     told = specs(plan, environment, folder)
-    supervisor = LocalSupervisor(told, context.report)
-    environment.processes = supervisor
+    report = context.report
     try:
-        with supervisor:
-            health = HealthWatch(lambda: supervisor.living() | environment.living(), _cores(told), context.load_before)
+        with context.hosts.supervisor(told, report) as supervisor:
+            environment.processes = supervisor
+            health = HealthWatch(
+                lambda: {**supervisor.living(), **environment.living()}, _cores(told), context.load_before
+            )
             try:
                 with health:
                     run_load(supervisor, plan.timing, onlooker)
             finally:
                 fault_scheduler.heal_all()
-                context.report.health = health.health
-                if health.health is not None:
-                    write_json(folder / HEALTH_FILE, health.health)
+                report.health = health.health
     finally:
         journal.close()
+        if report.health is not None:
+            report.health = report.health.model_copy(update={"hosts": report.health_of_hosts})
+            write_json(folder / HEALTH_FILE, report.health)
         environment.end_traffic()
+        context.hosts.collect(folder)
 
 
 def _cores(told: Iterable[ProcessSpec]) -> set[int]:

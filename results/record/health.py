@@ -74,6 +74,9 @@ class TrialHealth(Record):
     )
     oom_kills: int | None = Field(default=None, description="processes that the machine killed for want of memory")
     processes: tuple[ProcessHealth, ...] = ()
+    hosts: dict[str, "TrialHealth"] = Field(
+        default_factory=dict, description="the same of hosts that are other machines, by their names"
+    )
 
 
 HEALTH = TypeAdapter(TrialHealth)
