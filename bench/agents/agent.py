@@ -8,26 +8,18 @@ that an agent that is busy notices, too: then it ends in order within a moment, 
 import logging
 import os
 import select
-import shutil
 import signal
 import threading
 import traceback
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any
 
-from leasebench.bench.agents.agent_supervisor import AgentSupervisor
+from leasebench.bench.agents.agent_trial import AgentTrial
 from leasebench.bench.agents.line import Line, LineBroken
 from leasebench.bench.agents.orders import Order
 from leasebench.bench.agents.state import AgentState
-from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.bench.engines.processes.supervisor import ATTEND_EVERY_S, ProcessFailed, SupervisorReport
-from leasebench.bench.health.system import machine_load
-from leasebench.bench.health.watch import HealthWatch
-from leasebench.bench.proxy.proxy import Proxy
-from leasebench.bench.servers.local import private_directory
+from leasebench.bench.engines.processes.supervisor import ATTEND_EVERY_S, ProcessFailed
 from leasebench.bench.servers.server import ServerUnusable
-from leasebench.results.record.process import Process
 
 logger = logging.getLogger(__name__)
 
@@ -36,45 +28,6 @@ END_WITHIN_S = 3.0
 IDLE_S = 1.0
 LOOK_EVERY_MS = 200
 PART_BYTES = 4 << 20
-
-
-class AgentTrial:
-    """What one host has of one trial."""
-
-    def __init__(self) -> None:
-        self.load_before = machine_load()
-        self.folder = private_directory()
-        self.report = SupervisorReport()
-        self.proxies: dict[Process, Proxy] = {}
-        self.watching = ExitStack()
-        self.health: HealthWatch | None = None
-        self._started = ExitStack()
-        self.supervisor: AgentSupervisor | None = None
-
-    @property
-    def processes(self) -> AgentSupervisor:
-        """The processes, once they were started."""
-        if self.supervisor is None:
-            raise ProcessFailed("no processes were started here")
-        return self.supervisor
-
-    def start(self, specs: Sequence[ProcessSpec]) -> None:
-        """Start the processes. Raises ProcessFailed."""
-        self.supervisor = self._started.enter_context(AgentSupervisor(specs, self.report))
-
-    def end(self) -> None:
-        """End the processes."""
-        self.supervisor = None
-        self._started.close()
-
-    def close(self) -> None:
-        """Nothing of it is left."""
-        with ExitStack() as stack:
-            stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            for proxy in self.proxies.values():
-                stack.callback(proxy.__exit__, ProcessFailed, None, None)
-            stack.callback(self.end)
-            stack.callback(self.watching.close)
 
 
 class Agent:

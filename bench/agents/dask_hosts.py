@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from leasebench.bench.agents.host_task import be_host
 from leasebench.bench.hosts.reaper import reaper
@@ -21,7 +21,7 @@ from leasebench.bench.servers.server import ServerUnusable
 from leasebench.mistakes import DefinitionError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class DaskHosts:
         self._stack = ExitStack()
         self._client: Client | None = None
         self._workers: dict[str, str] = {}
-        self._tasks: dict[str, Any] = {}
+        self._tasks: dict[str, Future[str]] = {}
         self._away_since: float | None = None
 
     def __enter__(self) -> Self:
@@ -126,7 +126,9 @@ class DaskHosts:
         if task.status == "finished":
             ended: str = task.result(timeout=CONNECT_WITHIN_S)
             return ended
-        error = task.exception(timeout=CONNECT_WITHIN_S) if task.status == "error" else None
+        error = None
+        if task.status == "error":
+            error = task.exception(timeout=CONNECT_WITHIN_S)  # type: ignore[no-untyped-call]
         return f"its Dask worker {self._workers[host]}: {_said(error) if error else task.status}"
 
     def is_back(self, host: str) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from leasebench.bench.agents.agent_trial import AgentFace
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.health.watch import HealthWatch
@@ -17,14 +18,11 @@ from leasebench.results.record.health import TrialHealth
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import ProcessLife
 
-if TYPE_CHECKING:
-    from leasebench.bench.agents.agent import Agent
-
 
 class Order(Protocol):
     """What an agent can be asked."""
 
-    def carry_out(self, agent: "Agent") -> Any:
+    def carry_out(self, agent: AgentFace) -> Any:
         """Do it on the agent's host. Raises what is told to the harness: ProcessFailed, ServerUnusable, OSError."""
         ...
 
@@ -33,7 +31,7 @@ class Order(Protocol):
 class ReadClock:
     """Tell the host's monotonic clock (ns)."""
 
-    def carry_out(self, agent: "Agent") -> int:  # noqa: ARG002
+    def carry_out(self, agent: AgentFace) -> int:  # noqa: ARG002
         return perf_counter_ns()
 
 
@@ -41,7 +39,7 @@ class ReadClock:
 class BeginTrial:
     """Make room for the files of a trial. What was left of the one before is removed."""
 
-    def carry_out(self, agent: "Agent") -> None:
+    def carry_out(self, agent: AgentFace) -> None:
         agent.begin_trial()
 
 
@@ -54,7 +52,7 @@ class StartProxy:
     lease_urls: tuple[str, ...]
     identity: Process
 
-    def carry_out(self, agent: "Agent") -> tuple[str, tuple[str, ...], int | None]:
+    def carry_out(self, agent: AgentFace) -> tuple[str, tuple[str, ...], int | None]:
         trial = agent.trial
         first, *more = self.lease_urls
         proxy = Proxy(self.wish, self.store_url, first, trial.folder, self.identity, more)
@@ -70,7 +68,7 @@ class AskProxy:
     method: str
     arguments: tuple[Any, ...] = ()
 
-    def carry_out(self, agent: "Agent") -> Any:
+    def carry_out(self, agent: AgentFace) -> Any:
         return getattr(agent.trial.proxies[self.identity], self.method)(*self.arguments)
 
 
@@ -81,7 +79,7 @@ class EndProxy:
     identity: Process
     in_order: bool
 
-    def carry_out(self, agent: "Agent") -> list[ProcessEnding]:
+    def carry_out(self, agent: AgentFace) -> list[ProcessEnding]:
         proxy = agent.trial.proxies.pop(self.identity)
         proxy.__exit__(None if self.in_order else ProcessFailed, None, None)
         return proxy.endings
@@ -97,7 +95,7 @@ class StartProcesses:
     specs: tuple[ProcessSpec, ...]
     cores_anew: bool
 
-    def carry_out(self, agent: "Agent") -> None:
+    def carry_out(self, agent: AgentFace) -> None:
         folder = agent.trial.folder
         specs = [replace(spec, folder=folder) for spec in self.specs]
         if self.cores_anew:
@@ -113,7 +111,7 @@ class PassOn:
     order: tuple[Any, ...]
     ends: tuple[Ends, ...]
 
-    def carry_out(self, agent: "Agent") -> None:
+    def carry_out(self, agent: AgentFace) -> None:
         agent.trial.processes.send(self.order, *self.ends)
 
 
@@ -126,7 +124,7 @@ class WatchHealth:
 
     alone: bool
 
-    def carry_out(self, agent: "Agent") -> None:
+    def carry_out(self, agent: AgentFace) -> None:
         trial = agent.trial
         cores = {core for child in trial.processes.children for core in child.spec.cpus} if self.alone else set()
         trial.health = HealthWatch(trial.processes.living, cores, trial.load_before)
@@ -139,7 +137,7 @@ class Suspend:
 
     process: Process
 
-    def carry_out(self, agent: "Agent") -> bool:
+    def carry_out(self, agent: AgentFace) -> bool:
         return agent.trial.processes.suspend(self.process)
 
 
@@ -149,7 +147,7 @@ class Resume:
 
     process: Process
 
-    def carry_out(self, agent: "Agent") -> None:
+    def carry_out(self, agent: AgentFace) -> None:
         agent.trial.processes.resume(self.process)
 
 
@@ -159,7 +157,7 @@ class OthersChecked:
 
     checks: Mapping[str, tuple[int, ...]]
 
-    def carry_out(self, agent: "Agent") -> None:
+    def carry_out(self, agent: AgentFace) -> None:
         agent.trial.processes.others_checked(self.checks)
 
 
@@ -176,7 +174,7 @@ class Ended:
 class EndProcesses:
     """End all processes of the trial, whatever they do. Answers with an `Ended`."""
 
-    def carry_out(self, agent: "Agent") -> Ended:
+    def carry_out(self, agent: AgentFace) -> Ended:
         trial = agent.trial
         trial.watching.close()
         trial.end()
@@ -188,5 +186,5 @@ class EndProcesses:
 class SendFiles:
     """Send all files of the trial: for each its name and size, then its bytes in parts. Answers with their names."""
 
-    def carry_out(self, agent: "Agent") -> list[str]:
+    def carry_out(self, agent: AgentFace) -> list[str]:
         return agent.send_files()
