@@ -7,6 +7,7 @@ documentation of dask.distributed.
 
 import logging
 import secrets
+import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -146,9 +147,14 @@ class DaskHosts:
         return False
 
     def _start_local(self) -> str:
+        import dask.config
         from distributed import LocalCluster
 
         number = int(self._choice.removeprefix(LOCAL))
+        # A worker also looks for what others left in the common directory, and leaves its own directory there.
+        own = str(private_directory())
+        self._stack.callback(shutil.rmtree, own, ignore_errors=True)
+        self._stack.enter_context(dask.config.set({"temporary-directory": own}))
         cluster = self._stack.enter_context(
             LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=number,
@@ -157,7 +163,7 @@ class DaskHosts:
                 host="127.0.0.1",
                 dashboard_address=None,
                 silence_logs=logging.CRITICAL,
-                local_directory=str(private_directory()),
+                local_directory=own,
             )
         )
         for worker in cluster.workers.values():
