@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import threading
+import time
 import traceback
 from contextlib import suppress
 from typing import Any
@@ -18,7 +19,7 @@ from leasebench.bench.agents.agent_trial import AgentTrial
 from leasebench.bench.agents.line import Line, LineBroken
 from leasebench.bench.agents.orders import Order
 from leasebench.bench.agents.state import AgentState
-from leasebench.bench.engines.processes.supervisor import ATTEND_EVERY_S, ProcessFailed
+from leasebench.bench.engines.processes.supervisor import ATTEND_EVERY_S, LOOK_FOR_SUCCESSOR_S, ProcessFailed
 from leasebench.bench.servers.server import ServerUnusable
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 END_WITHIN_S = 3.0
 """How long an agent that nobody needs any more may take to end in order."""
 IDLE_S = 1.0
+OFTEN_FOR_S = 0.1
 LOOK_EVERY_MS = 200
 PART_BYTES = 4 << 20
 
@@ -37,6 +39,7 @@ class Agent:
         self._line = line
         self._trial: AgentTrial | None = None
         self._told: AgentState | None = None
+        self._often_until = 0.0
 
     @property
     def trial(self) -> AgentTrial:
@@ -64,6 +67,10 @@ class Agent:
         self._end_trial()
         self._trial, self._told = AgentTrial(), None
 
+    def tell_often(self) -> None:
+        """See `TellOften`."""
+        self._often_until = time.monotonic() + OFTEN_FOR_S
+
     def send_files(self) -> list[str]:
         """See `SendFiles`."""
         names = []
@@ -82,7 +89,8 @@ class Agent:
             self._line.waits(IDLE_S)
             return
         try:
-            supervisor.attend(ATTEND_EVERY_S, [self._line.connection])
+            often = time.monotonic() < self._often_until
+            supervisor.attend(LOOK_FOR_SUCCESSOR_S if often else ATTEND_EVERY_S, [self._line.connection])
         except (ProcessFailed, OSError) as error:
             self._fail(error)
 

@@ -66,6 +66,10 @@ class AgentFace(Protocol):
         """Make room for a trial; what was left of the one before is removed."""
         ...
 
+    def tell_often(self) -> None:
+        """For a moment, tell more often what there is to tell."""
+        ...
+
     def send_files(self) -> list[str]:
         """Send all files of the trial to the harness. Returns their names."""
         ...

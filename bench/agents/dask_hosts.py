@@ -122,7 +122,8 @@ class DaskHosts:
         if (away := self._scheduler_away()) is not None:
             return away
         task = self._tasks[host]
-        if task.status == "pending":
+        # Without its scheduler a client calls all tasks cancelled or lost, and tries for a while to find it again.
+        if task.status == "pending" or (task.status in ("cancelled", "lost") and self._away_since is not None):
             return None
         if task.status == "finished":
             ended: str = task.result(timeout=CONNECT_WITHIN_S)
@@ -175,11 +176,14 @@ class DaskHosts:
     def _connect(self, address: str) -> "Client":
         from distributed import Client
 
+        host, _, port = address.partition("://")[2].rpartition(":")
         try:
+            # Where nobody listens, a client tries again and again until its time is over.
+            socket.create_connection((host, int(port)), CONNECT_WITHIN_S).close()
             client: Client = self._stack.enter_context(
                 Client(address, timeout=CONNECT_WITHIN_S, set_as_default=False)  # type: ignore[no-untyped-call]
             )
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, ValueError) as error:
             raise ServerUnusable(f"--hosts {address}: no Dask scheduler answers there: {_said(error)}") from error
         return client
 

@@ -16,6 +16,7 @@ from leasebench.bench.agents.orders import (
     Resume,
     StartProcesses,
     Suspend,
+    TellOften,
     WatchHealth,
 )
 from leasebench.bench.agents.remote_agent import HostLost, RemoteAgent
@@ -184,7 +185,8 @@ class HostsSupervisor:
     def _pass_on_checks(self) -> None:
         """Let those that wait for a check know what other hosts' enactors show; few scenarios have them wait."""
         waiting = {child.agent.name for child in self._children if child.state is not None and child.state.awaits_check}
-        for agent in self._agents:
+        for agent in self._agents if waiting else ():
+            agent.tell(TellOften())
             if agent.name in waiting:
                 checks: dict[str, tuple[int, ...]] = {}
                 for child in self._children:

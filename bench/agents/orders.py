@@ -162,6 +162,14 @@ class OthersChecked:
 
 
 @dataclass(frozen=True, slots=True)
+class TellOften:
+    """Tell what processes show of themselves every few milliseconds, for a moment: a process elsewhere waits for it."""
+
+    def carry_out(self, agent: AgentFace) -> None:
+        agent.tell_often()
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """What an agent knows of a trial's processes when all have ended."""
 
