@@ -18,7 +18,7 @@ MOST_HOSTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class WallClock:
+class HostWallClock:
     """How far a host's wall clock is ahead of the harness's (negative: behind), and by how much that may be wrong."""
 
     host: str
@@ -46,7 +46,7 @@ class HostClocks:
     hosts: int
     clocks: int
     unsure_ns: int
-    walls: tuple[WallClock, ...]
+    walls: tuple[HostWallClock, ...]
     left_out: Mapping[str, int]
     trials: int
 
@@ -128,13 +128,13 @@ def _unsure_ns(clocks: tuple[ClockRow, ...]) -> int:
     return sum(sorted(widths.values())[-2:]) if len(widths) > 1 else 0
 
 
-def _walls(found: list[tuple[ClockRow, ...]]) -> Iterator[WallClock]:
+def _walls(found: list[tuple[ClockRow, ...]]) -> Iterator[HostWallClock]:
     """Of each host the reading of its wall clock that is farthest from the harness's."""
-    farthest: dict[str, WallClock] = {}
+    farthest: dict[str, HostWallClock] = {}
     for row in (row for clocks in found for row in clocks):
         if row.wall_offset_ns is None or row.wall_uncertainty_ns is None:
             continue
-        one = WallClock(row.host or row.clock, -row.wall_offset_ns, row.wall_uncertainty_ns)
+        one = HostWallClock(row.host or row.clock, -row.wall_offset_ns, row.wall_uncertainty_ns)
         before = farthest.setdefault(one.host, one)
         if abs(one.ahead_ns) > abs(before.ahead_ns):
             farthest[one.host] = one
