@@ -23,13 +23,20 @@ NAME = re.compile(r"lbtest-(?P<pid>\d+)-\d+-\w+")
 SUBNET = "10.77.0."
 TABLE = "lbtest_cut"
 GONE_WITHIN_S = 10.0
+TOOLS = {"ip": "iproute2", "nft": "nftables", "unshare": "util-linux", "setpriv": "util-linux"}
+"""What it needs, and the package of each."""
 numbers = count(1)
 
 
 @cache
 def why_none():
     """Why this machine makes no such hosts; None if it does."""
-    for tool, package in (("ip", "iproute2"), ("nft", "nftables"), ("unshare", "util-linux")):
+    for tool, package in (
+        ("ip", "iproute2"),
+        ("nft", "nftables"),
+        ("unshare", "util-linux"),
+        ("setpriv", "util-linux"),
+    ):
         if shutil.which(tool) is None:
             return f"no network namespaces: {tool} is not installed (apt-get install {package})"
     try:
@@ -71,7 +78,9 @@ class Host:
 
     def start(self, *words, ahead_s=None, **more):
         """Start a process; it is killed with the host, if it has not ended by then."""
-        started = subprocess.Popen(self.words(*words, ahead_s=ahead_s), **more)
+        # One that has not entered its namespace yet when its maker is killed is found by nobody: it goes with it.
+        tied = ["setpriv", "--pdeathsig", "KILL", *self.words(*words, ahead_s=ahead_s)]
+        started = subprocess.Popen(tied, **more)
         self.processes.append(started)
         return started
 

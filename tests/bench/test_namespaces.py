@@ -68,7 +68,7 @@ def python(host, script, *words, **more):
 def heard(process, within_s=20.0):
     """The next that a process says; None if it is silent for so long."""
     ready, _, _ = select.select([process.stdout], [], [], within_s)
-    return os.read(process.stdout.fileno(), 100).decode().strip() if ready else None
+    return process.stdout.readline().decode().strip() if ready else None
 
 
 def send(source, target, word):
@@ -123,9 +123,10 @@ def test_a_host_may_have_a_clock_of_its_own():
 @pytest.mark.parametrize("also_its_helper", [False, True])
 def test_nothing_is_left_of_a_test_that_is_killed(also_its_helper):
     made = (
-        "import sys, time\nfrom namespaces import Network\n"
+        "import sys, time\nfrom namespaces import Network, pids\n"
         "with Network('one') as (one,):\n"
         "    started = one.start('sleep', '600')\n"
+        "    while started.pid not in pids(one.namespace): time.sleep(0.01)\n"
         "    print(started.pid, flush=True)\n"
         "    time.sleep(600)\n"
     )
