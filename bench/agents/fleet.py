@@ -18,14 +18,17 @@ from leasebench.bench.agents.placement import must_have_room, must_need_no_serve
 from leasebench.bench.agents.remote_agent import HostLost, RemoteAgent
 from leasebench.bench.agents.remote_proxy import RemoteProxy
 from leasebench.bench.agents.software import differs, own_machine
-from leasebench.bench.agents.start import AgentCall
+from leasebench.bench.agents.start import AgentCall, AgentHello, echo_secret
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import ProcessFailed, SupervisorReport
+from leasebench.bench.hosts.clock_watch import ClockWatch
 from leasebench.bench.proxy.rules import ProxyWish
+from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.bench.suite import Suite
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.record.hosts import HostFacts
+from leasebench.results.record.names import CLOCKS_FILE
 from leasebench.results.record.process import Process
 
 logger = logging.getLogger(__name__)
@@ -87,7 +90,7 @@ class Fleet:
             raise ProcessFailed("no host is left")
         for agent in agents:
             agent.ask(BeginTrial())
-        yield HostsOfTrial(plan, agents)
+        yield HostsOfTrial(plan, agents, echo_secret(self._secret))
 
     def _restore(self) -> None:
         for name, agent in list(self.agents.items()):
@@ -130,17 +133,18 @@ class Fleet:
     def _receive(self, line: Line, hello: Mapping[str, Any]) -> str:
         """Take in an agent that called. Returns its host's name; raises ServerUnusable if its software differs."""
         try:
-            facts = HostFacts.model_validate(hello)
+            said = AgentHello.model_validate(hello)
         except ValidationError as error:
             line.close()
             raise ServerUnusable(f"an agent says of its host what can't be read: {error.errors()[0]['msg']}") from None
+        facts = said.facts
         if (differing := differs(facts.software)) is not None:
             line.close()
             raise ServerUnusable(f"host {facts.name} ({facts.address}) has other software: {differing}")
         before = self.agents.get(facts.name)
         if before is not None:
             before.close()
-        self.agents[facts.name] = RemoteAgent(line, facts, lambda: self._dask.why_lost(facts.name))
+        self.agents[facts.name] = RemoteAgent(line, facts, said.echo, lambda: self._dask.why_lost(facts.name))
         logger.info("host %s: agent on %s (%s)", facts.name, facts.node, facts.address)
         return facts.name
 
@@ -152,8 +156,9 @@ class Fleet:
 class HostsOfTrial:
     """See `TrialHosts`."""
 
-    def __init__(self, plan: TrialPlan, agents: Sequence[RemoteAgent]) -> None:
-        self._plan, self._agents = plan, agents
+    def __init__(self, plan: TrialPlan, agents: Sequence[RemoteAgent], echo_secret: bytes) -> None:
+        self._agents = agents
+        self._clocks = ClockWatch({agent.name: (agent.echo, echo_secret) for agent in agents})
         self._by_name = {agent.name: agent for agent in agents}
         self._where = placed(plan.scenario, plan.processes, [agent.name for agent in agents])
 
@@ -170,13 +175,20 @@ class HostsOfTrial:
         agent = self._by_name[self._where[process.whole]]
         return RemoteProxy(agent, StartProxy(wish, store_url, (lease_url, *more_lease_urls), process))
 
-    def supervisor(self, specs: Sequence[ProcessSpec], report: SupervisorReport) -> HostsSupervisor:
-        """See `TrialHosts`."""
-        offsets = {agent.name: agent.clock_offset() for agent in self._agents}
-        return HostsSupervisor(self._agents, specs, self._where, offsets, report)
+    @contextmanager
+    def supervisor(self, specs: Sequence[ProcessSpec], report: SupervisorReport) -> Iterator[HostsSupervisor]:
+        """See `TrialHosts`. Their clocks are read meanwhile."""
+        with ExitStack() as stack:
+            try:
+                clocks = stack.enter_context(self._clocks)
+            except ConnectionError as error:
+                raise ProcessFailed(str(error)) from error
+            offsets = {row.host: row.offset_ns for row in clocks.rows if row.host is not None}
+            yield stack.enter_context(HostsSupervisor(self._agents, specs, self._where, offsets, report))
 
     def collect(self, folder: Path) -> None:
         """See `TrialHosts`. What a lost host had is lost."""
+        write_json(folder / CLOCKS_FILE, self._clocks.rows)
         for agent in self._agents:
             if not agent.lost:
                 agent.collect(folder)

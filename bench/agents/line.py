@@ -10,7 +10,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -121,13 +121,18 @@ class Listening:
         return None
 
 
-def call(address: tuple[str, int], secret: bytes, hello: Mapping[str, Any]) -> Line:
-    """Call the harness, and say who calls. Raises LineBroken where it does not answer, or does not know the secret."""
+def call(address: tuple[str, int], secret: bytes, hello: Callable[[str], Mapping[str, Any]]) -> Line:
+    """Call the harness, and say who calls: `hello` is asked for it, with our own address on that way.
+
+    Raises LineBroken where it does not answer, or does not know the secret.
+    """
     try:
-        line = _line(socket.create_connection(address, HANDSHAKE_WITHIN_S))
+        calling = socket.create_connection(address, HANDSHAKE_WITHIN_S)
+        own: str = calling.getsockname()[0]
+        line = _line(calling)
         answer_challenge(line.connection, secret)
         deliver_challenge(line.connection, secret)
-        line.send_bytes(json.dumps(hello).encode())
+        line.send_bytes(json.dumps(hello(own)).encode())
     except Exception as error:
         raise LineBroken(f"{address[0]}:{address[1]} does not answer as the harness does: {error}") from error
     _patiently(line)

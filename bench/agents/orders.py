@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from time import perf_counter_ns
 from typing import Any, Protocol
 
 from leasebench.bench.agents.agent_trial import AgentFace
@@ -25,14 +24,6 @@ class Order(Protocol):
     def carry_out(self, agent: AgentFace) -> Any:
         """Do it on the agent's host. Raises what is told to the harness: ProcessFailed, ServerUnusable, OSError."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ReadClock:
-    """Tell the host's monotonic clock (ns)."""
-
-    def carry_out(self, agent: AgentFace) -> int:  # noqa: ARG002
-        return perf_counter_ns()
 
 
 @dataclass(frozen=True, slots=True)

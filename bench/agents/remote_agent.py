@@ -4,11 +4,10 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter_ns
 from typing import Any
 
 from leasebench.bench.agents.line import Line, LineBroken
-from leasebench.bench.agents.orders import Order, ReadClock, SendFiles
+from leasebench.bench.agents.orders import Order, SendFiles
 from leasebench.bench.agents.state import AgentState
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.failure import with_evidence
@@ -22,7 +21,6 @@ LOOK_EVERY_S = 0.1
 REASON_WITHIN_S = 2.0
 """For so long a lost host's reason is waited for, from whoever placed its agent."""
 MOST_PART_BYTES = 8 << 20
-CLOCK_TRIPS = 20
 
 
 class HostLost(ProcessFailed):
@@ -32,8 +30,10 @@ class HostLost(ProcessFailed):
 class RemoteAgent:
     """The harness's end of the line to one agent. `why_lost` tells why it is gone, if whoever placed it knows."""
 
-    def __init__(self, line: Line, facts: HostFacts, why_lost: Callable[[], str | None]) -> None:
+    def __init__(self, line: Line, facts: HostFacts, echo: tuple[str, int], why_lost: Callable[[], str | None]) -> None:
         self.line, self.facts, self._why_lost = line, facts, why_lost
+        self.echo = echo
+        """Where its clock is read."""
         self.state = AgentState()
         self.lost = False
         self._failure: ProcessFailed | None = None
@@ -104,16 +104,6 @@ class RemoteAgent:
         lost = HostLost(f"host {self.name} ({self.facts.node}) is lost: {told or reason}")
         logger.error("%s", lost)
         return lost
-
-    def clock_offset(self) -> int:
-        """How far the harness's clock is ahead of the host's (ns), by the shortest of a few round trips."""
-        trips = []
-        for _ in range(CLOCK_TRIPS):
-            begin = perf_counter_ns()
-            theirs: int = self.ask(ReadClock())
-            end = perf_counter_ns()
-            trips.append((end - begin, (begin + end) // 2 - theirs))
-        return min(trips)[1]
 
     def collect(self, folder: Path) -> None:
         """Bring the files of its trial into `folder`. Raises ProcessFailed, HostLost, OSError."""

@@ -1,18 +1,23 @@
 """How an agent begins: what it reads on its standard input, and whom it calls."""
 
+import hashlib
 import json
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from leasebench.bench.agents.agent import Agent, watch_life_lines
 from leasebench.bench.agents.line import call
 from leasebench.bench.agents.software import own_facts
+from leasebench.bench.hosts.clock_echo import ClockEcho
 from leasebench.bench.hosts.interrupt import INTERRUPTS
 from leasebench.definitions import DefinitionError
 from leasebench.results.record.file import Record
+from leasebench.results.record.hosts import HostFacts
 
 
 class AgentCall(Record):
@@ -29,8 +34,20 @@ class AgentCall(Record):
         return json.dumps(self.model_dump()) + "\n"
 
 
+class AgentHello(Record):
+    """What an agent says of itself first: its host, and where the echo of its clock is."""
+
+    facts: HostFacts
+    echo: tuple[str, int]
+
+
 CALL = TypeAdapter(AgentCall)
 MOST_CALL_BYTES = 4096
+
+
+def echo_secret(secret: bytes) -> bytes:
+    """What the echo of a clock wants to hear. It passes as it is, and so must not be the secret of the line."""
+    return hashlib.sha256(b"clock" + secret).digest()
 
 
 class Needless(BaseException):
@@ -47,11 +64,18 @@ def be_agent() -> None:
         ) from None
     for number in INTERRUPTS:
         signal.signal(number, _needless)
-    facts = own_facts(told.host, told.address)
-    line = call(told.harness, bytes.fromhex(told.secret), facts.model_dump(mode="json"))
-    watch_life_lines(sys.stdin.fileno(), line.connection.fileno())
-    with suppress(Needless):
-        Agent(line).serve()
+    secret = bytes.fromhex(told.secret)
+    with ExitStack() as stack:
+
+        def hello(own_address: str) -> Mapping[str, Any]:
+            echo = stack.enter_context(ClockEcho(own_address, echo_secret(secret)))
+            facts = own_facts(told.host, told.address)
+            return AgentHello(facts=facts, echo=echo.address).model_dump(mode="json")
+
+        line = call(told.harness, secret, hello)
+        watch_life_lines(sys.stdin.fileno(), line.connection.fileno())
+        with suppress(Needless):
+            Agent(line).serve()
 
 
 def _needless(number: int, _frame: object) -> None:

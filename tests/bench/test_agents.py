@@ -215,7 +215,7 @@ def test_what_can_not_be_is_one_line(tmp_path, hosts, more, code, words):
 def test_a_placement_that_needs_more_hosts_is_refused():
     apart = read_scenario("steady").model_copy(update={"hosts": HostPlacement(planner="apart")})
     must_have_room([apart], 2)
-    with pytest.raises(DefinitionError, match="steady: .* takes two hosts, not 1"):
+    with pytest.raises(DefinitionError, match=r"steady: .* takes two hosts, not 1"):
         must_have_room([apart], 1)
 
 
@@ -253,11 +253,13 @@ class TestTheLine:
         hello = own_facts("h0", "tcp://x").model_dump(mode="json")
         with Listening("127.0.0.1", b"secret") as listening:
             ends = []
-            calling = threading.Thread(target=lambda: ends.append(call(listening.address, b"secret", hello)))
+            calling = threading.Thread(
+                target=lambda: ends.append(call(listening.address, b"secret", lambda own: hello | {"own": own}))
+            )
             calling.start()
             line, said = listening.receive(10.0)
             calling.join(10.0)
-            assert said == hello
+            assert said == hello | {"own": "127.0.0.1"}
             ends[0].send("good", 1)
             assert line.receive() == ("good", 1)
             ends[0].close()
@@ -271,7 +273,7 @@ class TestTheLine:
 
             def knock():
                 with pytest.raises(LineBroken):
-                    call(listening.address, b"guess", {})
+                    call(listening.address, b"guess", lambda _: {})
                 failed.append(True)
 
             calling = threading.Thread(target=knock)
