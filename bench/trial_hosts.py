@@ -98,7 +98,7 @@ def open_hosts(choice: str | None) -> "Iterator[Hosts]":
     if choice is None:
         yield ThisMachine()
         return
-    from leasebench.bench.agents.fleet import Fleet  # Dask is an extra, and takes half a second to import
+    from leasebench.bench.agents.fleet import AgentFleet  # Dask is an extra, and takes half a second to import
 
-    with Fleet(choice) as fleet:
+    with AgentFleet(choice) as fleet:
         yield fleet

@@ -16,8 +16,8 @@ from contextlib import suppress
 from typing import Any
 
 from leasebench.bench.agents.agent_trial import AgentTrial
-from leasebench.bench.agents.line import Line, LineBroken
-from leasebench.bench.agents.orders import Order
+from leasebench.bench.agents.line import AgentLine, LineBroken
+from leasebench.bench.agents.orders import AgentOrder
 from leasebench.bench.agents.state import AgentState
 from leasebench.bench.engines.processes.supervisor import ATTEND_EVERY_S, LOOK_FOR_SUCCESSOR_S, ProcessFailed
 from leasebench.bench.servers.server import ServerUnusable
@@ -35,7 +35,7 @@ PART_BYTES = 4 << 20
 class Agent:
     """Serves the harness at the other end of `line`."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: AgentLine) -> None:
         self._line = line
         self._trial: AgentTrial | None = None
         self._told: AgentState | None = None
@@ -94,7 +94,7 @@ class Agent:
         except (ProcessFailed, OSError) as error:
             self._fail(error)
 
-    def _answer(self, number: int | None, order: Order) -> None:
+    def _answer(self, number: int | None, order: AgentOrder) -> None:
         """Carry out an order; one without a number needs no answer."""
         try:
             answer = order.carry_out(self)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from leasebench.bench.agents.dask_hosts import DaskHosts
 from leasebench.bench.agents.hosts_supervisor import HostsSupervisor
-from leasebench.bench.agents.line import Line, Listening
+from leasebench.bench.agents.line import AgentLine, Listening
 from leasebench.bench.agents.orders import BeginTrial, StartProxy
 from leasebench.bench.agents.placement import must_have_room, must_need_no_servers, placed
 from leasebench.bench.agents.remote_agent import HostLost, RemoteAgent
@@ -39,7 +39,7 @@ CALL_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.2
 
 
-class Fleet:
+class AgentFleet:
     """A context: inside, every host has an agent. Raises ServerUnusable, in one line, where one can't be had."""
 
     def __init__(self, choice: str) -> None:
@@ -130,7 +130,7 @@ class Fleet:
                     late = f"its agent did not call within {CALL_WITHIN_S:.0f} s"
                     raise ServerUnusable(f"host {name} ({self._dask.workers[name]}): {reason or late}")
 
-    def _receive(self, line: Line, hello: Mapping[str, Any]) -> str:
+    def _receive(self, line: AgentLine, hello: Mapping[str, Any]) -> str:
         """Take in an agent that called. Returns its host's name; raises ServerUnusable if its software differs."""
         try:
             said = AgentHello.model_validate(hello)

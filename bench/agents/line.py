@@ -32,7 +32,7 @@ class LineBroken(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AgentLine:
     """One end of a line."""
 
     connection: Any
@@ -97,7 +97,7 @@ class Listening:
     ) -> None:
         self._socket.close()
 
-    def receive(self, within_s: float) -> tuple[Line, Mapping[str, Any]] | None:
+    def receive(self, within_s: float) -> tuple[AgentLine, Mapping[str, Any]] | None:
         """Wait for a call of someone who knows the secret, and for what it says of itself first; None if none comes.
 
         Raises LineBroken after too many calls of strangers.
@@ -121,7 +121,7 @@ class Listening:
         return None
 
 
-def call(address: tuple[str, int], secret: bytes, hello: Callable[[str], Mapping[str, Any]]) -> Line:
+def call(address: tuple[str, int], secret: bytes, hello: Callable[[str], Mapping[str, Any]]) -> AgentLine:
     """Call the harness, and say who calls: `hello` is asked for it, with our own address on that way.
 
     Raises LineBroken where it does not answer, or does not know the secret.
@@ -139,7 +139,7 @@ def call(address: tuple[str, int], secret: bytes, hello: Callable[[str], Mapping
     return line
 
 
-def _line(connected: socket.socket) -> Line:
+def _line(connected: socket.socket) -> AgentLine:
     """Make a line of a socket; during the handshake nobody waits for long."""
     connected.settimeout(None)
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -150,10 +150,10 @@ def _line(connected: socket.socket) -> Line:
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_S * 1000)
     _set_patience(connected.fileno(), HANDSHAKE_WITHIN_S)
-    return Line(Connection(connected.detach()))
+    return AgentLine(Connection(connected.detach()))
 
 
-def _patiently(line: Line) -> None:
+def _patiently(line: AgentLine) -> None:
     _set_patience(line.connection.fileno(), 0)
 
 

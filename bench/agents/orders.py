@@ -18,7 +18,7 @@ from leasebench.results.record.process import Process
 from leasebench.results.record.trial import ProcessLife
 
 
-class Order(Protocol):
+class AgentOrder(Protocol):
     """What an agent can be asked."""
 
     def carry_out(self, agent: AgentFace) -> Any:

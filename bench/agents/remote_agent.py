@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from leasebench.bench.agents.line import Line, LineBroken
-from leasebench.bench.agents.orders import Order, SendFiles
+from leasebench.bench.agents.line import AgentLine, LineBroken
+from leasebench.bench.agents.orders import AgentOrder, SendFiles
 from leasebench.bench.agents.state import AgentState
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.failure import with_evidence
@@ -30,7 +30,9 @@ class HostLost(ProcessFailed):
 class RemoteAgent:
     """The harness's end of the line to one agent. `why_lost` tells why it is gone, if whoever placed it knows."""
 
-    def __init__(self, line: Line, facts: HostFacts, echo: tuple[str, int], why_lost: Callable[[], str | None]) -> None:
+    def __init__(
+        self, line: AgentLine, facts: HostFacts, echo: tuple[str, int], why_lost: Callable[[], str | None]
+    ) -> None:
         self.line, self.facts, self._why_lost = line, facts, why_lost
         self.echo = echo
         """Where its clock is read."""
@@ -45,15 +47,15 @@ class RemoteAgent:
         """Its host's."""
         return self.facts.name
 
-    def tell(self, order: Order) -> None:
+    def tell(self, order: AgentOrder) -> None:
         """Have an order carried out whose answer nobody waits for. Raises HostLost."""
         self._send(None, order)
 
-    def ask(self, order: Order, within_s: float = ANSWER_WITHIN_S) -> Any:
+    def ask(self, order: AgentOrder, within_s: float = ANSWER_WITHIN_S) -> Any:
         """Have an order carried out. Returns the answer; raises ProcessFailed with what failed there, HostLost."""
         return self.answer(self.begin(order), within_s)
 
-    def begin(self, order: Order) -> int:
+    def begin(self, order: AgentOrder) -> int:
         """Have an order carried out, and don't wait. Returns the number under which its answer is had."""
         self._asked += 1
         self._send(self._asked, order)
@@ -135,7 +137,7 @@ class RemoteAgent:
                 file.write(part)
                 size -= len(part)
 
-    def _send(self, number: int | None, order: Order) -> None:
+    def _send(self, number: int | None, order: AgentOrder) -> None:
         self.must_be_there()
         try:
             self.line.send(number, order)
