@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from time import perf_counter_ns
 
 from leasebench.bench.engines.processes.load import run_load
 from leasebench.bench.engines.processes.spec import ProcessSpec
@@ -154,6 +155,7 @@ def run_trial(
     facts = _with_report(facts, report, [*notes, *reaper().notes()]).adding(history=kept, **heard)
     try:
         write_derived(plan, folder, facts)
+        facts = _collected(facts)
         write_json(folder / TRIAL_FILE, facts)
     except (BadRunDirectory, OSError) as error:
         facts = facts.failed(_reason(error)).adding(history=False)
@@ -264,8 +266,10 @@ def _race(context: TrialContext) -> None:
     onlooker = Onlooker(fault_scheduler, environment, Drainer(context.streams, journal), context.watch, counted)
     told = specs(plan, environment, folder)
     report = context.report
+    starting_ns = perf_counter_ns()
     try:
         with context.hosts.supervisor(told, report) as supervisor:
+            report.starting_s = (perf_counter_ns() - starting_ns) / 1e9
             environment.processes = supervisor
             health = HealthWatch(
                 lambda: {**supervisor.living(), **environment.living()}, _cores(told), context.load_before
@@ -368,7 +372,15 @@ def _with_report(facts: TrialFacts, report: SupervisorReport, notes: Sequence[st
         load_end_ns=report.load_end_ns,
         end_ns=report.end_ns,
         processes=report.processes,
+        starting_s=None if report.starting_s is None else round(report.starting_s, 3),
     )
+
+
+def _collected(facts: TrialFacts) -> TrialFacts:
+    """The facts of a trial whose files are written; how long that took since its processes ended."""
+    if not facts.end_ns:
+        return facts
+    return facts.adding(collecting_s=round((perf_counter_ns() - facts.end_ns) / 1e9, 3))
 
 
 def _unless_the_clock_stepped(facts: TrialFacts, health: TrialHealth | None) -> TrialFacts:
