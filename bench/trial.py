@@ -148,8 +148,7 @@ def run_trial(
         evidence = keep_evidence(folder, error)
         logger.exception("trial %d failed: %s (traceback: %s)", plan.number, facts.reason, evidence)
     else:
-        facts = facts.adding(status="ok")
-        facts = _unless_the_clock_stepped(facts, report.health)
+        facts = _unless_the_clock_stepped(facts.adding(status="ok"), report.health)
     endings = [*([] if environment is None else environment.take_endings()), *report.endings]
     facts = _with_endings(folder, facts, with_last_state(endings, report.health))
     facts = _with_report(facts, report, [*notes, *reaper().notes()]).adding(history=kept, **heard)
