@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from time import perf_counter_ns
 
 from leasebench.bench.engines.processes.load import run_load
 from leasebench.bench.engines.processes.spec import ProcessSpec
@@ -134,10 +135,10 @@ def run_trial(
         facts = _unless_the_clock_stepped(facts, report.health)
     endings = [*([] if environment is None else environment.take_endings()), *report.endings]
     facts = _with_endings(folder, facts, with_last_state(endings, report.health))
-    facts = _with_report(facts, report, [*notes, *reaper().notes()])
-    facts = facts.adding(history=kept, **heard)
+    facts = _with_report(facts, report, [*notes, *reaper().notes()]).adding(history=kept, **heard)
     try:
         write_derived(plan, folder, facts)
+        facts = _collected(facts)
         write_json(folder / TRIAL_FILE, facts)
     except (BadRunDirectory, OSError) as error:
         facts = facts.failed(_reason(error)).adding(history=False)
@@ -259,8 +260,10 @@ def _race(context: TrialContext) -> None:
     told = specs(plan, environment, folder)
     supervisor = LocalSupervisor(told, context.report)
     environment.processes = supervisor
+    starting_ns = perf_counter_ns()
     try:
         with supervisor:
+            context.report.starting_s = (perf_counter_ns() - starting_ns) / 1e9
             health = HealthWatch(lambda: supervisor.living() | environment.living(), _cores(told), context.load_before)
             try:
                 with health:
@@ -358,7 +361,15 @@ def _with_report(facts: TrialFacts, report: SupervisorReport, notes: Sequence[st
         load_end_ns=report.load_end_ns,
         end_ns=report.end_ns,
         processes=report.processes,
+        starting_s=None if report.starting_s is None else round(report.starting_s, 3),
     )
+
+
+def _collected(facts: TrialFacts) -> TrialFacts:
+    """The facts of a trial whose files are written; how long that took since its processes ended."""
+    if not facts.end_ns:
+        return facts
+    return facts.adding(collecting_s=round((perf_counter_ns() - facts.end_ns) / 1e9, 3))
 
 
 def _unless_the_clock_stepped(facts: TrialFacts, health: TrialHealth | None) -> TrialFacts:

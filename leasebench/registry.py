@@ -119,6 +119,18 @@ def _said_in(source: str) -> tuple[str | None, str] | None:
     return said.get("name"), said.get("about", "")
 
 
+def look_ahead(package: str) -> None:
+    """Import the plug-ins of `package` before they are asked for, in a process that others are forked from.
+
+    What other packages bring is left to the children: an import of theirs may start a thread, which a fork ends.
+    """
+    if not any(True for _ in _theirs(package)):
+        _found(package)
+        return
+    for candidate in _ours(package, import_module(f"leasebench.{package}")):
+        candidate.load()
+
+
 def faulty(package: str) -> list[Faulty]:
     """The plug-ins of `package` that can't be used."""
     return _found(package).faulty

@@ -47,7 +47,7 @@ def explain(
     from leasebench.results.display.grid import Text
     from leasebench.results.display.numbering import numbers
     from leasebench.results.explain import explain as explained
-    from leasebench.results.explain.beside import disturbance_lines, ending_lines
+    from leasebench.results.explain.beside import clock_lines, disturbance_lines, ending_lines
     from leasebench.results.explain.mermaid import as_mermaid
     from leasebench.results.explain.svg import as_svg
     from leasebench.results.explain.text import as_text
@@ -91,7 +91,7 @@ def explain(
                     f"; the next: leasebench explain {run} --violation {one.number + 1}" if one.number < total else ""
                 )
                 print()
-                _say_lines(disturbance_lines(loaded, one.trial))
+                _say_lines((*disturbance_lines(loaded, one.trial), *clock_lines(loaded, one.trial)))
                 say(console(), Text(f"Violation {one.number} of {total} ({place}){following}"))
         elif not loaded.problems:
             print("No violation was seen there.")

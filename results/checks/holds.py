@@ -107,6 +107,7 @@ METRICS = (
         "two owners of one lease at a time, by the owners' clock",
         better=Better.LESS,
         may_be_unknown=True,
+        two_clocks=True,
         place=500,
         heading="double\nholds",
     ),

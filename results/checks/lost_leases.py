@@ -20,6 +20,7 @@ def _count(name: str, about: str, place: int, heading: str, spare: int, better: 
         about,
         better=better,
         may_be_unknown=True,
+        two_clocks=True,
         shown=Shown.BESIDE,
         place=place,
         heading=heading,

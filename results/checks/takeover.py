@@ -34,6 +34,7 @@ METRICS = (
         "from the death of a lease's owner to the next acquire of it",
         unit="ms",
         better=Better.LESS,
+        two_clocks=True,
         shown=Shown.BESIDE,
         place=600,
         heading="takeover\np50 ms",

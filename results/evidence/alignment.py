@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leasebench.results.evidence.clocks import UNKNOWN_NS, Offset
+from leasebench.results.evidence.drift import DRIFT
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import OWN, RowKind, RowOutcome
@@ -61,8 +62,6 @@ def offset_of_data(trial: Trial) -> Offset | None:
 
 BLOCK = 64
 """Calls of which a server's offset is told together: few enough that it does not drift meanwhile."""
-DRIFT = 1e-3
-"""By how much a server's clock and the axis may drift apart, as a share of the time: twice what adjtimex(2) allows."""
 GRAIN_NS = 1_000
 """A server's stamp is in whole microseconds."""
 

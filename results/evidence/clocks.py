@@ -1,8 +1,8 @@
 """Instants of several clocks: the one place that knows how far two clocks are apart, and how surely.
 
-Journals are read onto one axis, the harness's clock (`Clocks.on_axis`). What is then asked of two instants is asked of
-`before` and `difference`, with the uncertainty between their clocks: it is zero between instants of one clock, and so
-on one host everywhere.
+Journals are read onto one axis, the harness's clock (`Clocks.on_axis`); how far a clock is from it at an instant, and
+how surely, is known to `Clocks.at` alone. What is then asked of two instants is asked of `before` and `difference`,
+with the uncertainty between their clocks: it is zero between instants of one clock, and so on one host everywhere.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from leasebench.results.evidence.drift import DriftingOffset
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.parquet import parquet_file, readable
 from leasebench.results.record.clock import ONE_HOST, Clock
-from leasebench.results.record.clocks import read_clocks
+from leasebench.results.record.clocks import ClockRow, read_clocks
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.journal import INSTANTS
 from leasebench.results.record.names import JOURNAL_FILE
@@ -36,10 +37,12 @@ class Offset:
     value_ns: int = 0
     uncertainty_ns: int = 0
 
-    @property
-    def is_known(self) -> bool:
-        """Whether it says anything."""
-        return self.uncertainty_ns < UNKNOWN_NS
+    def at(self, instant_ns: Ints) -> tuple[Ints, Ints]:
+        """See `DriftingOffset`, here and below: at all instants it is the same."""
+        return np.full_like(instant_ns, self.value_ns), np.full_like(instant_ns, self.uncertainty_ns)
+
+    def widest_ns(self, _begin_ns: int | None = None, _end_ns: int | None = None) -> int:
+        return min(self.uncertainty_ns, UNKNOWN_NS)
 
 
 SAME = Offset()
@@ -50,34 +53,39 @@ UNKNOWN = Offset(0, UNKNOWN_NS)
 class Clocks:
     """The clocks of a trial's journals: the offset of each to the axis. One that is not among them is unknown."""
 
-    offsets: Mapping[Clock, Offset] = field(default_factory=lambda: {ONE_HOST: SAME})
+    offsets: Mapping[Clock, Offset | DriftingOffset] = field(default_factory=lambda: {ONE_HOST: SAME})
 
-    def offset(self, clock: Clock) -> Offset:
+    def offset(self, clock: Clock) -> Offset | DriftingOffset:
         """What to add to instants of a clock to have them on the axis."""
         return self.offsets.get(clock, UNKNOWN)
 
-    def between(self, one: Clock, other: Clock) -> Offset:
-        """What to add to instants of one clock to have them on another."""
-        if one == other:
-            return SAME
-        here, there = self.offset(one), self.offset(other)
-        unsure_ns = min(here.uncertainty_ns + there.uncertainty_ns, UNKNOWN_NS)
-        return Offset(here.value_ns - there.value_ns, unsure_ns)
+    def at(self, clock: Clock, instant_ns: Ints) -> tuple[Ints, Ints]:
+        """What to add to these instants of a clock, and by how much each of that may be wrong, both in ns."""
+        return self.offset(clock).at(instant_ns)
 
     def on_axis(self, journal: pd.DataFrame) -> pd.DataFrame:
         """Shift a journal's instants onto the axis; the journal itself where all of it is by the axis's clock."""
         if "clock" not in journal:
             return journal
-        shift = np.array([self.offset(clock).value_ns for clock in clocks_of(journal)], dtype=np.int64)
-        if not np.any(shift):
+        moved = [clock for clock in clocks_of(journal) if self._is_apart(clock)]
+        if not moved:
             return journal
-        by_row = shift[journal["clock"].cat.codes.to_numpy()]
+        names, codes = clocks_of(journal), journal["clock"].cat.codes.to_numpy()
+        rows = [np.flatnonzero(codes == names.index(clock)) for clock in moved]
         shifted = journal.copy()
         for name in INSTANTS:
             if name in journal:
                 at = journal[name].to_numpy()
-                shifted[name] = np.where(at == 0, 0, at + by_row)  # 0: it never was
+                there = at.copy()
+                for clock, row in zip(moved, rows, strict=True):
+                    here = at[row]
+                    there[row] = np.where(here == 0, 0, here + self.at(clock, here)[0])  # 0: it never was
+                shifted[name] = there
         return shifted
+
+    def _is_apart(self, clock: Clock) -> bool:
+        offset = self.offset(clock)
+        return isinstance(offset, DriftingOffset) or offset.value_ns != 0
 
 
 class Compared:
@@ -97,15 +105,23 @@ class Compared:
     @cached_property
     def unsure_ns(self) -> Ints:
         """By how much a difference of instants of two clocks, by their numbers, may be wrong."""
-        return np.array(
-            [[self._clocks.between(one, other).uncertainty_ns for other in self._names] for one in self._names],
-            dtype=np.int64,
-        )
+        both = np.minimum(self.unsure_on_axis_ns[:, None] + self.unsure_on_axis_ns, UNKNOWN_NS)
+        same = np.array([[one == other for other in self._names] for one in self._names])
+        return np.where(same, 0, both)
 
     @cached_property
     def unsure_on_axis_ns(self) -> Ints:
-        """By how much an instant of each clock may be wrong on the axis."""
-        return np.array([self._clocks.offset(clock).uncertainty_ns for clock in self._names], dtype=np.int64)
+        """By how much an instant of each clock may be wrong on the axis: the widest of all that the journal has."""
+        return np.array([self._widest_ns(number, clock) for number, clock in enumerate(self._names)], dtype=np.int64)
+
+    def _widest_ns(self, number: int, clock: Clock) -> int:
+        offset = self._clocks.offset(clock)
+        if isinstance(offset, Offset):
+            return offset.widest_ns()
+        own = self._journal[self.code == number]
+        at = np.concatenate([own[name].to_numpy() for name in INSTANTS if name in own])
+        at = at[at != 0]
+        return offset.widest_ns(int(at.min()), int(at.max())) if len(at) else offset.widest_ns()
 
     @property
     def is_one(self) -> bool:
@@ -125,9 +141,16 @@ def clocks_of_trial(folder: Path, journal: pd.DataFrame | None = None) -> Clocks
     """
     rows = read_clocks(folder)
     if rows is not None:
-        return Clocks({Clock.parse(row.clock): Offset(row.offset_ns, row.uncertainty_ns) for row in rows})
+        # Of a clock that several hosts share, the one that read it best.
+        by_width = sorted(((offset_of(row), row.clock) for row in rows), key=lambda one: -one[0].widest_ns())
+        return Clocks({Clock.parse(clock): offset for offset, clock in by_width})
     named = _named_in(folder / JOURNAL_FILE) if journal is None else set(clocks_of(journal))
     return Clocks(dict.fromkeys(named if len(named) == 1 else (ONE_HOST,), SAME))
+
+
+def offset_of(row: ClockRow) -> Offset | DriftingOffset:
+    """What a row of `clocks.json` says of its clock."""
+    return DriftingOffset(row.readings) if row.readings else Offset(row.offset_ns, row.uncertainty_ns)
 
 
 def _named_in(path: Path) -> set[Clock]:

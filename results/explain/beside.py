@@ -1,7 +1,8 @@
-"""What went wrong beside a violation: what ended by itself, with its last words, and what disturbed a trial."""
+"""What stands beside a violation: what ended by itself, with its last words, what disturbed a trial, and its clocks."""
 
 from collections.abc import Iterator
 
+from leasebench.results.reading.clocks import host_clocks
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.endings import read_endings, unasked
 from leasebench.results.record.file import BadRunDirectory
@@ -37,3 +38,10 @@ def disturbance_lines(run: RunDirectory, trial: int) -> Iterator[str]:
     for row in run.summary.trials:
         if row.number == trial:
             yield from (f"trial {trial} was disturbed: {told}" for told in row.disturbances)
+
+
+def clock_lines(run: RunDirectory, trial: int) -> Iterator[str]:
+    """How surely instants of different hosts are compared, where a trial had several."""
+    clocks = host_clocks(run, trial)
+    if clocks is not None:
+        yield f"trial {trial} ran on {clocks}"

@@ -70,7 +70,8 @@ class Metric:
     """One metric, under the `name` that it has in `summary.json`. `about` describes it in a sentence.
 
     What it is: `unit` and `better` (None: neither way), `ratio` (of a rate), `may_be_unknown` (a trial may be unable to
-    count it: null). `verdict` is the one that a count above zero gives; the worst of all counts.
+    count it: null). `two_clocks`: it compares instants of two processes; where the clocks of their hosts can't tell, a
+    count is null and a sample left out. `verdict` is the one that a count above zero gives; the worst of all counts.
     `in_trial`: a trial's own row has the smallest sample of this spread. `first_s` of a count names the spread that
     has the seconds until it first rose.
 
@@ -88,6 +89,7 @@ class Metric:
     better: Better | None = None
     ratio: Ratio | None = None
     may_be_unknown: bool = False
+    two_clocks: bool = False
     verdict: Verdict | None = None
     in_trial: bool = False
     shown: Shown = Shown.BESIDE | Shown.REPORT

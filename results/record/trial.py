@@ -90,6 +90,13 @@ class TrialFacts(Record):
     load_end_ns: int = 0
     end_ns: int = 0
     processes: tuple[ProcessLife, ...] = ()
+    starting_s: float | None = Field(
+        default=None, description="from the start of the first process until all were ready for the load"
+    )
+    collecting_s: float | None = Field(
+        default=None,
+        description="from the end of the last process until history, journals and latencies were in their files",
+    )
     schedule: ForcedTrace | None = None
 
     def adding(self, **known: object) -> Self:

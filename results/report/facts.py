@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leasebench.leases.guard import Renewal
+from leasebench.results.reading.clocks import host_clocks
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.manifest import Manifest
 from leasebench.results.record.suite import Choices
@@ -51,6 +52,9 @@ def settings(run: RunDirectory) -> Iterator[Group]:
             "settling": None if suite.settle_s is None else f"{suite.settle_s:g} s",
         },
     )
+    clocks = host_clocks(run)
+    if clocks is not None:
+        yield Group("Clocks", tuple(clocks.rows()))
     if manifest is None:
         manifest = Manifest(schema=1)  # the groups stand there without a row
     memory, resolution = manifest.machine.memory_bytes, manifest.machine.clock_resolution_ns

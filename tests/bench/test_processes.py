@@ -1,22 +1,33 @@
 """Processes that really run, really stop, and keep every event."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from commands import read, suite_text
 
+from leasebench import registry
 from leasebench.bench import records
+from leasebench.bench.engines.processes.spec import ProcessSpec, packed, unpacked
+from leasebench.bench.hosts.forkserver import running_forkserver
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.run import plan_trials
+from leasebench.bench.scenario import Load
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.suite import Suite, load_suite
 from leasebench.bench.trial import run_trial
+from leasebench.enactors.enactor.kind import EnactorSettings
+from leasebench.enactors.kind import Assignment
+from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.enactors.store.redis.redis_store import RedisStore
+from leasebench.enactors.store.store import CellAddress
 from leasebench.parent_death import HARNESS_VARIABLE
 from leasebench.results.evidence.history import read_journal
 from leasebench.results.evidence.trial import read_trials
@@ -156,3 +167,34 @@ def test_a_harness_that_was_started_by_another_harness_hears_ctrl_c_all_the_same
         check=False,
     )
     assert ended.stdout == "default_int_handler\n", ended.stderr
+
+
+def test_what_a_process_is_told_is_pickled_unless_it_stands_in_a_script(tmp_path):
+    guard = next(plan for plan in plan_trials(tiny(tmp_path), 1)).guard
+    place_of = Assignment(Cell("c0", endpoint_names(10_000)), guard, EnactorSettings(), 0, 1)
+    address = CellAddress("r", "1", "c0")
+    spec = ProcessSpec("enactor", place_of, "", "", address, 100, Load(), (), 1, tmp_path, ())
+    assert isinstance(packed(spec), bytes)
+    assert unpacked(packed(spec)) == spec
+    of_script = replace(spec, url=type("Local", (), {"__module__": "__main__"})())
+    assert packed(of_script) is of_script, "pickle would name it, and the child has no such name"
+    assert unpacked(of_script) is of_script
+
+
+def forked(told: Any) -> None:
+    registry_looks = registry._found.cache_info()
+    told.send((registry_looks.currsize, gc.get_freeze_count(), "leasebench.leases.managers.redis_lease" in sys.modules))
+    told.close()
+
+
+def test_a_process_is_forked_with_the_plug_ins_looked_through_and_what_it_shares_frozen():
+    context = running_forkserver()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=forked, args=(theirs,), daemon=True)
+    process.start()
+    assert ours.poll(20)
+    looks, frozen, imported = ours.recv()
+    process.join(20)
+    assert looks >= 4
+    assert frozen > 10_000
+    assert imported

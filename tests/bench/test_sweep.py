@@ -15,8 +15,12 @@ from leasebench.bench.suite import load_suite, narrow
 from leasebench.bench.sweep import MOST_VALUES, laid_over, parse_sweep
 from leasebench.definitions import DefinitionError
 from leasebench.results.charts import Subject
+from leasebench.results.charts.scaling import PLUGIN as SCALING
 from leasebench.results.charts.sweep import PLUGIN
+from leasebench.results.evidence.core_time import core_time
 from leasebench.results.reading.sweeps import swept_lines
+from leasebench.results.record.health import ProcessHealth, TrialHealth
+from leasebench.results.record.journal import RowKind
 from leasebench.results.run import load
 from leasebench.verdict import Verdict
 
@@ -209,6 +213,44 @@ def test_a_swept_run_shows_its_values_across_and_says_where_guards_part(tmp_path
     (rows,) = {tuple((row["guard"], row["text"]) for row in rows) for rows in _values_in(spec)}
     assert set(rows) == {(guard, text) for guard in ("mine_open", "mine_monotonic") for text in ("1", "60")}
     assert any("mine_monotonic" in line for line in spec["title"]["subtitle"])
+    assert SCALING.draw(Subject(run)) is None, "a longer pause makes no trial larger"
+
+
+def test_a_run_of_more_and_more_enactors_shows_how_fast_they_were_and_where_the_cores_time_went(tmp_path):
+    (tmp_path / "tiny.toml").write_text(suite_text("mine_monotonic"))
+    words = ["--sweep", "enactors=1,3", "--duration", "0.3", "--seed", 1, "--out", "r"]
+    ended = leasebench("run", "tiny.toml", *words, cwd=tmp_path)
+    assert ended.returncode in (0, 4), ended.stderr
+    run = load(tmp_path / "r")
+    spec = SCALING.draw(Subject(run))
+    assert alt.Chart.from_dict(spec).to_dict(validate=True)
+    speeds, cores, times = (list(rows) for rows in {id(rows): rows for rows in _values_in(spec)}.values())
+    assert sorted(row["text"] for row in speeds) == ["1", "3"]
+    for row in speeds:
+        journal = run.journal[run.journal["trial"] == row["trial"]]
+        facts = run.facts(row["trial"])
+        ended = journal["end_ns"].between(facts.start_ns + 1, facts.load_end_ns)
+        asked = ~journal["kind"].isin([RowKind.WORK, RowKind.PLAN, RowKind.WITHDRAW])
+        assert row["per_second"] == pytest.approx((ended & asked).sum() / facts.load_s, rel=1e-3)
+        assert 0 < facts.starting_s < 20
+        assert 0 < facts.collecting_s < 20
+    for text in ("1", "3"):
+        assert sum(row["share"] for row in cores if row["text"] == text) == pytest.approx(1, abs=0.01)
+    assert {row["what"] for row in times} == {"to start", "to collect"}
+    assert "1 enactors" in spec["description"]
+
+
+def test_the_time_of_the_cores_is_shared_out_by_who_used_it():
+    used = {"harness": 100, "server": 400, "server of cell c1": 100, "c0.planner": 50, "c0.enactor-1": 600, "lease": 50}
+    used |= {"lock of c0.enactor-1": 100, "proxy of c0.enactor-1": 50}
+    told = [ProcessHealth(name=name, pid=1, cpu_ms=ms) for name, ms in used.items()]
+    health = TrialHealth(watched_s=1.0, cores=(0, 1), strangers_pct=10.0, processes=told)
+    assert dict(core_time(health)) == pytest.approx(
+        {"server": 0.275, "enactors": 0.35, "harness and the rest": 0.1, "other programs": 0.1, "idle": 0.175}
+    )
+    assert core_time(health.model_copy(update={"strangers_pct": None})) is None
+    busy = health.model_copy(update={"strangers_pct": 90.0})
+    assert sum(dict(core_time(busy)).values()) == pytest.approx(1)
 
 
 def _values_in(part):

@@ -49,7 +49,7 @@ class TestWithoutChoice:
         wide = {name for name, chart in CHARTS.items() if chart.scope in BY_DEFAULT}
         names = {path.stem for path in written}
         assert {"verdict_heatmap", "safety_cost", "first_stale-stopped", "percentile_curve-two_cells-plan"} <= names
-        swept = {"sweep"}  # which shows nothing of a run without a sweep
+        swept = {"sweep", "scaling"}  # which shows nothing of a run without a sweep
         assert {next(chart for chart in CHARTS if name.startswith(chart)) for name in names} == wide - swept
 
     def test_each_is_well_formed_and_says_what_it_shows(self, written):

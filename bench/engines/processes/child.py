@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 
 from leasebench.bench.engines.processes.last_operation import last_operation
-from leasebench.bench.engines.processes.spec import ProcessSpec
+from leasebench.bench.engines.processes.spec import ProcessSpec, packed
 from leasebench.bench.engines.processes.worker import main
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.last_words import ending, last_lines
@@ -34,7 +34,7 @@ class Child:
         self.gates = [ours for ours, _ in pairs]
         """The lines to its gates, where a schedule decides when its operations are done."""
         lines = [line for _, line in pairs]
-        self.process = context.Process(target=main, args=(spec, theirs, lines), name=self.name, daemon=True)
+        self.process = context.Process(target=main, args=(packed(spec), theirs, lines), name=self.name, daemon=True)
         self.process.start()
         logger.info("%s started: pid %d", self.name, self.process.pid)
         for line in (theirs, *lines):

@@ -1,5 +1,6 @@
 """What one process of a trial is told before it begins."""
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,3 +107,22 @@ class ProcessSpec:
     def journal(self, thread: str = "") -> Path:
         """The path of the journal of this life of the process, or of a part of it."""
         return self.folder / self.identity(thread).journal
+
+
+def packed(spec: ProcessSpec) -> "bytes | ProcessSpec":
+    """A spec as its process is sent it: pickled, or as it is where pickle can't send it.
+
+    `multiprocess` sends by dill, which is written in Python: of 10,000 endpoints it takes a second for each process,
+    and pickle a millisecond. What only dill can send is a class that stands in a notebook or in the script itself.
+    """
+    try:
+        sent = pickle.dumps(spec, pickle.HIGHEST_PROTOCOL)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return spec
+    return spec if b"__main__" in sent else sent
+
+
+def unpacked(sent: bytes | ProcessSpec) -> ProcessSpec:
+    """The spec that was packed."""
+    spec: ProcessSpec = pickle.loads(sent) if isinstance(sent, bytes) else sent  # noqa: S301  (from our own parent)
+    return spec

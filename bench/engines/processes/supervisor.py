@@ -56,6 +56,8 @@ class Figures:
 class SupervisorReport:
     """What the supervisor saw: instants of the host's monotonic clock (ns), and where each process ran."""
 
+    starting_s: float | None = None
+    """From the start of the first process until all were ready."""
     start_ns: int = 0
     load_end_ns: int = 0
     end_ns: int = 0

@@ -17,7 +17,7 @@ from leasebench.bench.engines.processes.error_line import in_one_line
 from leasebench.bench.engines.processes.executor import ControlLine, Executor, JournalNotebook
 from leasebench.bench.engines.processes.gate import OperationGate, ScheduleOver
 from leasebench.bench.engines.processes.renewer import Renewer
-from leasebench.bench.engines.processes.spec import ProcessSpec
+from leasebench.bench.engines.processes.spec import ProcessSpec, unpacked
 from leasebench.bench.faults.fault import Thread
 from leasebench.parent_death import die_with_parent
 
@@ -26,13 +26,15 @@ logger = logging.getLogger(__name__)
 SPIN_NS = 500_000
 
 
-def main(spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
+def main(told: bytes | ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
     """Be one process of a trial: get ready, wait for the agreed instant, drive the program until told to stop.
 
-    With `gates` (the lines of its worker and of its renewer), a schedule decides when each operation is done.
+    `told` is its spec, packed. With `gates` (the lines of its worker and of its renewer), a schedule decides when each
+    operation is done.
     """
     die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    spec = unpacked(told)
     crash_file = spec.crash_file.open("w", encoding="utf-8")
     faulthandler.enable(crash_file)
     try:
