@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Self
@@ -89,6 +90,7 @@ class HostsSupervisor:
         by_name = {agent.name: agent for agent in agents}
         for spec in specs:
             agent = by_name[where[spec.process]]
+            spec = replace(spec, host=agent.name)  # noqa: PLW2901
             share = self._shares[agent.name]
             self._children.append(RemoteProcess(spec, agent, len(share)))
             share.append(spec)

@@ -81,13 +81,15 @@ class ClockWatch:
         """`clocks.json`: the harness's own clock, and that of each host."""
         own = own_clock()
         here = ClockRow(clock=str(own), offset_ns=0, uncertainty_ns=0, host=HARNESS)
-        return (here, *(row_of(one.host, one.clock, one.readings, own) for one in self._watched))
+        read = (one for one in self._watched if one.readings)
+        return (here, *(row_of(one.host, one.clock, one.readings, own) for one in read))
 
     def _watch(self) -> None:
-        due_s = time.monotonic() + EVERY_S
+        own, due_s = own_clock(), time.monotonic() + EVERY_S
         while not self._over.wait(max(due_s - time.monotonic(), 0.0)):
             for one in self._watched:
-                if not self._over.is_set():
+                # Of a host by our own clock there is nothing to learn while it is busy.
+                if one.clock != own and not self._over.is_set():
                     self._read(one, UNDER_LOAD_TRIPS, UNDER_LOAD_WITHIN_S)
             due_s = max(due_s + EVERY_S, time.monotonic())
 
