@@ -172,6 +172,8 @@ class DaskHosts:
                 dashboard_address=None,
                 silence_logs=logging.CRITICAL,
                 local_directory=own,
+                # One that is killed while it begins leaves what it tries out for temporary files.
+                env={"TMPDIR": own},
             )
         )
         for worker in cluster.workers.values():
