@@ -87,7 +87,8 @@ class AgentFleet:
     def of_trial(self, plan: TrialPlan) -> Iterator["HostsOfTrial"]:
         """See `Hosts`. A host that was lost before has a new agent if it is back, else it is left out."""
         self._restore()
-        agents = [agent for agent in self.agents.values() if not agent.lost]
+        # In the order of their names, whoever called first: the seed decides what runs where.
+        agents = [self.agents[name] for name in self._dask.workers if not self.agents[name].lost]
         if not agents:
             raise ProcessFailed("no host is left")
         for agent in agents:
