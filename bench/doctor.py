@@ -26,7 +26,8 @@ def findings(server: str) -> Iterator[tuple[str, bool | None, str]]:
             with open_server(choice) as opened:
                 ready_s = time.perf_counter() - begin
                 facts = examine(opened.url)
-                yield f"server {shown}", True, f"{facts.name} {facts.version}, ready in {ready_s:.2f} s"
+                found = (f"{facts.name} {facts.version}, ready in {ready_s:.2f} s", *facts.places)
+                yield f"server {shown}", True, "; ".join(found)
         except ServerUnusable as error:
             yield f"server {shown}", False if choice == server else None, str(error)
     cores = psutil.cpu_count() or 1

@@ -103,7 +103,9 @@ def describe(suite: Suite, server: Server, seed: int) -> Manifest:
             memory_bytes=psutil.virtual_memory().total,
             clock_resolution_ns=time.get_clock_info("perf_counter").resolution * 1e9,
         ),
-        server=RunServer(kind=server.kind, name=facts.name, version=facts.version, mode=facts.mode),
+        server=RunServer(
+            kind=server.kind, name=facts.name, version=facts.version, mode=facts.mode, places=facts.places
+        ),
         affinity=Affinity(
             server=list(placement.server) if server.pid else None,
             planner=list(placement.planner),

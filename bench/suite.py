@@ -27,8 +27,10 @@ from leasebench.definitions import (
     validate,
 )
 from leasebench.enactors.store.drivers import driver_of
+from leasebench.enactors.store.store import StoreDriver
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
 from leasebench.leases.manager import REDIS
+from leasebench.leases.servers import access_of
 from leasebench.leases.traits import server_of
 from leasebench.names import NAME_PATTERN
 from leasebench.results.record.names import SUITE_FILE
@@ -357,6 +359,11 @@ def must_suit_server(suite: Suite, url: str, *, ours: bool) -> None:
                 f"{scenario.name}: {guard.name} writes keys outside leasebench's prefix, as its library names them: "
                 "leave it out, or use --server embedded or system"
             )
+        if guard.exclude is not None and getattr(guard.manager, "plain_url", False) and _moves(driver, url):
+            raise DefinitionError(
+                f"{scenario.name}: the library of {guard.name} reads the server's URL itself, and knows none behind "
+                "sentinels or in a cluster: leave it out, or name the primary"
+            )
     for scenario in suite.scenarios:
         if scenario.load.servers == "each" and driver.name != REDIS:
             raise DefinitionError(
@@ -370,6 +377,11 @@ def must_suit_server(suite: Suite, url: str, *, ours: bool) -> None:
                     f"{scenario.name}: the fault {fault.name} works with a server of {able} only, and the store is "
                     f"{driver.name}: leave the scenario out, or choose another --server"
                 )
+
+
+def _moves(driver: StoreDriver, url: str) -> bool:
+    """Whether the servers of Redis that a URL leads to may take each other's place."""
+    return driver.name == REDIS and access_of(url).moves
 
 
 def cells(suite: Suite) -> Iterator[tuple[Guard, Scenario]]:

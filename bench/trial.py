@@ -30,7 +30,7 @@ from leasebench.bench.servers.server import Server, ServerUnusable
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import Assignment, behind_endpoint
 from leasebench.enactors.plan import Cell
-from leasebench.enactors.store.drivers import connect
+from leasebench.enactors.store.drivers import connect, shard_of
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 from leasebench.leases.manager import LeaseManager
@@ -105,8 +105,7 @@ def run_trial(
         server.take_endings()
         environment = _arranged(plan, server, run, folder)
         with environment:
-            facts = facts.adding(stepped_clocks=environment.stepped_clocks, own_servers=environment.own_servers)
-            facts = facts.adding(hit_servers=sorted({one.hit_server for one in plan.faults if one and one.hit_server}))
+            facts = facts.adding(**_servers(plan, environment))
             _keep_to_core(environment)
             with ExitStack() as files:
                 stores = [
@@ -165,6 +164,17 @@ def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Enviro
         if fault is not None:
             fault.arrange(environment, number, Random(f"{plan.seed} arrange {number}"))
     return environment
+
+
+def _servers(plan: TrialPlan, environment: Environment) -> dict[str, object]:
+    """What is known of the servers of a trial once they are there."""
+    shards = {at.cell: shard_of(environment.servers_of(at.cell).store, at) for at in environment.cells}
+    return {
+        "stepped_clocks": environment.stepped_clocks,
+        "own_servers": environment.own_servers,
+        "hit_servers": sorted({one.hit_server for one in plan.faults if one and one.hit_server}),
+        "shards": {cell: shard for cell, shard in shards.items() if shard},
+    }
 
 
 def _keep_to_core(environment: Environment) -> None:

@@ -160,6 +160,8 @@ class LibraryLock(ABC):
     which has to be a look at its own clock and ask nobody."""
     replicas: ClassVar[int] = 0
     """How many replicas each of them has to have."""
+    plain_url: ClassVar[bool] = False
+    """Whether the library reads the URL itself, and knows no server behind sentinels or in a cluster."""
     keeps_prefix: ClassVar[bool] = True
     """Whether all keys of the library begin with the key that it is given: elsewhere only a server of ours will do."""
 

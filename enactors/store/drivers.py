@@ -35,6 +35,21 @@ def server_driver_of(url: str) -> ServerDriver:
     return driver
 
 
+def url_at(url: str, address: CellAddress) -> str:
+    """The URL of the one server that has a cell's keys, for a client that is no driver's: as a rule the URL itself.
+
+    A driver whose keys are spread over several servers has a method `at_cell`, and `shard` to say which it is.
+    """
+    at_cell = getattr(driver_of(url), "at_cell", None)
+    return url if at_cell is None else str(at_cell(url, address))
+
+
+def shard_of(url: str, address: CellAddress) -> str:
+    """Which of several servers has a cell's keys now, in words; "" where there is but one."""
+    shard = getattr(driver_of(url), "shard", None)
+    return "" if shard is None else str(shard(url, address))
+
+
 def connect(
     url: str, address: CellAddress, cell: Cell, client: str, timeout_s: float = DEFAULT_TIMEOUT_S, retries: int = 0
 ) -> Store:

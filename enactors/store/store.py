@@ -49,6 +49,8 @@ class ServerFacts:
     name: str
     version: str
     mode: str
+    places: tuple[str, ...] = ()
+    """Where the servers are, in words, of a URL that does not say it: behind sentinels, in a cluster."""
 
 
 class EventLog(Protocol):

@@ -43,6 +43,7 @@ class CelerySingleton(LibraryLock):
     shared_by = ("threads", "forks")
     renews = False
     takes_ttl = False
+    plain_url = True
     validates = False
 
     def connect(self, url: str, timeout_s: float) -> CelerySingletonLocks:

@@ -12,6 +12,7 @@ class NodeLock(ForeignManager):
     """A lock of an npm package, by an adapter of ours. A subclass says which."""
 
     takes_command = False
+    plain_url = True
     adapter: ClassVar[str]
     packages: ClassVar[tuple[str, ...]]
     """As npm installs them: `redlock@4.2.0`."""

@@ -11,6 +11,7 @@ class OwnInterpreterLock(ForeignManager):
     """A lock of a Python package in an environment of its own, by an adapter of ours. A subclass says which."""
 
     takes_command = False
+    plain_url = True
     adapter: ClassVar[str]
     package: ClassVar[str]
     """As pip installs it: `redlock-ng==2.0.4`."""

@@ -11,6 +11,7 @@ from typing import Any
 from leasebench.leases.errors import ServerDown
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import Lock, LockObjects, Taken
+from leasebench.leases.servers import client_of
 
 BLOCKED_AT_MOST_S = 10.0
 """How long a library may wait in one blocking command (BLPOP) beyond the client's time-out."""
@@ -65,7 +66,6 @@ class RedisLocks(LockObjects[Lock]):
     def __init__(
         self, url: str, timeout_s: float, *, more_urls: Sequence[str] = (), single: bool = True, **more: Any
     ) -> None:
-        from redis import Redis
         from redis.exceptions import ConnectionError as RedisConnectionError
         from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -74,9 +74,7 @@ class RedisLocks(LockObjects[Lock]):
         said = {**options(timeout_s, blocks=self.blocks, ours=self.ours), **more}
         single = single and not more_urls
         try:
-            self.clients: list[Any] = [
-                Redis.from_url(one, single_connection_client=single, **said) for one in (url, *more_urls)
-            ]
+            self.clients: list[Any] = [client_of(one, single=single, **said) for one in (url, *more_urls)]
             self.client = self.clients[0]
             if not single and not more_urls:
                 self.client.ping()  # a pool connects when it is first asked

@@ -28,6 +28,9 @@ class RunServer(Record):
     name: str | None = None
     version: str | None = None
     mode: str | None = None
+    places: tuple[str, ...] = Field(
+        default=(), description="where the servers were that a URL led to: behind sentinels, or in a cluster, by slots"
+    )
 
 
 class Affinity(Record):

@@ -67,6 +67,9 @@ class TrialFacts(Record):
         default=None, description="the servers whose clock a fault may step; null where that was not recorded"
     )
     own_servers: tuple[str, ...] = Field(default=(), description="the servers of the trial's own: `lease`, `store`")
+    shards: dict[str, str] = Field(
+        default_factory=dict, description="of a cluster: the slot of each cell's keys, and which server had it first"
+    )
     hit_servers: tuple[str, ...] = Field(
         default=(), description="the servers that a fault was to hit, `lease`, `store`: what stood there may be gone"
     )

@@ -63,7 +63,8 @@ def settings(run: RunDirectory) -> Iterator[Group]:
         "clock resolution": None if resolution is None else f"{resolution:g} ns",
     }
     yield _group("Machine", machine)
-    yield _group("Server", manifest.server.model_dump())
+    places = "; ".join(manifest.server.places) or None
+    yield _group("Server", manifest.server.model_dump() | {"places": places})
     yield _group("Cores", {name: _cores(value) for name, value in manifest.affinity.model_dump().items()})
     yield _group("Versions", manifest.versions.model_dump(exclude_unset=True))
 

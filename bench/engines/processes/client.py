@@ -11,7 +11,7 @@ from typing import Any
 from leasebench.bench.engines.processes.observations import Observations
 from leasebench.bench.engines.processes.opaque_locks import CalledLibrary, ForeignOwner
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.enactors.store.drivers import connect
+from leasebench.enactors.store.drivers import connect, url_at
 from leasebench.enactors.store.store import Store
 from leasebench.leases.client import OpaqueLock, Renewals
 from leasebench.leases.foreign.lock import ForeignLock
@@ -52,7 +52,8 @@ class ProcessClient:
         self.library, self._shared = library, library is not None
         manager = spec.library
         if manager is not None and library is None:
-            self.library = connected(manager, spec.lease_nodes or (spec.lease_url,), timeout_s)
+            urls = spec.lease_nodes or (url_at(spec.lease_url, spec.lease_address),)
+            self.library = connected(manager, urls, timeout_s)
         self._load = spec.load
         self._stop_check_ms = STOP_CHECK_MS * max(1, spec.place.count // FEW)
         self._keeper, self._rng = keeper, rng

@@ -12,6 +12,7 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.store import CellAddress, ServerFacts
 from leasebench.leases.commit_rule import CommitRule
 from leasebench.leases.errors import ServerError
+from leasebench.leases.servers import ReplicaWait, access_of, schemes
 
 if TYPE_CHECKING:
     from leasebench.enactors.store.redis.redis_store import RedisStore
@@ -25,7 +26,7 @@ class RedisDriver:
 
     name = "redis"
     about = "Redis or Valkey: one Lua script a write, the history in a stream"
-    schemes = ("redis", "rediss", "unix")
+    schemes = schemes()
     distributions = ("redis", "hiredis")
     permissions_page = "docs/howto/own-redis.md"
 
@@ -34,9 +35,23 @@ class RedisDriver:
     ) -> "RedisStore":
         from leasebench.enactors.store.redis.keys import Keys
         from leasebench.enactors.store.redis.redis_store import RedisStore
+        from leasebench.enactors.store.redis.replicated_wire import ReplicatedWire
         from leasebench.enactors.store.redis.wire import Wire
 
-        return RedisStore(Wire(url, timeout_s, retries), Keys.of(address), cell, client)
+        found, waiting = self.at_cell(url, address), ReplicaWait.of(url)
+        if waiting is None:
+            wire = Wire(found, timeout_s, retries)
+        else:
+            wire = ReplicatedWire(found, timeout_s, retries, waiting)
+        return RedisStore(wire, Keys.of(address), cell, client)
+
+    def at_cell(self, url: str, address: CellAddress) -> str:
+        """The URL of the server that has the keys of the cell: they share a hash tag, so one shard of a cluster has."""
+        return access_of(url).at_key(url, address.prefix)
+
+    def shard(self, url: str, address: CellAddress) -> str:
+        """Which shard that is, in words; "" where there is but one server."""
+        return access_of(url).shard(url, address.prefix)
 
     def examine(self, url: str) -> ServerFacts:
         from leasebench.enactors.store.redis.wire import Wire
@@ -48,8 +63,10 @@ class RedisDriver:
         if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_VERSION:
             raise ServerError(f"it is Redis {version}: leasebench needs 6.2 or later")
         if "valkey_version" in info:
-            return ServerFacts("valkey", info["valkey_version"], info.get("server_mode", "standalone"))
-        return ServerFacts("redis", version, info.get("redis_mode", "standalone"))
+            version, name, mode = info["valkey_version"], "valkey", info.get("server_mode", "standalone")
+        else:
+            name, mode = "redis", info.get("redis_mode", "standalone")
+        return ServerFacts(name, version, mode, access_of(url).places(url))
 
     def denied(self, url: str) -> list[str]:
         from leasebench.enactors.store.redis.permissions import denied

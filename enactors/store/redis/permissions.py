@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.wire import Argument, Wire
 from leasebench.leases.errors import ServerError
+from leasebench.leases.servers import access_of
 
 NO_PERMISSION, NO_SCRIPT, NO_MULTI = "NOPERM", "NOSCRIPT", "ERR EXEC without MULTI"
 NO_KEY = "key"
@@ -60,7 +61,7 @@ def probes(key: str) -> list[tuple[Argument, ...]]:
 def denied(url: str) -> list[str]:
     """Name every command, and our keys, that the user of `url` may not use. Raises as a Wire does."""
     keys = Keys("preflight", secrets.token_hex(8), "probe")
-    with closing(Wire(url)) as wire:
+    with closing(Wire(access_of(url).at_key(url, keys.prefix))) as wire:
         return _missing(wire, f"{keys.prefix}key")
 
 

@@ -1,11 +1,12 @@
 """One connection to the server, one request at a time, below redis-py's client API.
 
-redis-py makes the connection (URL, TLS, AUTH, SELECT); then its socket is used directly, because its client
-costs more than the commit that it carries: 97 us a scripted commit through the default client, 46 us on the bare
-socket. There are no retries unless a scenario asks for
-them: a retry repeats a write whose reply was lost.
+redis-py makes the connection (URL, TLS, AUTH, SELECT; whom to connect to: `leases.servers`). Then its socket is used
+directly, because its client costs more than the commit that it carries: 97 us a scripted commit through the default
+client, 46 us on the bare socket. There are no retries unless a scenario asks for them: a retry repeats a write whose
+reply was lost.
 """
 
+import re
 import socket
 import struct
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from redis.retry import Retry
 from leasebench.enactors.store.redis.scripts import Script
 from leasebench.enactors.store.store import DEFAULT_TIMEOUT_S
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
+from leasebench.leases.servers import NOT_THE_PRIMARY, access_of, pool_of
 
 Argument = str | int | float | bytes
 RECEIVE_BYTES = 65_536
@@ -50,7 +52,7 @@ class Wire:
     """
 
     def __init__(self, url: str, timeout_s: float = DEFAULT_TIMEOUT_S, retries: int = 0) -> None:
-        self._pool = redis.ConnectionPool.from_url(
+        self._pool = pool_of(
             url,
             protocol=2,
             socket_timeout=timeout_s,
@@ -58,7 +60,10 @@ class Wire:
             retry=Retry(NoBackoff(), 0),
         )
         self._url, self._timeout_s = url, timeout_s
+        self._moves = access_of(url).moves
         self._retries = retries
+        self._known: set[tuple[int, str]] = set()
+        """The scripts of transactions that were loaded, by the connection before which so many were given up."""
         self._connection: Any = None
         self._socket: Any = None
         self._reader = Reader()
@@ -70,20 +75,25 @@ class Wire:
 
         Raises ServerDown, ReplyUnknown, or ServerError for an error reply.
         """
-        return _value(self._insist(_pack(arguments), 1)[0])
+        return self._value(self._insist(command(arguments), 1)[0])
 
     def pipeline(self, *commands: Sequence[Argument]) -> list[Any]:
         """Send several commands at once; error replies stand among the replies as `hiredis.ReplyError`."""
-        return self._insist(b"".join(map(_pack, commands)), len(commands))
+        replies = self._insist(b"".join(map(command, commands)), len(commands))
+        if self._moves:
+            for reply in replies:
+                if isinstance(reply, ReplyError) and NOT_THE_PRIMARY.search(str(reply)):
+                    self._value(reply)
+        return replies
 
     def run(self, prepared: Prepared, rest: bytes = b"") -> Any:
         """Run a prepared script with the `rest` of its arguments, packed; load it if the server does not know it."""
         payload = prepared.head + rest
         reply = self._insist(payload, 1)[0]
-        if _is_unknown_script(reply):
+        if is_unknown_script(reply):
             self.load(prepared.script)
             reply = self._insist(payload, 1)[0]
-        return _value(reply)
+        return self._value(reply)
 
     def run_all(self, requests: Sequence[Prepared]) -> list[Any]:
         """Run several prepared scripts, complete with their arguments, by one request; load what is not known there.
@@ -93,23 +103,33 @@ class Wire:
         if not requests:
             return []
         replies = self._insist(b"".join(each.head for each in requests), len(requests))
-        unknown = [at for at, reply in enumerate(replies) if _is_unknown_script(reply)]
+        unknown = [at for at, reply in enumerate(replies) if is_unknown_script(reply)]
         if unknown:
             for source in {requests[at].script.sha: requests[at].script for at in unknown}.values():
                 self.load(source)
             again = self._insist(b"".join(requests[at].head for at in unknown), len(unknown))
             for at, reply in zip(unknown, again, strict=True):
                 replies[at] = reply
-        return [_value(reply) for reply in replies]
+        return [self._value(reply) for reply in replies]
 
     def transaction(self, prepared: Prepared, rest: bytes = b"") -> Any:
         """Run a prepared script in MULTI/EXEC; None if a watched key was written.
 
         The script must be loaded before: NOSCRIPT inside EXEC would end the transaction without its write.
         """
-        payload = _pack(("MULTI",)) + prepared.head + rest + _pack(("EXEC",))
-        outcome = _value(self._exchange(payload, 3)[2])
-        return None if outcome is None else _value(outcome[0])
+        self._make_known(prepared)
+        payload = BEGIN + prepared.head + rest + EXECUTE
+        return self._of_transaction(self._exchange(payload, 3)[2])
+
+    def _make_known(self, prepared: Prepared) -> None:
+        """Load the script of a transaction where another server may have become the one to ask: it may not know it."""
+        if self._moves and (self.broken, prepared.script.sha) not in self._known:
+            self.load(prepared.script)
+            self._known.add((self.broken, prepared.script.sha))
+
+    def _of_transaction(self, reply: Any) -> Any:
+        executed = self._value(reply)
+        return None if executed is None else self._value(executed[0])
 
     def load(self, source: Script) -> None:
         """Load a script into the server."""
@@ -130,7 +150,7 @@ class Wire:
             connection.connect()
             _introduce(connection)
         except (redis.RedisError, OSError) as error:
-            raise ServerDown(f"{self._url}: {error}") from error
+            raise ServerDown(f"{self._url}: {error}{_certificate_missing(self._url, error)}") from error
         self._connection = connection
         self._socket = connection._sock  # noqa: SLF001  (the socket is what this file is for)
         _let_kernel_time_out(self._socket, self._timeout_s)
@@ -153,6 +173,15 @@ class Wire:
                     raise
         assert lost is not None
         raise lost
+
+    def _value(self, reply: Any) -> Any:
+        if isinstance(reply, ReplyError):
+            text = str(reply)
+            if self._moves and NOT_THE_PRIMARY.search(text):
+                self.close()  # whom to ask is asked at the next connect
+                raise ServerDown(f"{self._url}: {text}")
+            raise ServerError(text)
+        return reply
 
     def _exchange(self, payload: bytes, replies: int) -> list[Any]:
         connected = self._socket or self._connect()
@@ -182,6 +211,13 @@ def _introduce(connection: Any) -> None:
         connection.read_response()
 
 
+def _certificate_missing(url: str, error: Exception) -> str:
+    """A server that asks for a certificate may say so in no words, and end the connection."""
+    if not url.startswith("rediss") or "ssl_certfile=" in url or not re.search("EOF|CERTIFICATE_REQUIRED", str(error)):
+        return ""
+    return " (if it asks its clients for certificates: ?ssl_certfile=FILE&ssl_keyfile=FILE)"
+
+
 def _let_kernel_time_out(connected: Any, timeout_s: float) -> None:
     """Let send and receive themselves time out: with a time-out of its own, Python polls before each of them.
 
@@ -197,14 +233,9 @@ def _let_kernel_time_out(connected: Any, timeout_s: float) -> None:
         connected.setsockopt(socket.SOL_SOCKET, option, timeval)
 
 
-def _is_unknown_script(reply: Any) -> bool:
+def is_unknown_script(reply: Any) -> bool:
+    """Whether a server says that it has to be told the script first."""
     return isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT")
-
-
-def _value(reply: Any) -> Any:
-    if isinstance(reply, ReplyError):
-        raise ServerError(str(reply))
-    return reply
 
 
 def packed(*arguments: Argument) -> bytes:
@@ -218,10 +249,14 @@ def packed_number(number: int) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(digits), digits)
 
 
-def _pack(arguments: Sequence[Argument]) -> bytes:
+def command(arguments: Sequence[Argument]) -> bytes:
+    """Return a command as it is sent."""
     return b"*%d\r\n" % len(arguments) + packed(*arguments)
 
 
 def _bulk(argument: Argument) -> bytes:
     data = argument if isinstance(argument, bytes) else str(argument).encode()
     return b"$%d\r\n%b\r\n" % (len(data), data)
+
+
+BEGIN, EXECUTE = command(("MULTI",)), command(("EXEC",))

@@ -1,0 +1,41 @@
+"""A connection that ends when the server says that it is not the one to ask: the next one asks who is."""
+
+from typing import Any
+
+from redis import Connection, SSLConnection
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    ExecAbortError,
+    ReadOnlyError,
+    ResponseError,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.sentinel import SentinelManagedConnection
+
+from leasebench.leases.servers import NOT_THE_PRIMARY
+
+ELSEWHERE = (AskError, ClusterDownError, ExecAbortError, ReadOnlyError, TryAgainError)
+"""Classes that redis-py makes of such answers; they have lost the answer's code."""
+
+
+class ToPrimary(Connection):
+    """What libraries then see is a connection that broke, as they would after a fail-over that took the server away."""
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*arguments, **options)
+        except ResponseError as error:
+            if isinstance(error, ELSEWHERE) or NOT_THE_PRIMARY.search(str(error)):
+                self.disconnect()  # type: ignore[no-untyped-call]
+                raise RedisConnectionError(f"not the primary any more: {error}") from error
+            raise
+
+
+class SentinelConnection(ToPrimary, SentinelManagedConnection):
+    """To the primary that sentinels name."""
+
+
+class SecureSentinelConnection(SentinelConnection, SSLConnection):
+    """The same over TLS."""
