@@ -1,9 +1,15 @@
 """Memory that grows is told, and memory that comes and goes is not."""
 
+import json
 from random import Random
 
+import altair as alt
 import pytest
+from tape import Tape, write_run
 
+from leasebench import load
+from leasebench.results.charts import Subject
+from leasebench.results.charts.memory_over_time import PLUGIN
 from leasebench.results.evidence.memory_growth import FLAT_BYTES, Trend, growths
 from leasebench.results.record.health import MemoryLook, TrialHealth
 
@@ -92,3 +98,25 @@ def test_what_fills_slowly_up_to_a_bound_is_not_told_in_a_short_trial_and_told_i
 
 def test_a_growth_within_what_an_allocator_moves_is_flat():
     assert trends(watched(programs=lambda at_s: 150 * MB + at_s / 60 * FLAT_BYTES / 2)) == FLAT
+
+
+def test_the_picture_of_a_long_trial_says_what_grows_and_of_a_short_one_there_is_none(tmp_path):
+    tape = Tape()
+    tape.publish(1, 1)
+    folder = next(write_run(tmp_path, tape).glob("trials/*"))
+    (folder / "SHA256SUMS").unlink(missing_ok=True)
+    facts = json.loads((folder / "trial.json").read_text())
+    (folder / "trial.json").write_text(json.dumps(facts | {"start_ns": 0, "load_end_ns": 10_000 * S}))
+    subject = Subject(load(tmp_path), facts["scenario"], facts["guard"], trial=1)
+    assert PLUGIN.draw(subject) is None, "nobody watched"
+    leaking = watched(programs=lambda at_s: 150 * MB + at_s / 60 * 6 * MB)
+    (folder / "health.json").write_text(leaking.model_dump_json())
+    spec = PLUGIN.draw(subject)
+    assert alt.Chart.from_dict(spec).to_dict(validate=True)
+    said = spec["description"]
+    assert "harness: 100.0 MB at last, +0 KB a minute [0, 0]: flat" in said
+    assert "programs: 161.9 MB at last, +6,144 KB a minute" in said
+    assert said.count("grows") == 1
+    assert "servers: 50.0 MB at last, not judged" in said
+    (folder / "health.json").write_text(watched(seconds=20).model_dump_json())
+    assert PLUGIN.draw(subject) is None
