@@ -33,12 +33,11 @@ def own_network() -> str:
 
 @cache
 def why_no_filter() -> str | None:
-    """Return why this process may not use the packet filter; None if it may. It is tried out, on nobody."""
+    """Return why this process may not use the packet filter; None if it may. The kernel is asked, and changes nothing."""
     if shutil.which("nft") is None:
         return "nft is not installed: apt-get install nftables (Debian, Ubuntu)"
     try:
-        _nft(_table([("192.0.2.1", 9)], [], 1))
-        _nft(_removal())
+        _nft(_table([("192.0.2.1", 9)], [], 1), "--check")
     except OSError as error:
         return f"nft can't be used: {error}"
     return None
@@ -96,11 +95,11 @@ def _removal() -> str:
     return f"table inet {FILTER_TABLE}\ndelete table inet {FILTER_TABLE}\n"
 
 
-def _nft(script: str) -> str:
+def _nft(script: str, *options: str) -> str:
     """Carry out a script, whole or not at all. Raises OSError."""
     try:
         done = subprocess.run(
-            ["nft", "-f", "-"], input=script, capture_output=True, text=True, timeout=NFT_WITHIN_S, check=True
+            ["nft", *options, "-f", "-"], input=script, capture_output=True, text=True, timeout=NFT_WITHIN_S, check=True
         )
     except subprocess.SubprocessError as error:
         said = str(getattr(error, "stderr", "") or error).strip()
