@@ -33,7 +33,7 @@ def own_network() -> str:
 
 @cache
 def why_no_filter() -> str | None:
-    """Return why this process may not use the packet filter; None if it may. The kernel is asked, and changes nothing."""
+    """Return why this process may not use the packet filter; None if it may. The kernel checks, and changes nothing."""
     if shutil.which("nft") is None:
         return "nft is not installed: apt-get install nftables (Debian, Ubuntu)"
     try:
