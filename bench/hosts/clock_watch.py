@@ -55,7 +55,7 @@ class ClockWatch:
         try:
             for host, (address, secret) in self._echoes.items():
                 try:
-                    link = ClockLink(address, secret, AT_REST_WITHIN_S)
+                    link = ClockLink(address, secret)
                     one = WatchedClock(host, address, secret, link.clock, link)
                     self._watched.append(one)
                     one.readings.append(link.read(AT_REST_TRIPS, AT_REST_WITHIN_S))
@@ -102,7 +102,7 @@ class ClockWatch:
                 one.link = ClockLink(one.address, one.secret, within_s)
                 if one.link.clock != one.clock:
                     raise ConnectionError(f"it has another clock now, {one.link.clock}")
-            one.readings.append(one.link.read(trips, within_s))
+            one.readings.append(one.link.read(trips, within_s, within_s))
         except OSError as error:
             logger.warning("the clock of %s can't be read: %s", one.host, error)
             if one.link is not None:
