@@ -7,7 +7,7 @@ reads through the link. The bus, over which they tell and vote, goes through a `
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from leasebench.bench.servers.bus import Bus
@@ -68,6 +68,9 @@ class ClusterPair(Pair):
     def demote(self, member: Member) -> None:
         """The cluster does it by itself, once the old primary hears of the new one."""
 
+    def serves(self, unit: Unit) -> bool:
+        return _is_ok(unit)
+
     def agreed(self) -> bool:
         if not all(map(_is_ok, self._nodes())):
             return False
@@ -97,13 +100,12 @@ class ClusterPair(Pair):
     def _write_nodes(self, number: int, folder: Path) -> None:
         """What a node would know of the others had it met them."""
         spare = _slots_without(self.cells)
-        own = ",".join(())
         lines = []
         for at, name in enumerate(self._names):
             me = "myself," if at == number else ""
             follows = at == 1
             role = f"{me}slave {self._names[0]}" if follows else f"{me}master -"
-            slots = own if follows else " ".join(_ranges(spare)) if at == 0 else str(spare[at - len(self.members)])
+            slots = "" if follows else " ".join(_ranges(spare)) if at == 0 else str(spare[at - len(self.members)])
             epoch = 1 if follows else at + 1
             address = f"127.0.0.1:{self._announced[at]}@{self._bus.doors[at]}"
             lines.append(f"{name} {address} {role} 0 0 {epoch} connected {slots}".rstrip())
@@ -111,7 +113,7 @@ class ClusterPair(Pair):
         (folder / "nodes.conf").write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
-def _slots_without(cells: list[CellAddress] | tuple[CellAddress, ...]) -> list[int]:
+def _slots_without(cells: Sequence[CellAddress]) -> list[int]:
     """As many slots as there are voters, from the end, in which no cell is; nor its data store."""
     way = access_of("redis+cluster://host")
     taken = {way.at_key("redis+cluster://host", each.prefix) for at in cells for each in (at, at.data)}
@@ -127,11 +129,12 @@ def _ranges(without: list[int]) -> list[str]:
 
 
 def _is_ok(unit: Unit) -> bool:
-    return b"cluster_state:ok" in unit.wire.call("CLUSTER", "INFO")
+    info: bytes = unit.wire.call("CLUSTER", "INFO")
+    return b"cluster_state:ok" in info
 
 
 def _is_pair(unit: Unit, primary: bytes, replica: bytes) -> bool:
     """Whether a node takes these two for what they are."""
     lines = {line.split()[0]: line.split() for line in unit.wire.call("CLUSTER", "NODES").splitlines() if line.strip()}
     one, other = (lines[name][2].replace(b"myself,", b"") for name in (primary, replica))
-    return one == b"master" and other == b"slave" and lines[replica][3] == primary
+    return bool(one == b"master" and other == b"slave" and lines[replica][3] == primary)

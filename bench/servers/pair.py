@@ -207,6 +207,10 @@ class Pair(ABC):
     def demote(self, member: Member) -> None:
         """Make a server that was the primary the replica of the new one."""
 
+    def serves(self, unit: Unit) -> bool:  # noqa: ARG002
+        """Whether a primary lets its clients read and write."""
+        return True
+
     @abstractmethod
     def agreed(self) -> bool:
         """Whether those who decide know the primary and its replica as they are, and would let it take over."""
@@ -253,9 +257,10 @@ class Pair(ABC):
         return True
 
     def taken_over(self) -> bool:
-        """Whether the replica is a primary."""
+        """Whether the replica is a primary, and serves."""
         with suppress(ServerDown, ReplyUnknown, ServerError):
-            return living(self.replica).wire.call("ROLE")[0] == b"master"
+            unit = living(self.replica)
+            return bool(unit.wire.call("ROLE")[0] == b"master") and self.serves(unit)
         return False
 
     def settle(self) -> Loss:

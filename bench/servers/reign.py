@@ -82,7 +82,7 @@ def _among(command: list[bytes], held: Held) -> bool:
     """Whether a write is an event that was read, too: ids grow within a stream."""
     if command[0].upper() != b"XADD" or not command[1].endswith(SUFFIX):
         return False
-    last = held.get(command[1], ())[-1:]
+    last = held.get(command[1], [])[-1:]
     return bool(last) and _number(command[2]) <= _number(last[0][0])
 
 
