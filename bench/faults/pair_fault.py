@@ -31,7 +31,7 @@ class PairFault(ServerFault):
     `planner_inside`, the planner: these still reach it, and nothing else; all others reach everything but it.
     """
 
-    overhead_ms = 12_000.0
+    overhead_ms = 22_000.0
     """Those who decide take their time: about a second, on a busy machine more."""
     deeds: ClassVar[dict[str, str]] = {
         KILL: "dies, and its replica takes over",

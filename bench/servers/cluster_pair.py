@@ -16,10 +16,10 @@ from leasebench.bench.servers.server_process import Unit
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.servers import access_of
 
-NODE_TIMEOUT_MS = 500
+NODE_TIMEOUT_MS = 1_000
 VOTERS = 2
 SLOTS = 16_384
-STATE_OK_WITHIN_S = 15.0
+STATE_OK_WITHIN_S = 30.0
 """A primary takes two seconds before it lets anybody write."""
 OPTIONS = {"failover": (), "force": ("FORCE",), "takeover": ("TAKEOVER",)}
 

@@ -41,8 +41,8 @@ logger = logging.getLogger(__name__)
 INSIDE, OUTSIDE = "inside", "outside"
 EVERY_RIGHT = "~* &* +@all"
 RIGHTS = "~* &* +@all -@admin"
-READY_WITHIN_S = 15.0
-TAKEN_OVER_WITHIN_S = 10.0
+READY_WITHIN_S = 30.0
+TAKEN_OVER_WITHIN_S = 20.0
 POLL_S = 0.01
 SECRET_BYTES = 16
 FEWEST_LAG_S = 1
@@ -75,9 +75,11 @@ class Member:
 
 
 class Pair(ABC):
-    """Use as a context, from the main thread. `reason` is what the history says of a server that took over."""
+    """Use as a context, from the main thread.
 
-    how = "promoted"
+    On a machine at load the replica may take over unasked, since nobody heard of the primary for too long. That is a
+    fail-over as any other: the history has it, and the pair goes on with the roles exchanged.
+    """
 
     def __init__(self, terms: PairTerms, name: str, cells: Sequence[CellAddress]) -> None:
         self.terms, self.name, self.cells = terms, name, cells
@@ -140,7 +142,10 @@ class Pair(ABC):
             self._reign.begin(self._recording)
             self.watch_over()
             self.url = self.url_for(OUTSIDE)
-            until(self.ready, READY_WITHIN_S, "the replica and those who watch over it")
+            try:
+                until(self.ready, READY_WITHIN_S, "a replica that may take over")
+            except ServerUnusable as error:
+                raise ServerUnusable(f"{error}: {self.lacking()}") from error
         except BaseException:
             self._close()
             raise
@@ -160,6 +165,8 @@ class Pair(ABC):
         raise ServerUnusable("the lease server is one of two that take over from each other: none listens to both")
 
     def catch_up(self) -> None:
+        if self.replica.unit is not None and self.taken_over():
+            self._take_note()
         if self._reign is not None and self.primary.unit is not None:
             self._reign.catch_up()
 
@@ -219,13 +226,24 @@ class Pair(ABC):
 
     def ready(self) -> bool:
         """Whether a fail-over may begin: the replica lacks only what is in flight, and everybody knows who is who."""
+        return not self.lacking()
+
+    def lacking(self) -> str:
+        """What is missing for that; "" if nothing is."""
         primary, replica = self.primary.unit, self.replica.unit
         if primary is None or replica is None:
-            return False
-        with suppress(ServerDown, ReplyUnknown, ServerError):
-            if replica.follows(0.0) and self.primary.link.in_step(primary.offset() - replica.replica_offset()):
-                return self.agreed()
-        return False
+            return "one of the two has ended"
+        if self.taken_over():
+            self._take_note()
+        try:
+            if not replica.follows(0.0):
+                return "the replica has not synchronised"
+            lacks = primary.offset() - replica.replica_offset()
+            if not self.primary.link.in_step(lacks):
+                return f"the replica lacks {lacks} bytes"
+            return "" if self.agreed() else "not everybody knows who is who"
+        except (ServerDown, ReplyUnknown, ServerError) as error:
+            return str(error)
 
     def kill(self) -> bool:
         """The primary dies, with what was in flight. False, and nothing has happened, if the pair is not ready."""
@@ -282,7 +300,7 @@ class Pair(ABC):
         for user in (INSIDE, OUTSIDE):
             self._let_in(new, user)
         self._reign = Reign(living(new), self.password)
-        lost = self._reign.follow(self._recording, self.how)
+        lost = self._reign.follow(self._recording, beside=old.unit is not None)
         self._primary = new
         new.link.lead_to(new.folder / "socket")
         old.link.lead_to(old.folder / "socket")
@@ -297,6 +315,10 @@ class Pair(ABC):
         self.mend_watchers(old)
         logger.info("server pid %d took over: %d events are gone", living(new).process.pid, lost)
         return Loss(lost)
+
+    def _take_note(self) -> None:
+        logger.warning("the replica of %s took over unasked", self.name)
+        self.settle()
 
     def rights_of(self, wire: Wire, user: str, *, on: bool) -> None:
         """Let a user in or not, and end its connections if not."""

@@ -43,8 +43,12 @@ class Reign:
                 recording.hear(command)
             self._kept, self._into = [], recording
 
-    def follow(self, recording: Recording, reason: str) -> int:
-        """Continue a recording, of a server that has ended or lets nobody in. Returns how many live events are gone."""
+    def follow(self, recording: Recording, *, beside: bool) -> int:
+        """Continue a recording, of a server that has ended or lets nobody in. Returns how many live events are gone.
+
+        `beside`: the two may have been primaries at once.
+        """
+        reason = "forked" if beside else "promoted"
         held = self._held()
         with self._lock:
             gone = recording.succeeded(held, self.unit.time(), reason)

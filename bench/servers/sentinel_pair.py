@@ -15,7 +15,7 @@ from leasebench.bench.servers.server_process import Unit
 SENTINELS, QUORUM = 3, 2
 SERVICE = "leasebench"
 WATCHER = "sentinel"
-DOWN_AFTER_MS = 300
+DOWN_AFTER_MS = 500
 RETRY_MS = 1_000
 """`failover-timeout`: an attempt that came to nothing is repeated after twice that."""
 PERIODS = {
