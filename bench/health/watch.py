@@ -6,6 +6,7 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import Self
 
+from leasebench.bench.health.memory import MemoryLog
 from leasebench.bench.health.pulse import Pulse
 from leasebench.bench.health.system import (
     CoresLook,
@@ -63,6 +64,7 @@ class HealthWatch:
     def __init__(self, processes: Callable[[], Mapping[int, str]], cores: Collection[int], before: MachineLoad) -> None:
         self._processes, self._cores, self._before = processes, tuple(sorted(cores)), before
         self._seen: dict[int, Seen] = {}
+        self._memory = MemoryLog()
         self._pulse = Pulse(self._look)
         self._begin_ns = self._end_ns = 0
         self._suspended_ns: int | None = None
@@ -90,14 +92,17 @@ class HealthWatch:
 
     def _look(self, *, fresh: bool = True) -> None:
         now_ns = perf_counter_ns()
+        looks: list[tuple[str, ProcessLook]] = []
         for pid, name in {os.getpid(): HARNESS, **self._processes()}.items():
             look = look_at(pid)
             if look is None:
                 continue
+            looks.append((name, look))
             if pid in self._seen:
                 self._seen[pid].again(look, now_ns)
             elif len(self._seen) < MOST_PROCESSES:
                 self._seen[pid] = Seen(name, look, now_ns, fresh=fresh)
+        self._memory.note(now_ns, looks)
 
     def _measured(self) -> TrialHealth:
         watched_s = (self._end_ns - self._begin_ns) / 1e9
@@ -123,6 +128,7 @@ class HealthWatch:
             throttled_ms=throttled_ms,
             oom_kills=_counted(self._counters.oom_kills, counters.oom_kills),
             processes=tuple(one.health(pid) for pid, one in self._seen.items()),
+            memory=tuple(self._memory.looks),
         )
 
 

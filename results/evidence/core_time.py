@@ -63,7 +63,7 @@ def core_time(health: TrialHealth) -> CoreTime | None:
     whole_ms = health.watched_s * 1000 * len(health.cores)
     used = dict.fromkeys(PARTS, 0.0)
     for one in health.processes:
-        used[_part(one.name)] += one.cpu_ms / whole_ms
+        used[part_of(one.name)] += one.cpu_ms / whole_ms
     used[STRANGERS] = health.strangers_pct / 100
     busy = sum(used.values())
     if busy > 1:  # what a process used is counted in ticks of 10 ms
@@ -72,8 +72,11 @@ def core_time(health: TrialHealth) -> CoreTime | None:
     return CoreTime(used)
 
 
-def _part(name: str) -> str:
-    """Servers have names of their own, programs those of their cell and kind: `c0.enactor-1`."""
+def part_of(name: str) -> str:
+    """Which of PARTS a process of `health.json` belongs to.
+
+    Servers have names of their own, programs those of their cell and kind: `c0.enactor-1`.
+    """
     if name.startswith("lock of "):
         return ENACTORS
     if name == HARNESS or name.startswith("proxy of "):

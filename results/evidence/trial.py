@@ -15,7 +15,7 @@ from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.evidence.history import read_data, read_events, read_journal
 from leasebench.results.record.faults import read_faults
 from leasebench.results.record.file import is_there
-from leasebench.results.record.health import read_health
+from leasebench.results.record.health import TrialHealth, read_health
 from leasebench.results.record.journal import CELL_RESOURCE, RowKind, RowOutcome
 from leasebench.results.record.names import DATA_FILE, HISTORY_FILE, JOURNAL_FILE, LOCK_WRITES_FILE
 from leasebench.results.record.process import Process
@@ -40,6 +40,8 @@ class Trial:
     """What a passive replica heard of an opaque lock's keys; None where there was none."""
     disturbances: tuple[Disturbance, ...] = ()
     """What disturbed the whole trial, all of its cells."""
+    health: TrialHealth | None = None
+    """How harness, processes and machine did; None where nobody watched."""
 
     @cached_property
     def data(self) -> pd.DataFrame | None:
@@ -127,10 +129,11 @@ def read_trials(folder: Path, journal: TrialJournal | None = None) -> list[Trial
     names = (facts.endpoints, facts.enactors)
     journal = journal or read_trial_journal(folder)
     rows, clocks = journal.rows, journal.clocks
-    found = disturbances(facts, read_health(folder), read_faults(folder), rows)
+    health = read_health(folder)
+    found = disturbances(facts, health, read_faults(folder), rows)
     if len(cells) == 1:
         events = read_events(history, *names)
-        return [Trial(facts, cells[0], events, rows, clocks, data_file, lock_writes, found)]
+        return [Trial(facts, cells[0], events, rows, clocks, data_file, lock_writes, found, health)]
     return [
         Trial(
             facts,
@@ -141,6 +144,7 @@ def read_trials(folder: Path, journal: TrialJournal | None = None) -> list[Trial
             data_file,
             lock_writes,
             found,
+            health,
         )
         for cell in cells
     ]

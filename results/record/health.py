@@ -50,6 +50,16 @@ class ProcessHealth(Record):
     seen_ns: int = Field(default=0, description="when it was looked at last")
 
 
+class MemoryLook(Record):
+    """The memory of a trial's processes at one moment, each group together: without the files that they have mapped."""
+
+    at_ns: int
+    processes: int = Field(description="how many processes were looked at")
+    harness: int = Field(description="bytes, here and below")
+    programs: int = Field(description="planner, enactors, proxies, and whatever else is no server")
+    servers: int
+
+
 class TrialHealth(Record):
     """What was watched from the start of the load until all programs had ended."""
 
@@ -74,6 +84,9 @@ class TrialHealth(Record):
     )
     oom_kills: int | None = Field(default=None, description="processes that the machine killed for want of memory")
     processes: tuple[ProcessHealth, ...] = ()
+    memory: tuple[MemoryLook, ...] = Field(
+        default=(), description="memory over time, every half second, of a long trial more seldom (Linux)"
+    )
 
 
 HEALTH = TypeAdapter(TrialHealth)

@@ -173,6 +173,7 @@ class Counted:
         self.counts |= {"violated_cells": int(several and violated), "bystander_cells": int(several and not violated)}
         self.counts["bystander_unknown"] = self.counts["unknown"] if several and not violated else 0
         self.counts["bystander_leases_lapsed"] = 0  # there are no hosts in these runs
+        self.counts["memory_grew"] = None  # these trials are too short to judge
         firsts = [first for node, found in exclusion if audited for first in seconds_until(node, found)]
         self.kinds = dict(zip(KINDS, plain.by_application(store, rows, endpoints), strict=True))
         self.samples |= {

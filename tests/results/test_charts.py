@@ -25,8 +25,9 @@ from leasebench.results.record.summary import CellSummary
 from leasebench.results.statistics.quantiles import farthest
 from leasebench.results.statistics.sharing import jain
 
-OF_OTHER_RUNS = {"vulnerability_map", "cascade_timeline", "sweep"}
-"""Drawn of host leases and of sweeps, which no run here has: see `test_storms`, `test_cascade_run`, `test_sweep`."""
+OF_OTHER_RUNS = {"vulnerability_map", "cascade_timeline", "sweep", "scaling", "memory_over_time"}
+"""Drawn of host leases, of sweeps and of long trials, which no run here has: see `test_storms`, `test_cascade_run`,
+`test_sweep` and `test_memory_growth`."""
 CHARTS: dict[str, Chart] = {
     name: chart for name, chart in plugins("results.charts").items() if name not in OF_OTHER_RUNS
 }

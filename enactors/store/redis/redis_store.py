@@ -75,7 +75,10 @@ class RedisStore:
         applicable, quarantined = self.wire.pipeline(
             ("ZRANGE", self.keys.plans, 0, -1), ("ZRANGE", self.keys.quarantined, 0, -1)
         )
-        return Plans(tuple(map(int, applicable)), tuple(map(int, quarantined)))
+        # By way of lists: a tuple that is made of an iterator is cut to its length, and CPython (3.11) keeps 2,000
+        # freed ones of each length. A process grew by 0.5 MB a minute.
+        found, set_aside = [int(each) for each in applicable], [int(each) for each in quarantined]
+        return Plans(tuple(found), tuple(set_aside))
 
     def read(self, endpoint: str, *, watch: bool = False) -> int:
         key = self.keys.endpoint(endpoint)
@@ -161,7 +164,8 @@ class RedisStore:
 
     def renew_many(self, leases: Sequence[Lease], attempt: int) -> tuple[Outcome, ...]:
         requests = [self._prepare_on_lease("renew", lease, attempt, lease.ttl_ms) for lease in leases]
-        return tuple(map(outcome_of, self.wire.run_all(requests)))
+        outcomes = [outcome_of(reply) for reply in self.wire.run_all(requests)]
+        return tuple(outcomes)
 
     def release(self, lease: Lease, attempt: int) -> Outcome:
         return self._on_lease("release", lease, attempt)
