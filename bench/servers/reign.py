@@ -26,6 +26,8 @@ class Reign:
         self._lock = threading.Lock()
         self._kept: list[list[bytes]] = []
         self._into: ReplicaListener | None = None
+        self._last: dict[bytes, tuple[int, ...]] = {}
+        """Of what was read of each stream the last id: what was executed by then may be heard of later."""
         self._recorder = Recorder(unit.socket, [self], password=password)
 
     def hear(self, command: list[bytes]) -> None:
@@ -33,7 +35,7 @@ class Reign:
         with self._lock:
             if self._into is None:
                 self._kept.append(command)
-            else:
+            elif not self._was_read(command):
                 self._into.hear(command)
 
     def begin(self, recording: Recording) -> None:
@@ -52,8 +54,9 @@ class Reign:
         held = self._held()
         with self._lock:
             gone = recording.succeeded(held, self.unit.time(), reason)
+            self._last = {key: _number(events[-1][0]) for key, events in held.items() if events}
             for command in self._kept:
-                if not _among(command, held):
+                if not self._was_read(command):
                     recording.hear(command)
             self._kept, self._into = [], recording
         return gone
@@ -71,6 +74,13 @@ class Reign:
         """Hear no more of a server that lives on, which was heard to its end."""
         self._recorder.leave()
 
+    def _was_read(self, command: list[bytes]) -> bool:
+        """Whether a write is an event that was read, too: ids grow within a stream."""
+        if command[0].upper() != b"XADD" or not command[1].endswith(SUFFIX):
+            return False
+        last = self._last.get(command[1])
+        return last is not None and _number(command[2]) <= last
+
     def _held(self) -> Held:
         """All events that the server holds."""
         wire, held = self.unit.wire, Held()
@@ -80,14 +90,6 @@ class Reign:
                 found += [(identity, fields[1]) for identity, fields in entries]
                 start = b"(" + entries[-1][0]
         return held
-
-
-def _among(command: list[bytes], held: Held) -> bool:
-    """Whether a write is an event that was read, too: ids grow within a stream."""
-    if command[0].upper() != b"XADD" or not command[1].endswith(SUFFIX):
-        return False
-    last = held.get(command[1], [])[-1:]
-    return bool(last) and _number(command[2]) <= _number(last[0][0])
 
 
 def _number(identity: bytes) -> tuple[int, ...]:

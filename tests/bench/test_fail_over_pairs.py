@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import groupby
 
 import psutil
 import pytest
@@ -46,7 +47,7 @@ def pair_of(kind: str, **terms: float) -> Iterator[Pair]:
 
 @contextmanager
 def client_of(pair: Pair, process: Process) -> Iterator[Store]:
-    with closing(connect(pair.url_of(process), ADDRESS, CELL, str(process), 2.0)) as store:
+    with closing(connect(pair.url_of(process), ADDRESS, CELL, str(process), 10.0)) as store:
         yield store
 
 
@@ -67,9 +68,10 @@ def eventually(store: Store, version: int) -> None:
 
 
 def told(pair: Pair) -> list[tuple[str, int]]:
-    """Kind and version of each event of the history; of a `restart` the event that it goes back to."""
+    """Kind and version of each event of the history; of a `restart` where it goes back to; a repetition once."""
     events = [parse_event(line) for line in pair.history_lines(ADDRESS)]
-    return [(one.kind, one.previous if one.kind == "restart" else one.version) for one in events]
+    heard = [(one.kind, one.previous if one.kind == "restart" else one.version) for one in events]
+    return [one for one, _ in groupby(heard)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,11 +106,12 @@ def test_who_is_cut_off_with_the_primary_goes_on_writing_and_it_is_gone_afterwar
         lost = pair.settle().events
         history = told(pair)
         gone = [event for event in history if event in (("commit", 2), ("commit", 4))]
-        assert len(gone) == lost >= 1
+        assert len(gone) <= lost, "one of them may have been repeated"
+        assert gone
         assert history == [("commit", 1), *gone, ("restart", 1), ("commit", 3)]
         eventually(inside, 5)
         assert outside.read("e0") == 5
-        until(pair.ready, "the pair, the other way round", 20)
+        until(lambda: pair.ready() or print(pair.lacking()), "the pair, the other way round", 30)
 
 
 def test_a_write_that_waits_for_the_replica_is_not_acknowledged_by_a_primary_that_is_cut_off():
@@ -121,8 +124,7 @@ def test_a_write_that_waits_for_the_replica_is_not_acknowledged_by_a_primary_tha
         assert inside.read("e0") == 2, "it was done all the same"
         pair.settle()
         eventually(inside, 3)
-        history = told(pair)  # the third is repeated until the new primary has a replica
-        assert (history[:3], {*history[3:]}) == ([("commit", 1), ("commit", 2), ("restart", 1)], {("commit", 3)})
+        assert told(pair) == [("commit", 1), ("commit", 2), ("restart", 1), ("commit", 3)]
 
 
 def test_a_primary_that_has_not_heard_of_its_replica_for_a_second_refuses_writes():
@@ -192,7 +194,7 @@ about = "tiny"
 guards = ["monotonic"]
 scenarios = ["hit"]
 trials = 1
-duration_s = 1.5
+duration_s = 2.0
 min_races = 1
 settle_s = 3.0
 [scenario.hit]
@@ -203,13 +205,13 @@ kind = "cluster_failover"
 server = "store"
 lag_ms = 300.0
 first_s = 0.7
-every_s = 60.0
+every_s = 1.0
 ms = 500.0
 """)
     ran = leasebench("run", "tiny.toml", "--seed", 1, "--out", "r", cwd=tmp_path)
     (cell,) = read(tmp_path / "r/summary.json")["cells"]
     assert not cell["failures"], ran.stdout + ran.stderr
-    assert cell["faults"]["cluster_failover"]["hit"] == 1, ran.stdout
+    assert cell["faults"]["cluster_failover"]["hit"] >= 1, ran.stdout
     assert cell["lost_commits"] > 0
     facts = read(next((tmp_path / "r/trials").glob("*/trial.json")))
     assert facts["shards"]["c0"].startswith("slot ")
