@@ -90,7 +90,10 @@ class SentinelPair(Pair):
             self.rights_of(one.wire, INSIDE, on=False)
 
     def mend_watchers(self, member: Member) -> None:
-        self.rights_of(living(member).wire, WATCHER, on=True)
+        wire = living(member).wire
+        self.rights_of(wire, WATCHER, on=True)
+        for kind in ("normal", "pubsub"):  # a sentinel that was refused keeps its connection, and never asks again
+            wire.call("CLIENT", "KILL", "TYPE", kind)
         for one in self._sentinels:
             self.rights_of(one.wire, INSIDE, on=True)
 
