@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
+from leasebench.bench.proxy.route import MakeProxy, RouteProxy
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.redis_node import NodeWish, RedisNode
 from leasebench.bench.servers.server import Server, ServerUnusable
@@ -95,8 +96,10 @@ class Environment:
         apart: bool = False,
         lease_nodes: int = 1,
         replicas: int = 0,
+        make_proxy: MakeProxy = Proxy,
     ) -> None:
         self._server = server
+        self._make_proxy = make_proxy
         self._folder = folder
         self.cells = tuple(cells)
         self.ttl_ms = ttl_ms
@@ -111,9 +114,9 @@ class Environment:
         self._stack = ExitStack()
         self._traffic = ExitStack()
         self.nodes: dict[ServerPart, TrialNode] = {}
-        self._begun: list[TrialNode | Proxy] = []
+        self._begun: list[TrialNode | RouteProxy] = []
         """Those that were begun to be started, also where that failed."""
-        self.proxies: dict[Process, Proxy] = {}
+        self.proxies: dict[Process, RouteProxy] = {}
         self._processes: Processes | None = None
         if replicas:
             self.wish("lease", lambda _: True, replica_lag_ms=0.0, replicas=replicas)
@@ -199,7 +202,9 @@ class Environment:
             for process, route in self._routes.items():
                 targets = self.servers_of(process.cell)
                 identity = replace(process, thread=PROXY)
-                proxy = Proxy(route, targets.store, targets.lease, self._folder, identity, targets.leases[1:])
+                proxy = self._make_proxy(
+                    route, targets.store, targets.lease, self._folder, identity, targets.leases[1:]
+                )
                 self._begun.append(proxy)
                 self.proxies[process] = self._traffic.enter_context(proxy)
         except BaseException:

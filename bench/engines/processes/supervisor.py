@@ -1,8 +1,8 @@
 """The processes of one trial: what starts and ends them, gives them orders, and receives what they report.
 
 `Supervisor` is the face that an engine drives: the race (`load.run_load`) and the forced schedule use the same one.
-`LocalSupervisor` is this host. It ends each pause that a fault began, gives a process that a fault killed its
-successor, and sees to it that none is left, stopped or running, however the trial ends.
+`LocalSupervisor` is this host; `bench.agents` brings several. It ends each pause that a fault began, gives a process
+that a fault killed its successor, and sees to it that none is left, stopped or running, however the trial ends.
 """
 
 import logging
@@ -66,15 +66,41 @@ class SupervisorReport:
     """How processes ended that ended otherwise than they should, or by a fault."""
     health: TrialHealth | None = None
     """How harness, processes and machine did meanwhile; None where nobody watched, as in a forced trial."""
+    health_of_hosts: dict[str, TrialHealth] = field(default_factory=dict)
+    """The same of hosts that are other machines, by their names."""
+
+
+class RunningProcess(Protocol):
+    """One process of a trial, as the load sees it."""
+
+    @property
+    def spec(self) -> ProcessSpec:
+        """What it was told before it began."""
+        ...
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended as it should."""
+        ...
+
+    def gauge(self, name: str) -> int:
+        """What the process shows of itself; 0 if it is gone, or its kind has no such gauge."""
+        ...
+
+    def settled(self, published: int) -> bool:
+        """Whether it has no more to do, with plan `published` the last one of its cell."""
+        ...
 
 
 class Supervisor(Protocol):
     """The processes of one trial, wherever they run."""
 
     report: SupervisorReport
+    start_margin_ns: int
+    """How far ahead the agreed start has to be for all to hear of it before."""
 
     @property
-    def children(self) -> Sequence[Child]:
+    def children(self) -> Sequence[RunningProcess]:
         """The processes; a successor stands in the place of the one that was killed."""
         ...
 
@@ -91,10 +117,6 @@ class Supervisor(Protocol):
 
         Pauses and restarts that a fault asked for do not count.
         """
-        ...
-
-    def replace(self, child: Child) -> Child:
-        """Start the successor of a process that is dead. Raises ProcessFailed if it had too many predecessors."""
         ...
 
     def suspend(self, process: Process) -> bool:
@@ -115,6 +137,8 @@ class LocalSupervisor:
 
     `gates` is how many lines each process gets for a schedule that decides when its operations are done.
     """
+
+    start_margin_ns = 15_000_000
 
     def __init__(
         self,
@@ -193,6 +217,7 @@ class LocalSupervisor:
         self._replace_those_due()
 
     def replace(self, child: Child) -> Child:
+        """Start the successor of a process that is dead. Raises ProcessFailed if it had too many predecessors."""
         self._check_lives(child)
         self._close(child)
         successor = self._start(replace(child.spec, life=child.spec.life + 1))
