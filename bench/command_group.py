@@ -29,6 +29,7 @@ COMMANDS = {
     "list": "list:list_",
     "doctor": "doctor:doctor",
     "selftest": "selftest:selftest",
+    "agent": "agent:agent",
 }
 """Where in `bench.commands` each is, as module:function, in the order in which the help shows them."""
 UsageError: Any = typer.BadParameter.__base__

@@ -4,10 +4,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from signal import Signals
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
+from leasebench.bench.proxy.route import MakeProxy, RouteProxy
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.redis_node import NodeWish, RedisNode
 from leasebench.bench.servers.server import Server
@@ -27,6 +29,10 @@ class Processes(Protocol):
 
     def resume(self, process: Process) -> None:
         """Let it go on, unless something else holds it."""
+        ...
+
+    def signal_lock(self, process: Process, number: Signals) -> bool:
+        """Send a signal to its foreign lock alone; False if it has none, or is gone."""
         ...
 
 
@@ -94,8 +100,10 @@ class Environment:
         apart: bool = False,
         lease_nodes: int = 1,
         replicas: int = 0,
+        make_proxy: MakeProxy = Proxy,
     ) -> None:
         self._server = server
+        self._make_proxy = make_proxy
         self._folder = folder
         self.cells = tuple(cells)
         self.ttl_ms = ttl_ms
@@ -109,9 +117,9 @@ class Environment:
         self._stack = ExitStack()
         self._traffic = ExitStack()
         self.nodes: dict[ServerPart, RedisNode] = {}
-        self._begun: list[RedisNode | Proxy] = []
+        self._begun: list[RedisNode | RouteProxy] = []
         """Those that were begun to be started, also where that failed."""
-        self.proxies: dict[Process, Proxy] = {}
+        self.proxies: dict[Process, RouteProxy] = {}
         self._processes: Processes | None = None
         if replicas:
             self.wish("lease", lambda _: True, replica_lag_ms=0.0, replicas=replicas)
@@ -186,7 +194,9 @@ class Environment:
             for process, route in self._routes.items():
                 targets = self.servers_of(process.cell)
                 identity = replace(process, thread=PROXY)
-                proxy = Proxy(route, targets.store, targets.lease, self._folder, identity, targets.leases[1:])
+                proxy = self._make_proxy(
+                    route, targets.store, targets.lease, self._folder, identity, targets.leases[1:]
+                )
                 self._begun.append(proxy)
                 self.proxies[process] = self._traffic.enter_context(proxy)
         except BaseException:

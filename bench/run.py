@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -20,6 +21,7 @@ from leasebench.bench.servers.server import Server
 from leasebench.bench.suite import Suite, cells, must_suit_server
 from leasebench.bench.terminal import writing
 from leasebench.bench.trial import Watch, run_trial
+from leasebench.bench.trial_hosts import open_hosts
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.record.names import MANIFEST_FILE, SUITE_FILE, SUMMARY_FILE
 from leasebench.results.record.schemas import published_schemas
@@ -99,17 +101,19 @@ def run_suite(
     run_one: RunOne = run_trial,
     agenda_in: Callable[[Path], Agenda] | None = None,
     interleaved: str | None = None,
+    hosts_choice: str | None = None,
 ) -> Summary:
     """Run all trials into the new directory `out` and return the summary.
 
     The trials are those of the suite's plan, unless `agenda_in` makes another agenda of the directory. `interleaved`
-    names the pair that takes turns, if the run is one side of it.
+    names the pair that takes turns, if the run is one side of it. With `hosts_choice` the processes run on those hosts.
 
     Raises DefinitionError if `out` can't be made or the store does not enforce a guard's commit rule, ServerUnusable if
     there is no server to begin with, Bug for what is unexpected. Whatever ends it, KeyboardInterrupt too, the summary
     of what has ended is written before.
     """
-    with interruptible(), open_server(server_choice) as server:
+    with interruptible(), open_hosts(hosts_choice) as hosts, open_server(server_choice, hosts.server_at) as server:
+        hosts.must_suit(suite)
         must_suit_server(suite, server.url, ours=server.pid is not None)
         with writing(out):
             out.mkdir(parents=True)
@@ -117,12 +121,12 @@ def run_suite(
         with sole_use(out):
             (out / SUITE_FILE).write_text(resolved_text(suite), encoding="utf-8")
             manifest = describe(suite, server, seed)
-            if interleaved is not None:
-                manifest = manifest.model_copy(update={"interleaved": interleaved})
+            manifest = manifest.model_copy(update={"interleaved": interleaved, "hosts": hosts.facts})
             write_json(out / MANIFEST_FILE, manifest)
             plans = plan_trials(suite, seed)
             agenda = Planned(plans, len(plans)) if agenda_in is None else agenda_in(out)
-            return run_trials(agenda, suite.name, server, out, listener, run_one)
+            run_there = run_one if hosts_choice is None else partial(run_trial, hosts=hosts)
+            return run_trials(agenda, suite.name, server, out, listener, run_there)
 
 
 def run_trials(agenda: Agenda, name: str, server: Server, out: Path, listener: Listener, run_one: RunOne) -> Summary:

@@ -90,6 +90,18 @@ class Load(Definition):
         return {name: settings for name in LOAD_KINDS if (settings := found.get(name)) is not None}
 
 
+class HostPlacement(Definition):
+    """Where the processes of a cell run, of a run on several hosts (`run --hosts`); servers are apart from all of them.
+
+    An embedded server runs beside the harness, another one where its URL says.
+    """
+
+    enactors: Literal["spread", "together"] = "spread"
+    """`spread`: dealt over the hosts, one after the other; `together`: all on one."""
+    planner: Literal["beside", "apart"] = "beside"
+    """`apart`: on a host without enactors."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatedFault:
     """A fault of a scenario, and the table that states it, as it was given."""
@@ -132,6 +144,8 @@ class Scenario(Definition):
     """The kind of trouble, by which guards state what is expected of them."""
     ttl_ms: int | None = Field(default=None, ge=50, le=600_000)
     """Sets the time to live of every guard's leases."""
+    hosts: HostPlacement = HostPlacement()
+    """Which process runs where, on several hosts."""
     faults: StatedFaults = Field(default_factory=list)
     """What goes wrong."""
     programs: dict[str, TomlTable] = Field(default_factory=dict)

@@ -2,9 +2,9 @@
 
 A run is started as a process of its own, marked by a variable of its environment, which whatever it starts inherits,
 and with a directory of its own for temporary files. At a moment drawn from the seed one of its processes is sent a
-signal: the harness, an enactor, a server, a proxy, the forkserver, the reaper. If that was not the harness, the run has
-to end by itself. Within GONE_WITHIN_S of the end no process with the mark lives, and the directory is empty; what was
-recorded can be read.
+signal: the harness, an enactor, a server, a proxy, the forkserver, the reaper, and of a run on several hosts an agent
+or the Dask worker that started it. If that was not the harness, the run has to end by itself. Within GONE_WITHIN_S of
+the end no process with the mark lives, and the directory is empty; what was recorded can be read.
 """
 
 import os
@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from tempfile import mkdtemp
@@ -34,17 +35,23 @@ from leasebench.results.record.names import SUITE_FILE
 from leasebench.results.summary.derivation import summarise
 
 MARK = "LEASEBENCH_SELFTEST"
-GONE_WITHIN_S = 3.0
+GONE_WITHIN_S, HOSTS_GONE_WITHIN_S = 3.0, 10.0
+HOSTS = 3
 ENDS_WITHIN_S = 90.0
 """How long a run may take to end by itself after a part of it was killed; it takes a few seconds."""
 DURATION_S = 0.8
 WITHOUT_FAULTS = "steady"
+ON_HOSTS = 0.1
+"""The share of the other kills that hit a run on several hosts."""
 LOOK_EVERY_S = 0.005
+AGENT, WORKER = "agent", "Dask worker"
 BY_WORDS = (
     ("reaper.py", "reaper"),
     ("resource_tracker", "resource tracker"),
     ("my_lock.py", "lock program"),
     ("forkserver", "forkserver"),
+    ("leasebench agent", AGENT),
+    ("spawn_main", WORKER),
 )
 """What a process is by a word of its command, where the log does not say it."""
 TRACEBACK = "Traceback (most recent call last)"
@@ -65,10 +72,18 @@ class PlannedKill:
     signal: signal.Signals
     moment: str
     delay_s: float
+    hosts: int = 0
+    """On how many hosts the run is; 0: on this machine, without agents."""
+
+    @property
+    def gone_within_s(self) -> float:
+        """Until when nothing of the run may be left."""
+        return HOSTS_GONE_WITHIN_S if self.hosts else GONE_WITHIN_S
 
     def __str__(self) -> str:
         how = f"{self.signal.name} to the {self.victim}, {self.delay_s:.2f} s after the {self.moment}"
-        return f"kill {self.number} ({how}, under {self.scenario})"
+        where = f", on {self.hosts} hosts" if self.hosts else ""
+        return f"kill {self.number} ({how}, under {self.scenario}{where})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +97,19 @@ class Aftermath:
 
 
 def draw(kills: int, seed: int, scenarios: Sequence[str]) -> Iterator[PlannedKill]:
-    """The kills of a self-test."""
+    """The kills of a self-test; where Dask is installed also of runs on several hosts."""
+    of_hosts = (AGENT, WORKER) if find_spec("distributed") else ()
     for number in range(1, kills + 1):
         rng = Random(f"{seed} {number}")
-        victim = rng.choice(("harness", "harness", "enactor", "server", "proxy", "forkserver", "reaper", "any"))
+        victim = rng.choice(
+            ("harness", "harness", "enactor", "server", "proxy", "forkserver", "reaper", "any", *of_hosts)
+        )
+        hosts = HOSTS if victim in of_hosts or (of_hosts and rng.random() < ON_HOSTS) else 0
         others = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) if victim == "harness" else (signal.SIGTERM,)
         chosen = rng.choice(others) if rng.random() < 0.2 else signal.SIGKILL
         moment = rng.choice(MOMENTS)
-        yield PlannedKill(
-            number, rng.choice(scenarios), victim, chosen, moment, rng.random() * (2.0 if moment == "start" else 0.5)
-        )
+        delay_s = rng.random() * (2.0 if moment == "start" else 0.5)
+        yield PlannedKill(number, rng.choice(scenarios), victim, chosen, moment, delay_s, hosts)
 
 
 def scenarios_with_faults() -> list[str]:
@@ -147,6 +165,8 @@ class MarkedRun:
     def _words(self, kill: PlannedKill) -> list[str]:
         """Its guards: of the run without faults also a lock in a process of its own."""
         words = ["--trials", "1", "--duration", str(DURATION_S), "--seed", str(kill.number)]
+        if kill.hosts:
+            words += ["--hosts", f"local:{kill.hosts}"]
         if kill.scenario != WITHOUT_FAULTS:
             return words
         write_program(self.place / "my_lock.py")
@@ -228,11 +248,11 @@ def perform(kill: PlannedKill, mark: str) -> Aftermath:
         wrong = list(_ending(run, kill, hit))
         began = time.monotonic()
         left = run.left()
-        while left and time.monotonic() < began + GONE_WITHIN_S:
+        while left and time.monotonic() < began + kill.gone_within_s:
             time.sleep(LOOK_EVERY_S)
             left = run.left()
         gone_after_s = time.monotonic() - began
-        wrong += [f"left after {GONE_WITHIN_S:.0f} s: {one}" for one in left]
+        wrong += [f"left after {kill.gone_within_s:.0f} s: {one}" for one in left]
         wrong += _unreadable(run.directory)
         return Aftermath(kill, hit, gone_after_s, tuple(wrong))
 

@@ -12,7 +12,7 @@ from time import perf_counter_ns
 
 from leasebench.bench.engines.processes.load import run_load
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.bench.engines.processes.supervisor import Figures, LocalSupervisor, ProcessFailed, SupervisorReport
+from leasebench.bench.engines.processes.supervisor import Figures, ProcessFailed, SupervisorReport
 from leasebench.bench.environment import Environment
 from leasebench.bench.failure import keep_evidence
 from leasebench.bench.faults.scheduler import FaultScheduler
@@ -27,6 +27,7 @@ from leasebench.bench.records import Drainer, HistoryStream, finish_records, wri
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.credentials import without_password
 from leasebench.bench.servers.server import Server, ServerUnusable
+from leasebench.bench.trial_hosts import Hosts, ThisMachine, TrialHosts
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import Assignment, behind_endpoint
 from leasebench.enactors.plan import Cell
@@ -67,6 +68,7 @@ class TrialContext:
     """What is there between the start of a trial's servers and the reading of its history."""
 
     plan: TrialPlan
+    hosts: TrialHosts
     environment: Environment
     stores: list[Store]
     """The plan version store of each cell."""
@@ -78,16 +80,23 @@ class TrialContext:
     load_before: MachineLoad = field(default_factory=MachineLoad)
 
 
+THIS_MACHINE = ThisMachine()
 Perform = Callable[[TrialContext], None]
 """What happens in a context. Raises ProcessFailed and what servers raise."""
 
 
 def run_trial(
-    plan: TrialPlan, server: Server, run: str, folder: Path, watch: Watch, perform: Perform | None = None
+    plan: TrialPlan,
+    server: Server,
+    run: str,
+    folder: Path,
+    watch: Watch,
+    perform: Perform | None = None,
+    hosts: Hosts = THIS_MACHINE,
 ) -> TrialFacts:
     """Run a trial into `folder` and return its facts, which also stand in `trial.json`.
 
-    It is a race, unless something else is to be performed.
+    It is a race, unless something else is to be performed. Its processes run on `hosts`.
 
     A process that dies, a server that goes away or a full disk makes the trial `failed`, with the reason; what was
     recorded is kept. Raises KeyboardInterrupt only.
@@ -103,8 +112,10 @@ def run_trial(
         write_json(folder / TRIAL_FILE, facts)
         server.revive()
         server.take_endings()
-        environment = _arranged(plan, server, run, folder)
-        with environment:
+        with ExitStack() as around:
+            on_hosts = around.enter_context(hosts.of_trial(plan))
+            environment = _arranged(plan, server, run, folder, on_hosts)
+            around.enter_context(environment)
             facts = facts.adding(**_servers(plan, environment))
             _keep_to_core(environment)
             with ExitStack() as files:
@@ -116,7 +127,9 @@ def run_trial(
                 heard, lock_watch = _lock_watch(plan, environment, folder, files)
                 try:
                     (perform or _race)(
-                        TrialContext(plan, environment, stores, streams, folder, report, watch, lock_watch, load_before)
+                        TrialContext(
+                            plan, on_hosts, environment, stores, streams, folder, report, watch, lock_watch, load_before
+                        )
                     )
                 finally:
                     if lock_watch is not None:
@@ -131,8 +144,7 @@ def run_trial(
         evidence = keep_evidence(folder, error)
         logger.exception("trial %d failed: %s (traceback: %s)", plan.number, facts.reason, evidence)
     else:
-        facts = facts.adding(status="ok")
-        facts = _unless_the_clock_stepped(facts, report.health)
+        facts = _unless_the_clock_stepped(facts.adding(status="ok"), report.health)
     endings = [*([] if environment is None else environment.take_endings()), *report.endings]
     facts = _with_endings(folder, facts, with_last_state(endings, report.health))
     facts = _with_report(facts, report, [*notes, *reaper().notes()]).adding(history=kept, **heard)
@@ -147,7 +159,7 @@ def run_trial(
     return facts
 
 
-def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Environment:
+def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path, hosts: TrialHosts) -> Environment:
     """The servers that the guard's lease manager needs; every fault asks for those that it needs, and for routes."""
     cells = [CellAddress(run, str(plan.number), cell.name) for cell in plan.cells]
     manager = plan.guard.manager if plan.guard.exclude is not None else None
@@ -159,6 +171,7 @@ def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path) -> Enviro
         apart=plan.scenario.load.servers == "each",
         lease_nodes=nodes_of(manager),
         replicas=replicas_of(manager),
+        make_proxy=hosts.make_proxy,
     )
     for number, fault in enumerate(plan.faults):
         if fault is not None:
@@ -258,24 +271,28 @@ def _race(context: TrialContext) -> None:
     counted = None if plan.scenario.faults else context.lock_watch
     onlooker = Onlooker(fault_scheduler, environment, Drainer(context.streams, journal), context.watch, counted)
     told = specs(plan, environment, folder)
-    supervisor = LocalSupervisor(told, context.report)
-    environment.processes = supervisor
+    report = context.report
     starting_ns = perf_counter_ns()
     try:
-        with supervisor:
-            context.report.starting_s = (perf_counter_ns() - starting_ns) / 1e9
-            health = HealthWatch(lambda: supervisor.living() | environment.living(), _cores(told), context.load_before)
+        with context.hosts.supervisor(told, report) as supervisor:
+            report.starting_s = (perf_counter_ns() - starting_ns) / 1e9
+            environment.processes = supervisor
+            health = HealthWatch(
+                lambda: {**supervisor.living(), **environment.living()}, _cores(told), context.load_before
+            )
             try:
                 with health:
                     run_load(supervisor, plan.timing, onlooker)
             finally:
                 fault_scheduler.heal_all()
-                context.report.health = health.health
-                if health.health is not None:
-                    write_json(folder / HEALTH_FILE, health.health)
+                report.health = health.health
     finally:
         journal.close()
+        if report.health is not None:
+            report.health = report.health.model_copy(update={"hosts": report.health_of_hosts})
+            write_json(folder / HEALTH_FILE, report.health)
         environment.end_traffic()
+        context.hosts.collect(folder)
 
 
 def _cores(told: Iterable[ProcessSpec]) -> set[int]:

@@ -5,11 +5,13 @@ from pathlib import Path
 from random import Random
 
 from leasebench.bench.engines.processes.load import Timing
+from leasebench.bench.environment import processes_at
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.scenario import Scenario
 from leasebench.bench.suite import MAX_STRETCH, Suite
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.leases.guard import Guard
+from leasebench.results.record.process import Process
 from leasebench.verdict import SAFE, Verdict
 
 
@@ -53,6 +55,13 @@ class TrialPlan:
         return [
             Cell(f"c{number}", endpoints, load.clean_age, load.purge_age, load.rollback) for number in range(load.cells)
         ]
+
+    @property
+    def processes(self) -> list[Process]:
+        """Its processes, cell by cell, kind by kind, as they are started."""
+        kinds = self.scenario.programs_by_kind()
+        numbers = {kind: range(getattr(settings, "count", 1)) for kind, settings in kinds.items()}
+        return processes_at(numbers, [cell.name for cell in self.cells])
 
     @property
     def ttl_ms(self) -> int:

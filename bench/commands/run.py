@@ -47,6 +47,9 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="what order, load and faults are drawn from")] = None,
     server: ServerChoice = "embedded",
     password_file: PasswordFile = None,
+    hosts: Annotated[
+        str | None, typer.Option(help="run on several hosts: tcp://scheduler:8786 (Dask), or local:3 to try it out")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="the run directory (default: runs/<suite>-<time>)")] = None,
     schedule: Annotated[
         Path | None, typer.Option(help="instead of SUITE: force this trace of explore, or each of a directory")
@@ -75,6 +78,7 @@ def run(
     server = with_password(server, password_file)
     from leasebench.bench.goal import goal_of
 
+    _look_at_hosts(hosts, schedule, resume, against, against_python, paced)
     over = (manager, command, ttl, enactors, endpoints, rate, sweep)
     if schedule is not None:
         other = (resume, budget, against, against_python)
@@ -132,6 +136,7 @@ def run(
         chosen,
         drawn,
         server,
+        hosts,
         directory,
         goal_of(budget, until_proven=until_proven),
         CiFiles(junit, markdown),
@@ -140,7 +145,15 @@ def run(
 
 
 def _begin(
-    chosen: "Suite", drawn: int, server: str, directory: Path, goal: "Goal | None", files: CiFiles, *, as_json: bool
+    chosen: "Suite",
+    drawn: int,
+    server: str,
+    hosts: str | None,
+    directory: Path,
+    goal: "Goal | None",
+    files: CiFiles,
+    *,
+    as_json: bool,
 ) -> NoReturn:
     """Say what will be run and how long that takes, run it, and exit."""
     from leasebench.bench.expected_time import count_trials, expected_seconds
@@ -169,11 +182,27 @@ def _begin(
         directory,
         count_trials(chosen),
         lambda listener: run_suite(
-            chosen, drawn, server, directory, listener, agenda_in=agenda_for(goal, chosen, drawn, say_plainly(screen))
+            chosen,
+            drawn,
+            server,
+            directory,
+            listener,
+            agenda_in=agenda_for(goal, chosen, drawn, say_plainly(screen)),
+            hosts_choice=hosts,
         ),
         as_json=as_json,
         files=files,
     )
+
+
+def _look_at_hosts(hosts: str | None, *others: object) -> None:
+    if hosts is None:
+        return
+    from leasebench.bench.agents.dask_hosts import must_be_hosts
+
+    must_be_hosts(hosts)
+    if _given(*others):
+        fail("--hosts is for a run of its own: leave out --schedule, --resume and --against", EXIT_USAGE)
 
 
 def _given(*options: object) -> bool:

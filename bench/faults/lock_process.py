@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from leasebench.bench.faults.fault import FaultReport, Injection, ProgramFault
-from leasebench.leases.foreign.process import signal_groups
 from leasebench.results.record.suite import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment
     from leasebench.leases.guard import Guard
+    from leasebench.results.record.process import Process
 
 DRAWN = (0.75, 1.25)
 """From one to the next it is `every_s`, times something between."""
@@ -68,28 +68,22 @@ class LockProcess(ProgramFault):
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Send the signal to all of them."""
-        victims = {str(process) for process in environment.processes_of(self.programs, self.hits_cell)}
-        children = environment.processes.children
-        groups = [
-            group
-            for child in children
-            if str(child.spec.process) in victims and not child.done and not child.dies
-            for group in child.groups
-        ]
-        return Signalled(groups, signal.SIGKILL if self.kill else signal.SIGSTOP)
+        victims = environment.processes_of(self.programs, self.hits_cell)
+        return Signalled(environment, victims, signal.SIGKILL if self.kill else signal.SIGSTOP)
 
 
 class Signalled:
     """Locks that stand still until they are healed, or are dead."""
 
-    def __init__(self, groups: list[int], sent: signal.Signals) -> None:
-        self._groups = groups
-        signal_groups(groups, sent)
+    def __init__(self, environment: "Environment", victims: "list[Process]", sent: signal.Signals) -> None:
+        self._processes = environment.processes
+        self._hit = [process for process in victims if self._processes.signal_lock(process, sent)]
 
     def heal(self) -> bool:
         """Let them go on; a hit if there was one."""
-        signal_groups(self._groups, signal.SIGCONT)
-        return bool(self._groups)
+        for process in self._hit:
+            self._processes.signal_lock(process, signal.SIGCONT)
+        return bool(self._hit)
 
 
 PLUGIN = LockProcess

@@ -12,7 +12,7 @@ from leasebench.bench.faults.network_fault import NetworkFault
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment
-    from leasebench.bench.proxy.proxy import Proxy
+    from leasebench.bench.proxy.route import RouteProxy
     from leasebench.leases.guard import Guard
 
 SERVERS = "its servers"
@@ -74,7 +74,7 @@ class Partition(NetworkFault):
 class Cut:
     """Proxies that let nothing pass until they are healed."""
 
-    def __init__(self, proxies: "list[Proxy]", leases: Collection[int] | None) -> None:
+    def __init__(self, proxies: "list[RouteProxy]", leases: Collection[int] | None) -> None:
         self._proxies, self._leases = proxies, leases
         for proxy in proxies:
             proxy.cut(leases)

@@ -30,6 +30,7 @@ LOG = "log"
 READY_WITHIN_S = 10.0
 """The bound; it takes about 0.04 s."""
 STOP_WITHIN_S = 5.0
+PASSWORD_BYTES = 32
 OPTIONS = {
     "save": "",
     "appendonly": "no",
@@ -68,10 +69,14 @@ def system_binary() -> str:
 
 
 class LocalServer:
-    """A context that starts the server and always stops it and removes its directory."""
+    """A context that starts the server and always stops it and removes its directory.
 
-    def __init__(self, kind: str, binary: str) -> None:
+    With `at`, an address of this machine, other hosts reach it there, by a password that its URL has.
+    """
+
+    def __init__(self, kind: str, binary: str, at: str | None = None) -> None:
         self.kind = kind
+        self._at = at
         self._binary = binary
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -111,7 +116,13 @@ class LocalServer:
         directory = self._directory = private_directory()
         path = directory / "socket"
         self.url = f"unix://{path}"
-        self._process = launch(self._binary, path, OPTIONS)
+        if self._at is None:
+            self._process = launch(self._binary, path, OPTIONS)
+        else:
+            port, password = free_port(self._at), secrets.token_hex(PASSWORD_BYTES)
+            self.url = f"redis://:{password}@{self._at}:{port}"
+            open_to_hosts = {"bind": self._at, "port": str(port), "tcp-backlog": "511"}
+            self._process = launch(self._binary, path, {**OPTIONS, **open_to_hosts}, secret={"requirepass": password})
         try:
             await_socket(self._binary, path, self._process)
             examine(self.url)
@@ -135,6 +146,13 @@ class LocalServer:
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
+
+
+def free_port(address: str) -> int:
+    """A port that is free at the moment."""
+    with socket.create_server((address, 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def private_directory() -> Path:

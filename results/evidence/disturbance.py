@@ -9,7 +9,7 @@ at other times than the scenario says, and nobody asked for that fault.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +75,15 @@ def disturbances(
     if health is None:
         return ()
     watched = Watched(facts, health, faults, journal)
-    return tuple(one for rule in RULES for one in rule(watched))
+    here = (one for rule in RULES for one in rule(watched))
+    return (*here, *(one for name, host in health.hosts.items() for one in _on_host(name, host, watched)))
+
+
+def _on_host(name: str, health: TrialHealth, watched: Watched) -> Iterator[Disturbance]:
+    """What disturbed a trial on another machine; its agent stands for the harness there."""
+    for rule in OF_A_MACHINE:
+        for one in rule(watched._replace(health=health)):
+            yield replace(one, told=f"on host {name}: {one.told}")
 
 
 def clock_disturbances(health: TrialHealth) -> Iterator[Disturbance]:
@@ -190,3 +198,5 @@ RULES: tuple[Callable[[Watched], Iterator[Disturbance]], ...] = (
     _fell_behind,
 )
 """The gravest first."""
+OF_A_MACHINE = (_clock, _stood_still, _strangers, _starved)
+"""Those that look at nothing but a machine and what runs there."""

@@ -87,6 +87,9 @@ class TrialHealth(Record):
     memory: tuple[MemoryLook, ...] = Field(
         default=(), description="memory over time, every half second, of a long trial more seldom (Linux)"
     )
+    hosts: dict[str, "TrialHealth"] = Field(
+        default_factory=dict, description="the same of hosts that are other machines, by their names"
+    )
 
 
 HEALTH = TypeAdapter(TrialHealth)

@@ -6,6 +6,7 @@ from typing import Final, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from leasebench.results.record.file import Record, as_value, json_of_schema
+from leasebench.results.record.hosts import HostFacts
 from leasebench.results.record.names import MANIFEST_FILE
 
 MANIFEST_SCHEMA: Final = 1
@@ -110,6 +111,7 @@ class Manifest(Record):
     machine: HostMachine = HostMachine()
     server: RunServer = RunServer()
     affinity: Affinity = Affinity()
+    hosts: tuple[HostFacts, ...] = Field(default=(), description="of a run on several hosts, those that it began on")
     interleaved: str | None = Field(
         default=None, description="the pair of runs that took turns, and which of them this is: <pair>/a or <pair>/b"
     )

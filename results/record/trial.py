@@ -33,6 +33,7 @@ class ProcessLife(Record):
     life: int
     pid: int
     affinity: list[int] | None = Field(description="the cores that it was bound to; null where that can't be told")
+    host: str | None = Field(default=None, description="where it ran, of a run on several hosts")
 
 
 class ForcedTrace(Record):

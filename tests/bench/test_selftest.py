@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from leasebench.bench.selftest import (
+    AGENT,
+    HOSTS,
     MARK,
     MOMENTS,
+    WORKER,
     MarkedRun,
     PlannedKill,
     SelfTest,
@@ -21,16 +24,21 @@ from leasebench.bench.selftest import (
 
 SEED = 7
 KILLS = [kill for kill in draw(60, SEED, ["steady", "crash_holder", "lossy_network"]) if kill.moment != "fault"][:3]
+KILLS += [
+    PlannedKill(101, "steady", AGENT, signal.SIGKILL, "load", 0.3, HOSTS),
+    PlannedKill(102, "lossy_network", WORKER, signal.SIGKILL, "load", 0.3, HOSTS),
+    PlannedKill(103, "pause_before_commit", "harness", signal.SIGKILL, "load", 0.3, HOSTS),
+]
 KILLS += [kill for kill in draw(60, SEED, ["paused_newer_holder", "failover"]) if kill.moment == "fault"][:1]
 
 
-@pytest.mark.parametrize("part", range(2))
+@pytest.mark.parametrize("part", range(3))
 def test_nothing_is_left_of_a_run_that_was_killed(part):
     found = SelfTest()
-    for kill in KILLS[part::2]:
+    for kill in KILLS[part::3]:
         found.take_in(perform(kill, f"{os.getpid()}-test-{kill.number}"))
     assert found.wrong == []
-    assert found.kills == len(KILLS[part::2])
+    assert found.kills == len(KILLS[part::3])
 
 
 def test_what_is_left_is_told(tmp_path):

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Protocol
 
-from leasebench.bench.engines.processes.child import Child
-from leasebench.bench.engines.processes.supervisor import ATTEND_EVERY_S, STOP_WITHIN_S, Figures, Supervisor
+from leasebench.bench.engines.processes.supervisor import (
+    ATTEND_EVERY_S,
+    STOP_WITHIN_S,
+    Figures,
+    RunningProcess,
+    Supervisor,
+)
 from leasebench.enactors.kind import PUBLISHED, Ends
 
-START_MARGIN_NS = 15_000_000
 STOP_PER_ENDPOINT_S = 0.005
 """A process stops between two applications, and one to 10,000 endpoints takes many seconds on a busy machine."""
 
@@ -40,7 +44,7 @@ class LoadObserver(Protocol):
 def run_load(supervisor: Supervisor, timing: Timing, observer: LoadObserver) -> None:
     """Run load, settling and stop. Raises ProcessFailed as soon as a process fails."""
     report = supervisor.report
-    start = report.start_ns = perf_counter_ns() + START_MARGIN_NS
+    start = report.start_ns = perf_counter_ns() + supervisor.start_margin_ns
     supervisor.send(("start", start), *Ends)
     while not _load_is_over(supervisor, timing):
         supervisor.attend(ATTEND_EVERY_S)
@@ -71,7 +75,7 @@ def _done(supervisor: Supervisor, *ends: Ends) -> bool:
     return all(child.done for child in supervisor.children if child.spec.program.ends in ends)
 
 
-def _settled(children: Sequence[Child]) -> bool:
+def _settled(children: Sequence[RunningProcess]) -> bool:
     """Whether every process has no more to do after its cell's last plan."""
     last: dict[str, int] = {}
     for child in children:

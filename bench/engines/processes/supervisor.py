@@ -1,8 +1,8 @@
 """The processes of one trial: what starts and ends them, gives them orders, and receives what they report.
 
 `Supervisor` is the face that an engine drives: the race (`load.run_load`) and the forced schedule use the same one.
-`LocalSupervisor` is this host. It ends each pause that a fault began, gives a process that a fault killed its
-successor, and sees to it that none is left, stopped or running, however the trial ends.
+`LocalSupervisor` is this host; `bench.agents` brings several. It ends each pause that a fault began, gives a process
+that a fault killed its successor, and sees to it that none is left, stopped or running, however the trial ends.
 """
 
 import logging
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
+from signal import Signals
 from typing import Any, Protocol, Self
 
 import psutil
@@ -21,6 +22,7 @@ from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.bench.last_words import MOST_ENDINGS
 from leasebench.enactors.kind import CHECKS, COMMITS, RACED_APPLICATIONS, STALE, Ends
+from leasebench.leases.foreign.process import signal_groups
 from leasebench.results.record.endings import ProcessEnding
 from leasebench.results.record.health import TrialHealth
 from leasebench.results.record.process import Process
@@ -66,15 +68,41 @@ class SupervisorReport:
     """How processes ended that ended otherwise than they should, or by a fault."""
     health: TrialHealth | None = None
     """How harness, processes and machine did meanwhile; None where nobody watched, as in a forced trial."""
+    health_of_hosts: dict[str, TrialHealth] = field(default_factory=dict)
+    """The same of hosts that are other machines, by their names."""
+
+
+class RunningProcess(Protocol):
+    """One process of a trial, as the load sees it."""
+
+    @property
+    def spec(self) -> ProcessSpec:
+        """What it was told before it began."""
+        ...
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended as it should."""
+        ...
+
+    def gauge(self, name: str) -> int:
+        """What the process shows of itself; 0 if it is gone, or its kind has no such gauge."""
+        ...
+
+    def settled(self, published: int) -> bool:
+        """Whether it has no more to do, with plan `published` the last one of its cell."""
+        ...
 
 
 class Supervisor(Protocol):
     """The processes of one trial, wherever they run."""
 
     report: SupervisorReport
+    start_margin_ns: int
+    """How far ahead the agreed start has to be for all to hear of it before."""
 
     @property
-    def children(self) -> Sequence[Child]:
+    def children(self) -> Sequence[RunningProcess]:
         """The processes; a successor stands in the place of the one that was killed."""
         ...
 
@@ -93,16 +121,16 @@ class Supervisor(Protocol):
         """
         ...
 
-    def replace(self, child: Child) -> Child:
-        """Start the successor of a process that is dead. Raises ProcessFailed if it had too many predecessors."""
-        ...
-
     def suspend(self, process: Process) -> bool:
         """Stop a process (SIGSTOP) and wait until it stands; False if it is gone."""
         ...
 
     def resume(self, process: Process) -> None:
         """Let a process go on, unless a pause of its own holds it."""
+        ...
+
+    def signal_lock(self, process: Process, number: Signals) -> bool:
+        """Send a signal to the foreign lock of a process alone; False if it has none, or is gone."""
         ...
 
     def figures(self) -> Figures:
@@ -115,6 +143,8 @@ class LocalSupervisor:
 
     `gates` is how many lines each process gets for a schedule that decides when its operations are done.
     """
+
+    start_margin_ns = 15_000_000
 
     def __init__(
         self,
@@ -193,6 +223,7 @@ class LocalSupervisor:
         self._replace_those_due()
 
     def replace(self, child: Child) -> Child:
+        """Start the successor of a process that is dead. Raises ProcessFailed if it had too many predecessors."""
         self._check_lives(child)
         self._close(child)
         successor = self._start(replace(child.spec, life=child.spec.life + 1))
@@ -217,6 +248,14 @@ class LocalSupervisor:
                     with suppress(psutil.NoSuchProcess):
                         child.resume()
                         logger.info("%s: sent SIGCONT", child.name)
+
+    def signal_lock(self, process: Process, number: Signals) -> bool:
+        for child in self._children:
+            if child.spec.process == process and child.groups and not child.done and not child.dies:
+                signal_groups(child.groups, number)
+                logger.info("the lock of %s: sent %s", child.name, number.name)
+                return True
+        return False
 
     def figures(self) -> Figures:
         total = replace(self._ended_figures)

@@ -8,7 +8,7 @@ from time import perf_counter_ns
 
 from leasebench.bench.engines.processes.child import Child
 from leasebench.bench.engines.processes.gate import Arrival, Order
-from leasebench.bench.engines.processes.supervisor import STOP_WITHIN_S, ProcessFailed, Supervisor, failure_of
+from leasebench.bench.engines.processes.supervisor import STOP_WITHIN_S, LocalSupervisor, ProcessFailed, failure_of
 from leasebench.enactors.kind import Ends
 from leasebench.leases.operations import Operation, StartRenewal, StopRenewal
 
@@ -25,7 +25,7 @@ RENEWER_SUFFIX = "-renewer"
 class GatedPrograms:
     """Starts the programs of a supervisor's processes, and knows what each asks for, by the name of its process."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: LocalSupervisor) -> None:
         self._supervisor = supervisor
         self._asks: dict[str, Operation | None] = {}
         self._renewing: set[str] = set()

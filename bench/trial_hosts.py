@@ -1,0 +1,104 @@
+"""Where the processes of a trial run: on this machine, or on several hosts (`bench.agents`)."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from leasebench.bench.engines.processes.spec import ProcessSpec
+from leasebench.bench.engines.processes.supervisor import LocalSupervisor, Supervisor, SupervisorReport
+from leasebench.bench.proxy.proxy import Proxy
+from leasebench.bench.proxy.route import MakeProxy
+from leasebench.bench.suite import Suite
+from leasebench.bench.trialplan import TrialPlan
+from leasebench.results.record.hosts import HostFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class LivingSupervisor(Supervisor, Protocol):
+    """A supervisor that knows which of its processes run on this machine."""
+
+    def living(self) -> Mapping[int, str]:
+        """Their names, by their numbers."""
+        ...
+
+
+class TrialHosts(Protocol):
+    """What a trial has of its hosts."""
+
+    @property
+    def make_proxy(self) -> MakeProxy:
+        """Makes the proxy of a process, on that process's host."""
+        ...
+
+    def supervisor(
+        self, specs: Sequence[ProcessSpec], report: SupervisorReport
+    ) -> "AbstractContextManager[LivingSupervisor]":
+        """The processes: inside all are ready."""
+        ...
+
+    def collect(self, folder: Path) -> None:
+        """Bring what processes wrote on other hosts into the trial's folder. Raises ProcessFailed, OSError."""
+        ...
+
+
+class Hosts(Protocol):
+    """The hosts of a run."""
+
+    @property
+    def facts(self) -> tuple[HostFacts, ...]:
+        """What is recorded of them; nothing of this machine."""
+        ...
+
+    @property
+    def server_at(self) -> str | None:
+        """The address of this machine at which they need a server of ours; None where its unix socket will do."""
+        ...
+
+    def must_suit(self, suite: Suite) -> None:
+        """Raise DefinitionError if the suite can't be run on them."""
+        ...
+
+    def of_trial(self, plan: TrialPlan) -> AbstractContextManager[TrialHosts]:
+        """Make room on all of them for one trial. Raises ProcessFailed."""
+        ...
+
+
+class _HereForTrial:
+    """This machine."""
+
+    make_proxy: MakeProxy = staticmethod(Proxy)
+
+    def supervisor(self, specs: Sequence[ProcessSpec], report: SupervisorReport) -> LocalSupervisor:
+        return LocalSupervisor(specs, report)
+
+    def collect(self, folder: Path) -> None:
+        """Nothing is elsewhere."""
+
+
+class ThisMachine:
+    """All processes run here."""
+
+    facts: tuple[HostFacts, ...] = ()
+    server_at: str | None = None
+
+    def must_suit(self, suite: Suite) -> None:
+        """Every suite does."""
+
+    @contextmanager
+    def of_trial(self, plan: TrialPlan) -> "Iterator[TrialHosts]":  # noqa: ARG002
+        yield _HereForTrial()
+
+
+@contextmanager
+def open_hosts(choice: str | None) -> "Iterator[Hosts]":
+    """The hosts by the word that the user gave; without one this machine. Raises ServerUnusable, DefinitionError."""
+    if choice is None:
+        yield ThisMachine()
+        return
+    from leasebench.bench.agents.fleet import AgentFleet  # Dask is an extra, and takes half a second to import
+
+    with AgentFleet(choice) as fleet:
+        yield fleet
