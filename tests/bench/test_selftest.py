@@ -23,13 +23,13 @@ from leasebench.bench.selftest import (
 )
 
 SEED = 7
-KILLS = [kill for kill in draw(60, SEED, ["steady", "crash_holder", "lossy_network"]) if kill.moment != "fault"][:4]
+KILLS = [kill for kill in draw(60, SEED, ["steady", "crash_holder", "lossy_network"]) if kill.moment != "fault"][:3]
 KILLS += [
     PlannedKill(101, "steady", AGENT, signal.SIGKILL, "load", 0.3, HOSTS),
     PlannedKill(102, "lossy_network", WORKER, signal.SIGKILL, "load", 0.3, HOSTS),
     PlannedKill(103, "pause_before_commit", "harness", signal.SIGKILL, "load", 0.3, HOSTS),
 ]
-KILLS += [kill for kill in draw(60, SEED, ["paused_newer_holder", "failover"]) if kill.moment == "fault"][:2]
+KILLS += [kill for kill in draw(60, SEED, ["paused_newer_holder", "failover"]) if kill.moment == "fault"][:1]
 
 
 @pytest.mark.parametrize("part", range(3))
