@@ -208,8 +208,12 @@ class Environment:
         hit = [one.cell for number, one in enumerate(self.cells) if hits_cell(number)] if self._apart else [EVERY_CELL]
         return [ServerPart(part, cell, number) for cell in hit for number in chosen]
 
-from typing import Any, NamedTuple, Protocol, Self
-from urllib.parse import urlsplit
+    @cached_property
+    def over_tcp(self) -> bool:
+        """Whether its processes reach all servers over TCP, as far as was asked for until this was asked first."""
+        return not self._apart and not self._wishes and tcp_address(self._server.url) is not None
+
+    def lease_servers(self) -> "list[TrialNode | LocalServer | Server]":
         """The servers that hold the leases, once it was entered; each once."""
         found: list[TrialNode | LocalServer | Server] = []
         for one in self.cells:
