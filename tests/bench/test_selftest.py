@@ -21,10 +21,10 @@ from leasebench.bench.selftest import (
 )
 
 SEED = 7
-KILLS = [kill for kill in draw(60, SEED, ["steady", "crash_holder", "lossy_network"]) if kill.moment != "fault"][:4]
+KILLS = [kill for kill in draw(60, SEED, ["steady", "crash_holder", "lossy_network"]) if kill.moment != "fault"][:3]
 KILLS += [PlannedKill(103, "pause_before_commit", "harness", signal.SIGKILL, "load", 0.3, HOSTS)]
 """Agents and workers are killed in `test_agents`."""
-KILLS += [kill for kill in draw(60, SEED, ["paused_newer_holder", "failover"]) if kill.moment == "fault"][:2]
+KILLS += [kill for kill in draw(60, SEED, ["paused_newer_holder", "failover"]) if kill.moment == "fault"][:1]
 
 
 @pytest.mark.parametrize("part", range(3))
