@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from signal import Signals
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
@@ -28,6 +29,10 @@ class Processes(Protocol):
 
     def resume(self, process: Process) -> None:
         """Let it go on, unless something else holds it."""
+        ...
+
+    def signal_lock(self, process: Process, number: Signals) -> bool:
+        """Send a signal to its foreign lock alone; False if it has none, or is gone."""
         ...
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import wait
+from signal import Signals
 from types import TracebackType
 from typing import Any, Self
 
@@ -153,6 +154,10 @@ class HostsSupervisor:
         agent = self._agent_of(process)
         if agent is not None:
             agent.ask(Resume(process))
+
+    def signal_lock(self, process: Process, number: Signals) -> bool:  # noqa: ARG002
+        """No agent takes such an order yet: nothing is hit on several hosts."""
+        return False
 
     def figures(self) -> Figures:
         told = [agent.state.figures for agent in self._agents]

@@ -51,12 +51,11 @@ def _picture(title: str, looks: Sequence[MemoryLook], start_ns: int, found: Sequ
     panels = []
     for group in GROUPS:
         rows: list[DataRow] = [
-            {"at_s": (look.at_ns - start_ns) / 1e9, "kb": getattr(look, group) // KB} for look in looks
+            {"at_s": (look.at_ns - start_ns) / 1e9, "mb": getattr(look, group) / MB} for look in looks
         ]
         begin_ns = next((one.from_ns for one in found if one.group == group and one.interval is not None), None)
         x = alt.X("at_s:Q", title="seconds of load" if group == GROUPS[-1] else None, scale=alt.Scale(nice=False))
-        axis = alt.Axis(tickCount=4, labelExpr="format(datum.value / 1024, '.5~g')")
-        y = alt.Y("kb:Q", title=f"{group}, MB", scale=alt.Scale(zero=False, nice=True), axis=axis)
+        y = alt.Y("mb:Q", title=f"{group}, MB", scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=4))
         line = alt.Chart(inline(rows)).mark_line(strokeWidth=1.4).encode(x=x, y=y)
         layers = [line]
         if begin_ns is not None:

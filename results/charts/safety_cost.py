@@ -175,7 +175,9 @@ def _panel(places: Sequence[ChartPoint], by: str, title: str, label_expr: str) -
         "cost:Q",
         title=title,
         scale=alt.Scale(type="log", domain=[low, high], nice=False),
-        axis=alt.Axis(values=ticks(low, high), labelExpr=label_expr, grid=False),
+        axis=alt.Axis(
+            values=ticks(low, high), labelExpr=label_expr, grid=False, labelOverlap="greedy", labelSeparation=8
+        ),
     )
     leak_axis = alt.Axis(values=LEAKS, format="~%", domain=False)
     leak_scale = alt.Scale(type="sqrt", domain=[0, 1], range=[BOTTOM, TOP], nice=False)

@@ -105,6 +105,8 @@ class Advice:
     rivals: tuple[Rival, ...]
     failed: tuple[Failure, ...]
     unproven: tuple[Unproven, ...]
+    disturbed: tuple[str, ...] = ()
+    """The guards whose cost is that of disturbed trials, since no other left any."""
 
 
 Compare = Callable[[str, Sequence[str], str | None], dict[str, Beside]]
@@ -127,10 +129,11 @@ def advise(summary: Summary, compare: Compare = nothing_known) -> Advice:
     by_guard: dict[str, list[CellSummary]] = {}
     for cell in cells:
         by_guard.setdefault(cell.guard, []).append(cell)
-    costs = {
-        guard: guard_cost_us(next((cell for cell in group if cell.scenario == baseline), group[0]))
+    priced = {
+        guard: next((cell for cell in group if cell.scenario == baseline), group[0])
         for guard, group in by_guard.items()
     }
+    costs = {guard: guard_cost_us(cell) for guard, cell in priced.items()}
     cheapest_first = sorted(by_guard, key=lambda guard: (costs[guard] is None, costs[guard] or 0.0))
     held = [guard for guard in cheapest_first if costs[guard] is not None and _held(by_guard[guard])]
     best = held[0] if held else None
@@ -153,6 +156,7 @@ def advise(summary: Summary, compare: Compare = nothing_known) -> Advice:
         rivals=tuple(rivals),
         failed=tuple(_failure(guard, by_guard[guard], costs[guard], first) for guard in worse),
         unproven=tuple(unproven(by_guard[best])) if best else (),
+        disturbed=tuple(guard for guard, cell in priced.items() if cell.latencies_disturbed),
     )
 
 
@@ -190,7 +194,7 @@ def headline(advice: Advice) -> str:
     named = tied or advice.rivals
     guards = [advice.best, *(one.guard for one in named)]
     prices = [number(cost) for cost in (advice.cost_us or 0.0, *(one.cost_us for one in named))][: SHOWN + 1]
-    price = f"at {and_joined(prices)} us per endpoint (in {advice.priced_in})"
+    price = f"at {and_joined(prices)} us per endpoint (in {advice.priced_in}{_disturbed(advice, guards)})"
     held = f"in {_all_where(advice, named)}, {price}"
     if advice.only:
         return f"{advice.best} held, {held}; no other guard was run whose cost could be put beside."
@@ -199,6 +203,14 @@ def headline(advice: Advice) -> str:
     if not named:
         return f"{advice.best} is the cheapest guard that held, {held}."
     return f"{_most(guards)} {_order(advice, tied, held)}"
+
+
+def _disturbed(advice: Advice, guards: Sequence[str]) -> str:
+    """That some of the costs that are named are those of disturbed trials."""
+    those = [guard for guard in guards if guard in advice.disturbed]
+    if not those:
+        return ""
+    return ", from disturbed trials" if len(those) == len(guards) else f", {and_joined(those)} from disturbed trials"
 
 
 def _order(advice: Advice, tied: Sequence[Rival], held: str) -> str:

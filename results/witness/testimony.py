@@ -7,8 +7,10 @@ import numpy as np
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.history import HISTORY
 from leasebench.results.record.journal import JOURNAL, NO_ENDPOINT
+from leasebench.results.record.names import DATA_FILE
 from leasebench.results.record.witness import Cells, Discrepancy, WitnessRow
 from leasebench.results.witness.answers import answers
+from leasebench.results.witness.behind import behind
 from leasebench.results.witness.calls import Calls
 from leasebench.results.witness.counts import counted
 from leasebench.results.witness.grants import grants
@@ -35,8 +37,12 @@ def witnessed(trial: Trial, *, repeats: bool = False, own_clock: bool = False) -
         stamps(calls),
     ):
         held.take(part)
-    found = (_discrepancy(trial, mismatch, number) for mismatch, number in held.mismatches())
-    return WitnessRow(covered=held.covered, uncovered=dict(sorted(held.uncovered.items())), discrepancies=tuple(found))
+    found = [_discrepancy(trial, mismatch, number) for mismatch, number in held.mismatches()]
+    of_data = behind(trial)
+    found += [_discrepancy(trial, mismatch, number, of_data=True) for mismatch, number in of_data.mismatches()]
+    uncovered = held.uncovered + of_data.uncovered
+    covered = held.covered + of_data.covered
+    return WitnessRow(covered=covered, uncovered=dict(sorted(uncovered.items())), discrepancies=tuple(found))
 
 
 def together(rows: Iterable[WitnessRow]) -> WitnessRow:
@@ -50,13 +56,14 @@ def together(rows: Iterable[WitnessRow]) -> WitnessRow:
     )
 
 
-def _discrepancy(trial: Trial, mismatch: Mismatch, number: int) -> Discrepancy:
+def _discrepancy(trial: Trial, mismatch: Mismatch, number: int, *, of_data: bool = False) -> Discrepancy:
+    event = _data_row if of_data else _history_row
     return Discrepancy(
         name=mismatch.name,
         why=mismatch.why,
         cell=trial.cell,
         journal=None if mismatch.row == NONE else _journal_row(trial, mismatch.row),
-        history=None if mismatch.event == NONE else _history_row(trial, mismatch.event),
+        history=None if mismatch.event == NONE else event(trial, mismatch.event),
         more=number - 1,
     )
 
@@ -84,6 +91,15 @@ def _history_row(trial: Trial, at: int) -> Cells:
     written: Cells = {"seq": seq} | ({"node": "lease server"} if at > events.last else {})
     names = [column.name for column in HISTORY if column.name in event and column.name != "token"]
     return written | {name: event[name] for name in names if event[name] not in ("", None)}
+
+
+def _data_row(trial: Trial, at: int) -> Cells:
+    """The event of the data store as its file has it."""
+    assert trial.data is not None
+    event = trial.data.iloc[at]
+    names = [column.name for column in HISTORY if column.name in event.index and column.name not in ("cell", "token")]
+    written: Cells = {"file": DATA_FILE}
+    return written | {name: _plain(event[name]) for name in names if event[name] not in ("", None, -1)}
 
 
 def _plain(value: object) -> int | str:

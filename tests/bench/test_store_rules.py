@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from commands import leasebench, read
-from script_mutants import ARGUED, BRANCHES, CAUGHT, LUA, ROOT, mutated, suite
+from script_mutants import ARGUED, BRANCHES, CAUGHT, LUA, ROOT, groups, mutated, suite
 
 DURATION_S = 0.7
 TRIES = 5
@@ -24,31 +24,47 @@ def run(folder, mutants, number=0):
     )  # fmt: skip
 
 
-def run_until_caught(mutant, folder):
-    """Try until a run ends with exit code 5, TRIES times at most; return what it said and its directory."""
-    mutated(mutant, folder)
+def run_until_caught(mutants, folder):
+    """Try until a run has failed each mutant's trial, TRIES times at most; return what each try said, and where.
+
+    Whatever was caught is not run again: `{mutant: (output, run directory, failure)}`.
+    """
+    mutated(mutants, folder)
+    caught, left = {}, list(mutants)
     for number in range(TRIES):
-        ran = run(folder, [mutant], number)
-        if ran.returncode == 5:
-            return ran, folder / f"r{number}"
-    raise AssertionError(f"not caught in {TRIES} tries: {ran.stdout}{ran.stderr}")
+        ran = run(folder, left, number)
+        cells = {cell["scenario"]: cell for cell in read(folder / f"r{number}" / "summary.json")["cells"]}
+        failed = {one.name: cells[f"s{at}"]["failures"] for at, one in enumerate(left)}
+        failed = {name: failures for name, failures in failed.items() if failures}
+        assert all(cell["verdict"] == "failed" for cell in cells.values() if cell["failures"])
+        assert ran.returncode == (5 if failed else 0), ran.stdout + ran.stderr
+        caught |= {name: (ran.stdout, folder / f"r{number}", failures[0]) for name, failures in failed.items()}
+        left = [one for one in left if one.name not in failed]
+        if not left:
+            return caught
+    raise AssertionError(f"not caught in {TRIES} tries: {[one.name for one in left]}")
 
 
-@pytest.mark.parametrize("mutant", CAUGHT, ids=[mutant.name for mutant in CAUGHT])
-def test_a_check_that_is_taken_out_of_a_script_is_found_missing_by_the_run(mutant, tmp_path):
-    ran, directory = run_until_caught(mutant, tmp_path)
-    (cell,) = read(directory / "summary.json")["cells"]
-    assert cell["verdict"] == "failed"
-    (failure,) = cell["failures"]
-    says = mutant.says or rf"{mutant.rule} is broken: row \d+ .*, but (row \d+ |nobody|no )"
-    assert re.match(f"trial 1: {says}", failure), failure
-    assert failure in ran.stdout
+@pytest.mark.parametrize("mutants", list(groups()), ids=lambda mutants: "+".join(mutant.name for mutant in mutants))
+def test_a_check_that_is_taken_out_of_a_script_is_found_missing_by_the_run(mutants, tmp_path):
+    caught = run_until_caught(mutants, tmp_path)
+    assert len(caught) == len(mutants)
+    for mutant in mutants:
+        printed, _, failure = caught[mutant.name]
+        says = mutant.says or rf"{mutant.rule} is broken: row \d+ .*, but (row \d+ |nobody|no )"
+        assert re.match(rf"trial \d+: {says}", failure), failure
+        assert failure in printed
+
+
+def test_every_mutant_is_in_one_group():
+    assert sorted(one.name + one.check for group in groups() for one in group) == sorted(
+        one.name + one.check for one in CAUGHT
+    )
 
 
 def test_check_says_of_a_kept_run_what_run_said(tmp_path):
     mutant = next(one for one in CAUGHT if one.rule == "owner_checked")
-    _, directory = run_until_caught(mutant, tmp_path)
-    (failure,) = read(directory / "summary.json")["cells"][0]["failures"]
+    ((_, directory, failure),) = run_until_caught([mutant], tmp_path).values()
     checked = leasebench("check", directory.name, cwd=tmp_path)
     assert checked.returncode == 5
     assert checked.stderr == f"leasebench: {failure.replace('trial 1:', 'trial 1 (g0 under s0):')}\n"
@@ -56,7 +72,8 @@ def test_check_says_of_a_kept_run_what_run_said(tmp_path):
 
 
 def test_a_store_that_keeps_its_checks_breaks_none_of_these_rules(tmp_path):
-    ran = run(mutated(None, tmp_path), CAUGHT)
+    once = {f"{mutant.guard} {mutant.load}": mutant for mutant in CAUGHT}
+    ran = run(mutated([], tmp_path), list(once.values()))
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

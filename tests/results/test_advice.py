@@ -204,3 +204,13 @@ def test_a_failure_that_is_about_a_violation_is_linked_to_its_first(verdict, lin
     assert first_violations(made) == {("other", "steady"): 1, ("g", "steady"): 8}
     assert advise(made).failed[0].violation == (8 if linked else None)
     assert said(made)[1].endswith("; leasebench explain runs/r --violation 8") == linked
+
+
+def test_costs_of_disturbed_trials_are_named_as_such():
+    shaky, sound = cell("monotonic", latencies_disturbed=True), cell("compare_and_set", cost_us=150)
+    (some,) = said(summary(shaky, sound))
+    assert "monotonic from disturbed trials)" in some
+    (every,) = said(summary(shaky, cell("compare_and_set", latencies_disturbed=True)))
+    assert ", from disturbed trials)" in every
+    (none,) = said(summary(cell("monotonic"), sound))
+    assert "disturbed" not in none

@@ -158,6 +158,15 @@ class TestAgainstPlainLoops:
         expected = plain_checks.freshness(dicts, ENDPOINTS)
         assert samples(freshness(trial_of(dicts)), "freshness_ms") == pytest.approx(sorted(expected))
 
+    def test_of_very_many_values_of_freshness_those_of_some_endpoints_are_taken(self, monkeypatch):
+        events = [event("publish", 0, version=1)]
+        events += [event("commit", 10 + at, endpoint=name, version=1, previous=0) for at, name in enumerate(ENDPOINTS)]
+        every = samples(freshness(trial_of(events)), "freshness_ms")
+        monkeypatch.setattr("leasebench.results.checks.freshness.MOST_VALUES", 1)
+        few = samples(freshness(trial_of(events)), "freshness_ms")
+        assert len(every) == len(ENDPOINTS)
+        assert few == every[:1]
+
     @given(histories())
     def test_convergence_agrees(self, dicts):
         stuck, took = plain_checks.convergence(dicts, ENDPOINTS, FACTS["settle_s"])

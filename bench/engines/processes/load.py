@@ -15,6 +15,9 @@ from leasebench.bench.engines.processes.supervisor import (
 )
 from leasebench.enactors.kind import PUBLISHED, Ends
 
+STOP_PER_ENDPOINT_S = 0.005
+"""A process stops between two applications, and one to 10,000 endpoints takes many seconds on a busy machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -55,7 +58,9 @@ def run_load(supervisor: Supervisor, timing: Timing, observer: LoadObserver) -> 
     while not _settled(supervisor.children) and time.monotonic() < settled:
         supervisor.attend(ATTEND_EVERY_S / 4)
     supervisor.send(("stop",), Ends.SETTLED)
-    supervisor.until(lambda: _done(supervisor, *Ends), STOP_WITHIN_S, "an enactor did not stop")
+    endpoints = max((len(child.spec.cell.endpoints) for child in supervisor.children), default=0)
+    within_s = STOP_WITHIN_S + STOP_PER_ENDPOINT_S * endpoints
+    supervisor.until(lambda: _done(supervisor, *Ends), within_s, "an enactor did not stop")
     report.end_ns = perf_counter_ns()
 
 

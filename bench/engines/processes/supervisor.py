@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
+from signal import Signals
 from typing import Any, Protocol, Self
 
 import psutil
@@ -21,6 +22,7 @@ from leasebench.bench.failure import with_evidence
 from leasebench.bench.hosts.forkserver import running_forkserver, undisturbed
 from leasebench.bench.last_words import MOST_ENDINGS
 from leasebench.enactors.kind import CHECKS, COMMITS, RACED_APPLICATIONS, STALE, Ends
+from leasebench.leases.foreign.process import signal_groups
 from leasebench.results.record.endings import ProcessEnding
 from leasebench.results.record.health import TrialHealth
 from leasebench.results.record.process import Process
@@ -125,6 +127,10 @@ class Supervisor(Protocol):
 
     def resume(self, process: Process) -> None:
         """Let a process go on, unless a pause of its own holds it."""
+        ...
+
+    def signal_lock(self, process: Process, number: Signals) -> bool:
+        """Send a signal to the foreign lock of a process alone; False if it has none, or is gone."""
         ...
 
     def figures(self) -> Figures:
@@ -242,6 +248,14 @@ class LocalSupervisor:
                     with suppress(psutil.NoSuchProcess):
                         child.resume()
                         logger.info("%s: sent SIGCONT", child.name)
+
+    def signal_lock(self, process: Process, number: Signals) -> bool:
+        for child in self._children:
+            if child.spec.process == process and child.groups and not child.done and not child.dies:
+                signal_groups(child.groups, number)
+                logger.info("the lock of %s: sent %s", child.name, number.name)
+                return True
+        return False
 
     def figures(self) -> Figures:
         total = replace(self._ended_figures)
