@@ -1,18 +1,19 @@
 """The environment of one trial: its servers, and the route that each of its processes takes to them."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import Signals
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
 from leasebench.bench.proxy.route import MakeProxy, RouteProxy
 from leasebench.bench.servers.local import LocalServer, embedded_binary
 from leasebench.bench.servers.redis_node import NodeWish, RedisNode
-from leasebench.bench.servers.server import Server
+from leasebench.bench.servers.server import Server, ServerUnusable
+from leasebench.bench.servers.trial_node import NodeMaker, TrialNode
 from leasebench.enactors.store.store import CellAddress
 from leasebench.registry import plugins
 from leasebench.results.display.phrases import count
@@ -113,11 +114,12 @@ class Environment:
         """How many lease servers a cell has."""
         self._servers: dict[str, LocalServer] = {}
         self._wishes: dict[ServerPart, NodeWish] = {}
+        self._makers: dict[ServerPart, NodeMaker] = {}
         self._routes: dict[Process, ProxyWish] = {}
         self._stack = ExitStack()
         self._traffic = ExitStack()
-        self.nodes: dict[ServerPart, RedisNode] = {}
-        self._begun: list[RedisNode | RouteProxy] = []
+        self.nodes: dict[ServerPart, TrialNode] = {}
+        self._begun: list[TrialNode | RouteProxy] = []
         """Those that were begun to be started, also where that failed."""
         self.proxies: dict[Process, RouteProxy] = {}
         self._processes: Processes | None = None
@@ -140,13 +142,25 @@ class Environment:
         for one in self._parts(part, hits_cell, numbers):
             self._wishes[one] = replace(self._wishes.get(one, NodeWish()), **wishes)  # type: ignore[arg-type]
 
+    def wish_made_by(self, part: str, hits_cell: Callable[[int], bool], maker: NodeMaker) -> None:
+        """Ask for a server of another kind for `part` of the cells hit. Raises ServerUnusable if one is asked for."""
+        for one in self._parts(part, hits_cell, None):
+            if one in self._makers:
+                raise ServerUnusable(f"two faults ask for the {one.server_name}, and each for a kind of its own")
+            self._makers[one] = maker
+
     def nodes_of(
         self, part: str, hits_cell: Callable[[int], bool], numbers: Collection[int] | None = None
     ) -> list[RedisNode]:
         """The servers for `part` of the cells hit, which were asked for; of several lease servers those `numbers`."""
-        return [self.nodes[one] for one in self._parts(part, hits_cell, numbers)]
+        there = [self.nodes[one] for one in self._parts(part, hits_cell, numbers)]
+        return [node for node in there if isinstance(node, RedisNode)]
 
-    def node_of(self, part: str, cell: str, number: int = 0) -> RedisNode | None:
+    def made_for(self, part: str, hits_cell: Callable[[int], bool]) -> list[Any]:
+        """The servers of another kind that were asked for: whoever did knows the kind."""
+        return [self.nodes[one] for one in self._parts(part, hits_cell, None)]
+
+    def node_of(self, part: str, cell: str, number: int = 0) -> TrialNode | None:
         """The server that was asked for, for `part` of a cell, if one was; of several lease servers that `number`."""
         return self.nodes.get(ServerPart(part, cell if self._apart else EVERY_CELL, number))
 
@@ -156,9 +170,9 @@ class Environment:
         hit = [one.cell for number, one in enumerate(self.cells) if hits_cell(number)] if self._apart else [EVERY_CELL]
         return [ServerPart(part, cell, number) for cell in hit for number in chosen]
 
-    def lease_servers(self) -> "list[RedisNode | LocalServer | Server]":
+    def lease_servers(self) -> "list[TrialNode | LocalServer | Server]":
         """The servers that hold the leases, once it was entered; each once."""
-        found: list[RedisNode | LocalServer | Server] = []
+        found: list[TrialNode | LocalServer | Server] = []
         for one in self.cells:
             node = self.node_of("lease", one.cell) or self.node_of("store", one.cell)
             server = node or self._servers.get(one.cell) or self._server
@@ -183,8 +197,7 @@ class Environment:
 
     def __enter__(self) -> Self:
         try:
-            for one, wish in self._wishes.items():
-                node = RedisNode(wish, one.server_name)
+            for one, node in self._made():
                 self._begun.append(node)
                 self.nodes[one] = self._stack.enter_context(node)
             for at in self.cells if self._apart else ():
@@ -203,6 +216,16 @@ class Environment:
             self._close()
             raise
         return self
+
+    def _made(self) -> Iterator[tuple[ServerPart, TrialNode]]:
+        """The servers that were asked for. Raises ServerUnusable where two kinds of one are."""
+        both = self._wishes.keys() & self._makers.keys()
+        for one in both:
+            raise ServerUnusable(f"the {one.server_name} can't be one server and several: leave one of the faults out")
+        for one, wish in self._wishes.items():
+            yield one, RedisNode(wish, one.server_name)
+        for one, maker in self._makers.items():
+            yield one, maker(one.server_name, [at for at in self.cells if one.cell in (EVERY_CELL, at.cell)])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -275,11 +298,16 @@ class Environment:
     def addresses(self, process: Process) -> Addresses:
         """The addresses that `process` is given."""
         proxy = self.proxies.get(process)
-        return self.servers_of(process.cell) if proxy is None else Addresses(proxy.store_url, proxy.lease_urls)
+        if proxy is not None:
+            return Addresses(proxy.store_url, proxy.lease_urls)
+        return self._found(process.cell, lambda node: node.url_of(process))
 
     def servers_of(self, cell: str) -> Addresses:
         """The addresses of a cell's servers themselves, as the harness reaches them."""
+        return self._found(cell, lambda node: node.url)
+
+    def _found(self, cell: str, url_of: Callable[[TrialNode], str]) -> Addresses:
         store_node = self.node_of("store", cell)
-        store = store_node.url if store_node is not None else self._servers.get(cell, self._server).url
+        store = url_of(store_node) if store_node is not None else self._servers.get(cell, self._server).url
         nodes = [self.node_of("lease", cell, number) for number in range(self.lease_nodes)]
-        return Addresses(store, tuple(store if node is None else node.url for node in nodes))
+        return Addresses(store, tuple(store if node is None else url_of(node) for node in nodes))

@@ -19,8 +19,8 @@ from leasebench.bench.servers.passive_replica import (
     newest_connection,
     replication_offset,
 )
-from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.bench.servers.server import Server, ServerUnusable
+from leasebench.bench.servers.trial_node import TrialNode
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
 from leasebench.leases.manager import REDIS, LeaseManager
@@ -136,7 +136,7 @@ class LockWatch:
         """Hear what was executed until now, and stop listening."""
         try:
             for server in self._servers:
-                if isinstance(server, RedisNode):
+                if isinstance(server, TrialNode):
                     server.catch_up()
             behind = [
                 url
@@ -155,8 +155,8 @@ class LockWatch:
         facts = {"unheard": self.unheard, "lock_commands": self.commands}
         return {name: value for name, value in facts.items() if value is not None}
 
-    def _attach(self, server: RedisNode | Server) -> None:
-        if isinstance(server, RedisNode):
+    def _attach(self, server: TrialNode | Server) -> None:
+        if isinstance(server, TrialNode):
             server.listen(self._listener)
         elif server.pid is None:
             raise ServerUnusable("the lease server is not leasebench's own, and no replica is put behind another's")

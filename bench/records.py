@@ -12,7 +12,7 @@ import pandas as pd
 from leasebench.bench.environment import processes_at
 from leasebench.bench.faults.fault import Fault, FaultReport
 from leasebench.bench.rundir import write_json
-from leasebench.bench.servers.redis_node import RedisNode
+from leasebench.bench.servers.trial_node import TrialNode
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ServerError
@@ -48,7 +48,7 @@ class HistoryStream:
     cell: str
     address: CellAddress
     store: Store | None
-    node: RedisNode | None
+    node: TrialNode | None
     node_name: str
     file: HistoryWriter
 

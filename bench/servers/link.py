@@ -16,7 +16,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from leasebench.bench.servers.door import Door
+from leasebench.bench.servers.door import OK, Door
 from leasebench.bench.servers.passive_replica import ACK
 
 MOST_IN_FLIGHT = 64 << 20
@@ -34,9 +34,12 @@ CONNECT_WITHIN_S = 1.0
 class Link:
     """Leads to one primary at a time, whose socket is `target`; one replica. Both may be replaced."""
 
-    def __init__(self, lag_ms: float) -> None:
+    def __init__(self, lag_ms: float, password: str = "") -> None:
         self._lag_s = lag_ms / 1000
-        self._door = Door()
+        self._password = password
+        """Of the primary; the replica's, too, if there is one."""
+        self._door = Door(password) if password else Door()
+        self._stands_still = False
         self.port = self._door.port
         self.secret = self._door.secret
         """What the replica has to say before it gets through."""
@@ -56,7 +59,13 @@ class Link:
         """Lose what is in flight; nobody gets through until `lead_to`."""
         with self._lock:
             self._target = None
+            self._stands_still = False
             self._hang_up()
+
+    def stand_still(self) -> None:
+        """From now on nothing moves, and neither side is told: what is in flight is lost with the next `drop`."""
+        with self._lock:
+            self._stands_still = True
 
     def in_step(self, lacks: int) -> bool:
         """Whether what the replica lacks of the primary's stream, `lacks` bytes, is younger than the lag.
@@ -81,6 +90,9 @@ class Link:
 
     def _carry(self) -> None:
         while not self._over.is_set():
+            if self._stands_still:
+                self._over.wait(IDLE_S)
+                continue
             with self._lock:
                 self._accept()
                 crossing = self._crossing
@@ -90,7 +102,7 @@ class Link:
                 wait_s = IDLE_S if crossing is None else crossing.next_due(IDLE_S)
             ready = _readable(sources, wait_s)
             with self._lock:
-                if crossing is not None and crossing is self._crossing:
+                if crossing is not None and crossing is self._crossing and not self._stands_still:
                     try:
                         crossing.move(ready)
                     except OSError:
@@ -107,7 +119,7 @@ class Link:
             replica.close()
             return
         try:
-            self._crossing = _Crossing(replica, said, self._target, self._lag_s)
+            self._crossing = _Crossing(replica, said, self._target, self._lag_s, self._password)
         except OSError:
             replica.close()
 
@@ -120,7 +132,7 @@ class Link:
 class _Crossing:
     """One replica on its way to one primary."""
 
-    def __init__(self, replica: socket.socket, said: bytes, target: Path, lag_s: float) -> None:
+    def __init__(self, replica: socket.socket, said: bytes, target: Path, lag_s: float, password: str) -> None:
         self._replica = replica
         self._replica.settimeout(SEND_WITHIN_S)
         # A write that follows another at once would wait for the acknowledgement of the first, 40 ms: WAIT would, too.
@@ -129,6 +141,10 @@ class _Crossing:
         self._primary.settimeout(CONNECT_WITHIN_S)
         try:
             self._primary.connect(str(target))
+            if password:
+                self._primary.sendall(f"AUTH {password}\r\n".encode())
+                if _receive(self._primary) != OK:
+                    raise ConnectionResetError("the primary does not know the password")
             self._primary.sendall(said)
         except OSError:
             self._primary.close()

@@ -42,13 +42,15 @@ class Recorder:
     reads so seldom, which takes less of the processor. Raises ServerUnusable if it can't attach.
     """
 
-    def __init__(self, path: Path, listeners: Sequence[ReplicaListener], gather_s: float = 0.0) -> None:
+    def __init__(
+        self, path: Path, listeners: Sequence[ReplicaListener], gather_s: float = 0.0, password: str = ""
+    ) -> None:
         self._listeners, self._gather_s = listeners, gather_s
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(HANDSHAKE_WITHIN_S)
         try:
             self._socket.connect(str(path))
-            self._offset, rest = _handshake(self._socket)
+            self._offset, rest = _handshake(self._socket, password)
         except (OSError, ValueError) as error:
             self._socket.close()
             raise ServerUnusable(f"the recorder can't attach to {path}: {error}") from error
@@ -154,11 +156,12 @@ def library_commands(url: str, since: int) -> int | None:
     return sum(int(one["tot-cmds"]) for one in newer if one.get("name") != CLIENT_NAME)
 
 
-def _handshake(connection: socket.socket) -> tuple[int, bytes]:
+def _handshake(connection: socket.socket, password: str) -> tuple[int, bytes]:
     """Become a replica and skip the snapshot. Returns the offset that the stream begins at, and its first bytes."""
     stream = _Bytes(connection)
     capable = b"REPLCONF capa eof capa psync2 rdb-filter-only functions\r\n"
-    for request in (b"PING\r\n", capable):
+    knock = f"AUTH {password}\r\n".encode() if password else b"PING\r\n"
+    for request in (knock, capable):
         connection.sendall(request)
         answer = stream.line()
         if not answer.startswith(b"+"):

@@ -8,6 +8,7 @@ not assumed, and written down in a marker, an event line of kind `restart`.
 """
 
 from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -62,6 +63,21 @@ class Stream:
         self.live = state
         return gone
 
+    def succeeded(self, held: Sequence[tuple[bytes, bytes]], time: tuple[int, int], reason: str) -> int:
+        """Another server is the primary now and holds these events, ids and lines: those that both have stay live.
+
+        Returns how many are gone that were live.
+        """
+        shared = 0
+        for position, (identity, line) in zip(self.live, held, strict=False):
+            if not self._is(position, identity, line):
+                break
+            shared += 1
+        gone = self.go_back(self.live[:shared], time, reason)
+        for identity, line in held[shared:]:
+            self.append(identity, line)
+        return gone
+
     def _write(self, identity: bytes, line: bytes) -> None:
         self.ids.append(identity)
         self.lines.append(line)
@@ -113,6 +129,13 @@ class Recording:
     def flushed(self, time: tuple[int, int]) -> int:
         """Everything was deleted. Returns how many live events are gone."""
         return sum(stream.go_back(array("q"), time, "flushed") for stream in self._streams.values())
+
+    def succeeded(self, held: Mapping[bytes, Sequence[tuple[bytes, bytes]]], time: tuple[int, int], reason: str) -> int:
+        """Another server took over, which holds these events by key. Returns how many live events are gone."""
+        self._count += sum(map(len, held.values()))
+        for key in held:
+            self._streams.setdefault(key, Stream())
+        return sum(stream.succeeded(held.get(key, ()), time, reason) for key, stream in self._streams.items())
 
     def survived(self, wire: Wire, time: tuple[int, int], reason: str) -> int:
         """Compare with what the server behind `wire` still holds, before any client is let in.

@@ -24,6 +24,7 @@ from leasebench.bench.servers.server_process import LEASES, SYNCHRONISED_WITHIN_
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.store import CellAddress
 from leasebench.results.record.endings import ProcessEnding
+from leasebench.results.record.process import Process
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,10 @@ class RedisNode:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+
+    def url_of(self, process: Process) -> str:  # noqa: ARG002
+        """One URL for all."""
+        return self.url
 
     def listen(self, listener: ReplicaListener) -> None:
         """Tell `listener`, too, of all that is executed from now on, whichever process is in charge."""

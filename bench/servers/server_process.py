@@ -58,6 +58,7 @@ class Unit:
         environment: Mapping[str, str] | None,
         cores: set[int] | None,
         secret: Mapping[str, str] | None = None,
+        password: str = "",
     ) -> Self:
         """Start it and don't wait. `cores` are those of the process whose place it takes; `secret`: see `launch`."""
         path = folder / "socket"
@@ -76,7 +77,15 @@ class Unit:
         process = launch(embedded_binary(), path, {**fixed, **options}, environment, secret)
         if cores:
             os.sched_setaffinity(process.pid, cores)
-        return cls(process, folder, path, Wire(f"unix://{path}", TIMEOUT_S))
+        who = f":{password}@" if password else ""
+        return cls(process, folder, path, Wire(f"unix://{who}{path}", TIMEOUT_S))
+
+    @classmethod
+    def sentinel(cls, folder: Path, binary: str, port: int, secret: Mapping[str, str], password: str) -> Self:
+        """Start one that watches over others, and don't wait; it keeps what it learns in the file of `secret`."""
+        path = folder / "socket"
+        process = launch(binary, path, {"port": str(port), "bind": "127.0.0.1"}, None, secret)
+        return cls(process, folder, path, Wire(f"unix://:{password}@{path}", TIMEOUT_S))
 
     def await_ready(self) -> None:
         """Wait until it answers and has loaded what it had kept. Raises ServerUnusable."""

@@ -41,6 +41,10 @@ class Writes:
         return first[np.searchsorted(first, places, side="right") - 1]
 
 
+FORKED = "forked"
+"""Why a `restart` stands in a history where two servers had been primaries at once."""
+
+
 @dataclass(frozen=True)
 class Events:
     """One cell's history as arrays, one element an event in store order; about 75 bytes an event.
@@ -153,6 +157,14 @@ class Events:
             position = min(max(int(self.previous[restart]), 0), int(restart))
             gone[position:restart] = True
         return gone
+
+    @cached_property
+    def forks(self) -> Ints:
+        """The positions at which a server follows that ran beside the one before it, a lease server's own included.
+
+        What the one before did alone stands before its fork, and happened at the same time as what stands behind.
+        """
+        return np.flatnonzero(self.of("restart") & self.because(FORKED))
 
     @cached_property
     def published(self) -> Ints:

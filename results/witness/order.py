@@ -31,7 +31,8 @@ def in_time(calls: Calls, *, repeats: bool) -> Comparison:
         if repeats:
             copies = np.bincount(calls.row_of_event[at], minlength=1)[calls.row_of_event[at]]
             at = at[copies == 1]  # noqa: PLW2901
-        _within_requests(calls, at, held)
+        for branch in _branches(calls, at):
+            _within_requests(calls, branch, held)
         _in_client_order(calls, at, held)
     return held
 
@@ -41,6 +42,24 @@ def _by_server(calls: Calls) -> Iterator[Ints]:
     apart = calls.of_lease_server[calls.joined]
     yield calls.joined[~apart]
     yield calls.joined[apart]
+
+
+def _branches(calls: Calls, at: Ints) -> Iterator[Ints]:
+    """The events of one server in orders that are orders in time: all of them, or by branch where there are several.
+
+    Up to a fork, and to the end, those that the server of that time had, or had had from one before that ended.
+    """
+    events = calls.trial.events
+    first, behind = (0, events.last + 1) if len(at) and at[0] <= events.last else (events.last + 1, len(events))
+    forks = [int(fork) for fork in events.forks if first <= fork < behind]
+    for end in [*forks, behind]:
+        here = at < end
+        position = end
+        for fork in reversed(forks):
+            if fork < position:
+                position = min(first + max(int(events.previous[fork]), 0), fork)
+                here &= (at < position) | (at > fork)
+        yield at[here]
 
 
 def _within_requests(calls: Calls, at: Ints, held: Comparison) -> None:

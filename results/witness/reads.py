@@ -12,12 +12,17 @@ from leasebench.results.witness.order import UNKNOWN_CLOCK, Cuts
 
 READ = "read what was not in force"
 FOUND = "found a plan that was not the newest"
+FORKED_READS = "reads where two servers were primaries at once: whose the answer was is not known"
 LOST = "reads of what a server that came back had forgotten"
 
 
 def reads(calls: Calls) -> Comparison:
     """Hold reads of endpoints, and what was found to be the newest plan, against what was in force."""
     held, cuts = Comparison(), Cuts(calls)
+    if len(calls.trial.events.forks):
+        read = np.count_nonzero(_is_read(calls.trial) | calls.trial.rows(RowKind.DISCOVER, RowOutcome.DONE))
+        held.leave(FORKED_READS, int(read))
+        return held
     _of_endpoints(calls, cuts, held)
     _of_plans(calls, cuts, held)
     return held

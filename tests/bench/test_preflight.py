@@ -78,6 +78,15 @@ def test_each_command_that_is_not_allowed_is_named(command, server):
     assert server.dbsize() == 0
 
 
+def test_waiting_for_replicas_is_a_right_of_its_own(server):
+    allow(server)
+    url = f"{url_of(server)}?wait_replicas=1"
+    with pytest.raises(ServerUnusable, match="may not use WAIT: "):
+        must_allow(url)
+    allow(server, "+wait")
+    must_allow(url)
+
+
 def test_the_driver_of_a_server_says_on_which_page_its_permissions_are(monkeypatch):
     class Other:
         permissions_page = "docs/own-other.md"

@@ -22,7 +22,7 @@ from leasebench.results.witness.answers import OTHERWISE
 from leasebench.results.witness.counts import ABSENT, FORGOTTEN, NO_ANSWER, REFUSED_DONE, REPEATED, TWICE, UNASKED
 from leasebench.results.witness.grants import AFTER_RESTART, DOUBLE, OPAQUE, STEPPED
 from leasebench.results.witness.order import MIXED_UP, OUTSIDE, UNKNOWN_CLOCK
-from leasebench.results.witness.reads import FOUND, LOST, READ
+from leasebench.results.witness.reads import FORKED_READS, FOUND, LOST, READ
 from leasebench.results.witness.stamps import STAMPED, UNTOLD
 from leasebench.results.witness.testimony import witnessed
 
@@ -331,6 +331,36 @@ class TestWhatLegitimatelyLacksAnEvent:
         )
         assert found.discrepancies == ()
         assert found.uncovered[LOST] == 1
+
+    @pytest.mark.parametrize(
+        ("reason", "began_us", "found"),
+        [("forked", 20, set()), ("promoted", 20, {OUTSIDE}), ("forked", 1, {OUTSIDE}), ("forked", 50, set())],
+    )
+    def test_two_primaries_at_once_know_of_no_order_between_them(self, reason, began_us, found):
+        """The last two stand on one branch: what the second primary did can't have been over before what it had."""
+        events = [
+            *self.PUBLISHED,
+            self.commit(10, 1),
+            self.commit(42, 2, previous=1),
+            event("restart", 60, previous=2, reason=reason),
+            self.commit(began_us + 2, 1, previous=1, enactor="enactor-1"),
+        ]
+        rows = [
+            *self.PLANNER,
+            self.asked(1, RowOutcome.DONE, 5, 12),
+            self.asked(2, RowOutcome.DONE, 40, 45, seen=1),
+            self.asked(1, RowOutcome.DONE, began_us, began_us + 3, process="enactor-1", seen=1),
+        ]
+        assert told(trial_of(events, rows)) == found
+
+    def test_reads_are_left_out_where_two_servers_were_primaries_at_once(self):
+        check = row("enactor-1", RowKind.CHECK, attempt=9, endpoint=0, seen=7, start_ns=14_000, end_ns=15_000)
+        rows = [*self.PLANNER, self.asked(1, RowOutcome.DONE, 5, 12), check]
+        events = [*self.PUBLISHED, self.commit(10, 1)]
+        assert told(trial_of(events, rows)) == {READ}
+        forked = trial_of([*events, event("restart", 20, previous=2, reason="forked")], rows)
+        assert told(forked) == set()
+        assert witnessed(forked).uncovered[FORKED_READS] == 1
 
     def test_a_client_that_repeats_its_calls(self):
         events = [*self.PUBLISHED, self.commit(10, 1), self.commit(11, 1, previous=1)]

@@ -6,12 +6,13 @@ docs/howto/own-redis.md.
 """
 
 import secrets
+from collections.abc import Sequence
 from contextlib import closing, suppress
 
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.wire import Argument, Wire
 from leasebench.leases.errors import ServerError
-from leasebench.leases.servers import access_of
+from leasebench.leases.servers import ReplicaWait, access_of
 
 NO_PERMISSION, NO_SCRIPT, NO_MULTI = "NOPERM", "NOSCRIPT", "ERR EXEC without MULTI"
 NO_KEY = "key"
@@ -61,13 +62,15 @@ def probes(key: str) -> list[tuple[Argument, ...]]:
 def denied(url: str) -> list[str]:
     """Name every command, and our keys, that the user of `url` may not use. Raises as a Wire does."""
     keys = Keys("preflight", secrets.token_hex(8), "probe")
+    waits = [("WAIT", 0, 1)] if ReplicaWait.of(url) is not None else []
+    key = f"{keys.prefix}key"
     with closing(Wire(access_of(url).at_key(url, keys.prefix))) as wire:
-        return _missing(wire, f"{keys.prefix}key")
+        return _missing(wire, key, [*probes(key), *waits])
 
 
-def _missing(wire: Wire, key: str) -> list[str]:
+def _missing(wire: Wire, key: str, tried: Sequence[tuple[Argument, ...]]) -> list[str]:
     missing: dict[str, None] = {}
-    for probe in probes(key):
+    for probe in tried:
         try:
             wire.call(*probe)
         except ServerError as error:
