@@ -211,7 +211,8 @@ class Environment:
     @cached_property
     def over_tcp(self) -> bool:
         """Whether its processes reach all servers over TCP, as far as was asked for until this was asked first."""
-        return not self._apart and not self._wishes and tcp_address(self._server.url) is not None
+        own = self._apart or self._wishes or self._makers
+        return not own and tcp_address(self._server.url) is not None
 
     def lease_servers(self) -> "list[TrialNode | LocalServer | Server]":
         """The servers that hold the leases, once it was entered; each once."""
