@@ -75,10 +75,18 @@ def be_agent() -> None:
         line = call(told.harness, secret, hello)
         watch_life_lines(sys.stdin.fileno(), line.connection.fileno())
         with suppress(Needless):
-            Agent(line).serve()
+            try:
+                Agent(line).serve()
+            finally:
+                _no_more_interrupts()
 
 
 def _needless(number: int, _frame: object) -> None:
+    _no_more_interrupts()
+    raise Needless(signal.Signals(number).name)
+
+
+def _no_more_interrupts() -> None:
+    """It ends anyway."""
     for one in INTERRUPTS:
         signal.signal(one, signal.SIG_IGN)
-    raise Needless(signal.Signals(number).name)

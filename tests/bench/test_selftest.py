@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from leasebench.bench.selftest import (
-    AGENT,
     HOSTS,
     MARK,
     MOMENTS,
-    WORKER,
     MarkedRun,
     PlannedKill,
     SelfTest,
@@ -24,11 +22,8 @@ from leasebench.bench.selftest import (
 
 SEED = 7
 KILLS = [kill for kill in draw(60, SEED, ["steady", "crash_holder", "lossy_network"]) if kill.moment != "fault"][:3]
-KILLS += [
-    PlannedKill(101, "steady", AGENT, signal.SIGKILL, "load", 0.3, HOSTS),
-    PlannedKill(102, "lossy_network", WORKER, signal.SIGKILL, "load", 0.3, HOSTS),
-    PlannedKill(103, "pause_before_commit", "harness", signal.SIGKILL, "load", 0.3, HOSTS),
-]
+KILLS += [PlannedKill(103, "pause_before_commit", "harness", signal.SIGKILL, "load", 0.3, HOSTS)]
+"""Agents and workers are killed in `test_agents`."""
 KILLS += [kill for kill in draw(60, SEED, ["paused_newer_holder", "failover"]) if kill.moment == "fault"][:1]
 
 
