@@ -3,10 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from signal import Signals
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
+from urllib.parse import urlsplit
 
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
 from leasebench.bench.proxy.route import MakeProxy, RouteProxy
@@ -19,6 +21,8 @@ from leasebench.registry import plugins
 from leasebench.results.display.phrases import count
 from leasebench.results.record.endings import ProcessEnding
 from leasebench.results.record.process import PROXY, Process
+
+DEFAULT_PORT = 6379
 
 
 class Processes(Protocol):
@@ -35,6 +39,37 @@ class Processes(Protocol):
     def signal_lock(self, process: Process, number: Signals) -> bool:
         """Send a signal to its foreign lock alone; False if it has none, or is gone."""
         ...
+
+
+class HostsUnderFault(Protocol):
+    """The hosts of a trial, of a run on several, as a fault of a whole host sees them. They are known by name."""
+
+    def processes_on(self, host: str) -> list[Process]:
+        """What a trial has there; nothing where the host was lost."""
+        ...
+
+    def may_filter(self, host: str) -> bool:
+        """Whether it can be cut off by its own packet filter."""
+        ...
+
+    def cut_off(self, host: str, urls: Collection[str], for_ms: float, *, scheduler: bool) -> None:
+        """Let nothing pass between it and the servers of these URLs; with `scheduler`, nor Dask's and the harness.
+
+        It is over after `for_ms` in any case. Raises ProcessFailed.
+        """
+        ...
+
+    def mend(self, host: str) -> int:
+        """Let all pass again. Returns how many packets were held back; raises ProcessFailed."""
+        ...
+
+
+def tcp_address(url: str) -> tuple[str, int] | None:
+    """Host and port of the one server that a URL names; None where it is a unix socket, or names several."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "valkey", "valkeys") or parts.hostname is None:
+        return None
+    return parts.hostname, parts.port or DEFAULT_PORT
 
 
 def processes_at(programs: Mapping[str, Sequence[int]], cells: Iterable[str]) -> list[Process]:
@@ -102,9 +137,12 @@ class Environment:
         lease_nodes: int = 1,
         replicas: int = 0,
         make_proxy: MakeProxy = Proxy,
+        hosts: HostsUnderFault | None = None,
     ) -> None:
         self._server = server
         self._make_proxy = make_proxy
+        self.hosts = hosts
+        """None where all runs on this machine."""
         self._folder = folder
         self.cells = tuple(cells)
         self.ttl_ms = ttl_ms
@@ -169,6 +207,11 @@ class Environment:
         chosen = [number for number in there if numbers is None or number in numbers]
         hit = [one.cell for number, one in enumerate(self.cells) if hits_cell(number)] if self._apart else [EVERY_CELL]
         return [ServerPart(part, cell, number) for cell in hit for number in chosen]
+
+    @cached_property
+    def over_tcp(self) -> bool:
+        """Whether its processes reach all servers over TCP, as far as was asked for until this was asked first."""
+        return not self._apart and not self._wishes and tcp_address(self._server.url) is not None
 
     def lease_servers(self) -> "list[TrialNode | LocalServer | Server]":
         """The servers that hold the leases, once it was entered; each once."""
@@ -301,6 +344,12 @@ class Environment:
         if proxy is not None:
             return Addresses(proxy.store_url, proxy.lease_urls)
         return self._found(process.cell, lambda node: node.url_of(process))
+
+    def server_urls(self, processes: Iterable[Process]) -> list[str]:
+        """The URLs of all servers that these processes use, each once."""
+        cells = dict.fromkeys(process.cell for process in processes)
+        found = [self.servers_of(cell) for cell in cells]
+        return list(dict.fromkeys(url for one in found for url in (one.store, *one.leases)))
 
     def servers_of(self, cell: str) -> Addresses:
         """The addresses of a cell's servers themselves, as the harness reaches them."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,8 @@ def write_derived(plan: TrialPlan, folder: Path, facts: TrialFacts) -> None:
     if journal is not None and facts.history:
         _write_latency(plan, folder, facts, read_trials(folder, journal))
     faults = plan.scenario.parsed_faults
-    write_json(folder / FAULTS_FILE, fault_rows(plan, journal.rows) if journal is not None and faults else [])
+    hosts = {Process.parse(life.name): life.host for life in facts.processes}
+    write_json(folder / FAULTS_FILE, fault_rows(plan, journal.rows, hosts) if journal is not None and faults else [])
 
 
 def _write_latency(plan: TrialPlan, folder: Path, facts: TrialFacts, trials: Iterable[Trial]) -> None:
@@ -171,8 +173,10 @@ def _write_latency(plan: TrialPlan, folder: Path, facts: TrialFacts, trials: Ite
     write_hlog(folder / LATENCY_FILE, histograms, began, began + lasted)
 
 
-def fault_rows(plan: TrialPlan, journal: pd.DataFrame) -> list[FaultRow]:
-    """What the faults did, from the journal: when, for how long, and whether it hit."""
+def fault_rows(
+    plan: TrialPlan, journal: pd.DataFrame, hosts: Mapping[Process, str | None] = MappingProxyType({})
+) -> list[FaultRow]:
+    """What the faults did, from the journal: when, for how long, and whether it hit. `hosts`: where processes ran."""
     reported: pd.DataFrame = journal[journal["kind"].isin([int(kind) for kind in ACTIONS])]
     cells = [cell.name for cell in plan.cells]
     processes = processes_of(journal)
@@ -184,18 +188,28 @@ def fault_rows(plan: TrialPlan, journal: pd.DataFrame) -> list[FaultRow]:
             replace(processes[code], cell=row["cell"]),
             cells,
             plan.ttl_ms,
+            hosts,
         )
         for row, code in zip(reported.to_dict("records"), by, strict=True)
     ]
 
 
-def fault_row(fault: Fault, row: Mapping[Any, Any], process: Process, cells: Sequence[str], ttl_ms: int) -> FaultRow:
+def fault_row(
+    fault: Fault,
+    row: Mapping[Any, Any],
+    process: Process,
+    cells: Sequence[str],
+    ttl_ms: int,
+    hosts: Mapping[Process, str | None] = MappingProxyType({}),
+) -> FaultRow:
     """One row of `faults.json`, from `process`'s journal of what the fault did; the fault says whom it hit and how."""
     asked_ms, lasted_ns = row["seen"] / 1000, max(0, row["end_ns"] - row["start_ns"])
     report = FaultReport(asked_ms, lasted_ns / 1e6, row["outcome"] == RowOutcome.DONE, ttl_ms)
     from_outside = process == Process(HARNESS)
     hit_cells = [cell for number, cell in enumerate(cells) if fault.hits_cell(number)]
     targets = processes_at(fault.programs, hit_cells) if from_outside else [replace(process.whole, life=0)]
+    if from_outside and fault.hit_host is not None:
+        targets = [one for one, host in hosts.items() if host == fault.hit_host]
     return FaultRow(
         fault=fault.name,
         number=row["attempt"],

@@ -172,6 +172,7 @@ def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path, hosts: Tr
         lease_nodes=nodes_of(manager),
         replicas=replicas_of(manager),
         make_proxy=hosts.make_proxy,
+        hosts=hosts.under_fault,
     )
     for number, fault in enumerate(plan.faults):
         if fault is not None:

@@ -5,8 +5,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from leasebench.bench.agents.placement import must_have_hosts
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import LocalSupervisor, Supervisor, SupervisorReport
+from leasebench.bench.environment import HostsUnderFault
 from leasebench.bench.proxy.proxy import Proxy
 from leasebench.bench.proxy.route import MakeProxy
 from leasebench.bench.suite import Suite
@@ -31,6 +33,11 @@ class TrialHosts(Protocol):
     @property
     def make_proxy(self) -> MakeProxy:
         """Makes the proxy of a process, on that process's host."""
+        ...
+
+    @property
+    def under_fault(self) -> HostsUnderFault | None:
+        """The same, as a fault of a whole host sees them; None for this machine alone."""
         ...
 
     def supervisor(
@@ -70,6 +77,7 @@ class _HereForTrial:
     """This machine."""
 
     make_proxy: MakeProxy = staticmethod(Proxy)
+    under_fault: HostsUnderFault | None = None
 
     def supervisor(self, specs: Sequence[ProcessSpec], report: SupervisorReport) -> LocalSupervisor:
         return LocalSupervisor(specs, report)
@@ -85,7 +93,8 @@ class ThisMachine:
     server_at: str | None = None
 
     def must_suit(self, suite: Suite) -> None:
-        """Every suite does."""
+        """Every suite does, unless it has faults of whole hosts."""
+        must_have_hosts(suite.scenarios, 1)
 
     @contextmanager
     def of_trial(self, plan: TrialPlan) -> "Iterator[TrialHosts]":  # noqa: ARG002

@@ -10,6 +10,7 @@ from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import ProcessFailed, SupervisorReport
 from leasebench.bench.health.system import machine_load
 from leasebench.bench.health.watch import HealthWatch
+from leasebench.bench.hosts.packet_filter import PacketFilter
 from leasebench.bench.proxy.proxy import Proxy
 from leasebench.bench.servers.local import private_directory
 from leasebench.results.record.process import Process
@@ -23,6 +24,7 @@ class AgentTrial:
         self.folder = private_directory()
         self.report = SupervisorReport()
         self.proxies: dict[Process, Proxy] = {}
+        self.filter: PacketFilter | None = None
         self.watching = ExitStack()
         self.health: HealthWatch | None = None
         self._started = ExitStack()
@@ -44,6 +46,11 @@ class AgentTrial:
         self.supervisor = None
         self._started.close()
 
+    def mend(self) -> int:
+        """Let all pass again. Returns how many packets were held back. Raises OSError."""
+        cut, self.filter = self.filter, None
+        return 0 if cut is None else cut.remove()
+
     def close(self) -> None:
         """Nothing of it is left."""
         with ExitStack() as stack:
@@ -52,6 +59,7 @@ class AgentTrial:
                 stack.callback(proxy.__exit__, ProcessFailed, None, None)
             stack.callback(self.end)
             stack.callback(self.watching.close)
+            stack.callback(self.mend)
 
 
 class AgentFace(Protocol):

@@ -104,6 +104,13 @@ class DaskHosts:
             address: str = probe.getsockname()[0]
         return address
 
+    @property
+    def machines(self) -> set[str]:
+        """The addresses of the harness and of the scheduler, as numbers."""
+        host = _host_of(self._choice) if not self._choice.startswith(LOCAL) else self.own_address
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return {self.own_address, *(str(one[4][0]) for one in found)}
+
     def place(self, host: str, call: str) -> None:
         """Start the task that is the agent of a host."""
         assert self._client is not None

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -10,11 +10,12 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
+from leasebench.bench.agents.cut_hosts import CutHosts
 from leasebench.bench.agents.dask_hosts import DaskHosts
 from leasebench.bench.agents.hosts_supervisor import HostsSupervisor
 from leasebench.bench.agents.line import AgentLine, Listening
 from leasebench.bench.agents.orders import BeginTrial, StartProxy
-from leasebench.bench.agents.placement import must_have_room, must_need_no_servers, placed
+from leasebench.bench.agents.placement import must_have_hosts, must_have_room, must_need_no_servers, placed
 from leasebench.bench.agents.remote_agent import HostLost, RemoteAgent
 from leasebench.bench.agents.remote_proxy import RemoteProxy
 from leasebench.bench.agents.software import differs, own_machine
@@ -78,6 +79,7 @@ class AgentFleet:
     def must_suit(self, suite: Suite) -> None:
         """See `Hosts`."""
         must_have_room(suite.scenarios, len(self.agents))
+        must_have_hosts(suite.scenarios, len(self.agents))
         if self.server_at is not None:
             must_need_no_servers(suite)
 
@@ -85,12 +87,13 @@ class AgentFleet:
     def of_trial(self, plan: TrialPlan) -> Iterator["HostsOfTrial"]:
         """See `Hosts`. A host that was lost before has a new agent if it is back, else it is left out."""
         self._restore()
-        agents = [agent for agent in self.agents.values() if not agent.lost]
+        # In the order of their names, whoever called first: the seed decides what runs where.
+        agents = [self.agents[name] for name in self._dask.workers if not self.agents[name].lost]
         if not agents:
             raise ProcessFailed("no host is left")
         for agent in agents:
             agent.ask(BeginTrial())
-        yield HostsOfTrial(plan, agents, echo_secret(self._secret))
+        yield HostsOfTrial(plan, agents, echo_secret(self._secret), self._dask.machines)
 
     def _restore(self) -> None:
         for name, agent in list(self.agents.items()):
@@ -156,11 +159,15 @@ class AgentFleet:
 class HostsOfTrial:
     """See `TrialHosts`."""
 
-    def __init__(self, plan: TrialPlan, agents: Sequence[RemoteAgent], echo_secret: bytes) -> None:
+    def __init__(
+        self, plan: TrialPlan, agents: Sequence[RemoteAgent], echo_secret: bytes, machines: Collection[str]
+    ) -> None:
         self._agents = agents
         self._clocks = ClockWatch({agent.name: (agent.echo, echo_secret) for agent in agents})
         self._by_name = {agent.name: agent for agent in agents}
         self._where = placed(plan.scenario, plan.processes, [agent.name for agent in agents])
+        self.under_fault = CutHosts(agents, self._where, machines)
+        """See `TrialHosts`."""
 
     def make_proxy(
         self,

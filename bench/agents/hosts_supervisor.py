@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import wait
 from signal import Signals
 from types import TracebackType
@@ -90,6 +91,7 @@ class HostsSupervisor:
         by_name = {agent.name: agent for agent in agents}
         for spec in specs:
             agent = by_name[where[spec.process]]
+            spec = replace(spec, host=agent.name)  # noqa: PLW2901
             share = self._shares[agent.name]
             self._children.append(RemoteProcess(spec, agent, len(share)))
             share.append(spec)

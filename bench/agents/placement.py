@@ -18,6 +18,17 @@ def must_have_room(scenarios: Iterable[Scenario], hosts: int) -> None:
             raise DefinitionError(f"{scenario.name}: the planner apart from the enactors takes two hosts, not {hosts}")
 
 
+def must_have_hosts(scenarios: Iterable[Scenario], hosts: int) -> None:
+    """Raise DefinitionError if a fault takes more hosts than there are."""
+    for scenario in scenarios:
+        for fault in scenario.parsed_faults:
+            if fault.least_hosts > hosts:
+                raise DefinitionError(
+                    f"{scenario.name}: the fault {fault.name} takes {fault.least_hosts} hosts, not {hosts}: "
+                    "run it with --hosts local:3, or on a Dask cluster"
+                )
+
+
 def must_need_no_servers(suite: Suite) -> None:
     """Raise DefinitionError if a trial is given servers of its own: other machines can't reach their unix sockets."""
     for guard, scenario in cells(suite):

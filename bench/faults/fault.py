@@ -82,6 +82,8 @@ class Victim:
     thread: Thread = Thread.WORKER
     cell: int = 0
     """The number of its cell."""
+    host: str = ""
+    """The host that it runs on; empty where all run on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,16 @@ class Fault(Definition):
     def hit_server(self) -> str | None:
         """The server that it hits: `lease`, `store` or none."""
         return None
+
+    @property
+    def hit_host(self) -> str | None:
+        """The host that it hits as a whole, of a run on several (`run --hosts`); None for a fault of another kind."""
+        return None
+
+    @property
+    def least_hosts(self) -> int:
+        """How many hosts it takes."""
+        return 1
 
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
         """Say what it did, with `{target}` for whom or what it hit: a sentence of `explain`."""

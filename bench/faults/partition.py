@@ -9,6 +9,7 @@ from pydantic import Field
 from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.lease_nodes import LeaseNodes, beyond, chosen, none_hit, told
 from leasebench.bench.faults.network_fault import NetworkFault
+from leasebench.bench.faults.spaced import spaced
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from leasebench.leases.guard import Guard
 
 SERVERS = "its servers"
-DRAWN = (0.75, 1.25)
-"""From one cut to the next it is `every_s`, times something between."""
 
 
 class Partition(NetworkFault):
@@ -55,11 +54,7 @@ class Partition(NetworkFault):
 
     def windows(self, rng: Random, ttl_ms: int) -> Iterator[tuple[float, float]]:
         """Draw when nothing passes."""
-        begin_s = self.first_s
-        while True:
-            end_s = begin_s + self.length_ms(ttl_ms) / 1000
-            yield begin_s, end_s
-            begin_s = max(end_s, begin_s + self.every_s * rng.uniform(*DRAWN))
+        return spaced(self.first_s, self.every_s, self.length_ms(ttl_ms) / 1000, rng)
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Cut all victims off at once."""

@@ -32,14 +32,19 @@ class ClockSkew(ProgramFault):
 
     def armed_in(self, victim: Victim, rng: Random) -> Boundary | None:  # noqa: ARG002
         """Set the clock wrong once."""
-        if victim.thread is not Thread.WORKER:
-            return None
-        pending = [Skew(self.ms)]
+        return skewed_once(self.ms, victim)
 
-        def act(_side: str, _operation: Operation) -> Action | None:
-            return pending.pop() if pending else None
 
-        return act
+def skewed_once(ms: float, victim: Victim) -> Boundary | None:
+    """At its first operation the process's clock is set wrong; its renewer reads the same one."""
+    if victim.thread is not Thread.WORKER:
+        return None
+    pending = [Skew(ms)]
+
+    def act(_side: str, _operation: Operation) -> Action | None:
+        return pending.pop() if pending else None
+
+    return act
 
 
 PLUGIN = ClockSkew

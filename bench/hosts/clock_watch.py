@@ -55,7 +55,7 @@ class ClockWatch:
         try:
             for host, (address, secret) in self._echoes.items():
                 try:
-                    link = ClockLink(address, secret, AT_REST_WITHIN_S)
+                    link = ClockLink(address, secret)
                     one = WatchedClock(host, address, secret, link.clock, link)
                     self._watched.append(one)
                     one.readings.append(link.read(AT_REST_TRIPS, AT_REST_WITHIN_S))
@@ -81,13 +81,15 @@ class ClockWatch:
         """`clocks.json`: the harness's own clock, and that of each host."""
         own = own_clock()
         here = ClockRow(clock=str(own), offset_ns=0, uncertainty_ns=0, host=HARNESS)
-        return (here, *(row_of(one.host, one.clock, one.readings, own) for one in self._watched))
+        read = (one for one in self._watched if one.readings)
+        return (here, *(row_of(one.host, one.clock, one.readings, own) for one in read))
 
     def _watch(self) -> None:
-        due_s = time.monotonic() + EVERY_S
+        own, due_s = own_clock(), time.monotonic() + EVERY_S
         while not self._over.wait(max(due_s - time.monotonic(), 0.0)):
             for one in self._watched:
-                if not self._over.is_set():
+                # Of a host by our own clock there is nothing to learn while it is busy.
+                if one.clock != own and not self._over.is_set():
                     self._read(one, UNDER_LOAD_TRIPS, UNDER_LOAD_WITHIN_S)
             due_s = max(due_s + EVERY_S, time.monotonic())
 
@@ -100,7 +102,7 @@ class ClockWatch:
                 one.link = ClockLink(one.address, one.secret, within_s)
                 if one.link.clock != one.clock:
                     raise ConnectionError(f"it has another clock now, {one.link.clock}")
-            one.readings.append(one.link.read(trips, within_s))
+            one.readings.append(one.link.read(trips, within_s, within_s))
         except OSError as error:
             logger.warning("the clock of %s can't be read: %s", one.host, error)
             if one.link is not None:

@@ -1,9 +1,9 @@
 """Ends what a killed harness leaves behind: processes, temporary directories and shared memory.
 
 Runs as a small process of its own, in a session of its own, reading commands from a pipe whose other end only
-the harness holds: `pid N`, `forget N`, `dir PATH`. As for kill(2), a number below zero is a process group. At the end
-of the pipe it kills the processes that were not forgotten, removes the directories, and exits. Standard library only:
-it is started as a script.
+the harness holds: `pid N`, `forget N`, `dir PATH`, `filter 1`, `filter 0`. As for kill(2), a number below zero is a
+process group. At the end of the pipe it kills the processes that were not forgotten, removes the directories and the
+table of the packet filter, if there is one, and exits. Standard library only: it is started as a script.
 """
 
 import atexit
@@ -22,6 +22,8 @@ GONE_WITHIN_S = 2.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 FAKETIME_NAMES = ("faketime_shm_{pid}", "sem.faketime_sem_{pid}")
 """What libfaketime makes for a process, and removes at its orderly end only."""
+FILTER_TABLE = "leasebench_cut"
+"""Of the packet filter of a host: see `packet_filter`."""
 
 
 class Reaper:
@@ -30,6 +32,7 @@ class Reaper:
     def __init__(self) -> None:
         self._pids: set[int] = set()
         self._directories: list[str] = []
+        self._filter = False
         self._restarts = 0
         self._forkserver: int | None = None
         self._process = self._start()
@@ -58,6 +61,16 @@ class Reaper:
         self._directories = [*filter(os.path.exists, self._directories), path]
         self._tell(f"dir {path}")
 
+    def watch_filter(self) -> None:
+        """Remove our table of the packet filter when the harness is gone."""
+        self._filter = True
+        self._tell("filter 1")
+
+    def forget_filter(self) -> None:
+        """The table is gone."""
+        self._filter = False
+        self._tell("filter 0")
+
     def notes(self) -> list[str]:
         """What has happened to the reaper since the last time that this was asked, a line each.
 
@@ -85,6 +98,7 @@ class Reaper:
         try:
             self._write("".join(f"pid {pid}\n" for pid in self._pids))
             self._write("".join(f"dir {path}\n" for path in self._directories))
+            self._write(f"filter {int(self._filter)}\n")
             return subprocess.Popen([sys.executable, "-I", "-S", __file__], stdin=read, start_new_session=True)
         finally:
             os.close(read)
@@ -126,16 +140,10 @@ def main() -> None:
     """Read commands until the harness is gone, then clear up."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    pids: set[int] = set()
-    directories = []
-    for line in sys.stdin.buffer:
-        command, _, argument = os.fsdecode(line).rstrip("\n").partition(" ")
-        if command == "pid":
-            pids.add(int(argument))
-        elif command == "forget":
-            pids.discard(int(argument))
-        elif command == "dir":
-            directories.append(argument)
+    pids, directories, filtered = _commands()
+    if filtered:
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(["nft", "delete", "table", "inet", FILTER_TABLE], check=False, timeout=EXIT_WAIT_S)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -146,6 +154,24 @@ def main() -> None:
         while _lives(pid) and time.monotonic() < deadline:
             time.sleep(0.001)
         remove_shared_memory(pid)
+
+
+def _commands() -> tuple[set[int], list[str], bool]:
+    """What was said until the end of the pipe: processes, directories, and whether there is a table."""
+    pids: set[int] = set()
+    directories: list[str] = []
+    filtered = False
+    for line in sys.stdin.buffer:
+        command, _, argument = os.fsdecode(line).rstrip("\n").partition(" ")
+        if command == "pid":
+            pids.add(int(argument))
+        elif command == "forget":
+            pids.discard(int(argument))
+        elif command == "dir":
+            directories.append(argument)
+        elif command == "filter":
+            filtered = argument == "1"
+    return pids, directories, filtered
 
 
 def _lives(pid: int) -> bool:

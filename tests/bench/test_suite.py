@@ -45,7 +45,7 @@ REFUSED = {
     "an unknown scenario": (suite(scenarios='["stedy"]'), ["scenarios", "stedy", "did you mean steady"]),
     "an unknown kind of fault": (
         suite(FAULT + 'kind = "pawse"', scenarios='["s"]'),
-        ["scenario.s", "faults.0.kind", "pawse", "did you mean pause?"],
+        ["scenario.s", "faults.0.kind", "pawse", "did you mean pause"],
     ),
     "a fault without a kind": (suite(FAULT + "enactors = [0]"), ["scenario.s", "faults.0", "kind"]),
     "an unknown key of a fault": (

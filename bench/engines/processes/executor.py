@@ -215,7 +215,9 @@ class Executor:
 
     def _arm_faults(self) -> list[tuple[int, Boundary]]:
         spec = self.spec
-        victim = Victim(spec.process.place, spec.kind, spec.number, spec.ttl_ms, self._thread, spec.cell_number)
+        victim = Victim(
+            spec.process.place, spec.kind, spec.number, spec.ttl_ms, self._thread, spec.cell_number, spec.host
+        )
         armed = []
         for number, fault in enumerate(spec.faults):
             rng = Random(f"{spec.seed} {spec.life} {self._thread} {number}")

@@ -42,6 +42,8 @@ class ProcessSpec:
     """The number of its cell among those of the trial."""
     lease_nodes: tuple[str, ...] = ()
     """The URLs of all its lease servers, of a lease manager that uses several."""
+    host: str = ""
+    """The host that it runs on, of a run on several."""
     life: int = 0
     """How many processes had this one's place before it, and were killed."""
 
