@@ -57,7 +57,7 @@ def of(trial, kind):
     return trial.data.index[trial.data["kind"] == kind]
 
 
-def test_an_honest_store_is_believed_and_what_it_did_was_held_against_its_clients(trial):
+def says_that_an_honest_store_is_believed_and_what_it_did_was_held_against_its_clients(trial):
     assert told(trial) == set()
     held = behind(trial)
     assert held.covered >= 40
@@ -65,35 +65,35 @@ def test_an_honest_store_is_believed_and_what_it_did_was_held_against_its_client
     assert {"grant", "renew"} <= set(trial.data["kind"])
 
 
-def test_a_grant_that_is_missing_is_told(trial):
+def says_that_a_grant_that_is_missing_is_told(trial):
     assert told(trial, trial.data.drop(of(trial, "grant")[5]).reset_index(drop=True)) == {"acknowledged and absent"}
 
 
-def test_an_event_that_nobody_asked_for_is_told(trial):
+def says_that_an_event_that_nobody_asked_for_is_told(trial):
     invented = trial.data.iloc[[of(trial, "grant")[3]]].assign(attempt=10**9)
     assert told(trial, pd.concat([trial.data, invented], ignore_index=True)) == {"nobody asked for it"}
 
 
-def test_a_grant_to_one_who_was_told_no_is_told(trial):
+def says_that_a_grant_to_one_who_was_told_no_is_told(trial):
     journal = trial.journal.copy()
     row = journal.index[(journal["kind"] == RowKind.ACQUIRE) & (journal["outcome"] == RowOutcome.DONE)][4]
     journal.loc[row, "outcome"] = RowOutcome.REFUSED
     assert told(trial, journal=journal) == {"refused and done"}
 
 
-def test_a_renewal_that_stands_there_as_a_release_is_told(trial):
+def says_that_a_renewal_that_stands_there_as_a_release_is_told(trial):
     data = trial.data.copy()
     data["kind"] = data["kind"].astype(str)
     data.loc[of(trial, "renew")[0], "kind"] = "release"
     assert "nobody asked for it" in told(trial, data)
 
 
-def test_an_event_outside_its_request_is_told(trial):
+def says_that_an_event_outside_its_request_is_told(trial):
     moved = [*range(1, len(trial.data)), 0]
     assert told(trial, trial.data.iloc[moved].reset_index(drop=True)) == {"outside its request"}
 
 
-def test_the_command_tells_of_it(trial, tmp_path):
+def says_so_by_its_command(trial, tmp_path):
     """A run whose data store forgot a grant is failed, with the row of its client."""
     folder = Path(trial.data_file).parent
     run = tmp_path / "r"
@@ -110,3 +110,17 @@ def test_the_command_tells_of_it(trial, tmp_path):
     assert ended.returncode == 5, ended.stdout + ended.stderr
     assert "acknowledged and absent" in ended.stderr
     assert "host_leases" in ended.stderr
+
+
+def test_the_data_store_of_a_real_run_is_believed_and_each_lie_in_it_is_caught_by_name(trial, tmp_path):
+    """One test for all, since each worker of a test run would make the run anew."""
+    for holds in (
+        says_that_an_honest_store_is_believed_and_what_it_did_was_held_against_its_clients,
+        says_that_a_grant_that_is_missing_is_told,
+        says_that_an_event_that_nobody_asked_for_is_told,
+        says_that_a_grant_to_one_who_was_told_no_is_told,
+        says_that_a_renewal_that_stands_there_as_a_release_is_told,
+        says_that_an_event_outside_its_request_is_told,
+    ):
+        holds(trial)
+    says_so_by_its_command(trial, tmp_path)
