@@ -16,6 +16,7 @@ from leasebench.bench.agents.orders import (
     OthersChecked,
     PassOn,
     Resume,
+    SignalLock,
     StartProcesses,
     Suspend,
     TellOften,
@@ -157,9 +158,9 @@ class HostsSupervisor:
         if agent is not None:
             agent.ask(Resume(process))
 
-    def signal_lock(self, process: Process, number: Signals) -> bool:  # noqa: ARG002
-        """No agent takes such an order yet: nothing is hit on several hosts."""
-        return False
+    def signal_lock(self, process: Process, number: Signals) -> bool:
+        agent = self._agent_of(process)
+        return agent is not None and bool(agent.ask(SignalLock(process, number)))
 
     def figures(self) -> Figures:
         told = [agent.state.figures for agent in self._agents]

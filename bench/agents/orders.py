@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from signal import Signals
 from typing import Any, Protocol
 
 from leasebench.bench.agents.agent_trial import AgentFace
@@ -140,6 +141,17 @@ class Resume:
 
     def carry_out(self, agent: AgentFace) -> None:
         agent.trial.processes.resume(self.process)
+
+
+@dataclass(frozen=True, slots=True)
+class SignalLock:
+    """Send a signal to the foreign lock of a process alone. Answers whether there was one."""
+
+    process: Process
+    number: Signals
+
+    def carry_out(self, agent: AgentFace) -> bool:
+        return agent.trial.processes.signal_lock(self.process, self.number)
 
 
 @dataclass(frozen=True, slots=True)
