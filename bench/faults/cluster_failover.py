@@ -30,6 +30,7 @@ class ClusterFailOver(PairFault):
     }
 
     way: Literal["kill", "partition", "failover", "force", "takeover"] = "kill"
+    """What makes the cluster promote the replica."""
 
     @property
     def how(self) -> str:

@@ -50,7 +50,9 @@ class PairFault(ServerFault):
     inside: list[int] = Field(default=[0])
     """The enactors, by number in their cell, that are on the primary's side of a partition."""
     planner_inside: bool = True
+    """Whether the planner is on that side, too."""
     ms: float = Field(default=1_500.0, gt=0, le=60_000)
+    """How long after the blow the old primary becomes the new one's replica, if that has taken over by then."""
     first_s: float = Field(default=1.0, gt=0, le=3_600)
     every_s: float = Field(default=3.0, gt=0, le=3_600)
 

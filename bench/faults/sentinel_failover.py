@@ -28,6 +28,7 @@ class SentinelFailOver(PairFault):
     }
 
     way: Literal["kill", "partition", "failover"] = "kill"
+    """What makes the sentinels promote the replica."""
 
     @property
     def how(self) -> str:

@@ -151,7 +151,13 @@ def test_a_head_that_has_read_enough_sees_no_complaint(place):
         ("10.0.0.1:6379/2", "did you mean redis://10.0.0.1:6379/2?"),
         ("[::1]:6379", "did you mean redis://[::1]:6379?"),
         ("/run/redis.sock", "did you mean unix:///run/redis.sock?"),
-        ("imbedded", "use embedded, system, or a redis://, rediss:// or unix:// URL"),
+        (
+            "imbedded",
+            (
+                "use embedded, system, or a redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, "
+                "redis+sentinel:// or rediss+sentinel:// URL"
+            ),
+        ),
     ],
 )
 @pytest.mark.parametrize("command", [["run", "steady"], ["doctor"]])
