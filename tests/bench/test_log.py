@@ -53,7 +53,7 @@ def test_a_run_logs_its_servers_processes_signals_and_trials(logged):
     assert said(records, r"^trial 1 of 1 begins: mine_monotonic under calm")
     assert said(records, r"^trial 1 ended: ok")
     assert said(records, r"^c0.enactor-[01]: sent SIGSTOP")
-    assert said(records, r"^c0.enactor-1: sent SIGCONT")
+    assert said(records, r"^c0.enactor-[01]: sent SIGCONT")
     assert said(records, r"^fault 1 \(pause\) injected")
     assert said(records, r"^fault 1 \(pause\) healed")
     started, ended = (
