@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from leasebench.bench.faults.fault import FaultReport, Injection
+from leasebench.bench.faults.length import length_ms
 from leasebench.bench.faults.server_fault import ServerFault
 from leasebench.bench.servers.fakeclock import LIBRARY, faketime_library
 from leasebench.results.record.suite import FaultEffect
@@ -61,7 +62,7 @@ class ClockStep(ServerFault):
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Step."""
-        step_ms = self.step_ms if self.step_ms is not None else (self.times_ttl or 0.0) * environment.ttl_ms
+        step_ms = length_ms(self.step_ms, self.times_ttl, environment.ttl_ms)
         stepped, hit = [], False
         for node in self.servers(environment):
             stood = node.leases()

@@ -32,10 +32,6 @@ class ClusterFailOver(PairFault):
     way: Literal["kill", "partition", "failover", "force", "takeover"] = "kill"
     """What makes the cluster promote the replica."""
 
-    @property
-    def how(self) -> str:
-        return self.way
-
     def pair(self, terms: "PairTerms", name: str, cells: "Sequence[CellAddress]") -> "Pair":
         from leasebench.bench.servers.cluster_pair import ClusterPair
 

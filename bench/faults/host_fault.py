@@ -1,10 +1,14 @@
 """What the faults of a whole host have in common: they hit all that a trial has there, whichever kind it is."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from random import Random
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from leasebench.bench.faults.fault import Fault
+from leasebench.bench.faults.length import length_ms
+from leasebench.bench.faults.spaced import spaced
 from leasebench.bench.servers.server import ServerUnusable
 
 if TYPE_CHECKING:
@@ -32,3 +36,28 @@ class HostFault(Fault):
         if environment.hosts is None:
             raise ServerUnusable(f"the fault {self.name} is one of several hosts: run it with --hosts")
         return environment.hosts.processes_on(self.hit_host)
+
+
+class HostOutage(HostFault):
+    """One that comes again and again, for `ms` or `times_ttl`."""
+
+    ms: float | None = Field(default=None, gt=0, le=600_000)
+    """How long."""
+    times_ttl: float | None = Field(default=None, gt=0, le=100)
+    """The same, in times to live of the lease; one of the two."""
+    first_s: float = Field(default=0.5, ge=0, le=86_400)
+    every_s: float = Field(default=1.5, gt=0, le=86_400)
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.ms is None) == (self.times_ttl is None):
+            raise ValueError("say how long: either ms or times_ttl")
+        return self
+
+    def windows(self, rng: Random, ttl_ms: int) -> Iterator[tuple[float, float]]:
+        """Draw when it is in force."""
+        return spaced(self.first_s, self.every_s, self.length_ms(ttl_ms) / 1000, rng)
+
+    def length_ms(self, ttl_ms: int) -> float:
+        """How long, given the lease's time to live."""
+        return length_ms(self.ms, self.times_ttl, ttl_ms)

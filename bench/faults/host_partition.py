@@ -1,15 +1,13 @@
 """A whole host is cut off: from the servers, or from the scheduler and the harness, too."""
 
-from collections.abc import Iterator
 from random import Random
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from leasebench.bench.faults.fault import FaultReport, Injection, leases_elsewhere
-from leasebench.bench.faults.host_fault import HostFault
+from leasebench.bench.faults.host_fault import HostOutage
 from leasebench.bench.faults.partition import Cut
-from leasebench.bench.faults.spaced import spaced
 from leasebench.bench.proxy.rules import ProxyWish
 from leasebench.leases.manager import REDIS
 from leasebench.results.record.suite import FaultEffect
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from leasebench.leases.guard import Guard
 
 
-class HostPartition(HostFault):
+class HostPartition(HostOutage):
     """Nothing passes between `host` and the servers for `ms` or `times_ttl`, first after `first_s` of load.
 
     Then about every `every_s`. It is done by the packet filter of that host (`nft`, in one table of our own) where its
@@ -38,18 +36,8 @@ class HostPartition(HostFault):
 
     ms: float | None = Field(default=None, gt=0, le=60_000)
     """How long."""
-    times_ttl: float | None = Field(default=None, gt=0, le=100)
-    """The same, in times to live of the lease; one of the two."""
-    first_s: float = Field(default=0.5, ge=0, le=86_400)
-    every_s: float = Field(default=1.5, gt=0, le=86_400)
     scheduler: bool = False
     """Whether it is cut off from the harness and from Dask's scheduler, too, where there is a packet filter."""
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
-        if (self.ms is None) == (self.times_ttl is None):
-            raise ValueError("say how long: either ms or times_ttl")
-        return self
 
     def effect(self) -> FaultEffect:
         return FaultEffect.REQUESTS
@@ -74,17 +62,13 @@ class HostPartition(HostFault):
             if not self._by_filter(environment):
                 environment.route(process, ProxyWish())
 
-    def windows(self, rng: Random, ttl_ms: int) -> Iterator[tuple[float, float]]:
-        """Draw when it is cut off."""
-        return spaced(self.first_s, self.every_s, self._length_ms(ttl_ms) / 1000, rng)
-
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Cut it off."""
         processes, hosts = self.processes(environment), environment.hosts
         if hosts is None or not processes or not self._by_filter(environment):
             return Cut([environment.proxies[process] for process in processes], None)
-        length_ms = self._length_ms(environment.ttl_ms)
-        hosts.cut_off(self.hit_host, environment.server_urls(processes), length_ms, scheduler=self.scheduler)
+        for_ms = self.length_ms(environment.ttl_ms)
+        hosts.cut_off(self.hit_host, environment.server_urls(processes), for_ms, scheduler=self.scheduler)
         return HostCut(hosts, self.hit_host)
 
     def _by_filter(self, environment: "Environment") -> bool:
@@ -93,9 +77,6 @@ class HostPartition(HostFault):
     def hit(self, report: FaultReport) -> bool:
         """It hit if packets, or requests at the proxies, were held back, and for as long as asked."""
         return report.lasted
-
-    def _length_ms(self, ttl_ms: int) -> float:
-        return self.ms if self.ms is not None else ttl_ms * (self.times_ttl or 0.0)
 
 
 class HostCut:

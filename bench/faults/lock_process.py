@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from leasebench.bench.faults.fault import FaultReport, Injection, ProgramFault
+from leasebench.bench.faults.spaced import spaced
 from leasebench.results.record.suite import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment
     from leasebench.leases.guard import Guard
     from leasebench.results.record.process import Process
-
-DRAWN = (0.75, 1.25)
-"""From one to the next it is `every_s`, times something between."""
 
 
 class LockProcess(ProgramFault):
@@ -59,12 +57,9 @@ class LockProcess(ProgramFault):
 
     def windows(self, rng: Random, ttl_ms: int) -> Iterator[tuple[float, float]]:  # noqa: ARG002
         """Draw when they stand still; a kill is done at once."""
-        begin_s = self.first_s
-        while self.ms is not None:
-            end_s = begin_s + self.ms / 1000
-            yield begin_s, end_s
-            begin_s = max(end_s, begin_s + self.every_s * rng.uniform(*DRAWN))
-        yield begin_s, begin_s
+        if self.ms is None:
+            return iter([(self.first_s, self.first_s)])
+        return spaced(self.first_s, self.every_s, self.ms / 1000, rng)
 
     def inject(self, environment: "Environment", rng: Random) -> Injection:  # noqa: ARG002
         """Send the signal to all of them."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import Field, model_validator
 
 from leasebench.bench.faults.fault import ProgramFault, leases_elsewhere
+from leasebench.bench.faults.length import length_ms
 from leasebench.bench.proxy.rules import NetRule, ProxyWish
 from leasebench.leases.manager import REDIS
 from leasebench.results.record.suite import FaultEffect
@@ -61,4 +62,4 @@ class NetworkFault(ProgramFault):
 
     def length_ms(self, ttl_ms: int) -> float:
         """How long, given the lease's time to live; 0 where nothing was said."""
-        return self.ms if self.ms is not None else ttl_ms * (self.times_ttl or 0.0)
+        return length_ms(self.ms, self.times_ttl, ttl_ms)

@@ -55,17 +55,14 @@ class PairFault(ServerFault):
     """How long after the blow the old primary becomes the new one's replica, if that has taken over by then."""
     first_s: float = Field(default=1.0, gt=0, le=3_600)
     every_s: float = Field(default=3.0, gt=0, le=3_600)
+    way: str = KILL
+    """What makes the replica take over: a subclass knows which ways there are."""
 
     @model_validator(mode="after")
     def _no_nodes(self) -> Self:
         if self.nodes != ALL:
             raise ValueError("nodes are those of several lease servers: here one server has a replica")
         return self
-
-    @property
-    @abstractmethod
-    def how(self) -> str:
-        """The way that a scenario chose."""
 
     @abstractmethod
     def pair(self, terms: "PairTerms", name: str, cells: "Sequence[CellAddress]") -> "Pair":
@@ -87,7 +84,7 @@ class PairFault(ServerFault):
         return super().refuses(guard)
 
     def describe(self, report: FaultReport) -> str:  # noqa: ARG002
-        return f"{self.target} {self.deeds[self.how]}: over"
+        return f"{self.target} {self.deeds[self.way]}: over"
 
     def arrange(self, environment: "Environment", number: int, rng: Random) -> None:  # noqa: ARG002
         """Ask for a pair."""
@@ -110,11 +107,11 @@ class PairFault(ServerFault):
         return process.kind == "enactor" and process.number in self.inside
 
     def _strike(self, pair: "Pair") -> bool:
-        if self.how == KILL:
+        if self.way == KILL:
             return pair.kill()
-        if self.how == PARTITION:
+        if self.way == PARTITION:
             return pair.cut_off()
-        return pair.hand_over_to_replica(self.how)
+        return pair.hand_over_to_replica(self.way)
 
 
 class TakingOver:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, Injection, Pause, Victim
+from leasebench.bench.faults.length import length_ms
 from leasebench.bench.faults.trigger import RENEW, StepFault
 from leasebench.leases.operations import Operation
 from leasebench.results.record.suite import FaultEffect
@@ -88,10 +89,10 @@ class PauseProcess(StepFault):
         def act(side: str, operation: Operation) -> Action | None:
             if not trigger.fires(side, operation):
                 return None
-            length_ms = self._length_ms(victim.ttl_ms, rng)
+            lasts_ms = self._length_ms(victim.ttl_ms, rng)
             if self.who is not Who.PROCESS:
-                return Delay(length_ms)
-            return Pause(length_ms, getattr(operation, "endpoint", None) if self.until else None)
+                return Delay(lasts_ms)
+            return Pause(lasts_ms, getattr(operation, "endpoint", None) if self.until else None)
 
         return act
 
@@ -108,13 +109,16 @@ class PauseProcess(StepFault):
         return Stopped(environment, environment.processes_of(self.programs, self.hits_cell))
 
     def hit(self, report: FaultReport) -> bool:
-        """A pause hit if it lasted as long as asked; one that is to outlive the lease, if it did."""
-        outlives = self.times_ttl is not None and self.times_ttl >= 1
-        return report.came and report.lasted_ms >= report.ttl_ms if outlives else report.lasted
+        return stood_long_enough(report, self.times_ttl)
 
     def _length_ms(self, ttl_ms: int, rng: Random) -> float:
-        length_ms = self.ms if self.ms is not None else ttl_ms * (self.times_ttl or 0.0)
-        return length_ms * rng.uniform(1 - self.spread, 1 + self.spread)
+        return length_ms(self.ms, self.times_ttl, ttl_ms) * rng.uniform(1 - self.spread, 1 + self.spread)
+
+
+def stood_long_enough(report: FaultReport, times_ttl: float | None) -> bool:
+    """A pause hit if it lasted as long as asked; one that is to outlive the lease, if it did."""
+    outlives = times_ttl is not None and times_ttl >= 1
+    return report.came and report.lasted_ms >= report.ttl_ms if outlives else report.lasted
 
 
 class Stopped:

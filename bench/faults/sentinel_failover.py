@@ -30,10 +30,6 @@ class SentinelFailOver(PairFault):
     way: Literal["kill", "partition", "failover"] = "kill"
     """What makes the sentinels promote the replica."""
 
-    @property
-    def how(self) -> str:
-        return self.way
-
     def pair(self, terms: "PairTerms", name: str, cells: "Sequence[CellAddress]") -> "Pair":
         from leasebench.bench.servers.sentinel_pair import SentinelPair
 
