@@ -10,7 +10,7 @@ from leasebench.bench.agents.host_orders import CutOff, HostNetwork, LookAtNetwo
 from leasebench.bench.agents.remote_agent import RemoteAgent
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.environment import tcp_address
-from leasebench.bench.hosts.packet_filter import own_network
+from leasebench.bench.hosts.identity import own_network
 from leasebench.results.record.process import Process
 
 

@@ -18,11 +18,12 @@ from leasebench.bench.agents.orders import BeginTrial, StartProxy
 from leasebench.bench.agents.placement import must_have_hosts, must_have_room, must_need_no_servers, placed
 from leasebench.bench.agents.remote_agent import HostLost, RemoteAgent
 from leasebench.bench.agents.remote_proxy import RemoteProxy
-from leasebench.bench.agents.software import differs, own_machine
+from leasebench.bench.agents.software import differs
 from leasebench.bench.agents.start import AgentCall, AgentHello, echo_secret
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import ProcessFailed, SupervisorReport
 from leasebench.bench.hosts.clock_watch import ClockWatch
+from leasebench.bench.hosts.identity import own_machine
 from leasebench.bench.proxy.rules import ProxyWish
 from leasebench.bench.rundir import write_json
 from leasebench.bench.servers.server import ServerUnusable

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from leasebench.bench.agents.agent_trial import AgentFace
-from leasebench.bench.hosts.packet_filter import PacketFilter, ServerAddress, own_network, why_no_filter
+from leasebench.bench.hosts.identity import own_network
+from leasebench.bench.hosts.packet_filter import PacketFilter, ServerAddress, why_no_filter
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from leasebench.bench.agents.orders import AskProxy, EndProxy, StartProxy
 from leasebench.bench.agents.remote_agent import HostLost, RemoteAgent
-from leasebench.bench.agents.software import own_machine
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
+from leasebench.bench.hosts.identity import own_machine
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.results.record.endings import ProcessEnding
 

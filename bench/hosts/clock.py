@@ -5,10 +5,9 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from leasebench.bench.hosts.identity import boot_id, namespace
 from leasebench.results.record.clock import Clock
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-NAMESPACES = Path("/proc/self/ns")
 TIME_OFFSETS = Path("/proc/self/timens_offsets")
 FIRST_TIME_NAMESPACE = "time:[4026531834]"
 """That of the machine itself (`PROC_TIME_INIT_INO` in Linux's include/linux/proc_ns.h)."""
@@ -21,20 +20,17 @@ def own_clock() -> Clock:
     In a time namespace (Linux) the monotonic clock is another one, though host and boot are the same: its offset
     stands behind the boot id, so that processes with one offset share a clock, and no others.
     """
-    boot = ""
-    with suppress(OSError):
-        boot = BOOT_ID.read_text(encoding="ascii").strip()
-    return Clock(platform.node(), boot + _time_namespace())
+    return Clock(platform.node(), boot_id() + _time_namespace())
 
 
 def _time_namespace() -> str:
     """What tells this process's monotonic clock from that of the machine; '' where it is that one."""
     with suppress(OSError):
-        own = (NAMESPACES / "time").readlink().name
+        own = namespace("time")
         if own == FIRST_TIME_NAMESPACE:
             return ""
         # The file has the offsets of the namespace that children get (time_namespaces(7)).
-        if own == (NAMESPACES / "time_for_children").readlink().name:
+        if own == namespace("time_for_children"):
             offsets = dict(line.split(maxsplit=1) for line in TIME_OFFSETS.read_text(encoding="ascii").splitlines())
             seconds, nanoseconds = offsets["monotonic"].split()
             return f"+{seconds}.{nanoseconds:>09}s" if int(seconds) or int(nanoseconds) else ""

@@ -6,29 +6,17 @@ was killed, by its reaper.
 """
 
 import ipaddress
-import os
 import re
 import shutil
 import subprocess
 from collections.abc import Collection
 from functools import cache
-from pathlib import Path
 
-from leasebench.bench.hosts.clock import BOOT_ID
 from leasebench.bench.hosts.reaper import FILTER_TABLE, reaper
 
-NETWORK_NAMESPACE = Path("/proc/self/ns/net")
 NFT_WITHIN_S = 10.0
 PACKETS = re.compile(r"packets (\d+)")
 ServerAddress = tuple[str, int]
-
-
-def own_network() -> str:
-    """The same for processes that share their network, and so its packet filter; '' where that can't be told."""
-    try:
-        return f"{BOOT_ID.read_text(encoding='ascii').strip()} {os.readlink(NETWORK_NAMESPACE)}"  # noqa: PTH115
-    except OSError:
-        return ""
 
 
 @cache
