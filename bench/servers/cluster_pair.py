@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from leasebench.bench.servers.bus import Bus
-from leasebench.bench.servers.pair import Member, Pair, free_port, living, until
+from leasebench.bench.servers.pair import Member, Pair, living, until
 from leasebench.bench.servers.server_process import Unit
 from leasebench.enactors.store.store import CellAddress
 from leasebench.leases.servers import access_of
@@ -29,8 +29,8 @@ class ClusterPair(Pair):
 
     def prepare(self) -> None:
         self._names = [f"{number + 1:040x}" for number in range(len(self.members) + VOTERS)]
-        self._ports = [*(member.port for member in self.members), *(free_port() for _ in range(VOTERS))]
-        self._bus = Bus(self._names, [free_port() for _ in self._names])
+        self._ports = [*(member.port for member in self.members), *(self.ports.take() for _ in range(VOTERS))]
+        self._bus = Bus(self._names, [self.ports.take() for _ in self._names])
         self._announced = [*(member.link.port for member in self.members), *self._ports[len(self.members) :]]
         for number, member in enumerate(self.members):
             self._write_nodes(number, member.folder)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Self
 from leasebench.bench.hosts.reaper import reaper
 from leasebench.bench.hosts.shortpath import temporary_directory
 from leasebench.bench.last_words import crash_report, ending, last_lines
+from leasebench.bench.servers.ports import HeldPorts
 from leasebench.bench.servers.server import ServerUnusable, examine
 from leasebench.parent_death import arm
 from leasebench.results.record.endings import ProcessEnding
@@ -116,19 +118,20 @@ class LocalServer:
         directory = self._directory = private_directory()
         path = directory / "socket"
         self.url = f"unix://{path}"
-        if self._at is None:
-            self._process = launch(self._binary, path, OPTIONS)
-        else:
-            port, password = free_port(self._at), secrets.token_hex(PASSWORD_BYTES)
-            self.url = f"redis://:{password}@{self._at}:{port}"
-            open_to_hosts = {"bind": self._at, "port": str(port), "tcp-backlog": "511"}
-            self._process = launch(self._binary, path, {**OPTIONS, **open_to_hosts}, secret={"requirepass": password})
-        try:
-            await_socket(self._binary, path, self._process)
-            examine(self.url)
-        except BaseException:
-            self._stop()
-            raise
+        options, secret = dict(OPTIONS), {}
+        with ExitStack() as until_it_listens:
+            if self._at is not None:
+                port = until_it_listens.enter_context(HeldPorts(self._at)).take()
+                password = secret["requirepass"] = secrets.token_hex(PASSWORD_BYTES)
+                options |= {"bind": self._at, "port": str(port), "tcp-backlog": "511"}
+                self.url = f"redis://:{password}@{self._at}:{port}"
+            self._process = launch(self._binary, path, options, secret=secret)
+            try:
+                await_socket(self._binary, path, self._process)
+                examine(self.url)
+            except BaseException:
+                self._stop()
+                raise
 
     def _note_death(self) -> None:
         """Note how it ended, if it did and that was not noted."""
@@ -146,13 +149,6 @@ class LocalServer:
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
-
-
-def free_port(address: str) -> int:
-    """A port that is free at the moment."""
-    with socket.create_server((address, 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def private_directory() -> Path:

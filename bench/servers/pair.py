@@ -11,7 +11,6 @@ partition is made of these rights: the primary knows only those inside any more,
 import logging
 import secrets
 import shutil
-import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,6 +24,7 @@ from leasebench.bench.servers.link import Link
 from leasebench.bench.servers.local import private_directory
 from leasebench.bench.servers.outage import Loss
 from leasebench.bench.servers.passive_replica import ReplicaListener
+from leasebench.bench.servers.ports import LOOPBACK, HeldPorts
 from leasebench.bench.servers.recorded_history import Recording
 from leasebench.bench.servers.reign import Reign
 from leasebench.bench.servers.server import ServerUnusable
@@ -84,6 +84,8 @@ class Pair(ABC):
     def __init__(self, terms: PairTerms, name: str, cells: Sequence[CellAddress]) -> None:
         self.terms, self.name, self.cells = terms, name, cells
         self.password = secrets.token_hex(SECRET_BYTES)
+        self.ports = HeldPorts(LOOPBACK)
+        """Also of a server that is dead: it comes back where it was."""
         self.endings: list[ProcessEnding] = []
         self.members: list[Member] = []
         self._others: list[Unit] = []
@@ -128,7 +130,7 @@ class Pair(ABC):
                 folder = self.directory / f"server{number}"
                 folder.mkdir(mode=0o700)
                 link = Link(self.terms.lag_ms, self.password)
-                self.members.append(Member(number, folder, free_port(), link))
+                self.members.append(Member(number, folder, self.ports.take(), link))
             self._primary = self.members[0]
             self.prepare()
             for member in self.members:
@@ -340,7 +342,7 @@ class Pair(ABC):
         # The recorder counts as a replica that is up to date: it says so each second.
         fewest = {"min-replicas-to-write": "2"} if self.terms.min_replicas else {}
         common = {
-            "bind": "127.0.0.1",
+            "bind": LOOPBACK,
             "port": str(member.port),
             "appendonly": "no",
             "min-replicas-max-lag": str(FEWEST_LAG_S),
@@ -374,6 +376,7 @@ class Pair(ABC):
             member.unit = None
             member.link.close()
         self._others = []
+        self.ports.close()
         if self._reign is not None:
             self._reign.end()
         if self._directory is not None:
@@ -393,11 +396,3 @@ def until(reached: Callable[[], bool], within_s: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise ServerUnusable(f"{what}: waited for {within_s:.0f} s in vain")
         time.sleep(POLL_S)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens to at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from leasebench.bench.servers.local import embedded_binary
-from leasebench.bench.servers.pair import EVERY_RIGHT, INSIDE, OUTSIDE, Member, Pair, free_port, living
+from leasebench.bench.servers.pair import EVERY_RIGHT, INSIDE, OUTSIDE, Member, Pair, living
 from leasebench.bench.servers.server_process import Unit
 
 SENTINELS, QUORUM = 3, 2
@@ -40,7 +40,7 @@ class SentinelPair(Pair):
     """`SENTINEL FAILOVER` leaves the old primary as it is for eight seconds: its clients go on writing there."""
 
     def prepare(self) -> None:
-        self._ports = [free_port() for _ in range(SENTINELS)]
+        self._ports = [self.ports.take() for _ in range(SENTINELS)]
         self._sentinels: list[Unit] = []
 
     def options(self, member: Member) -> Mapping[str, str]:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from test_preflight import rules
 
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.servers.local import await_socket, end, launch, private_directory
+from leasebench.bench.servers.ports import LOOPBACK, HeldPorts
 from leasebench.bench.servers.server import ServerUnusable, examine
 
 BINARY = shutil.which("redis-server")
@@ -35,12 +35,6 @@ class Secured:
         return f"rediss://{user}127.0.0.1:{self.port}?ssl_ca_certs={files / authority}.pem{mine}"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def make_certificates(folder: Path) -> None:
     authority, stranger = trustme.CA(), trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
@@ -53,8 +47,9 @@ def make_certificates(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     assert BINARY is not None
-    certificates, directory, port = tmp_path_factory.mktemp("certificates"), private_directory(), free_port()
+    certificates, directory, ports = tmp_path_factory.mktemp("certificates"), private_directory(), HeldPorts(LOOPBACK)
     make_certificates(certificates)
+    port = ports.take()
     files = {"tls-cert-file": "server", "tls-key-file": "server", "tls-ca-cert-file": "ca"}
     options = {name: str(certificates / f"{file}.pem") for name, file in files.items()}
     process = launch(BINARY, directory / "socket", {"tls-port": str(port), "save": "", **options})
@@ -64,6 +59,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
             yield Secured(port, certificates, admin)
     finally:
         end(process)
+        ports.close()
         shutil.rmtree(directory)
 
 
