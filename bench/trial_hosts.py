@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from leasebench.bench.agents.placement import must_have_hosts
+from leasebench.bench.engines.processes.local_supervisor import LocalSupervisor
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.bench.engines.processes.supervisor import LocalSupervisor, Supervisor, SupervisorReport
+from leasebench.bench.engines.processes.supervisor import Supervisor, SupervisorReport
 from leasebench.bench.environment import HostsUnderFault
 from leasebench.bench.proxy.proxy import Proxy
 from leasebench.bench.proxy.route import MakeProxy

@@ -22,7 +22,8 @@ PUBLISHED = "published"
 COMMITS, STALE, RACED_APPLICATIONS = "commits", "stale", "raced_applications"
 """Gauges that a live view adds up over all kinds that have them."""
 CHECKS = "checks"
-"""A gauge: how many checks there were, and in its low 16 bits the number of the endpoint that was checked last."""
+"""A gauge: how many checks there were, and in its low ENDPOINT_BITS the number of the endpoint checked last."""
+ENDPOINT_BITS = 16
 
 Activities = Callable[[Any], Program[Any]]
 """Given what a program carries, its next activity."""

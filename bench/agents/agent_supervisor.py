@@ -4,12 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from leasebench.bench.agents.state import AgentState, ProcessState
+from leasebench.bench.engines.processes.local_supervisor import LocalSupervisor
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.bench.engines.processes.supervisor import LocalSupervisor, SupervisorReport
-from leasebench.enactors.enactor.kind import ENDPOINT_BITS
-
-LAST_ENDPOINT = (1 << ENDPOINT_BITS) - 1
-"""The bits of the gauge of checks that hold the number of the endpoint."""
+from leasebench.bench.engines.processes.supervisor import SupervisorReport, was_checked
 
 
 class AgentSupervisor(LocalSupervisor):
@@ -29,9 +26,7 @@ class AgentSupervisor(LocalSupervisor):
             pause, before = self._first_told.get(child.name, (0.0, ()))
             if pause != child.continue_at:
                 self._first_told[child.name] = child.continue_at, now
-            elif any(
-                new != old and new & LAST_ENDPOINT == child.wakes_on for new, old in zip(now, before, strict=True)
-            ):
+            elif was_checked(child.wakes_on, before, now):
                 child.wakes_on, child.continue_at = None, time.monotonic()
 
     def state(self) -> AgentState:
@@ -40,7 +35,7 @@ class AgentSupervisor(LocalSupervisor):
             tuple(
                 ProcessState(
                     child.done,
-                    child.continue_at is not None or child.born_again_at is not None,
+                    child.held_up,
                     child.wakes_on is not None,
                     tuple(map(child.gauge, child.spec.program.gauges)),
                 )

@@ -1,7 +1,6 @@
 """The processes of one trial on several hosts: a `Supervisor` that leads the agents' own ones."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,16 +22,16 @@ from leasebench.bench.agents.orders import (
     WatchHealth,
 )
 from leasebench.bench.agents.remote_agent import HostLost, RemoteAgent
-from leasebench.bench.agents.software import own_machine
 from leasebench.bench.agents.state import ProcessState
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.supervisor import (
-    ATTEND_EVERY_S,
     Figures,
     ProcessFailed,
     RunningProcess,
     SupervisorReport,
+    attend_until,
 )
+from leasebench.bench.hosts.identity import own_machine
 from leasebench.bench.last_words import MOST_ENDINGS
 from leasebench.enactors.kind import CHECKS, Ends
 from leasebench.results.record.process import Process
@@ -59,13 +58,18 @@ class RemoteProcess:
         """See `RunningProcess`, here and below."""
         return self.state is not None and self.state.done
 
+    @property
+    def held_up(self) -> bool:
+        """Whether a fault keeps it from answering; not known of one of which nothing is known yet."""
+        return self.state is not None and self.state.held_up
+
     def gauge(self, name: str) -> int:
         gauges = self.spec.program.gauges
         return self.state.gauges[gauges.index(name)] if self.state is not None and name in gauges else 0
 
     def settled(self, published: int) -> bool:
-        held_up = self.state is None or self.state.held_up
-        return self.done or (not held_up and self.spec.program.settled(self.gauge, published))
+        may_say = self.state is not None and not self.state.held_up
+        return self.done or (may_say and self.spec.program.settled(self.gauge, published))
 
 
 class HostsSupervisor:
@@ -141,13 +145,7 @@ class HostsSupervisor:
         self._pass_on_checks()
 
     def until(self, reached: Callable[[], bool], within_s: float, otherwise: str) -> None:
-        deadline = time.monotonic() + within_s
-        while not reached():
-            if any(child.state is not None and child.state.held_up for child in self._children):
-                deadline = time.monotonic() + within_s
-            if time.monotonic() > deadline:
-                raise ProcessFailed(f"{otherwise} within {within_s:.0f} s")
-            self.attend(ATTEND_EVERY_S)
+        attend_until(self, reached, within_s, otherwise, lambda: any(child.held_up for child in self._children))
 
     def suspend(self, process: Process) -> bool:
         agent = self._agent_of(process)

@@ -12,6 +12,7 @@ from leasebench.enactors.enactor.resuming import EnactorState, Resumption
 from leasebench.enactors.kind import (
     CHECKS,
     COMMITS,
+    ENDPOINT_BITS,
     RACED_APPLICATIONS,
     STALE,
     Activities,
@@ -38,7 +39,6 @@ from leasebench.leases.operations import HearOfLoss, Operation
 from leasebench.leases.outcome import Done, Refused
 
 VERSION, ACTIVITY = "version", "activity"
-ENDPOINT_BITS = 16
 LOOKS_BITS = 32
 """The low bits of an application's `seen`: how often its enactor looked for a plan; above, how often it was woken."""
 

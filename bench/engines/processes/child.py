@@ -99,6 +99,11 @@ class Child:
             return []
         return found
 
+    @property
+    def held_up(self) -> bool:
+        """Whether a fault pauses it, or its successor has still to start: it can't answer."""
+        return self.continue_at is not None or self.born_again_at is not None
+
     def gauge(self, name: str) -> int:
         """What the process shows of itself; 0 if it is gone, or its kind has no such gauge."""
         gauges = self.spec.program.gauges

@@ -8,7 +8,8 @@ from time import perf_counter_ns
 
 from leasebench.bench.engines.processes.child import Child
 from leasebench.bench.engines.processes.gate import Arrival, Order
-from leasebench.bench.engines.processes.supervisor import STOP_WITHIN_S, LocalSupervisor, ProcessFailed, failure_of
+from leasebench.bench.engines.processes.local_supervisor import LocalSupervisor, failure_of
+from leasebench.bench.engines.processes.supervisor import STOP_WITHIN_S, ProcessFailed
 from leasebench.enactors.kind import Ends
 from leasebench.leases.operations import Operation, StartRenewal, StopRenewal
 

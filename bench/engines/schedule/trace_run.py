@@ -11,8 +11,9 @@ from time import perf_counter_ns
 from leasebench.bench.engines.explorer.properties import Property
 from leasebench.bench.engines.explorer.trace import Trace
 from leasebench.bench.engines.interpreter import run_once
+from leasebench.bench.engines.processes.local_supervisor import LocalSupervisor
 from leasebench.bench.engines.processes.spec import ProcessSpec
-from leasebench.bench.engines.processes.supervisor import LocalSupervisor, ProcessFailed
+from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.engines.schedule.forcing import Forcing, Intervention
 from leasebench.bench.engines.schedule.gated_programs import GATES, GatedPrograms
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
