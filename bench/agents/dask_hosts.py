@@ -67,6 +67,8 @@ class DaskHosts:
         self._client: Client | None = None
         self._workers: dict[str, str] = {}
         self._tasks: dict[str, Future[str]] = {}
+        self._given_up: set[str] = set()
+        """Hosts that were lost and waited for in vain."""
         self._away_since: float | None = None
 
     def __enter__(self) -> Self:
@@ -98,16 +100,16 @@ class DaskHosts:
         """The address of this machine on the way to the cluster."""
         if self._choice.startswith(LOCAL):
             return "127.0.0.1"
-        host, _, port = self._choice.partition("://")[2].rpartition(":")
+        scheduler = _address_of(self._choice)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((host, int(port)))
+            probe.connect(scheduler)
             address: str = probe.getsockname()[0]
         return address
 
     @property
     def machines(self) -> set[str]:
         """The addresses of the harness and of the scheduler, as numbers."""
-        host = _host_of(self._choice) if not self._choice.startswith(LOCAL) else self.own_address
+        host = self.own_address if self._choice.startswith(LOCAL) else _address_of(self._choice)[0]
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         return {self.own_address, *(str(one[4][0]) for one in found)}
 
@@ -141,18 +143,27 @@ class DaskHosts:
         return f"its Dask worker {self._workers[host]}: {_said(error) if error else task.status}"
 
     def is_back(self, host: str) -> bool:
-        """Whether a host that was lost has a worker again: a nanny starts another one, with another address."""
-        deadline = time.monotonic() + WORKER_BACK_WITHIN_S
-        while time.monotonic() < deadline and self._scheduler_away() is None:
-            there = self._known()
-            taken = {address for name, address in self._workers.items() if name != host}
-            at_host = _host_of(self._workers[host])
-            for address in there:
-                if address not in taken and _host_of(address) == at_host:
-                    self._workers[host] = address
-                    return True
+        """Whether a host that was lost has a worker again: a nanny starts another one, with another address.
+
+        It is waited for once; one that did not come then is only looked for, trial by trial.
+        """
+        deadline = time.monotonic() + (0.0 if host in self._given_up else WORKER_BACK_WITHIN_S)
+        while self._scheduler_away() is None:
+            if (worker := self._another_worker_of(host)) is not None:
+                self._workers[host] = worker
+                self._given_up.discard(host)
+                return True
+            if time.monotonic() >= deadline:
+                break
             time.sleep(LOOK_EVERY_S)
+        self._given_up.add(host)
         return False
+
+    def _another_worker_of(self, host: str) -> str | None:
+        """A worker at the same address of the network that no other host of the run has."""
+        taken = {address for name, address in self._workers.items() if name != host}
+        at = _address_of(self._workers[host])[0]
+        return next((one for one in self._known() if one not in taken and _address_of(one)[0] == at), None)
 
     def _start_local(self) -> str:
         import dask.config
@@ -185,10 +196,9 @@ class DaskHosts:
     def _connect(self, address: str) -> "Client":
         from distributed import Client
 
-        host, _, port = address.partition("://")[2].rpartition(":")
         try:
             # Where nobody listens, a client tries again and again until its time is over.
-            socket.create_connection((host, int(port)), CONNECT_WITHIN_S).close()
+            socket.create_connection(_address_of(address), CONNECT_WITHIN_S).close()
             client: Client = self._stack.enter_context(
                 Client(address, timeout=CONNECT_WITHIN_S, set_as_default=False)  # type: ignore[no-untyped-call]
             )
@@ -201,7 +211,7 @@ class DaskHosts:
         known = self._known()
         if self._choice.startswith(LOCAL):
             return known
-        return list({_host_of(address): address for address in reversed(known)}.values())[::-1]
+        return list({_address_of(worker)[0]: worker for worker in reversed(known)}.values())[::-1]
 
     def _known(self) -> list[str]:
         assert self._client is not None
@@ -220,8 +230,10 @@ class DaskHosts:
         return f"the Dask scheduler of {self._choice} is gone" if gone else None
 
 
-def _host_of(address: str) -> str:
-    return address.partition("://")[2].rpartition(":")[0]
+def _address_of(url: str) -> tuple[str, int]:
+    """Host and port of `tcp://host:port`. Raises ValueError where there is no port."""
+    host, _, port = url.partition("://")[2].rpartition(":")
+    return host, int(port)
 
 
 def _said(error: BaseException) -> str:
