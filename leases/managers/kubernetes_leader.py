@@ -18,6 +18,7 @@ import threading
 from secrets import token_hex
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakSet
 
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import LibraryLock, Taken
@@ -64,6 +65,9 @@ class RecordLock:
             record, version = self._client.hmget(self.name, "record", "version")
         except self._silent as error:
             return False, SimpleNamespace(reason=str(error), body="")
+        except Exception:
+            self._must_go_on()  # the client was closed amid the call
+            raise
         self._version = version or b"0"
         if record is None:
             return False, SimpleNamespace(reason="not found", body=json.dumps({"code": NOT_FOUND}))
@@ -97,6 +101,9 @@ class RecordLock:
             return bool(self._update(keys=[self.name], args=[self._version, text, "", record.holder_identity]))
         except self._silent:
             return False
+        except Exception:
+            self._must_go_on()
+            raise
 
     def _must_go_on(self) -> None:
         if self.withdrawn.is_set():
@@ -138,9 +145,12 @@ class Elections(RedisLocks[Candidacy]):
         self._update = self.client.register_script(UPDATE)
         self._seen: dict[str, Any] = {}
         """By key, what this process saw as a candidate last."""
+        self._elections: WeakSet[RecordLock] = WeakSet()
+        """Of elections that may go on."""
 
     def take(self, key: str, ttl_ms: int, wait: Wait) -> tuple[Candidacy, Taken] | None:
         lock = RecordLock(self.client, self._update, key, self.silent)
+        self._elections.add(lock)
         one = Candidacy(lock, ttl_ms, self._seen.get(key))
         self._seen[key] = one.election
         if one.leads.wait(wait.timeout_ms / 1000):
@@ -153,6 +163,12 @@ class Elections(RedisLocks[Candidacy]):
 
     def told(self, lock: Candidacy) -> bool:
         return lock.stopped.is_set()
+
+    def close(self) -> None:
+        """Withdraw whoever still is a candidate or leads, then close the client that they share."""
+        for one in self._elections:
+            one.withdrawn.set()
+        super().close()
 
     def give_back(self, lock: Candidacy) -> object:
         lock.lock.withdrawn.set()
