@@ -2,8 +2,7 @@
 
 import logging
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,8 +24,15 @@ from leasebench.bench.last_words import with_last_state
 from leasebench.bench.lock_watch import LockWatch, unwatched
 from leasebench.bench.records import Drainer, HistoryStream, finish_records, write_derived
 from leasebench.bench.rundir import write_json
-from leasebench.bench.servers.credentials import without_password
 from leasebench.bench.servers.server import Server, ServerUnusable
+from leasebench.bench.trial_facts import (
+    collected,
+    facts_before,
+    reason_of,
+    unless_the_clock_stepped,
+    with_endings,
+    with_report,
+)
 from leasebench.bench.trial_hosts import Hosts, ThisMachine, TrialHosts
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.kind import Assignment, behind_endpoint
@@ -34,32 +40,26 @@ from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.drivers import connect, shard_of
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ReplyUnknown, ServerDown, ServerError
-from leasebench.leases.manager import LeaseManager
-from leasebench.leases.traits import has_own_clock, nodes_of, replicas_of, trusts_for
+from leasebench.leases.traits import nodes_of, replicas_of
 from leasebench.registry import plugins
-from leasebench.results.display.phrases import cut
-from leasebench.results.evidence.disturbance import clock_disturbances
 from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal
-from leasebench.results.record.endings import ProcessEnding, unasked
 from leasebench.results.record.faults import HARNESS
 from leasebench.results.record.file import BadRunDirectory
-from leasebench.results.record.health import MachineLoad, TrialHealth
+from leasebench.results.record.health import MachineLoad
 from leasebench.results.record.history import LEASE_NODE, STORE_NODE
 from leasebench.results.record.names import (
     DATA_FILE,
-    ENDINGS_FILE,
     HEALTH_FILE,
     HISTORY_FILE,
     LOCK_WRITES_FILE,
     TRIAL_FILE,
 )
 from leasebench.results.record.process import Process
-from leasebench.results.record.trial import LeaseTerms, TrialFacts
+from leasebench.results.record.trial import TrialFacts
 
 logger = logging.getLogger(__name__)
 
-MOST_OF_A_REASON = 160
 Watch = Callable[[float, Figures], None]
 
 
@@ -101,7 +101,7 @@ def run_trial(
     A process that dies, a server that goes away or a full disk makes the trial `failed`, with the reason; what was
     recorded is kept. Raises KeyboardInterrupt only.
     """
-    facts, load_before = _facts_before(plan), machine_load()
+    facts, load_before = facts_before(plan), machine_load()
     kept = False
     report = SupervisorReport()
     notes: list[str] = []
@@ -140,20 +140,20 @@ def run_trial(
     except (ProcessFailed, ServerUnusable, ServerDown, ReplyUnknown, ServerError, BadRunDirectory, OSError) as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None  # what failed is the clearing up after it
-        facts = facts.failed(_reason(error))
+        facts = facts.failed(reason_of(error))
         evidence = keep_evidence(folder, error)
         logger.exception("trial %d failed: %s (traceback: %s)", plan.number, facts.reason, evidence)
     else:
-        facts = _unless_the_clock_stepped(facts.adding(status="ok"), report.health)
+        facts = unless_the_clock_stepped(facts.adding(status="ok"), report.health)
     endings = [*([] if environment is None else environment.take_endings()), *report.endings]
-    facts = _with_endings(folder, facts, with_last_state(endings, report.health))
-    facts = _with_report(facts, report, [*notes, *reaper().notes()]).adding(history=kept, **heard)
+    facts = with_endings(folder, facts, with_last_state(endings, report.health))
+    facts = with_report(facts, report, [*notes, *reaper().notes()]).adding(history=kept, **heard)
     try:
         write_derived(plan, folder, facts)
-        facts = _collected(facts)
+        facts = collected(facts)
         write_json(folder / TRIAL_FILE, facts)
     except (BadRunDirectory, OSError) as error:
-        facts = facts.failed(_reason(error)).adding(history=False)
+        facts = facts.failed(reason_of(error)).adding(history=False)
         with suppress(OSError):
             write_json(folder / TRIAL_FILE, facts)
     return facts
@@ -336,83 +336,3 @@ def specs(plan: TrialPlan, environment: Environment, folder: Path) -> list[Proce
                 several = addresses.leases if len(addresses.leases) > 1 else ()
                 told.append(replace(spec, url=addresses.store, lease_url=addresses.lease, lease_nodes=several))
     return told
-
-
-def _facts_before(plan: TrialPlan) -> TrialFacts:
-    manager = plan.guard.manager if plan.guard.exclude is not None else None
-    return TrialFacts(
-        number=plan.number,
-        guard=plan.guard.name,
-        scenario=plan.scenario.name,
-        seed=plan.seed,
-        status="running",
-        history=False,
-        began=time.time(),
-        cells=tuple(cell.name for cell in plan.cells),
-        endpoints=tuple(plan.cells[0].endpoints),
-        enactors=tuple(plan.enactors),
-        min_races=plan.min_races,
-        settle_s=plan.suite.settle_s,
-        expected=tuple(plan.expected),
-        lease=None if manager is None else _lease_terms(plan, manager),
-    )
-
-
-def _lease_terms(plan: TrialPlan, manager: LeaseManager) -> LeaseTerms:
-    trusts = trusts_for(manager) if plan.guard.renewed else None
-    return LeaseTerms(
-        ttl_ms=plan.ttl_ms,
-        audited=manager.audited,
-        own_clock=has_own_clock(manager),
-        trusted_ms=None if trusts is None else trusts * plan.ttl_ms,
-    )
-
-
-def _with_report(facts: TrialFacts, report: SupervisorReport, notes: Sequence[str]) -> TrialFacts:
-    """The facts, with what the supervisor saw and what a user should know of."""
-    if notes:
-        facts = facts.adding(notes=notes)
-        logger.warning("trial %d: %s", facts.number, "; ".join(notes))
-    return facts.adding(
-        load_s=(report.load_end_ns - report.start_ns) / 1e9 if report.load_end_ns else None,
-        start_ns=report.start_ns,
-        load_end_ns=report.load_end_ns,
-        end_ns=report.end_ns,
-        processes=report.processes,
-        starting_s=None if report.starting_s is None else round(report.starting_s, 3),
-    )
-
-
-def _collected(facts: TrialFacts) -> TrialFacts:
-    """The facts of a trial whose files are written; how long that took since its processes ended."""
-    if not facts.end_ns:
-        return facts
-    return facts.adding(collecting_s=round((perf_counter_ns() - facts.end_ns) / 1e9, 3))
-
-
-def _unless_the_clock_stepped(facts: TrialFacts, health: TrialHealth | None) -> TrialFacts:
-    """The facts of a trial that ended well; failed where that can't be said of its clocks."""
-    broken = next(clock_disturbances(health), None) if health is not None else None
-    return facts if broken is None else facts.failed(broken.told)
-
-
-def _with_endings(folder: Path, facts: TrialFacts, endings: Sequence[ProcessEnding]) -> TrialFacts:
-    """Keep how processes ended. The first that nobody had asked to is named as the reason, before what came of it."""
-    if not endings:
-        return facts
-    with suppress(OSError):
-        write_json(folder / ENDINGS_FILE, endings)
-    # One that ended with 0 has said before why it failed.
-    first = next((one for one in unasked(endings) if one.exit_code != 0), None)
-    if first is None:
-        return facts
-    logger.error("trial %d: %s", facts.number, first)
-    before = facts.reason or ""
-    name = first.process.rpartition(".")[2]
-    news = "" if not before or before.startswith((name, first.process)) else f"; then: {cut(before, MOST_OF_A_REASON)}"
-    return facts.adding(status="failed", reason=f"{first} ({ENDINGS_FILE}){news}")
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return without_password(text.splitlines()[0])
