@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +183,26 @@ class Started:
         for each in {*self.seen, *self.ours()}:
             if lives(each):
                 each.send_signal(signal.SIGKILL)
+
+
+@contextmanager
+def starting(cwd: Path) -> Iterator[Callable[..., Started]]:
+    """Start the command in `cwd`; whatever the test does, nothing of it is left."""
+    started: list[Started] = []
+    temporary = Path(tempfile.mkdtemp(prefix="lbt", dir="/tmp"))
+
+    def begin(*arguments: object, below: str = "") -> Started:
+        place = temporary / below
+        place.mkdir(exist_ok=True)
+        started.append(Started(*arguments, cwd=cwd, temporary=place))
+        return started[-1]
+
+    try:
+        yield begin
+    finally:
+        for each in started:
+            each.clear()
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def words_of(process: psutil.Process) -> list[str]:

@@ -1,19 +1,16 @@
 """A run on several hosts gives the verdicts of one on this machine, and whatever is lost is told and leaves nothing."""
 
 import re
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
-from commands import Started, leasebench, read, suite_text, trial_facts, until, words_of
+from commands import Started, leasebench, read, starting, suite_text, trial_facts, until, words_of
 
 from leasebench.bench.agents.line import LineBroken, Listening, call
 from leasebench.bench.agents.placement import must_have_room, placed
@@ -43,17 +40,8 @@ enactors = [1]
 @pytest.fixture
 def start(tmp_path):
     """Start the command; whatever the test does, nothing of it is left."""
-    started: list[Started] = []
-    temporary = Path(tempfile.mkdtemp(prefix="lbt", dir="/tmp"))
-
-    def begin(*arguments):
-        started.append(Started(*arguments, cwd=tmp_path, temporary=temporary))
-        return started[-1]
-
-    yield begin
-    for each in started:
-        each.clear()
-    shutil.rmtree(temporary, ignore_errors=True)
+    with starting(tmp_path) as begin:
+        yield begin
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -15,7 +14,7 @@ from random import Random
 
 import psutil
 import pytest
-from commands import Started, leasebench, lives, read, suite_text, trial_facts, until, words_of
+from commands import Started, leasebench, lives, read, starting, suite_text, trial_facts, until, words_of
 
 from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.fakeclock import faketime_library
@@ -28,19 +27,8 @@ Start = Callable[..., Started]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start the command; whatever the test does, nothing of it is left."""
-    started: list[Started] = []
-    temporary = Path(tempfile.mkdtemp(prefix="lbt", dir="/tmp"))
-
-    def begin(*arguments: object, below: str = "") -> Started:
-        place = temporary / below
-        place.mkdir(exist_ok=True)
-        started.append(Started(*arguments, cwd=tmp_path, temporary=place))
-        return started[-1]
-
-    yield begin
-    for each in started:
-        each.clear()
-    shutil.rmtree(temporary, ignore_errors=True)
+    with starting(tmp_path) as begin:
+        yield begin
 
 
 def write(tmp_path: Path, **settings) -> Path:
