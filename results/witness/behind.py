@@ -12,16 +12,15 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from leasebench.results.evidence.clocks import NEVER
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.history import LEASE_NODE
 from leasebench.results.record.journal import OWN, RowKind, RowOutcome
+from leasebench.results.witness.calls import CALL_BITS, EFFECTS, NO_CALLS, OF_LEASES, ended_ns, rows_by_call
 from leasebench.results.witness.counts import ABSENT, NO_ANSWER, REFUSED_DONE, UNASKED
 from leasebench.results.witness.mismatch import NONE, Comparison
 from leasebench.results.witness.order import OUTSIDE
 
-EVENT_OF = {RowKind.ACQUIRE: "grant", RowKind.RENEW: "renew", RowKind.RELEASE: "release"}
 MAY_BE_LOST = "events of a data store that a fault was to hit: what stood there may be gone"
 SEVERAL_CLOCKS = "events of a data store whose clients have several clocks"
 
@@ -42,14 +41,9 @@ class DataCalls:
         place = np.array([known[name] for name in places] or [-1], dtype=np.int64)
         process = place[journal["process"].cat.codes.to_numpy()]
         client = self.data["enactor"].map(known).fillna(-1).to_numpy().astype(np.int64)
-        calls = pd.DataFrame({"process": process, "attempt": journal["attempt"].to_numpy()})
-        calls = calls[self.of_process & (calls["attempt"] > 0)]
-        calls = calls[~calls.duplicated(keep="first")]
-        index = pd.MultiIndex.from_frame(calls)
-        wanted = pd.MultiIndex.from_arrays([client, self.data["attempt"].to_numpy()], names=["process", "attempt"])
-        at = index.get_indexer(wanted)
-        rows: Ints = np.where(at >= 0, calls.index.to_numpy()[at] if len(calls) else NONE, NONE)
-        return rows
+        attempt = journal["attempt"].to_numpy()
+        numbered = self.of_process & (attempt > 0) & (attempt < 1 << CALL_BITS)
+        return rows_by_call(np.flatnonzero(numbered), process, attempt, client, self.data["attempt"].to_numpy())
 
     @cached_property
     def of_process(self) -> Mask:
@@ -57,7 +51,7 @@ class DataCalls:
         names = set(self.data["enactor"].cat.categories) - {""}
         theirs = np.array([process.name in names for process in self.trial.processes] or [False])
         mask: Mask = theirs[self.trial.journal["process"].cat.codes.to_numpy()]
-        return mask & ~np.isin(self.trial.journal["kind"].to_numpy(), (RowKind.PAUSE, RowKind.DELAY, RowKind.KILL))
+        return mask & ~np.isin(self.trial.journal["kind"].to_numpy(), NO_CALLS)
 
 
 def behind(trial: Trial) -> Comparison:
@@ -81,7 +75,7 @@ def _counted(calls: DataCalls, held: Comparison) -> None:
     there = np.bincount(row[row != NONE], minlength=len(journal)) > 0
     nobody = calls.data["enactor"].isin(["", "harness"]).to_numpy()
     held.differ(UNASKED, "no call of its client bears this number", NONE, np.flatnonzero((row == NONE) & ~nobody))
-    of_leases = calls.of_process & np.isin(kind, tuple(EVENT_OF))
+    of_leases = calls.of_process & np.isin(kind, OF_LEASES)
     own = calls.of_process & (kind >= OWN) & np.isin(kind, np.unique(kind[row[row != NONE]]))
     done = outcome == RowOutcome.DONE
     held.covered += int(np.count_nonzero((of_leases | own) & done))
@@ -89,8 +83,8 @@ def _counted(calls: DataCalls, held: Comparison) -> None:
     absent = np.flatnonzero(of_leases & done & ~there)
     held.differ(ABSENT, "a call was acknowledged, and no event of the data store bears its number", absent, NONE)
     events = calls.data["kind"].to_numpy().astype(str)
-    for asked, left in EVENT_OF.items():
-        mine = np.flatnonzero((row != NONE) & (events == left))
+    for asked in OF_LEASES:
+        mine = np.flatnonzero((row != NONE) & np.isin(events, EFFECTS[asked]))
         by = row[mine]
         other = mine[kind[by] != asked]
         held.differ(UNASKED, "its client's call of this number asked for something else", row[other], other)
@@ -110,8 +104,7 @@ def _in_time(calls: DataCalls, held: Comparison) -> None:
         return
     journal = calls.trial.journal
     start = journal["start_ns"].to_numpy()[row]
-    answered = np.isin(journal["outcome"].to_numpy()[row], (RowOutcome.DONE, RowOutcome.REFUSED, RowOutcome.NOTHING))
-    end = np.where(answered, journal["end_ns"].to_numpy()[row], NEVER)
+    end = ended_ns(calls.trial)[row]
     latest = np.maximum.accumulate(start)
     wrong = np.flatnonzero(end < latest)
     for first in wrong[:1].tolist():

@@ -57,16 +57,9 @@ class Calls:
         kind, attempt = journal["kind"].to_numpy(), journal["attempt"].to_numpy()
         numbered = (trial.process_enactor >= 0) & (attempt > 0) & (attempt < 1 << CALL_BITS)
         numbered &= ~np.isin(kind, NO_CALLS)
-        rows = np.flatnonzero(numbered)
-        keys = trial.process_enactor[rows] << CALL_BITS | attempt[rows]
-        order = np.argsort(keys, kind="stable")
-        keys, rows = keys[order], rows[order]
-        theirs = (events.enactor >= 0) & (events.attempt > 0) & (events.attempt < 1 << CALL_BITS)
-        row_of_event = np.full(len(events), NONE, dtype=np.int64)
-        if len(keys):
-            wanted = events.enactor[theirs].astype(np.int64) << CALL_BITS | events.attempt[theirs]
-            found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-            row_of_event[theirs] = np.where(keys[found] == wanted, rows[found], NONE)
+        row_of_event = rows_by_call(
+            np.flatnonzero(numbered), trial.process_enactor, attempt, events.enactor.astype(np.int64), events.attempt
+        )
         calls = cls(trial, row_of_event, _effects_of_events(trial), _effects_of_rows(trial), numbered)
         rows, at, row_things, event_things = calls.by_others
         thing = np.concatenate((row_things, event_things))
@@ -129,13 +122,12 @@ class Calls:
     @cached_property
     def answered(self) -> Mask:
         """The rows that came to an end that their process saw."""
-        outcome = self.trial.journal["outcome"].to_numpy()
-        return np.isin(outcome, (RowOutcome.DONE, RowOutcome.REFUSED, RowOutcome.NOTHING))
+        return answered(self.trial)
 
     @cached_property
     def ended_ns(self) -> Ints:
-        """Per journal row when it ended; NEVER where no answer came: what it asked for may still be under way."""
-        return np.where(self.answered, self.trial.journal["end_ns"].to_numpy(), NEVER)
+        """See `ended_ns`."""
+        return ended_ns(self.trial)
 
     @cached_property
     def by_known_clock(self) -> Mask:
@@ -143,6 +135,33 @@ class Calls:
         compared = self.trial.compared
         known: Mask = compared.unsure_on_axis_ns[compared.code] < UNKNOWN_NS
         return known
+
+
+def rows_by_call(rows: Ints, caller: Ints, attempt: Ints, caller_of_event: Ints, attempt_of_event: Ints) -> Ints:
+    """Per event the first of these journal `rows` with its caller and its number of the call; NONE for none.
+
+    `caller` and `attempt` are per journal row; callers are numbers, and negative where an event has none. By sorting.
+    """
+    keys = caller[rows] << CALL_BITS | attempt[rows]
+    order = np.argsort(keys, kind="stable")
+    keys, rows = keys[order], rows[order]
+    found = np.full(len(caller_of_event), NONE, dtype=np.int64)
+    theirs = (caller_of_event >= 0) & (attempt_of_event > 0) & (attempt_of_event < 1 << CALL_BITS)
+    if len(keys):
+        wanted = caller_of_event[theirs] << CALL_BITS | attempt_of_event[theirs]
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        found[theirs] = np.where(keys[at] == wanted, rows[at], NONE)
+    return found
+
+
+def answered(trial: Trial) -> Mask:
+    """The journal rows that came to an end that their process saw."""
+    return np.isin(trial.journal["outcome"].to_numpy(), (RowOutcome.DONE, RowOutcome.REFUSED, RowOutcome.NOTHING))
+
+
+def ended_ns(trial: Trial) -> Ints:
+    """Per journal row when it ended; NEVER where no answer came: what it asked for may still be under way."""
+    return np.where(answered(trial), trial.journal["end_ns"].to_numpy(), NEVER)
 
 
 def _effects_of_events(trial: Trial) -> Ints:

@@ -93,6 +93,13 @@ def says_that_an_event_outside_its_request_is_told(trial):
     assert told(trial, trial.data.iloc[moved].reset_index(drop=True)) == {"outside its request"}
 
 
+def says_that_what_a_fault_notes_in_a_journal_is_no_call(trial):
+    """It has the number of the fault where a call has its own."""
+    row = trial.journal.index[(trial.journal["kind"] == RowKind.ACQUIRE) & (trial.journal["attempt"] > 0)][0]
+    noted = trial.journal.loc[[row]].assign(kind=RowKind.FAULT)
+    assert told(trial, journal=pd.concat([noted, trial.journal], ignore_index=True)) == set()
+
+
 def says_so_by_its_command(trial, tmp_path):
     """A run whose data store forgot a grant is failed, with the row of its client."""
     folder = Path(trial.data_file).parent
@@ -121,6 +128,7 @@ def test_the_data_store_of_a_real_run_is_believed_and_each_lie_in_it_is_caught_b
         says_that_a_grant_to_one_who_was_told_no_is_told,
         says_that_a_renewal_that_stands_there_as_a_release_is_told,
         says_that_an_event_outside_its_request_is_told,
+        says_that_what_a_fault_notes_in_a_journal_is_no_call,
     ):
         holds(trial)
     says_so_by_its_command(trial, tmp_path)
