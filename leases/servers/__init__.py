@@ -21,6 +21,8 @@ WAIT_REPLICAS, WAIT_MS = "wait_replicas", "wait_ms"
 DEFAULT_WAIT_MS = 100
 ASK_WITHIN_S = 1.0
 """How long a sentinel or a node may take to say where a server is, for whoever only wants to know."""
+ASKING = {"socket_timeout": ASK_WITHIN_S, "socket_connect_timeout": ASK_WITHIN_S}
+"""redis-py's options for that."""
 MOST_WAIT_REPLICAS = 100
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 """Options of redis-py that name a file."""
@@ -112,7 +114,7 @@ def pool_of(url: str, **options: Any) -> "ConnectionPool":
         if name in query and not Path(query[name]).is_file():
             raise ValueError(f"{name}: there is no file {query[name]}")
     ReplicaWait.of(url)
-    pool = access_of(url).pool(without(url, WAIT_REPLICAS, WAIT_MS), options)
+    pool = access_of(url).pool(without_wait(url), options)
     try:
         pool.connection_class(**pool.connection_kwargs)  # it does not connect
     except TypeError as error:
@@ -126,17 +128,18 @@ def client_of(url: str, *, single: bool, **options: Any) -> "Redis":
     from redis import Redis
 
     if not access_of(url).moves:
-        return Redis.from_url(without(url, WAIT_REPLICAS, WAIT_MS), single_connection_client=single, **options)
+        return Redis.from_url(without_wait(url), single_connection_client=single, **options)
     return Redis(connection_pool=pool_of(url, **options), single_connection_client=single)
 
 
-def without(url: str, *names: str) -> str:
-    """The URL without these options."""
+def without_wait(url: str) -> str:
+    """The URL without our own options, which redis-py does not know."""
     address, _, text = url.partition("?")
     query = parse_qsl(text, keep_blank_values=True)
-    if not {name for name, _ in query} & {*names}:
+    ours = {WAIT_REPLICAS, WAIT_MS}
+    if not {name for name, _ in query} & ours:
         return url
-    left = urlencode([(name, value) for name, value in query if name not in names])
+    left = urlencode([(name, value) for name, value in query if name not in ours])
     return f"{address}?{left}" if left else address
 
 

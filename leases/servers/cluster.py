@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from leasebench.leases.servers import ASK_WITHIN_S, WAIT_MS, WAIT_REPLICAS, HostList, without
+from leasebench.leases.servers import ASKING, HostList, without_wait
 
 if TYPE_CHECKING:
     from redis import ConnectionPool
@@ -61,9 +61,8 @@ def _asked(url: str, slot: int | None) -> "Shards":
     """The shards, asked on connections of their own."""
     from leasebench.leases.servers.connections.shards import Shards
 
-    read = HostList.of(without(url, WAIT_REPLICAS, WAIT_MS), PORT, (SLOT,))
-    timed = {**read.options, "socket_timeout": ASK_WITHIN_S, "socket_connect_timeout": ASK_WITHIN_S}
-    return Shards(read.hosts, slot, timed, secure=read.secure)
+    read = HostList.of(without_wait(url), PORT, (SLOT,))
+    return Shards(read.hosts, slot, {**read.options, **ASKING}, secure=read.secure)
 
 
 PLUGIN = ClusterAccess()

@@ -7,7 +7,7 @@ the other, and the first that knows a primary which it does not believe to be do
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from leasebench.leases.servers import ASK_WITHIN_S, WAIT_MS, WAIT_REPLICAS, HostList, without
+from leasebench.leases.servers import ASKING, HostList, without_wait
 
 if TYPE_CHECKING:
     from redis import ConnectionPool
@@ -42,8 +42,7 @@ class SentinelAccess:
         return ""
 
     def places(self, url: str) -> tuple[str, ...]:
-        times = {"socket_timeout": ASK_WITHIN_S, "socket_connect_timeout": ASK_WITHIN_S}
-        sentinels, service, _ = _asked(without(url, WAIT_REPLICAS, WAIT_MS), times)
+        sentinels, service, _ = _asked(without_wait(url), ASKING)
         host, port = sentinels.discover_master(service)
         followers = sentinels.discover_slaves(service)
         there = [f"primary of {service}: {host}:{port}", *(f"replica: {at[0]}:{at[1]}" for at in sorted(followers))]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leasebench.bench.servers.credentials import with_password, without_password
-from leasebench.leases.servers import NOT_THE_PRIMARY, HostList, ReplicaWait, access_of, pool_of, without
+from leasebench.leases.servers import NOT_THE_PRIMARY, HostList, ReplicaWait, access_of, pool_of, without_wait
 
 PORTS = st.integers(min_value=1, max_value=65_535)
 HOSTS = st.from_regex(r"[a-z][a-z0-9.-]{0,20}", fullmatch=True)
@@ -57,7 +57,7 @@ def test_replicas_to_wait_for_are_an_option_of_ours_and_not_the_clients():
     url = "unix:///run/socket?db=2&wait_replicas=2&wait_ms=50"
     assert ReplicaWait.of(url) == ReplicaWait(2, 50)
     assert ReplicaWait.of("redis://h1") is None
-    assert without(url, "wait_replicas", "wait_ms") == "unix:///run/socket?db=2"
+    assert without_wait(url) == "unix:///run/socket?db=2"
     assert pool_of(url).connection_kwargs["db"] == 2
 
 
