@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 from leasebench.leases.client import LeaseClient
 from leasebench.leases.guard_axes import DeleteRule
 from leasebench.leases.lease import Lease
-from leasebench.leases.operations import Operation
+from leasebench.leases.operations import Operation, operation
 from leasebench.leases.outcome import Outcome, Refused
 
 
@@ -101,7 +101,7 @@ class Client(LeaseClient, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class AwaitDue(Operation):
     """Wait until the next publication is due. Returns True, or False when the load is over."""
 
@@ -113,7 +113,7 @@ class AwaitDue(Operation):
         return client.await_due()
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Publish(Operation):
     """Make plan `version` available. Returns Done, Refused or UNKNOWN.
 
@@ -130,7 +130,7 @@ class Publish(Operation):
         return client.versions.publish(self.version, client.attempt, self.content)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class AwaitPlan(Operation):
     """Wait for a plan newer than `newer_than`. Returns the newest version, None when told to stop, or UNKNOWN."""
 
@@ -148,7 +148,7 @@ class AwaitPlan(Operation):
         return client.await_news(self.newer_than)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class ReadEndpoint(Operation):
     """Read an endpoint's version (0: none). Returns it, or UNKNOWN.
 
@@ -164,7 +164,7 @@ class ReadEndpoint(Operation):
         return client.versions.read(self.endpoint, watch=self.watch)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Resolve(Operation):
     """Look up an endpoint as a resolver does. Returns an Outcome, and leaves no event.
 
@@ -180,7 +180,7 @@ class Resolve(Operation):
         return client.versions.resolve(self.endpoint)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Repair(Operation):
     """Point an endpoint at plan `version`, whatever stands there: an operator's step. Returns an Outcome.
 
@@ -196,7 +196,7 @@ class Repair(Operation):
         return client.versions.repair(self, client.attempt)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class RegisterFence(Operation):
     """Atomically refuse a fence lower than the highest seen at the endpoint, else record it and read.
 
@@ -213,7 +213,7 @@ class RegisterFence(Operation):
         return client.versions.register_fence(self, client.attempt)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Work(Operation):
     """Build the record tree of one endpoint: what lies between check and write. The engine knows how long."""
 
@@ -227,7 +227,7 @@ class Work(Operation):
         client.work()
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Commit(Operation):
     """Point `endpoint` at plan `version` under the commit rule of that name. Returns an Outcome.
 
@@ -248,7 +248,7 @@ class Commit(Operation):
         return client.versions.commit(self, client.attempt)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class CheckpointedCommit(Commit):
     """A commit that keeps `checkpoint` for its client in the same atomic step; a refused one leaves the last one."""
 
@@ -258,7 +258,7 @@ class CheckpointedCommit(Commit):
         return client.versions.commit(self, client.attempt, self.checkpoint)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class ReadCheckpoint(Operation):
     """Read the checkpoint that this client's commits kept last. Returns it, None for none, or UNKNOWN."""
 
@@ -268,7 +268,7 @@ class ReadCheckpoint(Operation):
         return client.versions.checkpoint()
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class ResumePlan(Operation):
     """Note that the application of plan `version` goes on behind its first `walked` endpoints. No I/O."""
 
@@ -282,7 +282,7 @@ class ResumePlan(Operation):
         return self.walked
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Withdraw(Operation):
     """Note that the guard's own read saw `seen`, newer than plan `version`, and gave the endpoint up. No I/O."""
 
@@ -297,7 +297,7 @@ class Withdraw(Operation):
         return self.seen
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Finish(Operation):
     """Note the end of an application; `complete` if every endpoint was seen at the plan or a newer one. No I/O."""
 
@@ -310,7 +310,7 @@ class Finish(Operation):
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class ListPlans(Operation):
     """Returns Plans, or UNKNOWN."""
 
@@ -320,7 +320,7 @@ class ListPlans(Operation):
         return client.versions.plans()
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class DeletePlan(Operation):
     """Delete or quarantine a plan. Returns an Outcome."""
 

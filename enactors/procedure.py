@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class StoredProcedure(Operation):
-    """An operation that a script does in the data store; a subclass is a frozen dataclass.
+    """An operation that a script does in the data store; a subclass is an `operation`.
 
     The script's KEYS are what it `works_on`, below the cell's prefix, and at last the history; its ARGV the client's
     name, its number of the call, and `arguments`. It returns a number (Done, with that as `previous`) or the text

@@ -9,17 +9,18 @@ it, whether another process can see that it was done, and how it is performed on
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from leasebench.leases.client import LeaseClient
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.outcome import Outcome
 
 Carried = TypeVar("Carried")
+Defined = TypeVar("Defined")
 
 
 class Operation:
-    """One step that a program asks for; a subclass is a frozen dataclass that says the following of itself.
+    """One step that a program asks for; a subclass is an `operation` (below) that says the following of itself.
 
     A new operation needs its own definition and a client that can perform it, nothing else.
     """
@@ -48,7 +49,17 @@ class Operation:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass_transform(frozen_default=True)
+def operation(defined: type[Defined]) -> type[Defined]:
+    """Make the class of an operation a dataclass with slots that nobody changes: who checks types sees to that.
+
+    One that is frozen at run time, too, would do as well, but costs five times as much to make (2.1 us against 0.4 for
+    a commit), and one is made for every commit that is measured.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(defined)
+
+
+@operation
 class AcquireLease(Operation):
     """Wait for a lease of our own protocol and take it. Returns a Lease, None (gave up) or UNKNOWN."""
 
@@ -66,7 +77,7 @@ class AcquireLease(Operation):
         return client.back_off(self.wait, tried)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class TakeExpired(Operation):
     """Wait for a lease whose record says by its owner's clock until when it is held, and take it.
 
@@ -87,7 +98,7 @@ class TakeExpired(Operation):
         return client.back_off(self.wait, tried)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class RenewLease(Operation):
     """Prolong a lease to its full time to live from now. Returns an Outcome."""
 
@@ -99,7 +110,7 @@ class RenewLease(Operation):
         return client.leases.renew(self.lease, client.attempt)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class RenewLeases(Operation):
     """Prolong several leases by one request. Returns an Outcome for each, in their order, or UNKNOWN for all.
 
@@ -114,7 +125,7 @@ class RenewLeases(Operation):
         return client.leases.renew_many(self.leases, client.attempt)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class ReleaseLease(Operation):
     """Give a lease back. Returns an Outcome."""
 
@@ -126,7 +137,7 @@ class ReleaseLease(Operation):
         return client.leases.release(self.lease, client.attempt)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class ReleaseUnchecked(Operation):
     """Give a lease back without looking whose it is by now: wrong on purpose. Returns an Outcome."""
 
@@ -138,7 +149,7 @@ class ReleaseUnchecked(Operation):
         return client.leases.release_unchecked(self.lease, client.attempt)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class ValidateLease(Operation):
     """Ask the lease server whether the lease still stands. Returns an Outcome."""
 
@@ -197,7 +208,7 @@ class HearOfLoss(ValidateLease):
         return client.opaque_lock.heard_of(self.lease)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class StartRenewal(Operation):
     """Let the second program renew `lease`, on a connection of its own."""
 
@@ -209,7 +220,7 @@ class StartRenewal(Operation):
         client.renewals.start(self.lease)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class StopRenewal(Operation):
     """End the renewal. On return none is in flight."""
 
@@ -221,7 +232,7 @@ class StopRenewal(Operation):
         client.renewals.stop(self.lease)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Belief(Operation):
     """Return whether the renewal still believes in the lease: no refusal so far, and no deadline passed. No I/O.
 
@@ -234,7 +245,7 @@ class Belief(Operation):
         return client.renewals.believes(self.lease)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Sleep(Operation):
     """Do nothing for `ms`."""
 

@@ -1,12 +1,11 @@
 """What all systems behind the endpoint ask for: a connection through the endpoint, and the time."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from leasebench.leases.operations import Operation
+from leasebench.leases.operations import Operation, operation
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Reach(Operation):
     """Look up `endpoint` and reach the data store that its record leads to. Returns whether it answers, or UNKNOWN.
 
@@ -23,7 +22,7 @@ class Reach(Operation):
         return reached
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class ReadClock(Operation):
     """Returns the time of the host's monotonic clock, nanoseconds; 0 where no time passes."""
 

@@ -19,7 +19,7 @@ from leasebench.enactors.downstream.launches.program import Launcher, LaunchStat
 from leasebench.enactors.downstream.operations import Reach
 from leasebench.leases.lease import Lease, Wait
 from leasebench.leases.manager import LeaseManager
-from leasebench.leases.operations import Operation, Program
+from leasebench.leases.operations import Operation, Program, operation
 from leasebench.leases.outcome import Done, Outcome, Refused, Unknown
 
 HOST = "host-0"
@@ -98,7 +98,7 @@ def launch_on_host(belief: LaunchBelief) -> Program[LaunchBelief]:
     return LaunchBelief(after.reached)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class LookAtLease(Operation):
     """Look which lease the host has. Returns it, as far as a stranger can know it, or None."""
 
@@ -109,7 +109,7 @@ class LookAtLease(Operation):
         return None if token is None else Lease(HOST, token, None, grant_of(token), TTL_MS)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class LaunchUnlooked(Operation):
     """Wrong on purpose: launch on the strength of what was seen a step before. Returns Done."""
 

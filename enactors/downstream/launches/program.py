@@ -10,7 +10,7 @@ from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.operations import AwaitDue
 from leasebench.enactors.procedure import StoredProcedure, script_beside
 from leasebench.enactors.store.events import Event
-from leasebench.leases.operations import Program
+from leasebench.leases.operations import Program, operation
 from leasebench.leases.outcome import UNKNOWN, Done, Outcome, Refused
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def candidate_hosts(request: int, hosts: int, candidates: int) -> tuple[int, ...
     return tuple(islice(different(), candidates))
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Launch(StoredProcedure):
     """Launch an instance on the first of `hosts` whose lease is live. Refused (`no_lease`): insufficient capacity.
 

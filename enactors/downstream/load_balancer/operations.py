@@ -1,18 +1,17 @@
 """What the load balancer does in the data store, and the note of a check."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from leasebench.enactors.downstream.load_balancer.fleet import FIRST_BASE_TARGET, ZONES, Cause, TargetMove
 from leasebench.enactors.downstream.network.operations import CONFIGURED
 from leasebench.enactors.procedure import StoredProcedure, script_beside
-from leasebench.leases.operations import Operation
+from leasebench.leases.operations import Operation, operation
 
 MOST_JOINING = 200
 """The most targets that join in one step: a script holds up everybody else."""
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Join(StoredProcedure):
     """Put the targets `first` to `last` into service; of instances only those that were launched.
 
@@ -32,7 +31,7 @@ class Join(StoredProcedure):
         return self.first, self.last, "base" if self.first >= FIRST_BASE_TARGET else "launched"
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class CheckTarget(StoredProcedure):
     """Ask whether a target's configuration is there. Done with 1 or 0; leaves no event."""
 
@@ -45,7 +44,7 @@ class CheckTarget(StoredProcedure):
         return (f"{CONFIGURED}{self.version}",)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class MoveTargets(StoredProcedure):
     """Take targets of a zone out of service or put them back, or note that the velocity control kept them in.
 
@@ -67,7 +66,7 @@ class MoveTargets(StoredProcedure):
         return event, move.zone, move.cause.value, int(fails_over), *move.numbers
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class DisableFailover(StoredProcedure):
     """Note that an operator has switched the automatic fail-over off."""
 
@@ -81,7 +80,7 @@ class DisableFailover(StoredProcedure):
         return ()
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Checked(Operation):
     """Note a check of `target` that was due at `due_ns` and began at `began_ns`. No I/O.
 

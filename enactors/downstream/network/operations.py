@@ -1,15 +1,15 @@
 """What the network manager does in the data store."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from leasebench.enactors.procedure import StoredProcedure, script_beside
+from leasebench.leases.operations import operation
 
 NETWORK_QUEUE, CONFIGURED = "network_queue", "configured:"
 """The list of launched instances that wait, and what the key of a configured instance's number begins with."""
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class CountWaiting(StoredProcedure):
     """Returns Done with the number of instances that wait for their configuration; leaves no event."""
 
@@ -20,7 +20,7 @@ class CountWaiting(StoredProcedure):
         return (NETWORK_QUEUE,)
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Configure(StoredProcedure):
     """Make the instance that has waited longest reachable. Done names it, 0 if none waits any more.
 

@@ -1,13 +1,12 @@
 """A lookup, as the resolver that was asked for it writes it down."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from leasebench.leases.operations import Operation
+from leasebench.leases.operations import Operation, operation
 from leasebench.leases.outcome import UNKNOWN, Done, Outcome, Reason, Refused
 
 
-@dataclass(frozen=True, slots=True)
+@operation
 class Lookup(Operation):
     """Note what a customer was answered for `endpoint`. No I/O.
 

@@ -1,7 +1,7 @@
 """The plan version store in Redis: every write is one Lua script, which also appends its event."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from functools import lru_cache
 
 from leasebench.enactors.operations import Checkpoint, Commit, DeletePlan, Plans, RegisterFence, Repair
 from leasebench.enactors.plan import MAX_VERSION, Cell
@@ -300,8 +300,12 @@ def load_scripts(wire: Wire) -> None:
         wire.load(each)
 
 
-def outcome_of(reply: Any) -> Done | Refused:
-    """Read a script's reply: a number is the version before; a text is `reason:version before`."""
+@lru_cache(maxsize=4096)
+def outcome_of(reply: int | bytes) -> Done | Refused:
+    """Read a script's reply: a number is the version before; a text is `reason:version before`.
+
+    The same replies come again and again: those of refusals name one of few reasons and the newest version.
+    """
     if isinstance(reply, int):
         return Done(reply)
     reason, _, previous = reply.decode().rpartition(":")
