@@ -3,7 +3,7 @@
 Three activities, each a program: `resume` (from the store, not from memory), `apply_plan` and the clean-up.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from leasebench.enactors.enactor.cleaner import clean_up
@@ -20,6 +20,7 @@ from leasebench.enactors.operations import (
     Work,
 )
 from leasebench.enactors.plan import Cell
+from leasebench.leases.commit_rule import CommitRule
 from leasebench.leases.guard import Exclude, Guard, LeaseScope, OnLoss, Pick, Renewal
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.lease import CELL_LEASE, Lease
@@ -59,6 +60,14 @@ class Enactor:
     first: int = 0
     tries: int = MAX_TRIES
     resumption: Resumption = Resumption.START_OVER
+    rule: CommitRule = field(init=False, repr=False, compare=False)
+    """The guard's commit rule; with `referential`, looked up once and not at every write."""
+    referential: bool = field(init=False, repr=False, compare=False)
+    """Whether a commit looks whether its plan may still be applied."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rule", self.guard.rule)
+        object.__setattr__(self, "referential", self.guard.clean.checks_plan)
 
     def next_activity(self, state: EnactorState) -> Program[EnactorState]:
         """Return what an enactor with this state does next."""
@@ -109,7 +118,7 @@ def apply_plan(enactor: Enactor, version: int, walked: int = 0) -> Program[bool]
     seen_once: dict[str, int] = {}
     if guard.decide.check is _ONCE:
         for endpoint in enactor.walk[walked:]:
-            seen = yield ReadEndpoint(endpoint, watch=guard.rule.watches)
+            seen = yield ReadEndpoint(endpoint, watch=enactor.rule.watches)
             if not isinstance(seen, int):
                 return False
             seen_once[endpoint] = seen
@@ -160,7 +169,7 @@ def _apply_endpoint(enactor: Enactor, endpoint: str, version: int, seen: int | N
         return _NEWER
     for _ in range(enactor.tries):
         if guard.decide.check is _PER_ENDPOINT:
-            seen = yield ReadEndpoint(endpoint, watch=guard.rule.watches)
+            seen = yield ReadEndpoint(endpoint, watch=enactor.rule.watches)
             if not isinstance(seen, int):
                 continue
             if (yield from _newer_is_there(endpoint, version, seen)):
@@ -201,10 +210,10 @@ def _inside(
     guard = enactor.guard
     if guard.decide.check is _INSIDE:
         assert lease is not None
-        if guard.rule.registers:
+        if enactor.rule.registers:
             seen = yield RegisterFence(endpoint, version, lease)
         else:
-            seen = yield ReadEndpoint(endpoint, watch=guard.rule.watches)
+            seen = yield ReadEndpoint(endpoint, watch=enactor.rule.watches)
         if not isinstance(seen, int):
             return None, isinstance(seen, Refused)
         if (yield from _newer_is_there(endpoint, version, seen)):
@@ -216,11 +225,11 @@ def _inside(
         if not believes:
             return None, True
     rule = guard.commit
-    if guard.rule.by_enactor:
+    if enactor.rule.by_enactor:
         if (yield ReadEndpoint(endpoint)) != seen:
             return None, False
         rule = "unconditional"
-    outcome: Outcome = yield Commit(endpoint, version, rule, lease, seen, referential=guard.clean.checks_plan)
+    outcome: Outcome = yield Commit(endpoint, version, rule, lease, seen, referential=enactor.referential)
     return _judge(outcome)
 
 
