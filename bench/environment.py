@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from leasebench.bench.proxy.proxy import Proxy, ProxyWish
 from leasebench.bench.proxy.route import MakeProxy, RouteProxy
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.redis_node import NodeWish, RedisNode
 from leasebench.bench.servers.server import Server, ServerUnusable
 from leasebench.bench.servers.trial_node import NodeMaker, TrialNode

@@ -18,7 +18,7 @@ from leasebench.bench.closing import reopen_run
 from leasebench.bench.goal import Goal
 from leasebench.bench.hosts.interrupt import interruptible
 from leasebench.bench.manifest import describe
-from leasebench.bench.resolved import seed_of
+from leasebench.bench.repeating import seed_of
 from leasebench.bench.run import Agenda, Listener, Planned, RunOne, plan_trials, run_trials
 from leasebench.bench.rundir import sole_use, write_json
 from leasebench.bench.servers.choice import open_server

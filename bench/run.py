@@ -14,7 +14,7 @@ from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.failure import bugs_kept_in
 from leasebench.bench.hosts.interrupt import interruptible
 from leasebench.bench.manifest import describe
-from leasebench.bench.resolved import resolved_text
+from leasebench.bench.repeating import resolved_text
 from leasebench.bench.rundir import sole_use, write_json
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.server import Server

@@ -36,7 +36,7 @@ from leasebench.leases.guard import Guard
 from leasebench.leases.traits import ttl_step_ms, unavailable
 from leasebench.names import NAME_PATTERN
 from leasebench.registry import plugins
-from leasebench.results.record.suite import TROUBLE
+from leasebench.results.record.trouble import TROUBLE
 from leasebench.toml_lines import TomlTable
 from leasebench.verdict import Verdict
 
@@ -177,7 +177,7 @@ class Scenario(Definition):
                 elif any(not 0 <= number < counts[kind] for number in numbers):
                     there = f"there are only the {kind}s 0 to {counts[kind] - 1}"
                     absent.append(Mistake(("faults", index, "enactors"), there))
-                elif never := sorted(set(fault.steps) - (known := steps_of(kind))):
+                elif fault.steps and (never := sorted(set(fault.steps) - (known := steps_of(kind)))):
                     there = f"the {kind} never takes the step {', '.join(never)}: it takes {', '.join(sorted(known))}"
                     absent.append(Mistake(("faults", index), there))
         if absent:
@@ -211,11 +211,7 @@ class Scenario(Definition):
 
     def obstacle(self, number: int, guard: Guard) -> str | None:
         """Return why fault `number` can't be had on this machine, or not with `guard`; None if it can."""
-        fault = self.parsed_faults[number]
-        if missing := fault.available():
-            return f"the fault {fault.name} is not available: {missing}"
-        reason = fault.refuses(guard)
-        return None if reason is None else f"the fault {fault.name}: {reason}"
+        return _obstacle(self.faults[number].fault, guard)
 
     def refuses(self, guard: Guard) -> str | None:
         """Return why `guard` can't be run under this scenario on this machine; None if it can."""
@@ -226,13 +222,20 @@ class Scenario(Definition):
             if ttl_ms % step_ms:
                 name = guard.exclude.manager
                 return f"the leases of {name} live for multiples of {step_ms} ms, and not for {ttl_ms} ms"
-        needed = [number for number, fault in enumerate(self.parsed_faults) if not fault.optional]
-        return next(filter(None, (self.obstacle(number, guard) for number in needed)), None)
+        needed = (each.fault for each in self.faults if not each.fault.optional)
+        return next(filter(None, (_obstacle(fault, guard) for fault in needed)), None)
 
     @property
     def parsed_faults(self) -> tuple[Fault, ...]:
         """The scenario's faults, parsed."""
         return tuple(each.fault for each in self.faults)
+
+
+def _obstacle(fault: Fault, guard: Guard) -> str | None:
+    if missing := fault.available():
+        return f"the fault {fault.name} is not available: {missing}"
+    reason = fault.refuses(guard)
+    return None if reason is None else f"the fault {fault.name}: {reason}"
 
 
 def scenario_files() -> dict[str, Path]:

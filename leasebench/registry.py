@@ -241,7 +241,7 @@ def _mismatches(loaded: Any, protocol: Any) -> Iterator[str]:
     if get_origin(protocol) is type:
         yield from _unlike_its_base(loaded, *get_args(protocol))
         return
-    hints = {name: hint for name, hint in get_type_hints(protocol).items() if not name.startswith("_")}
+    hints = {name: hint for name, hint in _hints_of(protocol).items() if not name.startswith("_")}
     attributes = get_protocol_members(protocol) if is_protocol(protocol) else frozenset(hints)
     absent = sorted(name for name in attributes if not _has(loaded, name))
     if absent:
@@ -252,7 +252,7 @@ def _mismatches(loaded: Any, protocol: Any) -> Iterator[str]:
             yield from _uncallable(name, value, declared)
         else:
             read = declared.fget if isinstance(declared, property) else None
-            hint = hints[name] if name in hints else get_type_hints(read)["return"]
+            hint = hints[name] if name in hints else _hints_of(read)["return"]
             yield from _mistyped(name, value, hint)
 
 
@@ -260,7 +260,7 @@ def _unlike_its_base(loaded: Any, base: type) -> Iterator[str]:
     if not inspect.isclass(loaded) or not issubclass(loaded, base):
         yield f"{_kind_of(loaded)} is no subclass of {base.__name__}"
         return
-    hints = get_type_hints(base)
+    hints = _hints_of(base)
     declared = {name: hint for name, hint in hints.items() if get_origin(hint) is ClassVar and not name.startswith("_")}
     absent = sorted(name for name in declared if not _has(loaded, name))
     if absent:
@@ -278,7 +278,7 @@ def _has(loaded: Any, name: str) -> bool:
 
 
 def _uncallable(name: str, value: Any, declared: Callable[..., Any]) -> Iterator[str]:
-    wanted = list(inspect.signature(declared).parameters)[1:]
+    wanted = _parameters_of(declared)[1:]
     if not callable(value):
         yield f"{name} is {_kind_of(value)}, not a method"
         return
@@ -293,15 +293,33 @@ def _uncallable(name: str, value: Any, declared: Callable[..., Any]) -> Iterator
 def _mistyped(name: str, value: Any, hint: Any) -> Iterator[str]:
     if hint in PLAIN and type(value) is hint:
         return
-    from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+    from pydantic import PydanticSchemaGenerationError, ValidationError
 
     try:
-        TypeAdapter(hint).validate_python(value, strict=True)
+        _validator_of(hint).validate_python(value, strict=True)
     except ValidationError as error:
         yield f"{name}: {error.errors()[0]['msg'].lower()} (got {value!r:.60})"
     except PydanticSchemaGenerationError:
         if not isinstance(value, hint):
             yield f"{name} is {_kind_of(value)}, not {hint.__name__}"
+
+
+@cache
+def _hints_of(what: Any) -> dict[str, Any]:
+    """The types of a protocol's attributes: asked for with every plug-in of its kind."""
+    return get_type_hints(what)
+
+
+@cache
+def _parameters_of(method: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(method).parameters)
+
+
+@cache
+def _validator_of(hint: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(hint)
 
 
 def _kind_of(value: Any) -> str:

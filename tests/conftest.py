@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.enactors.plan import Cell
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.redis_store import RedisStore

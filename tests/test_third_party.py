@@ -11,7 +11,7 @@ from leasebench.results.record.suite import read_suite
 
 FAULT = """
 from leasebench.bench.faults.fault import Delay, ProgramFault
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 class Nap(ProgramFault):
     name = "nap"

@@ -212,7 +212,7 @@ def _given(*options: object) -> bool:
 
 def drawn_seed(suite: str, seed: int | None) -> int:
     """The seed that was asked for, else that of the run which is repeated, else a new one."""
-    from leasebench.bench.resolved import seed_of
+    from leasebench.bench.repeating import seed_of
     from leasebench.bench.suite import run_in
 
     if seed is not None:

@@ -10,7 +10,7 @@ from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.length import length_ms
 from leasebench.bench.faults.server_fault import ServerFault
 from leasebench.bench.servers.fakeclock import LIBRARY, faketime_library
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment

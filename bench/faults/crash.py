@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from leasebench.bench.faults.fault import Action, Boundary, FaultReport, Kill, Victim
 from leasebench.bench.faults.trigger import StepFault
 from leasebench.leases.operations import Operation
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 
 class Crash(StepFault):

@@ -18,7 +18,7 @@ from leasebench.leases.manager import REDIS
 from leasebench.leases.operations import Operation
 from leasebench.leases.traits import server_of
 from leasebench.registry import plugin
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment

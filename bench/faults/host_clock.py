@@ -9,7 +9,7 @@ from leasebench.bench.faults.fault import Boundary, FaultReport, Victim
 from leasebench.bench.faults.host_fault import HostFault
 from leasebench.bench.faults.skew import ClockSkew, skewed_once
 from leasebench.leases.guard import Guard
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment

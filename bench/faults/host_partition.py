@@ -10,7 +10,7 @@ from leasebench.bench.faults.host_fault import HostOutage
 from leasebench.bench.faults.partition import Cut
 from leasebench.bench.proxy.rules import ProxyWish
 from leasebench.leases.manager import REDIS
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment, HostsUnderFault

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from leasebench.bench.faults.fault import FaultReport, Injection
 from leasebench.bench.faults.host_fault import HostOutage
 from leasebench.bench.faults.pause import PauseProcess, Stopped, stood_long_enough
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment

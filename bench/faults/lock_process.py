@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from leasebench.bench.faults.fault import FaultReport, Injection, ProgramFault
 from leasebench.bench.faults.spaced import spaced
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment

@@ -7,7 +7,7 @@ from pydantic import Field
 from leasebench.bench.faults.fault import FaultReport
 from leasebench.bench.faults.network_fault import NetworkFault
 from leasebench.bench.proxy.rules import Mode, NetRule
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 
 class LostReply(NetworkFault):

@@ -12,7 +12,7 @@ from leasebench.bench.faults.fault import ProgramFault, leases_elsewhere
 from leasebench.bench.faults.length import length_ms
 from leasebench.bench.proxy.rules import NetRule, ProxyWish
 from leasebench.leases.manager import REDIS
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 if TYPE_CHECKING:
     from leasebench.bench.environment import Environment

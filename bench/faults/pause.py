@@ -12,7 +12,7 @@ from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, 
 from leasebench.bench.faults.length import length_ms
 from leasebench.bench.faults.trigger import RENEW, StepFault
 from leasebench.leases.operations import Operation
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 from leasebench.toml_lines import TomlTable
 
 if TYPE_CHECKING:

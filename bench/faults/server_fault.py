@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from leasebench.bench.faults.fault import CellFault, leases_elsewhere
 from leasebench.bench.faults.lease_nodes import ALL, LeaseNodes, beyond, chosen, none_hit, told
-from leasebench.bench.servers.local import brings_a_binary, embedded_binary
+from leasebench.bench.servers.binaries import brings_a_binary, embedded_binary
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.leases.manager import REDIS
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from leasebench.bench.faults.fault import Action, Boundary, FaultReport, ProgramFault, Skew, Thread, Victim
 from leasebench.leases.guard import Guard
 from leasebench.leases.operations import Operation
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 
 class ClockSkew(ProgramFault):

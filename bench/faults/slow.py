@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from leasebench.bench.faults.fault import Action, Boundary, Delay, FaultReport, ProgramFault, Victim
 from leasebench.bench.faults.trigger import RENEW, Step
 from leasebench.leases.operations import Operation
-from leasebench.results.record.suite import FaultEffect
+from leasebench.results.record.trouble import FaultEffect
 
 LONGEST_MS = 60_000.0
 

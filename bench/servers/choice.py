@@ -2,8 +2,9 @@
 
 from contextlib import AbstractContextManager
 
+from leasebench.bench.servers.binaries import embedded_binary, system_binary
 from leasebench.bench.servers.external import ExternalServer
-from leasebench.bench.servers.local import LocalServer, embedded_binary, system_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.named import must_be_a_choice
 from leasebench.bench.servers.server import Server
 

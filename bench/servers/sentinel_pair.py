@@ -8,7 +8,7 @@ since it reads through a `Link`.
 from collections.abc import Mapping
 from pathlib import Path
 
-from leasebench.bench.servers.local import embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
 from leasebench.bench.servers.pair import EVERY_RIGHT, INSIDE, OUTSIDE, Member, Pair, living
 from leasebench.bench.servers.server_process import Unit
 

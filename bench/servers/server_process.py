@@ -9,7 +9,8 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import Self
 
-from leasebench.bench.servers.local import LOG, READY_WITHIN_S, await_socket, embedded_binary, end, ending_of, launch
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LOG, READY_WITHIN_S, await_socket, end, ending_of, launch
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.redis_store import load_scripts

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from time import monotonic
 
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.redis_node import NodeWish, RedisNode
 from leasebench.bench.servers.server import ServerUnusable, examine
 from leasebench.bench.verify.finding import LockAnswer, LockFinding, Verification, told_when

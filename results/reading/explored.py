@@ -20,8 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from leasebench.results.record.explored import Explored, ExploredGuard
-from leasebench.results.record.suite import FaultEffect, GuardTable, ScenarioTable, SuiteRecord
+from leasebench.results.record.suite import GuardTable, ScenarioTable, SuiteRecord
 from leasebench.results.record.summary import CellSummary, Summary
+from leasebench.results.record.trouble import FaultEffect
 
 MEASURED = {"stale_overwrite": "stale_overwrites", "dangling": "dangling", "wedged": "wedged"}
 """Properties that a history can break for sure, and the figure of a run that counts it."""

@@ -5,19 +5,15 @@ held against the plug-ins, and a fault is a table whose kind says what the other
 """
 
 import tomllib
-from enum import StrEnum
 from pathlib import Path
-from typing import Final
 
 from pydantic import ConfigDict, Field, TypeAdapter, field_validator
 
 from leasebench.leases.guard import Clean, Control, Decide, Exclude
 from leasebench.results.record.file import BadRunDirectory, Record, as_value, is_there, read_text, unreadable
 from leasebench.results.record.names import SUITE_FILE
+from leasebench.results.record.trouble import TROUBLE, FaultEffect
 from leasebench.verdict import Verdict
-
-TROUBLE: Final = "timing"
-"""What a scenario is about if it does not say."""
 
 
 class DecideTable(Decide):
@@ -84,21 +80,6 @@ class LoadTable(Record):
     client_retries: int = 0
     rollback: bool = False
     operator: Record | None = None
-
-
-class FaultEffect(StrEnum):
-    """What a fault may do to a trial: an exploration that claims to cover the trial must have it, too."""
-
-    TIMING = "timing"
-    """A process, or the end of a lease, is early or late: every exploration has that, if leases may expire in it."""
-    CRASH = "crash"
-    """A process dies."""
-    COMMITS = "commits"
-    """Commits, and no other requests, are late or lost, or their replies are."""
-    REQUESTS = "requests"
-    """Any request may be late or lost, or its reply."""
-    OTHER = "other"
-    """Something that no exploration has: a server that forgets, for one."""
 
 
 class FaultTable(Record):

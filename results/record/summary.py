@@ -13,7 +13,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model
 
 from leasebench.results.record.metric import Form, Metric, metrics
-from leasebench.results.record.suite import TROUBLE, InapplicableFault, Skip
+from leasebench.results.record.suite import InapplicableFault, Skip
+from leasebench.results.record.trouble import TROUBLE
 from leasebench.results.record.witness import WitnessRow
 from leasebench.results.statistics.intervals import Interval
 from leasebench.results.statistics.quantiles import is_supported

@@ -17,7 +17,8 @@ from leasebench import load
 from leasebench.bench.health.pulse import Pulse
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.run import plan_trials
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.suite import load_suite
 from leasebench.bench.trial import run_trial
 from leasebench.results.compare.samples import Samples

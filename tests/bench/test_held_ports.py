@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.ports import LOOPBACK, HeldPorts
 
 

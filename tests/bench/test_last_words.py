@@ -11,7 +11,8 @@ from commands import COMMAND, LONG_S, leasebench, read, suite_text
 
 from leasebench.bench.last_words import MOST_LINES, MOST_OF_A_LINE, ending, last_lines
 from leasebench.bench.run import plan_trials
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.bench.suite import load_suite
 from leasebench.bench.trial import run_trial

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from leasebench.bench.environment import Environment
 from leasebench.bench.faults.fault import Fault, FaultReport, parse_faults
 from leasebench.bench.faults.lease_nodes import chosen
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.enactors.store.redis.wire import Wire

@@ -7,7 +7,8 @@ import redis
 from commands import leasebench, read
 
 from leasebench.bench.lock_watch import LockListener
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.passive_replica import library_commands, newest_connection
 from leasebench.bench.servers.redis_node import Lose, NodeWish, RedisNode
 from leasebench.enactors.store.redis.keys import Keys

@@ -9,8 +9,9 @@ import pytest
 import redis
 from commands import leasebench, read, suite_text
 
+from leasebench.bench.servers.binaries import embedded_binary
 from leasebench.bench.servers.external import ExternalServer
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.server import ServerUnusable, must_allow
 from leasebench.enactors.store.redis.permissions import probes
 

@@ -20,7 +20,8 @@ import pytest
 
 from leasebench.bench.proxy.proxy import Mode, NetRule, On, Proxy, ProxyWish
 from leasebench.bench.proxy.rules import address_through, upstream_of
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell

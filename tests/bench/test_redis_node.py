@@ -16,8 +16,9 @@ import psutil
 import pytest
 from commands import lives
 
+from leasebench.bench.servers.binaries import embedded_binary
 from leasebench.bench.servers.fakeclock import faketime_library
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.passive_replica import Recorder
 from leasebench.bench.servers.recorded_history import Recording, marker
 from leasebench.bench.servers.redis_node import Lose, Loss, NodeWish, Outage, RedisNode

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from commands import leasebench, suite_text, trial_facts
 
-from leasebench.bench.resolved import resolved_text, seed_of
+from leasebench.bench.repeating import resolved_text, seed_of
 from leasebench.bench.scenario import scenario_files
 from leasebench.bench.suite import Skipped, Suite, load_suite, narrow, suite_files
 from leasebench.definitions import DefinitionError

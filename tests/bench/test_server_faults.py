@@ -14,8 +14,9 @@ from leasebench.bench.environment import EVERY_CELL, Environment, ServerPart
 from leasebench.bench.faults.clock import PLUGIN as CLOCK
 from leasebench.bench.faults.fault import Fault, parse_faults
 from leasebench.bench.scenario import read_scenario
+from leasebench.bench.servers.binaries import embedded_binary
 from leasebench.bench.servers.fakeclock import faketime_library
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.outage import NodeWish
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.plan import Cell

@@ -19,10 +19,11 @@ import pytest
 import redis
 from commands import COMMAND, leasebench, lives, read, suite_text
 
+from leasebench.bench.servers.binaries import embedded_binary
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.credentials import PASSWORD_VARIABLE, with_password, without_password
 from leasebench.bench.servers.external import ExternalServer
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.server import ServerUnusable, examine, must_allow
 from leasebench.definitions import DefinitionError
 from leasebench.enactors.store.store import ServerFacts
@@ -68,7 +69,8 @@ def test_a_server_that_was_killed_is_revived_with_an_empty_store():
 
 AMID_A_FORK = """
 import os, signal
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 if __name__ == "__main__":
     os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
     try:

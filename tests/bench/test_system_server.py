@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from leasebench.bench.servers.local import LocalServer, system_binary
+from leasebench.bench.servers.binaries import system_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.server import examine
 
 pytestmark = pytest.mark.skipif(

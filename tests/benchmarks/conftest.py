@@ -25,7 +25,8 @@ import pytest
 from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.worker import Worker
 from leasebench.bench.scenario import Load
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.enactors.enactor.kind import EnactorSettings, WorkTime
 from leasebench.enactors.kind import Assignment
 from leasebench.enactors.plan import Cell, endpoint_names

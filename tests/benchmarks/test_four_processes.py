@@ -26,7 +26,8 @@ from leasebench.bench.engines.processes.spec import ProcessSpec
 from leasebench.bench.engines.processes.worker import Worker
 from leasebench.bench.hosts.placement import place
 from leasebench.bench.run import run_suite
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.suite import load_suite, narrow
 from leasebench.enactors.enactor.kind import EnactorSettings
 from leasebench.enactors.kind import Assignment

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 import pytest
 import redis
 
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.outage import NodeWish
 from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.leases.lease import Wait

@@ -11,7 +11,8 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebench.bench.servers.local import LocalServer, embedded_binary
+from leasebench.bench.servers.binaries import embedded_binary
+from leasebench.bench.servers.local import LocalServer
 from leasebench.bench.servers.outage import NodeWish
 from leasebench.bench.servers.redis_node import RedisNode
 from leasebench.leases.errors import ReplyUnknown
