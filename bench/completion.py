@@ -4,11 +4,11 @@ Every press of Tab is a process of its own: the names are read from files, and n
 """
 
 import inspect
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+import tomli
 from typer.models import ParameterInfo
 
 from leasebench.names import RUNS
@@ -23,7 +23,7 @@ MOST_RUNS = 200
 
 def guards() -> Iterator[Offer]:
     """The presets."""
-    for name, table in tomllib.loads(PRESETS.read_text(encoding="utf-8"))["guard"].items():
+    for name, table in tomli.loads(PRESETS.read_text(encoding="utf-8"))["guard"].items():
         yield name, table["about"]
 
 
@@ -89,4 +89,4 @@ def _beginning(values: Callable[[], Iterable[Offer]]) -> Callable[[str], list[Of
 
 def _about(folder: Path) -> Iterator[Offer]:
     for path in sorted(folder.glob("*.toml")):
-        yield path.stem, str(tomllib.loads(path.read_text(encoding="utf-8")).get("about", ""))
+        yield path.stem, str(tomli.loads(path.read_text(encoding="utf-8")).get("about", ""))

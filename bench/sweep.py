@@ -6,10 +6,11 @@ by ten, `20..120+20` adds twenty. The last value is always taken, also where no 
 """
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
+
+import tomli
 
 from leasebench.bench.parameters import Parameter, Scalar, as_scenario, as_table, changed, parameter
 from leasebench.bench.scenario import Scenario
@@ -59,8 +60,8 @@ def parse_value(text: str, of: Parameter, said: str) -> Scalar:
         what = "a time, as 100ms or 2s" if of.unit else "a number"
         raise DefinitionError(f"{said}: {text!r} is not {what}")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = tomli.loads(f"value = {text}")["value"]
+    except tomli.TOMLDecodeError:
         return text
     if not isinstance(value, (int, float, bool, str)):
         raise DefinitionError(f"{said}: {text!r} is not a number, a word, true or false")

@@ -1,12 +1,12 @@
 """TOML text in, validated values out; every error names the file, the line, the key and what was expected there."""
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
+import tomli
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from leasebench.mistakes import (
@@ -89,8 +89,8 @@ def read_source(path: Path, name: str | None = None) -> tuple[dict[str, Any], So
         if len(data) > MAX_DEFINITION_BYTES:
             raise DefinitionError(f"{path}: larger than {MAX_DEFINITION_BYTES} bytes, this is no definition file")
         text = data.decode("utf-8")
-        return tomllib.loads(text), Source(name or str(path), text)
-    except tomllib.TOMLDecodeError as error:
+        return tomli.loads(text), Source(name or str(path), text)
+    except tomli.TOMLDecodeError as error:
         raise DefinitionError(f"{path}: not valid TOML: {error}") from error
     except RecursionError as error:
         raise DefinitionError(f"{path}: not valid TOML: nested too deeply") from error

@@ -1,17 +1,18 @@
 """The lines on which the keys of a TOML document stand.
 
-tomllib gives values without positions, and so do the other parsers of Python. This scanner gives the positions without
-the values. It relies on tomllib having accepted the text: it only tells keys, strings, comments and
+tomli gives values without positions, and so do the other parsers of Python. This scanner gives the positions without
+the values. It relies on tomli having accepted the text: it only tells keys, strings, comments and
 brackets apart.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import tomli
+
 TomlTable = dict[str, Any]
-"""A table of a TOML document as tomllib gives it: no model has looked at it yet."""
+"""A table of a TOML document as tomli gives it: no model has looked at it yet."""
 KeyPath = tuple[str | int, ...]
 """Keys and indices from the root to a value, as in `("scenario", "s", "faults", 0, "kind")`."""
 
@@ -140,4 +141,4 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 def _plain_key(written: str) -> str:
     """The key that is meant, without quotes and escapes."""
-    return next(iter(tomllib.loads(f"{written} = 0"))) if written[:1] in ("'", '"') else written
+    return next(iter(tomli.loads(f"{written} = 0"))) if written[:1] in ("'", '"') else written

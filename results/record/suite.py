@@ -4,9 +4,9 @@ A run is read where the lease managers and faults that it used need not be insta
 held against the plug-ins, and a fault is a table whose kind says what the other keys mean.
 """
 
-import tomllib
 from pathlib import Path
 
+import tomli
 from pydantic import ConfigDict, Field, TypeAdapter, field_validator
 
 from leasebench.leases.guard import Clean, Control, Decide, Exclude
@@ -160,7 +160,7 @@ def read_suite(run: Path) -> SuiteRecord:
         raise BadRunDirectory(f"{run}: not a run directory: it has no {SUITE_FILE}")
     text = read_text(path)
     try:
-        content = tomllib.loads(text)
+        content = tomli.loads(text)
     except RecursionError as error:
         raise BadRunDirectory(f"{path}: cannot be read: it is nested too deeply") from error
     except ValueError as error:
