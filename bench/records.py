@@ -28,11 +28,12 @@ from leasebench.results.record.names import FAULTS_FILE, JOURNAL_FILE, LATENCY_F
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts
 
-DRAIN_ABOVE = 1_000_000
 ASK_EVERY_S = 1.0
-"""The length of a stream is asked for so often: even 50,000 events a second add little to DRAIN_ABOVE by then."""
+"""The length of a stream is asked for so often: even 50,000 events a second add little to what may wait by then."""
 WRITE_BLOCK = 50_000
 """How many drained events are gathered before they are written: what a second brings, or some megabytes."""
+MOST_IN_A_BLOCK = 1_000_000
+"""Events that are written at a time once the load is over."""
 READ_BLOCK = 5_000
 """Events per request once the load is over and nobody is disturbed."""
 ACTIONS = {RowKind.PAUSE: "pause", RowKind.DELAY: "delay", RowKind.KILL: "kill", RowKind.FAULT: "fault"}
@@ -64,14 +65,14 @@ class HistoryStream:
 
 
 class Drainer:
-    """Keeps the history streams bounded: above DRAIN_ABOVE events it moves the oldest to the file, in small blocks.
+    """Keeps the history streams bounded: above `waiting` events of a cell it moves the oldest to the file.
 
     Each drain is marked in the harness's journal, since it is the one thing that we ask of the server meanwhile.
     """
 
-    def __init__(self, streams: Sequence[HistoryStream], journal: Journal) -> None:
+    def __init__(self, streams: Sequence[HistoryStream], journal: Journal, waiting: int) -> None:
         self._streams = [(stream, stream.store) for stream in streams if stream.node is None]
-        self._journal = journal
+        self._journal, self._waiting = journal, waiting
         self._asked_at_s = 0.0
 
     def relieve(self, elapsed_s: float) -> None:
@@ -81,7 +82,7 @@ class Drainer:
         self._asked_at_s = elapsed_s
         for stream, store in self._streams:
             assert store is not None
-            excess = store.events_waiting() - DRAIN_ABOVE
+            excess = store.events_waiting() - self._waiting
             if excess > 0:
                 # Not all at once, where it has grown: the end of the load would be seen late.
                 self._drain(stream, store, min(excess, WRITE_BLOCK))
@@ -145,7 +146,7 @@ def _blocks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
     block: list[bytes] = []
     for line in lines:
         block.append(line)
-        if len(block) >= DRAIN_ABOVE:
+        if len(block) >= MOST_IN_A_BLOCK:
             yield block
             block = []
     yield block

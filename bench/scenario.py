@@ -78,6 +78,9 @@ class Load(Definition):
     """After which a client takes a request for lost."""
     client_retries: int = Field(default=0, ge=0, le=100)
     """How often a client repeats a request whose reply was lost, blindly."""
+    waiting_events: int = Field(default=1_000_000, ge=1, le=1_000_000)
+    """How many events of a cell wait at its server before the oldest are moved to the file, which disturbs it a little;
+    fewer are for trials that look at the memory of a server."""
 
     def programs(self) -> dict[str, Definition]:
         """The settings of each program kind that every cell has, by its name, in the order in which they start."""

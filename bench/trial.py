@@ -270,7 +270,13 @@ def _race(context: TrialContext) -> None:
     fault_scheduler = FaultScheduler(plan.faults, environment, plan.seed, journal)
     # Under a fault connections come and go, and what they had asked is gone with them.
     counted = None if plan.scenario.faults else context.lock_watch
-    onlooker = Onlooker(fault_scheduler, environment, Drainer(context.streams, journal), context.watch, counted)
+    onlooker = Onlooker(
+        fault_scheduler,
+        environment,
+        Drainer(context.streams, journal, plan.scenario.load.waiting_events),
+        context.watch,
+        counted,
+    )
     told = specs(plan, environment, folder)
     report = context.report
     starting_ns = perf_counter_ns()

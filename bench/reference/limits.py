@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from leasebench.bench import lock_watch, records, suite, sweep, variation
+from leasebench.bench import lock_watch, suite, sweep, variation
 from leasebench.bench.engines.processes import local_supervisor
 from leasebench.bench.reference import ReferencePage
 from leasebench.bench.reference.markdown import page, table
@@ -40,7 +40,7 @@ def _limits() -> Iterator[tuple[str, str, str]]:
     yield "time of a trial that waits for its races", f"{suite.MAX_STRETCH:,} times its duration", "it is `unproven`"
     yield "operations of one process in a trial", f"{journal.MAX_RECORDS:,}", failed
     yield "events, and operations, of a trial", f"{history.MOST_ROWS:,}", failed
-    yield "events that wait at the server", f"{records.DRAIN_ABOVE:,}", "the oldest are moved to the file meanwhile"
+    yield "events that wait at the server", _most(Load, "waiting_events"), "the oldest are moved to the file meanwhile"
     yield "processes at one place, each killed", f"{local_supervisor.MAX_LIVES:,}", failed
     yield "writes of an opaque lock that are heard", f"{lock_watch.MOST_WRITES:,}", "what the server saw is not judged"
     yield "values of `freshness_ms` in a trial", f"{MOST_VALUES:,}", "those of evenly spaced endpoints are taken"

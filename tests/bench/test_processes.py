@@ -14,7 +14,6 @@ import pytest
 from commands import read, suite_text
 
 from leasebench import registry
-from leasebench.bench import records
 from leasebench.bench.engines.processes.spec import ProcessSpec, packed, unpacked
 from leasebench.bench.hosts.forkserver import running_forkserver
 from leasebench.bench.hosts.placement import place
@@ -44,8 +43,10 @@ def tiny(tmp_path: Path, **settings) -> Suite:
 def run_one(server_url, tmp_path):
     """Run the first trial of a tiny suite; returns its facts and its folder."""
 
-    def run(**settings):
+    def run(waiting_events=1_000_000, **settings):
         (plan,) = plan_trials(tiny(tmp_path, **settings), 1)
+        load = plan.scenario.load.model_copy(update={"waiting_events": waiting_events})
+        plan = replace(plan, scenario=plan.scenario.model_copy(update={"load": load}))
         folder = tmp_path / plan.folder_name
         facts = run_trial(plan, ExternalServer(server_url), "t", folder, lambda *_: None)
         assert facts.status == "ok", facts
@@ -106,11 +107,10 @@ def test_every_process_is_recorded_with_the_cores_that_it_had(run_one):
 
 
 def test_a_history_that_is_drained_meanwhile_keeps_every_event_and_marks_each_drain(run_one, monkeypatch):
-    monkeypatch.setattr(records, "DRAIN_ABOVE", 50)
     counted = []
     ever = RedisStore.events_ever
     monkeypatch.setattr(RedisStore, "events_ever", lambda self: counted.append(ever(self)) or counted[-1])
-    _, folder = run_one(duration_s=1.0)
+    _, folder = run_one(duration_s=1.0, waiting_events=50)
     (read_back,) = read_trials(folder)
     assert len(read_back.events) == counted[-1] > 100
     drains = rows(folder, RowKind.DRAIN)
