@@ -5,7 +5,7 @@ an operation, as its process saw it. Numbers that do not apply are null in the f
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS
 from leasebench.leases.lease import CELL_LEASE
-from leasebench.results.evidence.columns import Room, batches, gathered
+from leasebench.results.evidence.columns import BATCH_ROWS, Room, batches, gathered, pieces
 from leasebench.results.evidence.events import COLUMNS, Codes, Events, Ints, StoredEvents
 from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, Header
 from leasebench.results.evidence.parquet import (
@@ -215,6 +215,11 @@ def _open_history(path: Path) -> Any:
 
 def read_raw_journal(path: Path) -> npt.NDArray[Any]:
     """Read the journal file of one process, also of one that was killed. Raises BadRunDirectory."""
+    return np.concatenate([np.zeros(0, JOURNAL_DTYPE), *_raw_pieces(path)])
+
+
+def _raw_pieces(path: Path) -> Iterator[npt.NDArray[Any]]:
+    """The same, BATCH_ROWS records at a time; none at all are one piece, too."""
     must_be_file(path)
     with readable(path), path.open("rb") as file:
         header = file.read(HEADER_BYTES)
@@ -222,7 +227,8 @@ def read_raw_journal(path: Path) -> npt.NDArray[Any]:
             raise BadRunDirectory(f"{path}: not a journal of leasebench")
         claimed = int(np.frombuffer(header, "<i8", 1, COUNT_AT)[0])
         held = (path.stat().st_size - HEADER_BYTES) // JOURNAL_DTYPE.itemsize
-        return np.fromfile(file, JOURNAL_DTYPE, max(0, min(claimed, held)))
+        for part in pieces(max(0, min(claimed, held))) if min(claimed, held) > 0 else [slice(0, 0)]:
+            yield np.fromfile(file, JOURNAL_DTYPE, part.stop - part.start)
 
 
 def read_header(path: Path) -> Header:
@@ -241,28 +247,53 @@ def write_journal(path: Path, raw: Iterable[Path]) -> None:
     The cell is '' where the journal is of none: the harness. Steps beyond `RowKind` and reasons beyond `Reason` are
     numbered anew, all of one name alike.
     """
-    tables = []
-    rows = 0
+    try:
+        with parquet_writer(path, JOURNAL_SCHEMA) as writer:
+            for table in _row_groups(_journal_tables(path, raw)):
+                writer.write_table(table)
+    except BaseException:
+        path.unlink(missing_ok=True)  # a part would be taken for all
+        raise
+
+
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Tables brought together, so that they never stand in memory all at once."""
+    waiting = [JOURNAL_SCHEMA.empty_table()]
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= BATCH_ROWS:
+            yield pa.concat_tables(waiting).unify_dictionaries()
+            waiting = waiting[:1]
+    yield pa.concat_tables(waiting).unify_dictionaries()
+
+
+def _journal_tables(path: Path, raw: Iterable[Path]) -> Iterator[pa.Table]:
     steps: dict[str, int] = {}
     reasons: dict[str, int] = {}
+    rows = 0
     for file in raw:
-        records = read_raw_journal(file)
-        rows += len(records)
-        if rows > MOST_ROWS:
-            raise BadRunDirectory(f"{path}: more than {MOST_ROWS:,} operations: take a shorter trial or a lower rate")
-        head = read_header(file)
-        who = {"cell": head.process.cell, "process": str(replace(head.process, cell="")), "clock": str(head.clock)}
-        columns = {name: np.ascontiguousarray(records[name]) for name in JOURNAL_FIELDS}
-        texts = {name: _all_of(text, len(records)) for name, text in who.items()}
-        for what, known, own, all_own in (
-            ("kind", KIND_NAMES, head.steps, steps),
-            ("reason", REASON_NAMES, head.reasons, reasons),
-        ):
-            numbers = columns[what] = _numbers_in_all(path, what, own, all_own)[records[what]]
-            texts[f"{what}_name"] = named(numbers, known | {number: name for name, number in all_own.items()})
-        tables.append(pa.table(texts | columns, JOURNAL_SCHEMA))
-    with parquet_writer(path, JOURNAL_SCHEMA) as writer:
-        writer.write_table(pa.concat_tables(tables).unify_dictionaries())
+        for records in _raw_pieces(file):
+            rows += len(records)
+            if rows > MOST_ROWS:
+                told = f"more than {MOST_ROWS:,} operations: take a shorter trial or a lower rate"
+                raise BadRunDirectory(f"{path}: {told}")
+            yield _journal_table(path, read_header(file), records, steps, reasons)
+
+
+def _journal_table(
+    path: Path, head: Header, records: npt.NDArray[Any], steps: dict[str, int], reasons: dict[str, int]
+) -> pa.Table:
+    """Records of one process as rows of `journal.parquet`."""
+    who = {"cell": head.process.cell, "process": str(replace(head.process, cell="")), "clock": str(head.clock)}
+    columns = {name: np.ascontiguousarray(records[name]) for name in JOURNAL_FIELDS}
+    texts = {name: _all_of(text, len(records)) for name, text in who.items()}
+    for what, known, own, all_own in (
+        ("kind", KIND_NAMES, head.steps, steps),
+        ("reason", REASON_NAMES, head.reasons, reasons),
+    ):
+        numbers = columns[what] = _numbers_in_all(path, what, own, all_own)[records[what]]
+        texts[f"{what}_name"] = named(numbers, known | {number: name for name, number in all_own.items()})
+    return pa.table(texts | columns, JOURNAL_SCHEMA)
 
 
 def _numbers_in_all(path: Path, what: str, own: Sequence[str], all_own: dict[str, int]) -> npt.NDArray[np.uint8]:
