@@ -50,7 +50,7 @@ FORKED = "forked"
 
 @dataclass(frozen=True)
 class Events:
-    """One cell's history as arrays, one element an event in store order; about 75 bytes an event.
+    """One cell's history as arrays, one element an event in store order; about 75 bytes an event if all are in memory.
 
     The arrays are the fields of an `Event`, which `row` gives back one by one; -1 is a number that does not apply.
     `kind` counts through `enactors.store.events.KINDS`.

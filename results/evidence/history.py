@@ -45,7 +45,7 @@ JOURNAL_FIELDS = tuple(column.name for column in (*BEGUN, *ENDED))
 KIND_NAMES = {int(kind): kind.name.lower() for kind in RowKind}
 REASON_NAMES = {number: reason for reason, number in REASON_NUMBERS.items()}
 MOST_ROWS = 20_000_000
-"""The most rows of one history or journal (some 2 GB in memory); more are neither written nor read."""
+"""The most rows of one history or journal (some 2 GB, were it all in memory); more are neither written nor read."""
 MOST_BYTES = 150 * MOST_ROWS
 """The most bytes of one file, unpacked: a row takes at most 80, and a name or token of its own."""
 VERSIONS = frozenset({"version", "previous"})
