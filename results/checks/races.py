@@ -35,13 +35,16 @@ def races(trial: Trial) -> Findings:
 
     def units(mask: np.ndarray) -> np.ndarray:
         at = np.flatnonzero(mask)
-        places = events.enactor[at].astype(np.int64) * endpoints + events.endpoint[at]
-        return _distinct(places * span + events.version[at])
+        unit = events.enactor[at].astype(np.int64)
+        unit *= endpoints
+        unit += events.endpoint[at]
+        unit *= span
+        unit += events.version[at]
+        return _distinct(unit)
 
-    withdrawal = trial.rows(RowKind.WITHDRAW)
-    gave_up = trial.journal[withdrawal]
-    places = trial.process_enactor[withdrawal] * endpoints + gave_up["endpoint"].to_numpy()
-    withdrawn_units = _distinct(places * span + gave_up["version"].to_numpy())
+    withdrawn = np.flatnonzero(trial.rows(RowKind.WITHDRAW))
+    endpoint, version = (trial.journal[name].to_numpy()[withdrawn] for name in ("endpoint", "version"))
+    withdrawn_units = _distinct((trial.process_enactor[withdrawn] * endpoints + endpoint) * span + version)
 
     stale_units = units(stale)
     blocked_units = np.setdiff1d(units(blocked), stale_units, assume_unique=True)
@@ -54,7 +57,9 @@ def races(trial: Trial) -> Findings:
         return found
 
     committed = np.flatnonzero(commit)
-    writers, overwrote = events.enactor[committed].astype(np.int64) * span + events.version[committed], stale[committed]
+    writers, overwrote = events.enactor[committed].astype(np.int64), stale[committed]
+    writers *= span
+    writers += events.version[committed]
     raced = np.concatenate([writers[overwrote], applications_of(blocked_units, withdrawn_units)])
     stale_count = int(np.count_nonzero(stale))
     by_races = clusters_of(raced, np.arange(len(raced)) < stale_count)

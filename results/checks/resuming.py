@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leasebench.enactors.store.events import KINDS
 from leasebench.results.checks import Check, Findings
 from leasebench.results.checks.rollout import EndpointChanges, changes_of
 from leasebench.results.evidence.alignment import offset_of_server
-from leasebench.results.evidence.events import Events
+from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.metric import Better, Form, Metric, Shown
 
+COMMIT = KINDS.index("commit")
 READ_REFUSED = "read_fence_too_low"
 """The reason of a refusal at a read: nothing was to be written."""
 CHUNK = 4_096
@@ -94,13 +96,20 @@ def _repeated(events: Events) -> int:
     at = np.flatnonzero(sent & ~events.because(READ_REFUSED))
     if not len(at):
         return 0
-    # One number for each of enactor, endpoint and version (below 2**31): sorting rows would take a kilobyte an event.
-    place = events.enactor[at].astype(np.int64) << 48 | events.endpoint[at].astype(np.int64) << 32 | events.version[at]
-    _, group = np.unique(place, return_inverse=True)
-    put = events.of("commit")[at]
-    first = np.full(int(group.max()) + 1, len(events))
-    np.minimum.at(first, group[put], at[put])
-    return int(np.count_nonzero(at > first[group]))
+    return sum(_repeated_by(events, at[events.enactor[at] == one]) for one in range(len(events.enactors)))
+
+
+def _repeated_by(events: Events, at: Ints) -> int:
+    """How often one enactor did, of what it sent at these positions."""
+    # One number for each of endpoint and version (below 2**31): sorting rows would take a kilobyte an event.
+    place = events.endpoint[at].astype(np.int64) << 32 | events.version[at]
+    order = np.argsort(place, kind="stable")
+    place, put = place[order], np.cumsum(events.kind[at[order]] == COMMIT)
+    begins = np.append(True, place[1:] != place[:-1])[: len(place)]
+    put_before = np.append(0, put[:-1])[: len(put)]
+    # What had been put when a place and version came up for the first time was put elsewhere.
+    elsewhere = np.maximum.accumulate(np.where(begins, put_before, 0))
+    return int(np.count_nonzero(put_before > elsewhere))
 
 
 METRICS = (

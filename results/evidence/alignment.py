@@ -1,5 +1,6 @@
 """The server's clock, which stamps the history, on the axis of the journals."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,7 @@ def offset_of_data(trial: Trial) -> Offset | None:
     return Offset(int(middle_ns), int(np.median((end - start) // 2)))
 
 
+BLOCKS_AT_ONCE = 1 << 14
 BLOCK = 64
 """Calls of which a server's offset is told together: few enough that it does not drift meanwhile."""
 GRAIN_NS = 1_000
@@ -81,25 +83,52 @@ class OffsetOverTime:
     known: Mask
 
 
+@dataclass(frozen=True)
+class OffsetByBlock:
+    """The same, BLOCK calls at a time; the last block has what remains, too."""
+
+    value_ns: Ints
+    unsure_ns: Ints
+    known: Mask
+
+    def of(self, calls: slice) -> OffsetOverTime:
+        """Those of some of the calls."""
+        if not len(self.known):
+            none = np.zeros(calls.stop - calls.start, dtype=np.int64)
+            return OffsetOverTime(none, none, none > 0)
+        block = np.minimum(np.arange(calls.start, calls.stop) // BLOCK, len(self.known) - 1)
+        return OffsetOverTime(self.value_ns[block], self.unsure_ns[block], self.known[block])
+
+
 def offset_over_time(t_us: Ints, start_ns: Ints, end_ns: Ints, unsure_ns: Ints) -> OffsetOverTime:
-    """The offset of a server's clock along its calls, which are in its order, BLOCK of them at a time."""
-    blocks = len(t_us) // BLOCK
-    if not blocks:
-        none = np.zeros(len(t_us), dtype=np.int64)
-        return OffsetOverTime(none, none, np.zeros(len(t_us), dtype=bool))
-    block = np.minimum(np.arange(len(t_us)) // BLOCK, blocks - 1)
-    middle = (start_ns + end_ns) // 2 - t_us * 1000
-    half = (end_ns - start_ns) // 2 + unsure_ns
-    first = np.arange(blocks) * BLOCK
-    whole = blocks * BLOCK
-    value = np.median(middle[:whole].reshape(blocks, BLOCK), axis=1).astype(np.int64)
-    # Of an even number the upper of the two in the middle: the lower one would be no bound.
-    halves = np.sort(half[:whole].reshape(blocks, BLOCK), axis=1)[:, BLOCK // 2]
-    began = np.minimum.reduceat(start_ns, first)
-    lasted = np.maximum.reduceat(end_ns, first) - began
-    unsure = halves + (lasted * DRIFT).astype(np.int64) + GRAIN_NS
+    """The offset of a server's clock along its calls, which are in its order."""
+    offsets = offset_by_block(len(t_us), lambda part: (t_us[part], start_ns[part], end_ns[part], unsure_ns[part]))
+    return offsets.of(slice(0, len(t_us)))
+
+
+def offset_by_block(calls: int, stamped: Callable[[slice], tuple[Ints, Ints, Ints, Ints]]) -> OffsetByBlock:
+    """The offset of a server's clock along so many calls, of which `stamped` gives some: what `offset_over_time` takes.
+
+    They are looked at a piece at a time.
+    """
+    blocks = calls // BLOCK
+    value, halves, began, ended = (np.zeros(blocks, dtype=np.int64) for _ in range(4))
+    for low in range(0, blocks, BLOCKS_AT_ONCE):
+        part = slice(low, min(low + BLOCKS_AT_ONCE, blocks))
+        here, whole = part.stop - part.start, (part.stop - part.start) * BLOCK
+        until = part.stop * BLOCK if part.stop < blocks else calls
+        t_us, start_ns, end_ns, unsure_ns = stamped(slice(low * BLOCK, until))
+        middle = ((start_ns + end_ns) // 2 - t_us * 1000)[:whole]
+        half = ((end_ns - start_ns) // 2 + unsure_ns)[:whole]
+        first = np.arange(here) * BLOCK
+        value[part] = np.median(middle.reshape(here, BLOCK), axis=1).astype(np.int64)
+        # Of an even number the upper of the two in the middle: the lower one would be no bound.
+        halves[part] = np.sort(half.reshape(here, BLOCK), axis=1)[:, BLOCK // 2]
+        began[part] = np.minimum.reduceat(start_ns, first)
+        ended[part] = np.maximum.reduceat(end_ns, first)
+    unsure = halves + ((ended - began) * DRIFT).astype(np.int64) + GRAIN_NS
     apart = np.abs(np.diff(value)) > unsure[1:] + unsure[:-1] + (np.abs(np.diff(began)) * DRIFT).astype(np.int64)
     steady = np.ones(blocks, dtype=bool)
     steady[1:] &= ~apart
     steady[:-1] &= ~apart
-    return OffsetOverTime(value[block], unsure[block], steady[block])
+    return OffsetByBlock(value, unsure, steady)

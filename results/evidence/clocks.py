@@ -5,7 +5,7 @@ how surely, is known to `Clocks.at` alone. What is then asked of two instants is
 with the uncertainty between their clocks: it is zero between instants of one clock, and so on one host everywhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from leasebench.results.evidence.columns import Rows
 from leasebench.results.evidence.drift import DriftingOffset
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.parquet import parquet_file, readable
@@ -67,21 +68,28 @@ class Clocks:
         """Shift a journal's instants onto the axis; the journal itself where all of it is by the axis's clock."""
         if "clock" not in journal:
             return journal
-        moved = [clock for clock in clocks_of(journal) if self._is_apart(clock)]
-        if not moved:
+        names = clocks_of(journal)
+        if not self.move(names):
             return journal
-        names, codes = clocks_of(journal), journal["clock"].cat.codes.to_numpy()
-        rows = [np.flatnonzero(codes == names.index(clock)) for clock in moved]
-        shifted = journal.copy()
+        codes, shifted = journal["clock"].cat.codes.to_numpy(), journal.copy()
         for name in INSTANTS:
             if name in journal:
-                at = journal[name].to_numpy()
-                there = at.copy()
-                for clock, row in zip(moved, rows, strict=True):
-                    here = at[row]
-                    there[row] = np.where(here == 0, 0, here + self.at(clock, here)[0])  # 0: it never was
-                shifted[name] = there
+                shifted[name] = self.shifted(journal[name].to_numpy(), codes, names)
         return shifted
+
+    def move(self, clocks: Sequence[Clock]) -> bool:
+        """Whether instants of any of these clocks are others on the axis."""
+        return any(map(self._is_apart, clocks))
+
+    def shifted(self, instants_ns: Ints, codes: npt.NDArray[np.integer], clocks: Sequence[Clock]) -> Ints:
+        """Instants on the axis, each by that one of the `clocks` which its code says; 0 stays: it never was."""
+        there = instants_ns.copy()
+        for code, clock in enumerate(clocks):
+            if self._is_apart(clock):
+                row = np.flatnonzero(codes == code)
+                here = instants_ns[row]
+                there[row] = np.where(here == 0, 0, here + self.at(clock, here)[0])
+        return there
 
     def _is_apart(self, clock: Clock) -> bool:
         offset = self.offset(clock)
@@ -91,16 +99,17 @@ class Clocks:
 class Compared:
     """The clocks of one journal that is on the axis: which one each row is by, and how unsure two of them are."""
 
-    def __init__(self, clocks: Clocks, journal: pd.DataFrame) -> None:
+    def __init__(self, clocks: Clocks, journal: Rows) -> None:
         self._clocks, self._journal = clocks, journal
         self._names = clocks_of(journal)
 
-    @cached_property
-    def code(self) -> Ints:
+    @property
+    def code(self) -> npt.NDArray[np.signedinteger]:
         """Per row the number of its clock."""
         if "clock" not in self._journal:
-            return np.zeros(len(self._journal), dtype=np.int64)
-        return self._journal["clock"].cat.codes.to_numpy().astype(np.int64)
+            return np.zeros(len(self._journal), dtype=np.int8)
+        code: npt.NDArray[np.signedinteger] = self._journal["clock"].cat.codes.to_numpy()
+        return code
 
     @cached_property
     def unsure_ns(self) -> Ints:
@@ -118,8 +127,8 @@ class Compared:
         offset = self._clocks.offset(clock)
         if isinstance(offset, Offset):
             return offset.widest_ns()
-        own = self._journal[self.code == number]
-        at = np.concatenate([own[name].to_numpy() for name in INSTANTS if name in own])
+        own = self.code == number
+        at = np.concatenate([self._journal[name].to_numpy()[own] for name in INSTANTS if name in self._journal])
         at = at[at != 0]
         return offset.widest_ns(int(at.min()), int(at.max())) if len(at) else offset.widest_ns()
 
@@ -134,7 +143,7 @@ class Compared:
         return int(self.unsure_ns.max(initial=0))
 
 
-def clocks_of_trial(folder: Path, journal: pd.DataFrame | None = None) -> Clocks:
+def clocks_of_trial(folder: Path, journal: Rows | None = None) -> Clocks:
     """What a trial recorded of its clocks. All is well known where its journals are by one. Raises BadRunDirectory.
 
     Without the `journal`, its file is asked for the clocks that it names.
@@ -168,7 +177,7 @@ def _named_in(path: Path) -> set[Clock]:
         return set(map(Clock.parse, named))
 
 
-def clocks_of(journal: pd.DataFrame) -> tuple[Clock, ...]:
+def clocks_of(journal: Rows) -> tuple[Clock, ...]:
     """The clocks of a journal, in the order of its categories; one for a journal that names none."""
     if "clock" not in journal:
         return (ONE_HOST,)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from leasebench.results.display.phrases import count
+from leasebench.results.evidence.columns import Rows
 from leasebench.results.record.faults import HARNESS, FaultRow
 from leasebench.results.record.health import TrialHealth
 from leasebench.results.record.journal import RowKind, RowOutcome
@@ -65,11 +65,11 @@ class Watched(NamedTuple):
     facts: TrialFacts
     health: TrialHealth
     faults: Sequence[FaultRow]
-    journal: pd.DataFrame
+    journal: Rows
 
 
 def disturbances(
-    facts: TrialFacts, health: TrialHealth | None, faults: Sequence[FaultRow], journal: pd.DataFrame
+    facts: TrialFacts, health: TrialHealth | None, faults: Sequence[FaultRow], journal: Rows
 ) -> tuple[Disturbance, ...]:
     """Say what disturbed a trial; nothing is said of one that nobody watched."""
     if health is None:

@@ -1,14 +1,17 @@
 """The history of one cell in memory: arrays, one element an event, in store order. Needs no file."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from leasebench.enactors.store.events import KINDS, Event
 from leasebench.leases.lease import CELL_LEASE
+from leasebench.results.evidence.columns import Columns, Room, held_bytes, pieces
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int16]
@@ -47,7 +50,7 @@ FORKED = "forked"
 
 @dataclass(frozen=True)
 class Events:
-    """One cell's history as arrays, one element an event in store order; about 75 bytes an event.
+    """One cell's history as arrays, one element an event in store order; about 75 bytes an event if all are in memory.
 
     The arrays are the fields of an `Event`, which `row` gives back one by one; -1 is a number that does not apply.
     `kind` counts through `enactors.store.events.KINDS`.
@@ -104,6 +107,10 @@ class Events:
         given = {name: None if number < 0 else number for name, number in numbers.items()}
         return Event(**(given | texts | {"token": token}))  # type: ignore[arg-type]
 
+    def part(self, which: "Ints | slice") -> "Events":
+        """Some of the events as a history of their own, none of them of a lease server."""
+        return replace(self, lease_events=0, **{name: getattr(self, name)[which] for name in COLUMNS})
+
     @property
     def last(self) -> int:
         """The position of the store's last event: the end of the trial, as far as it can tell. -1 if it has none."""
@@ -126,11 +133,17 @@ class Events:
     @cached_property
     def commits_by_endpoint(self) -> list[Ints]:
         """The positions of the commits of each endpoint, in store order."""
+        return self._commits_by_endpoint()
+
+    def _commits_by_endpoint(self) -> list[Ints]:
         return self._by_endpoint(np.flatnonzero(self.of("commit")))
 
     @cached_property
     def writes_by_endpoint(self) -> list[Writes]:
         """What was in force at each endpoint, and since when."""
+        return self._writes_by_endpoint()
+
+    def _writes_by_endpoint(self) -> list[Writes]:
         repaired = np.any(self.of("repair"))
         parts = self._by_endpoint(np.flatnonzero(self.of("commit", "repair"))) if repaired else self.commits_by_endpoint
         writes = [Writes(at, self.version[at]) for at in parts]
@@ -199,6 +212,61 @@ class Events:
         return [keys[low:high] for low, high in pairwise(bounds)]
 
 
+COLUMNS = tuple(
+    field.name for field in fields(Events) if field.name not in ("endpoints", "enactors", "reasons", "lease_events")
+)
+"""The arrays of a history."""
+
+
+class StoredEvents(Events):
+    """A history whose arrays are read from its file when they are asked for (see `evidence.columns`)."""
+
+    _held: Columns
+    _read: Callable[[str], Ints]
+    _room: Room
+
+    @classmethod
+    def stored(
+        cls,
+        read: Callable[[str], Ints],
+        room: Room,
+        endpoints: tuple[str, ...],
+        enactors: tuple[str, ...],
+        reasons: tuple[str, ...],
+        lease_events: int,
+    ) -> Self:
+        """The history whose arrays `read` gives by their names."""
+        events = cls.__new__(cls)
+        vars(events).update(endpoints=endpoints, enactors=enactors, reasons=reasons, lease_events=lease_events)
+        vars(events).update(_read=read, _room=room, _held=Columns(room))
+        return events
+
+    def __getattr__(self, name: str) -> Ints:
+        """Read an array that is not in memory."""
+        if name in COLUMNS:
+            return self._held.keep(name, lambda: self._read(name), held_bytes)
+        raise AttributeError(name)
+
+    def part(self, which: "Ints | slice") -> Events:
+        def read(name: str) -> Ints:
+            part: Ints = getattr(self, name)[which]
+            return part
+
+        return StoredEvents.stored(read, self._room, self.endpoints, self.enactors, self.reasons, 0)
+
+    @property
+    def commits_by_endpoint(self) -> list[Ints]:
+        return self._held.keep("commits_by_endpoint", self._commits_by_endpoint, lambda parts: sum(map(len, parts)) * 8)
+
+    @property
+    def writes_by_endpoint(self) -> list[Writes]:
+        return self._held.keep(
+            "writes_by_endpoint",
+            self._writes_by_endpoint,
+            lambda parts: sum(len(part.since) for part in parts) * 16,
+        )
+
+
 def _fall_back(writes: Writes, restart: int, back_to: int) -> Writes:
     """Add what a restart did to an endpoint: what was in force just before the event `back_to` is so again."""
     here, then = np.searchsorted(writes.since, [restart, back_to]).tolist()
@@ -228,8 +296,9 @@ class ByVersion:
 
     def __getitem__(self, versions: Ints) -> Ints:
         """The value of each of `versions`."""
-        if not len(self):
-            return np.full(len(versions), self._otherwise)
-        place = np.minimum(np.searchsorted(self._versions, versions), len(self) - 1)
-        found: Ints = np.where(self._versions[place] == versions, self._values[place], self._otherwise)
+        found = np.full(len(versions), self._otherwise, dtype=np.int64)
+        for part in pieces(len(versions) if len(self) else 0):
+            wanted = versions[part]
+            place = np.minimum(np.searchsorted(self._versions, wanted), len(self) - 1)
+            found[part] = np.where(self._versions[place] == wanted, self._values[place], self._otherwise)
         return found

@@ -5,7 +5,7 @@ an operation, as its process saw it. Numbers that do not apply are null in the f
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -18,9 +18,10 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
-from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
+from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS
 from leasebench.leases.lease import CELL_LEASE
-from leasebench.results.evidence.events import Codes, Events, Ints
+from leasebench.results.evidence.columns import BATCH_ROWS, Room, batches, gathered, pieces
+from leasebench.results.evidence.events import COLUMNS, Codes, Events, Ints, StoredEvents
 from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, Header
 from leasebench.results.evidence.parquet import (
     TEXT_TYPE,
@@ -44,7 +45,7 @@ JOURNAL_FIELDS = tuple(column.name for column in (*BEGUN, *ENDED))
 KIND_NAMES = {int(kind): kind.name.lower() for kind in RowKind}
 REASON_NAMES = {number: reason for reason, number in REASON_NUMBERS.items()}
 MOST_ROWS = 20_000_000
-"""The most rows of one history or journal (some 2 GB in memory); more are neither written nor read."""
+"""The most rows of one history or journal (some 2 GB, were it all in memory); more are neither written nor read."""
 MOST_BYTES = 150 * MOST_ROWS
 """The most bytes of one file, unpacked: a row takes at most 80, and a name or token of its own."""
 VERSIONS = frozenset({"version", "previous"})
@@ -52,6 +53,7 @@ MOST_VERSION = (1 << 31) - 1
 """A thousand plans a second for 24 days. Higher ones are a damaged file's, and products of them would overflow."""
 MOST_INSTANT_NS = 1 << 61
 """After 73 years of a host's running."""
+PARSED: dict[str, Callable[[str], object]] = {"clock": Clock.parse, "process": Process.parse}
 HISTORY_SCHEMA, JOURNAL_SCHEMA = schema_of(HISTORY), schema_of(JOURNAL)
 
 
@@ -108,54 +110,70 @@ class HistoryWriter:
         self._writer.close()
 
 
-def read_events(path: Path, endpoints: Sequence[str], enactors: Sequence[str], cell: str | None = None) -> Events:
+def read_events(
+    path: Path, endpoints: Sequence[str], enactors: Sequence[str], cell: str | None = None, room: Room | None = None
+) -> Events:
     """Read the rows of `cell` from `history.parquet`; without it, of a file that holds one cell's only.
 
-    Raises BadRunDirectory naming the file.
+    Each column is read once, so that what is wrong with it is told here, and once more where there is no `room` for it
+    when it is asked for. Raises BadRunDirectory naming the file.
     """
     file = _open_history(path)
-    with readable(path):
-        own = None if cell is None else pa.compute.equal(file.read(["cell"])["cell"], cell)
+    rows, own = file.metadata.num_rows, None
+    if cell is not None:
+        cells = batches(path, file, "cell", HISTORY)
+        own = gathered((_coded(part, {cell: 0}) == 0 for part in cells), rows, bool)
+        rows = int(np.count_nonzero(own))
 
-    def column(name: str) -> pa.ChunkedArray:
-        """Read one column at a time: all of them at once would take twice the memory of what is kept."""
+    def texts(name: str) -> Any:
+        """All of a column in one dictionary."""
         with readable(path):
             table = file.read([name])
             must_be_complete(path, table, HISTORY)
-            return table[name] if own is None else table[name].filter(own)
+            values = table[name] if own is None else table[name].filter(pa.array(own))
+            return values.unify_dictionaries().combine_chunks()
 
     def ints(name: str) -> Ints:
-        filled: Ints = column(name).combine_chunks().fill_null(-1).to_numpy(zero_copy_only=False)
+        parts = (part.fill_null(-1).to_numpy(zero_copy_only=False) for part in batches(path, file, name, HISTORY, own))
+        filled = gathered(parts, rows, np.int64)
         if name in VERSIONS:
             _must_be_versions(path, filled)
         return filled
 
-    def codes(name: str, names: tuple[str, ...]) -> Codes:
-        values = column(name).unify_dictionaries().combine_chunks()
+    def codes(name: str, names: Sequence[str]) -> Codes:
         known = {text: code for code, text in enumerate(names)}
-        ours = [known.get(text, -1) for text in values.dictionary.to_pylist()]
-        lookup = np.array([*ours, -1], dtype=np.int16)
-        coded: Codes = lookup[values.indices.fill_null(len(ours)).to_numpy(zero_copy_only=False)]
-        return coded
+        return gathered((_coded(part, known) for part in batches(path, file, name, HISTORY, own)), rows, np.int16)
 
-    reasons = tuple(sorted(filter(None, column("reason").unify_dictionaries().combine_chunks().dictionary.to_pylist())))
-    tokens = column("token").unify_dictionaries().combine_chunks()
+    reasons = tuple(sorted(filter(None, texts("reason").dictionary.to_pylist())))
+    names = {
+        "kind": KINDS,
+        "endpoint": endpoints,
+        "enactor": enactors,
+        "lease": (*endpoints, CELL_LEASE),
+        "reason": reasons,
+    }
+
+    def read(name: str) -> Any:
+        if name == "token":
+            return gathered([texts(name).indices.fill_null(-1).to_numpy(zero_copy_only=False)], rows, np.int32)
+        return codes(name, names[name]) if name in names else ints(name)
+
     apart = codes("node", (LEASE_NODE,)) == 0
     if np.any(apart[:-1] > apart[1:]):
         raise BadRunDirectory(f"{path}: no history: events of the store stand after those of the lease server")
-    return Events(
-        **{name: ints(name) for name in Event._fields if name not in TEXTS},
-        kind=codes("kind", KINDS),
-        endpoint=codes("endpoint", tuple(endpoints)),
-        enactor=codes("enactor", tuple(enactors)),
-        lease=codes("lease", (*endpoints, CELL_LEASE)),
-        token=tokens.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32),
-        reason=codes("reason", reasons),
-        endpoints=tuple(endpoints),
-        enactors=tuple(enactors),
-        reasons=reasons,
-        lease_events=int(np.count_nonzero(apart)),
-    )
+    room = Room() if room is None else room
+    events = StoredEvents.stored(read, room, tuple(endpoints), tuple(enactors), reasons, int(np.count_nonzero(apart)))
+    for name in COLUMNS:
+        getattr(events, name)
+    return events
+
+
+def _coded(part: Any, known: Mapping[str, int]) -> Codes:
+    """The number of each text of a piece of a column; -1 for one that is not known, or none."""
+    ours = [known.get(text, -1) for text in part.dictionary.to_pylist()]
+    lookup = np.array([*ours, -1], dtype=np.int16)
+    coded: Codes = lookup[part.indices.fill_null(len(ours)).to_numpy(zero_copy_only=False)]
+    return coded
 
 
 def read_data(path: Path, cell: str | None = None) -> pd.DataFrame:
@@ -197,6 +215,11 @@ def _open_history(path: Path) -> Any:
 
 def read_raw_journal(path: Path) -> npt.NDArray[Any]:
     """Read the journal file of one process, also of one that was killed. Raises BadRunDirectory."""
+    return np.concatenate([np.zeros(0, JOURNAL_DTYPE), *_raw_pieces(path)])
+
+
+def _raw_pieces(path: Path) -> Iterator[npt.NDArray[Any]]:
+    """The same, BATCH_ROWS records at a time; none at all are one piece, too."""
     must_be_file(path)
     with readable(path), path.open("rb") as file:
         header = file.read(HEADER_BYTES)
@@ -204,7 +227,8 @@ def read_raw_journal(path: Path) -> npt.NDArray[Any]:
             raise BadRunDirectory(f"{path}: not a journal of leasebench")
         claimed = int(np.frombuffer(header, "<i8", 1, COUNT_AT)[0])
         held = (path.stat().st_size - HEADER_BYTES) // JOURNAL_DTYPE.itemsize
-        return np.fromfile(file, JOURNAL_DTYPE, max(0, min(claimed, held)))
+        for part in pieces(max(0, min(claimed, held))) if min(claimed, held) > 0 else [slice(0, 0)]:
+            yield np.fromfile(file, JOURNAL_DTYPE, part.stop - part.start)
 
 
 def read_header(path: Path) -> Header:
@@ -223,28 +247,53 @@ def write_journal(path: Path, raw: Iterable[Path]) -> None:
     The cell is '' where the journal is of none: the harness. Steps beyond `RowKind` and reasons beyond `Reason` are
     numbered anew, all of one name alike.
     """
-    tables = []
-    rows = 0
+    try:
+        with parquet_writer(path, JOURNAL_SCHEMA) as writer:
+            for table in _row_groups(_journal_tables(path, raw)):
+                writer.write_table(table)
+    except BaseException:
+        path.unlink(missing_ok=True)  # a part would be taken for all
+        raise
+
+
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Tables brought together, so that they never stand in memory all at once."""
+    waiting = [JOURNAL_SCHEMA.empty_table()]
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= BATCH_ROWS:
+            yield pa.concat_tables(waiting).unify_dictionaries()
+            waiting = waiting[:1]
+    yield pa.concat_tables(waiting).unify_dictionaries()
+
+
+def _journal_tables(path: Path, raw: Iterable[Path]) -> Iterator[pa.Table]:
     steps: dict[str, int] = {}
     reasons: dict[str, int] = {}
+    rows = 0
     for file in raw:
-        records = read_raw_journal(file)
-        rows += len(records)
-        if rows > MOST_ROWS:
-            raise BadRunDirectory(f"{path}: more than {MOST_ROWS:,} operations: take a shorter trial or a lower rate")
-        head = read_header(file)
-        who = {"cell": head.process.cell, "process": str(replace(head.process, cell="")), "clock": str(head.clock)}
-        columns = {name: np.ascontiguousarray(records[name]) for name in JOURNAL_FIELDS}
-        texts = {name: _all_of(text, len(records)) for name, text in who.items()}
-        for what, known, own, all_own in (
-            ("kind", KIND_NAMES, head.steps, steps),
-            ("reason", REASON_NAMES, head.reasons, reasons),
-        ):
-            numbers = columns[what] = _numbers_in_all(path, what, own, all_own)[records[what]]
-            texts[f"{what}_name"] = _named(numbers, known | {number: name for name, number in all_own.items()})
-        tables.append(pa.table(texts | columns, JOURNAL_SCHEMA))
-    with parquet_writer(path, JOURNAL_SCHEMA) as writer:
-        writer.write_table(pa.concat_tables(tables).unify_dictionaries())
+        for records in _raw_pieces(file):
+            rows += len(records)
+            if rows > MOST_ROWS:
+                told = f"more than {MOST_ROWS:,} operations: take a shorter trial or a lower rate"
+                raise BadRunDirectory(f"{path}: {told}")
+            yield _journal_table(path, read_header(file), records, steps, reasons)
+
+
+def _journal_table(
+    path: Path, head: Header, records: npt.NDArray[Any], steps: dict[str, int], reasons: dict[str, int]
+) -> pa.Table:
+    """Records of one process as rows of `journal.parquet`."""
+    who = {"cell": head.process.cell, "process": str(replace(head.process, cell="")), "clock": str(head.clock)}
+    columns = {name: np.ascontiguousarray(records[name]) for name in JOURNAL_FIELDS}
+    texts = {name: _all_of(text, len(records)) for name, text in who.items()}
+    for what, known, own, all_own in (
+        ("kind", KIND_NAMES, head.steps, steps),
+        ("reason", REASON_NAMES, head.reasons, reasons),
+    ):
+        numbers = columns[what] = _numbers_in_all(path, what, own, all_own)[records[what]]
+        texts[f"{what}_name"] = named(numbers, known | {number: name for name, number in all_own.items()})
+    return pa.table(texts | columns, JOURNAL_SCHEMA)
 
 
 def _numbers_in_all(path: Path, what: str, own: Sequence[str], all_own: dict[str, int]) -> npt.NDArray[np.uint8]:
@@ -258,7 +307,7 @@ def _numbers_in_all(path: Path, what: str, own: Sequence[str], all_own: dict[str
     return numbers
 
 
-def _named(numbers: npt.NDArray[np.uint8], names: Mapping[int, str]) -> pa.DictionaryArray:
+def named(numbers: npt.NDArray[np.uint8], names: Mapping[int, str]) -> pa.DictionaryArray:
     """The names of numbers, one a row; '' for a number that no journal names."""
     there = np.unique(numbers)
     texts = pa.array([names.get(int(number), "") for number in there], pa.string())
@@ -283,16 +332,20 @@ def journal_rows(path: Path, rows: Any) -> pd.DataFrame:
     """A table or a batch of a journal in memory. Raises BadRunDirectory where it holds what no process writes."""
     must_be_complete(path, rows, JOURNAL)
     frame: pd.DataFrame = rows.to_pandas()
-    for name in VERSIONS & set(JOURNAL_FIELDS):
-        if name in frame:
-            _must_be_versions(path, frame[name].to_numpy())
-    for name in (*INSTANTS, "service_ns"):
-        if name in frame:
-            _must_be_instants(path, frame[name].to_numpy())
-    for name, parse in (("clock", Clock.parse), ("process", Process.parse)):
-        if name in frame:
-            _must_parse(path, frame[name].cat.categories, parse)
+    for name in map(str, frame.columns):
+        texts = isinstance(frame[name].dtype, pd.CategoricalDtype)
+        must_be_of_journal(path, name, frame[name].cat.categories if texts else frame[name].to_numpy())
     return frame
+
+
+def must_be_of_journal(path: Path, name: str, values: Any) -> None:
+    """Look at the numbers, or the texts, of one column of a journal. Raises BadRunDirectory."""
+    if name in VERSIONS:
+        _must_be_versions(path, values)
+    elif name in (*INSTANTS, "service_ns"):
+        _must_be_instants(path, values)
+    elif name in PARSED:
+        _must_parse(path, values, PARSED[name])
 
 
 def open_journal(path: Path) -> Any:
@@ -306,9 +359,9 @@ def with_added(frame: pd.DataFrame) -> pd.DataFrame:
     """Fill in the columns that a journal of version 0.1 or before does not have: it was written on one host."""
     at = list(frame.columns).index("process") + 1
     if "kind_name" not in frame:
-        frame.insert(at, "kind_name", _named(frame["kind"].to_numpy(), KIND_NAMES).to_pandas())
+        frame.insert(at, "kind_name", named(frame["kind"].to_numpy(), KIND_NAMES).to_pandas())
     if "reason_name" not in frame:
-        frame["reason_name"] = _named(frame["reason"].to_numpy(), REASON_NAMES).to_pandas()
+        frame["reason_name"] = named(frame["reason"].to_numpy(), REASON_NAMES).to_pandas()
     if "clock" not in frame:
         frame.insert(at, "clock", _all_of(str(ONE_HOST), len(frame)).to_pandas())
     return frame

@@ -12,6 +12,7 @@ import pandas as pd
 
 from leasebench.enactors.downstream.host_leases.program import HOST_WORK, HOSTS
 from leasebench.results.evidence.alignment import offset_of_data
+from leasebench.results.evidence.columns import Rows
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.steps import rows_of_step
 from leasebench.results.evidence.trial import Trial
@@ -56,7 +57,7 @@ def spans_of(data: pd.DataFrame) -> Spans:
     return _spans(host[rows], at_us, np.where(holds, expires_us, at_us))
 
 
-def believed_spans(journal: pd.DataFrame) -> Spans:
+def believed_spans(journal: Rows) -> Spans:
     """The same as the workers believe it, where their lease manager leaves no history: from the end of their work."""
     hosts = journal[(journal["kind_name"] == HOSTS).to_numpy()]
     done = (journal["kind_name"] == HOST_WORK).to_numpy() & (journal["outcome"].to_numpy() == RowOutcome.DONE)
@@ -125,9 +126,10 @@ def held_leases(trial: Trial) -> HeldLeases | None:
     return HeldLeases(int(hosts), spans, facts.start_ns // 1000 + ahead_us, end_ns // 1000 + ahead_us)
 
 
-def work_of(journal: pd.DataFrame) -> pd.DataFrame:
+def work_of(journal: Rows) -> pd.DataFrame:
     """The pieces of work in a journal, in the order in which they ended."""
-    return journal[(journal["kind_name"] == HOST_WORK).to_numpy()].sort_values("end_ns", kind="stable")
+    work: pd.DataFrame = journal[(journal["kind_name"] == HOST_WORK).to_numpy()].sort_values("end_ns", kind="stable")
+    return work
 
 
 def goodput_over_time(trial: Trial, step_ms: float) -> tuple[Series, Series]:

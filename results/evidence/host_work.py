@@ -117,11 +117,11 @@ def host_work(trial: Trial) -> HostWorkLog | None:
     journal = trial.journal
     if "kind_name" not in journal:
         return None
-    names = journal["kind_name"].to_numpy()
-    process = journal["process"].cat.codes.to_numpy().astype(np.int64)
-    told, pieces = names == HOSTS, np.flatnonzero(names == HOST_WORK)
+    names = journal["kind_name"]
+    told, pieces = (names == HOSTS).to_numpy(), np.flatnonzero(names == HOST_WORK)
     if not told.any() or not len(pieces):
         return None
+    process = journal["process"].cat.codes.to_numpy().astype(np.int64)
     start, end, due, version, seen, outcome = (
         journal[name].to_numpy().astype(np.int64)
         for name in ("start_ns", "end_ns", "due_ns", "version", "seen", "outcome")
@@ -130,8 +130,9 @@ def host_work(trial: Trial) -> HostWorkLog | None:
     workers = np.isin(process, process[told])
     pieces = pieces[np.argsort(end[pieces], kind="stable")]
     answered = outcome != RowOutcome.UNKNOWN
-    reached = workers & (names == Reach.step) & answered & (seen > 0)
-    lost = workers & (~answered | ((names == Reach.step) & (seen == 0))) & (start < load.end_ns)
+    reaches = (names == Reach.step).to_numpy()
+    reached = workers & reaches & answered & (seen > 0)
+    lost = workers & (~answered | (reaches & (seen == 0))) & (start < load.end_ns)
     _, first = np.unique(process[told], return_index=True)
     return HostWorkLog(
         process[pieces],

@@ -13,8 +13,10 @@ def rows_of_step(trial: Trial, step: str) -> pd.DataFrame:
     """
     journal = trial.journal
     if "kind_name" not in journal or step not in journal["kind_name"].cat.categories:
-        return journal.iloc[:0]
-    return journal[(journal["kind_name"] == step).to_numpy() & (journal["outcome"].to_numpy() > 0)]
+        rows: pd.DataFrame = journal.iloc[:0]
+        return rows
+    found: pd.DataFrame = journal[(journal["kind_name"] == step).to_numpy() & (journal["outcome"].to_numpy() > 0)]
+    return found
 
 
 def place_of_rows(trial: Trial, rows: pd.DataFrame) -> pd.Series:

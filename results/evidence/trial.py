@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.evidence.clocks import Clocks, Compared, clocks_of_trial
+from leasebench.results.evidence.columns import Room, Rows
 from leasebench.results.evidence.disturbance import Disturbance, disturbances
 from leasebench.results.evidence.events import Events, Ints
-from leasebench.results.evidence.history import read_data, read_events, read_journal
+from leasebench.results.evidence.history import read_data, read_events
+from leasebench.results.evidence.stored_journal import StoredJournal
 from leasebench.results.record.faults import read_faults
 from leasebench.results.record.file import is_there
 from leasebench.results.record.health import TrialHealth, read_health
@@ -32,7 +34,7 @@ class Trial:
     facts: TrialFacts
     cell: str
     events: Events
-    journal: pd.DataFrame
+    journal: Rows
     clocks: Clocks = field(default_factory=Clocks)
     data_file: Path | None = None
     """The history of the data store behind the endpoints; None where no process worked on one."""
@@ -56,7 +58,7 @@ class Trial:
         """How surely the clocks of its journal rows are known."""
         return Compared(self.clocks, self.journal)
 
-    @cached_property
+    @property
     def process_enactor(self) -> Ints:
         """Per journal row the enactor's number; -1 for planner, operator and harness.
 
@@ -65,7 +67,7 @@ class Trial:
         numbers = {name: code for code, name in enumerate(self.events.enactors)}
         return self._per_process(lambda process: numbers.get(process.name, -1))
 
-    @cached_property
+    @property
     def life(self) -> Ints:
         """Per journal row a number for the life of its process: from its start to its end or SIGKILL."""
         lives: dict[Process, int] = {}
@@ -82,17 +84,22 @@ class Trial:
 
     def _per_process(self, number: Callable[[Process], int]) -> Ints:
         lookup = np.array([number(process) for process in self.processes] or [-1], dtype=np.int64)
-        return lookup[self.journal["process"].cat.codes.to_numpy()]
+        found: Ints = lookup[self.journal["process"].cat.codes.to_numpy()]
+        return found
 
     def rows(self, kind: RowKind, outcome: RowOutcome | None = None) -> Any:
         """The mask of the journal rows of `kind` (with `outcome`)."""
         mask = self.journal["kind"].to_numpy() == kind
         return mask if outcome is None else mask & (self.journal["outcome"].to_numpy() == outcome)
 
-    @cached_property
+    @property
     def lease_number(self) -> Ints:
         """Per journal row the code of its endpoint or lease in `Events.lease`."""
-        number = self.journal["endpoint"].to_numpy().astype(np.int64)
+        return self.lease_number_of(np.s_[:])
+
+    def lease_number_of(self, rows: "Ints | slice") -> Ints:
+        """The same of some rows only."""
+        number = self.journal["endpoint"].to_numpy()[rows].astype(np.int64)
         return np.where(number == CELL_RESOURCE, len(self.events.endpoints), number)
 
 
@@ -100,18 +107,21 @@ class Trial:
 class TrialJournal:
     """The journal of a whole trial, of all its cells and of the harness. Its instants are on the axis of `clocks`."""
 
-    rows: pd.DataFrame
+    rows: StoredJournal
     clocks: Clocks
+    room: Room
+    """For its columns, and for those of the trial's histories."""
 
 
 def read_trial_journal(folder: Path) -> TrialJournal:
     """Read the journal of a trial folder. Raises BadRunDirectory naming the file."""
-    rows = read_journal(folder / JOURNAL_FILE)
+    room = Room()
+    rows = StoredJournal.of(folder / JOURNAL_FILE, room)
     clocks = clocks_of_trial(folder, rows)
-    return TrialJournal(clocks.on_axis(rows), clocks)
+    return TrialJournal(rows.on_axis(clocks), clocks, room)
 
 
-def processes_of(journal: pd.DataFrame) -> tuple[Process, ...]:
+def processes_of(journal: Rows) -> tuple[Process, ...]:
     """The processes that kept a journal, in the order of the categories of its column `process`."""
     return tuple(Process.parse(name) for name in journal["process"].cat.categories)
 
@@ -132,14 +142,14 @@ def read_trials(folder: Path, journal: TrialJournal | None = None) -> list[Trial
     health = read_health(folder)
     found = disturbances(facts, health, read_faults(folder), rows)
     if len(cells) == 1:
-        events = read_events(history, *names)
+        events = read_events(history, *names, room=journal.room)
         return [Trial(facts, cells[0], events, rows, clocks, data_file, lock_writes, found, health)]
     return [
         Trial(
             facts,
             cell,
-            read_events(history, *names, cell),
-            rows[rows["cell"] == cell].reset_index(drop=True),
+            read_events(history, *names, cell, journal.room),
+            rows.of_cell(cell),
             clocks,
             data_file,
             lock_writes,

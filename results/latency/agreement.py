@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from leasebench.results.evidence.events import Ints, Mask
+from leasebench.results.evidence.columns import pieces
+from leasebench.results.evidence.events import Mask
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.latency.histograms import PERCENTILES, Buckets, buckets, histogram, merge_buckets, rank, tag
 from leasebench.results.latency.hlog import read_buckets
@@ -43,12 +44,13 @@ def row_times(trials: Iterable[Trial], folder: Path, found: Agreement) -> None:
     """Hold each row's service time against its instants, and the rows of each process against each other."""
     for trial in trials:
         journal = trial.journal
-        ended = journal["end_ns"].to_numpy() != 0
-        found.rows += int(np.count_nonzero(ended))
         start, end, service = (journal[name].to_numpy() for name in ("start_ns", "end_ns", "service_ns"))
-        partly = _partly(trial)
-        lasted = end - start
-        wrong = ended & np.where(partly, (service > lasted) | (service < 0), service != lasted)
+        ended, partly = end != 0, _partly(trial)
+        found.rows += int(np.count_nonzero(ended))
+        wrong = ended.copy()
+        for part in pieces(len(journal)):
+            own, lasted = service[part], end[part] - start[part]
+            wrong[part] &= np.where(partly[part], (own > lasted) | (own < 0), own != lasted)
         found.wrong += _told(trial, folder, wrong, "lasted another time than its service_ns says")
         found.wrong += _told(trial, folder, _overlapping(trial, ended), "began before the one of its process ended")
 
@@ -65,13 +67,14 @@ def _partly(trial: Trial) -> Mask:
 def _overlapping(trial: Trial, ended: Mask) -> Mask:
     """Operations that began before the one that their process had begun before ended, in the order of the journal."""
     journal = trial.journal
-    rows = np.flatnonzero(ended & ~np.isin(journal["kind"].to_numpy(), BESIDE) & (journal["attempt"].to_numpy() > 0))
-    process = journal["process"].cat.codes.to_numpy()[rows]
-    order = np.lexsort((journal["attempt"].to_numpy()[rows], process))
-    rows, process = rows[order], process[order]
-    start, end = journal["start_ns"].to_numpy()[rows], journal["end_ns"].to_numpy()[rows]
+    looked_at = ended & ~np.isin(journal["kind"].to_numpy(), BESIDE) & (journal["attempt"].to_numpy() > 0)
+    process = journal["process"].cat.codes.to_numpy()
     overlapping = np.zeros(len(journal), dtype=bool)
-    overlapping[rows[1:]] = (process[1:] == process[:-1]) & (start[1:] < end[:-1])
+    for one in range(len(trial.processes)):
+        rows = np.flatnonzero(looked_at & (process == one))
+        rows = rows[np.argsort(journal["attempt"].to_numpy()[rows], kind="stable")]
+        start, end = journal["start_ns"].to_numpy()[rows], journal["end_ns"].to_numpy()[rows]
+        overlapping[rows[1:]] = start[1:] < end[:-1]
     return overlapping
 
 
@@ -87,12 +90,12 @@ def _told(trial: Trial, folder: Path, wrong: Mask, what: str) -> Iterator[str]:
 
 def samples_of(trials: Iterable[Trial]) -> dict[Key, Buckets]:
     """The buckets of all cells of a trial, by phase and side, from its journals; empty ones are left out."""
-    parts: dict[Key, list[Ints]] = defaultdict(list)
+    parts: dict[Key, list[Buckets]] = defaultdict(list)
     for trial in trials:
         for key, values in phase_samples(trial).items():
-            parts[key].append(values)
-    pooled = {key: np.concatenate(values) for key, values in parts.items()}
-    return {key: buckets(histogram(values)) for key, values in pooled.items() if len(values)}
+            if len(values):
+                parts[key].append(buckets(histogram(values)))
+    return {key: merge_buckets(held) for key, held in parts.items()}
 
 
 def logged(folder: Path, guard: str, scenario: str) -> dict[Key, Buckets]:

@@ -20,6 +20,8 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
+AT_ONCE = 1 << 20
+"""Values that are counted at a time."""
 LOWEST_NS = 1
 HIGHEST_NS = 3_600_000_000_000
 SIGNIFICANT_DIGITS = 3
@@ -61,11 +63,12 @@ def histogram(values_ns: NDArray[np.integer]) -> HdrHistogram:
     hist = _empty()
     if not values_ns.size:
         return hist
-    values = np.clip(values_ns.ravel(), LOWEST_NS, HIGHEST_NS).astype(np.int64)
-    _counters(hist)[:] = np.bincount(_index(hist, values), minlength=hist.counts_len)
-    hist.total_count = values.size
-    hist.min_value = int(values.min())
-    hist.max_value = int(values.max())
+    every, counters = values_ns.ravel(), _counters(hist)
+    for low in range(0, every.size, AT_ONCE):
+        values = np.clip(every[low : low + AT_ONCE], LOWEST_NS, HIGHEST_NS).astype(np.int64)
+        counters += np.bincount(_index(hist, values), minlength=hist.counts_len).astype(np.uint64)
+    hist.total_count = every.size
+    hist.min_value, hist.max_value = (int(np.clip(one, LOWEST_NS, HIGHEST_NS)) for one in (every.min(), every.max()))
     return hist
 
 

@@ -3,12 +3,14 @@
 Discovery is measured as a plan sees it: how long after it was due each enactor had found it, or a newer one.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
 from leasebench.results.checks.freshness import in_force
 from leasebench.results.evidence.clocks import before, difference
-from leasebench.results.evidence.events import ByVersion, Ints
+from leasebench.results.evidence.events import ByVersion, Ints, Mask
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.latency.histograms import SIDES
 from leasebench.results.record.journal import RowKind, RowOutcome
@@ -50,10 +52,14 @@ def phase_samples(trial: Trial) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
 
 def _publications(trial: Trial) -> tuple[ByVersion, ByVersion]:
     """Per version the instants (ns) at which it was due, and midway through the planner's call; 0 for none."""
-    journal = trial.journal[trial.rows(RowKind.PUBLISH, RowOutcome.DONE)]
-    version = journal["version"].to_numpy()
-    called_ns = (journal["start_ns"].to_numpy() + journal["end_ns"].to_numpy()) // 2
-    return ByVersion(version, journal["due_ns"].to_numpy(), 0), ByVersion(version, called_ns, 0)
+    published = trial.rows(RowKind.PUBLISH, RowOutcome.DONE)
+    version, due, start, end = _of_rows(trial, published, "version", "due_ns", "start_ns", "end_ns")
+    return ByVersion(version, due, 0), ByVersion(version, (start + end) // 2, 0)
+
+
+def _of_rows(trial: Trial, rows: Mask, *columns: str) -> Iterator[Ints]:
+    """Columns of some journal rows."""
+    return (trial.journal[name].to_numpy()[rows] for name in columns)
 
 
 def _plan_response(trial: Trial, due: ByVersion, called: ByVersion) -> Ints:
@@ -82,18 +88,18 @@ def discovery_response(trial: Trial) -> Ints:
     """
     journal, compared = trial.journal, trial.compared
     publications = trial.rows(RowKind.PUBLISH, RowOutcome.DONE) & (journal["due_ns"].to_numpy() > 0)
-    published, planner = journal[publications], compared.code[publications]
-    version, due = published["version"].to_numpy(), published["due_ns"].to_numpy()
-    since = published["start_ns"].to_numpy()
+    planner = compared.code[publications]
+    version, due, since = _of_rows(trial, publications, "version", "due_ns", "start_ns")
     last_ns = np.maximum(journal["start_ns"].to_numpy(), journal["end_ns"].to_numpy())
     enactor, at, newest = _findings(trial)
     found: list[Ints] = []
-    for one in np.unique(trial.process_enactor[trial.process_enactor >= 0]):
-        own = enactor == one
+    by, code = trial.process_enactor, compared.code
+    for one in np.flatnonzero(np.bincount(by[by >= 0])):
+        own, rows = enactor == one, by == one
         reached = np.searchsorted(np.maximum.accumulate(newest[own]), version)
-        ends = np.append(at[own], last_ns[trial.process_enactor == one].max())
+        ends = np.append(at[own], last_ns[rows].max())
         until = ends[reached]
-        clocks = np.unique(compared.code[trial.process_enactor == one])
+        clocks = np.unique(code[rows])
         unsure_ns = compared.unsure_ns[np.ix_(clocks, planner)].max(axis=0)
         took, known = difference(until, due, unsure_ns)
         _, maybe_before = before(until, since, unsure_ns)

@@ -132,7 +132,7 @@ class RunDirectory:
     def trial(self, number: int) -> list[Trial]:
         """Read a trial's history and journal, one Trial a cell; none, and a problem told, if that can't be done.
 
-        About 75 bytes an event and 100 a journal row stand in memory as long as the result does.
+        Its columns are read as they are asked for; some 400 MB of them stay in memory as long as the result does.
         """
         try:
             folder = self._folder(number)

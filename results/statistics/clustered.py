@@ -31,14 +31,16 @@ Floats = npt.NDArray[np.float64]
 
 def clusters_of(cluster: npt.NDArray[np.int64], seen: npt.NDArray[np.bool_]) -> Clusters:
     """Count clusters by kind, from the number of its cluster for each event, and whether it was seen."""
-    marked = np.sort(cluster * 2 + seen)
-    number = marked >> 1
-    first = np.flatnonzero(np.concatenate(([True], number[1:] != number[:-1]))[: len(number)])
+    marked = cluster * 2
+    marked += seen
+    marked.sort()
+    first = np.flatnonzero(np.concatenate(([True], marked[1:] >> 1 != marked[:-1] >> 1))[: len(marked)])
     if not len(first):
         return NO_CLUSTERS
-    events = np.diff(np.append(first, len(number)))
+    events = np.diff(np.append(first, len(marked)))
     base = int(events.max()) + 1
-    kinds, clusters = np.unique(events * base + np.add.reduceat(marked & 1, first), return_counts=True)
+    marked &= 1
+    kinds, clusters = np.unique(events * base + np.add.reduceat(marked, first), return_counts=True)
     return np.column_stack([kinds // base, kinds % base, clusters])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leasebench.enactors.store.events import KINDS
+from leasebench.results.evidence.columns import pieces
 from leasebench.results.evidence.events import POSITION_BITS, Events, Ints
 
 
@@ -54,15 +55,24 @@ class Preceding:
     @classmethod
     def of(cls, things: Things, places: Ints) -> Self:
         """Events at `places`, each of which concerns one of `things`."""
-        keys = things.astype(np.int64) << POSITION_BITS | places
+        keys = things.astype(np.int64)
+        keys <<= POSITION_BITS
+        keys |= places
         keys.sort()
         return cls(keys)
 
+    def number_before(self, things: Things, places: Ints) -> Ints:
+        """How many events that concern the thing beside it stand before each place."""
+        begin = things.astype(np.int64) << POSITION_BITS
+        number: Ints = np.searchsorted(self.keys, begin | places) - np.searchsorted(self.keys, begin)
+        return number
+
     def before(self, things: Things, places: Ints) -> Ints:
         """The place of the last event before each place that concerns the thing beside it; -1: there is none."""
-        if not len(self.keys):
-            return np.full(len(places), -1, dtype=np.int64)
-        wanted = things.astype(np.int64)
-        found = self.keys[np.maximum(np.searchsorted(self.keys, wanted << POSITION_BITS | places) - 1, 0)]
-        there = (found >> POSITION_BITS == wanted) & (found & PLACE < places)
-        return np.where(there, found & PLACE, -1)
+        before = np.full(len(places), -1, dtype=np.int64)
+        for part in pieces(len(places) if len(self.keys) else 0):
+            wanted, here = things[part].astype(np.int64), places[part]
+            found = self.keys[np.maximum(np.searchsorted(self.keys, wanted << POSITION_BITS | here) - 1, 0)]
+            there = (found >> POSITION_BITS == wanted) & (found & PLACE < here)
+            before[part] = np.where(there, found & PLACE, -1)
+        return before

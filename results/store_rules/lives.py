@@ -1,15 +1,11 @@
 """A server's lives: from one restart to the next it knows the events that it had not forgotten, and its own."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from leasebench.results.evidence.events import Events, Ints, Mask
-
-COLUMNS = tuple(
-    field.name for field in fields(Events) if field.name not in ("endpoints", "enactors", "reasons", "lease_events")
-)
 
 
 @dataclass(frozen=True)
@@ -32,23 +28,19 @@ class Life:
 def lives(events: Events) -> tuple[list[Life], list[Life]]:
     """The lives of the store, and those of a lease server of its own (none where there is no such server)."""
     store_ends = events.last + 1
-    store = _part(events, np.s_[:store_ends]) if events.lease_events else events
-    leases = _part(events, np.s_[store_ends:])
+    store = events.part(np.s_[:store_ends]) if events.lease_events else events
+    leases = events.part(np.s_[store_ends:])
     return list(_lives(store, 0)), list(_lives(leases, store_ends)) if len(leases) else []
 
 
 def _lives(events: Events, first: int) -> Iterator[Life]:
     """One server's; its first event stands at `first` in the trial."""
-    everything = np.arange(len(events), dtype=np.int64)
     if not len(events.restarts):
-        yield Life(events, everything + first, 0)
+        yield Life(events, np.arange(first, first + len(events), dtype=np.int64), 0)
         return
+    everything = np.arange(len(events), dtype=np.int64)
     markers = events.of("restart")
     for begin, end in zip([0, *events.restarts], [*events.restarts, len(events)], strict=True):
         known: Mask = ~events.gone_by(int(end)) & ~markers & (everything < end)
         chosen = everything[known]
-        yield Life(_part(events, chosen), chosen + first, int(np.searchsorted(chosen, begin)))
-
-
-def _part(events: Events, which: "Ints | slice") -> Events:
-    return replace(events, lease_events=0, **{name: getattr(events, name)[which] for name in COLUMNS})
+        yield Life(events.part(chosen), chosen + first, int(np.searchsorted(chosen, begin)))

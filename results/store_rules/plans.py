@@ -7,8 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from leasebench.enactors.store.events import KINDS, rollback_target
-from leasebench.results.evidence.events import Events, Ints, Mask
-from leasebench.results.store_rules.breach import Breach, Preceding, who
+from leasebench.results.evidence.columns import pieces
+from leasebench.results.evidence.events import POSITION_BITS, Events, Ints, Mask
+from leasebench.results.store_rules.breach import PLACE, Breach, Preceding, Things, who
 from leasebench.results.store_rules.lives import Life
 from leasebench.results.store_rules.promised import Promised
 
@@ -28,9 +29,13 @@ class PlanLifetimes:
         return np.unique(self.events.version)
 
     @cached_property
-    def code(self) -> Ints:
+    def code(self) -> Things:
         """The number of the plan that each event names."""
-        return np.searchsorted(self.versions, self.events.version)
+        version = self.events.version
+        code = np.empty(len(version), dtype=np.int32)
+        for part in pieces(len(version)):
+            code[part] = np.searchsorted(self.versions, version[part])
+        return code
 
     def code_of(self, version: Ints) -> Ints:
         """The numbers of any versions; one past the last for those that no event names."""
@@ -38,7 +43,7 @@ class PlanLifetimes:
         there = self.versions[np.minimum(found, len(self.versions) - 1)] == version
         return np.where(there, found, len(self.versions))
 
-    def last_word(self, code: Ints, at: Ints) -> tuple[Ints, Ints]:
+    def last_word(self, code: Things, at: Ints) -> tuple[Ints, Ints]:
         """The last event before each place that published, quarantined or deleted a plan, and its kind (or NEVER)."""
         last = self._words.before(code, at)
         return last, np.where(last >= 0, self.events.kind[last], NEVER)
@@ -50,26 +55,23 @@ class PlanLifetimes:
 
     def active(self, at: Ints) -> Ints:
         """How many endpoints pointed at the plan of the event at each place, just before it."""
-        code, place, change = self._changes
-        count = np.concatenate(([0], np.cumsum(change)))
-        wide = np.int64(len(self.events) + 1)
-        keys = code * wide + place
-        wanted = self.code[at] * wide
-        low, high = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted + at)
-        return count[high] - count[low]
+        if not len(at):
+            return at
+        writes = np.flatnonzero(self.events.of("commit", "repair"))
+        came = Preceding.of(self.code[writes], writes).number_before(self.code[at], at)
+        return came - self._left(writes).number_before(self.code[at], at)
 
-    @cached_property
-    def _changes(self) -> tuple[Ints, Ints, Ints]:
-        """When an endpoint came to point at a plan (+1) or left it (-1): plan, place and change, by plan and place."""
-        events = self.events
-        writes = np.flatnonzero(events.of("commit", "repair"))
-        before = Preceding.of(events.endpoint[writes], writes).before(events.endpoint[writes], writes)
-        left = before >= 0
-        code = np.concatenate((self.code[writes], self.code[before[left]]))
-        place = np.concatenate((writes, writes[left]))
-        change = np.concatenate((np.ones(len(writes), np.int64), -np.ones(np.count_nonzero(left), np.int64)))
-        order = np.lexsort((place, code))
-        return code[order], place[order], change[order]
+    def _left(self, writes: Ints) -> Preceding:
+        """The writes by which an endpoint left a plan, by that plan."""
+        keys = Preceding.of(self.events.endpoint[writes], writes).keys
+        left, found = np.empty(len(keys), dtype=np.int64), 0
+        for part in pieces(len(keys) - 1):
+            earlier, later = keys[part], keys[part.start + 1 : part.stop + 1]
+            same = earlier >> POSITION_BITS == later >> POSITION_BITS
+            plan = self.code[earlier[same] & PLACE].astype(np.int64)
+            left[found : found + len(plan)] = plan << POSITION_BITS | (later[same] & PLACE)
+            found += len(plan)
+        return Preceding(np.sort(left[:found]))
 
 
 def published_newest(life: Life, plans: PlanLifetimes) -> Iterator[Breach]:
@@ -99,14 +101,16 @@ def applied_while_there(life: Life, plans: PlanLifetimes, promised: Promised) ->
     """Commits of a plan that may not be applied any more, or over one that can't be rolled back to; repairs to one."""
     events, at = life.events, life.of("commit")
     if promised.referential:
-        last, word = plans.last_word(plans.code[at], at)
-        yield from _gone(life, at, last, word != PUBLISH, events.version[at], "referential", "applies")
+        for part in pieces(len(at)):
+            here = at[part]
+            last, word = plans.last_word(plans.code[here], here)
+            yield from _gone(life, here, last, word != PUBLISH, events.version[here], "referential", "applies")
     if promised.rollback:
-        over = at[events.previous[at] > 0]
-        last, word = plans.last_word(plans.code_of(events.previous[over]), over)
-        yield from _gone(
-            life, over, last, ~_exists(word), events.previous[over], "rollback record", "keeps for a rollback"
-        )
+        for part in pieces(len(at)):
+            over = at[part][events.previous[at[part]] > 0]
+            kept = events.previous[over]
+            last, word = plans.last_word(plans.code_of(kept), over)
+            yield from _gone(life, over, last, ~_exists(word), kept, "rollback record", "keeps for a rollback")
     repaired = life.of("repair")
     last, word = plans.last_word(plans.code[repaired], repaired)
     yield from _gone(

@@ -11,13 +11,13 @@ from leasebench.results.store_rules.breach import Breach, Preceding, who
 from leasebench.results.store_rules.lives import Life
 
 NOT_READ = -1
-ATTEMPT_BITS = 48
 
 
 def monotonic(life: Life) -> Iterator[Breach]:
     """Commits of a plan that is not newer than the one in force."""
-    events, at = life.events, life.of("commit")
-    wrong = at[events.version[at] <= events.previous[at]]
+    events = life.events
+    wrong = np.flatnonzero(events.of("commit") & (events.version <= events.previous))
+    wrong = wrong[wrong >= life.own]
     yield from _over(life, wrong, "monotonic", [""] * len(wrong))
 
 
@@ -40,23 +40,30 @@ def read_before(trial: Trial) -> Ints:
     checks = np.flatnonzero(trial.rows(RowKind.CHECK, RowOutcome.DONE))
     if not len(commits) or not len(checks):
         return seen
-    place = trial.life << 16 | journal["endpoint"].to_numpy().astype(np.int64)
-    _, place = np.unique(place, return_inverse=True)
-    row = Preceding.of(place[checks], checks).before(place[commits], commits)
+    row = _last_check(trial, checks, commits)
     read = np.where(row >= 0, journal["seen"].to_numpy()[row], NOT_READ)
-    own, attempt = trial.process_enactor[commits], journal["attempt"].to_numpy()[commits]
-    order = np.lexsort((attempt, own))
-    written = np.flatnonzero(events.of("commit"))
-    found = _joined(own[order], attempt[order], events.enactor[written].astype(np.int64), events.attempt[written])
-    seen[written] = np.where(found >= 0, read[order][found], NOT_READ)
+    writer, enactor = trial.process_enactor[commits], np.where(events.of("commit"), events.enactor, -1)
+    for one in range(len(events.enactors)):
+        own, written = np.flatnonzero(writer == one), np.flatnonzero(enactor == one)
+        if len(own):
+            attempt = journal["attempt"].to_numpy()[commits[own]]
+            order = np.argsort(attempt, kind="stable")
+            own, attempt, wanted = own[order], attempt[order], events.attempt[written]
+            found = np.minimum(np.searchsorted(attempt, wanted), len(own) - 1)
+            seen[written] = np.where(attempt[found] == wanted, read[own[found]], NOT_READ)
     return seen
 
 
-def _joined(own: Ints, attempt: Ints, enactor: Ints, wanted: Ints) -> Ints:
-    """Where each (enactor, attempt) stands in the sorted pairs (own, attempt); -1: nowhere."""
-    pairs, among = (who_ << ATTEMPT_BITS | number for who_, number in ((own, attempt), (enactor, wanted)))
-    found = np.minimum(np.searchsorted(pairs, among), len(pairs) - 1)
-    return np.where((pairs[found] == among) & (enactor >= 0), found, -1)
+def _last_check(trial: Trial, checks: Ints, commits: Ints) -> Ints:
+    """For each commit the row of its process's last check of its endpoint before it; -1 for none."""
+    life = trial.life
+    endpoint = trial.journal["endpoint"].to_numpy()
+    last = np.full(len(commits), -1, dtype=np.int64)
+    for one in range(int(life.max(initial=-1)) + 1):
+        own, looked = np.flatnonzero(life[commits] == one), checks[life[checks] == one]
+        here = commits[own]
+        last[own] = Preceding.of(endpoint[looked], looked).before(endpoint[here], here)
+    return last
 
 
 def _over(life: Life, wrong: Ints, rule: str, more: list[str]) -> Iterator[Breach]:

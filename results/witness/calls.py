@@ -5,9 +5,10 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from leasebench.results.evidence.clocks import NEVER, UNKNOWN_NS
-from leasebench.results.evidence.events import Ints, Mask
+from leasebench.results.evidence.events import Codes, Ints, Mask
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import OWN, RowKind, RowOutcome
 from leasebench.results.witness.mismatch import NONE
@@ -22,6 +23,7 @@ EFFECTS: dict[RowKind, tuple[str, ...]] = {
     RowKind.REPAIR: ("repair",),
 }
 """What a call leaves in the history if it was done."""
+Effects = npt.NDArray[np.int8]
 OF_LEASES = (RowKind.ACQUIRE, RowKind.RENEW, RowKind.RELEASE)
 BY_OTHERS = (RowKind.PUBLISH, RowKind.REPAIR)
 """What planner and operator do."""
@@ -43,9 +45,9 @@ class Calls:
     trial: Trial
     row_of_event: Ints
     """Per event the journal row of the call whose number it bears; NONE for none."""
-    effect_of_event: Ints
+    effect_of_event: Effects
     """Per event the `RowKind` of the calls that leave such a one; NO_EFFECT for refusals and the like."""
-    effect_of_row: Ints
+    effect_of_row: Effects
     """Per journal row its `RowKind` if it asks for an effect, else NO_EFFECT."""
     numbered: Mask
     """The rows that are calls of enactors, with a number."""
@@ -58,7 +60,7 @@ class Calls:
         numbered = (trial.process_enactor >= 0) & (attempt > 0) & (attempt < 1 << CALL_BITS)
         numbered &= ~np.isin(kind, NO_CALLS)
         row_of_event = rows_by_call(
-            np.flatnonzero(numbered), trial.process_enactor, attempt, events.enactor.astype(np.int64), events.attempt
+            np.flatnonzero(numbered), trial.process_enactor, attempt, events.enactor, events.attempt
         )
         calls = cls(trial, row_of_event, _effects_of_events(trial), _effects_of_rows(trial), numbered)
         rows, at, row_things, event_things = calls.by_others
@@ -84,7 +86,7 @@ class Calls:
         endpoint = np.where(place < len(events.endpoints), place, NONE)
         places = len(events.endpoints) + 1
 
-        def about(effect: Ints, version: Ints, endpoint: Ints) -> Ints:
+        def about(effect: Effects, version: Ints, endpoint: Ints) -> Ints:
             number: Ints = (version * places + endpoint + 1) * 2 + (effect == RowKind.REPAIR)
             return number
 
@@ -114,20 +116,26 @@ class Calls:
         own = self.trial.events.lease_events > 0
         return bool(np.any(self.restarts[self.trial.events.last + 1 :])) if own else self.store_forgot
 
-    @cached_property
+    @property
     def joined(self) -> Ints:
         """The events whose call is known, in store order."""
         return np.flatnonzero(self.row_of_event != NONE)
+
+    @property
+    def effect_of_call(self) -> Effects:
+        """Per event the effect that its call asked for; NO_EFFECT for none, and where its call is not known."""
+        effects, at = np.full(len(self.row_of_event), NO_EFFECT, dtype=np.int8), self.joined
+        effects[at] = self.effect_of_row[self.row_of_event[at]]
+        return effects
 
     @cached_property
     def answered(self) -> Mask:
         """The rows that came to an end that their process saw."""
         return answered(self.trial)
 
-    @cached_property
-    def ended_ns(self) -> Ints:
-        """See `ended_ns`."""
-        return ended_ns(self.trial)
+    def ended_ns(self, rows: Ints) -> Ints:
+        """When each of these rows ended; see `ended_ns`."""
+        return np.where(self.answered[rows], self.trial.journal["end_ns"].to_numpy()[rows], NEVER)
 
     @cached_property
     def by_known_clock(self) -> Mask:
@@ -137,20 +145,26 @@ class Calls:
         return known
 
 
-def rows_by_call(rows: Ints, caller: Ints, attempt: Ints, caller_of_event: Ints, attempt_of_event: Ints) -> Ints:
+def rows_by_call(
+    rows: Ints, caller: Ints, attempt: Ints, caller_of_event: Codes | Ints, attempt_of_event: Ints
+) -> Ints:
     """Per event the first of these journal `rows` with its caller and its number of the call; NONE for none.
 
-    `caller` and `attempt` are per journal row; callers are numbers, and negative where an event has none. By sorting.
+    `caller` and `attempt` are per journal row; callers are numbers, and negative where an event has none. By sorting,
+    one caller after the other.
     """
-    keys = caller[rows] << CALL_BITS | attempt[rows]
-    order = np.argsort(keys, kind="stable")
-    keys, rows = keys[order], rows[order]
     found = np.full(len(caller_of_event), NONE, dtype=np.int64)
-    theirs = (caller_of_event >= 0) & (attempt_of_event > 0) & (attempt_of_event < 1 << CALL_BITS)
-    if len(keys):
-        wanted = caller_of_event[theirs] << CALL_BITS | attempt_of_event[theirs]
-        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        found[theirs] = np.where(keys[at] == wanted, rows[at], NONE)
+    callers = caller[rows].astype(np.int32)
+    for one in np.flatnonzero(np.bincount(callers[callers >= 0])).tolist():
+        own = rows[callers == one]
+        number = attempt[own]
+        if np.any(number[1:] < number[:-1]):
+            order = np.argsort(number, kind="stable")
+            own, number = own[order], number[order]
+        theirs = np.flatnonzero(caller_of_event == one)
+        wanted = attempt_of_event[theirs]
+        at = np.minimum(np.searchsorted(number, wanted), len(number) - 1)
+        found[theirs] = np.where((number[at] == wanted) & (wanted > 0), own[at], NONE)
     return found
 
 
@@ -164,8 +178,8 @@ def ended_ns(trial: Trial) -> Ints:
     return np.where(answered(trial), trial.journal["end_ns"].to_numpy(), NEVER)
 
 
-def _effects_of_events(trial: Trial) -> Ints:
-    effects = np.full(len(trial.events), NO_EFFECT, dtype=np.int64)
+def _effects_of_events(trial: Trial) -> Effects:
+    effects = np.full(len(trial.events), NO_EFFECT, dtype=np.int8)
     for kind, left in EFFECTS.items():
         if kind not in OF_LEASES or _are_audited(trial):
             effects[trial.events.of(*left)] = kind
@@ -176,10 +190,10 @@ def _are_audited(trial: Trial) -> bool:
     return trial.facts.lease is not None and trial.facts.lease.audited
 
 
-def _effects_of_rows(trial: Trial) -> Ints:
+def _effects_of_rows(trial: Trial) -> Effects:
     """A clean-up is a deletion where it names a plan; leases leave events where their manager's are audited."""
     kind = trial.journal["kind"].to_numpy()
-    effects = np.where(np.isin(kind, tuple(EFFECTS)), kind.astype(np.int64), NO_EFFECT)
+    effects = np.where(np.isin(kind, tuple(EFFECTS)), kind.astype(np.int8), np.int8(NO_EFFECT))
     effects[(kind == RowKind.CLEAN) & (trial.journal["version"].to_numpy() <= 0)] = NO_EFFECT
     if not _are_audited(trial):
         effects[np.isin(kind, OF_LEASES)] = NO_EFFECT

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from leasebench.results.evidence.events import Ints
+from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.record.journal import RowOutcome
 from leasebench.results.witness.calls import BY_OTHERS, NO_EFFECT, OF_LEASES, Calls, is_own_step
 from leasebench.results.witness.mismatch import NONE, Comparison
@@ -32,11 +32,9 @@ def _of_enactors(calls: Calls, held: Comparison, *, repeats: bool) -> None:
     rows = np.flatnonzero(
         calls.numbered & (calls.effect_of_row != NO_EFFECT) & ~np.isin(calls.effect_of_row, BY_OTHERS)
     )
-    row = calls.row_of_event[calls.joined]
-    matching = calls.effect_of_event[calls.joined] == calls.effect_of_row[row]
-    matching &= calls.effect_of_row[row] != NO_EFFECT
-    done, done_by = calls.joined[matching], row[matching]
-    times = np.bincount(done_by, minlength=len(journal))[rows]
+    effect = calls.effect_of_call
+    done = (effect != NO_EFFECT) & (effect == calls.effect_of_event)
+    times = np.minimum(np.bincount(calls.row_of_event[done], minlength=len(journal)), 2).astype(np.int8)[rows]
     outcome = journal["outcome"].to_numpy()[rows]
     acknowledged, refused = outcome == RowOutcome.DONE, np.isin(outcome, (RowOutcome.REFUSED, RowOutcome.NOTHING))
     absent = acknowledged & (times == 0)
@@ -51,15 +49,19 @@ def _of_enactors(calls: Calls, held: Comparison, *, repeats: bool) -> None:
         held.leave(REPEATED, int(np.count_nonzero(refused & (times > 0)) + np.count_nonzero(times > 1)))
         return
     wrong = rows[refused & (times > 0)]
-    held.differ(REFUSED_DONE, "its client was told no, and it was done", wrong, _event_of(wrong, done, done_by, 0))
+    held.differ(REFUSED_DONE, "its client was told no, and it was done", wrong, _event_of(calls, wrong, done, 0))
     again = rows[~refused & (times > 1)]
-    held.differ(TWICE, "one call was done more than once", again, _event_of(again, done, done_by, 1))
+    held.differ(TWICE, "one call was done more than once", again, _event_of(calls, again, done, 1))
 
 
-def _event_of(rows: Ints, events: Ints, by: Ints, number: int) -> Ints:
-    """For each row the event of that number, from 0, among those that it left."""
+def _event_of(calls: Calls, rows: Ints, done: Mask, number: int) -> Ints:
+    """For each row the event of that number, from 0, among the `done` ones that it left."""
+    if not len(rows):
+        return rows
+    events = np.flatnonzero(done)
+    by = calls.row_of_event[events]
     order = np.argsort(by, kind="stable")
-    found: Ints = events[order][np.searchsorted(by[order], rows) + number] if len(rows) else rows
+    found: Ints = events[order][np.searchsorted(by[order], rows) + number]
     return found
 
 
@@ -101,10 +103,12 @@ def _unasked(calls: Calls, held: Comparison) -> None:
     named = (events.enactor >= 0) & ~calls.restarts
     nobody = named & (calls.row_of_event == NONE)
     held.differ(UNASKED, "no call of its client bears this number", NONE, np.flatnonzero(nobody))
-    joined = calls.joined
-    row = calls.row_of_event[joined]
-    own = is_own_step(calls.trial)[row]
+    joined = calls.row_of_event != NONE
+    if not np.any(joined):
+        return
+    own = joined & is_own_step(calls.trial)[calls.row_of_event]
     held.leave(OWN_STEP, int(np.count_nonzero(own)))
-    effect = calls.effect_of_event[joined]
-    other = (effect != NO_EFFECT) & (effect != calls.effect_of_row[row]) & ~own
-    held.differ(UNASKED, "its client's call of this number asked for something else", row[other], joined[other])
+    effect = calls.effect_of_event
+    other = joined & (effect != NO_EFFECT) & (effect != calls.effect_of_call) & ~own
+    at = np.flatnonzero(other)
+    held.differ(UNASKED, "its client's call of this number asked for something else", calls.row_of_event[at], at)

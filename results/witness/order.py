@@ -12,12 +12,14 @@ from functools import cached_property
 import numpy as np
 
 from leasebench.results.evidence.clocks import NEVER, before
+from leasebench.results.evidence.columns import pieces
 from leasebench.results.evidence.events import Ints
 from leasebench.results.witness.calls import Calls
-from leasebench.results.witness.mismatch import Comparison
+from leasebench.results.witness.mismatch import NONE, Comparison
 
 OUTSIDE = "outside its request"
 MIXED_UP = "a client's calls mixed up"
+LONG_AGO = np.iinfo(np.int64).min // 4
 UNKNOWN_CLOCK = "calls by a clock that is not known on the common axis"
 
 
@@ -69,32 +71,48 @@ def _within_requests(calls: Calls, at: Ints, held: Comparison) -> None:
     at = at[known]
     if not len(at):
         return
+    clocks, start_ns = calls.trial.compared.code, calls.trial.journal["start_ns"].to_numpy()
+    unsure_ns = calls.trial.compared.unsure_ns
+    for one in np.flatnonzero(np.bincount(clocks[calls.row_of_event[at]])).tolist():
+        latest_ns = LONG_AGO
+        wrong: list[Ints] = []
+        for part in pieces(len(at)):
+            row = calls.row_of_event[at[part]]
+            end = calls.ended_ns(row)
+            begun = np.where(clocks[row] == one, start_ns[row], LONG_AGO)
+            latest = np.maximum(np.maximum.accumulate(begun), latest_ns)
+            latest_ns = latest[-1]
+            surely, _ = before(end, latest, unsure_ns[clocks[row], one])
+            found = np.flatnonzero(surely & (end < NEVER))
+            if len(found) and not wrong:
+                culprit = _first_begun(calls, at[: part.start + found[0] + 1], one, int(latest[found[0]]))
+            wrong.append(at[part][found])
+        events = np.concatenate(wrong)
+        if len(events):
+            why = f"its call had ended before that of event {_seq(calls, culprit)} began, which stands earlier"
+            held.differ(OUTSIDE, why, calls.row_of_event[events], events)
+
+
+def _first_begun(calls: Calls, at: Ints, clock: int, begun_ns: int) -> int:
+    """The first of these events whose call began at an instant of a clock."""
     row = calls.row_of_event[at]
-    start, end = calls.trial.journal["start_ns"].to_numpy()[row], calls.ended_ns[row]
-    clock, unsure_ns = calls.trial.compared.code[row], calls.trial.compared.unsure_ns
-    for one in np.unique(clock).tolist():
-        begun = np.where(clock == one, start, np.iinfo(np.int64).min // 4)
-        latest = np.maximum.accumulate(begun)
-        ended = np.flatnonzero(end < NEVER)
-        surely, _ = before(end[ended], latest[ended], unsure_ns[clock[ended], one])
-        for wrong in ended[surely][:1].tolist():
-            culprit = int(np.flatnonzero(begun[: wrong + 1] == latest[wrong])[0])
-            why = f"its call had ended before that of event {_seq(calls, int(at[culprit]))} began, which stands earlier"
-            held.differ(OUTSIDE, why, row[ended[surely]], at[ended[surely]])
+    begun = (calls.trial.journal["start_ns"].to_numpy()[row] == begun_ns) & (calls.trial.compared.code[row] == clock)
+    return int(at[np.flatnonzero(begun)[0]])
 
 
 def _in_client_order(calls: Calls, at: Ints, held: Comparison) -> None:
     """By the number of its calls: what a client asked for later stands later than what it was answered before."""
-    row, attempt = calls.row_of_event[at], calls.trial.events.attempt[at]
-    process = calls.trial.journal["process"].cat.codes.to_numpy()[row].astype(np.int64)
-    order = np.lexsort((attempt, process))
-    # Process and place as one number, so that one running maximum serves all: it begins anew with each process.
-    base = process[order] * (len(calls.trial.events) + 1)
-    latest = np.maximum.accumulate(base + np.where(calls.answered[row], at + 1, 0)[order])
-    earlier = np.concatenate(([0], latest))[: len(latest)] - base - 1
-    mixed = order[np.flatnonzero(earlier > at[order])]
+    process = calls.trial.journal["process"].cat.codes.to_numpy()[calls.row_of_event[at]]
     why = "a later call of the same client stands before an earlier one that was answered"
-    held.differ(MIXED_UP, why, row[mixed], at[mixed])
+    for one in np.flatnonzero(np.bincount(process)).tolist():
+        own = at[process == one]
+        attempt = calls.trial.events.attempt[own]
+        if np.any(attempt[1:] < attempt[:-1]):
+            own = own[np.argsort(attempt, kind="stable")]
+        row = calls.row_of_event[own]
+        latest = np.maximum.accumulate(np.where(calls.answered[row], own, NONE))
+        mixed = np.flatnonzero(latest[:-1] > own[1:]) + 1
+        held.differ(MIXED_UP, why, row[mixed], own[mixed])
 
 
 def _seq(calls: Calls, at: int) -> int:
@@ -120,7 +138,7 @@ class Cuts:
         known = self.calls.by_known_clock[row]
         at, row = at[known], row[known]
         start = self.calls.trial.journal["start_ns"].to_numpy()[row]
-        return at, start, self.calls.ended_ns[row], self.calls.trial.compared.code[row]
+        return at, start, self.calls.ended_ns(row), self.calls.trial.compared.code[row]
 
     def around(self, rows: Ints) -> tuple[Ints, Ints]:
         """The earliest and the latest cut at which what each of these rows asked for can have happened."""

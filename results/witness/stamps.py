@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from leasebench.results.evidence.alignment import offset_over_time
-from leasebench.results.evidence.clocks import NEVER, before
+from leasebench.results.evidence.alignment import offset_by_block
+from leasebench.results.evidence.clocks import before
+from leasebench.results.evidence.columns import pieces
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.witness.calls import Calls
 from leasebench.results.witness.mismatch import Comparison
@@ -21,25 +22,35 @@ def stamps(calls: Calls) -> Comparison:
     apart = calls.of_lease_server[calls.joined]
     for at in (calls.joined[~apart], calls.joined[apart]):
         row = calls.row_of_event[at]
-        usable = (calls.ended_ns[row] < NEVER) & calls.by_known_clock[row]
+        usable = calls.answered[row] & calls.by_known_clock[row]
         _of_server(calls, at[usable], held)
     return held
 
 
 def _of_server(calls: Calls, at: Ints, held: Comparison) -> None:
-    row, journal, compared = calls.row_of_event[at], calls.trial.journal, calls.trial.compared
-    start, end = journal["start_ns"].to_numpy()[row], journal["end_ns"].to_numpy()[row]
-    unsure = compared.unsure_on_axis_ns[compared.code[row]]
-    offset = offset_over_time(calls.trial.events.t_us[at], start, end, unsure)
-    known = offset.known if calls.trial.facts.stepped_clocks == () else offset.known & False
+    journal, compared = calls.trial.journal, calls.trial.compared
+    clocks, unsure_ns = compared.code, compared.unsure_on_axis_ns
+
+    def stamped(part: slice) -> tuple[Ints, Ints, Ints, Ints]:
+        row = calls.row_of_event[at[part]]
+        start, end = journal["start_ns"].to_numpy()[row], journal["end_ns"].to_numpy()[row]
+        return calls.trial.events.t_us[at[part]], start, end, unsure_ns[clocks[row]]
+
+    offsets = offset_by_block(len(at), stamped)
+    known, outside = np.zeros(len(at), dtype=bool), np.zeros(len(at), dtype=bool)
+    for part in pieces(len(at)):
+        t_us, start, end, unsure = stamped(part)
+        offset = offsets.of(part)
+        stamp = t_us * 1000 + offset.value_ns
+        unsure = unsure + offset.unsure_ns + ASTRAY_NS
+        early, _ = before(stamp, start, unsure)
+        late, _ = before(end, stamp, unsure)
+        known[part] = offset.known & (calls.trial.facts.stepped_clocks == ())
+        outside[part] = known[part] & (early | late)
     held.leave(UNTOLD, int(np.count_nonzero(~known)))
-    stamp = calls.trial.events.t_us[at] * 1000 + offset.value_ns
-    unsure = unsure + offset.unsure_ns + ASTRAY_NS
-    early, _ = before(stamp, start, unsure)
-    late, _ = before(end, stamp, unsure)
-    wrong = _between(known & (early | late), known)
+    wrong = at[_between(outside, known)]
     why = "the server's time of it is not within the request, though that of those before and after it is"
-    held.differ(STAMPED, why, row[wrong], at[wrong])
+    held.differ(STAMPED, why, calls.row_of_event[wrong], wrong)
 
 
 def _between(wrong: Mask, known: Mask) -> Mask:

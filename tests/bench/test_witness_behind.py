@@ -97,7 +97,7 @@ def says_that_what_a_fault_notes_in_a_journal_is_no_call(trial):
     """It has the number of the fault where a call has its own."""
     row = trial.journal.index[(trial.journal["kind"] == RowKind.ACQUIRE) & (trial.journal["attempt"] > 0)][0]
     noted = trial.journal.loc[[row]].assign(kind=RowKind.FAULT)
-    assert told(trial, journal=pd.concat([noted, trial.journal], ignore_index=True)) == set()
+    assert told(trial, journal=pd.concat([noted, trial.journal.copy()], ignore_index=True)) == set()
 
 
 def says_so_by_its_command(trial, tmp_path):

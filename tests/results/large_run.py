@@ -12,7 +12,9 @@ import tomli_w
 from leasebench.enactors.store.events import KINDS
 from leasebench.names import valid_name
 from leasebench.results.evidence.history import HISTORY_SCHEMA
+from leasebench.results.evidence.trial import read_trials
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
+from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.journal import NO_ENDPOINT, RowKind, RowOutcome
 from leasebench.results.summary.derivation import summarise
 
@@ -62,20 +64,21 @@ def _write_trial(folder: Path, number: int, guard: str, events: int, *, stale: b
         previous[own] = np.concatenate(([0], version[own][:-1]))
     enactor = np.where(publish, -1, seq % len(ENACTORS))
     _write_history(folder / "history.parquet", publish, version, previous, endpoint, enactor)
-    service_ns = rng.lognormal(10, 0.5, events).astype(np.int64)
+    service_ns = np.minimum(rng.lognormal(10, 0.5, events), GAP_US * 900 * len(ENACTORS)).astype(np.int64)
     _write_journal(folder / "journal.parquet", publish, version, previous, endpoint, enactor, service_ns)
     lasts_ns = events * GAP_US * 1000
     facts = {
         "number": number, "guard": guard, "scenario": "steady", "seed": number, "status": "ok", "history": True,
         "began": 1.7e9 + number * 1000, "cells": ["c0"], "endpoints": list(ENDPOINTS), "enactors": list(ENACTORS),
         "min_races": 1, "settle_s": 1.0, "expected": ["stale", "clean"], "lease": None, "load_s": lasts_ns / 1e9,
-        "start_ns": 0, "load_end_ns": lasts_ns, "end_ns": lasts_ns, "processes": [],
+        "start_ns": 0, "load_end_ns": lasts_ns, "end_ns": lasts_ns, "processes": [], "stepped_clocks": [],
     }  # fmt: skip
     (folder / "trial.json").write_text(json.dumps(facts))
     (folder / "faults.json").write_text("[]")
     if not valid_name(guard):
         return  # a log can't carry it
-    held = {tag(guard, "steady", phase, "service"): histogram(service_ns) for phase in ("commit", "plan")}
+    (trial,) = read_trials(folder)
+    held = {tag(guard, "steady", *key): histogram(values) for key, values in phase_samples(trial).items()}
     write_hlog(folder / "latency.hlog", held, facts["began"], facts["began"] + lasts_ns / 1e9)
 
 

@@ -7,6 +7,7 @@ import sys
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +17,7 @@ from short_run import make_short_run
 from synthetic import event, histories, line_of, row, trial_of
 
 from leasebench.results.checks.tally import tally
-from leasebench.results.evidence import history
+from leasebench.results.evidence import columns, history
 from leasebench.results.evidence.events import ByVersion
 from leasebench.results.evidence.history import (
     HISTORY_SCHEMA,
@@ -29,6 +30,7 @@ from leasebench.results.evidence.history import (
     write_journal,
 )
 from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal
+from leasebench.results.evidence.trial import read_trials
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
@@ -37,6 +39,8 @@ from leasebench.results.record.process import Process
 from leasebench.results.run import load
 from leasebench.results.statistics.intervals import MOST_TABLES, fisher_p
 from leasebench.results.store_rules.assumptions import broken_assumptions
+from leasebench.results.summary.agreeing import agreement
+from leasebench.results.summary.derivation import summarise
 from leasebench.results.summary.story import story
 from leasebench.results.witness.testimony import witnessed
 
@@ -136,6 +140,22 @@ def test_the_largest_version_that_is_allowed_is_read_in_little_memory(run):
     ended = check(run)
     assert ended.returncode == 5, "a plan was committed that nobody published"
     assert [len(ended.stderr.splitlines()), "summary.json" in ended.stderr] == [3, True]
+
+
+def test_a_trial_that_is_larger_than_the_room_for_it_has_the_same_figures(made, monkeypatch):
+    whole = summarise(made).as_json(), agreement(made)
+    frame = read_journal(min(made.glob("trials/*/journal.parquet")))
+    monkeypatch.setattr(columns, "ROOM_BYTES", 0)
+    monkeypatch.setattr(columns, "BATCH_ROWS", 500)
+    assert (summarise(made).as_json(), agreement(made)) == whole
+    (trial, *_) = read_trials(min((made / "trials").iterdir()))
+    assert len(trial.journal) == len(frame) > columns.BATCH_ROWS
+    pd.testing.assert_frame_equal(trial.journal.frame, frame)
+    commits = (frame["kind"] == RowKind.COMMIT).to_numpy()
+    pd.testing.assert_frame_equal(trial.journal[commits], frame[commits])
+    pd.testing.assert_frame_equal(trial.journal.iloc[-3:], frame.iloc[-3:])
+    pd.testing.assert_series_equal(trial.journal.iloc[7], frame.iloc[7])
+    assert trial.journal.groupby("process", observed=True).size().sum() == len(frame)
 
 
 def test_a_small_file_of_very_many_rows_is_refused_before_a_row_is_read(run):
