@@ -65,10 +65,6 @@ class Hosts(Protocol):
         """The address of this machine at which they need a server of ours; None where its unix socket will do."""
         ...
 
-    def must_suit(self, suite: Suite) -> None:
-        """Raise DefinitionError if the suite can't be run on them."""
-        ...
-
     def of_trial(self, plan: TrialPlan) -> AbstractContextManager[TrialHosts]:
         """Make room on all of them for one trial. Raises ProcessFailed."""
         ...
@@ -93,22 +89,23 @@ class ThisMachine:
     facts: tuple[HostFacts, ...] = ()
     server_at: str | None = None
 
-    def must_suit(self, suite: Suite) -> None:
-        """Every suite does, unless it has faults of whole hosts."""
-        must_have_hosts(suite.scenarios, 1)
-
     @contextmanager
     def of_trial(self, plan: TrialPlan) -> "Iterator[TrialHosts]":  # noqa: ARG002
         yield _HereForTrial()
 
 
 @contextmanager
-def open_hosts(choice: str | None) -> "Iterator[Hosts]":
-    """The hosts by the word that the user gave; without one this machine. Raises ServerUnusable, DefinitionError."""
+def open_hosts(choice: str | None, suite: Suite) -> "Iterator[Hosts]":
+    """The hosts by the word that the user gave; without one this machine.
+
+    Raises ServerUnusable, and DefinitionError if the suite can't be run on them: before they are started, if that can
+    be told.
+    """
     if choice is None:
+        must_have_hosts(suite.scenarios, 1)
         yield ThisMachine()
         return
     from leasebench.bench.agents.fleet import AgentFleet  # Dask is an extra, and takes half a second to import
 
-    with AgentFleet(choice) as fleet:
+    with AgentFleet(choice, suite) as fleet:
         yield fleet

@@ -11,11 +11,11 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from leasebench.bench.agents.cut_hosts import CutHosts
-from leasebench.bench.agents.dask_hosts import DaskHosts
+from leasebench.bench.agents.dask_hosts import DaskHosts, number_of_local
 from leasebench.bench.agents.hosts_supervisor import HostsSupervisor
 from leasebench.bench.agents.line import AgentLine, Listening
 from leasebench.bench.agents.orders import BeginTrial, StartProxy
-from leasebench.bench.agents.placement import must_have_hosts, must_have_room, must_need_no_servers, placed
+from leasebench.bench.agents.placement import must_need_no_servers, must_suit_hosts, placed
 from leasebench.bench.agents.remote_agent import HostLost, RemoteAgent
 from leasebench.bench.agents.remote_proxy import RemoteProxy
 from leasebench.bench.agents.software import differs
@@ -42,10 +42,16 @@ LOOK_EVERY_S = 0.2
 
 
 class AgentFleet:
-    """A context: inside, every host has an agent. Raises ServerUnusable, in one line, where one can't be had."""
+    """A context: inside, every host has an agent, and the suite can be run on them.
 
-    def __init__(self, choice: str) -> None:
+    Raises ServerUnusable, in one line, where an agent can't be had, and DefinitionError if the suite does not suit: as
+    soon as that is known, of hosts on this machine before anything is started.
+    """
+
+    def __init__(self, choice: str, suite: Suite) -> None:
         self._dask = DaskHosts(choice)
+        self._suite = suite
+        self._number = number_of_local(choice)
         self._secret = secrets.token_bytes(SECRET_BYTES)
         self._stack = ExitStack()
         self._listening: Listening | None = None
@@ -53,10 +59,15 @@ class AgentFleet:
 
     def __enter__(self) -> Self:
         try:
+            if self._number is not None:
+                must_suit_hosts(self._suite, self._number)
             self._stack.enter_context(self._dask)
+            must_suit_hosts(self._suite, len(self._dask.workers))
             self._listening = self._stack.enter_context(Listening(self._dask.own_address, self._secret))
             self._stack.callback(self._hang_up)
             self._place(list(self._dask.workers))
+            if self.server_at is not None:
+                must_need_no_servers(self._suite)
         except BaseException:
             self._stack.close()
             raise
@@ -76,13 +87,6 @@ class AgentFleet:
     def server_at(self) -> str | None:
         """See `Hosts`. Hosts that are this machine reach its unix sockets, too."""
         return None if all(one.machine == own_machine() for one in self.facts) else self._dask.own_address
-
-    def must_suit(self, suite: Suite) -> None:
-        """See `Hosts`."""
-        must_have_room(suite.scenarios, len(self.agents))
-        must_have_hosts(suite.scenarios, len(self.agents))
-        if self.server_at is not None:
-            must_need_no_servers(suite)
 
     @contextmanager
     def of_trial(self, plan: TrialPlan) -> Iterator["HostsOfTrial"]:

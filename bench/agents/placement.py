@@ -11,6 +11,12 @@ from leasebench.results.record.process import Process
 ENACTOR, PLANNER = "enactor", "planner"
 
 
+def must_suit_hosts(suite: Suite, hosts: int) -> None:
+    """Raise DefinitionError if a scenario, or a fault of one, takes more hosts than there are."""
+    must_have_room(suite.scenarios, hosts)
+    must_have_hosts(suite.scenarios, hosts)
+
+
 def must_have_room(scenarios: Iterable[Scenario], hosts: int) -> None:
     """Raise DefinitionError if a scenario wants more hosts than there are."""
     for scenario in scenarios:

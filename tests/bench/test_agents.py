@@ -16,6 +16,8 @@ from leasebench.bench.agents.line import LineBroken, Listening, call
 from leasebench.bench.agents.placement import must_have_room, placed
 from leasebench.bench.agents.software import CODE, differs, own_facts, own_software
 from leasebench.bench.scenario import HostPlacement, read_scenario
+from leasebench.bench.suite import load_suite
+from leasebench.bench.trial_hosts import open_hosts
 from leasebench.definitions import DefinitionError
 from leasebench.results.record.process import Process
 from leasebench.results.run import load
@@ -198,6 +200,16 @@ def test_what_can_not_be_is_one_line(tmp_path, hosts, more, code, words):
     assert words in " ".join(ended.stderr.split())
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "x").exists()
+
+
+def test_a_suite_that_does_not_suit_is_refused_before_anything_is_started(monkeypatch):
+    def begun(_):
+        pytest.fail("a cluster was started")
+
+    monkeypatch.setattr("leasebench.bench.agents.dask_hosts.DaskHosts.__enter__", begun)
+    suite = load_suite("host_pause")
+    with pytest.raises(DefinitionError, match="host_pause takes 2 hosts, not 1"), open_hosts("local:1", suite):
+        pass
 
 
 def test_a_placement_that_needs_more_hosts_is_refused():
