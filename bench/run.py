@@ -114,7 +114,7 @@ def run_suite(
     """
     with (
         interruptible(),
-        open_hosts(hosts_choice, suite) as hosts,
+        open_hosts(hosts_choice, suite, server_choice) as hosts,
         open_server(server_choice, hosts.server_at) as server,
     ):
         must_suit_server(suite, server.url, ours=server.pid is not None)

@@ -1,7 +1,7 @@
 """Where the processes of a trial run: on this machine, or on several hosts (`bench.agents`)."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +12,7 @@ from leasebench.bench.engines.processes.supervisor import Supervisor, Supervisor
 from leasebench.bench.environment import HostsUnderFault
 from leasebench.bench.proxy.proxy import Proxy
 from leasebench.bench.proxy.route import MakeProxy
+from leasebench.bench.servers.server import Server
 from leasebench.bench.suite import Suite
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.record.hosts import HostFacts
@@ -39,6 +40,15 @@ class TrialHosts(Protocol):
     @property
     def under_fault(self) -> HostsUnderFault | None:
         """The same, as a fault of a whole host sees them; None for this machine alone."""
+        ...
+
+    @property
+    def server_host(self) -> str | None:
+        """Where its server is, as `trial.json` has it; known once that was asked for, None for this machine alone."""
+        ...
+
+    def server(self, of_run: Server) -> AbstractContextManager[Server]:
+        """The server of the trial: the run's, or one on a host of its own. Raises ProcessFailed, ServerUnusable."""
         ...
 
     def supervisor(
@@ -75,6 +85,10 @@ class _HereForTrial:
 
     make_proxy: MakeProxy = staticmethod(Proxy)
     under_fault: HostsUnderFault | None = None
+    server_host: str | None = None
+
+    def server(self, of_run: Server) -> AbstractContextManager[Server]:
+        return nullcontext(of_run)
 
     def supervisor(self, specs: Sequence[ProcessSpec], report: SupervisorReport) -> LocalSupervisor:
         return LocalSupervisor(specs, report)
@@ -95,8 +109,8 @@ class ThisMachine:
 
 
 @contextmanager
-def open_hosts(choice: str | None, suite: Suite) -> "Iterator[Hosts]":
-    """The hosts by the word that the user gave; without one this machine.
+def open_hosts(choice: str | None, suite: Suite, server: str) -> "Iterator[Hosts]":
+    """The hosts by the word that the user gave, as is the `server`; without one this machine.
 
     Raises ServerUnusable, and DefinitionError if the suite can't be run on them: before they are started, if that can
     be told.
@@ -107,5 +121,5 @@ def open_hosts(choice: str | None, suite: Suite) -> "Iterator[Hosts]":
         return
     from leasebench.bench.agents.fleet import AgentFleet  # Dask is an extra, and takes half a second to import
 
-    with AgentFleet(choice, suite) as fleet:
+    with AgentFleet(choice, suite, server) as fleet:
         yield fleet
