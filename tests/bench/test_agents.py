@@ -15,10 +15,12 @@ from commands import Started, leasebench, read, starting, suite_text, trial_fact
 from leasebench.bench.agents.line import LineBroken, Listening, call
 from leasebench.bench.agents.placement import must_have_room, placed
 from leasebench.bench.agents.software import CODE, differs, own_facts, own_software
+from leasebench.bench.resume import must_be_the_same_ground
 from leasebench.bench.scenario import HostPlacement, read_scenario
 from leasebench.bench.suite import load_suite
 from leasebench.bench.trial_hosts import open_hosts
 from leasebench.definitions import DefinitionError
+from leasebench.results.record.manifest import read_manifest
 from leasebench.results.record.process import Process
 from leasebench.results.run import load
 
@@ -131,6 +133,25 @@ def test_a_host_that_is_lost_fails_its_trial_and_no_other(tmp_path, start, victi
     assert [facts["status"] for facts in others] == ["ok", "ok"]
     assert {one["host"] for facts in others for one in facts["processes"]} == {"h0", "h1", "h2"}
     assert run.left(10.0) == []
+    if victim == "leasebench agent":
+        goes_on_with_as_many_hosts(tmp_path)
+
+
+def goes_on_with_as_many_hosts(place):
+    alone = leasebench("run", "--resume", "r", cwd=place)
+    assert (alone.returncode, "ran on 3 hosts" in alone.stderr) == (2, True)
+    ended = leasebench("run", "--resume", "r", "--hosts", "local:3", cwd=place)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert [facts["status"] for facts in trial_facts(place / "r")] == ["ok"] * 3
+    (session,) = (manifest := read_manifest(place / "r")).resumed
+    assert [host.name for host in session.hosts] == ["h0", "h1", "h2"]
+    fewer, other = (
+        manifest.hosts[:2],
+        [host.model_copy(update={"software": host.software | {CODE: "x"}}) for host in manifest.hosts],
+    )
+    for hosts, words in ((fewer, "hosts: were 3, are 2"), (other, f"{CODE} was .*, is x")):
+        with pytest.raises(DefinitionError, match=words):
+            must_be_the_same_ground(place, manifest, manifest.model_copy(update={"hosts": tuple(hosts)}))
 
 
 @pytest.fixture
@@ -195,7 +216,7 @@ def test_the_hosts_of_a_cluster_of_others_are_left_as_they_were_also_where_its_s
     [
         ("nowhere", (), 2, "use local:3"),
         ("local:99", (), 2, "from 1 to 16"),
-        ("local:2", ("--resume", "r"), 2, "leave out"),
+        ("local:2", ("--against", "quick"), 2, "leave out"),
         ("tcp://127.0.0.1:1", (), 5, "no Dask scheduler answers"),
     ],
 )
