@@ -84,8 +84,8 @@ class AgentLine:
                 info = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
         except OSError:
             return False
-        (since_last_ack_ms,) = struct.unpack_from("=I", info, LAST_ACK_AT)
-        return waiting > 0 and since_last_ack_ms > SILENT_S * 1000
+        since_last_ack_ms: int = struct.unpack_from("=I", info, LAST_ACK_AT)[0]
+        return bool(waiting) and since_last_ack_ms > SILENT_S * 1000
 
     def send_bytes(self, data: memoryview | bytes) -> None:
         """Send bytes as they are. Raises LineBroken."""
