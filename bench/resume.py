@@ -9,8 +9,10 @@ Which trials are run again is decided by how they ended, never by what they foun
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from leasebench.bench.budget import BudgetedTrials, Say, anew, first_rounds, planned_in
@@ -24,10 +26,12 @@ from leasebench.bench.rundir import sole_use, write_json
 from leasebench.bench.servers.choice import open_server
 from leasebench.bench.suite import Suite, load_suite, must_suit_server
 from leasebench.bench.trial import run_trial
+from leasebench.bench.trial_hosts import open_hosts
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.definitions import DefinitionError
 from leasebench.results.compare.circumstances import unlike_ground
 from leasebench.results.record.file import BadRunDirectory
+from leasebench.results.record.hosts import HostFacts
 from leasebench.results.record.manifest import Manifest, Session, TrialAgain, read_manifest
 from leasebench.results.record.names import ASIDE, MANIFEST_FILE, SUITE_FILE, SUMMARY_FILE, TRIAL_FILE
 from leasebench.results.record.rounds import Rounds, read_rounds
@@ -84,17 +88,27 @@ def resume_run(
     run_one: RunOne = run_trial,
     goal: Goal | None = None,
     say: Say = logger.info,
+    hosts_choice: str | None = None,
 ) -> Summary:
     """Run what is left of a run, or what a new goal asks for, and return the summary of the whole.
+
+    With `hosts_choice` the processes run on those hosts: a run on several goes on with as many.
 
     Raises DefinitionError if nothing is left, another command is at work on it, or its ground is not what it was;
     ServerUnusable and Bug as `run_suite` does.
     """
-    with interruptible(), sole_use(run), open_server(server_choice) as server:
-        rest = unfinished(run, goal)
+    with ExitStack() as stack:
+        stack.enter_context(interruptible())
+        stack.enter_context(sole_use(run))
+        rest, manifest = unfinished(run, goal), read_manifest(run)
+        if manifest.hosts and hosts_choice is None:
+            raise DefinitionError(f"{run}: ran on {len(manifest.hosts)} hosts, and goes on there: --hosts says where")
+        hosts = stack.enter_context(open_hosts(hosts_choice, rest.suite, server_choice))
+        server = stack.enter_context(open_server(server_choice, hosts.server_at))
         must_suit_server(rest.suite, server.url, ours=server.pid is not None)
-        manifest, ground = read_manifest(run), describe(rest.suite, server, rest.seed)
+        ground = describe(rest.suite, server, rest.seed).model_copy(update={"hosts": hosts.facts})
         must_be_the_same_ground(run, manifest, ground)
+        run_there = run_one if hosts_choice is None else partial(run_trial, hosts=hosts)
         reopen_run(run)
         again = tuple(_set_aside(rest))
         session = Session(
@@ -103,6 +117,7 @@ def resume_run(
             machine=ground.machine,
             server=ground.server,
             affinity=ground.affinity,
+            hosts=ground.hosts,
             trials_left=len(rest.left),
             again=again,
         )
@@ -112,17 +127,26 @@ def resume_run(
         agenda: Agenda = Planned(rest.left, rest.planned)
         if rest.rounds is not None:
             agenda = BudgetedTrials(run, rest.suite, rest.seed, rest.rounds, say)
-        return run_trials(agenda, rest.suite.name, server, run, listener, run_one)
+        return run_trials(agenda, rest.suite.name, server, run, listener, run_there)
 
 
 def must_be_the_same_ground(run: Path, was: Manifest, now: Manifest) -> None:
-    """Raise DefinitionError where machine, server, versions or cores differ: trials could not be compared."""
-    differ = list(unlike_ground(was, now))
+    """Raise DefinitionError where machine, server, versions, cores or hosts differ: trials could not be compared."""
+    differ = [*unlike_ground(was, now), *_unlike_software(was.hosts, now.hosts)]
     if differ:
         raise DefinitionError(
             f"{run}: can't go on here, its trials could not be compared: {'; '.join(differ)}: "
             f"leasebench run {run} repeats it"
         )
+
+
+def _unlike_software(was: Sequence[HostFacts], now: Sequence[HostFacts]) -> Iterator[str]:
+    """All hosts of a run have the same; also a checkout that was changed meanwhile is another."""
+    for before, after in zip(was[:1], now[:1], strict=False):
+        for name in dict.fromkeys((*before.software, *after.software)):
+            old, new = before.software.get(name, "none"), after.software.get(name, "none")
+            if old != new:
+                yield f"software of the hosts: {name} was {old}, is {new}"
 
 
 def _how_it_ended(plan: TrialPlan, folder: Path) -> str | None:

@@ -112,8 +112,11 @@ def run_suite(
     there is no server to begin with, Bug for what is unexpected. Whatever ends it, KeyboardInterrupt too, the summary
     of what has ended is written before.
     """
-    with interruptible(), open_hosts(hosts_choice) as hosts, open_server(server_choice, hosts.server_at) as server:
-        hosts.must_suit(suite)
+    with (
+        interruptible(),
+        open_hosts(hosts_choice, suite, server_choice) as hosts,
+        open_server(server_choice, hosts.server_at) as server,
+    ):
         must_suit_server(suite, server.url, ours=server.pid is not None)
         with writing(out):
             out.mkdir(parents=True)

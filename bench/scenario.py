@@ -94,15 +94,17 @@ class Load(Definition):
 
 
 class HostPlacement(Definition):
-    """Where the processes of a cell run, of a run on several hosts (`run --hosts`); servers are apart from all of them.
+    """Where the processes of a cell and its server run, of a run on several hosts (`run --hosts`).
 
-    An embedded server runs beside the harness, another one where its URL says.
+    A server that `--server` names by a URL is where it is. Servers of a trial's own run beside the harness.
     """
 
     enactors: Literal["spread", "together"] = "spread"
     """`spread`: dealt over the hosts, one after the other; `together`: all on one."""
     planner: Literal["beside", "apart"] = "beside"
     """`apart`: on a host without enactors."""
+    server: Literal["harness", "apart"] = "harness"
+    """`harness`: beside the harness, on no host of the run; `apart`: on a host without planner and enactors."""
 
 
 @dataclass(frozen=True, slots=True)

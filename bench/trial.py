@@ -114,9 +114,9 @@ def run_trial(
         server.take_endings()
         with ExitStack() as around:
             on_hosts = around.enter_context(hosts.of_trial(plan))
-            environment = _arranged(plan, server, run, folder, on_hosts)
+            environment = _arranged(plan, around.enter_context(on_hosts.server(server)), run, folder, on_hosts)
             around.enter_context(environment)
-            facts = facts.adding(**_servers(plan, environment))
+            facts = facts.adding(**_servers(plan, environment, on_hosts))
             _keep_to_core(environment)
             with ExitStack() as files:
                 stores = [
@@ -180,7 +180,7 @@ def _arranged(plan: TrialPlan, server: Server, run: str, folder: Path, hosts: Tr
     return environment
 
 
-def _servers(plan: TrialPlan, environment: Environment) -> dict[str, object]:
+def _servers(plan: TrialPlan, environment: Environment, hosts: TrialHosts) -> dict[str, object]:
     """What is known of the servers of a trial once they are there."""
     shards = {at.cell: shard_of(environment.servers_of(at.cell).store, at) for at in environment.cells}
     return {
@@ -188,6 +188,7 @@ def _servers(plan: TrialPlan, environment: Environment) -> dict[str, object]:
         "own_servers": environment.own_servers,
         "hit_servers": sorted({one.hit_server for one in plan.faults if one and one.hit_server}),
         "shards": {cell: shard for cell, shard in shards.items() if shard},
+        **({} if hosts.server_host is None else {"server_host": hosts.server_host}),
     }
 
 

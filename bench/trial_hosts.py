@@ -1,7 +1,7 @@
 """Where the processes of a trial run: on this machine, or on several hosts (`bench.agents`)."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +12,7 @@ from leasebench.bench.engines.processes.supervisor import Supervisor, Supervisor
 from leasebench.bench.environment import HostsUnderFault
 from leasebench.bench.proxy.proxy import Proxy
 from leasebench.bench.proxy.route import MakeProxy
+from leasebench.bench.servers.server import Server
 from leasebench.bench.suite import Suite
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.record.hosts import HostFacts
@@ -41,6 +42,15 @@ class TrialHosts(Protocol):
         """The same, as a fault of a whole host sees them; None for this machine alone."""
         ...
 
+    @property
+    def server_host(self) -> str | None:
+        """Where its server is, as `trial.json` has it; known once that was asked for, None for this machine alone."""
+        ...
+
+    def server(self, of_run: Server) -> AbstractContextManager[Server]:
+        """The server of the trial: the run's, or one on a host of its own. Raises ProcessFailed, ServerUnusable."""
+        ...
+
     def supervisor(
         self, specs: Sequence[ProcessSpec], report: SupervisorReport
     ) -> "AbstractContextManager[LivingSupervisor]":
@@ -65,10 +75,6 @@ class Hosts(Protocol):
         """The address of this machine at which they need a server of ours; None where its unix socket will do."""
         ...
 
-    def must_suit(self, suite: Suite) -> None:
-        """Raise DefinitionError if the suite can't be run on them."""
-        ...
-
     def of_trial(self, plan: TrialPlan) -> AbstractContextManager[TrialHosts]:
         """Make room on all of them for one trial. Raises ProcessFailed."""
         ...
@@ -79,6 +85,10 @@ class _HereForTrial:
 
     make_proxy: MakeProxy = staticmethod(Proxy)
     under_fault: HostsUnderFault | None = None
+    server_host: str | None = None
+
+    def server(self, of_run: Server) -> AbstractContextManager[Server]:
+        return nullcontext(of_run)
 
     def supervisor(self, specs: Sequence[ProcessSpec], report: SupervisorReport) -> LocalSupervisor:
         return LocalSupervisor(specs, report)
@@ -93,22 +103,23 @@ class ThisMachine:
     facts: tuple[HostFacts, ...] = ()
     server_at: str | None = None
 
-    def must_suit(self, suite: Suite) -> None:
-        """Every suite does, unless it has faults of whole hosts."""
-        must_have_hosts(suite.scenarios, 1)
-
     @contextmanager
     def of_trial(self, plan: TrialPlan) -> "Iterator[TrialHosts]":  # noqa: ARG002
         yield _HereForTrial()
 
 
 @contextmanager
-def open_hosts(choice: str | None) -> "Iterator[Hosts]":
-    """The hosts by the word that the user gave; without one this machine. Raises ServerUnusable, DefinitionError."""
+def open_hosts(choice: str | None, suite: Suite, server: str) -> "Iterator[Hosts]":
+    """The hosts by the word that the user gave, as is the `server`; without one this machine.
+
+    Raises ServerUnusable, and DefinitionError if the suite can't be run on them: before they are started, if that can
+    be told.
+    """
     if choice is None:
+        must_have_hosts(suite.scenarios, 1)
         yield ThisMachine()
         return
     from leasebench.bench.agents.fleet import AgentFleet  # Dask is an extra, and takes half a second to import
 
-    with AgentFleet(choice) as fleet:
+    with AgentFleet(choice, suite, server) as fleet:
         yield fleet

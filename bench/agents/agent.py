@@ -13,7 +13,6 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from typing import Any
 
 from leasebench.bench.agents.agent_trial import AgentTrial
 from leasebench.bench.agents.line import AgentLine, LineBroken
@@ -57,7 +56,8 @@ class Agent:
                     self._answer(*self._line.receive())
                 self._tell()
         except LineBroken as error:
-            logger.info("the harness is gone: %s", error)
+            # A warning stands on the standard error, of which the host's task tells the last line.
+            logger.warning("the harness is gone: %s", error)
         finally:
             self._end_trial()
             self._line.close()
@@ -134,17 +134,21 @@ def _evidence(error: Exception) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def watch_life_lines(*lines: Any) -> None:
-    """End this process soon after one of the `lines` is closed at its other end, also if it does not look."""
+def watch_life_lines(harness: AgentLine, starter: int) -> None:
+    """End this process soon after one of the two is closed at its other end, or silent, also if it does not look."""
+    names = {harness.connection.fileno(): "harness", starter: "task that started it"}
     looking = select.poll()
-    for line in lines:
-        looking.register(line, getattr(select, "POLLRDHUP", 0))
+    for number in names:
+        looking.register(number, getattr(select, "POLLRDHUP", 0))
 
     def look() -> None:
-        gone = False
+        gone: list[str] = []
         while not gone:
-            gone = any(event & ~select.POLLIN for _, event in looking.poll(LOOK_EVERY_MS))
-        logger.info("nobody needs this agent any more")
+            events = looking.poll(LOOK_EVERY_MS)
+            gone = [names[number] for number, event in events if event & ~select.POLLIN]
+            if not gone and harness.silent:
+                gone = ["way to the harness"]
+        logger.warning("nobody needs this agent any more: gone is the %s", " and the ".join(gone))
         timer = threading.Timer(END_WITHIN_S, os.kill, (os.getpid(), signal.SIGKILL))
         timer.daemon = True
         timer.start()

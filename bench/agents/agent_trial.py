@@ -1,5 +1,6 @@
-"""What one host has of one trial: its processes, its proxies, and the folder that they write into."""
+"""What one host has of one trial: its processes, its proxies, perhaps the server, and the folder for their files."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,8 +12,12 @@ from leasebench.bench.engines.processes.supervisor import ProcessFailed, Supervi
 from leasebench.bench.health.system import machine_load
 from leasebench.bench.health.watch import HealthWatch
 from leasebench.bench.hosts.packet_filter import PacketFilter
+from leasebench.bench.hosts.placement import place
 from leasebench.bench.proxy.proxy import Proxy
-from leasebench.bench.servers.local import private_directory
+from leasebench.bench.servers.choice import open_server
+from leasebench.bench.servers.local import SERVER, private_directory
+from leasebench.bench.servers.server import Server
+from leasebench.results.record.endings import ProcessEnding
 from leasebench.results.record.process import Process
 
 
@@ -29,6 +34,8 @@ class AgentTrial:
         self.health: HealthWatch | None = None
         self._started = ExitStack()
         self.supervisor: AgentSupervisor | None = None
+        self.server: Server | None = None
+        self._serving = ExitStack()
 
     @property
     def processes(self) -> AgentSupervisor:
@@ -36,6 +43,29 @@ class AgentTrial:
         if self.supervisor is None:
             raise ProcessFailed("no processes were started here")
         return self.supervisor
+
+    @property
+    def server_cores(self) -> set[int]:
+        """The cores of the server, if it is here; all where it is bound to none."""
+        return set(place(0).server) if self.server is not None else set()
+
+    def living(self) -> dict[int, str]:
+        """The processes here that live, named, by their numbers."""
+        pid = self.server.pid if self.server is not None else None
+        return self.processes.living() | ({} if pid is None else {pid: SERVER})
+
+    def start_server(self, kind: str, at: str | None) -> Server:
+        """Start a server of ours, on its core. Raises ServerUnusable."""
+        self.server = self._serving.enter_context(open_server(kind, at))
+        if self.server_cores and self.server.pid is not None:
+            os.sched_setaffinity(self.server.pid, self.server_cores)
+        return self.server
+
+    def end_server(self) -> list[ProcessEnding]:
+        """End it. Returns how it ended, if nobody had asked it to."""
+        self._serving.close()
+        server, self.server = self.server, None
+        return server.take_endings() if server is not None else []
 
     def start(self, specs: Sequence[ProcessSpec]) -> None:
         """Start the processes. Raises ProcessFailed."""
@@ -55,6 +85,7 @@ class AgentTrial:
         """Nothing of it is left."""
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            stack.callback(self._serving.close)
             for proxy in self.proxies.values():
                 stack.callback(proxy.__exit__, ProcessFailed, None, None)
             stack.callback(self.end)

@@ -58,6 +58,11 @@ def must_be_hosts(choice: str) -> None:
         raise DefinitionError("--hosts needs Dask: pip install 'leasebench[hosts]'") from None
 
 
+def number_of_local(choice: str) -> int | None:
+    """How many hosts `--hosts` says that there are to be; None of a cluster, which tells when it is reached."""
+    return int(choice.removeprefix(LOCAL)) if choice.startswith(LOCAL) else None
+
+
 class DaskHosts:
     """The hosts of a cluster, by name: h0, h1 ... A context. Raises ServerUnusable where there is no cluster."""
 
@@ -169,14 +174,13 @@ class DaskHosts:
         import dask.config
         from distributed import LocalCluster
 
-        number = int(self._choice.removeprefix(LOCAL))
         # A worker also looks for what others left in the common directory, and leaves its own directory there.
         own = str(private_directory())
         self._stack.callback(shutil.rmtree, own, ignore_errors=True)
         self._stack.enter_context(dask.config.set({"temporary-directory": own}))
         cluster = self._stack.enter_context(
             LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=number,
+                n_workers=number_of_local(self._choice),
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",

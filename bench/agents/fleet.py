@@ -11,13 +11,14 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from leasebench.bench.agents.cut_hosts import CutHosts
-from leasebench.bench.agents.dask_hosts import DaskHosts
+from leasebench.bench.agents.dask_hosts import DaskHosts, number_of_local
 from leasebench.bench.agents.hosts_supervisor import HostsSupervisor
 from leasebench.bench.agents.line import AgentLine, Listening
 from leasebench.bench.agents.orders import BeginTrial, StartProxy
-from leasebench.bench.agents.placement import must_have_hosts, must_have_room, must_need_no_servers, placed
+from leasebench.bench.agents.placement import must_need_no_servers, must_suit_hosts, placed
 from leasebench.bench.agents.remote_agent import HostLost, RemoteAgent
 from leasebench.bench.agents.remote_proxy import RemoteProxy
+from leasebench.bench.agents.remote_server import RemoteServer
 from leasebench.bench.agents.software import differs
 from leasebench.bench.agents.start import AgentCall, AgentHello, echo_secret
 from leasebench.bench.engines.processes.spec import ProcessSpec
@@ -26,10 +27,12 @@ from leasebench.bench.hosts.clock_watch import ClockWatch
 from leasebench.bench.hosts.identity import own_machine
 from leasebench.bench.proxy.rules import ProxyWish
 from leasebench.bench.rundir import write_json
-from leasebench.bench.servers.server import ServerUnusable
+from leasebench.bench.servers.named import OURS
+from leasebench.bench.servers.server import Server, ServerUnusable
 from leasebench.bench.suite import Suite
 from leasebench.bench.trialplan import TrialPlan
-from leasebench.results.record.hosts import HostFacts
+from leasebench.results.record.faults import HARNESS
+from leasebench.results.record.hosts import URL, HostFacts
 from leasebench.results.record.names import CLOCKS_FILE
 from leasebench.results.record.process import Process
 
@@ -42,10 +45,16 @@ LOOK_EVERY_S = 0.2
 
 
 class AgentFleet:
-    """A context: inside, every host has an agent. Raises ServerUnusable, in one line, where one can't be had."""
+    """A context: inside, every host has an agent, and the suite can be run on them.
 
-    def __init__(self, choice: str) -> None:
+    Raises ServerUnusable, in one line, where an agent can't be had, and DefinitionError if the suite does not suit: as
+    soon as that is known, of hosts on this machine before anything is started.
+    """
+
+    def __init__(self, choice: str, suite: Suite, server: str) -> None:
         self._dask = DaskHosts(choice)
+        self._suite, self._server = suite, server
+        self._number = number_of_local(choice)
         self._secret = secrets.token_bytes(SECRET_BYTES)
         self._stack = ExitStack()
         self._listening: Listening | None = None
@@ -53,10 +62,15 @@ class AgentFleet:
 
     def __enter__(self) -> Self:
         try:
+            if self._number is not None:
+                must_suit_hosts(self._suite, self._number, self._server)
             self._stack.enter_context(self._dask)
+            must_suit_hosts(self._suite, len(self._dask.workers), self._server)
             self._listening = self._stack.enter_context(Listening(self._dask.own_address, self._secret))
             self._stack.callback(self._hang_up)
             self._place(list(self._dask.workers))
+            if self.server_at is not None:
+                must_need_no_servers(self._suite)
         except BaseException:
             self._stack.close()
             raise
@@ -77,13 +91,6 @@ class AgentFleet:
         """See `Hosts`. Hosts that are this machine reach its unix sockets, too."""
         return None if all(one.machine == own_machine() for one in self.facts) else self._dask.own_address
 
-    def must_suit(self, suite: Suite) -> None:
-        """See `Hosts`."""
-        must_have_room(suite.scenarios, len(self.agents))
-        must_have_hosts(suite.scenarios, len(self.agents))
-        if self.server_at is not None:
-            must_need_no_servers(suite)
-
     @contextmanager
     def of_trial(self, plan: TrialPlan) -> Iterator["HostsOfTrial"]:
         """See `Hosts`. A host that was lost before has a new agent if it is back, else it is left out."""
@@ -94,7 +101,9 @@ class AgentFleet:
             raise ProcessFailed("no host is left")
         for agent in agents:
             agent.ask(BeginTrial())
-        yield HostsOfTrial(plan, agents, echo_secret(self._secret), self._dask.machines)
+        yield HostsOfTrial(
+            plan, agents, echo_secret(self._secret), self._dask.machines, over_tcp=self.server_at is not None
+        )
 
     def _restore(self) -> None:
         for name, agent in list(self.agents.items()):
@@ -161,14 +170,33 @@ class HostsOfTrial:
     """See `TrialHosts`."""
 
     def __init__(
-        self, plan: TrialPlan, agents: Sequence[RemoteAgent], echo_secret: bytes, machines: Collection[str]
+        self,
+        plan: TrialPlan,
+        agents: Sequence[RemoteAgent],
+        echo_secret: bytes,
+        machines: Collection[str],
+        *,
+        over_tcp: bool,
     ) -> None:
-        self._agents = agents
+        self._agents, self._over_tcp = agents, over_tcp
         self._clocks = ClockWatch({agent.name: (agent.echo, echo_secret) for agent in agents})
         self._by_name = {agent.name: agent for agent in agents}
-        self._where = placed(plan.scenario, plan.processes, [agent.name for agent in agents])
+        self._placed = placed(plan.scenario, plan.processes, [agent.name for agent in agents])
+        self._where = self._placed.processes
         self.under_fault = CutHosts(agents, self._where, machines)
-        """See `TrialHosts`."""
+        """See `TrialHosts`, here and below."""
+        self.server_host: str | None = None
+
+    @contextmanager
+    def server(self, of_run: Server) -> Iterator[Server]:
+        if self._placed.server is None:
+            self.server_host = HARNESS if of_run.kind in OURS else URL
+            yield of_run
+            return
+        self.server_host = self._placed.server
+        agent = self._by_name[self._placed.server]
+        with RemoteServer(agent, of_run, over_tcp=self._over_tcp) as server:
+            yield server
 
     def make_proxy(
         self,

@@ -36,6 +36,29 @@ class BeginTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class StartServer:
+    """Start a server of ours for the trial. Answers with its URL and its process number.
+
+    `at`: the address of this host at which others reach it, if its unix socket won't do.
+    """
+
+    kind: str
+    at: str | None
+
+    def carry_out(self, agent: AgentFace) -> tuple[str, int | None]:
+        server = agent.trial.start_server(self.kind, self.at)
+        return server.url, server.pid
+
+
+@dataclass(frozen=True, slots=True)
+class EndServer:
+    """End the trial's server. Answers with how it ended, if nobody had asked it to."""
+
+    def carry_out(self, agent: AgentFace) -> list[ProcessEnding]:
+        return agent.trial.end_server()
+
+
+@dataclass(frozen=True, slots=True)
 class StartProxy:
     """Start a proxy of one process. Answers with its addresses, `(store, leases)`, and its process number."""
 
@@ -118,8 +141,8 @@ class WatchHealth:
 
     def carry_out(self, agent: AgentFace) -> None:
         trial = agent.trial
-        cores = {core for child in trial.processes.children for core in child.spec.cpus} if self.alone else set()
-        trial.health = HealthWatch(trial.processes.living, cores, trial.load_before)
+        cores = {core for child in trial.processes.children for core in child.spec.cpus} | trial.server_cores
+        trial.health = HealthWatch(trial.living, cores if self.alone else set(), trial.load_before)
         trial.watching.enter_context(trial.health)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from leasebench.bench.agents.line import AgentLine, LineBroken
+from leasebench.bench.agents.line import SILENT_S, AgentLine, LineBroken
 from leasebench.bench.agents.orders import AgentOrder, SendFiles
 from leasebench.bench.agents.state import AgentState
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
@@ -90,9 +90,13 @@ class RemoteAgent:
             raise failure
 
     def must_be_there(self) -> None:
-        """Raise HostLost if whoever placed it says that it is gone."""
-        if not self.lost and (reason := self._why_lost()) is not None:
+        """Raise HostLost if whoever placed it says that it is gone, or what it is sent arrives no more."""
+        if self.lost:
+            return
+        if (reason := self._why_lost()) is not None:
             raise self.gone(reason)
+        if self.line.silent:
+            raise self.gone(f"nothing that it was sent was acknowledged for {SILENT_S:.0f} s")
 
     def gone(self, reason: str) -> HostLost:
         """It is lost: how the error reads."""

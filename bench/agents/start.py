@@ -73,7 +73,7 @@ def be_agent() -> None:
             return AgentHello(facts=facts, echo=echo.address).model_dump(mode="json")
 
         line = call(told.harness, secret, hello)
-        watch_life_lines(sys.stdin.fileno(), line.connection.fileno())
+        watch_life_lines(line, sys.stdin.fileno())
         with suppress(Needless):
             try:
                 Agent(line).serve()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from leasebench.bench.resume import Unfinished
 
 
-def go_on(run: Path, server: str, goal: "Goal | None", files: CiFiles, *, as_json: bool) -> NoReturn:
+def go_on(run: Path, server: str, hosts: str | None, goal: "Goal | None", files: CiFiles, *, as_json: bool) -> NoReturn:
     """Run what is left of the run in that directory, or of that name in `runs/`, and exit as `run` does.
 
     With a goal, more of it, also where it is complete.
@@ -42,7 +42,9 @@ def go_on(run: Path, server: str, goal: "Goal | None", files: CiFiles, *, as_jso
         screen,
         directory,
         rest.planned,
-        lambda listener: resume_run(directory, server, listener, goal=goal, say=say_plainly(screen)),
+        lambda listener: resume_run(
+            directory, server, listener, goal=goal, say=say_plainly(screen), hosts_choice=hosts
+        ),
         as_json=as_json,
         files=files,
     )

@@ -78,7 +78,7 @@ def run(
     server = with_password(server, password_file)
     from leasebench.bench.goal import goal_of
 
-    _look_at_hosts(hosts, schedule, resume, against, against_python, paced)
+    _look_at_hosts(hosts, schedule, against, against_python, paced)
     over = (manager, command, ttl, enactors, endpoints, rate, sweep)
     if schedule is not None:
         other = (resume, budget, against, against_python)
@@ -93,13 +93,13 @@ def run(
     if resume is not None:
         if _given(suite, guard, scenario, trials, duration, seed, out, against, against_python, *over):
             fail(
-                "--resume keeps to the plan of RUN: with it only --budget, --until-proven, --server and --json",
+                "--resume keeps to the plan of RUN: with it only --budget, --until-proven, --server, --hosts, --json",
                 EXIT_USAGE,
             )
         from leasebench.bench.commands.resume import go_on
 
         goal = goal_of(budget, until_proven=until_proven)
-        go_on(resume, server, goal, CiFiles(junit, markdown), as_json=as_json)
+        go_on(resume, server, hosts, goal, CiFiles(junit, markdown), as_json=as_json)
     if against is not None or against_python is not None:
         from leasebench.bench.commands.turns import against as in_turns
 
@@ -202,7 +202,7 @@ def _look_at_hosts(hosts: str | None, *others: object) -> None:
 
     must_be_hosts(hosts)
     if _given(*others):
-        fail("--hosts is for a run of its own: leave out --schedule, --resume and --against", EXIT_USAGE)
+        fail("--hosts is for a run of its own: leave out --schedule and --against", EXIT_USAGE)
 
 
 def _given(*options: object) -> bool:

@@ -4,10 +4,13 @@ import re
 
 from leasebench.mistakes import DefinitionError
 
+OURS = ("embedded", "system")
+"""Those that we start."""
+
 
 def must_be_a_choice(choice: str) -> None:
     """Look at the words of a choice only. Raises DefinitionError, with the URL that was probably meant."""
-    if choice in ("embedded", "system"):
+    if choice in OURS:
         return
     from leasebench.enactors.store.drivers import server_schemes
 

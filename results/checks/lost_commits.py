@@ -10,7 +10,7 @@ from leasebench.results.record.metric import Better, Form, Metric, Shown
 
 
 def loss(trial: Trial) -> Findings:
-    """Count the acknowledged commits that are gone, where the store restarted; 0 where it did not.
+    """Count the acknowledged commits that are gone, where the store restarted; 0, and no sample, where it did not.
 
     Gone: the history has them among the events that a restart took back, or does not have them at all. A commit
     whose answer never came was not acknowledged: nobody was told that it would last.
@@ -18,7 +18,8 @@ def loss(trial: Trial) -> Findings:
     events = trial.events
     if not len(events.restarts):
         return Findings({"lost_commits": 0})
-    return Findings({"lost_commits": _acknowledged_beyond(trial, events.of("commit") & ~events.gone)})
+    lost = _acknowledged_beyond(trial, events.of("commit") & ~events.gone)
+    return Findings({"lost_commits": lost}, {"lost_commits_a_trial": np.array([float(lost)])})
 
 
 def _acknowledged_beyond(trial: Trial, known: Mask) -> int:
@@ -45,6 +46,15 @@ METRICS = (
         shown=Shown.BESIDE,
         place=300,
         heading="lost\ncommits",
+    ),
+    Metric(
+        "lost_commits_a_trial",
+        Form.MEAN,
+        "the same, in the mean of the trials in which the store came back",
+        better=Better.LESS,
+        shown=Shown.BESIDE,
+        place=301,
+        heading="lost a trial\nmean",
     ),
 )
 PLUGIN = Check("loss", "commits that the store acknowledged and forgot", loss, METRICS)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.metric import Form, Metric, metrics
 from leasebench.results.record.summary import Spread, Written
 from leasebench.results.statistics.clustered import NO_CLUSTERS, Clusters, added, as_json, clustered_interval
-from leasebench.results.statistics.intervals import upper_bound_of_zero
+from leasebench.results.statistics.intervals import MIN_TRIALS, reach_of_mean, upper_bound_of_zero
 
 DIGITS = 6
 """Decimal digits of the ends of intervals."""
@@ -43,7 +44,21 @@ class Tally:
             figures[one.name] = as_json(self.clusters.get(one.name, NO_CLUSTERS))
         for one in metrics(Form.RATE):
             figures |= self._rate(one)
+        for one in metrics(Form.MEAN):
+            figures |= self._mean(one)
         return figures | {one.name: Spread.of(self.pooled(one.name)) for one in metrics(Form.SPREAD)}
+
+    def _mean(self, metric: Metric) -> dict[str, Written]:
+        """A mean over trials; of what is never negative, neither is the interval."""
+        values = self.pooled(metric.name).tolist()
+        if not values:
+            return dict.fromkeys(metric.published)
+        mean, interval = fmean(values), None
+        if len(values) >= MIN_TRIALS and len(set(values)) > 1:
+            reach = reach_of_mean(values)
+            low = mean - reach if min(values) < 0 else max(0.0, mean - reach)
+            interval = round(low, DIGITS), round(mean + reach, DIGITS)
+        return {metric.name: round(mean, DIGITS), f"{metric.name}_ci": interval}
 
     def _rate(self, metric: Metric) -> dict[str, Written]:
         """A rate by event; its interval allows for how much the events of one application hang together."""

@@ -1,11 +1,12 @@
 """What has to be the same for two runs to be compared, and whether the trials of a run were interleaved."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.file import Record
+from leasebench.results.record.hosts import HostFacts
 from leasebench.results.record.manifest import Manifest, took_turns
 from leasebench.results.record.suite import GuardTable, ScenarioTable
 
@@ -33,16 +34,28 @@ def differing(before: RunDirectory, after: RunDirectory) -> Iterator[str]:
 
 
 def unlike_ground(was: Manifest, now: Manifest) -> Iterator[str]:
-    """One line for each way in which what two runs ran on differs: machine, server, versions, cores, lock classes."""
+    """One line for each way in which what two runs ran on differs: machines, server, versions, cores, lock classes."""
     yield from _unlike("machine", was.machine, now.machine, skip=("clock_resolution_ns",))
     yield from _unlike("server", was.server, now.server)
     yield from _unlike("version", was.versions, now.versions, only=VERSIONS)
     yield from _unlike("affinity", was.affinity, now.affinity)
+    yield from _unlike_hosts(was.hosts, now.hosts)
     for name in was.own_classes.keys() & now.own_classes.keys():
         if was.own_classes[name].sha256 != now.own_classes[name].sha256:
             yield f"lock class: {name} was changed"
     for name in was.lock_programs.keys() & now.lock_programs.keys():
         yield from _unlike(f"lock program of {name}", was.lock_programs[name], now.lock_programs[name])
+
+
+def _unlike_hosts(was: Sequence[HostFacts], now: Sequence[HostFacts]) -> Iterator[str]:
+    if len(was) != len(now):
+        yield f"hosts: were {len(was) or 'not several'}, are {len(now) or 'not several'}"
+        return
+    machines, machines_now = (len({host.machine for host in hosts}) for hosts in (was, now))
+    if machines != machines_now:
+        yield f"hosts: were {machines} machines, are {machines_now}"
+    for before, after in zip(was, now, strict=True):
+        yield from _unlike(f"host {before.name}", before, after, only=("system", "cores"))
 
 
 def order_of_trials(run: RunDirectory) -> str:

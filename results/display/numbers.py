@@ -62,6 +62,16 @@ def rate_text(rate: Rate, whole: str = "races") -> str:
     )
 
 
+def mean_text(mean: Rate, trials: int) -> str:
+    """A mean over trials, with its interval: `17.0 [2.00, 31.0]`; `0 in each` where all trials had the same."""
+    if mean.value is None:
+        return "-"
+    if mean.interval is not None:
+        return f"{digits(mean.value)} {interval_text(mean.interval)}"
+    told = digits(mean.value) if mean.value else "0"
+    return f"{told} in each" if trials > 1 else told
+
+
 def rate_percent(rate: Rate) -> str:
     """`< 0.84 %`, or `12 % [9.1 to 16]`: two digits, what bounds it rounded outward; empty where it is not known."""
     if rate.bound is not None:

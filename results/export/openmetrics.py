@@ -82,7 +82,7 @@ def _of_metric(metric: Metric, cells: Cells) -> Family:
             seen = cell.spread(metric.name)
             values = {word: getattr(seen, quantile) for quantile, word in QUANTILES.items()}
             samples += [("", {**labels, "quantile": word}, _scaled(value, factor)) for word, value in values.items()]
-        elif metric.form is Form.RATE:
+        elif metric.form in (Form.RATE, Form.MEAN):
             rate = cell.rate(metric.name)
             low, high = rate.interval or (None, None)
             ends = {"estimate": rate.value, "low": low, "high": high, "bound": rate.bound}

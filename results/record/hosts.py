@@ -4,6 +4,9 @@ from pydantic import Field
 
 from leasebench.results.record.file import Record
 
+URL = "url"
+"""In the place of a server's host: it is one of the user's, and where its URL leads."""
+
 
 class HostFacts(Record):
     """One host, as its agent told at the beginning of the run."""

@@ -92,6 +92,7 @@ class Session(Record):
     machine: HostMachine
     server: RunServer
     affinity: Affinity
+    hosts: tuple[HostFacts, ...] = Field(default=(), description="of a run on several hosts, those that it went on on")
     trials_left: int = Field(description="how many trials were left to run when it began")
     again: tuple[TrialAgain, ...] = ()
 

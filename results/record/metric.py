@@ -20,6 +20,9 @@ class Form(Enum):
     """A whole number; the counts of trials are summed."""
     SPREAD = auto()
     """Samples; those of all trials are pooled, and told as `p50`, `p99`, `max` and `n`."""
+    MEAN = auto()
+    """Samples, one a trial; told as their mean, and as `<name>_ci` Student's 95 % interval over the trials: null where
+    there are fewer than two, or all are equal."""
     CLUSTERS = auto()
     """How events hang together (`results.statistics.clustered`); the tables of trials are joined."""
     RATE = auto()
@@ -115,6 +118,8 @@ class Metric:
     @property
     def published(self) -> tuple[str, ...]:
         """The keys under which a cell of `summary.json` has it."""
+        if self.form is Form.MEAN:
+            return self.name, f"{self.name}_ci"
         if self.ratio is None:
             return (self.name,)
         interval = (f"{self.name}_ci",) if self.ratio.clusters else ()

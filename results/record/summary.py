@@ -188,7 +188,7 @@ class CellSummary(Measured):
         return f"{self.guard} under {self.scenario}"
 
     def rate(self, name: str) -> Rate:
-        """A rate, as far as it is known."""
+        """A rate, or a mean over trials, as far as it is known."""
         interval = self.metrics.get(f"{name}_ci")
         return Rate(
             self._number(name), interval if isinstance(interval, tuple) else None, self._number(f"{name}_bound")
@@ -212,6 +212,8 @@ class CellSummary(Measured):
 
     def seen(self, metric: Metric) -> bool:
         """Whether there is any of it."""
+        if metric.form is Form.MEAN:  # of nothing, in each trial, tells something, too
+            return self._number(metric.name) is not None
         return bool(self.spread(metric.name).n if metric.form is Form.SPREAD else self._number(metric.name))
 
     def as_json(self) -> dict[str, Any]:
@@ -336,7 +338,7 @@ def json_schema() -> dict[str, Any]:
         one.name: (float | None, Field(description=f"the first of the trial: {one.about}")) for one in first_in_trial()
     }
     in_cell: dict[str, FieldType] = {
-        name: (kind, Field(description=f"{one.about}{SAID.get(name.removeprefix(one.name), '')}"))
+        name: (kind, Field(description=f"{one.about}{_said_beside(one, name)}"))
         for one in metrics()
         for name, kind in _types(one).items()
     }
@@ -367,6 +369,12 @@ SAID = {
     "_bound": ": one-sided 95 % bound where it is zero",
 }
 """What the schema says of the keys beside a rate."""
+
+
+def _said_beside(metric: Metric, name: str) -> str:
+    if metric.form is Form.MEAN and name != metric.name:
+        return ": Student's 95 % interval over the trials"
+    return SAID.get(name.removeprefix(metric.name), "")
 
 
 def _types(metric: Metric) -> Mapping[str, Any]:

@@ -68,6 +68,11 @@ class TrialFacts(Record):
         default=None, description="the servers whose clock a fault may step; null where that was not recorded"
     )
     own_servers: tuple[str, ...] = Field(default=(), description="the servers of the trial's own: `lease`, `store`")
+    server_host: str | None = Field(
+        default=None,
+        description="of a run on several hosts, where the run's server was: a host's name, `harness` for beside the "
+        "harness, `url` for one of the user's; servers of the trial's own are beside the harness in any case",
+    )
     shards: dict[str, str] = Field(
         default_factory=dict, description="of a cluster: the slot of each cell's keys, and which server had it first"
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from leasebench.results.checks.disturbed import DISTURBED
 from leasebench.results.display.grid import Column
-from leasebench.results.display.numbers import number, rate_text
+from leasebench.results.display.numbers import mean_text, number, rate_text
 from leasebench.results.record.metric import Form, Metric, Shown, metrics
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.statistics.quantiles import farthest, least_shown
@@ -59,6 +59,14 @@ def _of(metric: Metric) -> CellColumn:
             metric.about,
             lambda cell: cell.value(metric),
             lambda cell: rate_text(cell.rate(metric.name), whole),
+            metric.spare,
+        )
+    if metric.form is Form.MEAN:
+        return CellColumn(
+            f"{metric.title} [95 %]",
+            metric.about,
+            lambda cell: cell.value(metric),
+            lambda cell: mean_text(cell.rate(metric.name), cell.trials),
             metric.spare,
         )
     places = 0 if metric.form is Form.COUNT else metric.digits

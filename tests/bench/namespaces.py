@@ -66,20 +66,24 @@ class Host:
         for link in ("lo", "eth0"):
             command("ip", "-n", namespace, "link", "set", link, "up")
 
-    def words(self, *words, ahead_s=None):
-        """The command that runs these words here; `ahead_s`: by another monotonic clock, so far ahead."""
+    def words(self, *words, ahead_s=None, apart=False):
+        """The command that runs these words here.
+
+        `ahead_s`: by another monotonic clock, so far ahead; `apart`: with process numbers of its own, as a machine has.
+        """
         clock = () if ahead_s is None else ("unshare", "-T", "--monotonic", str(ahead_s))
-        return ["ip", "netns", "exec", self.namespace, *clock, *words]
+        numbers = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc") if apart else ()
+        return ["ip", "netns", "exec", self.namespace, *clock, *numbers, *words]
 
     def run(self, *words, ahead_s=None, **more):
         """Run to the end; the result has what it wrote."""
         more = {"capture_output": True, "text": True, "timeout": 120} | more
         return subprocess.run(self.words(*words, ahead_s=ahead_s), check=False, **more)
 
-    def start(self, *words, ahead_s=None, **more):
+    def start(self, *words, ahead_s=None, apart=False, **more):
         """Start a process; it is killed with the host, if it has not ended by then."""
         # One that has not entered its namespace yet when its maker is killed is found by nobody: it goes with it.
-        tied = ["setpriv", "--pdeathsig", "KILL", *self.words(*words, ahead_s=ahead_s)]
+        tied = ["setpriv", "--pdeathsig", "KILL", *self.words(*words, ahead_s=ahead_s, apart=apart)]
         started = subprocess.Popen(tied, **more)
         self.processes.append(started)
         return started

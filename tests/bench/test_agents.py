@@ -15,8 +15,12 @@ from commands import Started, leasebench, read, starting, suite_text, trial_fact
 from leasebench.bench.agents.line import LineBroken, Listening, call
 from leasebench.bench.agents.placement import must_have_room, placed
 from leasebench.bench.agents.software import CODE, differs, own_facts, own_software
+from leasebench.bench.resume import must_be_the_same_ground
 from leasebench.bench.scenario import HostPlacement, read_scenario
+from leasebench.bench.suite import load_suite
+from leasebench.bench.trial_hosts import open_hosts
 from leasebench.definitions import DefinitionError
+from leasebench.results.record.manifest import read_manifest
 from leasebench.results.record.process import Process
 from leasebench.results.run import load
 
@@ -34,6 +38,10 @@ until = "successor_checked"
 [[scenario.waiting.faults]]
 kind = "lost_reply"
 enactors = [1]
+[scenario.apart]
+about = "planner and server have a host each"
+load = { enactors = 3, endpoints = 4, planner = { rate_per_s = 60.0 } }
+hosts = { planner = "apart", server = "apart" }
 """
 
 
@@ -50,7 +58,7 @@ def on_three(tmp_path_factory):
     place = tmp_path_factory.mktemp("three")
     guards = "mine_open compare_and_set"
     text = (
-        suite_text(guards, duration_s=0.5).replace('scenarios = ["calm"]', 'scenarios = ["calm", "waiting"]') + WAITING
+        suite_text(guards, duration_s=0.5).replace('scenarios = ["calm"]', 'scenarios = ["apart", "waiting"]') + WAITING
     )
     (place / "tiny.toml").write_text(text)
     ended = leasebench("run", "tiny.toml", "--hosts", "local:3", "--seed", 1, "--out", "r", cwd=place)
@@ -60,21 +68,22 @@ def on_three(tmp_path_factory):
 
 def test_the_verdicts_are_those_of_one_machine(on_three):
     cells = {(cell.guard, cell.scenario): cell for cell in load(on_three / "r").summary.cells}
-    assert {key: cell.verdict for key, cell in cells.items() if key[1] == "calm"} == {
-        ("mine_open", "calm"): "stale",
-        ("compare_and_set", "calm"): "clean",
+    assert {key: cell.verdict for key, cell in cells.items() if key[1] == "apart"} == {
+        ("mine_open", "apart"): "stale",
+        ("compare_and_set", "apart"): "clean",
     }
-    assert {cell.scenario for cell in cells.values()} == {"calm", "waiting"}
+    assert {cell.scenario for cell in cells.values()} == {"apart", "waiting"}
     assert all(cell.verdict != "failed" and cell.commits > 0 for cell in cells.values())
 
 
-def test_every_process_is_told_with_its_host(on_three):
+def test_every_process_and_the_server_are_told_with_their_host(on_three):
     hosts = {f"h{number}" for number in range(3)}
     assert {one["name"] for one in read(on_three / "r" / "manifest.json")["hosts"]} == hosts
     for facts in trial_facts(on_three / "r"):
         where = {one["name"]: one["host"] for one in facts["processes"]}
-        assert {where[f"c0.enactor-{number}"] for number in range(3)} == hosts
-        assert where["c0.planner"] == "h2"
+        enactors = {where[f"c0.enactor-{number}"] for number in range(3)}
+        told = (enactors, where["c0.planner"], facts["server_host"])
+        assert told == {"waiting": (hosts, "h2", "harness"), "apart": ({"h0"}, "h1", "h2")}[facts["scenario"]]
 
 
 def test_everything_that_was_recorded_on_the_hosts_is_there(on_three):
@@ -124,6 +133,25 @@ def test_a_host_that_is_lost_fails_its_trial_and_no_other(tmp_path, start, victi
     assert [facts["status"] for facts in others] == ["ok", "ok"]
     assert {one["host"] for facts in others for one in facts["processes"]} == {"h0", "h1", "h2"}
     assert run.left(10.0) == []
+    if victim == "leasebench agent":
+        goes_on_with_as_many_hosts(tmp_path)
+
+
+def goes_on_with_as_many_hosts(place):
+    alone = leasebench("run", "--resume", "r", cwd=place)
+    assert (alone.returncode, "ran on 3 hosts" in alone.stderr) == (2, True)
+    ended = leasebench("run", "--resume", "r", "--hosts", "local:3", cwd=place)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert [facts["status"] for facts in trial_facts(place / "r")] == ["ok"] * 3
+    (session,) = (manifest := read_manifest(place / "r")).resumed
+    assert [host.name for host in session.hosts] == ["h0", "h1", "h2"]
+    fewer, other = (
+        manifest.hosts[:2],
+        [host.model_copy(update={"software": host.software | {CODE: "x"}}) for host in manifest.hosts],
+    )
+    for hosts, words in ((fewer, "hosts: were 3, are 2"), (other, f"{CODE} was .*, is x")):
+        with pytest.raises(DefinitionError, match=words):
+            must_be_the_same_ground(place, manifest, manifest.model_copy(update={"hosts": tuple(hosts)}))
 
 
 @pytest.fixture
@@ -188,7 +216,7 @@ def test_the_hosts_of_a_cluster_of_others_are_left_as_they_were_also_where_its_s
     [
         ("nowhere", (), 2, "use local:3"),
         ("local:99", (), 2, "from 1 to 16"),
-        ("local:2", ("--resume", "r"), 2, "leave out"),
+        ("local:2", ("--against", "quick"), 2, "leave out"),
         ("tcp://127.0.0.1:1", (), 5, "no Dask scheduler answers"),
     ],
 )
@@ -200,10 +228,28 @@ def test_what_can_not_be_is_one_line(tmp_path, hosts, more, code, words):
     assert not (tmp_path / "x").exists()
 
 
+def test_a_suite_that_does_not_suit_is_refused_before_anything_is_started(tmp_path, monkeypatch):
+    def begun(_):
+        pytest.fail("a cluster was started")
+
+    monkeypatch.setattr("leasebench.bench.agents.dask_hosts.DaskHosts.__enter__", begun)
+    (tmp_path / "apart.toml").write_text(suite_text("mine_open", "apart") + WAITING)
+    own = WAITING.replace("planner = { rate_per_s = 60.0 } }\nhosts", 'servers = "each" }\nhosts')
+    (tmp_path / "own.toml").write_text(suite_text("mine_open", "apart") + own)
+    for hosts, suite, server, words in (
+        ("local:1", "host_pause", "embedded", "host_pause takes 2 hosts, not 1"),
+        ("local:2", tmp_path / "apart.toml", "embedded", "the planner and the server apart .* 3 hosts, not 2"),
+        ("local:3", tmp_path / "apart.toml", "redis://store", "names one that is where it is"),
+        ("local:3", tmp_path / "own.toml", "embedded", "has servers of its own there"),
+    ):
+        with pytest.raises(DefinitionError, match=words), open_hosts(hosts, load_suite(str(suite)), server):
+            pass
+
+
 def test_a_placement_that_needs_more_hosts_is_refused():
     apart = read_scenario("steady").model_copy(update={"hosts": HostPlacement(planner="apart")})
     must_have_room([apart], 2)
-    with pytest.raises(DefinitionError, match=r"steady: .* takes two hosts, not 1"):
+    with pytest.raises(DefinitionError, match=r"steady: .* takes 2 hosts, not 1"):
         must_have_room([apart], 1)
 
 
@@ -214,19 +260,22 @@ def test_an_agent_that_is_started_by_hand_says_who_starts_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("placement", "enactors", "planner"),
+    ("placement", "enactors", "planner", "server"),
     [
-        ({}, ["h0", "h1", "h2", "h0"], "h2"),
-        ({"planner": "apart"}, ["h0", "h1", "h0", "h1"], "h2"),
-        ({"enactors": "together"}, ["h0"] * 4, "h2"),
-        ({"enactors": "together", "planner": "apart"}, ["h0"] * 4, "h2"),
+        ({}, ["h0", "h1", "h2", "h0"], "h2", None),
+        ({"planner": "apart"}, ["h0", "h1", "h0", "h1"], "h2", None),
+        ({"server": "apart"}, ["h0", "h1", "h0", "h1"], "h1", "h2"),
+        ({"enactors": "together"}, ["h0"] * 4, "h2", None),
+        ({"enactors": "together", "planner": "apart", "server": "apart"}, ["h0"] * 4, "h1", "h2"),
     ],
 )
-def test_processes_are_placed_as_their_scenario_says(placement, enactors, planner):
+def test_processes_and_server_are_placed_as_their_scenario_says(placement, enactors, planner, server):
     scenario = read_scenario("steady").model_copy(update={"hosts": HostPlacement(**placement)})
     processes = [Process("planner", cell="c0"), *(Process("enactor", number, "c0") for number in range(4))]
-    where = placed(scenario, processes, ["h0", "h1", "h2"])
-    assert [where[one] for one in processes] == [planner, *enactors]
+    found = placed(scenario, processes, ["h0", "h1", "h2"])
+    assert [found.processes[one] for one in processes] == [planner, *enactors]
+    assert found.server == server
+    assert placed(scenario, processes, ["h0"]).server is None, "the others were lost"
 
 
 def test_other_software_is_named():

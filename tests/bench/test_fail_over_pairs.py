@@ -219,6 +219,8 @@ ms = 500.0
     assert not cell["failures"], ran.stdout + ran.stderr
     assert cell["faults"]["cluster_failover"]["hit"] >= 1, ran.stdout
     assert cell["lost_commits"] > 0
+    assert (cell["lost_commits_a_trial"], cell["lost_commits_a_trial_ci"]) == (cell["lost_commits"], None)
+    assert "lost a trial" in " ".join(ran.stdout.split())
     facts = read(next((tmp_path / "r/trials").glob("*/trial.json")))
     assert facts["shards"]["c0"].startswith("slot ")
     assert load(tmp_path / "r").check() == []

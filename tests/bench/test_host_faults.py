@@ -2,6 +2,8 @@
 
 import json
 import os
+import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from commands import COMMAND, leasebench, suite_text
+from commands import COMMAND, leasebench, suite_text, until
 from namespaces import Network, pids, why_none
 
 from leasebench.bench.agents.placement import must_have_hosts
@@ -33,11 +35,29 @@ from leasebench.results.run import load
 
 WITHOUT = why_none()
 needs_hosts = pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT))
-AHEAD_S = 1_000
+AHEAD_S, WALL_MS = 1_000, 50
 GONE_WITHIN_S = 10.0
+COMPILER = shutil.which("cc")
+WALL_CLOCK = """
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* libfaketime does the same, but its clock_nanosleep fails with EINVAL for Python's time.sleep (since 3.11). */
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int failed = syscall(SYS_clock_gettime, clock, now);
+    if (!failed && clock == CLOCK_REALTIME && (now->tv_nsec += AHEAD_NS) >= 1000000000) {
+        now->tv_nsec -= 1000000000;
+        now->tv_sec++;
+    }
+    return failed;
+}
+"""
 CUT = """
 [scenario.cut]
 about = "one host is cut off from the server, then another from the scheduler, too, and stopped"
+hosts = { server = "apart" }
 load = { enactors = 4, endpoints = 4, planner = { rate_per_s = 60.0 }, timeout_ms = 150 }
 [[scenario.cut.faults]]
 kind = "host_partition"
@@ -74,26 +94,30 @@ first_s = 0.2
 
 
 class Cluster:
-    """A scheduler and the harness on one host, workers on two, a server on a fourth. One has another clock."""
+    """A scheduler and the harness on one host, workers on three. Two have clocks of their own, one process numbers.
+
+    Where one has these, it is another machine: servers are reached by TCP then, and none through a unix socket.
+    """
 
     def __init__(self, hosts, place):
-        self.harness, self.workers, self.server = hosts[0], hosts[1:3], hosts[3]
+        self.harness, *self.workers = hosts
         self.place, self.temporary = place, place / "t"
         self.temporary.mkdir()
         (place / "cut.toml").write_text(suite_text("mine_open mine_monotonic", "cut", duration_s=1.4) + CUT)
         (place / "long.toml").write_text(suite_text("mine_monotonic", "long_cut", duration_s=30.0) + CUT)
-        options = ("--bind", "0.0.0.0", "--protected-mode", "no", "--port", "6379", "--save", "")
-        self._start(self.server, str(embedded_binary()), *options)
         self.scheduler = f"tcp://{self.harness.address}:8786"
         dask = (sys.executable, "-m", "dask")
         self._start(self.harness, *dask, "scheduler", "--host", self.harness.address, "--no-dashboard")
-        for host, ahead_s in zip(self.workers, (None, AHEAD_S), strict=True):
+        self.wall_is_ahead = COMPILER is not None
+        wrong = {"LD_PRELOAD": wall_clock_ahead(place)} if self.wall_is_ahead else {}
+        ways = ({"ahead_s": AHEAD_S}, {"env": self.environment | wrong}, {"apart": True})
+        for host, way in zip(self.workers, ways, strict=True):
             where = ("--host", host.address, "--local-directory", str(self.temporary))
             single = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
-            self._start(host, *dask, "worker", self.scheduler, *where, *single, ahead_s=ahead_s)
+            self._start(host, *dask, "worker", self.scheduler, *where, *single, **way)
         count = (
             "import sys; from distributed import Client; "
-            "Client(sys.argv[1], timeout=60).wait_for_workers(2, timeout=60)"
+            "Client(sys.argv[1], timeout=60).wait_for_workers(3, timeout=60)"
         )
         self.harness.run(sys.executable, "-c", count, self.scheduler).check_returncode()
 
@@ -101,13 +125,12 @@ class Cluster:
     def environment(self):
         return {**os.environ, "TMPDIR": str(self.temporary)}
 
-    def _start(self, host, *words, ahead_s=None):
+    def _start(self, host, *words, **way):
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        host.start(*words, ahead_s=ahead_s, env=self.environment, **quiet)
+        host.start(*words, **{"env": self.environment} | quiet | way)
 
     def words(self, suite, out):
-        server = f"redis://{self.server.address}:6379"
-        return [str(COMMAND), "run", suite, "--hosts", self.scheduler, "--server", server, "--seed", "1", "--out", out]
+        return [str(COMMAND), "run", suite, "--hosts", self.scheduler, "--seed", "1", "--out", out]
 
     def agents(self, host):
         """The processes of leasebench on a host."""
@@ -119,6 +142,14 @@ class Cluster:
         tables = [host.name for host in self.workers if FILTER_TABLE in rules(host)]
         directories = [path.name for path in self.temporary.glob("leasebench-*")]
         return agents, tables, directories
+
+
+def wall_clock_ahead(place):
+    """A library that puts the wall clock of whoever loads it ahead."""
+    library = place / "ahead.so"
+    build = [COMPILER, "-shared", "-fPIC", f"-DAHEAD_NS={WALL_MS * 10**6}", "-x", "c", "-", "-o", str(library)]
+    subprocess.run(build, input=WALL_CLOCK, text=True, check=True, timeout=60)
+    return str(library)
 
 
 def command_of(pid):
@@ -161,6 +192,7 @@ def test_hosts_that_are_cut_off_by_their_packet_filters_change_no_verdict(cluste
     for folder in partitioned.folders.values():
         facts, rows = read_facts(folder), read_faults(folder)
         where = {Process.parse(life.name): life.host for life in facts.processes}
+        assert facts.server_host == "h2"
         assert {there for process, there in where.items() if process.kind == "planner"} == {"h1"}
         for number, (kind, host) in enumerate(
             [("host_partition", "h0"), ("host_partition", "h1"), ("host_pause", "h0"), ("host_clock", "h1")]
@@ -176,10 +208,15 @@ def test_hosts_that_are_cut_off_by_their_packet_filters_change_no_verdict(cluste
 
 
 @needs_hosts
-def test_a_host_by_another_clock_is_found_within_what_is_stated(partitioned):
+def test_hosts_by_other_clocks_are_found_within_what_is_stated(cluster, partitioned):
+    """One is far off by its monotonic clock, one a little by its wall clock."""
     for folder in partitioned.folders.values():
         clocks = {row.host: row for row in read_clocks(folder)}
+        ahead = {"h1": WALL_MS * 10**6 if cluster.wall_is_ahead else 0}
+        for host in ("h0", "h1", "h2"):
+            assert abs(clocks[host].wall_offset_ns + ahead.get(host, 0)) <= clocks[host].wall_uncertainty_ns
         (far,) = (row for row in clocks.values() if row.clock != clocks["harness"].clock)
+        assert far.host == "h0"
         for one in far.readings:
             assert abs(one.offset_ns + AHEAD_S * 10**9) <= one.uncertainty_ns
         assert abs(far.offset_ns + AHEAD_S * 10**9) <= far.uncertainty_ns
@@ -199,10 +236,8 @@ def test_an_agent_that_is_killed_while_its_host_is_cut_off_leaves_nothing_and_th
     )  # fmt: skip
     try:
         cut = cluster.workers[0]
-        deadline = time.monotonic() + 40
-        while not is_cut_off(cut) and time.monotonic() < deadline and run.poll() is None:
-            time.sleep(0.05)
-        assert is_cut_off(cut), run.communicate(timeout=20)[0]
+        until(lambda: is_cut_off(cut) or run.poll() is not None, "the host is cut off", 90.0)
+        assert run.poll() is None, run.communicate(timeout=20)[0]
         agents = [pid for pid in pids(cut.namespace) if command_of(pid).rstrip(b"\0").endswith(b"leasebench\0agent")]
         assert len(agents) == 1
         os.kill(agents[0], signal.SIGKILL)
@@ -271,6 +306,50 @@ def test_a_filter_tells_whether_it_held_anything_back_and_its_time_ends_it():
         ended = one.run(sys.executable, "-c", FILTERED, server.address, "10.77.0.99")
         assert json.loads(ended.stdout) == [None, True, 0, False, True, True, False, True, True], ended.stderr
         assert FILTER_TABLE not in rules(one)
+
+
+TALKING = """
+import sys, time
+from leasebench.bench.agents import line
+
+line.SILENT_S = 1.0
+there, port = sys.argv[1], int(sys.argv[2])
+if port:
+    end = line.call((there, port), b"secret", lambda own: {"own": own})
+else:
+    listening = line.Listening(there, b"secret")
+    print(listening.address[1], flush=True)
+    end, _ = listening.receive(60.0)
+print("talking", flush=True)
+deadline = time.monotonic() + 60
+while not end.silent and time.monotonic() < deadline:
+    end.send("still there")
+    while end.waits(0.1):
+        end.receive()
+print("silent" if end.silent else "nothing noticed", flush=True)
+"""
+
+
+@needs_hosts
+def test_a_line_outlives_short_cuts_however_far_apart_and_both_ends_notice_a_long_one():
+    """By TCP_USER_TIMEOUT it broke at the second, where the first was longer ago than that."""
+    with Network("harness", "one") as (harness, one):
+
+        def talk(host, port):
+            words = (sys.executable, "-c", TALKING, harness.address, str(port))
+            return host.start(*words, stdout=subprocess.PIPE, text=True)
+
+        waiting = talk(harness, 0)
+        ends = (waiting, talk(one, int(waiting.stdout.readline())))
+        assert [end.stdout.readline() for end in ends] == ["talking\n"] * 2
+        for _ in range(2):
+            one.cut_off(harness)
+            time.sleep(0.3)
+            one.mend()
+            time.sleep(1.2)
+        assert not select.select([end.stdout for end in ends], [], [], 0.0)[0]
+        one.cut_off(harness)
+        assert [end.stdout.readline() for end in ends] == ["silent\n"] * 2
 
 
 def fault(**table):

@@ -11,11 +11,13 @@ from collections import defaultdict
 from fractions import Fraction
 from math import ceil, isclose
 
+import numpy as np
 import plain_checks as plain
 import pyarrow.parquet as pq
 from recount_intervals import leak_rate_bound, leak_rate_ci, stale_per_1000_ci
 from recount_latencies import latency_us, samples
 from recount_story import story
+from scipy import stats
 
 HARM = {"stale_overwrites": "stale", "dangling": "dangling", "wedged": "wedged", "stuck": "stuck"}
 """What makes a verdict, worst first."""
@@ -187,6 +189,7 @@ class Counted:
             "beside_ms": beside_ms,
             **shared,
             "first_exclusion_violation_s": firsts[:1],
+            "lost_commits_a_trial": [self.counts["lost_commits"]] * any(one["kind"] == "restart" for one in store),
             "lock_line_us": plain.lock_line_us(rows),
             "first_fencing_violation_s": seconds_until(store, fencing or []),
         }
@@ -205,6 +208,14 @@ class Counted:
         return {name: done.count(name) for name in self.facts["enactors"]}
 
 
+def mean_ci(values):
+    """Student's interval of a mean that can't be negative."""
+    if len(set(values)) < 2:
+        return None
+    low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
+    return [round(max(low, 0.0), 6), round(high, 6)]
+
+
 def cell_of(trials, scenario):
     """One guard under one scenario, over all of its trials and of their cells."""
     facts, cells = trials[-1].facts, [one for trial in trials for one in trial.cells]
@@ -214,6 +225,7 @@ def cell_of(trials, scenario):
     for one in cells:
         for name, values in one.samples.items():
             measured[name] += values
+    lost = measured.pop("lost_commits_a_trial")
     failures = [failure for trial in trials for failure in trial.broken]
     verdict = next((word for name, word in HARM.items() if counts[name]), None)
     verdict = verdict or ("clean" if counts["raced_applications"] >= facts["min_races"] else "unproven")
@@ -246,6 +258,8 @@ def cell_of(trials, scenario):
         "stale_per_1000": ratio(1000 * stale, counts["commits"], 3),
         "stale_per_1000_ci": stale_per_1000_ci(kinds["commits_by_application"]),
         **{name: spread(values) for name, values in measured.items()},
+        "lost_commits_a_trial": round(sum(lost) / len(lost), 6) if lost else None,
+        "lost_commits_a_trial_ci": mean_ci(lost),
         "commands_per_grant": (
             None if counts["lock_commands"] is None else ratio(counts["lock_commands"], counts["grants_asked_for"], 2)
         ),

@@ -1,3 +1,4 @@
+import numpy as np
 import plain_checks
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,10 @@ from leasebench.results.checks.races import races
 from leasebench.results.checks.resuming import resuming
 from leasebench.results.checks.rollout import rollout
 from leasebench.results.checks.takeover import takeover
+from leasebench.results.checks.tally import Tally
+from leasebench.results.display.numbers import mean_text
 from leasebench.results.record.journal import CELL_RESOURCE, REASON_NUMBERS, RowKind, RowOutcome
+from leasebench.results.record.summary import Rate
 from leasebench.results.statistics.clustered import as_json
 from leasebench.results.store_rules.assumptions import broken_assumptions
 
@@ -991,6 +995,22 @@ class TestLoss:
         assert self.lost(dicts[:-1], self.told(1), self.told(2)) == 2
         assert self.lost(dicts, self.told(1), self.told(2)) == 1
         assert trial_of(dicts).events.gone.tolist() == [False, False, True, True, False]
+
+    @pytest.mark.parametrize(
+        ("lost", "mean", "interval", "text"),
+        [
+            ([286.0, 204.0, 368.0], 286.0, (82.30, 489.70), "286 [82.3, 490]"),
+            ([0.0, 9.0], 4.5, (0.0, 61.68), "4.50 [0.00, 61.7]"),
+            ([0.0, 0.0, 0.0], 0.0, None, "0 in each"),
+            ([7.0], 7.0, None, "7.00"),
+            ([], None, None, "-"),
+        ],
+    )
+    def test_the_mean_of_the_trials_has_students_interval_where_they_differ(self, lost, mean, interval, text):
+        tallied = Tally(samples={"lost_commits_a_trial": [np.array([value]) for value in lost]}).figures()
+        assert tallied["lost_commits_a_trial"] == mean
+        assert tallied["lost_commits_a_trial_ci"] == (interval and pytest.approx(interval, abs=0.01))
+        assert mean_text(Rate(mean, interval, None), len(lost)) == text
 
     def test_without_a_restart_of_the_store_nothing_is_lost(self):
         assert self.lost(self.dicts, self.told(9)) == 0
