@@ -66,7 +66,7 @@ class HistoryStream:
 
 
 class Drainer:
-    """Keeps the history streams bounded: above `waiting` events of a cell it moves the oldest to the file.
+    """Keeps the history streams bounded: what comes above `waiting` events of a cell is moved to the file.
 
     Each drain is marked in the harness's journal, since it is the one thing that we ask of the server meanwhile.
     """
@@ -74,6 +74,7 @@ class Drainer:
     def __init__(self, streams: Sequence[HistoryStream], journal: Journal, waiting: int) -> None:
         self._streams = [(stream, stream.store) for stream in streams if stream.node is None]
         self._journal, self._waiting = journal, waiting
+        self._at_least = min(waiting, WRITE_BLOCK)
         self._asked_at_s = 0.0
 
     def relieve(self, elapsed_s: float) -> None:
@@ -84,7 +85,8 @@ class Drainer:
         for stream, store in self._streams:
             assert store is not None
             excess = store.events_waiting() - self._waiting
-            if excess > 0:
+            # The description of every write stays in memory until the file is closed: not many small ones.
+            if excess >= self._at_least:
                 # Not all at once, where it has grown: the end of the load would be seen late.
                 self._drain(stream, store, min(excess, WRITE_BLOCK))
             if excess > WRITE_BLOCK:
@@ -94,7 +96,6 @@ class Drainer:
         begin = time.perf_counter_ns()
         self._journal.begin(RowKind.DRAIN, begin, 0, 0, 0, 0, 0)
         before = stream.written
-        # One write for many blocks: each is a row group, whose description stays in memory until the file is closed.
         gathered: list[bytes] = []
         for lines in store.drain(excess):
             gathered += lines

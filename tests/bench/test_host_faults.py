@@ -20,7 +20,6 @@ from leasebench.bench.environment import Environment, tcp_address
 from leasebench.bench.faults.fault import FaultReport, Victim, parse_faults
 from leasebench.bench.hosts.reaper import FILTER_TABLE
 from leasebench.bench.scenario import read_scenario
-from leasebench.bench.servers.binaries import embedded_binary
 from leasebench.bench.servers.external import ExternalServer
 from leasebench.bench.servers.server import ServerUnusable
 from leasebench.definitions import DefinitionError, Mistakes
