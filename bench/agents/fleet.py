@@ -83,8 +83,8 @@ class AgentFleet:
 
     @property
     def facts(self) -> tuple[HostFacts, ...]:
-        """What is recorded of the hosts."""
-        return tuple(agent.facts for agent in self.agents.values())
+        """What is recorded of the hosts, in the order of their names, whoever called first."""
+        return tuple(self.agents[name].facts for name in self._dask.workers)
 
     @property
     def server_at(self) -> str | None:
