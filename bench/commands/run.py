@@ -159,11 +159,13 @@ def _begin(
     from leasebench.bench.expected_time import count_trials, expected_seconds
     from leasebench.bench.goal import must_reach
     from leasebench.bench.screen import console
+    from leasebench.results.display.phrases import count
 
     screen = console(stderr=as_json)
     must_reach(chosen, goal)
     least, most = expected_seconds(chosen)
-    cells = f"{len(chosen.guards)} guards, {len(chosen.scenarios)} scenarios, {count_trials(chosen)} trials"
+    sizes = {"guard": len(chosen.guards), "scenario": len(chosen.scenarios), "trial": count_trials(chosen)}
+    cells = ", ".join(count(number, noun) for noun, number in sizes.items())
     aim = "" if goal is None else f", {goal}"
     screen.print(
         f"{chosen.name}: {cells}, seed {drawn}, {least:.0f} to {most:.0f} s{aim}, into {directory}",

@@ -72,7 +72,7 @@ class Price:
     """What a guard costs at one endpoint, microseconds, and how many times as much as the two without a lock.
 
     `p50_us` are the medians of acquire, check, commit and release, added up. `acquire_p99_us` has the waiting in it,
-    `commands_per_grant` the tries in vain.
+    `commands_per_grant` the tries in vain. `disturbed`: on a machine that did something else besides.
     """
 
     guard: str
@@ -82,6 +82,7 @@ class Price:
     commands_per_grant: float | None
     beside_version_check: float | None
     beside_no_guard: float | None
+    disturbed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,11 @@ class TriedRepair:
     def harmed(self) -> tuple[UnderScenario, ...]:
         """Where it did not hold."""
         return tuple(one for one in self.scenarios if not one.holds)
+
+    @property
+    def open(self) -> tuple[UnderScenario, ...]:
+        """Where it held, but too few races were seen to tell."""
+        return tuple(one for one in self.scenarios if one.verdict is Verdict.UNPROVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +234,7 @@ def _price(run: RunDirectory, guard: str, scenario: str | None, beside: Sequence
         cell.latency("commit").shown("p99"),
         cell.rate("commands_per_grant").value,
         *ratios,
+        disturbed=cell.latencies_disturbed,
     )
 
 
@@ -250,6 +257,8 @@ def page(answer: AnswerForLock, run: str) -> Iterator[str]:
     yield from _repaired(answer)
     if any(one.stale for one in (*answer.without_fault, *answer.under_fault)):
         yield f"Its first stale write, step by step: leasebench explain {run} --guard {answer.guard}"
+    if _is_open(answer):
+        yield f"Too little was seen where it says so: leasebench run --resume {run} --until-proven gets the races"
     yield f"Every figure: leasebench report {run}"
 
 
@@ -266,12 +275,34 @@ def _in_short(answer: AnswerForLock) -> str:
     open_ = [one.scenario for one in answer.under_fault if one.verdict is Verdict.UNPROVEN]
     if open_:
         parts.append(f"too little was seen under {and_joined(open_)}")
-    whole = [one for one in answer.repairs if not one.harmed]
     if harmed or quiet:
-        parts.append(
-            f"what held everywhere: {whole[0].about} ({whole[0].guard})" if whole else "no repair that was run held"
-        )
+        parts.append(_what_held(answer))
     return "; ".join(parts) + "."
+
+
+def _what_held(answer: AnswerForLock) -> str:
+    """The first repair that was seen to hold everywhere, else the one of which least is open."""
+    everywhere = [one.scenario for one in (*answer.without_fault, *answer.under_fault)]
+    open_of = {}
+    for repair in answer.repairs:
+        told = {one.scenario for one in repair.scenarios} - {one.scenario for one in repair.open}
+        if not repair.harmed:
+            open_of[repair.guard] = [name for name in everywhere if name not in told], repair
+    if not open_of:
+        return "no repair that was run held"
+    open_, best = min(open_of.values(), key=lambda one: len(one[0]))
+    what = f"{best.about} ({best.guard})"
+    return (
+        f"no harm was seen with {what}, too little under {and_joined(open_)}"
+        if open_
+        else f"what held everywhere: {what}"
+    )
+
+
+def _is_open(answer: AnswerForLock) -> bool:
+    """Whether more races would tell more: of the lock, or of what may repair it."""
+    seen = (*answer.without_fault, *answer.under_fault, *(one for tried in answer.repairs for one in tried.scenarios))
+    return any(one.verdict is Verdict.UNPROVEN for one in seen)
 
 
 def _outcome(one: UnderScenario) -> str:
@@ -325,7 +356,8 @@ def _money(answer: AnswerForLock) -> Iterator[str]:
     tail = "" if price.acquire_p99_us is None else f"; acquire p99 {number(price.acquire_p99_us)} us, waiting included"
     if price.commands_per_grant is not None:
         tail += f"; {number(price.commands_per_grant, 1)} commands a grant, tries in vain included"
-    yield f"What it costs at one endpoint (medians added up, {answer.baseline})"
+    disturbed = ", the machine was disturbed: another run may say otherwise" if price.disturbed else ""
+    yield f"What it costs at one endpoint (medians added up, {answer.baseline}{disturbed})"
     yield f"  {number(price.p50_us)} us{': ' if beside else ''}{', '.join(beside)}{tail}"
 
 
@@ -338,5 +370,7 @@ def _repaired(answer: AnswerForLock) -> Iterator[str]:
         stale = sum(one.stale for one in repair.scenarios)
         seen = f"{stale} of {count(races, 'race')} ended in a stale write"
         where = f", harmed under {and_joined([one.scenario for one in repair.harmed])}" if repair.harmed else ""
+        if repair.open:
+            where += f", too few of them under {and_joined([one.scenario for one in repair.open])}"
         cost = "" if repair.price is None else f", {number(repair.price.p50_us)} us"
         yield f"  {repair.guard}, {repair.about}: {seen}{where}{cost}"

@@ -45,7 +45,7 @@ def test_with_json_standard_output_is_the_summary_and_nothing_else(place):
 
 def test_a_run_says_beforehand_how_long_it_takes_and_ends_with_advice(place):
     first, *_, last = [line for line in (place / "err").read_text().splitlines() if line]
-    assert "2 guards, 1 scenarios, 2 trials, seed 1" in first
+    assert "2 guards, 1 scenario, 2 trials, seed 1" in first
     assert " s, into r" in first
     assert "Advice: mine_monotonic" in (place / "err").read_text()
     assert "r/summary.json" in last

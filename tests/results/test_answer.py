@@ -11,6 +11,7 @@ from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.suite import SUITE
 from leasebench.results.tables.answer import answers, page
 from leasebench.results.tables.lock_table import legend, lock_table
+from leasebench.verdict import Verdict
 
 LOCK = {"decide": {"check": "inside"}, "exclude": {"manager": "redis_py"}}
 GUARDS = [
@@ -48,6 +49,7 @@ def run():
         cell("last_writer_wins", "steady", races=310, verdict="stale", **rate, latency_us=latency(None, 60.0)),
         cell("mine", "owner_stopped", verdict="stale", **stopped, latency_us=latency(210.0, 100.0)),
         cell("mine_newer", "owner_stopped", races=70, verdict="unproven", **bound),
+        cell("mine_newer", "owner_killed", races=75, **bound),
         cell("mine", "owner_killed", verdict="stuck", races=40, **bound, takeover_ms=seen(900.0, 1000.0, 1100.0)),
     ]
     tables = {"name": "tiny", "about": "leases of 1 s", "trials": 1, "duration_s": 3.0, "guards": GUARDS}
@@ -86,10 +88,27 @@ def test_the_page_has_every_figure_of_the_answer(run):
         "1,000 ms",
         "3.00x",
         "5.00x",
-        "0 of 360 races",
+        "newer plans only (mine_newer), too little under owner_stopped.",
+        "0 of 435 races ended in a stale write, too few of them under owner_stopped",
+        "run --resume runs/x --until-proven",
         "explain runs/x --guard mine",
     ):
         assert fact in text
+    assert "disturbed" not in text
+
+
+def test_a_repair_held_everywhere_only_where_enough_was_seen_and_a_disturbed_cost_is_said_to_be_one(run):
+    proven = [
+        one.model_copy(update={"verdict": Verdict.CLEAN}) if one.verdict is Verdict.UNPROVEN else one
+        for one in run.summary.cells
+    ]
+    disturbed = [one.model_copy(update={"latencies_disturbed": one.guard == "mine"}) for one in proven]
+    run.summary = run.summary.model_copy(update={"cells": tuple(disturbed)})
+    (answer,) = answers(run)
+    text = "\n".join(page(answer, "runs/x"))
+    assert "what held everywhere: the same lock, and a store that writes newer plans only (mine_newer)." in text
+    assert "steady, the machine was disturbed" in text
+    assert "--until-proven" not in text
 
 
 def test_the_table_has_a_row_a_guard_and_a_column_a_scenario(run):
