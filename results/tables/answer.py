@@ -226,14 +226,15 @@ def _price(run: RunDirectory, guard: str, scenario: str | None, beside: Sequence
     if cell is None:
         return None
     cost = guard_cost_us(cell)
-    ratios = (None if cost is None or not other else round(cost / other, 3) for other in beside)
+    version_check, no_guard = (None if cost is None or not other else round(cost / other, 3) for other in beside)
     return Price(
         guard,
         cost,
         cell.latency("acquire").shown("p99"),
         cell.latency("commit").shown("p99"),
         cell.rate("commands_per_grant").value,
-        *ratios,
+        version_check,
+        no_guard,
         disturbed=cell.latencies_disturbed,
     )
 
