@@ -13,7 +13,7 @@ import pytest
 from commands import Started, leasebench, read, starting, suite_text, trial_facts, until, words_of
 
 from leasebench.bench.agents.line import LineBroken, Listening, call
-from leasebench.bench.agents.placement import must_have_room, placed
+from leasebench.bench.agents.placement import must_have_room, must_need_no_servers, placed
 from leasebench.bench.agents.software import CODE, differs, own_facts, own_software
 from leasebench.bench.resume import must_be_the_same_ground
 from leasebench.bench.scenario import HostPlacement, read_scenario
@@ -244,6 +244,14 @@ def test_a_suite_that_does_not_suit_is_refused_before_anything_is_started(tmp_pa
     ):
         with pytest.raises(DefinitionError, match=words), open_hosts(hosts, load_suite(str(suite)), server):
             pass
+
+
+def test_servers_of_a_trials_own_are_refused_where_hosts_are_other_machines():
+    must_need_no_servers(load_suite("steady"))
+    with pytest.raises(
+        DefinitionError, match=r"failover: \w+ has servers of its own there, which only .* this machine"
+    ):
+        must_need_no_servers(load_suite("failover"))
 
 
 def test_a_placement_that_needs_more_hosts_is_refused():
