@@ -17,7 +17,7 @@ from leasebench.bench.servers.trial_node import TrialNode
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ServerError
-from leasebench.results.evidence.columns import Rows
+from leasebench.results.evidence.columns import JournalRows
 from leasebench.results.evidence.history import HistoryWriter, write_journal
 from leasebench.results.evidence.journal import HEADER_BYTES, Journal
 from leasebench.results.evidence.trial import Trial, processes_of, read_trial_journal, read_trials
@@ -175,7 +175,7 @@ def _write_latency(plan: TrialPlan, folder: Path, facts: TrialFacts, trials: Ite
 
 
 def fault_rows(
-    plan: TrialPlan, journal: Rows, hosts: Mapping[Process, str | None] = MappingProxyType({})
+    plan: TrialPlan, journal: JournalRows, hosts: Mapping[Process, str | None] = MappingProxyType({})
 ) -> list[FaultRow]:
     """What the faults did, from the journal: when, for how long, and whether it hit. `hosts`: where processes ran."""
     reported: pd.DataFrame = journal[journal["kind"].isin([int(kind) for kind in ACTIONS])]

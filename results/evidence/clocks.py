@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leasebench.results.evidence.columns import Rows
+from leasebench.results.evidence.columns import JournalRows
 from leasebench.results.evidence.drift import DriftingOffset
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.parquet import parquet_file, readable
@@ -99,7 +99,7 @@ class Clocks:
 class Compared:
     """The clocks of one journal that is on the axis: which one each row is by, and how unsure two of them are."""
 
-    def __init__(self, clocks: Clocks, journal: Rows) -> None:
+    def __init__(self, clocks: Clocks, journal: JournalRows) -> None:
         self._clocks, self._journal = clocks, journal
         self._names = clocks_of(journal)
 
@@ -143,7 +143,7 @@ class Compared:
         return int(self.unsure_ns.max(initial=0))
 
 
-def clocks_of_trial(folder: Path, journal: Rows | None = None) -> Clocks:
+def clocks_of_trial(folder: Path, journal: JournalRows | None = None) -> Clocks:
     """What a trial recorded of its clocks. All is well known where its journals are by one. Raises BadRunDirectory.
 
     Without the `journal`, its file is asked for the clocks that it names.
@@ -177,7 +177,7 @@ def _named_in(path: Path) -> set[Clock]:
         return set(map(Clock.parse, named))
 
 
-def clocks_of(journal: Rows) -> tuple[Clock, ...]:
+def clocks_of(journal: JournalRows) -> tuple[Clock, ...]:
     """The clocks of a journal, in the order of its categories; one for a journal that names none."""
     if "clock" not in journal:
         return (ONE_HOST,)

@@ -26,7 +26,7 @@ _NUMBERS = count()
 """A room knows columns by number: if it held them, neither would be freed when its trial is let go."""
 
 
-class Rows(Protocol):
+class JournalRows(Protocol):
     """Rows of a journal: a data frame, or a journal in its file that is read like one."""
 
     def __len__(self) -> int: ...

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leasebench.results.display.phrases import count
-from leasebench.results.evidence.columns import Rows
+from leasebench.results.evidence.columns import JournalRows
 from leasebench.results.record.faults import HARNESS, FaultRow
 from leasebench.results.record.health import TrialHealth
 from leasebench.results.record.journal import RowKind, RowOutcome
@@ -65,11 +65,11 @@ class Watched(NamedTuple):
     facts: TrialFacts
     health: TrialHealth
     faults: Sequence[FaultRow]
-    journal: Rows
+    journal: JournalRows
 
 
 def disturbances(
-    facts: TrialFacts, health: TrialHealth | None, faults: Sequence[FaultRow], journal: Rows
+    facts: TrialFacts, health: TrialHealth | None, faults: Sequence[FaultRow], journal: JournalRows
 ) -> tuple[Disturbance, ...]:
     """Say what disturbed a trial; nothing is said of one that nobody watched."""
     if health is None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from leasebench.enactors.downstream.host_leases.program import HOST_WORK, HOSTS
 from leasebench.results.evidence.alignment import offset_of_data
-from leasebench.results.evidence.columns import Rows
+from leasebench.results.evidence.columns import JournalRows
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.steps import rows_of_step
 from leasebench.results.evidence.trial import Trial
@@ -57,7 +57,7 @@ def spans_of(data: pd.DataFrame) -> Spans:
     return _spans(host[rows], at_us, np.where(holds, expires_us, at_us))
 
 
-def believed_spans(journal: Rows) -> Spans:
+def believed_spans(journal: JournalRows) -> Spans:
     """The same as the workers believe it, where their lease manager leaves no history: from the end of their work."""
     hosts = journal[(journal["kind_name"] == HOSTS).to_numpy()]
     done = (journal["kind_name"] == HOST_WORK).to_numpy() & (journal["outcome"].to_numpy() == RowOutcome.DONE)
@@ -126,7 +126,7 @@ def held_leases(trial: Trial) -> HeldLeases | None:
     return HeldLeases(int(hosts), spans, facts.start_ns // 1000 + ahead_us, end_ns // 1000 + ahead_us)
 
 
-def work_of(journal: Rows) -> pd.DataFrame:
+def work_of(journal: JournalRows) -> pd.DataFrame:
     """The pieces of work in a journal, in the order in which they ended."""
     work: pd.DataFrame = journal[(journal["kind_name"] == HOST_WORK).to_numpy()].sort_values("end_ns", kind="stable")
     return work

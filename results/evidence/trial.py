@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from leasebench.results.evidence.clocks import Clocks, Compared, clocks_of_trial
-from leasebench.results.evidence.columns import Room, Rows
+from leasebench.results.evidence.columns import JournalRows, Room
 from leasebench.results.evidence.disturbance import Disturbance, disturbances
 from leasebench.results.evidence.events import Events, Ints
 from leasebench.results.evidence.history import read_data, read_events
@@ -34,7 +34,7 @@ class Trial:
     facts: TrialFacts
     cell: str
     events: Events
-    journal: Rows
+    journal: JournalRows
     clocks: Clocks = field(default_factory=Clocks)
     data_file: Path | None = None
     """The history of the data store behind the endpoints; None where no process worked on one."""
@@ -121,7 +121,7 @@ def read_trial_journal(folder: Path) -> TrialJournal:
     return TrialJournal(rows.on_axis(clocks), clocks, room)
 
 
-def processes_of(journal: Rows) -> tuple[Process, ...]:
+def processes_of(journal: JournalRows) -> tuple[Process, ...]:
     """The processes that kept a journal, in the order of the categories of its column `process`."""
     return tuple(Process.parse(name) for name in journal["process"].cat.categories)
 

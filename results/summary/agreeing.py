@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from leasebench.results.evidence.columns import Rows
+from leasebench.results.evidence.columns import JournalRows
 from leasebench.results.evidence.trial import read_trial_journal, read_trials
 from leasebench.results.latency.agreement import Agreement, Key, figures_of, log_against, logged, row_times, samples_of
 from leasebench.results.latency.histograms import SIDES, Buckets, merge_buckets
@@ -68,7 +68,7 @@ def _figures(run: Path, summary: Summary, cells: Cells) -> Iterator[str]:
                     )
 
 
-def _faults(folder: Path, journal: Rows) -> Iterator[str]:
+def _faults(folder: Path, journal: JournalRows) -> Iterator[str]:
     """Whether `faults.json` has what the journals say that faults did: when each began and ended."""
     rows = journal[journal["kind"].isin([int(kind) for kind in OF_FAULTS])]
     by_journal = sorted(zip(rows["start_ns"].tolist(), rows["end_ns"].tolist(), strict=True))
