@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leasebench.results.evidence.clocks import UNKNOWN_NS, Offset
+from leasebench.results.evidence.columns import pieces
 from leasebench.results.evidence.drift import DRIFT
 from leasebench.results.evidence.events import Ints, Mask
 from leasebench.results.evidence.trial import Trial
@@ -21,19 +22,27 @@ def offset_of_server(trial: Trial) -> Offset | None:
     trial only.
     """
     events, journal = trial.events, trial.journal
-    unsure_ns = trial.compared.unsure_on_axis_ns[trial.compared.code]
-    rows = np.flatnonzero(trial.rows(RowKind.COMMIT, RowOutcome.DONE) & (unsure_ns < UNKNOWN_NS))
-    commits = np.flatnonzero(events.of("commit"))
-    if not len(rows) or not len(commits):
+    unsure_ns, clock = trial.compared.unsure_on_axis_ns, trial.compared.code
+    acknowledged = trial.rows(RowKind.COMMIT, RowOutcome.DONE) & (unsure_ns < UNKNOWN_NS)[clock]
+    committed, by = events.of("commit"), trial.process_enactor.astype(np.int16)
+    rows, commits = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+    for one in range(-1, len(events.enactors)):  # all at once would take a hundred bytes a commit
+        asked, stored = np.flatnonzero(acknowledged & (by == one)), np.flatnonzero(committed & (events.enactor == one))
+        attempt = journal["attempt"].to_numpy()[asked]
+        _, ours, theirs = np.intersect1d(attempt, events.attempt[stored], return_indices=True)
+        rows.append(asked[ours].astype(np.int32))
+        commits.append(stored[theirs].astype(np.int32))
+    row, commit = np.concatenate(rows), np.concatenate(commits)
+    if not len(row):
         return None
-    believed = trial.process_enactor[rows] << 48 | journal["attempt"].to_numpy()[rows]
-    stored = events.enactor[commits].astype(np.int64) << 48 | events.attempt[commits]
-    _, ours, theirs = np.intersect1d(believed, stored, return_indices=True)
-    if not len(ours):
-        return None
-    start, end = (journal[name].to_numpy()[rows[ours]] for name in ("start_ns", "end_ns"))
-    value_ns = np.median((start + end) // 2 - events.t_us[commits[theirs]] * 1000)
-    return Offset(int(value_ns), int(np.median((end - start) // 2 + unsure_ns[rows[ours]])))
+    start_ns, end_ns, t_us = journal["start_ns"].to_numpy(), journal["end_ns"].to_numpy(), events.t_us
+    middle, half = np.empty(len(row), np.int64), np.empty(len(row), np.int64)
+    for part in pieces(len(row)):
+        start, end = start_ns[row[part]], end_ns[row[part]]
+        middle[part] = (start + end) // 2 - t_us[commit[part]] * 1000
+        half[part] = (end - start) // 2 + unsure_ns[clock[row[part]]]
+    value_ns, uncertainty_ns = (np.median(one, overwrite_input=True) for one in (middle, half))
+    return Offset(int(value_ns), int(uncertainty_ns))
 
 
 def offset_of_data(trial: Trial) -> Offset | None:

@@ -129,6 +129,12 @@ class Calls:
         return effects
 
     @cached_property
+    def has_one_event(self) -> Mask:
+        """The rows with one event and no more."""
+        one: Mask = np.bincount(self.row_of_event[self.joined], minlength=len(self.trial.journal)) == 1
+        return one
+
+    @cached_property
     def answered(self) -> Mask:
         """The rows that came to an end that their process saw."""
         return answered(self.trial)
