@@ -23,8 +23,8 @@ restart_ms = 20
 [[scenario.calm.faults]]
 kind = "pause"
 enactors = [1]
-per_s = 10
-ms = 20
+per_s = 100
+ms = 10
 """
 RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (\w+) +([\w.+/-]+)\[(\d+)\] ([\w.]+): (.*)")
 
