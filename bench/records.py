@@ -18,8 +18,9 @@ from leasebench.bench.trialplan import TrialPlan
 from leasebench.enactors.store.store import CellAddress, Store
 from leasebench.leases.errors import ServerError
 from leasebench.results.evidence.columns import JournalRows
-from leasebench.results.evidence.history import HistoryWriter, write_journal
+from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import HEADER_BYTES, Journal
+from leasebench.results.evidence.journal_table import write_journal
 from leasebench.results.evidence.trial import Trial, processes_of, read_trial_journal, read_trials
 from leasebench.results.latency.histograms import histogram, tag, write_hlog
 from leasebench.results.latency.phases import phase_samples
@@ -96,13 +97,12 @@ class Drainer:
         begin = time.perf_counter_ns()
         self._journal.begin(RowKind.DRAIN, begin, 0, 0, 0, 0, 0)
         before = stream.written
-        gathered: list[bytes] = []
-        for lines in store.drain(excess):
-            gathered += lines
-            if len(gathered) >= WRITE_BLOCK:
-                stream.write(gathered)
-                gathered = []
-        stream.write(gathered)
+        taken: list[bytes] = []
+        try:
+            for lines in store.drain(excess):
+                taken += lines
+        finally:
+            stream.write(taken)  # also where the server dies half-way: it has them no more
         end = time.perf_counter_ns()
         self._journal.end(end, end - begin, stream.written - before, 0, RowOutcome.DONE, 0)
 
