@@ -214,10 +214,6 @@ class Scenario(Definition):
         """The settings of each program kind that every cell has, by its name, in the order in which they start."""
         return self._kinds
 
-    def obstacle(self, number: int, guard: Guard) -> str | None:
-        """Return why fault `number` can't be had on this machine, or not with `guard`; None if it can."""
-        return _obstacle(self.faults[number].fault, guard)
-
     def refuses(self, guard: Guard) -> str | None:
         """Return why `guard` can't be run under this scenario on this machine; None if it can."""
         if guard.exclude is not None and (missing := unavailable(guard.manager)):
@@ -228,7 +224,7 @@ class Scenario(Definition):
                 name = guard.exclude.manager
                 return f"the leases of {name} live for multiples of {step_ms} ms, and not for {ttl_ms} ms"
         needed = (each.fault for each in self.faults if not each.fault.optional)
-        return next(filter(None, (_obstacle(fault, guard) for fault in needed)), None)
+        return next(filter(None, (obstacle(fault, guard) for fault in needed)), None)
 
     @property
     def parsed_faults(self) -> tuple[Fault, ...]:
@@ -236,7 +232,8 @@ class Scenario(Definition):
         return tuple(each.fault for each in self.faults)
 
 
-def _obstacle(fault: Fault, guard: Guard) -> str | None:
+def obstacle(fault: Fault, guard: Guard) -> str | None:
+    """Return why a fault can't be had on this machine, or not with `guard`; None if it can."""
     if missing := fault.available():
         return f"the fault {fault.name} is not available: {missing}"
     reason = fault.refuses(guard)

@@ -7,7 +7,7 @@ from random import Random
 from leasebench.bench.engines.processes.load import Timing
 from leasebench.bench.environment import processes_at
 from leasebench.bench.faults.fault import Fault
-from leasebench.bench.scenario import Scenario
+from leasebench.bench.scenario import Scenario, obstacle
 from leasebench.bench.suite import MAX_STRETCH, Suite
 from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.leases.guard import Guard
@@ -98,6 +98,6 @@ class TrialPlan:
         rng, scenario = Random(f"{self.seed} faults"), self.scenario
         drawn = [rng.random() < fault.chance for fault in scenario.parsed_faults]
         return tuple(
-            fault if takes_part and scenario.obstacle(number, self.guard) is None else None
-            for number, (fault, takes_part) in enumerate(zip(scenario.parsed_faults, drawn, strict=True))
+            fault if takes_part and obstacle(fault, self.guard) is None else None
+            for fault, takes_part in zip(scenario.parsed_faults, drawn, strict=True)
         )
