@@ -14,6 +14,7 @@ from leasebench.enactors.enactor.resuming import EnactorState
 from leasebench.enactors.plan import Cell
 from leasebench.leases.guard import presets
 from leasebench.leases.lease import Lease
+from leasebench.leases.operations import ReleaseUnchecked
 from leasebench.leases.outcome import Done, Reason, Refused
 
 CELL = Cell("c", ("e0",))
@@ -159,3 +160,14 @@ def test_all_that_the_programs_of_a_guard_refer_to_can_be_looked_into(name):
         for each in position.received:
             program.send(each)
         assert not ProgramState(program).incomplete
+
+
+def test_an_operation_that_a_program_keeps_is_a_value():
+    def keeping(name: str) -> Any:
+        asked = ReleaseUnchecked(Lease(name, "own-0", 0, 0, 100))
+        yield asked
+        yield asked
+
+    one, same, other = (standing(keeping(name)) for name in ("e0", "e0", "e1"))
+    assert not one.incomplete
+    assert one.value == same.value != other.value

@@ -29,6 +29,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from leasebench.leases.lease import Lease
+from leasebench.leases.operations import Operation
 
 MAX_DEPTH = 50
 """How deep values may be nested; programs carry flat ones."""
@@ -87,7 +88,7 @@ class ProgramState:
             return ("tuple", *(self._value(each, depth + 1) for each in it))
         if isinstance(it, (FunctionType, BuiltinFunctionType, CodeType, type, BaseModel)):
             return Identity(it)  # none of these changes, and programs share them
-        if is_dataclass(it) and getattr(kind, "__dataclass_params__").frozen:  # noqa: B009
+        if is_dataclass(it) and (isinstance(it, Operation) or getattr(kind, "__dataclass_params__").frozen):  # noqa: B009
             return (kind.__name__, *(self._value(getattr(it, each.name), depth + 1) for each in fields(it)))
         return self._mutable(it, depth)
 
