@@ -26,11 +26,12 @@ def fairness(trial: Trial) -> Findings:
     outcome = trial.journal["outcome"].to_numpy()
     published = start[trial.rows(RowKind.PUBLISH)]
     until_ns = int(published.max()) if len(published) else int(end.max(initial=0))
-    asked = trial.rows(RowKind.ACQUIRE) & (trial.process_enactor >= 0) & (start < until_ns)
+    by = trial.process_enactor
+    asked = trial.rows(RowKind.ACQUIRE) & (by >= 0) & (start < until_ns)
     answered = asked & np.isin(outcome, (RowOutcome.DONE, RowOutcome.NOTHING))
     got = answered & (outcome == RowOutcome.DONE) & (end <= until_ns)
-    wanted = np.unique(trial.process_enactor[asked])
-    grants = np.bincount(trial.process_enactor[got], minlength=len(trial.facts.enactors))
+    wanted = np.unique(by[asked])
+    grants = np.bincount(by[got], minlength=len(trial.facts.enactors))
     counts: dict[str, int | None] = {
         "starved": int(np.count_nonzero(grants[wanted] == 0)),
         "waits_in_vain": int(np.count_nonzero(answered & (outcome == RowOutcome.NOTHING))),

@@ -63,8 +63,9 @@ def _deaths(trial: Trial) -> Iterator[Death]:
     ended, resumed = trial.rows(RowKind.PLAN), trial.rows(RowKind.RESUME)
     begun_or_ended = ended | resumed | trial.rows(RowKind.DISCOVER, RowOutcome.DONE)
     version = np.where(resumed, journal["version"].to_numpy(), journal["seen"].to_numpy())
+    life = trial.life
     for row in np.flatnonzero(trial.rows(RowKind.KILL) & (trial.process_enactor >= 0)).tolist():
-        own = np.flatnonzero(begun_or_ended & (trial.life == trial.life[row]))  # in the order in which it wrote them
+        own = np.flatnonzero(begun_or_ended & (life == life[row]))  # in the order in which it wrote them
         if len(own) and not ended[own[-1]]:
             yield Death(int(journal["start_ns"].iloc[row]), int(version[own[-1]]))
 

@@ -181,13 +181,13 @@ def holds_of(trial: Trial) -> Holds:
     owner = _owner(trial, rows, "attempt")
     order = np.argsort(owner, kind="stable")
     rows = rows[order]
-    killed = trial.rows(RowKind.KILL)
-    death = np.full(int(trial.life.max(initial=0)) + 1, NEVER)
-    np.minimum.at(death, trial.life[killed], trial.journal["start_ns"].to_numpy()[killed])
+    killed, life = trial.rows(RowKind.KILL), trial.life
+    death = np.full(int(life.max(initial=0)) + 1, NEVER)
+    np.minimum.at(death, life[killed], trial.journal["start_ns"].to_numpy()[killed])
     fence, asked, begin = (trial.journal[name].to_numpy()[rows] for name in ("fence", "start_ns", "end_ns"))
     clock = trial.compared.code[rows]
-    life = trial.life[rows]
-    return Holds(trial, owner[order], trial.lease_number[rows], fence, asked, begin, death[life], clock, life)
+    lives = life[rows]
+    return Holds(trial, owner[order], trial.lease_number[rows], fence, asked, begin, death[lives], clock, lives)
 
 
 def told_by_lease(trial: Trial) -> Mask:

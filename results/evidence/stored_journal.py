@@ -11,7 +11,7 @@ import pyarrow as pa
 from leasebench.results.evidence.clocks import Clocks, clocks_of
 from leasebench.results.evidence.columns import Array, Columns, Room, batches, gathered, held_bytes
 from leasebench.results.evidence.events import Ints, Mask
-from leasebench.results.evidence.history import (
+from leasebench.results.evidence.journal_table import (
     KIND_NAMES,
     REASON_NAMES,
     must_be_of_journal,
@@ -93,8 +93,11 @@ class StoredJournal:
     @property
     def frame(self) -> pd.DataFrame:
         """The whole journal in memory."""
-        whole = pd.DataFrame({name: self[name] for name in self.columns}, copy=False)
-        return self._held.keep("", lambda: whole, lambda frame: int(frame.memory_usage(deep=True).sum()))
+
+        def whole() -> pd.DataFrame:
+            return pd.DataFrame({name: self[name] for name in self.columns}, copy=False)
+
+        return self._held.keep("", whole, lambda frame: int(frame.memory_usage(deep=True).sum()))
 
     @property
     def iloc(self) -> "_ByPlace":

@@ -101,7 +101,8 @@ class Reader:
         """The same of all other enactors."""
         if self.trial is None:
             return np.array([], dtype=np.int64)
-        others = (self.trial.process_enactor != enactor) & (self.trial.process_enactor >= 0)
+        by = self.trial.process_enactor
+        others = (by != enactor) & (by >= 0)
         return self._found(others & self.trial.rows(kind), where)
 
     def _found(self, mask: Mask, where: dict[str, int]) -> Ints:

@@ -57,11 +57,10 @@ class Calls:
         """Join them: by sorting, O(n log n)."""
         events, journal = trial.events, trial.journal
         kind, attempt = journal["kind"].to_numpy(), journal["attempt"].to_numpy()
-        numbered = (trial.process_enactor >= 0) & (attempt > 0) & (attempt < 1 << CALL_BITS)
+        by = trial.process_enactor
+        numbered = (by >= 0) & (attempt > 0) & (attempt < 1 << CALL_BITS)
         numbered &= ~np.isin(kind, NO_CALLS)
-        row_of_event = rows_by_call(
-            np.flatnonzero(numbered), trial.process_enactor, attempt, events.enactor, events.attempt
-        )
+        row_of_event = rows_by_call(np.flatnonzero(numbered), by, attempt, events.enactor, events.attempt)
         calls = cls(trial, row_of_event, _effects_of_events(trial), _effects_of_rows(trial), numbered)
         rows, at, row_things, event_things = calls.by_others
         thing = np.concatenate((row_things, event_things))
