@@ -11,7 +11,7 @@ from leasebench.bench.scenario import Load
 from leasebench.enactors.plan import MOST_ENDPOINTS
 from leasebench.leases.traits import MOST_NODES
 from leasebench.results.checks.freshness import MOST_VALUES
-from leasebench.results.evidence import history, journal, memory_growth
+from leasebench.results.evidence import journal, memory_growth, parquet
 
 INTRODUCTION = (
     "What a run may have at most. Whoever asks for more is told so in a line, before the run (exit code 2), or the "
@@ -39,7 +39,7 @@ def _limits() -> Iterator[tuple[str, str, str]]:
     yield "values of a sweep", f"{sweep.MOST_VALUES:,}", asked
     yield "time of a trial that waits for its races", f"{suite.MAX_STRETCH:,} times its duration", "it is `unproven`"
     yield "operations of one process in a trial", f"{journal.MAX_RECORDS:,}", failed
-    yield "events, and operations, of a trial", f"{history.MOST_ROWS:,}", failed
+    yield "events, and operations, of a trial", f"{parquet.MOST_ROWS:,}", failed
     yield "events that wait at the server", _most(Load, "waiting_events"), "the oldest are moved to the file meanwhile"
     yield "processes at one place, each killed", f"{local_supervisor.MAX_LIVES:,}", failed
     yield "writes of an opaque lock that are heard", f"{lock_watch.MOST_WRITES:,}", "what the server saw is not judged"

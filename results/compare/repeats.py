@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leasebench.results.evidence.history import read_journal
+from leasebench.results.evidence.journal_table import read_journal
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.faults import read_faults
 from leasebench.results.record.file import BadRunDirectory

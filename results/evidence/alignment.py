@@ -70,9 +70,10 @@ def offset_of_data(trial: Trial) -> Offset | None:
     return Offset(int(middle_ns), int(np.median((end - start) // 2)))
 
 
-BLOCKS_AT_ONCE = 1 << 14
 BLOCK = 64
 """Calls of which a server's offset is told together: few enough that it does not drift meanwhile."""
+BLOCKS_AT_ONCE = 1 << 14
+"""A million calls: of so many the columns are in memory."""
 GRAIN_NS = 1_000
 """A server's stamp is in whole microseconds."""
 
@@ -109,16 +110,11 @@ class OffsetByBlock:
         return OffsetOverTime(self.value_ns[block], self.unsure_ns[block], self.known[block])
 
 
-def offset_over_time(t_us: Ints, start_ns: Ints, end_ns: Ints, unsure_ns: Ints) -> OffsetOverTime:
-    """The offset of a server's clock along its calls, which are in its order."""
-    offsets = offset_by_block(len(t_us), lambda part: (t_us[part], start_ns[part], end_ns[part], unsure_ns[part]))
-    return offsets.of(slice(0, len(t_us)))
-
-
 def offset_by_block(calls: int, stamped: Callable[[slice], tuple[Ints, Ints, Ints, Ints]]) -> OffsetByBlock:
-    """The offset of a server's clock along so many calls, of which `stamped` gives some: what `offset_over_time` takes.
+    """The offset of a server's clock along so many calls, which are in its order.
 
-    They are looked at a piece at a time.
+    Of a piece of them `stamped` gives the server's stamps (us), the starts and the ends (ns), and by how much these may
+    be wrong (ns): never all are in memory.
     """
     blocks = calls // BLOCK
     value, halves, began, ended = (np.zeros(blocks, dtype=np.int64) for _ in range(4))

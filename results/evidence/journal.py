@@ -2,7 +2,7 @@
 
 A record is written in two halves: what is asked before the operation starts, what came of it after. One whose
 second half is missing belongs to a process that died inside the operation. What its fields mean stands in
-`record.journal`; here is the writer's side, `results.evidence.history` reads journals.
+`record.journal`; here is the writer's side, `results.evidence.journal_table` reads journals.
 """
 
 import json

@@ -8,11 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from leasebench.results.evidence.history import open_table
 from leasebench.results.evidence.parquet import (
     TEXT_TYPE,
     must_be_complete,
     must_have,
+    open_table,
     parquet_writer,
     readable,
     schema_of,

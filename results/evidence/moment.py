@@ -14,7 +14,8 @@ import pandas as pd
 from leasebench.results.evidence.alignment import offset_of_server
 from leasebench.results.evidence.clocks import Clocks, Offset, clocks_of_trial
 from leasebench.results.evidence.events import Events, Ints, Mask
-from leasebench.results.evidence.history import journal_rows, open_journal, read_events, read_journal
+from leasebench.results.evidence.history import read_events
+from leasebench.results.evidence.journal_table import journal_rows, open_journal, read_journal
 from leasebench.results.evidence.overtime import COLUMNS, OverTime, over_time
 from leasebench.results.evidence.parquet import readable
 from leasebench.results.evidence.trial import Trial

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet
 
@@ -12,6 +14,13 @@ from leasebench.results.record.file import BadRunDirectory, must_be_file, unread
 from leasebench.results.record.table import TEXT, TableColumn
 
 TEXT_TYPE = pa.dictionary(pa.int32(), pa.string())
+MOST_ROWS = 20_000_000
+"""The most rows of one history or journal (some 2 GB, were it all in memory); more are neither written nor read."""
+MOST_BYTES = 150 * MOST_ROWS
+"""The most bytes of one file, unpacked: a row takes at most 80, and a name or token of its own."""
+VERSIONS = frozenset({"version", "previous"})
+MOST_VERSION = (1 << 31) - 1
+"""A thousand plans a second for 24 days. Higher ones are a damaged file's, and products of them would overflow."""
 
 
 def schema_of(columns: Iterable[TableColumn]) -> pa.Schema:
@@ -31,6 +40,20 @@ def parquet_file(path: Path) -> Any:
     must_be_file(path)
     with readable(path):
         return pa.parquet.ParquetFile(path, page_checksum_verification=True)
+
+
+def open_table(path: Path) -> Any:
+    """Open a Parquet file that may be read whole. Raises BadRunDirectory for one that is too large, or can't be read.
+
+    A file of a few megabytes may hold any number of equal rows: what it says of its size is looked at before.
+    """
+    file = parquet_file(path)
+    held = file.metadata
+    unpacked = sum(held.row_group(number).total_byte_size for number in range(held.num_row_groups))
+    for size, most, what in ((held.num_rows, MOST_ROWS, "rows"), (unpacked, MOST_BYTES, "bytes")):
+        if size > most:
+            raise BadRunDirectory(f"{path}: {size:,} {what}, more than the {most:,} that are read")
+    return file
 
 
 def must_have(path: Path, file: Any, columns: Iterable[TableColumn], *, any_width: bool = False) -> None:
@@ -62,6 +85,12 @@ def must_be_complete(path: Path, rows: Any, columns: Iterable[TableColumn]) -> N
     for column in columns:
         if not column.nullable and column.name in rows.schema.names and rows[column.name].null_count:
             raise BadRunDirectory(f"{path}: no {path.stem}: there are nulls in the column {column.name}")
+
+
+def must_be_versions(path: Path, values: npt.NDArray[np.int64]) -> None:
+    """Raise BadRunDirectory where a number is no plan's version."""
+    if len(values) and values.max() > MOST_VERSION:
+        raise BadRunDirectory(f"{path}: no {path.stem}: {values.max():,} is no plan's version")
 
 
 @contextmanager

@@ -9,11 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from leasebench.results.evidence.history import (
-    HISTORY_SCHEMA,
-    JOURNAL_SCHEMA,
-    with_added,
-)
+from leasebench.results.evidence.history import HISTORY_SCHEMA
+from leasebench.results.evidence.journal_table import JOURNAL_SCHEMA, with_added
 from leasebench.results.evidence.parquet import must_be_complete, must_have, parquet_file, readable
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.file import BadRunDirectory, is_there

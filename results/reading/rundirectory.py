@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from leasebench.results.display.numbering import violations_of
-from leasebench.results.evidence.history import read_history, read_journal
+from leasebench.results.evidence.history import read_history
+from leasebench.results.evidence.journal_table import read_journal
 from leasebench.results.evidence.moment import Moments
 from leasebench.results.evidence.trial import Trial, read_trials
 from leasebench.results.latency.histograms import Buckets, merge_buckets
@@ -215,7 +216,7 @@ class RunDirectory:
 
     @cached_property
     def journal(self) -> pd.DataFrame:
-        """Every operation of every process: see `evidence.history.read_journal`, with `trial` before its columns."""
+        """Every operation of every process: see `journal_table.read_journal`, with `trial` before its columns."""
         return self._every(JOURNAL_FILE, read_journal)
 
     @cached_property

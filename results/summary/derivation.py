@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from leasebench.results.checks.tally import Tally, applications_of, tally
 from leasebench.results.checks.verdict import judge, races_missing
 from leasebench.results.evidence.disturbance import Disturbance
-from leasebench.results.evidence.history import read_raw_journal
+from leasebench.results.evidence.journal_table import read_raw_journal
 from leasebench.results.evidence.trial import Trial, read_trials
 from leasebench.results.latency.histograms import PHASES, SIDES, figures, histogram, merge
 from leasebench.results.latency.phases import phase_samples

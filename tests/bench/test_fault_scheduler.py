@@ -7,8 +7,8 @@ import pytest
 
 from leasebench.bench.faults.fault import Fault
 from leasebench.bench.faults.scheduler import FaultScheduler
-from leasebench.results.evidence.history import read_raw_journal
 from leasebench.results.evidence.journal import Journal
+from leasebench.results.evidence.journal_table import read_raw_journal
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.process import Process

@@ -14,7 +14,7 @@ from leasebench.bench.trial import run_trial
 from leasebench.definitions import DefinitionError
 from leasebench.results.charts.buckets import quantile_us
 from leasebench.results.checks.resuming import resuming
-from leasebench.results.evidence.history import read_journal
+from leasebench.results.evidence.journal_table import read_journal
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.latency.hlog import read_buckets
 from leasebench.results.record.journal import RowKind, RowOutcome

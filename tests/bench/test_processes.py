@@ -28,7 +28,7 @@ from leasebench.enactors.plan import Cell, endpoint_names
 from leasebench.enactors.store.redis.redis_store import RedisStore
 from leasebench.enactors.store.store import CellAddress
 from leasebench.parent_death import HARNESS_VARIABLE
-from leasebench.results.evidence.history import read_journal
+from leasebench.results.evidence.journal_table import read_journal
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.record.journal import RowKind, RowOutcome
 

@@ -150,7 +150,7 @@ def test_a_table_with_a_column_twice_with_nulls_or_impossible_times_is_no_journa
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from leasebench.results.evidence.history import read_journal
+    from leasebench.results.evidence.journal_table import read_journal
     from leasebench.results.record.file import BadRunDirectory
 
     table = pq.read_table(next(material.glob("run/trials/*/journal.parquet")))

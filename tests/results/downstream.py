@@ -5,7 +5,7 @@ import pandas as pd
 from synthetic import FACTS, NUMBERS, event, events_of, row
 
 from leasebench.enactors.store.events import TEXTS
-from leasebench.results.evidence.history import JOURNAL_DTYPE
+from leasebench.results.evidence.journal_table import JOURNAL_DTYPE
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import OWN, RowOutcome
 from leasebench.results.record.trial import TrialFacts

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS, Event
 from leasebench.results.evidence.events import Events
-from leasebench.results.evidence.history import JOURNAL_DTYPE
+from leasebench.results.evidence.journal_table import JOURNAL_DTYPE
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import CELL_RESOURCE, NO_ENDPOINT, REASON_NUMBERS, RowKind, RowOutcome
 from leasebench.results.record.trial import TrialFacts

@@ -17,19 +17,12 @@ from short_run import make_short_run
 from synthetic import event, histories, line_of, row, trial_of
 
 from leasebench.results.checks.tally import tally
-from leasebench.results.evidence import columns, history
+from leasebench.results.evidence import columns, history, journal_table, parquet
 from leasebench.results.evidence.events import ByVersion
-from leasebench.results.evidence.history import (
-    HISTORY_SCHEMA,
-    MOST_ROWS,
-    MOST_VERSION,
-    HistoryWriter,
-    read_events,
-    read_journal,
-    read_raw_journal,
-    write_journal,
-)
+from leasebench.results.evidence.history import HISTORY_SCHEMA, HistoryWriter, read_events
 from leasebench.results.evidence.journal import COUNT_AT, HEADER_BYTES, MAGIC, Journal
+from leasebench.results.evidence.journal_table import read_journal, read_raw_journal, write_journal
+from leasebench.results.evidence.parquet import MOST_ROWS, MOST_VERSION
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.latency.phases import phase_samples
 from leasebench.results.record.clock import ONE_HOST
@@ -177,7 +170,7 @@ def test_a_small_file_of_very_many_rows_is_refused_before_a_row_is_read(run):
 
 
 def test_a_file_that_unpacks_to_very_much_is_refused(run, monkeypatch):
-    monkeypatch.setattr(history, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(parquet, "MOST_BYTES", 1_000)
     for name in ("history", "journal"):
         path = min(run.glob(f"trials/*/{name}.parquet"))
         with pytest.raises(BadRunDirectory, match=f"{name}.parquet: [0-9,]+ bytes, .* 1,000 "):
@@ -194,7 +187,8 @@ def test_a_journal_whose_columns_are_of_another_type_is_refused(run):
 
 
 def test_nothing_is_written_that_would_be_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(history, "MOST_ROWS", 2)
+    for module in (history, journal_table):
+        monkeypatch.setattr(module, "MOST_ROWS", 2)
     line = line_of(event("publish", 1_000_002, version=1, previous=0, attempt=1))
     with HistoryWriter(tmp_path / "h.parquet") as writer:
         writer.append([line] * 2, "c0", "n0")
@@ -215,7 +209,7 @@ def test_a_journal_that_claims_more_records_than_it_holds_is_read_up_to_its_end(
     header = bytearray(HEADER_BYTES)
     header[: len(MAGIC)] = MAGIC
     header[COUNT_AT : COUNT_AT + 8] = count.to_bytes(8, "little", signed=True)
-    path.write_bytes(bytes(header) + bytes(3 * history.JOURNAL_DTYPE.itemsize + 5))
+    path.write_bytes(bytes(header) + bytes(3 * journal_table.JOURNAL_DTYPE.itemsize + 5))
     found = []
     assert peak_mb(lambda: found.append(read_raw_journal(path))) < 1
     assert len(found[0]) == (3 if count > 0 else 0)

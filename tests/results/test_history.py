@@ -12,8 +12,9 @@ from synthetic import ENACTORS, ENDPOINTS, FACTS, event, events_of, histories, l
 
 from leasebench.enactors.store.events import LINE_FIELDS, Event
 from leasebench.results.evidence import history
-from leasebench.results.evidence.history import HISTORY_SCHEMA, HistoryWriter, read_events, read_journal, write_journal
+from leasebench.results.evidence.history import HISTORY_SCHEMA, HistoryWriter, read_events
 from leasebench.results.evidence.journal import Journal
+from leasebench.results.evidence.journal_table import read_journal, write_journal
 from leasebench.results.evidence.trial import read_trials
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory

@@ -7,13 +7,6 @@ from hypothesis import strategies as st
 
 from leasebench.leases.outcome import Reason
 from leasebench.results.evidence import journal as writer_side
-from leasebench.results.evidence.history import (
-    JOURNAL_DTYPE,
-    read_header,
-    read_journal,
-    read_raw_journal,
-    write_journal,
-)
 from leasebench.results.evidence.journal import (
     CHUNK_RECORDS,
     HEADER_BYTES,
@@ -23,6 +16,13 @@ from leasebench.results.evidence.journal import (
     Journal,
     JournalFull,
     LiveView,
+)
+from leasebench.results.evidence.journal_table import (
+    JOURNAL_DTYPE,
+    read_header,
+    read_journal,
+    read_raw_journal,
+    write_journal,
 )
 from leasebench.results.record.clock import ONE_HOST, Clock
 from leasebench.results.record.file import BadRunDirectory

@@ -11,7 +11,8 @@ from short_run import GUARDS, make_short_run
 from tape import Tape, write_run
 
 from leasebench import load
-from leasebench.results.evidence.history import read_events, read_journal
+from leasebench.results.evidence.history import read_events
+from leasebench.results.evidence.journal_table import read_journal
 from leasebench.results.explain import explain
 from leasebench.results.reading.violations import matching
 from leasebench.results.record.file import BadRunDirectory

@@ -13,8 +13,9 @@ from synthetic import ENACTORS, ENDPOINTS, FACTS, event, line_of
 from tape import Tape, write_run
 
 from leasebench.results.checks.verdict import judge
-from leasebench.results.evidence.history import HistoryWriter, write_journal
+from leasebench.results.evidence.history import HistoryWriter
 from leasebench.results.evidence.journal import Journal
+from leasebench.results.evidence.journal_table import write_journal
 from leasebench.results.record.clock import ONE_HOST
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.journal import NO_ENDPOINT, RowKind, RowOutcome

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sound import sound_trial
 from synthetic import event, row, trial_of
 
-from leasebench.results.evidence.alignment import offset_over_time
+from leasebench.results.evidence.alignment import offset_by_block
 from leasebench.results.evidence.clocks import Clocks, Offset
 from leasebench.results.evidence.events import Events
 from leasebench.results.record.clock import Clock
@@ -498,10 +498,16 @@ class TestClocks:
         true_ns = 123_456_789
         start, end = t_us * 1000 + true_ns - before_ns, t_us * 1000 + true_ns + after_ns
         lying = t_us + np.where(rng.random(1000) < 0.2, 40_000, 0)
-        found = offset_over_time(lying, start, end, np.zeros(1000, np.int64))
-        assert np.all(found.known)
-        assert np.all(np.abs(found.value_ns - true_ns) <= found.unsure_ns)
-        assert not np.any(offset_over_time(t_us[:50], start[:50], end[:50], np.zeros(50, np.int64)).known)
+
+        def found(stamps):
+            sure = np.zeros(len(stamps), np.int64)
+            blocks = offset_by_block(len(stamps), lambda part: (stamps[part], start[part], end[part], sure[part]))
+            return blocks.of(slice(0, len(stamps)))
+
+        told = found(lying)
+        assert np.all(told.known)
+        assert np.all(np.abs(told.value_ns - true_ns) <= told.unsure_ns)
+        assert not np.any(found(t_us[:50]).known)
 
 
 def test_the_witness_shares_no_code_with_the_store_nor_with_its_rules():

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from leasebench.results.evidence.history import KIND_NAMES, read_raw_journal
 from leasebench.results.evidence.journal import KIND_OF_STEP
+from leasebench.results.evidence.journal_table import KIND_NAMES, read_raw_journal
 from leasebench.results.record.file import BadRunDirectory
 from leasebench.results.record.journal import RowOutcome
 
