@@ -27,8 +27,9 @@ from leasebench.verdict import SAFE, Verdict
 class RankedGuard:
     """One guard over all of its scenarios.
 
-    `verdict` is its worst, `surprises` the number of scenarios in which it was not among those expected. The leak rate
-    is that of applications (`leaky` of `raced`, all scenarios together) with its exact interval, None without races.
+    `verdict` is its worst, `surprises` the number of scenarios in which it was not among those expected.
+    `leaky_share` is that of applications (`leaky` of `raced`, all scenarios together) with its exact interval, None
+    without races: no leak rate, which is of races.
     `cost_us` is the cost at one endpoint in the scenario in which guards are priced.
     """
 
@@ -40,7 +41,7 @@ class RankedGuard:
     unproven: int
     leaky: int
     raced: int
-    leak_rate: float | None
+    leaky_share: float | None
     interval: Interval | None
     cost_us: float | None
 

@@ -12,7 +12,6 @@ from leasebench.results.compare.quantities import (
     SERVICE,
     Quantity,
     latency,
-    main_rate,
     rates,
 )
 from leasebench.results.compare.ranking import Ranking
@@ -95,7 +94,7 @@ def overall_grid(ranking: Ranking) -> Grid:
         Column("guard", left=True),
         Column("worst", left=True),
         Column("clean in", spare=1, left=True),
-        Column(f"{_title(main_rate())}\n[95 %]"),
+        Column("leaky\n[95 %]"),
         Column("cost\nus", spare=2),
         *overall_columns(),
     )
@@ -105,7 +104,7 @@ def overall_grid(ranking: Ranking) -> Grid:
             Text(one.guard),
             verdict_text(one.verdict, surprise=bool(one.surprises)),
             Text(f"{one.clean}/{one.scenarios}"),
-            Text(rate_text(Rate(one.leak_rate, one.interval, None))),
+            Text(rate_text(Rate(one.leaky_share, one.interval, None))),
             Text(number(one.cost_us)),
         ]
         for quantity in OVERALL.values():
@@ -129,8 +128,8 @@ def _surprises(cells: list[CellSummary]) -> Iterator[str]:
 def legend(ranking: Ranking, trials: list[int]) -> Iterator[str]:
     """What the figures of a ranking mean, a line each; `trials` are the numbers of trials that its cells have."""
     yield (
-        f"leak rate: leaky of raced applications, exact; cost: acquire + check + commit + release at one endpoint, "
-        f"medians, in {ranking.priced_in}"
+        f"leaky: the share of raced applications that wrote anything stale, exact; cost: acquire + check + commit + "
+        f"release at one endpoint, medians, in {ranking.priced_in}"
     )
     by = {one.note.rpartition(" ")[2] for one in ranking.overall}
     if "scenarios" in by:

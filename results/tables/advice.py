@@ -4,7 +4,7 @@ Which of the guards that held is the cheapest is a claim like any other: `result
 can't be told apart, by the same intervals as a comparison.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import join
 
@@ -92,7 +92,7 @@ class Advice:
     `alone`: no other guard of the run held, `only`: no other guard was run. `rivals` are those that held and are not
     established to cost more, cheapest first; `one_trial`: a cell of them has a single trial. Costs are microseconds an
     endpoint under the scenario `priced_in`. `failed` are the guards that did not hold: the cheaper ones, cheapest
-    first; without a best, all.
+    first; without a best, all. `dearer` are the others that did not hold, in the run's order.
     """
 
     best: str | None
@@ -105,6 +105,9 @@ class Advice:
     rivals: tuple[Rival, ...]
     failed: tuple[Failure, ...]
     unproven: tuple[Unproven, ...]
+    dearer: tuple[str, ...] = ()
+    unexpected: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Of best and rivals those that were expected to fail, with the scenarios in which they were."""
     disturbed: tuple[str, ...] = ()
     """The guards whose cost is that of disturbed trials, since no other left any."""
 
@@ -156,8 +159,18 @@ def advise(summary: Summary, compare: Compare = nothing_known) -> Advice:
         rivals=tuple(rivals),
         failed=tuple(_failure(guard, by_guard[guard], costs[guard], first) for guard in worse),
         unproven=tuple(unproven(by_guard[best])) if best else (),
+        dearer=tuple(guard for guard, group in by_guard.items() if guard not in worse and _harmed(group)),
+        unexpected=tuple(_unexpected(by_guard, held[:1] + [one.guard for one in rivals])),
         disturbed=tuple(guard for guard, cell in priced.items() if cell.latencies_disturbed),
     )
+
+
+def _unexpected(
+    by_guard: Mapping[str, Sequence[CellSummary]], guards: Sequence[str]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for guard in guards:
+        if places := tuple(cell.scenario for cell in by_guard[guard] if not cell.as_expected):
+            yield guard, places
 
 
 def unproven(cells: Sequence[CellSummary]) -> Iterator[Unproven]:
@@ -238,6 +251,10 @@ def sentences(advice: Advice, run: str) -> Iterator[str]:
         count = "" if failure.of == 1 else f"{len(failure.scenarios)} of {failure.of} scenarios: "
         link = f"; leasebench explain {run} --violation {failure.violation}" if failure.violation else ""
         yield f"  {failure.guard} ({cost}) is {failure.verdict.value} under {count}{where}{link}"
+    if advice.dearer:
+        yield f"  Nor did {_most(advice.dearer)} hold, which {'is' if len(advice.dearer) == 1 else 'are'} no cheaper"
+    for guard, scenarios in advice.unexpected:
+        yield f"  It was not expected that {guard} holds under {_places(scenarios)}: more trials tell"
     for left in advice.unproven[:SHOWN]:
         yield f"  Unproven for {left.guard} under {left.scenario}: {left.races}"
     if len(advice.unproven) > SHOWN:
@@ -281,6 +298,10 @@ def _most(names: Sequence[str]) -> str:
 def _held(group: Sequence[CellSummary]) -> bool:
     verdicts = {cell.verdict for cell in group}
     return verdicts <= SAFE and bool(verdicts & GOOD)
+
+
+def _harmed(group: Sequence[CellSummary]) -> bool:
+    return not {cell.verdict for cell in group} <= SAFE
 
 
 def _failure(

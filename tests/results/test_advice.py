@@ -61,13 +61,31 @@ def test_a_guard_that_fails_anywhere_has_not_held():
     assert said(made)[1].endswith(": paused")
 
 
+def test_the_dearer_guards_that_failed_are_named_and_none_that_is_only_unproven():
+    made = summary(
+        cell("mine", verdict="stale", cost_us=300), cell("open", verdict="unproven", cost_us=200), cell("tight")
+    )
+    assert advise(made).dearer == ("mine",)
+    _, worse = said(made)
+    assert "mine" in worse
+
+
+def test_a_guard_that_held_where_that_was_not_expected_is_said_to_have():
+    made = summary(cell("g", expected=["stale"], as_expected=False), cell("g", "paused"))
+    assert advise(made).unexpected == (("g", ("steady",)),)
+    head, unexpected = said(made)
+    assert "g held" in head
+    assert ["steady" in unexpected, "paused" in unexpected] == [True, False]
+
+
 def test_the_only_guard_that_held_is_not_called_the_cheapest():
     made = summary(cell("tight"), cell("loose", verdict="stale", cost_us=200))
     advice = advise(made)
     assert (advice.best, advice.alone, advice.only) == ("tight", True, False)
-    (line,) = said(made)
+    line, worse = said(made)
     assert "tight is the only guard" in line
     assert "cheap" not in line
+    assert "loose" in worse
 
 
 def test_of_a_single_guard_nothing_is_said_of_cheaper_ones():

@@ -79,7 +79,7 @@ class TestRanking:
     def test_a_guard_is_told_with_all_of_its_scenarios(self, before):
         worst = rank(before).ranked[-1]
         assert (worst.verdict.value, worst.scenarios, worst.clean) == ("stale", 4, 0)
-        assert (worst.leaky, worst.raced, worst.leak_rate) == (800, 800, 1.0)
+        assert (worst.leaky, worst.raced, worst.leaky_share) == (800, 800, 1.0)
         assert worst.interval[0] == pytest.approx(0.9954, abs=1e-4)
 
     def test_a_rate_of_commits_is_no_figure_to_choose_a_guard_by(self, before):
