@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -96,8 +96,11 @@ class Aftermath:
     wrong: tuple[str, ...]
 
 
-def draw(kills: int, seed: int, scenarios: Sequence[str]) -> Iterator[PlannedKill]:
-    """The kills of a self-test; where Dask is installed also of runs on several hosts."""
+def draw(kills: int, seed: int, scenarios: Mapping[str, int]) -> Iterator[PlannedKill]:
+    """The kills of a self-test; where Dask is installed also of runs on several hosts.
+
+    Each scenario has the number of hosts that its faults take at least.
+    """
     of_hosts = (AGENT, WORKER) if find_spec("distributed") else ()
     for number in range(1, kills + 1):
         rng = Random(f"{seed} {number}")
@@ -109,20 +112,29 @@ def draw(kills: int, seed: int, scenarios: Sequence[str]) -> Iterator[PlannedKil
         chosen = rng.choice(others) if rng.random() < 0.2 else signal.SIGKILL
         moment = rng.choice(MOMENTS)
         delay_s = rng.random() * (2.0 if moment == "start" else 0.5)
-        yield PlannedKill(number, rng.choice(scenarios), victim, chosen, moment, delay_s, hosts)
+        scenario = rng.choice(list(scenarios))
+        hosts = max(hosts, HOSTS if scenarios[scenario] > 1 else 0)
+        yield PlannedKill(number, scenario, victim, chosen, moment, delay_s, hosts)
 
 
-def scenarios_with_faults() -> list[str]:
-    """Of the scenarios that come with leasebench, the plainest for each kind of fault that can be had here."""
+def scenarios_with_faults() -> dict[str, int]:
+    """Of the scenarios that come with leasebench, the plainest for each kind of fault that can be had here.
+
+    Each with the number of hosts that it takes: those of several only where Dask is installed.
+    """
     from leasebench.bench.scenario import read_scenario, scenario_files
 
     known = sorted(map(read_scenario, scenario_files()), key=lambda one: (len(one.programs_by_kind()), one.name))
-    by_kind: dict[str, str] = {}
+    most_hosts = HOSTS if find_spec("distributed") else 1
+    reached: set[str] = set()
+    chosen = {WITHOUT_FAULTS: 1}
     for scenario in known:
-        for stated in scenario.faults:
-            if stated.fault.available() is None:
-                by_kind.setdefault(stated.fault.name, scenario.name)
-    return sorted({*by_kind.values(), WITHOUT_FAULTS})
+        takes = max((fault.least_hosts for fault in scenario.parsed_faults), default=1)
+        kinds = {fault.name for fault in scenario.parsed_faults if fault.available() is None}
+        if takes <= most_hosts and kinds - reached:
+            chosen[scenario.name] = takes
+            reached |= kinds
+    return dict(sorted(chosen.items()))
 
 
 class MarkedRun:

@@ -21,10 +21,11 @@ from leasebench.bench.selftest import (
 )
 
 SEED = 7
-KILLS = [kill for kill in draw(60, SEED, ["steady", "crash_holder", "lossy_network"]) if kill.moment != "fault"][:3]
+PLAIN, WITH_FAULTS = ({"steady": 1, "crash_holder": 1, "lossy_network": 1}, {"paused_newer_holder": 1, "failover": 1})
+KILLS = [kill for kill in draw(60, SEED, PLAIN) if kill.moment != "fault"][:3]
 KILLS += [PlannedKill(103, "pause_before_commit", "harness", signal.SIGKILL, "load", 0.3, HOSTS)]
 """Agents and workers are killed in `test_agents`."""
-KILLS += [kill for kill in draw(60, SEED, ["paused_newer_holder", "failover"]) if kill.moment == "fault"][:1]
+KILLS += [kill for kill in draw(60, SEED, WITH_FAULTS) if kill.moment == "fault"][:1]
 
 
 @pytest.mark.parametrize("part", range(3))
@@ -66,3 +67,5 @@ def test_the_kills_follow_from_the_seed_and_reach_every_fault_that_can_be_had_he
     assert {"harness", "server", "proxy", "forkserver", "reaper", "enactor"} <= {kill.victim for kill in kills}
     assert "steady" in scenarios
     assert len(scenarios) > 8
+    assert scenarios["host_pause"] > 1
+    assert all(kill.hosts == HOSTS for kill in kills if kill.scenario.startswith("host_")), "refused without hosts"
