@@ -1,6 +1,5 @@
 """`leasebench list`."""
 
-import gc
 from enum import StrEnum
 from typing import Annotated
 
@@ -24,7 +23,6 @@ class Listing(StrEnum):
 
 def list_(what: Annotated[Listing, typer.Argument(help="what to list")]) -> None:
     """List what there is."""
-    gc.disable()  # whatever is read stays until the end, a moment later: nothing to find, an eighth of the time
     from leasebench.bench.listing import rows
     from leasebench.bench.screen import console, show_tables
     from leasebench.results.display.grid import Column, Grid, Text, Tone

@@ -34,8 +34,10 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("named", NAMES)
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [*((command, "a name under runs") for command in COMMANDS), ("check", "a path"), ("check", "a suite")],
+)
 def test_a_run_is_named_by(command, named, place):
     words, told = COMMANDS[command]
     ended = leasebench(*(word.format(NAMES[named]) for word in words), cwd=place)
