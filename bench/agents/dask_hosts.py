@@ -178,19 +178,22 @@ class DaskHosts:
         own = str(private_directory())
         self._stack.callback(shutil.rmtree, own, ignore_errors=True)
         self._stack.enter_context(dask.config.set({"temporary-directory": own}))
-        cluster = self._stack.enter_context(
-            LocalCluster(  # type: ignore[no-untyped-call]
+        try:
+            cluster = LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=number_of_local(self._choice),
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                # Without an address it takes Dask's usual port, and warns where another cluster has that.
+                dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
                 local_directory=own,
                 # One that is killed while it begins leaves what it tries out for temporary files.
                 env={"TMPDIR": own},
             )
-        )
+        except (RuntimeError, OSError) as error:
+            raise ServerUnusable(f"--hosts {self._choice}: a worker did not begin: {_said(error)}") from error
+        self._stack.enter_context(cluster)
         for worker in cluster.workers.values():
             if worker.pid is not None:
                 reaper().watch_process(worker.pid)

@@ -12,6 +12,7 @@ from leasebench.bench.selftest import (
     HOSTS,
     MARK,
     MOMENTS,
+    WORKER,
     MarkedRun,
     PlannedKill,
     SelfTest,
@@ -24,7 +25,9 @@ SEED = 7
 PLAIN, WITH_FAULTS = ({"steady": 1, "crash_holder": 1, "lossy_network": 1}, {"paused_newer_holder": 1, "failover": 1})
 KILLS = [kill for kill in draw(60, SEED, PLAIN) if kill.moment != "fault"][:3]
 KILLS += [PlannedKill(103, "pause_before_commit", "harness", signal.SIGKILL, "load", 0.3, HOSTS)]
-"""Agents and workers are killed in `test_agents`."""
+"""Agents and workers that are under way are killed in `test_agents`."""
+KILLS += [PlannedKill(104, "steady", WORKER, signal.SIGKILL, "start", 0.0, HOSTS)]
+"""A worker that only begins: the run ends before its first trial."""
 KILLS += [kill for kill in draw(60, SEED, WITH_FAULTS) if kill.moment == "fault"][:1]
 
 
