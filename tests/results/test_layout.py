@@ -12,8 +12,9 @@ from shown import shown
 from leasebench.bench.engines.explorer import report
 from leasebench.bench.engines.explorer.rendering import TRACE
 from leasebench.results.compare import changes_view, gates_view, ranking_view
+from leasebench.results.display.folding import fold_sentence
 from leasebench.results.display.grid import Column, Grid, Text
-from leasebench.results.display.layout import LEAST_PROSE, fold_sentence, lay_out, what_is_left_out
+from leasebench.results.display.layout import LEAST_PROSE, lay_out, what_is_left_out
 from leasebench.results.reading import violations
 from leasebench.results.record.metric import Shown
 from leasebench.results.tables.columns import of_metrics, run_columns
