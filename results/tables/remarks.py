@@ -51,19 +51,18 @@ def _open(cells: Sequence[CellSummary], run: str) -> Iterator[str]:
 
 def _disturbed(cells: Sequence[CellSummary]) -> Iterator[str]:
     """One line for all disturbed trials: on a machine at load it is each of them, for the same few reasons."""
-    told = {f"{cell}, {sentence}": sentence for cell in cells for sentence in cell.disturbances}
+    told = [sentence for cell in cells for sentence in cell.disturbances]
     if not told:
         return
     trials = sum(cell.total(DISTURBED) for cell in cells)
+    of = count(sum(cell.trials for cell in cells), "trial")
+    marked = sum(cell.latencies_disturbed for cell in cells)
+    only = f"all that {count(marked, 'cell')} have of latencies ({DISTURBED_MARK})"
+    then = only if marked else "left out of the latencies"
     causes = by_cause(told)
     seen = ", ".join(f"{cause.label} ({len(sentences)})" for cause, sentences in causes.items())
-    marked = sum(cell.latencies_disturbed for cell in cells)
-    then = "left out of the latencies"
-    if marked:
-        then += f" but in {count(marked, 'cell')} without another ({DISTURBED_MARK})"
-    of = count(sum(cell.trials for cell in cells), "trial")
     such = max(next(iter(causes.values())), key=_first_figure)
-    yield f"disturbed: {trials} of {of}, {then}: {seen}; such as {such}; all are in {SUMMARY_FILE}"
+    yield f"disturbed: {trials} of {of}, {then}: {seen}; such as {such}; all in {SUMMARY_FILE}"
 
 
 def _first_figure(sentence: str) -> float:

@@ -212,3 +212,11 @@ class TestSentences:
         lines = fold_sentence(text, width)
         assert max(map(len, lines)) <= width
         assert " ".join(line.strip() for line in lines) == text
+
+    def test_no_word_is_broken_a_path_is_longer_than_the_line_and_each_line_of_a_text_is_folded_by_itself(self):
+        path = "/a-long/" + "way/" * 20
+        text = f"trial 1 was disturbed: c0.enactor-2 waited for {path}\n    Traceback"
+        lines = fold_sentence(text, 30)
+        assert [word for line in lines for word in line.split()] == text.split()
+        assert all(len(line) <= 30 or line.strip() == path for line in lines)
+        assert lines[-1] == "    Traceback"
