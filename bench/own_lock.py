@@ -11,10 +11,10 @@ from leasebench.leases.guard import DEFAULT_TTL_MS, Decide, Exclude, Guard, Rene
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.manager import LeaseManager
 from leasebench.leases.managers.foreign import ForeignManager, for_command
+from leasebench.leases.preset_names import manager_named
 from leasebench.leases.traits import ttl_step_ms, unavailable
 from leasebench.mistakes import DefinitionError
 from leasebench.names import NAME_PATTERN
-from leasebench.registry import plugin
 from leasebench.verdict import Verdict
 
 SUITE = "own_lock"
@@ -68,7 +68,7 @@ class NamedLock(NamedTuple):
     @classmethod
     def of_manager(cls, name: str) -> Self:
         """The lock of a lease manager, by its name or `module:Class`. Raises DefinitionError if it can't be used."""
-        manager: LeaseManager = plugin("leases.managers", "lease manager", name)
+        manager: LeaseManager = manager_named(name)
         if missing := unavailable(manager):
             raise DefinitionError(missing)
         return cls(name, name, (), manager)

@@ -18,6 +18,7 @@ from rich.text import Text as RichText
 from leasebench.bench.engines.processes.supervisor import Figures
 from leasebench.bench.expected_time import OVERHEAD_S
 from leasebench.bench.failure import failure_of
+from leasebench.bench.screen import say
 from leasebench.bench.suite import cells
 from leasebench.bench.trialplan import TrialPlan
 from leasebench.results.display.grid import Column, Grid, Text, Tone
@@ -62,7 +63,7 @@ class PlainLines:
     def end(self, plan: TrialPlan, facts: TrialFacts) -> None:
         where = "" if facts.status == "ok" else failure_of(plan.folder_in(self._directory))
         told = outcome_in_words(plan, facts, self._figures, where)
-        self._console.print(f"trial {plan.number} of {self._of}: {told}", highlight=False, markup=False, soft_wrap=True)
+        say(self._console, f"trial {plan.number} of {self._of}: {told}")
         _tell_notes(self._console, plan, facts)
 
 
@@ -156,12 +157,9 @@ class LiveDisplay:
         self._done += 1
         self._bar.update(self._task, completed=self._done)
         if facts.status != "ok":
-            self._console.print(
-                f"trial {plan.number} failed: {plan.guard.name} under {plan.scenario.name}: {facts.reason}"
-                f"{failure_of(plan.folder_in(self._directory))}",
-                markup=False,
-                soft_wrap=True,
-            )
+            cell = f"{plan.guard.name} under {plan.scenario.name}"
+            where = failure_of(plan.folder_in(self._directory))
+            say(self._console, f"trial {plan.number} failed: {cell}: {facts.reason}{where}")
         _tell_notes(self._console, plan, facts)
 
     def renderable(self) -> RenderableType:
@@ -200,4 +198,4 @@ class LiveDisplay:
 
 def _tell_notes(console: Console, plan: TrialPlan, facts: TrialFacts) -> None:
     for line in facts.notes:
-        console.print(f"! trial {plan.number}: {line}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"! trial {plan.number}: {line}")

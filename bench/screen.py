@@ -10,8 +10,9 @@ from rich.segment import Segment
 from rich.text import Text as RichText
 
 from leasebench.bench.terminal import PLAIN_WIDTH
+from leasebench.results.display.folding import fold_sentence
 from leasebench.results.display.grid import Grid, Text, Tone
-from leasebench.results.display.layout import fold_sentence, lay_out, styled, styled_line, what_is_left_out
+from leasebench.results.display.layout import STYLES, lay_out, styled, styled_line, what_is_left_out
 from leasebench.visible import visible
 
 
@@ -44,10 +45,18 @@ def show_tables(screen: Console, grids: Iterable[Grid], elsewhere: str = "") -> 
         say(screen, Text(left_out, Tone.QUIET))
 
 
-def say(screen: Console, text: Text) -> None:
-    """Print a sentence, on a terminal in lines of whole words; a command in it stays whole."""
-    for line in fold_sentence(text.text, screen.width) if screen.is_terminal else [text.text]:
-        screen.print(styled(Text(line, text.tone)), highlight=False, soft_wrap=True)
+def say(screen: Console, text: Text | str, mark: Text | None = None) -> None:
+    """Print a sentence, on a terminal in lines of whole words; a command in it stays whole.
+
+    A `mark`, of its own colour, stands before it on the first line.
+    """
+    told = Text(text) if isinstance(text, str) else text
+    sentence = told.text if mark is None else f"{mark.text}  {told.text}"
+    for number, line in enumerate(fold_sentence(sentence, screen.width) if screen.is_terminal else [sentence]):
+        printed = styled(Text(line, told.tone))
+        if mark is not None and not number:
+            printed.stylize(STYLES[mark.tone], 0, len(mark.text))
+        screen.print(printed, highlight=False, soft_wrap=True)
 
 
 class VisibleConsole(Console):

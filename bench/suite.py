@@ -30,6 +30,7 @@ from leasebench.enactors.store.drivers import driver_of
 from leasebench.enactors.store.store import StoreDriver
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
 from leasebench.leases.manager import REDIS
+from leasebench.leases.preset_names import unknown_guard
 from leasebench.leases.servers import access_of
 from leasebench.leases.traits import server_of
 from leasebench.names import NAME_PATTERN
@@ -306,7 +307,7 @@ def _must_be_known(kind: str, table: TomlTable, known: Collection[str], source: 
     """Raise DefinitionError for every name in the suite's list of guards or scenarios that there is not."""
     key = f"{kind}s"
     told = [
-        Mistake((key, index), nearest(kind, name, known))
+        Mistake((key, index), unknown_guard(name, known) if kind == "guard" else nearest(kind, name, known))
         for index, name in enumerate(table[key] if isinstance(table.get(key), list) else ())
         if isinstance(name, str) and name not in known
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from leasebench.mistakes import DefinitionError
+from leasebench.results.display.folding import fold_sentence
 from leasebench.visible import visible, visible_line
 
 EXIT_UNEXPECTED = 1
@@ -49,14 +50,25 @@ MOST_LINES = 200
 
 
 def complain(messages: Iterable[str]) -> None:
-    """Say each message in a line of its own on standard error."""
+    """Say each message in a line of its own on standard error; on a terminal, folded at its edge."""
+    width = _edge()
     for message in messages:
         logger.warning(message)
         lines = message.split("\n")
         more = len(lines) - MOST_LINES
         for line in (*lines[:MOST_LINES], *([f"and {more:,} more lines"] if more > 0 else ())):
             if line:
-                sys.stderr.write(f"{shortened(f'leasebench: {visible_line(line)}')}\n")
+                told = shortened(f"leasebench: {visible_line(line)}")
+                for part in [told] if width is None else fold_sentence(told, width):
+                    sys.stderr.write(f"{part}\n")
+
+
+def _edge() -> int | None:
+    """The width of the terminal that standard error is; None where it is a pipe or a file, or nobody knows."""
+    if not sys.stderr.isatty():
+        return None
+    told = os.environ.get("COLUMNS", "")
+    return (int(told) if told.isdigit() else os.get_terminal_size(sys.stderr.fileno()).columns) or None
 
 
 def shortened(line: str) -> str:

@@ -3,22 +3,21 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from leasebench.definitions import Definition, DefinitionError, Mistake, Source, every, named, read_source, validate
+from leasebench.definitions import Definition, DefinitionError, Mistake, Source, every, read_source, validate
 from leasebench.leases.commit_rule import CommitRule, commit_rule
 from leasebench.leases.guard_axes import VersionCheck
 from leasebench.leases.lease import Wait
 from leasebench.leases.manager import REDIS, LeaseManager, LibraryManager
+from leasebench.leases.preset_names import PRESETS_FILE, manager_named, preset_managers, unknown_guard
 from leasebench.leases.traits import hint, server_of
 from leasebench.names import NAME_PATTERN
-from leasebench.registry import faulty, plugin, plugins
+from leasebench.registry import faulty, plugins
 from leasebench.verdict import Verdict
 
-PRESETS_FILE = Path(__file__).with_name("presets.toml")
 DEFAULT_TTL_MS = 100
 
 
@@ -107,7 +106,7 @@ class Exclude(Definition):
     @field_validator("manager")
     @classmethod
     def _known(cls, manager: str) -> str:
-        plugin("leases.managers", "lease manager", manager)
+        manager_named(manager)
         return manager
 
 
@@ -266,7 +265,7 @@ class Guard(Definition):
     def _named_manager(self) -> Any:
         assert self.exclude is not None
         name, found = self.exclude.manager, plugins("leases.managers")
-        return found[name] if name in found else plugin("leases.managers", "lease manager", name)
+        return found[name] if name in found else manager_named(name)
 
     @property
     def library(self) -> LibraryManager | None:
@@ -334,13 +333,13 @@ def unusable_presets() -> dict[str, str]:
     broken = {one.name: one for one in faulty("leases.managers") if one.name not in plugins("leases.managers")}
     if not broken:
         return {}
-    tables, _ = read_source(PRESETS_FILE)
-    named_managers = {name: table.get("exclude", {}).get("manager") for name, table in tables["guard"].items()}
-    return {name: str(broken[manager]) for name, manager in named_managers.items() if manager in broken}
+    return {name: str(broken[manager]) for name, manager in preset_managers().items() if manager in broken}
 
 
 def guard_named(name: str, known: Mapping[str, Guard], place: str = "") -> Guard:
     """The guard of that name. Raises DefinitionError: why it can't be used, or which names come nearest."""
     if name not in known and (reason := unusable_presets().get(name)):
         raise DefinitionError(f"{place}the guard {name!r} can't be used: {reason}")
-    return named("guard", name, known, place)
+    if name not in known:
+        raise DefinitionError(place + unknown_guard(name, known))
+    return known[name]

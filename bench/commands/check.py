@@ -51,7 +51,7 @@ def check(
     run = find_run(name)
     files = CiFiles(junit, markdown)
     from leasebench.bench.commands.figures import show
-    from leasebench.bench.screen import console
+    from leasebench.bench.screen import console, say
     from leasebench.results.reading.explored import contradictions
     from leasebench.results.record.explored import read_explored
     from leasebench.results.record.file import is_there
@@ -64,24 +64,24 @@ def check(
     integrity = _as_recorded(run)
     suite, derived = read_suite(run), summarise(run)
     for line in unfinished(run):
-        screen.print(line, markup=False, highlight=False)
+        say(screen, line)
     if as_json:
         sys.stdout.write(json.dumps(derived.as_json(), indent=1) + "\n")
     else:
         show(screen, derived, run)
     files.write(derived, run)
     for line in (*_coverage(run, integrity), *(f"{run}: {line}" for line in _witnessed(derived))):
-        screen.print(line, markup=False, highlight=False)
+        say(screen, line)
     broken = [sentence for trial in derived.trials for sentence in _broken(trial)]
     complain(broken)
     wrong: list[str] = []
     found: list[Contradiction] = []
     if not is_there(run / SUMMARY_FILE):
-        screen.print(f"{run}: no summary.json, the run did not end: these figures are of the trials that did")
+        say(screen, f"{run}: no summary.json, the run did not end: these figures are of the trials that did")
     elif wrong := unlike(as_written(run), derived):
         complain([f"{run / SUMMARY_FILE}: {len(wrong)} figures are not what the history says, first {wrong[0]}"])
     else:
-        screen.print(f"{run}: every figure of summary.json follows from the history", highlight=False)
+        say(screen, f"{run}: every figure of summary.json follows from the history")
         found = contradictions(derived, suite, read_explored(run))
         complain(map(str, found))
     unknown = [guard for guard in suite.guards if not is_known(guard.commit)]
@@ -121,13 +121,14 @@ def _coverage(run: Path, integrity: "Integrity") -> Iterator[str]:
 
 def _apart(run: Path, screen: "Console") -> list[str]:
     """What does not agree among journals, logs, faults and summary; how much was compared is said, too."""
+    from leasebench.bench.screen import say
     from leasebench.results.summary.agreeing import agreement
 
     found = agreement(run)
     complain(found.wrong)
     verdict = "they do not agree" if found.wrong else "all agree"
     line = f"{run}: {found.samples:,} latencies in {found.rows:,} journal rows, logs, faults and summary: {verdict}"
-    screen.print(line, markup=False, highlight=False)
+    say(screen, line)
     return found.wrong
 
 

@@ -10,9 +10,10 @@ from leasebench.bench.commands.arguments import NAMED, PasswordFile, ServerChoic
 from leasebench.bench.log import FILE_VARIABLE
 from leasebench.bench.servers.credentials import with_password
 from leasebench.bench.terminal import EXIT_FAILED, EXIT_USAGE, fail, must_be_writable
+from leasebench.results.display.grid import Text, Tone
 
 MARKS = {True: "ok", False: "no", None: "--"}
-STYLES = {True: "green", False: "red", None: "dim"}
+TONES = {True: Tone.GOOD, False: Tone.BAD, None: Tone.QUIET}
 
 
 def doctor(
@@ -25,10 +26,8 @@ def doctor(
     out: Annotated[Path | None, typer.Option(help="of --bundle: the archive (default: RUN's name + -bug.zip)")] = None,
 ) -> None:
     """Look at what this machine can do: server, cores, clock, faults."""
-    from rich.markup import escape
-
     from leasebench.bench.doctor import findings
-    from leasebench.bench.screen import console
+    from leasebench.bench.screen import console, say
 
     chosen = with_password(server, password_file)
     run, archive = (None, None) if bundle is None else _bundle_places(bundle, out)
@@ -39,8 +38,7 @@ def doctor(
         for name, good, text in findings(chosen):
             sound = sound and good is not False
             told.append(f"{MARKS[good]}  {name}: {text}\n")
-            mark = f"[{STYLES[good]}]{MARKS[good]}[/]"
-            screen.print(f"{mark}  {escape(name)}: {escape(text)}", highlight=False, soft_wrap=not screen.is_terminal)
+            say(screen, f"{name}: {text}", Text(MARKS[good], TONES[good]))
     finally:  # also where a finding fails: that is what a report is needed for
         if run is not None and archive is not None:
             from leasebench.bench.bundle import pack, secrets_of
@@ -48,7 +46,7 @@ def doctor(
             log = os.environ.get(FILE_VARIABLE)
             secrets = secrets_of(os.environ, chosen)
             names = pack(run, archive, "".join(told), secrets, Path(log) if log else None)
-            screen.print(f"\n{len(names)} files in {archive}: look at them before you send it", markup=False)
+            say(screen, f"\n{len(names)} files in {archive}: look at them before you send it")
     raise typer.Exit(0 if sound else EXIT_FAILED)
 
 

@@ -44,7 +44,6 @@ def explain(
     run = find_run(name)
     from leasebench.bench.screen import console, say, show_tables
     from leasebench.mistakes import must_be_known
-    from leasebench.results.display.grid import Text
     from leasebench.results.display.numbering import numbers
     from leasebench.results.explain import explain as explained
     from leasebench.results.explain.beside import clock_lines, disturbance_lines, ending_lines
@@ -67,7 +66,7 @@ def explain(
         matching = found.matching(loaded, guard, scenario, trial)
         show_tables(console(), [violations_table(islice(matching, MOST_LISTED))], "explain --violation NUMBER")
         if next(matching, None) is not None:
-            print("and more: narrow them down with --guard, --scenario or --trial")
+            say(console(), "and more: narrow them down with --guard, --scenario or --trial")
     elif violation is not None and violation > total:
         fail(
             f"{run}: has no violation {violation}: there is 1 to {total}" if total else f"{run}: has no violation",
@@ -92,9 +91,9 @@ def explain(
                 )
                 print()
                 _say_lines((*disturbance_lines(loaded, one.trial), *clock_lines(loaded, one.trial)))
-                say(console(), Text(f"Violation {one.number} of {total} ({place}){following}"))
+                say(console(), f"Violation {one.number} of {total} ({place}){following}")
         elif not loaded.problems:
-            print("No violation was seen there.")
+            say(console(), "No violation was seen there.")
         wanted = kind is StoryFormat.TEXT and violation is None
         _say_lines(ending_lines(loaded, guard, scenario, trial) if wanted else ())
     complain(loaded.problems)
@@ -103,8 +102,11 @@ def explain(
 
 
 def _say_lines(lines: Iterable[str]) -> None:
+    from leasebench.bench.screen import console, say
+
+    screen = console()
     for line in lines:
-        print(visible_line(line))
+        say(screen, visible_line(line))
 
 
 def _say(text: str, out: Path | None) -> None:

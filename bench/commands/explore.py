@@ -102,7 +102,7 @@ def explore(
     Exit codes: 0; 1 a guard breaks in a way that it does not expect of itself; 2 bad usage; 4 something was not
     searched to its end.
     """
-    from leasebench.bench.screen import console
+    from leasebench.bench.screen import console, say
 
     screen = console(stderr=as_json)
     if replay is not None:
@@ -131,7 +131,7 @@ def explore(
     if trace is not None:
         must_be_writable(trace / "trace.json")
     explorable = _explorable(screen, _selected(guards or [], run))
-    screen.print(f"scope: {scope_in_words(scope)}", markup=False, highlight=False, soft_wrap=True)
+    say(screen, f"scope: {scope_in_words(scope)}")
     at_once = max(1, min(len(explorable), jobs or cores()))
     limits = Limits(int(memory * GIGABYTE / at_once), max_states)
     work: list[Callable[[], Exploration]] = [
@@ -146,7 +146,7 @@ def explore(
         _write(screen, trace, explorations)
     if run is not None:
         with writing(run):
-            screen.print(f"explored: {write_explored(run, explorable, explorations)}", markup=False, highlight=False)
+            say(screen, f"explored: {write_explored(run, explorable, explorations)}")
     if as_json:
         found = [
             explored(guard, each, only).model_dump(mode="json", exclude={"table"})
@@ -178,10 +178,11 @@ def _selected(names: list[str], into: Path | None) -> "list[Guard]":
 
 def _explorable(screen: "Console", guards: "list[Guard]") -> "list[Guard]":
     from leasebench.bench.engines.explorer.exploration import not_explorable
+    from leasebench.bench.screen import say
 
     for each in guards:
         if reason := not_explorable(each):
-            screen.print(f"{each.name}: {reason}", markup=False, highlight=False)
+            say(screen, f"{each.name}: {reason}")
     return [each for each in guards if not_explorable(each) is None]
 
 
@@ -203,13 +204,13 @@ def _explored(work: "list[Callable[[], Exploration]]", at_once: int) -> "list[Ex
 def _show(screen: "Console", explorations: "list[Exploration]", only: Property | None) -> None:
     """Print the table, why a search gave up, and of a single guard its shortest trace."""
     from leasebench.bench.engines.explorer.report import table, worst
-    from leasebench.bench.screen import show_tables
+    from leasebench.bench.screen import say, show_tables
 
     if explorations:
         show_tables(screen, [table(explorations, only)], "--json")
     for each in explorations:
         if each.gave_up:
-            screen.print(f"{each.guard}: not exhaustive: {each.gave_up}", markup=False, highlight=False)
+            say(screen, f"{each.guard}: not exhaustive: {each.gave_up}")
     if len(explorations) == 1:
         broken = worst(explorations[0])
         if broken is not None:
@@ -243,26 +244,26 @@ def _write(screen: "Console", directory: Path, explorations: "list[Exploration]"
 def _replay(screen: "Console", path: Path) -> None:
     from leasebench.bench.engines.explorer.counterexample import replay
     from leasebench.bench.engines.explorer.trace import read_trace
+    from leasebench.bench.screen import say
 
     trace = read_trace(path)
     steps = replay(trace, str(path))
     _draw(screen, trace)
     screen.print()
     said = f"{path}: {len(steps)} steps replayed, each as recorded; the last one breaks {trace.property}"
-    screen.print(said, markup=False, highlight=False, soft_wrap=True)
+    say(screen, said)
 
 
 def _exit_code(screen: "Console", guards: "list[Guard]", explorations: "list[Exploration]") -> int:
     """The first that applies: 1 an unexpected harm, 4 not searched to the end, else 0."""
     from leasebench.bench.engines.explorer.report import unexpected, verdict
+    from leasebench.bench.screen import say
     from leasebench.verdict import Verdict
 
     pairs = list(zip(guards, explorations, strict=True))
     unexpected_ones = [each for guard, each in pairs if unexpected(guard, each)]
     for each in unexpected_ones:
-        screen.print(
-            f"{each.guard}: {verdict(each)}, which it does not expect of itself", markup=False, highlight=False
-        )
+        say(screen, f"{each.guard}: {verdict(each)}, which it does not expect of itself")
     if unexpected_ones:
         return EXIT_UNEXPECTED
     proven = explorations and Verdict.UNPROVEN not in map(verdict, explorations)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from leasebench.bench.engines.explorer.host_leases import HostExploration, HostProperty, explore_host
 from leasebench.bench.engines.explorer.host_worker import DeafManager, OneHost, launch_on_host, launch_unlooked
-from leasebench.bench.screen import show_tables
+from leasebench.bench.screen import say, show_tables
 from leasebench.bench.terminal import EXIT_UNEXPECTED
 from leasebench.leases.manager import LeaseManager
 from leasebench.registry import plugins
@@ -34,13 +34,12 @@ def explore_host_leases(screen: Console, *, as_json: bool) -> int:
         name: explore_host(worker, WORKERS, launches)
         for name, (worker, launches) in zip(MUST_BREAK, programs, strict=True)
     }
-    screen.print(
-        f"scope: {WORKERS} workers and a launcher, one host, one endpoint that may be emptied; lease manager {MANAGER}"
-    )
+    scope = f"{WORKERS} workers and a launcher, one host, one endpoint that may be emptied"
+    say(screen, f"scope: {scope}; lease manager {MANAGER}")
     show_tables(screen, [_table(found)], "--json")
     for name, each in found.items():
         for asked, way in each.broken.items():
-            screen.print(f"{name}: {asked}: {', '.join(map(str, way))}", markup=False, highlight=False, soft_wrap=True)
+            say(screen, f"{name}: {asked}: {', '.join(map(str, way))}")
     if as_json:
         written = {name: _written(each) for name, each in found.items()}
         sys.stdout.write(json.dumps({"host_leases": written}, indent=1) + "\n")

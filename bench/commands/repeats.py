@@ -24,7 +24,7 @@ def repeats(
     from leasebench.results.reading.locate import find_run
 
     first, second = find_run(name), find_run(other)
-    from leasebench.bench.screen import console
+    from leasebench.bench.screen import console, say
     from leasebench.results.compare.repeats import repeated
     from leasebench.results.run import load
 
@@ -36,7 +36,7 @@ def repeats(
         screen = console()
         for one in found:
             told = f"{one.what}: {one.compared:,} in both, {one.different:,} of them differ"
-            screen.print(told, markup=False, highlight=False, soft_wrap=True)
+            say(screen, told)
     problems = [*ours.problems, *theirs.problems]
     complain([*problems, *(f"{one.what}: {one.first}" for one in found if one.different)])
     if problems:

@@ -22,7 +22,7 @@ def report(
     run = find_run(name)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from leasebench.bench.screen import console
+    from leasebench.bench.screen import console, say
     from leasebench.results.compare.cheapest import advise_on
     from leasebench.results.report.write import write_report
     from leasebench.results.run import load
@@ -38,8 +38,9 @@ def report(
         task = display.add_task("scenarios")
         write_report(loaded, file, lambda done, of: display.update(task, completed=done, total=of))
     print(file)
+    told = console()
     for line in sentences(advise_on(loaded), str(loaded.path)):
-        print(line)
+        say(told, line)
     complain([*loaded.problems, *map(str, loaded.contradictions())])
     if loaded.problems:
         raise typer.Exit(EXIT_USAGE)

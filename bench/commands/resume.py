@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from leasebench.bench.commands.ci_files import CiFiles
 from leasebench.bench.commands.session import say_plainly, session
-from leasebench.bench.screen import console
+from leasebench.bench.screen import console, say
 
 if TYPE_CHECKING:
     from leasebench.bench.goal import Goal
@@ -33,11 +33,7 @@ def go_on(run: Path, server: str, hosts: str | None, goal: "Goal | None", files:
     least, most = expected_seconds(rest.suite, len(rest.left))
     left = f"{len(rest.left)} of {rest.planned} trials are left{_again(rest)}"
     aim = "" if rest.rounds is None else f", {goal_in(rest.rounds)}"
-    screen.print(
-        f"{rest.suite.name}: {left}, seed {rest.seed}, {least:.0f} to {most:.0f} s{aim}, into {directory}",
-        markup=False,
-        highlight=False,
-    )
+    say(screen, f"{rest.suite.name}: {left}, seed {rest.seed}, {least:.0f} to {most:.0f} s{aim}, into {directory}")
     session(
         screen,
         directory,

@@ -158,7 +158,7 @@ def _begin(
     """Say what will be run and how long that takes, run it, and exit."""
     from leasebench.bench.expected_time import count_trials, expected_seconds
     from leasebench.bench.goal import must_reach
-    from leasebench.bench.screen import console
+    from leasebench.bench.screen import console, say
     from leasebench.results.display.phrases import count
 
     screen = console(stderr=as_json)
@@ -167,11 +167,7 @@ def _begin(
     sizes = {"guard": len(chosen.guards), "scenario": len(chosen.scenarios), "trial": count_trials(chosen)}
     cells = ", ".join(count(number, noun) for noun, number in sizes.items())
     aim = "" if goal is None else f", {goal}"
-    screen.print(
-        f"{chosen.name}: {cells}, seed {drawn}, {least:.0f} to {most:.0f} s{aim}, into {directory}",
-        markup=False,
-        highlight=False,
-    )
+    say(screen, f"{chosen.name}: {cells}, seed {drawn}, {least:.0f} to {most:.0f} s{aim}, into {directory}")
     # Below the first line: what a run needs and a refusal does not.
     from leasebench.bench.budget import agenda_for
     from leasebench.bench.commands.session import say_plainly, session

@@ -33,6 +33,7 @@ class TraceLines:
     def end(self, plan: "TrialPlan", facts: "TrialFacts") -> None:
         """Say what became of a trace."""
         from leasebench.bench.failure import failure_of
+        from leasebench.bench.screen import say
 
         told = facts.schedule
         assert told is not None, "only forced trials are told of here"
@@ -41,7 +42,7 @@ class TraceLines:
         else:
             self.failed += 1
             what = f"failed: {facts.reason}{failure_of(plan.folder_in(self._directory))}"
-        self._screen.print(f"{told.trace}: {what}", markup=False, highlight=False, soft_wrap=True)
+        say(self._screen, f"{told.trace}: {what}")
 
 
 def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_json: bool) -> NoReturn:
@@ -53,7 +54,7 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     from leasebench.bench.hosts.forkserver import forkserver
     from leasebench.bench.run import run_suite
     from leasebench.bench.rundir import new_directory
-    from leasebench.bench.screen import console
+    from leasebench.bench.screen import console, say
     from leasebench.bench.servers.named import must_be_a_choice
 
     must_be_a_choice(server)
@@ -70,7 +71,5 @@ def force(place: Path, server: str, out: Path | None, seed: int | None, *, as_js
     if as_json:
         sys.stdout.write(json.dumps(summary.as_json(), indent=1) + "\n")
     shown = len(schedules) - lines.failed
-    screen.print(
-        f"{shown} of {len(schedules)} traces forced and shown, into {directory}", markup=False, highlight=False
-    )
+    say(screen, f"{shown} of {len(schedules)} traces forced and shown, into {directory}")
     raise typer.Exit(EXIT_FAILED if lines.failed else 0)

@@ -80,7 +80,7 @@ def _show_what_had_ended(screen: Console, directory: Path, trials: int, files: C
         return
     summary = read_summary(directory)
     ended = sum(cell.trials for cell in summary.cells)
-    screen.print(f"{ended} of {trials} trials had ended", markup=False, highlight=False)
+    say(screen, f"{ended} of {trials} trials had ended")
     _show(screen, summary, directory, as_json=as_json)
     files.write(summary, directory)
 

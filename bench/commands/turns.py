@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from leasebench.bench.screen import console
+from leasebench.bench.screen import console, say
 from leasebench.bench.terminal import (
     EXIT_FAILED,
     EXIT_INCONCLUSIVE,
@@ -62,17 +62,18 @@ def against(
         SideCommand(name, python, (*([suite] if suite else []), *told))
         for name, python, suite in zip(SIDES, pythons, suites, strict=True)
     ]
-    screen.print(f"a against b in turns, seed {seed}, into {out}", markup=False, highlight=False)
+    say(screen, f"a against b in turns, seed {seed}, into {out}")
     with interruptible():
         turns = Turns(commands, server, out, seed)
         try:
             for line in turns:
-                screen.print(line, markup=False, highlight=False, soft_wrap=True)
+                say(screen, line)
         except SideFailed as error:
             fail(f"{error}; both runs have ended: leasebench check {out / 'a'}", EXIT_FAILED)
         except KeyboardInterrupt:
             fail(f"interrupted; what was recorded: leasebench compare {out / 'a'} {out / 'b'}", EXIT_INTERRUPTED)
-    screen.print(f"leasebench compare {out / 'a'} {out / 'b'}", markup=False, highlight=False)
+    # A command by itself stays whole, however narrow the terminal is: it is to be copied.
+    screen.print(f"leasebench compare {out / 'a'} {out / 'b'}", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(next((code for code in GRAVEST_FIRST if code in turns.exit_codes), EXIT_FAILED))
 
 

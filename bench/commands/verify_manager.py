@@ -82,9 +82,10 @@ def verify_manager(
 
 def _managers(lock: str | None, command: str | None) -> "tuple[list[LeaseManager], list[str]]":
     """The locks to be verified, and a line for each that is left out. Raises DefinitionError."""
+    from leasebench.leases.preset_names import manager_named
     from leasebench.leases.traits import unavailable
     from leasebench.mistakes import DefinitionError
-    from leasebench.registry import plugin, plugins
+    from leasebench.registry import plugins
 
     if command is not None:
         from leasebench.bench.own_lock import lock_of_command
@@ -94,7 +95,7 @@ def _managers(lock: str | None, command: str | None) -> "tuple[list[LeaseManager
         every = list(plugins("leases.managers").values())
         missing = {one.name: unavailable(one) for one in every}
         return [one for one in every if missing[one.name] is None], [line for line in missing.values() if line]
-    manager = plugin("leases.managers", "lease manager", lock)
+    manager = manager_named(lock)
     if (reason := unavailable(manager)) is not None:
         raise DefinitionError(reason)
     return [manager], []

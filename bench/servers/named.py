@@ -12,6 +12,11 @@ def must_be_a_choice(choice: str) -> None:
     """Look at the words of a choice only. Raises DefinitionError, with the URL that was probably meant."""
     if choice in OURS:
         return
+    if not choice.strip():
+        raise DefinitionError(
+            "--server is empty: is the variable that it was to come from, such as REDIS_URL, set? "
+            "Give a URL, embedded or system, or leave --server out"
+        )
     from leasebench.enactors.store.drivers import server_schemes
 
     schemes = server_schemes()

@@ -28,9 +28,9 @@ DEFECTS = (Column("lock", left=True), Column("check", left=True), Column("defect
 CALLS = (
     Column("ms"),
     Column("owner", left=True),
-    Column("call", left=True),
+    Column("call", left=True, prose=True),
     Column("answer", left=True, prose=True),
-    Column("took ms", spare=1),
+    Column("took ms"),
 )
 
 

@@ -101,10 +101,12 @@ def _panels(places: Sequence[ChartPoint], baseline: str | None, tail: str, what:
         )
         if panel is not None
     ]
-    cheap = "left (latency) and right (attempts per second) are cheap." if len(panels) > 1 else "left is cheap."
+    cheap = "left (latency) and right (attempts per second) are cheap" if len(panels) > 1 else "left is cheap"
     title = (
         f"Safety against cost: leak rate, {what}\n"
-        f"bar: 95 % interval there; of what never leaked, the bound where it saw fewest races. Low is safe; {cheap}"
+        "mark: the highest leak rate; bar: its 95 % interval, or up to the highest bound\n"
+        "of a guard that never leaked (where it saw the fewest races)\n"
+        f"low is safe; {cheap}"
     )
     return alt.hconcat(*panels, spacing=36).properties(title=heading(title)).resolve_scale(color="shared")
 

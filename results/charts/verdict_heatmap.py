@@ -31,6 +31,9 @@ LETTERS = {
 EXPLORED = {"stale_overwrite": (Verdict.STALE, "explored: stale"), "dangling": (Verdict.DANGLING, "explored: empty")}
 """The second layer: what exploring says of a property, in a row below the scenarios. No name has a colon."""
 
+NOT_RUN, GROUND, ON_GROUND = "not run", "transparent", "#808890"
+"""What an empty place of the map is called, its colour, and that of its mark: seen on light and dark ground."""
+
 
 class VerdictHeatmap:
     """Scenarios down, guards across; an outline marks a verdict that was not expected."""
@@ -71,6 +74,12 @@ def _map(run: RunDirectory) -> Any:
     present = [verdict for verdict in Verdict if any(row["verdict"] == verdict for row in rows)]
     known = [_named(verdict) for verdict in present]
     colours = [VERDICT_COLOURS[verdict] for verdict in present]
+    there = {(row["guard"], row["scenario"]) for row in rows}
+    empty = [_not_run(guard, one) for one in scenarios for guard in guards if (guard, one) not in there]
+    if empty:
+        rows += empty
+        known.append(empty[0]["label"])
+        colours.append(GROUND)
     base = alt.Chart().encode(
         x=alt.X(
             "guard:N",
@@ -152,6 +161,24 @@ def explored_rows(run: RunDirectory) -> Iterator[DataRow]:
 def _named(verdict: Verdict) -> str:
     letter = LETTERS[verdict]
     return f"{verdict.value} ({letter})" if letter else verdict.value
+
+
+def _not_run(guard: str, scenario: str) -> DataRow:
+    """A place without a cell: the scenario has other guards, or the guard can't be run under it."""
+    return {
+        "guard": guard,
+        "scenario": scenario,
+        "verdict": NOT_RUN,
+        "label": f"{NOT_RUN} (-)",
+        "letter": "-",
+        "ink": ON_GROUND,
+        "expected": None,
+        "as_expected": True,
+        "stale": None,
+        "races": None,
+        "raced": None,
+        "href": f"#guard-{quote(guard, safe='')}",
+    }
 
 
 def _row(cell: CellSummary) -> DataRow:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text as RichText
 
 from leasebench.results.compare.document import Block
+from leasebench.results.display.folding import fold_sentence
 from leasebench.results.display.grid import Grid, Text, Tone
-from leasebench.results.display.layout import fold_sentence, lay_out, styled, styled_line, what_is_left_out
+from leasebench.results.display.layout import lay_out, styled, styled_line, what_is_left_out
 
 ELSEWHERE = "--format csv"
 

@@ -1,4 +1,4 @@
-"""How tables and sentences fit a screen: names, figures and commands stay whole.
+"""How tables fit a screen: names and figures stay whole.
 
 Of a table the least important columns are left out, and at last its rows are stacked:
 
@@ -10,26 +10,21 @@ Of a table the least important columns are left out, and at last its rows are st
 Tables with the same columns are laid out together, so that their columns stand below each other.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 
 from rich.cells import cell_len
 from rich.text import Text as RichText
 
+from leasebench.results.display.folding import INDENT, blanks, folded
 from leasebench.results.display.grid import Column, Grid, Text, Tone
 
 GAP = 2
 """Blanks between two columns."""
-INDENT = 2
-"""Blanks before the second line of a row, and those after it."""
 MOST_LINES = 2
 """So many lines a row may take for the sake of columns that could be left out."""
 LEAST_PROSE = 24
 """Prose is not folded to less than this, so that it can still be read."""
-
-_COMMAND = re.compile(r"(?<=[:;]) (?=leasebench )")
 
 Line = tuple[Text, ...]
 
@@ -74,19 +69,6 @@ def what_is_left_out(laid: Sequence[Laid], width: int, elsewhere: str) -> str | 
     return f"left out at a width of {width}: {names}; a width of {wide} shows all, as does {elsewhere}"
 
 
-def fold_sentence(text: str, width: int) -> list[str]:
-    """Lines of whole words, those after the first indented.
-
-    Of a text that does not fit on one line, a command at its end stands on a line of its own, whole: it is to be
-    copied, and may be longer than `width`.
-    """
-    if cell_len(text) <= width:
-        return [text]
-    head, *commands = _COMMAND.split(text, maxsplit=1)
-    blanks = _blanks(text) + " " * INDENT
-    return [*_folded(head, width, blanks), *(blanks + command for command in commands)]
-
-
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """`bands` are the columns (by number) on each line of a row, `sizes` how wide each column is."""
@@ -100,7 +82,7 @@ class _Plan:
     def laid(self, grid: Grid) -> Laid:
         shown = tuple(at for band in self.bands for at in band)
         out = tuple(" ".join(each.heading.split()) for at, each in enumerate(self.columns) if at not in shown)
-        lines: list[Line] = [(Text(line, Tone.STRONG),) for line in _folded(grid.title, self.width, "")]
+        lines: list[Line] = [(Text(line, Tone.STRONG),) for line in folded(grid.title, self.width)]
         lines += self._row([Text(each.heading, Tone.STRONG) for each in self.columns], bottom=True)
         for row in grid.rows:
             lines += self._row(row)
@@ -123,31 +105,21 @@ class _Plan:
         pieces = text.split("\n")
         if not self.columns[at].prose:
             return pieces
-        return [part for piece in pieces for part in _folded(piece, self.sizes[at], _blanks(piece)) or [""]]
+        return [part for piece in pieces for part in folded(piece, self.sizes[at], blanks(piece)) or [""]]
 
     def _line(self, number: int, texts: list[tuple[int, Text]]) -> Line:
         """One line, with a piece for each text and for the blanks before it; nothing if there are only blanks."""
         line: list[Text] = []
-        blanks = INDENT if number else 0
+        room_before = INDENT if number else 0
         for at, text in texts:
             room = max(self.sizes[at] - cell_len(text.text), 0)
             before = 0 if self.columns[at].left else room
             if text.text.strip():
-                line += [Text(" " * (blanks + before)), text]
-                blanks = room - before + GAP
+                line += [Text(" " * (room_before + before)), text]
+                room_before = room - before + GAP
             else:
-                blanks += room + cell_len(text.text) + GAP
+                room_before += room + cell_len(text.text) + GAP
         return tuple(line)
-
-
-def _folded(text: str, size: int, later: str) -> list[str]:
-    """Lines of whole words (a name with a hyphen is one); those after the first begin with `later`."""
-    return wrap(text, max(size, 1), subsequent_indent=later, break_long_words=False, break_on_hyphens=False)
-
-
-def _blanks(text: str) -> str:
-    """What a text is indented by."""
-    return " " * (len(text) - len(text.lstrip()))
 
 
 def _plan(columns: tuple[Column, ...], grids: list[Grid], width: int, *, fold: bool) -> _Plan:
@@ -172,7 +144,7 @@ def _least(texts: list[str], whole: int, *, fold: bool) -> int:
     """How narrow prose may be: its longest word with what it is indented by, or LEAST_PROSE; any, where it runs on."""
     if not fold:
         return min(whole, LEAST_PROSE)
-    words = (len(_blanks(text)) + max(map(cell_len, text.split()), default=0) for text in texts)
+    words = (len(blanks(text)) + max(map(cell_len, text.split()), default=0) for text in texts)
     return min(whole, max(LEAST_PROSE, *words))
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leasebench.results.display.phrases import count
+from leasebench.results.evidence.causes import cause_of
 from leasebench.results.evidence.columns import JournalRows
 from leasebench.results.record.faults import HARNESS, FaultRow
 from leasebench.results.record.health import TrialHealth
@@ -49,14 +50,18 @@ MOST_NAMED = 2
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """One thing that disturbed a trial: by what name, and the sentence. `fails`: no figure of the trial counts."""
+    """One thing that disturbed a trial, in a sentence of a known cause. `fails`: no figure of the trial counts."""
 
-    name: str
     told: str
     fails: bool = False
 
     def __str__(self) -> str:
         return self.told
+
+    @property
+    def name(self) -> str:
+        """The name of its cause."""
+        return cause_of(self.told).name
 
 
 class Watched(NamedTuple):
@@ -91,12 +96,12 @@ def clock_disturbances(health: TrialHealth) -> Iterator[Disturbance]:
     steps = [one for one in health.clock_steps if abs(one.ms) >= STEPPED_MS]
     if (health.suspended_ms or 0.0) >= SUSPENDED_MS:
         told = f"the machine was suspended for {_ms(health.suspended_ms or 0.0)}: leases ended meanwhile"
-        yield Disturbance("suspended", told, fails=True)
+        yield Disturbance(told, fails=True)
     elif steps:
         largest = max(steps, key=lambda one: abs(one.ms))
         times = "" if len(steps) == 1 else f", one of {count(len(steps), 'step')}"
         told = f"the machine's wall clock stepped by {largest.ms:+,.0f} ms{times}: leases ended at other times"
-        yield Disturbance("clock", told, fails=True)
+        yield Disturbance(told, fails=True)
 
 
 def _clock(watched: Watched) -> Iterator[Disturbance]:
@@ -107,7 +112,7 @@ def _stood_still(watched: Watched) -> Iterator[Disturbance]:
     long = [one.lasted_ms for one in watched.health.standstills if one.lasted_ms >= STOOD_STILL_MS]
     if long:
         more = "" if len(long) == 1 else f", one of {count(len(long), 'time')}"
-        yield Disturbance("standstill", f"the harness stood still for {_ms(max(long))}{more}")
+        yield Disturbance(f"the harness stood still for {_ms(max(long))}{more}")
 
 
 def _faults(watched: Watched) -> Iterator[Disturbance]:
@@ -118,12 +123,12 @@ def _faults(watched: Watched) -> Iterator[Disturbance]:
         if longer:
             worst = max(longer, key=lambda row: row.lasted_ms - row.asked_ms)
             told = f"the fault {worst.fault} was to last {_ms(worst.asked_ms)} and lasted {_ms(worst.lasted_ms)}"
-            yield Disturbance("fault", f"{told}{_of(len(longer), len(own))}")
+            yield Disturbance(f"{told}{_of(len(longer), len(own))}")
         late = [row for row in own if (row.late_ms or 0.0) > BEGAN_LATE_MS]
         if late:
             worst = max(late, key=lambda row: row.late_ms or 0.0)
             told = f"the fault {worst.fault} began {_ms(worst.late_ms or 0.0)} after it was due"
-            yield Disturbance("fault", f"{told}{_of(len(late), len(own))}")
+            yield Disturbance(f"{told}{_of(len(late), len(own))}")
 
 
 def _of(some: int, every: int) -> str:
@@ -133,11 +138,11 @@ def _of(some: int, every: int) -> str:
 def _strangers(watched: Watched) -> Iterator[Disturbance]:
     health = watched.health
     if (health.strangers_pct or 0.0) >= STRANGERS_PCT:
-        yield Disturbance("load", f"other programs took {health.strangers_pct:.0f} % of the time of its cores")
+        yield Disturbance(f"other programs took {health.strangers_pct:.0f} % of the time of its cores")
     if (health.stolen_pct or 0.0) >= STOLEN_PCT:
-        yield Disturbance("stolen", f"the hypervisor gave {health.stolen_pct:.0f} % of its cores' time to others")
+        yield Disturbance(f"the hypervisor gave {health.stolen_pct:.0f} % of its cores' time to others")
     if (health.throttled_ms or 0.0) >= THROTTLED_SHARE * health.watched_s * 1000:
-        yield Disturbance("throttled", f"a CPU limit held its processes back for {_ms(health.throttled_ms or 0.0)}")
+        yield Disturbance(f"a CPU limit held its processes back for {_ms(health.throttled_ms or 0.0)}")
 
 
 def _starved(watched: Watched) -> Iterator[Disturbance]:
@@ -152,12 +157,12 @@ def _starved(watched: Watched) -> Iterator[Disturbance]:
             waited = ", ".join(f"{name} {_ms(ms)}" for ms, name in sorted(starved, reverse=True)[:MOST_NAMED])
             more = "" if len(starved) <= MOST_NAMED else f" and {len(starved) - MOST_NAMED} more"
             of = _ms(health.watched_s * 1000)
-            yield Disturbance("starved", f"waited for a core, of {of}: {waited}{more}")
+            yield Disturbance(f"waited for a core, of {of}: {waited}{more}")
     fetched = [(one.major_faults, one.name) for one in health.processes if (one.major_faults or 0) >= MAJOR_FAULTS]
     if fetched:
         pages, name = max(fetched)
         more = f" ({len(fetched) - 1} more)" if len(fetched) > 1 else ""
-        yield Disturbance("swapped", f"{pages} pages of {name}{more} had to be fetched from a disk: memory was short")
+        yield Disturbance(f"{pages} pages of {name}{more} had to be fetched from a disk: memory was short")
 
 
 def _fell_behind(watched: Watched) -> Iterator[Disturbance]:
@@ -174,7 +179,7 @@ def _fell_behind(watched: Watched) -> Iterator[Disturbance]:
     behind = int(np.count_nonzero(late_ms > BEHIND_MS))
     if len(late_ms) >= LEAST_PUBLICATIONS and behind > BEHIND_SHARE * len(late_ms):
         told = f"the load fell behind its schedule: {behind:,} of {len(late_ms):,} plans were published late"
-        yield Disturbance("behind", f"{told}, by up to {_ms(float(late_ms.max()))}")
+        yield Disturbance(f"{told}, by up to {_ms(float(late_ms.max()))}")
 
 
 def _in_the_way_of(kinds: Collection[str], faults: Sequence[FaultRow]) -> Iterator[tuple[int, int]]:

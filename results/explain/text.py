@@ -1,8 +1,8 @@
 """An explanation for a terminal: the words, a sequence diagram, and the table of choices."""
 
 from collections.abc import Iterator
-from textwrap import wrap
 
+from leasebench.results.display.folding import folded
 from leasebench.results.display.phrases import cut, instant
 from leasebench.results.explain import Explanation
 from leasebench.results.explain.narration import Look, Message
@@ -18,14 +18,14 @@ def as_text(explanation: Explanation, width: int = 100) -> str:
     """All of it, in lines of at most `width` columns where the lanes fit."""
     return "\n".join(
         [
-            *wrap(explanation.headline, width),
+            *folded(explanation.headline, width),
             "",
             *_words(explanation, width),
             "",
             *diagram(explanation, width),
             "",
             *_table(explanation, width),
-            *wrap(explanation.verdict, width),
+            *folded(explanation.verdict, width),
         ]
     )
 
@@ -33,7 +33,7 @@ def as_text(explanation: Explanation, width: int = 100) -> str:
 def _words(explanation: Explanation, width: int) -> Iterator[str]:
     for message in explanation.messages:
         head = instant(message.at_s, 4).rjust(TIME_WIDTH) + "  "
-        lines = wrap(message.words, max(width - len(head), 20))
+        lines = folded(message.words, max(width - len(head), 20))
         yield head + lines[0]
         yield from (" " * len(head) + line for line in lines[1:])
 
@@ -68,7 +68,8 @@ def _arrow(message: Message, place: dict[str, int], bars: str, time: str) -> Ite
         yield (time.ljust(TIME_WIDTH) + line[TIME_WIDTH:]).rstrip()
         return
     low, high = min(begin, end), max(begin, end)
-    label = cut(message.label, high - low - 3)
+    # One that is longer than its arrow reaches over its neighbours' lanes: no other text stands on this line.
+    label = cut(message.label, max(high - low - 3, len(bars) - TIME_WIDTH - 2))
     yield _labelled(bars, time, low, high, label)
     stroke = {Look.REPLY: "┄", Look.HARM: "━"}.get(message.look, "─")
     shaft = stroke * (high - low - 1)
@@ -77,8 +78,10 @@ def _arrow(message: Message, place: dict[str, int], bars: str, time: str) -> Ite
 
 
 def _labelled(bars: str, time: str, low: int, high: int, label: str) -> str:
-    middle = (low + high) // 2 - len(label) // 2
-    start = max(low + 1, middle)
+    start = (low + high) // 2 - len(label) // 2
+    if len(label) < high - low:
+        start = max(low + 1, start)
+    start = max(min(start, len(bars) - len(label)), TIME_WIDTH + 1)
     line = bars[:start] + label + bars[start + len(label) :]
     return (time.ljust(TIME_WIDTH) + line[TIME_WIDTH:]).rstrip()
 
@@ -100,6 +103,6 @@ def _table(explanation: Explanation, width: int) -> Iterator[str]:
     said = max(len(cure.answer.value) for cure in explanation.cures) + 2
     for choice, cure in zip(choices, explanation.cures, strict=True):
         head = f"  {choice.ljust(wide)}{cure.answer.value.ljust(said)}"
-        lines = wrap(cure.why, max(width - len(head), 20))
+        lines = folded(cure.why, max(width - len(head), 20))
         yield head + lines[0]
         yield from (" " * len(head) + line for line in lines[1:])

@@ -1,16 +1,17 @@
 """What has to be said beside the tables: what failed, what was not expected, which fault missed, what is unproven."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from leasebench.results.checks.disturbed import DISTURBED
 from leasebench.results.display.phrases import count
+from leasebench.results.evidence.causes import by_cause
 from leasebench.results.record.names import SUMMARY_FILE
 from leasebench.results.record.summary import CellSummary, Summary
 from leasebench.results.summary.controls import sentence
 from leasebench.results.tables.advice import command_that_proves, unproven
+from leasebench.results.tables.columns import DISTURBED_MARK
 
-MOST_DISTURBED = 4
-"""So many cells with disturbed trials are told: on a machine at load it is all of them, for one reason."""
 MOST_OPEN = 8
 """So many unproven cells are told; a large suite has hundreds, which the report and `summary.json` list."""
 
@@ -20,7 +21,7 @@ def remarks(summary: Summary, run: str) -> Iterator[str]:
     cells = summary.cells
     for cell in cells:
         yield from (f"failed: {cell}: {failure}" for failure in cell.failures)
-    yield from _disturbed([cell for cell in cells if cell.disturbances])
+    yield from _disturbed(cells)
     for cell in cells:
         if not cell.as_expected and not cell.failures:
             yield f"! {cell} is {cell.verdict}, expected {' or '.join(cell.expected)}"
@@ -49,16 +50,25 @@ def _open(cells: Sequence[CellSummary], run: str) -> Iterator[str]:
 
 
 def _disturbed(cells: Sequence[CellSummary]) -> Iterator[str]:
-    """Whose trials were disturbed, by what first, and what became of their latencies."""
-    for cell in cells[:MOST_DISTURBED]:
-        more = f" ({len(cell.disturbances) - 1} more)" if len(cell.disturbances) > 1 else ""
-        then = "none other has latencies" if cell.latencies_disturbed else "left out of its latencies"
-        trials = f"{cell.total(DISTURBED)} of {count(cell.trials, 'trial')}"
-        yield f"disturbed: {cell}: {trials}, {then}: {cell.disturbances[0]}{more}"
-    if len(cells) > MOST_DISTURBED:
-        left = cells[MOST_DISTURBED:]
-        number = sum(cell.total(DISTURBED) for cell in left)
-        yield f"disturbed: {count(number, 'trial')} of {len(left)} more cells; why stands in {SUMMARY_FILE}"
+    """One line for all disturbed trials: on a machine at load it is each of them, for the same few reasons."""
+    told = [sentence for cell in cells for sentence in cell.disturbances]
+    if not told:
+        return
+    trials = sum(cell.total(DISTURBED) for cell in cells)
+    of = count(sum(cell.trials for cell in cells), "trial")
+    marked = sum(cell.latencies_disturbed for cell in cells)
+    only = f"all that {count(marked, 'cell')} have of latencies ({DISTURBED_MARK})"
+    then = only if marked else "left out of the latencies"
+    causes = by_cause(told)
+    seen = ", ".join(f"{cause.label} ({len(sentences)})" for cause, sentences in causes.items())
+    such = max(next(iter(causes.values())), key=_first_figure)
+    yield f"disturbed: {trials} of {of}, {then}: {seen}; such as {such}; all in {SUMMARY_FILE}"
+
+
+def _first_figure(sentence: str) -> float:
+    """The first number after the trial's own: how much it was, in most of the sentences of one cause."""
+    found = re.search(r": .*?(\d[\d,]*(?:\.\d+)?)", sentence)
+    return float(found[1].replace(",", "")) if found else 0.0
 
 
 def _misses(cell: CellSummary) -> Iterator[str]:

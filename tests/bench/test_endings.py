@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from commands import COMMAND, LONG_S, Started, leasebench, read, suite_text, until
 
-from leasebench.bench.terminal import must_be_writable, writing
+from leasebench.bench.servers.named import must_be_a_choice
+from leasebench.bench.terminal import complain, must_be_writable, writing
 from leasebench.definitions import DefinitionError
 
 
@@ -165,6 +167,24 @@ def test_a_server_that_is_no_url_is_refused_before_anything_is_printed(command, 
     ended = leasebench(*command, "--server", server, cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == f"leasebench: server {server!r} is not known: {offer}\n"
+
+
+def test_an_empty_server_is_told_with_the_option_and_the_way_out():
+    with pytest.raises(DefinitionError, match=r"^--server is empty.*REDIS_URL.*leave --server out$"):
+        must_be_a_choice("")
+
+
+def test_on_a_terminal_an_error_is_broken_between_words_and_in_a_pipe_it_is_one_line(monkeypatch):
+    message = f"server 'redis+nonsense://x' is not known: {'redis+sentinel:// ' * 9}"
+    for width, terminal in ((50, True), (0, False)):
+        written = StringIO()
+        monkeypatch.setattr(written, "isatty", lambda terminal=terminal: terminal)
+        monkeypatch.setattr("sys.stderr", written)
+        monkeypatch.setenv("COLUMNS", str(width))
+        complain([message])
+        lines = written.getvalue().splitlines()
+        assert " ".join(lines).split() == ["leasebench:", *message.split()]
+        assert max(map(len, lines)) <= 50 if terminal else len(lines) == 1
 
 
 def test_a_bug_of_ours_is_told_whole_and_never_as_an_unexpected_verdict(place):

@@ -26,6 +26,8 @@ from leasebench.leases.managers.redis_lease import RedisLease
 from leasebench.mistakes import DefinitionError
 from leasebench.registry import plugins
 from leasebench.results.compare.markdown import as_markdown
+from leasebench.results.display.grid import Grid
+from leasebench.results.display.layout import lay_out
 
 HERE = Path(__file__).parent
 RIGHT = {
@@ -166,6 +168,8 @@ def test_a_page_has_every_finding_and_the_calls_of_the_defects():
     assert text.count("acquire(ttl 300 ms)") == 2, "of the defect, and of what can't be told"
     assert "expected and not found: ttl" in text
     assert "can't tell: fairness" in text
+    (calls, *_) = (part for part in page(found, ()) if isinstance(part, Grid) and part.title)
+    assert lay_out([calls], 80)[0].left_out == ()
     assert as_data(found)["findings"][1]["evidence"][1]["call"] == "release()"
 
 

@@ -15,6 +15,7 @@ from leasebench.registry import plugins
 from leasebench.results.charts import Chart, ChartScope, Subject, padded, plain, ticks
 from leasebench.results.charts.first_stale import kaplan_meier_median
 from leasebench.results.charts.plot import PHASES
+from leasebench.results.charts.verdict_heatmap import NOT_RUN
 from leasebench.results.charts.window import nearest
 from leasebench.results.display.phrases import latency
 from leasebench.results.display.theme import VERDICT_COLOURS, dark_inks, theme
@@ -196,10 +197,23 @@ class TestVerdictHeatmap:
     def test_has_every_cell_with_its_verdict(self, run):
         (rows,) = data(CHARTS["verdict_heatmap"].draw(Subject(run))).values()
         assert {
-            (row["guard"], row["scenario"]): (row["verdict"], row["stale"], row["as_expected"]) for row in rows
+            (row["guard"], row["scenario"]): (row["verdict"], row["stale"], row["as_expected"])
+            for row in rows
+            if row["verdict"] != NOT_RUN
         } == {
             cell.place: (cell.verdict, cell.count("stale_overwrites"), cell.as_expected) for cell in run.summary.cells
         }
+
+    def test_a_place_without_a_cell_is_marked_and_in_the_legend(self, run):
+        left_out, *kept = run.summary.cells
+        part = load(run.path)
+        part.summary = run.summary.model_copy(update={"cells": tuple(kept)})
+        spec = CHARTS["verdict_heatmap"].draw(Subject(part))
+        (rows,) = data(spec).values()
+        empty = {(row["guard"], row["scenario"]): row["label"] for row in rows if row["verdict"] == NOT_RUN}
+        assert left_out.place in empty
+        assert not empty.keys() & {cell.place for cell in kept}
+        assert spec["layer"][0]["encoding"]["color"]["scale"]["domain"][-1] == empty[left_out.place]
 
     def test_links_to_each_cells_place_in_the_report(self, run):
         (rows,) = data(CHARTS["verdict_heatmap"].draw(Subject(run))).values()

@@ -12,8 +12,9 @@ from shown import shown
 from leasebench.bench.engines.explorer import report
 from leasebench.bench.engines.explorer.rendering import TRACE
 from leasebench.results.compare import changes_view, gates_view, ranking_view
+from leasebench.results.display.folding import fold_sentence
 from leasebench.results.display.grid import Column, Grid, Text
-from leasebench.results.display.layout import LEAST_PROSE, fold_sentence, lay_out, what_is_left_out
+from leasebench.results.display.layout import LEAST_PROSE, lay_out, what_is_left_out
 from leasebench.results.reading import violations
 from leasebench.results.record.metric import Shown
 from leasebench.results.tables.columns import of_metrics, run_columns
@@ -211,3 +212,11 @@ class TestSentences:
         lines = fold_sentence(text, width)
         assert max(map(len, lines)) <= width
         assert " ".join(line.strip() for line in lines) == text
+
+    def test_no_word_is_broken_a_path_is_longer_than_the_line_and_each_line_of_a_text_is_folded_by_itself(self):
+        path = "/a-long/" + "way/" * 20
+        text = f"trial 1 was disturbed: c0.enactor-2 waited for {path}\n    Traceback"
+        lines = fold_sentence(text, 30)
+        assert [word for line in lines for word in line.split()] == text.split()
+        assert all(len(line) <= 30 or line.strip() == path for line in lines)
+        assert lines[-1] == "    Traceback"

@@ -47,6 +47,19 @@ class TestRemarks:
         command = ["leasebench", "run", "--resume", RUN, "--until-proven"]
         assert shlex.split(proves.partition(": ")[2]) == command
 
+    def test_disturbed_trials_are_told_in_one_line_by_cause_the_gravest_first_with_its_worst(self):
+        still, load = "trial {}: the harness stood still for {} ms", "trial {}: other programs took {} % of the time"
+        many = [
+            cell(f"g{n}", trials=2, disturbed=1, latencies_disturbed=n < 3, disturbances=[load.format(n, 40 + n)])
+            for n in range(9)
+        ]
+        grave = cell(trials=2, disturbed=2, disturbances=[still.format(99, 300), still.format(100, "2,900")])
+        (line,) = said(*many, grave)
+        assert facts_in(line)[:5] == ["11", "20", "3", "2", "9"]
+        assert still.format(100, "2,900") in line
+        (quiet,) = said(cell(trials=3, disturbed=1, disturbances=["trial 1: what another version says"]))
+        assert facts_in(quiet)[:3] == ["1", "3", "1"]
+
     def test_of_many_unproven_cells_only_some_are_told(self):
         many = [cell(f"g{n}", verdict="unproven", trials=1, races_missing=3) for n in range(MOST_OPEN + 5)]
         *told, more, _ = said(*many)

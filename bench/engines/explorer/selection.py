@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from leasebench.bench.suite import ALL, SuiteFile
-from leasebench.definitions import DefinitionError, nearest, read_source, validate
+from leasebench.definitions import DefinitionError, read_source, validate
 from leasebench.leases.guard import Guard, guard_named, parse_guards, presets, unusable_presets
+from leasebench.leases.preset_names import unknown_guard
 from leasebench.results.record.names import SUITE_FILE
 from leasebench.results.record.suite import read_suite
 
@@ -22,7 +23,7 @@ def choose(names: Iterable[str]) -> list[Guard]:
         elif name in known or name in unusable_presets():
             found[name] = guard_named(name, known)
         else:
-            raise DefinitionError(nearest("guard", name, [*known, ALL]) + " (or a suite's .toml file)")
+            raise DefinitionError(unknown_guard(name, [*known, ALL]) + " (or a suite's .toml file)")
     return list(found.values())
 
 

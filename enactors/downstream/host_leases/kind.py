@@ -12,8 +12,9 @@ from leasebench.enactors.downstream.operations import Reach
 from leasebench.enactors.kind import Activities, Assignment, Ends, NoObserver, Notebook, Observer
 from leasebench.leases.manager import LeaseManager
 from leasebench.leases.operations import AcquireLease, RenewLease
+from leasebench.leases.preset_names import manager_named
 from leasebench.leases.traits import unavailable
-from leasebench.registry import plugin, plugins
+from leasebench.registry import plugins
 
 MAX_HOSTS = 100_000
 MAX_WORKERS = 16
@@ -50,7 +51,7 @@ class HostLeaseSettings(Definition):
     @field_validator("manager")
     @classmethod
     def _can_renew(cls, name: str) -> str:
-        manager: LeaseManager = plugin("leases.managers", "lease manager", name)
+        manager: LeaseManager = manager_named(name)
         if not manager.renews:
             able = ", ".join(name for name, one in plugins("leases.managers").items() if one.renews and not one.broken)
             raise ValueError(f"the lease manager {name!r} cannot renew a lease: use one of {able}")
@@ -112,7 +113,7 @@ class HostLeaseKind:
 
     def lease_manager(self, place: Assignment) -> LeaseManager:
         """Return the manager of the host leases, which is not the guard's."""
-        manager: LeaseManager = plugin("leases.managers", "lease manager", place.settings.manager)
+        manager: LeaseManager = manager_named(place.settings.manager)
         return manager
 
     def begin(self, place: Assignment) -> tuple[Activities, Any]:
