@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from forked import Commands, Ended
+from forked import CPU_S, Commands, Ended
 from material import make_material
 from mutations import content_changed, file_damaged, folder_damaged, of_bytes, of_json, of_toml
 
@@ -26,6 +26,8 @@ from leasebench.visible import visible
 
 MOST_RSS_BYTES = 1_000_000_000
 MOST_LINE = 500
+MOST_TIMES_A_CHECK = 25.0
+"""A command that takes longer than CPU_S hangs; on a slow machine it may take so many times what `check` takes."""
 DOCUMENTED = frozenset({0, 1, 2, 3, 4, 5})
 SUMS = "SHA256SUMS"
 BUG = "a bug, of leasebench or of a plug-in"
@@ -119,6 +121,8 @@ class Campaign:
 
     def __enter__(self):
         self._commands = Commands().__enter__()
+        sound = self._commands("check", "run", cwd=self.material)
+        self._commands.cpu_s = max(CPU_S, sound.cpu_s * MOST_TIMES_A_CHECK)
         return self
 
     def __exit__(self, *_):
