@@ -19,7 +19,7 @@ from leasebench.results.record.table import TableColumn
 
 Array = npt.NDArray[Any]
 Value = TypeVar("Value")
-ROOM_BYTES = 400_000_000
+ROOM_BYTES = 300_000_000
 BATCH_ROWS = 1 << 20
 """Rows that are unpacked at a time, of one column."""
 _NUMBERS = count()

@@ -133,7 +133,7 @@ class RunDirectory:
     def trial(self, number: int) -> list[Trial]:
         """Read a trial's history and journal, one Trial a cell; none, and a problem told, if that can't be done.
 
-        Its columns are read as they are asked for; some 400 MB of them stay in memory as long as the result does.
+        Its columns are read as they are asked for; some 300 MB of them stay in memory as long as the result does.
         """
         try:
             folder = self._folder(number)
