@@ -169,6 +169,24 @@ def test_a_harness_that_was_started_by_another_harness_hears_ctrl_c_all_the_same
     assert ended.stdout == "default_int_handler\n", ended.stderr
 
 
+HALF_ASKED = f"""
+import os, socket, multiprocess
+from multiprocess import forkserver
+os.environ["{HARNESS_VARIABLE}"] = str(os.getpid())
+multiprocess.get_context("forkserver").set_forkserver_preload(["leasebench.bench.hosts.mortal"])
+forkserver.ensure_running()
+with socket.socket(socket.AF_UNIX) as asking:
+    asking.connect(forkserver._forkserver._forkserver_address)
+print(os.waitpid(forkserver._forkserver._forkserver_pid, 0)[1] != 0)
+"""
+
+
+def test_a_forkserver_whose_harness_ends_amid_a_request_says_nothing():
+    """Killed between its call and what it was to send: nobody can be made to be killed just there."""
+    ended = subprocess.run([sys.executable, "-c", HALF_ASKED], capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("True\n", "")
+
+
 def test_what_a_process_is_told_is_pickled_unless_it_stands_in_a_script(tmp_path):
     guard = next(plan for plan in plan_trials(tiny(tmp_path), 1)).guard
     place_of = Assignment(Cell("c0", endpoint_names(10_000)), guard, EnactorSettings(), 0, 1)
