@@ -37,11 +37,10 @@ def unknown_guard(name: str, known: Collection[str]) -> str:
 
 def manager_named(name: str) -> Any:
     """The lease manager of that name, or `module:Class`. Raises DefinitionError, which tells a guard by its name."""
-    presets = preset_managers()
-    if name in plugins("leases.managers") or name not in presets:
+    if name in plugins("leases.managers") or name not in preset_managers():
         return plugin("leases.managers", "lease manager", name)
     what = f"unknown lease manager {name!r}: it is a guard"
-    own = presets[name]
+    own = preset_managers()[name]
     if own is None:
         raise DefinitionError(f"{what} without a lease: leasebench run --guard {name}")
     lock = f"its lease manager is {own} (verify-manager {own}, or run --manager {own})"
