@@ -1,21 +1,23 @@
 """What the tests of this room share: the real command as a process, and its family of processes."""
 
+import atexit
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
+from forked import COMMAND, Commands
 
-COMMAND = Path(sys.executable).with_name("leasebench")
 LONG_S = 60.0
 
 LAST_WRITER = """
@@ -70,16 +72,28 @@ settle_s = 0.3
 
 
 def leasebench(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
+    """Run the command to its end: where `env` is given as a process of its own, else in a fork (`forked.py`)."""
+    if env is None:
+        ended = _forked()(*arguments, cwd=cwd)
+        assert not ended.hung, f"{shlex.join(ended.args)}: not within {LONG_S} s\n{ended.out}{ended.err}"
+        return subprocess.CompletedProcess([str(COMMAND), *ended.args], ended.code, ended.out, ended.err)
     return subprocess.run(
         [str(COMMAND), *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, **env},
         capture_output=True,
         text=True,
         timeout=LONG_S,
         check=False,
     )
+
+
+@cache
+def _forked() -> Commands:
+    """One for each process of the test run; it ends with that."""
+    commands = Commands(wall_s=LONG_S)
+    atexit.register(commands.__exit__)
+    return commands.__enter__()
 
 
 def until(reached: Callable[[], Any], what: str, within_s: float = LONG_S) -> Any:

@@ -17,13 +17,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from forked import CPU_S, Commands, Ended
-from material import make_material
 from mutations import content_changed, file_damaged, folder_damaged, of_bytes, of_json, of_toml
 
 from leasebench.bench.closing import close_run, close_trial
 from leasebench.visible import visible
 
+sys.path.append(str(Path(__file__).parent.parent))  # where it is a command, not part of the tests
+from forked import Commands, Ended
+from material import make_material
+
+CPU_S = 10.0
+"""A command that takes longer hangs. Processor time is what counts: a busy machine makes the other one long."""
+MOST_OUTPUT = 1 << 20
 MOST_RSS_BYTES = 1_000_000_000
 MOST_LINE = 500
 MOST_TIMES_A_CHECK = 25.0
@@ -120,8 +125,8 @@ class Campaign:
         self.found = Found()
 
     def __enter__(self):
-        self._commands = Commands().__enter__()
-        sound = self._commands("check", "run", cwd=self.material)
+        self._commands = Commands(cpu_s=CPU_S, most_output=MOST_OUTPUT, trials=False).__enter__()
+        sound = self._run("check", "run", cwd=self.material)
         self._commands.cpu_s = max(CPU_S, sound.cpu_s * MOST_TIMES_A_CHECK)
         return self
 
@@ -138,7 +143,7 @@ class Campaign:
             case = f"run:{seed} ({how}, sums {sums})"
             readers = [READERS[rng.randrange(2)], *self._drawn(rng, READERS[2:], commands)]
             for words in readers:
-                ended = self._commands(*words, cwd=here)
+                ended = self._run(*words, cwd=here)
                 silent = silently_other(ended, run, sums)
                 self.found.take_in(case, ended, *silent)
             for path in run.rglob("*"):  # so that it can be removed
@@ -166,8 +171,11 @@ class Campaign:
             here = Path(place)
             (here / name).write_bytes(content)
             for words in commands:
-                self.found.take_in(case, self._commands(*words, cwd=here))
+                self.found.take_in(case, self._run(*words, cwd=here))
                 shutil.rmtree(here / "r", ignore_errors=True)
+
+    def _run(self, *words: str, cwd: Path) -> Ended:
+        return self._commands(*words, cwd=cwd, env={"COLUMNS": "200"})
 
     @staticmethod
     def _drawn(rng, commands, most: int):

@@ -1,10 +1,10 @@
 """What is fuzzed: runs with every kind of file, traces, and suites, made by the command itself."""
 
 import subprocess
-import sys
 from pathlib import Path
 
-COMMAND = Path(sys.executable).with_name("leasebench")
+from forked import COMMAND
+
 SUITE = """
 about = "a bit of everything"
 guards = ["mine_open", "library", "monotonic_safe_clean"]
