@@ -18,6 +18,7 @@ from leasebench.bench.servers.choice import open_server
 from leasebench.bench.servers.local import SERVER, private_directory
 from leasebench.bench.servers.server import Server
 from leasebench.results.record.endings import ProcessEnding
+from leasebench.results.record.health import WORKER
 from leasebench.results.record.process import Process
 
 
@@ -50,9 +51,10 @@ class AgentTrial:
         return set(place(0).server) if self.server is not None else set()
 
     def living(self) -> dict[int, str]:
-        """The processes here that live, named, by their numbers."""
+        """The processes here that live, named, by their numbers: those of the trial, and the Dask worker."""
         pid = self.server.pid if self.server is not None else None
-        return self.processes.living() | ({} if pid is None else {pid: SERVER})
+        started = self.processes.living() | ({} if pid is None else {pid: SERVER})
+        return started | {os.getppid(): f"{WORKER}this host"}
 
     def start_server(self, kind: str, at: str | None) -> Server:
         """Start a server of ours, on its core. Raises ServerUnusable."""

@@ -157,7 +157,7 @@ class AgentFleet:
         before = self.agents.get(facts.name)
         if before is not None:
             before.close()
-        self.agents[facts.name] = RemoteAgent(line, facts, said.echo, lambda: self._dask.why_lost(facts.name))
+        self.agents[facts.name] = RemoteAgent(line, said, lambda: self._dask.why_lost(facts.name))
         logger.info("host %s: agent on %s (%s)", facts.name, facts.node, facts.address)
         return facts.name
 

@@ -169,11 +169,12 @@ class HostsSupervisor:
         )
 
     def living(self) -> dict[int, str]:
-        """The processes on this machine, named, by their numbers."""
-        here = own_machine()
-        return {
-            number: name for agent in self._agents if agent.facts.machine == here for number, name in agent.state.living
-        }
+        """The processes on this machine, named, by their numbers: those of the trial, agents and Dask workers."""
+        found: dict[int, str] = {}
+        for agent in self._agents:
+            if agent.facts.machine == own_machine():
+                found |= agent.living | dict(agent.state.living)
+        return found
 
     def _start_of(self, agent: RemoteAgent) -> StartProcesses:
         return StartProcesses(tuple(self._shares[agent.name]), agent.facts.machine != own_machine())

@@ -8,10 +8,11 @@ from typing import Any
 
 from leasebench.bench.agents.line import SILENT_S, AgentLine, LineBroken
 from leasebench.bench.agents.orders import AgentOrder, SendFiles
+from leasebench.bench.agents.start import AgentHello
 from leasebench.bench.agents.state import AgentState
 from leasebench.bench.engines.processes.supervisor import ProcessFailed
 from leasebench.bench.failure import with_evidence
-from leasebench.results.record.hosts import HostFacts
+from leasebench.results.record.health import AGENT, WORKER
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +31,12 @@ class HostLost(ProcessFailed):
 class RemoteAgent:
     """The harness's end of the line to one agent. `why_lost` tells why it is gone, if whoever placed it knows."""
 
-    def __init__(
-        self, line: AgentLine, facts: HostFacts, echo: tuple[str, int], why_lost: Callable[[], str | None]
-    ) -> None:
-        self.line, self.facts, self._why_lost = line, facts, why_lost
-        self.echo = echo
+    def __init__(self, line: AgentLine, hello: AgentHello, why_lost: Callable[[], str | None]) -> None:
+        self.line, self.facts, self._why_lost = line, hello.facts, why_lost
+        self.echo = hello.echo
         """Where its clock is read."""
+        self.living = {hello.pid: AGENT + self.name, hello.starter: WORKER + self.name}
+        """What the harness has on its host, by process numbers, named as in `health.json`."""
         self.state = AgentState()
         self.lost = False
         self._failure: ProcessFailed | None = None

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -35,10 +36,12 @@ class AgentCall(Record):
 
 
 class AgentHello(Record):
-    """What an agent says of itself first: its host, and where the echo of its clock is."""
+    """What an agent says of itself first: its host, the echo of its clock, its process and its Dask worker's."""
 
     facts: HostFacts
     echo: tuple[str, int]
+    pid: int
+    starter: int
 
 
 CALL = TypeAdapter(AgentCall)
@@ -70,7 +73,8 @@ def be_agent() -> None:
         def hello(own_address: str) -> Mapping[str, Any]:
             echo = stack.enter_context(ClockEcho(own_address, echo_secret(secret)))
             facts = own_facts(told.host, told.address)
-            return AgentHello(facts=facts, echo=echo.address).model_dump(mode="json")
+            said = AgentHello(facts=facts, echo=echo.address, pid=os.getpid(), starter=os.getppid())
+            return said.model_dump(mode="json")
 
         line = call(told.harness, secret, hello)
         watch_life_lines(line, sys.stdin.fileno())

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 from leasebench.bench.health.system import ProcessLook
 from leasebench.results.evidence.core_time import SERVER, part_of
-from leasebench.results.record.faults import HARNESS
-from leasebench.results.record.health import MemoryLook
+from leasebench.results.record.health import MemoryLook, of_harness
 
 MOST_LOOKS = 720
 """Of more, every second one is left out, and from then on every second look is taken."""
@@ -29,7 +28,7 @@ class MemoryLog:
         for name, look in looks:
             if look.own_bytes is None:
                 return
-            group = "harness" if name == HARNESS else "servers" if part_of(name) == SERVER else "programs"
+            group = "harness" if of_harness(name) else "servers" if part_of(name) == SERVER else "programs"
             used[group] += look.own_bytes
             count += 1
         self.looks.append(MemoryLook(at_ns=at_ns, processes=count, **used))

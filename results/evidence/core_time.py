@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from leasebench.results.record.faults import HARNESS
-from leasebench.results.record.health import TrialHealth
+from leasebench.results.record.health import TrialHealth, of_harness
 from leasebench.results.record.journal import RowKind
 from leasebench.results.record.process import Process
 
@@ -79,7 +78,7 @@ def part_of(name: str) -> str:
     """
     if name.startswith("lock of "):
         return ENACTORS
-    if name == HARNESS or name.startswith("proxy of "):
+    if of_harness(name) or name.startswith("proxy of "):
         return OTHERS
     process = Process.parse(name)
     if not process.cell:

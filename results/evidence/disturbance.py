@@ -17,8 +17,8 @@ import numpy as np
 from leasebench.results.display.phrases import count
 from leasebench.results.evidence.causes import cause_of
 from leasebench.results.evidence.columns import JournalRows
-from leasebench.results.record.faults import HARNESS, FaultRow
-from leasebench.results.record.health import TrialHealth
+from leasebench.results.record.faults import FaultRow
+from leasebench.results.record.health import TrialHealth, of_harness
 from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.record.process import Process
 from leasebench.results.record.trial import TrialFacts
@@ -151,7 +151,7 @@ def _starved(watched: Watched) -> Iterator[Disturbance]:
     limit_ms = STARVED_SHARE * health.watched_s * 1000
     if (health.strangers_pct or 0.0) + (health.stolen_pct or 0.0) >= STARVED_BY_PCT:
         # What the harness itself was late by is looked at above.
-        others = [(one.waited_ms or 0.0, one.name) for one in health.processes if one.name != HARNESS]
+        others = [(one.waited_ms or 0.0, one.name) for one in health.processes if not of_harness(one.name)]
         starved = [(waited_ms, name) for waited_ms, name in others if waited_ms >= limit_ms]
         if starved:
             waited = ", ".join(f"{name} {_ms(ms)}" for ms, name in sorted(starved, reverse=True)[:MOST_NAMED])

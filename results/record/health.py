@@ -9,8 +9,12 @@ from pathlib import Path
 
 from pydantic import Field, TypeAdapter
 
+from leasebench.results.record.faults import HARNESS
 from leasebench.results.record.file import Record, is_there, read_json
 from leasebench.results.record.names import HEALTH_FILE
+
+AGENT, WORKER = "agent of ", "Dask worker of "
+"""What the harness has on a host that is this machine, too; the host's name follows."""
 
 
 class MachineLoad(Record):
@@ -37,7 +41,7 @@ class WallClockStep(Record):
 
 
 class ProcessHealth(Record):
-    """One process of the trial: a program, a server, a proxy, or the harness."""
+    """One process of the trial: a program, a server, a proxy, the harness, or what it has on a host."""
 
     name: str
     pid: int
@@ -55,7 +59,7 @@ class MemoryLook(Record):
 
     at_ns: int
     processes: int = Field(description="how many processes were looked at")
-    harness: int = Field(description="bytes, here and below")
+    harness: int = Field(description="the harness, its agents and Dask workers: bytes, here and below")
     programs: int = Field(description="planner, enactors, proxies, and whatever else is no server")
     servers: int
 
@@ -93,6 +97,11 @@ class TrialHealth(Record):
 
 
 HEALTH = TypeAdapter(TrialHealth)
+
+
+def of_harness(name: str) -> bool:
+    """Whether a process of this name is the harness, or what it has on a host."""
+    return name == HARNESS or name.startswith((AGENT, WORKER))
 
 
 def read_health(folder: Path) -> TrialHealth | None:

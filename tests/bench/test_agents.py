@@ -20,6 +20,8 @@ from leasebench.bench.scenario import HostPlacement, read_scenario
 from leasebench.bench.suite import load_suite
 from leasebench.bench.trial_hosts import open_hosts
 from leasebench.definitions import DefinitionError
+from leasebench.results.evidence.core_time import core_time
+from leasebench.results.record.health import of_harness, read_health
 from leasebench.results.record.manifest import read_manifest
 from leasebench.results.record.process import Process
 from leasebench.results.run import load
@@ -84,6 +86,16 @@ def test_every_process_and_the_server_are_told_with_their_host(on_three):
         enactors = {where[f"c0.enactor-{number}"] for number in range(3)}
         told = (enactors, where["c0.planner"], facts["server_host"])
         assert told == {"waiting": (hosts, "h2", "harness"), "apart": ({"h0"}, "h1", "h2")}[facts["scenario"]]
+
+
+def test_agents_and_dask_workers_are_the_harness_and_not_other_programs(on_three):
+    for folder in (on_three / "r" / "trials").iterdir():
+        health = read_health(folder)
+        of_hosts = {one.name for one in health.processes if of_harness(one.name)} - {"harness"}
+        assert of_hosts == {f"{what} of h{number}" for what in ("agent", "Dask worker") for number in range(3)}
+        parts = dict(core_time(health))
+        listed_ms = sum(one.cpu_ms for one in health.processes if of_harness(one.name))
+        assert parts["harness and the rest"] >= listed_ms / (health.watched_s * 1000 * len(health.cores)) * 0.99
 
 
 def test_everything_that_was_recorded_on_the_hosts_is_there(on_three):

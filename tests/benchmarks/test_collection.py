@@ -42,7 +42,7 @@ def agents(temporary, number):
         for _ in range(number):
             line, said = listening.receive(30.0)
             hello = AgentHello.model_validate(said)
-            found.append(RemoteAgent(line, hello.facts, hello.echo, lambda: None))
+            found.append(RemoteAgent(line, hello, lambda: None))
             stack.callback(found[-1].close)
         yield found
 
