@@ -43,17 +43,18 @@ class SentinelAccess:
 
     def places(self, url: str) -> tuple[str, ...]:
         sentinels, service, _ = _asked(without_wait(url), ASKING)
-        host, port = sentinels.discover_master(service)
-        followers = sentinels.discover_slaves(service)
+        try:
+            host, port = sentinels.discover_master(service)
+            followers = sentinels.discover_slaves(service)
+        finally:
+            sentinels.hang_up()
         there = [f"primary of {service}: {host}:{port}", *(f"replica: {at[0]}:{at[1]}" for at in sorted(followers))]
-        for one in sentinels.sentinels:
-            one.close()
         return tuple(there)
 
 
 def _asked(url: str, options: Mapping[str, Any]) -> tuple[Any, str, dict[str, Any]]:
     """The sentinels, the name of the primary, and redis-py's options for the server."""
-    from redis import sentinel
+    from leasebench.leases.servers.connections.primary import Sentinels
 
     read = HostList.of(url, PORT, (USERNAME, PASSWORD))
     service, _, database = read.path.partition("/")
@@ -68,7 +69,7 @@ def _asked(url: str, options: Mapping[str, Any]) -> tuple[Any, str, dict[str, An
             of_sentinels[option] = option_given
     if read.secure:
         of_sentinels["ssl"] = True
-    untyped: Any = sentinel.Sentinel
+    untyped: Any = Sentinels
     return untyped(read.hosts, sentinel_kwargs=of_sentinels), service, said
 
 

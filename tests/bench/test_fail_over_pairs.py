@@ -1,5 +1,6 @@
 """Sentinels and a cluster promote a replica: what was acknowledged and is gone is known."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import groupby
@@ -185,6 +186,28 @@ def test_a_port_of_ours_lets_no_stranger_in_and_says_where_the_servers_are_to_wh
             examine(pair.url.replace(pair.password, "wrong"))
         with closing(RedisLocksAsTheyCome(pair.url_of(OUT), 1.0)) as library:
             assert library.client.set("{x}", 1)
+
+
+def connections_with(pair: Pair) -> list[object]:
+    """Those of this process with what a client of the pair is given."""
+    ports = {int(port) for port in re.findall(r":(\d+)", pair.url.rpartition("@")[2])}
+    ports |= {member.port for member in pair.members}
+    every = psutil.Process().net_connections("tcp")
+    return [one for one in every if one.raddr and one.raddr.port in ports and one.status == psutil.CONN_ESTABLISHED]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_that_is_closed_has_no_connection_left_with_any_server(kind):
+    with pair_of(kind) as pair:
+        with client_of(pair, OUT) as store:
+            write(store, 1)
+            assert connections_with(pair)
+        examine(pair.url)
+        with pytest.raises(ServerUnusable):
+            examine(pair.url.replace(pair.password, "wrong"))
+        with closing(RedisLocksAsTheyCome(pair.url_of(OUT), 1.0)) as library:
+            assert library.client.set("{x}", 1)
+        assert connections_with(pair) == []
 
 
 class RedisLocksAsTheyCome(RedisLocks[str]):

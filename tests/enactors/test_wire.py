@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hiredis
 import pytest
+import redis
 
 from leasebench.enactors.operations import Commit
 from leasebench.enactors.plan import Cell
@@ -210,6 +211,18 @@ class TestTrouble:
             taken.bind(("127.0.0.1", 0))
             with pytest.raises(ServerDown):
                 Wire(f"redis://127.0.0.1:{taken.getsockname()[1]}", SHORT_S).call("PING")
+
+    def test_a_connection_that_breaks_while_it_is_introduced_is_closed(self, server_url, monkeypatch):
+        met = []
+
+        def breaks(connection):
+            met.append(connection)
+            raise redis.ConnectionError("gone")
+
+        monkeypatch.setattr("leasebench.enactors.store.redis.wire._introduce", breaks)
+        with pytest.raises(ServerDown, match="gone"):
+            Wire(server_url).call("PING")
+        assert [one._sock for one in met] == [None]
 
     def test_an_error_reply_is_an_error_and_the_connection_goes_on(self, wire):
         with pytest.raises(ServerError, match="unknown command"):

@@ -148,7 +148,11 @@ class Wire:
         connection: Any = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
             connection.connect()
-            _introduce(connection)
+            try:
+                _introduce(connection)
+            except BaseException:
+                connection.disconnect()  # one that sentinels named stays open, whatever its read ended with
+                raise
         except (redis.RedisError, OSError) as error:
             raise ServerDown(f"{self._url}: {error}{_certificate_missing(self._url, error)}") from error
         self._connection = connection

@@ -12,7 +12,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.sentinel import SentinelManagedConnection
+from redis.sentinel import Sentinel, SentinelManagedConnection
 
 from leasebench.leases.servers import NOT_THE_PRIMARY
 
@@ -31,6 +31,21 @@ class ToPrimary(Connection):
                 self.disconnect()  # type: ignore[no-untyped-call]
                 raise RedisConnectionError(f"not the primary any more: {error}") from error
             raise
+
+
+class Sentinels(Sentinel):
+    """The sentinels: nothing stays connected with them between two questions, for nobody would close that."""
+
+    def discover_master(self, *arguments: Any) -> Any:
+        try:
+            return super().discover_master(*arguments)  # type: ignore[no-untyped-call]
+        finally:
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close every connection with them; the next question makes a new one."""
+        for one in self.sentinels:
+            one.connection_pool.disconnect()
 
 
 class SentinelConnection(ToPrimary, SentinelManagedConnection):
