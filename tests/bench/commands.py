@@ -152,7 +152,7 @@ class Started:
 
     def server(self) -> psutil.Process | None:
         """The embedded server."""
-        return next((each for each in self.family() if words_of(each)[:1] and "valkey" in words_of(each)[0]), None)
+        return next((each for each in self.family() if "valkey" in next(iter(words_of(each)), "")), None)
 
     def forkserver(self) -> psutil.Process | None:
         """The process that forks the children."""

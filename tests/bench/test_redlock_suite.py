@@ -12,6 +12,7 @@ from leasebench.results.record.journal import RowKind, RowOutcome
 
 LOOK_NS = 200_000_000
 """What was asked before a cut may still be answered that long after its begin."""
+MOST_LOOKS = 10
 SCENARIO = """
 guards = ["g"]
 scenarios = ["s"]
@@ -78,21 +79,14 @@ def test_an_owner_that_was_stopped_before_its_last_look_does_not_write(tmp_path)
 
 
 def test_the_control_of_the_suite_is_caught(tmp_path):
-    guards = ("--guard", "broken_quorum", "--guard", "redlock_3")
-    ended = leasebench(
-        "run",
-        "redlock",
-        "--scenario",
-        "steady",
-        *guards,
-        "--duration",
-        "0.5",
-        "--seed",
-        "1",
-        "--out",
-        "r",
-        cwd=tmp_path,
-    )
-    cells = {cell["guard"]: cell for cell in json.loads((tmp_path / "r" / "summary.json").read_text())["cells"]}
-    assert cells["broken_quorum"]["double_holds"] > 0, ended.stdout + ended.stderr
-    assert cells["redlock_3"]["double_holds"] == 0
+    """In half a second nearly always; on a machine that others keep busy perhaps at the third look."""
+    words = "--scenario steady --guard broken_quorum --guard redlock_3 --duration 0.5".split()
+    caught, looks = 0, 0
+    while not caught and looks < MOST_LOOKS:
+        looks += 1
+        ended = leasebench("run", "redlock", *words, "--seed", looks, "--out", f"r{looks}", cwd=tmp_path)
+        every = json.loads((tmp_path / f"r{looks}" / "summary.json").read_text())["cells"]
+        cells = {cell["guard"]: cell for cell in every}
+        assert cells["redlock_3"]["double_holds"] == 0
+        caught = cells["broken_quorum"]["double_holds"]
+    assert caught, ended.stdout + ended.stderr
