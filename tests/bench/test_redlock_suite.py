@@ -80,7 +80,7 @@ def test_an_owner_that_was_stopped_before_its_last_look_does_not_write(tmp_path)
 
 def test_the_control_of_the_suite_is_caught(tmp_path):
     """In half a second nearly always; on a machine that others keep busy perhaps at the third look."""
-    words = "--scenario steady --guard broken_quorum --guard redlock_3 --duration 0.5".split()
+    words = ["--scenario", "steady", "--guard", "broken_quorum", "--guard", "redlock_3", "--duration", "0.5"]
     caught, looks = 0, 0
     while not caught and looks < MOST_LOOKS:
         looks += 1
