@@ -1,42 +1,62 @@
 """Commands run in forks of one process that has imported everything: they begin at once.
 
-`python forked.py` is that process. It reads one JSON object a line from standard input (the fields of `Asked`) and
-answers each with one (those of `Ended`, but for `args`). A command is the real one, from its words to its exit code;
-where `trials` is false, one thing apart: a run ends before its first trial.
+`python forked.py PATH` is that process. It listens on the unix socket PATH until its standard input ends. Each
+connection is one command: a JSON object (the fields of `Asked`) comes with three file descriptors, which the command
+has as standard input, output and error; one goes back (the fields of `Ended`). Where a connection is closed before,
+the command is killed. A command is the real one, from its words to its exit code; where `trials` is false, one thing
+apart: a run ends before its first trial.
 """
 
 import atexit
+import fcntl
 import gc
 import importlib
 import json
 import os
 import pkgutil
 import resource
+import select
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import traceback
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 COMMAND = Path(sys.executable).with_name("leasebench")
 BUG = 70
 """The exit code of a command that ends in no way of its own."""
+MOST_ASKED = 1 << 20
+IMPORTED_WITHIN_S = 120.0
+WALL_S, MOST_OUTPUT = 120.0, 1 << 26
+SHIM = """#!{python} -SE
+import json, os, socket, sys
+asked = {{"args": sys.argv[1:], "cwd": os.getcwd(), "env": dict(os.environ), "cpu_s": 0.0, "trials": True}}
+with socket.socket(socket.AF_UNIX) as line:
+    line.connect({path!r})
+    socket.send_fds(line, [json.dumps(asked).encode() + b"\\n"], [0, 1, 2])
+    told = json.loads(line.makefile().readline())
+sys.exit(told["code"] if told["code"] >= 0 else 128 - told["code"])
+"""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A command and what it may take: processor time (0: any), wall time, and bytes of output that are kept."""
+    """A command, and the processor time that it may take (0: any)."""
 
     args: tuple[str, ...]
     cwd: str
     env: dict[str, str]
     cpu_s: float
-    wall_s: float
-    most_output: int
     trials: bool
 
 
@@ -44,56 +64,113 @@ class Asked:
 class Ended:
     """How a command ended. A negative code is the signal."""
 
-    args: tuple[str, ...]
     code: int
-    out: str
-    err: str
     cpu_s: float
     wall_s: float
     rss_bytes: int
     hung: bool
 
 
-class Commands:
-    """A context that runs commands, one after the other, from any thread."""
+@dataclass(frozen=True)
+class Captured(Ended):
+    """The same, and what it wrote."""
 
-    def __init__(self, *, cpu_s: float = 0.0, wall_s: float = 120.0, most_output: int = 1 << 26, trials: bool = True):
-        self.cpu_s, self._wall_s, self._most_output, self._trials = cpu_s, wall_s, most_output, trials
-        self._one = threading.Lock()
+    args: tuple[str, ...]
+    out: str
+    err: str
+
+
+class Commands:
+    """A context that runs commands. `cpu_s`: how much processor time one may take; 0 is any."""
+
+    def __init__(self, *, cpu_s: float = 0.0, trials: bool = True) -> None:
+        self.cpu_s, self._trials = cpu_s, trials
+        self._folder = Path(tempfile.mkdtemp(prefix="lbf", dir="/tmp"))
+        self._path = self._folder / "socket"
 
     def __enter__(self):
         self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, str(self._path)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
         )
+        deadline = time.monotonic() + IMPORTED_WITHIN_S
+        while not self._path.exists():
+            assert self._process.poll() is None, "it ended before it listened"
+            assert time.monotonic() < deadline, "it did not listen in time"
+            time.sleep(0.01)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._process.stdin.close()
         self._process.wait(30)
-        self._process.stdout.close()
+        shutil.rmtree(self._folder)
 
-    def __call__(self, *args, cwd, env=None) -> Ended:
-        """Run the command to its end, in an environment as ours and `env`."""
+    def __call__(
+        self,
+        *args: object,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        wall_s: float = WALL_S,
+        most: int = MOST_OUTPUT,
+    ) -> Captured:
+        """Run the command to its end, in our environment and `env`; `most` bytes of what it writes are kept."""
         words = tuple(map(str, args))
-        environment = {**os.environ, **(env or {})}
-        asked = Asked(words, str(cwd), environment, self.cpu_s, self._wall_s, self._most_output, self._trials)
-        with self._one:
-            self._process.stdin.write(json.dumps(asdict(asked)) + "\n")
-            self._process.stdin.flush()
-            told = json.loads(self._process.stdout.readline())
-        return Ended(args=words, **told)
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, Path(os.devnull).open() as nothing:
+            streams = (nothing.fileno(), out.fileno(), err.fileno())
+            ended = self.on(streams, *words, cwd=cwd, env={**os.environ, **(env or {})}, wall_s=wall_s)
+            return Captured(**asdict(ended), args=words, out=text_of(out, most), err=text_of(err, most))
+
+    def on(
+        self, streams: tuple[int, int, int], *args: object, cwd: Path, env: Mapping[str, str], wall_s: float = WALL_S
+    ) -> Ended:
+        """Run the command to its end on these streams, in this environment."""
+        asked = Asked(tuple(map(str, args)), str(cwd), dict(env), self.cpu_s, self._trials)
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(self._path))
+            socket.send_fds(line, [json.dumps(asdict(asked)).encode() + b"\n"], list(streams))
+            line.settimeout(wall_s)
+            try:
+                told = line.makefile().readline()
+            except TimeoutError:
+                return Ended(-signal.SIGKILL, 0.0, wall_s, 0, hung=True)
+        return Ended(**json.loads(told))
+
+    def shim(self, folder: Path) -> Path:
+        """Write a command `leasebench` into `folder`, for a shell that has that first in its path."""
+        file = folder / COMMAND.name
+        file.write_text(SHIM.format(python=sys.executable, path=str(self._path)))
+        file.chmod(0o755)
+        return file
 
 
-def serve() -> None:
-    """Answer until standard input ends."""
+@cache
+def forked() -> Commands:
+    """Those of this process of the test run; they end with it."""
+    commands = Commands()
+    atexit.register(commands.__exit__)
+    return commands.__enter__()
+
+
+def text_of(file, most: int) -> str:
+    file.seek(0)
+    return file.read(most).decode("utf-8", "backslashreplace")
+
+
+def serve(path: str) -> None:
+    """Take in commands until standard input ends."""
     import_everything()
     gc.collect()
     gc.freeze()
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever else is printed is no answer
-    for line in sys.stdin:
-        answers.write(json.dumps(run(Asked(**json.loads(line)))) + "\n")
-        answers.flush()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who look after a command
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{path}.new")
+        listener.listen(64)
+        Path(f"{path}.new").rename(path)
+        while listener in select.select([listener, sys.stdin], [], [])[0]:
+            line, _ = listener.accept()
+            with line:
+                if os.fork() == 0:
+                    listener.close()
+                    look_after(line)
 
 
 def import_everything() -> None:
@@ -118,52 +195,70 @@ def import_everything() -> None:
     assert leasebench.__all__
 
 
-def run(asked: Asked) -> dict:
-    """Run one command in a fork."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+def look_after(line: socket.socket) -> None:
+    """Run one command in a fork, and kill it if nobody waits for it any more; never returns."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        asked, streams = receive(line)
         began = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            be_the_command(asked, out.fileno(), err.fileno())
-        hung = False
+            line.close()
+            be_the_command(asked, streams)
+        for one in streams:
+            os.close(one)
+        gone = False
         while True:
             ended, status, usage = os.wait4(pid, os.WNOHANG)
             if ended:
                 break
-            if time.monotonic() - began > asked.wall_s and not hung:
-                hung = True
+            if not gone and select.select([line], [], [], 0.002)[0]:
+                gone = True
                 os.killpg(pid, signal.SIGKILL)
-            time.sleep(0.002)
         code = os.waitstatus_to_exitcode(status)
-        return {
-            "code": code,
-            "out": text_of(out, asked.most_output),
-            "err": text_of(err, asked.most_output),
-            "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
-            "wall_s": round(time.monotonic() - began, 3),
-            "rss_bytes": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-            "hung": hung or (asked.cpu_s > 0 and code in (-signal.SIGXCPU, -signal.SIGKILL)),
-        }
+        said = Ended(
+            code=code,
+            cpu_s=round(usage.ru_utime + usage.ru_stime, 3),
+            wall_s=round(time.monotonic() - began, 3),
+            rss_bytes=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+            hung=asked.cpu_s > 0 and code in (-signal.SIGXCPU, -signal.SIGKILL),
+        )
+        with suppress(BrokenPipeError):
+            line.sendall(json.dumps(asdict(said)).encode() + b"\n")
+    except BaseException:  # noqa: BLE001  (whatever it was: it is told, and no fork goes on with our loop)
+        traceback.print_exc()
+    finally:
+        os._exit(0)
 
 
-def text_of(file, most) -> str:
-    file.seek(0)
-    return file.read(most).decode("utf-8", "backslashreplace")
+def receive(line: socket.socket) -> tuple[Asked, list[int]]:
+    """What comes through a connection first."""
+    text, streams, _, _ = socket.recv_fds(line, MOST_ASKED, 3)
+    while not text.endswith(b"\n"):
+        more = line.recv(MOST_ASKED)
+        assert more, "the end came before the end of the line"
+        text += more
+    return Asked(**json.loads(text)), streams
 
 
-def be_the_command(asked: Asked, out: int, err: int) -> None:
+def be_the_command(asked: Asked, streams: list[int]) -> None:
     """Be the command; never returns."""
     code = BUG
     try:
         os.setsid()
+        for number, one in enumerate(streams):
+            os.dup2(one, number)
+        for one in streams:
+            os.close(one)
+        if os.isatty(0):
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         if asked.cpu_s:
             resource.setrlimit(resource.RLIMIT_CPU, (int(asked.cpu_s), int(asked.cpu_s) + 1))
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(out, 1)
-        os.dup2(err, 2)
+        sys.stdin = os.fdopen(0, closefd=False)
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
         os.environ.clear()
         os.environ.update(asked.env)
+        tempfile.tempdir = None
         os.chdir(asked.cwd)
         sys.argv = [str(COMMAND), *asked.args]
         from leasebench.bench import cli, resume
@@ -181,17 +276,17 @@ def be_the_command(asked: Asked, out: int, err: int) -> None:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-    except BaseException:  # noqa: BLE001  (whatever it was: it is told, and no fork goes on with our loop)
+    except BaseException:  # noqa: BLE001  (as an interpreter does)
         traceback.print_exc(file=sys.__stderr__)
-        os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
+        sys.__stderr__.flush()
     finally:
         os._exit(code)
 
 
-def end_here(*_, **__):
+def end_here(*_: object, **__: object) -> None:
     raise SystemExit(0)
 
 
 if __name__ == "__main__":
     sys.path.remove(str(Path(__file__).parent))
-    serve()
+    serve(sys.argv[1])

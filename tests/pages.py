@@ -91,13 +91,16 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def run_blocks(page: Path, directory: Path, python: Path, *, skip: int = 0, **env: str) -> int:
-    """Run the blocks of a page in order, where `python` has leasebench beside it, but for the first `skip`.
+def run_blocks(
+    page: Path, directory: Path, python: Path, *, skip: int = 0, commands: Path | None = None, **env: str
+) -> int:
+    """Run the blocks of a page in order, but for the first `skip`. Returns how many there were.
 
-    Returns how many there were.
+    `python` has leasebench beside it; `commands` is a folder with another command of that name, to be taken instead.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PYTHON", "COLUMNS"))}
-    kept |= {"PATH": f"{python.parent}:{os.environ['PATH']}"} | env
+    path = [*([str(commands)] if commands is not None else []), str(python.parent), os.environ["PATH"]]
+    kept |= {"PATH": ":".join(path)} | env
     done = 0
     for block in [one for one in blocks(page) if one.runs][skip:]:
         done += 1

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import typer
+from forked import forked
 from pages import PAGES, ROOT, anchors, blocks, commands, links, run_blocks
 
 from leasebench.bench.reference.writing import RENEW, written
@@ -28,9 +29,11 @@ def named(page):
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=named)
 def test_the_blocks_of_a_page_work_in_order_in_an_empty_directory(page, tmp_path, server_url):
-    empty = tmp_path / "empty"
+    empty, commands = tmp_path / "empty", tmp_path / "commands"
     empty.mkdir()
-    assert run_blocks(page, empty, Path(sys.executable), REDIS_URL=server_url) > 0
+    commands.mkdir()
+    forked().shim(commands)
+    assert run_blocks(page, empty, Path(sys.executable), commands=commands, REDIS_URL=server_url) > 0
 
 
 def options():

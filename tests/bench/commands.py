@@ -1,22 +1,26 @@
 """What the tests of this room share: the real command as a process, and its family of processes."""
 
-import atexit
+import errno
+import fcntl
 import json
 import os
+import pty
 import shlex
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import psutil
-from forked import COMMAND, Commands
+from forked import COMMAND, forked
 
 LONG_S = 60.0
 
@@ -72,15 +76,15 @@ settle_s = 0.3
 
 
 def leasebench(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end: where `env` is given as a process of its own, else in a fork (`forked.py`)."""
-    if env is None:
-        ended = _forked()(*arguments, cwd=cwd)
+    """Run the command to its end, in a fork (`forked.py`); where `env` is for an interpreter, in one of its own."""
+    if not any(name.startswith("PYTHON") for name in env or {}):
+        ended = forked()(*arguments, cwd=cwd, env=env, wall_s=LONG_S)
         assert not ended.hung, f"{shlex.join(ended.args)}: not within {LONG_S} s\n{ended.out}{ended.err}"
         return subprocess.CompletedProcess([str(COMMAND), *ended.args], ended.code, ended.out, ended.err)
     return subprocess.run(
         [str(COMMAND), *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, **env},
+        env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,
         timeout=LONG_S,
@@ -88,12 +92,30 @@ def leasebench(*arguments: object, cwd: Path, env: dict[str, str] | None = None)
     )
 
 
-@cache
-def _forked() -> Commands:
-    """One for each process of the test run; it ends with that."""
-    commands = Commands(wall_s=LONG_S)
-    atexit.register(commands.__exit__)
-    return commands.__enter__()
+def on_terminal(columns: int, *arguments: object, cwd: Path, **env: str) -> tuple[int, str]:
+    """Run the command on a terminal of its own. Returns its exit code and all that it wrote there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    with ThreadPoolExecutor(1) as thread, os.fdopen(ours, "rb", buffering=0) as terminal:
+        said = thread.submit(_all_of, terminal)
+        try:
+            ended = forked().on((theirs,) * 3, *arguments, cwd=cwd, env=kept | env, wall_s=LONG_S)
+        finally:
+            os.close(theirs)
+        assert not ended.hung, f"not within {LONG_S} s: {said.result()!r}"
+        return ended.code, said.result().decode("utf-8")
+
+
+def _all_of(terminal: BinaryIO) -> bytes:
+    said = b""
+    try:
+        while block := terminal.read(65_536):
+            said += block
+    except OSError as error:
+        if error.errno != errno.EIO:  # so a terminal ends whose other side is closed
+            raise
+    return said
 
 
 def until(reached: Callable[[], Any], what: str, within_s: float = LONG_S) -> Any:

@@ -1,15 +1,11 @@
 """What others wrote - a directory's name, a run of theirs, a damaged file - can't act on a user's terminal."""
 
-import os
-import pty
 import re
 import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import COMMAND, leasebench, suite_text
+from commands import leasebench, on_terminal, suite_text
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
@@ -64,30 +60,14 @@ def hostile(made: Path, tmp_path: Path) -> Path:
 
 def plain(words: list[str], run: Path) -> tuple[int, str]:
     """Run a command whose output is read by a program; what comes on both channels."""
-    ended = subprocess.run([COMMAND, *words], cwd=run.parent, capture_output=True, timeout=120, check=False)
-    return ended.returncode, (ended.stdout + ended.stderr).decode("utf-8")
+    ended = leasebench(*words, cwd=run.parent)
+    return ended.returncode, ended.stdout + ended.stderr
 
 
 def on_a_terminal(words: list[str], run: Path) -> tuple[int, str]:
     """The same in a terminal of 100 columns."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm-256color"}
-    process = subprocess.Popen([COMMAND, *words], cwd=run.parent, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    heard = b"".join(_heard(ours))
-    os.close(ours)
-    return process.wait(60), STYLE.sub("", heard.decode("utf-8")).replace("\r\n", "\n")
-
-
-def _heard(ours: int) -> Iterator[bytes]:
-    while True:
-        try:
-            data = os.read(ours, 1 << 16)
-        except OSError:
-            return
-        if not data:
-            return
-        yield data
+    code, said = on_terminal(100, *words, cwd=run.parent, TERM="xterm-256color")
+    return code, STYLE.sub("", said).replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("read_by", [plain, on_a_terminal])

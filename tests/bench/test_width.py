@@ -1,19 +1,12 @@
 """What a user reads on terminals of several widths: names and intervals whole, no line longer than the terminal."""
 
-import errno
-import fcntl
-import os
-import pty
 import re
 import shlex
-import struct
-import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
-from commands import COMMAND, LAST_WRITER, MONOTONIC, PAUSED, leasebench
+from commands import LAST_WRITER, MONOTONIC, PAUSED, leasebench, on_terminal
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "results"))
 
@@ -44,32 +37,15 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ran(place):
     """What `run` shows on a terminal of 80 columns, its live display included."""
-    lines = on_terminal(80, "run", "tiny.toml", "--seed", 1, "--out", "q", cwd=place)
+    lines = shown(80, "run", "tiny.toml", "--seed", 1, "--out", "q", cwd=place)
     assert (place / "q" / "summary.json").exists(), "\n".join(lines)
     return lines
 
 
-def on_terminal(width, *arguments, cwd):
+def shown(width, *arguments, cwd):
     """The lines that the command writes to a terminal of so many columns, without colours."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
-    with subprocess.Popen(
-        [str(COMMAND), *map(str, arguments)], cwd=cwd, env=environment | {"TERM": "xterm"},
-        stdin=theirs, stdout=theirs, stderr=theirs,
-    ) as process:  # fmt: skip
-        os.close(theirs)
-        said = b""
-        try:
-            while block := os.read(ours, 65_536):
-                said += block
-        except OSError as error:
-            if error.errno != errno.EIO:  # so a terminal ends whose other side is closed
-                raise
-        finally:
-            os.close(ours)
-        process.wait(timeout=LONG_S)
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode())
+    _, said = on_terminal(width, *arguments, cwd=cwd, TERM="xterm")
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said)
     return [line.rstrip() for line in re.split(r"[\r\n]+", plain) if line.strip()]
 
 
@@ -95,7 +71,7 @@ def test_a_run_is_read_whole_at_80_columns(ran):
     "command", ["check q", "compare q", "compare a", "compare a b", "compare a --all", "explain q --list"]
 )
 def test_guards_and_scenarios_stand_whole_at_every_width(place, command, width):
-    lines = on_terminal(width, *shlex.split(command), cwd=place)
+    lines = shown(width, *shlex.split(command), cwd=place)
     assert_whole(lines, width, OPEN)
     assert len(lines) > 3
 
@@ -103,7 +79,7 @@ def test_guards_and_scenarios_stand_whole_at_every_width(place, command, width):
 @pytest.mark.usefixtures("ran")
 @pytest.mark.parametrize("width", WIDTHS)
 def test_verdict_and_interval_stand_beside_their_guard(place, width):
-    rows = [line for line in on_terminal(width, "check", "q", cwd=place) if line.split()[0] in (OPEN, SAFE)]
+    rows = [line for line in shown(width, "check", "q", cwd=place) if line.split()[0] in (OPEN, SAFE)]
     verdicts = [line for line in rows if line.split()[1] in ("stale", "clean")]
     assert [line.split()[:2] for line in verdicts] == [[OPEN, "stale"], [SAFE, "clean"]]
     assert all(INTERVAL.search(line) for line in verdicts)
@@ -112,14 +88,14 @@ def test_verdict_and_interval_stand_beside_their_guard(place, width):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("what", ["guards", "scenarios", "suites", "faults", "managers"])
 def test_lists_are_folded_between_words(tmp_path, what, width):
-    lines = on_terminal(width, "list", what, cwd=tmp_path)
+    lines = shown(width, "list", what, cwd=tmp_path)
     assert_whole(lines, width)
     named = [line.split()[0] for line in leasebench("list", what, cwd=tmp_path).stdout.splitlines()]
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == named
 
 
 def test_explored_guards_stand_whole_at_80_columns(tmp_path):
-    lines = on_terminal(80, "explore", "fenced_by_lock_order", "fence_registered", "--plans", 2, cwd=tmp_path)
+    lines = shown(80, "explore", "fenced_by_lock_order", "fence_registered", "--plans", 2, cwd=tmp_path)
     assert_whole(lines[1:], 80, "fenced_by_lock_order", "fence_registered")
 
 

@@ -23,7 +23,7 @@ from leasebench.bench.closing import close_run, close_trial
 from leasebench.visible import visible
 
 sys.path.append(str(Path(__file__).parent.parent))  # where it is a command, not part of the tests
-from forked import Commands, Ended
+from forked import Captured, Commands
 from material import make_material
 
 CPU_S = 10.0
@@ -85,7 +85,7 @@ class Found:
     slowest_s: float = 0.0
     largest_bytes: int = 0
 
-    def take_in(self, case: str, ended: Ended, *more: str) -> None:
+    def take_in(self, case: str, ended: Captured, *more: str) -> None:
         self.tried[ended.args[0]] += 1
         self.codes[ended.code] += 1
         self.slowest_s = max(self.slowest_s, ended.cpu_s)
@@ -94,7 +94,7 @@ class Found:
         self.wrong += [f"{case}: leasebench {' '.join(ended.args)}: {one}" for one in said]
 
 
-def wrong_with(ended: Ended) -> Iterator[str]:
+def wrong_with(ended: Captured) -> Iterator[str]:
     """What no command may do, whatever it was given."""
     last = ended.err.strip().splitlines()[-1:] or [""]
     if ended.hung:
@@ -125,7 +125,7 @@ class Campaign:
         self.found = Found()
 
     def __enter__(self):
-        self._commands = Commands(cpu_s=CPU_S, most_output=MOST_OUTPUT, trials=False).__enter__()
+        self._commands = Commands(cpu_s=CPU_S, trials=False).__enter__()
         sound = self._run("check", "run", cwd=self.material)
         self._commands.cpu_s = max(CPU_S, sound.cpu_s * MOST_TIMES_A_CHECK)
         return self
@@ -174,8 +174,8 @@ class Campaign:
                 self.found.take_in(case, self._run(*words, cwd=here))
                 shutil.rmtree(here / "r", ignore_errors=True)
 
-    def _run(self, *words: str, cwd: Path) -> Ended:
-        return self._commands(*words, cwd=cwd, env={"COLUMNS": "200"})
+    def _run(self, *words: str, cwd: Path) -> Captured:
+        return self._commands(*words, cwd=cwd, env={"COLUMNS": "200"}, most=MOST_OUTPUT)
 
     @staticmethod
     def _drawn(rng, commands, most: int):
@@ -228,7 +228,7 @@ def huge(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 10**8
 
 
-def silently_other(ended: Ended, run: Path, sums: str) -> Iterator[str]:
+def silently_other(ended: Captured, run: Path, sums: str) -> Iterator[str]:
     """Whether an answer came as if nothing were wrong, though it is not that of the run that was recorded."""
     if ended.code not in (0, 1, 3, 4) or ended.args[0] != "check":
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from campaign import Found, wrong_with
-from forked import Ended
+from forked import Captured
 from material import COMMAND
 
 RUNS, SUITES, TRACES = 10, 40, 25
@@ -61,7 +61,7 @@ def test_what_is_wrong_with_an_answer_is_found():
     """The control of the judge."""
 
     def judged(code=0, err="", out="", rss=1, hung=False):
-        return len(list(wrong_with(Ended((), code, out, err, 0.0, 0.0, rss, hung))))
+        return len(list(wrong_with(Captured(code, 0.0, 0.0, rss, hung, (), out, err))))
 
     assert judged() == judged(2, "leasebench: x: is missing\n") == 0
     assert judged(code=7) == judged(hung=True) == judged(code=2) == judged(rss=2_000_000_000) == 1
