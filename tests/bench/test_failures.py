@@ -14,7 +14,7 @@ from random import Random
 
 import psutil
 import pytest
-from commands import Started, leasebench, lives, read, starting, suite_text, trial_facts, until, words_of
+from commands import Started, leasebench, read, starting, suite_text, trial_facts, until, words_of
 
 from leasebench.bench.run import plan_trials
 from leasebench.bench.servers.fakeclock import faketime_library
@@ -258,15 +258,14 @@ def test_a_full_disk_is_a_failure_with_a_reason(spare, tmp_path, small_disk, sta
     assert not run.left()
 
 
-def test_a_server_that_cannot_be_reached_is_one_line(tmp_path):
-    suite = write(tmp_path)
-    before = set(psutil.Process().children(recursive=True))
-    ran = leasebench("run", suite, "--out", "r", "--server", "redis://127.0.0.1:1", cwd=tmp_path)
-    assert ran.returncode == 5
-    assert len(ran.stderr.splitlines()) == 1
-    assert "can't be reached: redis://127.0.0.1:1" in ran.stderr
+def test_a_server_that_cannot_be_reached_is_one_line(tmp_path, start):
+    run = start("run", write(tmp_path), "--out", "r", "--server", "redis://127.0.0.1:1")
+    code, _, err = run.ended()
+    assert code == 5
+    assert len(err.splitlines()) == 1
+    assert "can't be reached: redis://127.0.0.1:1" in err
     assert not (tmp_path / "r").exists()
-    assert not [each for each in {*psutil.Process().children(recursive=True)} - before if lives(each)]
+    assert not run.left()
 
 
 def shared_memory(processes: Iterable[psutil.Process]) -> list[Path]:
