@@ -261,6 +261,7 @@ def be_the_command(asked: Asked, streams: list[int]) -> None:
         tempfile.tempdir = None
         os.chdir(asked.cwd)
         sys.argv = [str(COMMAND), *asked.args]
+        sys.modules["__main__"].__file__ = str(COMMAND)  # which the processes of a run import
         from leasebench.bench import cli, resume
         from leasebench.bench import run as running
 
