@@ -16,6 +16,7 @@ import os
 import pkgutil
 import resource
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -78,6 +79,11 @@ class Captured(Ended):
     args: tuple[str, ...]
     out: str
     err: str
+
+    def completed(self) -> subprocess.CompletedProcess[str]:
+        """As `subprocess.run` has it; it ended in time."""
+        assert not self.hung, f"{shlex.join(self.args)}: not within {self.wall_s:.0f} s\n{self.out}{self.err}"
+        return subprocess.CompletedProcess([str(COMMAND), *self.args], self.code, self.out, self.err)
 
 
 class Commands:
@@ -174,11 +180,14 @@ def serve(path: str) -> None:
 
 
 def import_everything() -> None:
-    """Import what the commands import when they are called."""
+    """Import what the commands import when they are called, and make what all reports have in them."""
     import altair as alt  # noqa: F401
-    import vl_convert  # noqa: F401
 
     import leasebench
+    from leasebench import registry
+    from leasebench.results.report.page import vega
+
+    vega()
 
     for room in ("bench", "results", "leases", "enactors"):
         package = importlib.import_module(f"leasebench.{room}")
@@ -193,6 +202,8 @@ def import_everything() -> None:
                 except ImportError:  # of a lock that is not installed
                     continue
     assert leasebench.__all__
+    registry._found.cache_clear()  # each command looks for what others bring
+    registry._every_entry_point.cache_clear()
 
 
 def look_after(line: socket.socket) -> None:
@@ -258,6 +269,7 @@ def be_the_command(asked: Asked, streams: list[int]) -> None:
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
         os.environ.clear()
         os.environ.update(asked.env)
+        sys.path[:0] = [one for one in asked.env.get("PYTHONPATH", "").split(os.pathsep) if one]
         tempfile.tempdir = None
         os.chdir(asked.cwd)
         sys.argv = [str(COMMAND), *asked.args]

@@ -1,10 +1,10 @@
 """A third party's package, as an installer leaves it: modules and entry points, in a directory of its own."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
+
+from forked import forked
 
 
 class Package:
@@ -28,15 +28,7 @@ class Package:
 
     def run(self, *words: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
         """Run the command `leasebench` to its end, with the package there."""
-        return subprocess.run(
-            [sys.executable, "-m", "leasebench", *map(str, words)],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(self.place), **env},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return forked()(*words, cwd=cwd, env={"PYTHONPATH": str(self.place), **env}).completed()
 
 
 def read(path: Path):

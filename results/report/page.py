@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -165,7 +166,7 @@ def render(run: RunDirectory, packs: Sequence[str]) -> str:
         footer=f"leasebench {manifest.versions.leasebench if manifest else ''}: {run.name}",
         css=_own((HERE / "page.css").read_text(encoding="utf-8") + tile_css()),
         js=_own((HERE / "page.js").read_text(encoding="utf-8")),
-        vega=_own(_vega()),
+        vega=_own(vega()),
         data=_own(_data(run, charts)),
         packs=[_own(pack) for pack in packs],
     )
@@ -285,7 +286,8 @@ def _data(run: RunDirectory, charts: Mapping[str, Spec]) -> str:
     )
 
 
-def _vega() -> str:
+@cache
+def vega() -> str:
     """Vega, Vega-Lite and vega-embed in one script, which defines `leasebenchEmbed`; no text in it ends its element."""
     bundle: str = vl_convert.javascript_bundle("window.leasebenchEmbed = vegaEmbed;")
     return "(() => {" + bundle.replace("</script", "<\\/script") + "})();"

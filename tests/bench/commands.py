@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import pty
-import shlex
 import shutil
 import signal
 import struct
@@ -78,9 +77,7 @@ settle_s = 0.3
 def leasebench(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, in a fork (`forked.py`); where `env` is for an interpreter, in one of its own."""
     if not any(name.startswith("PYTHON") for name in env or {}):
-        ended = forked()(*arguments, cwd=cwd, env=env, wall_s=LONG_S)
-        assert not ended.hung, f"{shlex.join(ended.args)}: not within {LONG_S} s\n{ended.out}{ended.err}"
-        return subprocess.CompletedProcess([str(COMMAND), *ended.args], ended.code, ended.out, ended.err)
+        return forked()(*arguments, cwd=cwd, env=env, wall_s=LONG_S).completed()
     return subprocess.run(
         [str(COMMAND), *map(str, arguments)],
         cwd=cwd,
