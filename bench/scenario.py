@@ -190,6 +190,8 @@ class Scenario(Definition):
         return self
 
     def _further_kinds(self) -> dict[str, Definition]:
+        if not self.programs:
+            return {}
         kinds = {name: kind for name, kind in plugins("enactors").items() if name not in LOAD_KINDS}
         further: dict[str, Definition] = {}
         mistakes: list[Mistake] = []

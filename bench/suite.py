@@ -337,8 +337,9 @@ def _fitted(suite: Suite, scenarios: list[Scenario], known: dict[str, Guard], pl
     inapplicable = [
         Inapplicable(guard=name, scenario=scenario.name, fault=fault.name, reason=reason)
         for scenario in fitted
+        for faults in [scenario.parsed_faults]
         for name in scenario.guards
-        for fault in scenario.parsed_faults
+        for fault in faults
         if (reason := fault.never_hits(used[name]))
     ]
     lists = {"guards": list(used.values()), "scenarios": fitted, "skipped": skipped, "inapplicable": inapplicable}
