@@ -176,7 +176,8 @@ class Started:
     def forkserver(self) -> psutil.Process | None:
         """The process that forks the children."""
         found = [each for each in self.family() if "multiprocess.forkserver" in " ".join(words_of(each))]
-        return min(found, key=lambda each: each.pid, default=None)
+        numbers = {each.pid for each in found}
+        return next((each for each in found if parent_of(each) not in numbers), None)  # those below it are its forks
 
     def children(self, of: int | None = 4) -> list[psutil.Process]:
         """Planner and enactors in the order of their start; empty unless there are `of` (None for any)."""
@@ -185,7 +186,7 @@ class Started:
             found = forkserver.children() if forkserver else []
         except psutil.NoSuchProcess:
             return []
-        found = sorted((each for each in found if lives(each)), key=lambda each: each.pid)
+        found = sorted((each for each in found if lives(each)), key=lambda each: (each.create_time(), each.pid))
         return found if of is None or len(found) == of else []
 
     def stopped(self) -> list[psutil.Process]:
@@ -244,6 +245,14 @@ def words_of(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.NoSuchProcess:
         return []
+
+
+def parent_of(process: psutil.Process) -> int | None:
+    """The number of its parent; none of one that has ended by now."""
+    try:
+        return process.ppid()
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _status(process: psutil.Process) -> str:
