@@ -170,9 +170,10 @@ class HostsSupervisor:
 
     def living(self) -> dict[int, str]:
         """The processes on this machine, named, by their numbers: those of the trial, agents and Dask workers."""
+        here = own_machine()
         found: dict[int, str] = {}
         for agent in self._agents:
-            if agent.facts.machine == own_machine():
+            if agent.facts.machine == here:
                 found |= agent.living | dict(agent.state.living)
         return found
 

@@ -5,6 +5,7 @@ the other, and the first that knows a primary which it does not believe to be do
 """
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from leasebench.leases.servers import ASKING, HostList, without_wait
@@ -43,11 +44,9 @@ class SentinelAccess:
 
     def places(self, url: str) -> tuple[str, ...]:
         sentinels, service, _ = _asked(without_wait(url), ASKING)
-        try:
+        with closing(sentinels):
             host, port = sentinels.discover_master(service)
             followers = sentinels.discover_slaves(service)
-        finally:
-            sentinels.hang_up()
         there = [f"primary of {service}: {host}:{port}", *(f"replica: {at[0]}:{at[1]}" for at in sorted(followers))]
         return tuple(there)
 

@@ -148,12 +148,9 @@ class Wire:
         connection: Any = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
             connection.connect()
-            try:
-                _introduce(connection)
-            except BaseException:
-                connection.disconnect()  # one that sentinels named stays open, whatever its read ended with
-                raise
+            _introduce(connection)
         except (redis.RedisError, OSError) as error:
+            connection.disconnect()  # one that sentinels named stays open, whatever its read ended with
             raise ServerDown(f"{self._url}: {error}{_certificate_missing(self._url, error)}") from error
         self._connection = connection
         self._socket = connection._sock  # noqa: SLF001  (the socket is what this file is for)

@@ -40,9 +40,9 @@ class Sentinels(Sentinel):
         try:
             return super().discover_master(*arguments)  # type: ignore[no-untyped-call]
         finally:
-            self.hang_up()
+            self.close()
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
         """Close every connection with them; the next question makes a new one."""
         for one in self.sentinels:
             one.connection_pool.disconnect()
