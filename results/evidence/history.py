@@ -5,7 +5,7 @@ not apply are null in the file and -1 in memory.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +18,7 @@ import pyarrow.parquet
 
 from leasebench.enactors.store.events import KINDS, LINE_FIELDS, TEXTS
 from leasebench.leases.lease import CELL_LEASE
-from leasebench.results.evidence.columns import Room, batches, gathered
+from leasebench.results.evidence.columns import Room, batches, gathered, pieces
 from leasebench.results.evidence.events import COLUMNS, Codes, Events, Ints, StoredEvents
 from leasebench.results.evidence.parquet import (
     MOST_ROWS,
@@ -37,6 +37,8 @@ from leasebench.results.record.history import HISTORY, LEASE_NODE
 
 LINE_TEXTS = tuple(field for field in LINE_FIELDS if field in TEXTS)
 HISTORY_SCHEMA = schema_of(HISTORY)
+HASH_KEYS = ("leasebench texts", "apart by 128 bit")
+"""Of SipHash: 16 bytes each."""
 
 
 class HistoryWriter:
@@ -137,7 +139,7 @@ def read_events(
 
     def read(name: str) -> Any:
         if name == "token":
-            return gathered([texts(name).indices.fill_null(-1).to_numpy(zero_copy_only=False)], rows, np.int32)
+            return _numbered(batches(path, file, name, HISTORY, own), rows)
         return codes(name, names[name]) if name in names else ints(name)
 
     apart = codes("node", (LEASE_NODE,)) == 0
@@ -156,6 +158,28 @@ def _coded(part: Any, known: Mapping[str, int]) -> Codes:
     lookup = np.array([*ours, -1], dtype=np.int16)
     coded: Codes = lookup[part.indices.fill_null(len(ours)).to_numpy(zero_copy_only=False)]
     return coded
+
+
+def _numbered(parts: Iterable[Any], rows: int) -> Codes:
+    """A column of that many rows of texts as numbers, the same for equal ones; -1 for none.
+
+    Texts are told apart by two hashes of 64 bits: the millions of tokens of a long history need not be kept.
+    """
+    whole, hashes, first, known = np.empty(rows, dtype=np.int32), [np.empty((0, 2), dtype=np.uint64)], 0, 0
+    for part in parts:
+        texts = part.dictionary.to_numpy(zero_copy_only=False)
+        hashes.append(np.column_stack([pd.util.hash_array(texts, hash_key=key, categorize=False) for key in HASH_KEYS]))
+        own = whole[first : first + len(part)]
+        own[:] = part.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        own[own >= 0] += known
+        first, known = first + len(part), known + len(texts)
+    one, other = np.concatenate(hashes).T
+    order = np.lexsort((other, one))
+    one, other = one[order], other[order]
+    number = np.full(known + 1, -1, dtype=np.int32)
+    number[order[:1]] = 0
+    number[order[1:]] = np.cumsum((one[1:] != one[:-1]) | (other[1:] != other[:-1]))
+    return gathered((number[whole[part]] for part in pieces(rows)), rows, np.int32)
 
 
 def read_data(path: Path, cell: str | None = None) -> pd.DataFrame:

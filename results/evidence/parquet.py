@@ -81,7 +81,9 @@ def _is_like(kind: Any, wanted: Any) -> bool:
 
 
 def must_be_complete(path: Path, rows: Any, columns: Iterable[TableColumn]) -> None:
-    """Raise BadRunDirectory where a column of a table or a batch has nulls that has to have none."""
+    """Raise BadRunDirectory where a table or a batch has texts that are none, or nulls in a column without any."""
+    with readable(path):
+        rows.validate(full=True)
     for column in columns:
         if not column.nullable and column.name in rows.schema.names and rows[column.name].null_count:
             raise BadRunDirectory(f"{path}: no {path.stem}: there are nulls in the column {column.name}")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leasebench.results.evidence.clocks import NEVER, UNKNOWN_NS
+from leasebench.results.evidence.columns import pieces
 from leasebench.results.evidence.events import Codes, Ints, Mask
 from leasebench.results.evidence.trial import Trial
 from leasebench.results.record.journal import OWN, RowKind, RowOutcome
@@ -123,15 +124,25 @@ class Calls:
     @property
     def effect_of_call(self) -> Effects:
         """Per event the effect that its call asked for; NO_EFFECT for none, and where its call is not known."""
-        effects, at = np.full(len(self.row_of_event), NO_EFFECT, dtype=np.int8), self.joined
-        effects[at] = self.effect_of_row[self.row_of_event[at]]
+        effects = np.full(len(self.row_of_event), NO_EFFECT, dtype=np.int8)
+        for part in pieces(len(effects)):
+            row = self.row_of_event[part]
+            effects[part][row != NONE] = self.effect_of_row[row[row != NONE]]
         return effects
 
     @cached_property
     def has_one_event(self) -> Mask:
         """The rows with one event and no more."""
-        one: Mask = np.bincount(self.row_of_event[self.joined], minlength=len(self.trial.journal)) == 1
+        one: Mask = self.times(self.row_of_event != NONE) == 1
         return one
+
+    def times(self, events: Mask) -> npt.NDArray[np.int8]:
+        """Per row how many of these events it has, each with a call that is known: 0, 1, or 2 for more than one."""
+        times = np.zeros(len(self.trial.journal), dtype=np.int8)
+        for part in pieces(len(events)):
+            rows, number = np.unique(self.row_of_event[part][events[part]], return_counts=True)
+            times[rows] = np.minimum(times[rows] + number, 2)
+        return times
 
     @cached_property
     def answered(self) -> Mask:

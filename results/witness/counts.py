@@ -34,7 +34,7 @@ def _of_enactors(calls: Calls, held: Comparison, *, repeats: bool) -> None:
     )
     effect = calls.effect_of_call
     done = (effect != NO_EFFECT) & (effect == calls.effect_of_event)
-    times = np.minimum(np.bincount(calls.row_of_event[done], minlength=len(journal)), 2).astype(np.int8)[rows]
+    times = calls.times(done)[rows]
     outcome = journal["outcome"].to_numpy()[rows]
     acknowledged, refused = outcome == RowOutcome.DONE, np.isin(outcome, (RowOutcome.REFUSED, RowOutcome.NOTHING))
     absent = acknowledged & (times == 0)

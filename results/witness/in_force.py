@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 
+from leasebench.results.evidence.columns import pieces
 from leasebench.results.evidence.events import Events, Ints, Mask
 
 PLACE_BITS = 25
@@ -37,9 +38,8 @@ class InForce:
         )
         for restart in np.flatnonzero(events.of("restart")[:end]).tolist():
             # What was in force just before the event to which it went back is so again, at every endpoint.
-            there = _last(
-                endpoint, since, every, np.full(len(every), min(max(int(events.previous[restart]), 0), restart))
-            )
+            cut = np.full(len(every), min(max(int(events.previous[restart]), 0), restart))
+            there = _last(endpoint << PLACE_BITS | since, every, cut)
             endpoint, version, since = _sorted(
                 np.concatenate((endpoint, every)),
                 np.concatenate((version, version[there])),
@@ -54,22 +54,27 @@ class InForce:
 
         Beside it the cut since which something else was in force there at `last`.
         """
-        pairs = np.concatenate((self._pair(self.endpoint, self.version), self._pair(endpoint, version)))
-        _, code = np.unique(pairs, return_inverse=True)
-        own, wanted = code[: len(self.version)], code[len(self.version) :]
-        keys = own.astype(np.int64) << PLACE_BITS | self.since
+        what = _pair(self.endpoint, self.version)
+        known = np.unique(what)
+        keys = np.searchsorted(known, what) << PLACE_BITS | self.since
         order = np.argsort(keys, kind="stable")
-        found = np.searchsorted(keys[order], wanted.astype(np.int64) << PLACE_BITS | last, side="right") - 1
-        entry = order[np.maximum(found, 0)]
-        there = (found >= 0) & (own[entry] == wanted) & (version >= 0) & (version < 1 << 32)
-        # Of those that began by then the last one goes on longest.
-        held: Mask = there & (self.until[entry] > first)
-        return held, self.since[_last(self.endpoint, self.since, endpoint, last)]
+        keys, place = keys[order], self.endpoint << PLACE_BITS | self.since
+        held, since = np.zeros(len(endpoint), dtype=bool), np.zeros(len(endpoint), dtype=np.int64)
+        for part in pieces(len(endpoint)):
+            wanted = _pair(endpoint[part], version[part])
+            code = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+            found = np.searchsorted(keys, code << PLACE_BITS | last[part], side="right") - 1
+            entry = order[np.maximum(found, 0)]
+            there = (found >= 0) & (what[entry] == wanted) & (version[part] >= 0) & (version[part] < 1 << 32)
+            # Of those that began by then the last one goes on longest.
+            held[part] = there & (self.until[entry] > first[part])
+            since[part] = self.since[_last(place, endpoint[part], last[part])]
+        return held, since
 
-    @staticmethod
-    def _pair(endpoint: Ints, version: Ints) -> Ints:
-        pair: Ints = endpoint.astype(np.int64) << 32 | version
-        return pair
+
+def _pair(endpoint: Ints, version: Ints) -> Ints:
+    pair: Ints = endpoint.astype(np.int64) << 32 | version
+    return pair
 
 
 def _sorted(endpoint: Ints, version: Ints, since: Ints) -> tuple[Ints, Ints, Ints]:
@@ -78,7 +83,7 @@ def _sorted(endpoint: Ints, version: Ints, since: Ints) -> tuple[Ints, Ints, Int
     return endpoint[order], version[order], since[order]
 
 
-def _last(endpoint: Ints, since: Ints, wanted: Ints, cut: Ints) -> Ints:
-    """For each endpoint wanted the last entry that began by a cut."""
-    found: Ints = np.searchsorted(endpoint << PLACE_BITS | since, wanted << PLACE_BITS | cut, side="right") - 1
+def _last(place: Ints, endpoint: Ints, cut: Ints) -> Ints:
+    """For each endpoint the last entry that began by a cut; `place` has endpoint and place of every entry."""
+    found: Ints = np.searchsorted(place, endpoint << PLACE_BITS | cut, side="right") - 1
     return found

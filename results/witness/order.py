@@ -5,13 +5,11 @@ event stands earlier (a history can be placed greedily: each event as early as t
 the latest begin so far tells.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from leasebench.results.evidence.clocks import NEVER, before
+from leasebench.results.evidence.clocks import NEVER, UNKNOWN_NS, before
 from leasebench.results.evidence.columns import pieces
 from leasebench.results.evidence.events import Ints
 from leasebench.results.witness.calls import Calls
@@ -121,44 +119,35 @@ def _seq(calls: Calls, at: int) -> int:
     return at if at <= last else at - last - 1
 
 
-@dataclass(frozen=True)
-class Cuts:
-    """Between which events of the store something happened, by what is known of those that came before and after.
+def cuts_around(calls: Calls, rows: Ints) -> tuple[Ints, Ints]:
+    """Return the earliest and the latest cut of the store's events at which what each row asked for can have happened.
 
-    A cut `c` is after the first `c` events and before the others.
+    A cut `c` is after the first `c` events and before the others. By every clock: behind the last event whose call
+    had ended before that row began, and before the first one whose call began after it had ended. How early the calls
+    from an event on ended only grows with the event, and so does how late those up to it began: no sorting.
     """
+    journal, compared = calls.trial.journal, calls.trial.compared
+    begun, ended = journal["start_ns"].to_numpy()[rows], journal["end_ns"].to_numpy()[rows]
+    own = compared.code[rows]
+    first = np.zeros(len(rows), dtype=np.int64)
+    last = np.full(len(rows), calls.trial.events.last + 1, dtype=np.int64)
+    for one in np.flatnonzero(compared.unsure_on_axis_ns < UNKNOWN_NS).tolist():
+        unsure_ns = compared.unsure_ns[own, one]
+        ends = _instants(calls, one, calls.ended_ns, NEVER)[::-1]
+        np.minimum.accumulate(ends, out=ends)
+        first = np.maximum(first, np.searchsorted(ends[::-1], begun - unsure_ns, side="left"))
+        del ends
+        begins = _instants(calls, one, lambda row: journal["start_ns"].to_numpy()[row], LONG_AGO)
+        np.maximum.accumulate(begins, out=begins)
+        last = np.minimum(last, np.searchsorted(begins, ended + unsure_ns, side="right"))
+    return first, last
 
-    calls: Calls
 
-    @cached_property
-    def _bounds(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Position, begin, end and clock of the store's events with a call by a known clock."""
-        at = next(_by_server(self.calls))
-        row = self.calls.row_of_event[at]
-        known = self.calls.by_known_clock[row]
-        at, row = at[known], row[known]
-        start = self.calls.trial.journal["start_ns"].to_numpy()[row]
-        return at, start, self.calls.ended_ns(row), self.calls.trial.compared.code[row]
-
-    def around(self, rows: Ints) -> tuple[Ints, Ints]:
-        """The earliest and the latest cut at which what each of these rows asked for can have happened."""
-        at, start, end, clock = self._bounds
-        journal = self.calls.trial.journal
-        begun, ended = journal["start_ns"].to_numpy()[rows], journal["end_ns"].to_numpy()[rows]
-        own, unsure_ns = self.calls.trial.compared.code[rows], self.calls.trial.compared.unsure_ns
-        first = np.zeros(len(rows), dtype=np.int64)
-        last = np.full(len(rows), self.calls.trial.events.last + 1, dtype=np.int64)
-        for one in np.unique(clock).tolist():
-            theirs = clock == one
-            unsure = unsure_ns[own, one] if len(rows) else own
-            ended_before = theirs & (end < NEVER)
-            order = np.argsort(end[ended_before], kind="stable")
-            done = np.maximum.accumulate(at[ended_before][order]) if np.any(ended_before) else at[:0]
-            number = np.searchsorted(end[ended_before][order], begun - unsure, side="left")
-            first = np.maximum(first, np.where(number > 0, done[number - 1] + 1, 0) if len(done) else 0)
-            order = np.argsort(start[theirs], kind="stable")
-            later = np.minimum.accumulate(at[theirs][order][::-1])[::-1]
-            number = np.searchsorted(start[theirs][order], ended + unsure, side="right")
-            there = number < len(later)
-            last = np.minimum(last, np.where(there, later[np.minimum(number, len(later) - 1)], last))
-        return first, last
+def _instants(calls: Calls, clock: int, of_rows: Callable[[Ints], Ints], else_ns: int) -> Ints:
+    """Per event of the store an instant of its call by that clock; `else_ns` where there is no such call."""
+    instants = np.empty(calls.trial.events.last + 1, dtype=np.int64)
+    for part in pieces(len(instants)):
+        row = calls.row_of_event[part]
+        theirs = (row != NONE) & (calls.trial.compared.code[row] == clock)
+        instants[part] = np.where(theirs, of_rows(row), else_ns)
+    return instants

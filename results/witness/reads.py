@@ -8,7 +8,7 @@ from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.witness.calls import Calls
 from leasebench.results.witness.in_force import InForce
 from leasebench.results.witness.mismatch import NONE, Comparison
-from leasebench.results.witness.order import UNKNOWN_CLOCK, Cuts
+from leasebench.results.witness.order import UNKNOWN_CLOCK, cuts_around
 
 READ = "read what was not in force"
 FOUND = "found a plan that was not the newest"
@@ -18,24 +18,24 @@ LOST = "reads of what a server that came back had forgotten"
 
 def reads(calls: Calls) -> Comparison:
     """Hold reads of endpoints, and what was found to be the newest plan, against what was in force."""
-    held, cuts = Comparison(), Cuts(calls)
+    held = Comparison()
     if len(calls.trial.events.forks):
         read = np.count_nonzero(_is_read(calls.trial) | calls.trial.rows(RowKind.DISCOVER, RowOutcome.DONE))
         held.leave(FORKED_READS, int(read))
         return held
-    _of_endpoints(calls, cuts, held)
-    _of_plans(calls, cuts, held)
+    _of_endpoints(calls, held)
+    _of_plans(calls, held)
     return held
 
 
-def _of_endpoints(calls: Calls, cuts: Cuts, held: Comparison) -> None:
+def _of_endpoints(calls: Calls, held: Comparison) -> None:
     trial, journal, events = calls.trial, calls.trial.journal, calls.trial.events
     rows = np.flatnonzero(_is_read(trial) & ~_has_event(calls))
     rows = _by_known_clocks(calls, rows, held)
     held.covered += len(rows)
     if not len(rows):
         return
-    first, last = cuts.around(rows)
+    first, last = cuts_around(calls, rows)
     seen, endpoint = journal["seen"].to_numpy()[rows], trial.lease_number[rows]
     in_force = InForce.of(events)
     right, since = in_force.held(endpoint, seen, first, np.maximum(first, last))
@@ -84,7 +84,7 @@ def _is_lost(calls: Calls, endpoint: Ints, version: Ints) -> Mask:
     return lost
 
 
-def _of_plans(calls: Calls, cuts: Cuts, held: Comparison) -> None:
+def _of_plans(calls: Calls, held: Comparison) -> None:
     """What was found to be the newest plan was published, and no newer one had been before that is still there."""
     trial, journal, events = calls.trial, calls.trial.journal, calls.trial.events
     if calls.store_forgot:
@@ -96,7 +96,7 @@ def _of_plans(calls: Calls, cuts: Cuts, held: Comparison) -> None:
     if not len(rows):
         return
     found = journal["seen"].to_numpy()[rows]
-    first, last = cuts.around(rows)
+    first, last = cuts_around(calls, rows)
     version = events.version[published]
     order = np.argsort(version, kind="stable")
     place = np.searchsorted(version[order], found)

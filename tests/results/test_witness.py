@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sound import sound_trial
-from synthetic import event, row, trial_of
+from synthetic import ENDPOINTS, event, events_of, histories, row, trial_of
 
 from leasebench.results.evidence.alignment import offset_by_block
 from leasebench.results.evidence.clocks import Clocks, Offset
@@ -19,9 +19,12 @@ from leasebench.results.evidence.events import Events
 from leasebench.results.record.clock import Clock
 from leasebench.results.record.journal import RowKind, RowOutcome
 from leasebench.results.witness.answers import OTHERWISE
+from leasebench.results.witness.calls import Calls
 from leasebench.results.witness.counts import ABSENT, FORGOTTEN, NO_ANSWER, REFUSED_DONE, REPEATED, TWICE, UNASKED
 from leasebench.results.witness.grants import AFTER_RESTART, DOUBLE, OPAQUE, STEPPED
-from leasebench.results.witness.order import MIXED_UP, OUTSIDE, UNKNOWN_CLOCK
+from leasebench.results.witness.in_force import InForce
+from leasebench.results.witness.mismatch import NONE
+from leasebench.results.witness.order import MIXED_UP, OUTSIDE, UNKNOWN_CLOCK, cuts_around
 from leasebench.results.witness.reads import FORKED_READS, FOUND, LOST, READ
 from leasebench.results.witness.stamps import STAMPED, UNTOLD
 from leasebench.results.witness.testimony import witnessed
@@ -476,6 +479,30 @@ class TestClocks:
         found = witnessed(self.trial(0, known=False))
         assert (found.discrepancies, found.uncovered[UNKNOWN_CLOCK]) == ((), 1)
 
+    @given(st.sampled_from(SEEDS), st.randoms(use_true_random=False), st.integers(0, 6), st.booleans())
+    @settings(max_examples=20, deadline=None)
+    def test_the_cuts_around_a_call_are_those_that_its_neighbours_leave(self, seed, rng, unsure, known):
+        """With coarse clocks, so that instants are often the same."""
+        sound, tick_ns = TRIALS[seed], 10_000
+        unsure_ns = unsure * tick_ns
+        hosts = pd.Categorical([str(rng.choice((self.HERE, self.THERE))) for _ in range(len(sound.journal))])
+        offsets = {self.HERE: Offset(0, 0)} | ({self.THERE: Offset(0, unsure_ns)} if known else {})
+        coarse = {name: sound.journal[name] // tick_ns * tick_ns for name in ("start_ns", "end_ns")}
+        trial = replace(sound, journal=sound.journal.assign(clock=hosts, **coarse), clocks=Clocks(offsets))
+        joined = Calls.of(trial)
+        rows = np.flatnonzero(joined.by_known_clock)[::7]
+        first, last = cuts_around(joined, rows)
+        begun, ended = (trial.journal[name].to_numpy() for name in ("start_ns", "end_ns"))
+        one_host = hosts == str(self.HERE)
+        of_event = {at: int(row) for at, row in enumerate(joined.row_of_event) if row != NONE and
+                    joined.by_known_clock[row] and at <= trial.events.last}  # fmt: skip
+        for call, low, high in zip(rows.tolist(), first.tolist(), last.tolist(), strict=True):
+            apart = {at: unsure_ns * (one_host[call] != one_host[other]) for at, other in of_event.items()}
+            before = [at for at, other in of_event.items()
+                      if joined.answered[other] and ended[other] < begun[call] - apart[at]]  # fmt: skip
+            behind = [at for at, other in of_event.items() if begun[other] > ended[call] + apart[at]]
+            assert (low, high) == (max(before, default=-1) + 1, min(behind, default=trial.events.last + 1))
+
     def test_a_stepped_server_clock_says_nothing_and_is_not_held_against_anybody(self):
         trial = TRIALS[1]
         half = len(trial.events) // 2
@@ -508,6 +535,30 @@ class TestClocks:
         assert np.all(told.known)
         assert np.all(np.abs(told.value_ns - true_ns) <= told.unsure_ns)
         assert not np.any(found(t_us[:50]).known)
+
+
+@given(histories(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_what_is_in_force_at_the_cuts_between_events(dicts, data):
+    """Against an endpoint's versions, event by event."""
+    at, kept, versions = dict.fromkeys(ENDPOINTS, 0), [], []
+    for one in dicts:
+        kept.append(dict(at))
+        at = dict(kept[one["previous"]]) if one["kind"] == "restart" else at
+        at |= {one["endpoint"]: one["version"]} if one["kind"] in ("commit", "repair") else {}
+    kept.append(at)
+    versions = sorted({version for each in kept for version in each.values()} | {999_999})
+    asked = data.draw(st.lists(st.tuples(
+        st.integers(0, len(ENDPOINTS) - 1), st.sampled_from(versions), st.integers(0, len(dicts)),
+        st.integers(0, len(dicts)),
+    ), min_size=1, max_size=20))  # fmt: skip
+    endpoint, version, one, other = (np.array(column, dtype=np.int64) for column in zip(*asked, strict=True))
+    first, last = np.minimum(one, other), np.maximum(one, other)
+    held, _ = InForce.of(events_of(dicts)).held(endpoint, version, first, last)
+    assert held.tolist() == [
+        any(kept[cut][ENDPOINTS[place]] == wanted for cut in range(low, high + 1))
+        for place, wanted, low, high in zip(*(each.tolist() for each in (endpoint, version, first, last)), strict=True)
+    ]
 
 
 def test_the_witness_shares_no_code_with_the_store_nor_with_its_rules():
