@@ -19,6 +19,7 @@ from altair.utils.schemapi import debug_mode
 
 if TYPE_CHECKING:
     from leasebench.results.reading.rundirectory import RunDirectory
+    from leasebench.results.record.summary import CellSummary
 
 Spec = dict[str, Any]
 """Vega-Lite as JSON, without a config."""
@@ -104,6 +105,19 @@ def filled(definition: Spec, title: str, **rows: Rows) -> Spec:
 def described(spec: Spec, *says: str) -> Spec:
     """A chart with what it shows in words, in sentences without a full stop: names and figures, not what was drawn."""
     return {**spec, "description": " ".join(f"{sentence}." for sentence in says if sentence)}
+
+
+def rough(cells: Iterable["CellSummary"], *, shown: int) -> str:
+    """A line more of a title, where all that there is of some of the `shown` guards' times is of disturbed trials."""
+    guards = dict.fromkeys(cell.guard for cell in cells if cell.latencies_disturbed)
+    whose = f" of {listed(guards)}" if len(guards) < shown else ""
+    return f"\nrough times: the machine was disturbed in every trial{whose}" if guards else ""
+
+
+def rough_trial(subject: Subject) -> str:
+    """The same of one trial."""
+    rows = (row for row in subject.run.summary.trials if row.number == subject.trial)
+    return "\nrough times: the machine was disturbed in this trial" if any(row.disturbances for row in rows) else ""
 
 
 def listed(names: Iterable[str], most: int = MOST_LISTED) -> str:

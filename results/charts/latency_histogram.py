@@ -17,6 +17,7 @@ from leasebench.results.charts import (
     heading,
     inline,
     listed,
+    rough,
     ticks,
 )
 from leasebench.results.charts.buckets import bucket_frame, figures_us, pooled
@@ -94,9 +95,11 @@ def phase_title(subject: Subject, histograms: dict[str, Buckets], left_out: int)
     everyone = len(histograms) + left_out
     shown = f"; the {len(histograms)} fastest of {everyone} guards by median" if left_out else ""
     what = SUBJECTS.get(subject.phase or "", subject.phase)
+    cells = (cell for cell in subject.run.summary.cells if cell.scenario == subject.scenario)
+    timed = rough((cell for cell in cells if cell.guard in histograms), shown=len(histograms))
     return (
         f"{what}: latency in scenario {subject.scenario}\n"
-        f"{SIDE} time, all trials merged, {many} operations a guard, fastest median first{shown}"
+        f"{SIDE} time, all trials merged, {many} operations a guard, fastest median first{shown}{timed}"
     )
 
 

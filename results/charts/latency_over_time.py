@@ -6,7 +6,17 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from leasebench.results.charts import DURATION, ChartScope, DataRow, Spec, Subject, defined, described, filled
+from leasebench.results.charts import (
+    DURATION,
+    ChartScope,
+    DataRow,
+    Spec,
+    Subject,
+    defined,
+    described,
+    filled,
+    rough_trial,
+)
 from leasebench.results.charts.shades import shade_layer, shades, shades_said
 from leasebench.results.display.phrases import duration_us
 from leasebench.results.statistics.quantiles import is_supported
@@ -47,7 +57,7 @@ class LatencyOverTime:
         end_s = float(found.from_s[-1] + found.bin_s)
         faults, said = shades(moments, 0.0, end_s)
         title = f"Commit latency over time: {subject.guard} under {subject.scenario}, trial {subject.trial}"
-        below = f"service time in bins of {found.bin_s * 1000:.0f} ms{said}"
+        below = f"service time in bins of {found.bin_s * 1000:.0f} ms{said}{rough_trial(subject)}"
         longest = max(rows, key=lambda row: float(row["max"]))
         medians = [float(row["p50"]) for row in rows]
         return described(

@@ -27,6 +27,8 @@ from leasebench.results.statistics.quantiles import MIN_BEYOND
 MAX_POINTS = 480
 """In all; each guard has its share of them."""
 WIDTH, HEIGHT, COLUMNS = 240, 130, 4
+ROOM_ABOVE = 0.18
+"""A panel's figures stand above its lines: a share of the height."""
 MOST_BEYOND = 2.0
 """However few operations there are, a line reaches the median."""
 KEY = f"thick: the guard named above, thin: all others; a line ends where {MIN_BEYOND} operations lie beyond it"
@@ -55,6 +57,7 @@ def draw_panels(histograms: dict[str, Buckets], title: str) -> Spec:
     """Draw histograms that are not empty, in their order."""
     points = curves(bucket_frame(histograms), max(MAX_POINTS // len(histograms), 2))
     low, high = padded(float(points["high_us"].min()), float(points["high_us"].max()))
+    high *= (high / low) ** ROOM_ABOVE
     tail = max(float(points["rarity"].max()), 10.0)
     said = [{"guard": guard, "said": _said(held)} for guard, held in histograms.items()]
     panel = defined(lambda: _panel([1, tail], [low, high]))

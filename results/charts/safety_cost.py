@@ -18,6 +18,7 @@ from leasebench.results.charts import (
     inline,
     listed,
     padded,
+    rough,
     ticks,
 )
 from leasebench.results.charts.labels import Box, place_labels
@@ -74,7 +75,10 @@ class SafetyCost:
         what = f"in scenario {subject.scenario}" if subject.scenario else "worst of all scenarios"
         if not any(place.cost_us for place in places):
             return None
-        return described(defined(lambda: _panels(places, baseline, tail, what)), *_says(places, baseline, tail, what))
+        timed = rough((cell for cell in cells if cell.scenario in (baseline, LIMIT)), shown=len(places))
+        return described(
+            defined(lambda: _panels(places, baseline, tail, what, timed)), *_says(places, baseline, tail, what)
+        )
 
 
 def _says(places: Sequence[ChartPoint], baseline: str | None, tail: str, what: str) -> Iterator[str]:
@@ -87,7 +91,7 @@ def _says(places: Sequence[ChartPoint], baseline: str | None, tail: str, what: s
     yield f"Leaked, the most first: {listed(told)}" if leaked else ""
 
 
-def _panels(places: Sequence[ChartPoint], baseline: str | None, tail: str, what: str) -> Any:
+def _panels(places: Sequence[ChartPoint], baseline: str | None, tail: str, what: str, timed: str) -> Any:
     panels = [
         panel
         for panel in (
@@ -106,7 +110,7 @@ def _panels(places: Sequence[ChartPoint], baseline: str | None, tail: str, what:
         f"Safety against cost: leak rate, {what}\n"
         "mark: the highest leak rate; bar: its 95 % interval, or up to the highest bound\n"
         "of a guard that never leaked (where it saw the fewest races)\n"
-        f"low is safe; {cheap}"
+        f"low is safe; {cheap}{timed}"
     )
     return alt.hconcat(*panels, spacing=36).properties(title=heading(title)).resolve_scale(color="shared")
 

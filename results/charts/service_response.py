@@ -17,6 +17,7 @@ from leasebench.results.charts import (
     described,
     filled,
     padded,
+    rough,
     ticks,
 )
 from leasebench.results.charts.buckets import bucket_frame, pooled
@@ -58,7 +59,11 @@ class ServiceResponse:
         low, high = padded(float(frame["high_us"].min()), float(frame["high_us"].max()))
         tail = max(float(frame["rarity"].max()), 10.0)
         title = f"Service against response time: {subject.guard} under {subject.scenario}"
-        below = "service: from the start of the operation; response: from the moment that the plan was due"
+        cells = [cell for cell in [subject.run.cell(subject.guard, subject.scenario)] if cell is not None]
+        below = (
+            "service: from the start of the operation; response: from the moment that the plan was due"
+            f"{rough(cells, shown=1)}"
+        )
         made = filled(_definition(), f"{title}\n{below}", curves=frame[["what", "side", "high_us", "rarity"]])
         made["encoding"] = {**made["encoding"], "x": {**made["encoding"]["x"]}, "y": {**made["encoding"]["y"]}}
         x, y = made["encoding"]["x"], made["encoding"]["y"]

@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import numpy.typing as npt
 
-from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, filled
+from leasebench.results.charts import ChartScope, Spec, Subject, defined, described, filled, rough_trial
 from leasebench.results.charts.shades import shade_layer, shades, shades_said
 from leasebench.results.display.theme import VERDICT_COLOURS
 from leasebench.results.evidence.overtime import OverTime
@@ -43,6 +43,7 @@ class ThroughputOverTime:
         faults, said = shades(moments, 0.0, float(found.from_s[-1] + found.bin_s))
         title = f"Commits over time: {subject.guard} under {subject.scenario}, trial {subject.trial}"
         below = f"{found.commits.sum():,} commits, {found.stale.sum():,} stale, {found.refused.sum():,} refused{said}"
+        below += rough_trial(subject)
         answered = found.commits + found.refused
         busiest = int(answered.argmax())
         return described(

@@ -283,7 +283,7 @@ def _overall(places: list[Place], judging: _Judging) -> Iterator[Difference]:
             pooled = pool([one.log for one in own], [one.found for one in own])
             if pooled is None or unknown(quantity, judging.drifts):
                 continue
-            note = f"over {pooled.scenarios} scenarios, interval by {pooled.by}"
+            note = f"over {count(pooled.scenarios, 'scenario')}, interval by {pooled.by}"
             scattered = pooled.scenarios if pooled.by == "trials" else None
             yield judging.ratio((guard, None), quantity, (None, None), pooled.found, scattered, note)
 

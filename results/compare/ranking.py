@@ -15,6 +15,7 @@ from leasebench.results.compare.quantities import PRICES, Quantity, main_rate, r
 from leasebench.results.compare.resampling import Pooled, paired_ratio, pool
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
+from leasebench.results.display.phrases import count
 from leasebench.results.reading.rundirectory import RunDirectory
 from leasebench.results.record.summary import CellSummary
 from leasebench.results.statistics.intervals import Interval, exact_interval
@@ -195,7 +196,7 @@ def _overall(run: RunDirectory, reference: str, samples: Samples) -> Iterator[Di
         for quantity in PRICES if guard != reference else ():
             pooled = over_scenarios(samples, guard, reference, quantity)
             if pooled is not None:
-                note = f"over {pooled.scenarios} scenarios, interval by {pooled.by}"
+                note = f"over {count(pooled.scenarios, 'scenario')}, interval by {pooled.by}"
                 yield by_ratio((guard, None), quantity, (None, None), pooled.found, note=note)
 
 

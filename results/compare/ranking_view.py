@@ -19,6 +19,7 @@ from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Sample, Samples
 from leasebench.results.display.grid import Column, Grid, Text, Tone
 from leasebench.results.display.numbers import figure, interval_text, number, rate_text
+from leasebench.results.display.phrases import count
 from leasebench.results.record.summary import CellSummary, Rate
 from leasebench.results.statistics.intervals import MIN_TRIALS
 from leasebench.results.tables.advice import sentences
@@ -52,7 +53,8 @@ def ranking_blocks(
     run = ranking.run
     trials = sorted({cell.trials for cell in run.summary.cells})
     each = "1 trial" if trials == [1] else f"{' to '.join(map(str, dict.fromkeys((trials[0], trials[-1]))))} trials"
-    head = f"{run.suite.name}: {len(run.guards)} guards, {len(run.scenarios)} scenarios, {each} each"
+    many = f"{count(len(run.guards), 'guard')}, {count(len(run.scenarios), 'scenario')}"
+    head = f"{run.suite.name}: {many}, {each} each"
     yield lines([f"{head}; x: beside {ranking.reference} ({ranking.why})"], Tone.STRONG)
     if ranking.notes:
         yield lines([f"warning: {note}" for note in ranking.notes], Tone.OPEN)

@@ -12,7 +12,7 @@ from tape import INSIDE, LEASE, Tape, write_run
 from leasebench import load
 from leasebench.enactors.store.events import KINDS
 from leasebench.registry import plugins
-from leasebench.results.charts import Chart, ChartScope, Subject, padded, plain, ticks
+from leasebench.results.charts import Chart, ChartScope, Subject, padded, plain, rough, ticks
 from leasebench.results.charts.first_stale import kaplan_meier_median
 from leasebench.results.charts.plot import PHASES
 from leasebench.results.charts.verdict_heatmap import NOT_RUN
@@ -67,6 +67,11 @@ def parts(spec, key):
             yield from parts(value, key)
 
 
+TIMED = ("safety_cost", "latency_histogram", "percentile_curve", "service_response", "latency_over_time",
+         "throughput_over_time")  # fmt: skip
+"""Those that show what clocks measured."""
+
+
 def text_of(spec):
     title = spec["title"]
     return " ".join([title["text"], *title["subtitle"]])
@@ -75,6 +80,33 @@ def text_of(spec):
 @pytest.fixture(scope="module")
 def run(harmed_run):
     return load(harmed_run)
+
+
+def on_a_machine(run, *, disturbed):
+    """The same run, on a machine that was disturbed in all of its trials or in none."""
+    found = load(run)
+    cells = tuple(cell.model_copy(update={"latencies_disturbed": disturbed}) for cell in found.summary.cells)
+    said = {"disturbances": ("it stood still",) * disturbed}
+    trials = tuple(row.model_copy(update=said) for row in found.summary.trials)
+    found.summary = found.summary.model_copy(update={"cells": cells, "trials": trials})
+    return found
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_times_of_disturbed_trials_are_said_to_be_rough(harmed_run, name):
+    def titles(run):
+        return [text_of(spec) for subject in subjects(run, CHARTS[name]) if (spec := CHARTS[name].draw(subject))]
+
+    rough, sound = (titles(on_a_machine(harmed_run, disturbed=disturbed)) for disturbed in (True, False))
+    assert len(rough) == len(sound) > 0
+    assert all("rough times: the machine was disturbed in " in title for title in rough)
+    assert not any("rough" in title for title in sound)
+
+
+def test_only_the_guards_without_a_sound_trial_are_named(run):
+    guard, *_ = run.guards
+    cells = [cell.model_copy(update={"latencies_disturbed": cell.guard == guard}) for cell in run.summary.cells]
+    assert rough(cells, shown=2) == f"\nrough times: the machine was disturbed in every trial of {guard}"
 
 
 @pytest.fixture(scope="module")

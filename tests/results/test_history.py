@@ -67,7 +67,7 @@ def test_texts_that_are_no_utf_8_are_said_to_be_no_history(tmp_path, column):
     bad = pa.DictionaryArray.from_arrays(pa.array([0, 0], pa.int32()), text)
     at = table.schema.get_field_index(column)
     pq.write_table(table.set_column(at, table.schema.field(column), [bad]), path)
-    with pytest.raises(BadRunDirectory, match="history.parquet: .*UTF8"):
+    with pytest.raises(BadRunDirectory, match=r"history\.parquet: .*UTF8"):
         read_events(path, ENDPOINTS, ENACTORS, "c0")
 
 
