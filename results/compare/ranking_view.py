@@ -23,7 +23,7 @@ from leasebench.results.display.phrases import count
 from leasebench.results.record.summary import CellSummary, Rate
 from leasebench.results.statistics.intervals import MIN_TRIALS
 from leasebench.results.tables.advice import sentences
-from leasebench.results.tables.columns import ATTEMPTS
+from leasebench.results.tables.columns import ATTEMPTS, DISTURBED_MARK
 from leasebench.results.tables.pricing import LIMIT, attempts_per_s
 from leasebench.results.tables.run_table import verdict_text
 
@@ -107,7 +107,7 @@ def overall_grid(ranking: Ranking) -> Grid:
             verdict_text(one.verdict, surprise=bool(one.surprises)),
             Text(f"{one.clean}/{one.scenarios}"),
             Text(rate_text(Rate(one.leaky_share, one.interval, None))),
-            Text(number(one.cost_us)),
+            Text(number(one.cost_us) + DISTURBED_MARK * (one.guard in _roughly_priced(ranking))),
         ]
         for quantity in OVERALL.values():
             found = ranking.by_place.get((one.guard, None, quantity))
@@ -117,6 +117,12 @@ def overall_grid(ranking: Ranking) -> Grid:
                 row.append(Text("-", Tone.QUIET) if found is None else effect(found))
         rows.append(tuple(row))
     return Grid("", columns, tuple(rows))
+
+
+def _roughly_priced(ranking: Ranking) -> set[str]:
+    """The guards whose cost is one of disturbed trials."""
+    cells = ranking.run.summary.cells
+    return {cell.guard for cell in cells if cell.scenario == ranking.priced_in and cell.latencies_disturbed}
 
 
 def _surprises(cells: list[CellSummary]) -> Iterator[str]:
@@ -133,6 +139,8 @@ def legend(ranking: Ranking, trials: list[int]) -> Iterator[str]:
         f"leaky: the share of raced applications that wrote anything stale, exact; cost: acquire + check + commit + "
         f"release at one endpoint, medians, in {ranking.priced_in}"
     )
+    if _roughly_priced(ranking):
+        yield f"{DISTURBED_MARK}: from disturbed trials"
     by = {one.note.rpartition(" ")[2] for one in ranking.overall}
     if "scenarios" in by:
         yield "x: geometric mean over the scenarios that both have; one trial each, so its interval is over scenarios"

@@ -17,7 +17,7 @@ from leasebench.results.compare.false_positives import LEAST_TRIALS, false_posit
 from leasebench.results.compare.finding import Finding
 from leasebench.results.compare.quantities import COST, THROUGHPUT, latency, rates
 from leasebench.results.compare.ranking import rank
-from leasebench.results.compare.ranking_view import ranking_blocks
+from leasebench.results.compare.ranking_view import legend, overall_grid, ranking_blocks
 from leasebench.results.compare.resampling import LogRatio, pool
 from leasebench.results.compare.safety import rate
 from leasebench.results.compare.samples import Samples
@@ -111,6 +111,21 @@ class TestRanking:
         found = rank(before, "safe").by_place["locked", "steady", latency("plan", "p99")]
         assert (found.after, found.p) == (None, None)
         assert found.note == "too few: 600 of 1,000"
+
+    def test_a_cost_of_disturbed_trials_is_marked(self, before):
+        run = load(before.path)
+        priced_in = rank(run).priced_in
+        cells = [
+            cell.model_copy(update={"latencies_disturbed": cell.place == ("locked", priced_in)})
+            for cell in run.summary.cells
+        ]
+        run.summary = run.summary.model_copy(update={"cells": tuple(cells)})
+        grid = overall_grid(rank(run))
+        at = [column.heading for column in grid.columns].index("cost\nus")
+        assert {row[0].text: row[at].text.endswith("~") for row in grid.rows} == {
+            "safe": False, "locked": True, "open": False,
+        }  # fmt: skip
+        assert "~: from disturbed trials" in list(legend(rank(run), [3]))
 
     def test_a_phase_that_the_reference_has_not_stands_without_a_ratio(self, before):
         found = rank(before, "safe").by_place["locked", "steady", latency("acquire", "p50")]
