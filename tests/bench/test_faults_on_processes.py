@@ -138,6 +138,24 @@ def test_a_watchdog_alone_stands_still_while_its_worker_goes_on(run):
     assert np.any(lost), "and the lease server said later that the lease was lost"
 
 
+@pytest.mark.parametrize(
+    ("guard", "settings", "kind"),
+    [
+        ("monotonic", {"kind": "pause", "before": "commit", "ms": 5.0}, RowKind.PAUSE),
+        ("watched", {"kind": "pause", "who": "renewer", "before": "renew", "ms": 5.0}, RowKind.DELAY),
+    ],
+)
+def test_no_fault_acts_once_the_load_is_over_though_an_application_goes_on(run, guard, settings, kind):
+    """An application takes two seconds here: the last ones go on for long after the load."""
+    held = fault(**settings, enactors=[0, 1, 2])
+    facts, folder = run(held, guard=guard, work_ms=500.0, duration_s=3.0)
+    after_s = (rows(folder, RowKind.COMMIT)["end_ns"] - facts.load_end_ns) / 1e9
+    assert after_s.max() > 0.5, "work went on"
+    acted_s = (rows(folder, kind)["start_ns"] - facts.load_end_ns) / 1e9
+    assert acted_s.min() < 0
+    assert acted_s.max() < 0.2
+
+
 def test_processes_are_stopped_together_at_random_times(run):
     _, folder = run(fault(kind="pause", per_s=10.0, enactors=[0, 1], ms=200.0), duration_s=2.0, guard="monotonic")
     stops = rows(folder, RowKind.FAULT)

@@ -62,7 +62,8 @@ class ControlLine:
 class Executor:
     """Executes operations on `client`: times and journals each, and tells the observer what came of it.
 
-    `hold` holds this thread up for so many seconds, for a fault; `first_attempt` is what its attempt numbers follow.
+    `faults_are_over` is asked before a fault acts; `hold` holds this thread up for so many seconds, for a fault;
+    `first_attempt` is what its attempt numbers follow.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Executor:
         thread: Thread,
         line: ControlLine,
         client: ProcessClient,
+        faults_are_over: Callable[[], bool],
         *,
         gate: OperationGate | None = None,
         hold: Callable[[float], Any] = sleep,
@@ -78,6 +80,7 @@ class Executor:
     ) -> None:
         self.spec, self.client, self.gate = spec, client, gate
         self._thread, self._line, self._hold = thread, line, hold
+        self._faults_are_over = faults_are_over
         client.attempt = spec.life * ATTEMPTS_OF_A_LIFE + first_attempt
         part = RENEWER if thread is Thread.RENEWER else ""
         self.journal = Journal(spec.journal(part), spec.identity(part), own_clock())
@@ -105,10 +108,6 @@ class Executor:
         result = self._execute(operation)
         self._meet_faults("after", operation)
         return result
-
-    def disarm(self) -> None:
-        """From now on no fault acts here."""
-        self._boundaries = []
 
     def took(self, service_ns: int) -> None:
         """A foreign lock says how long the present operation took in itself: the rest of it is the way there."""
@@ -229,8 +228,12 @@ class Executor:
     def _meet_faults(self, side: str, operation: Operation) -> None:
         for number, boundary in self._boundaries:
             action = boundary(side, operation)
-            if action is not None:
-                self._suffer(number, action)
+            if action is None:
+                continue
+            if self._faults_are_over():
+                self._boundaries = []
+                return
+            self._suffer(number, action)
 
     def _suffer(self, number: int, action: Action) -> None:
         """Do what a fault asks, and journal it: `attempt` is the fault's number, `seen` the asked microseconds."""

@@ -1,6 +1,7 @@
 """The second program of an enactor: it renews a lease, on a thread and a connection of its own."""
 
 import threading
+from collections.abc import Callable
 from queue import SimpleQueue
 from random import Random
 from time import perf_counter_ns
@@ -34,7 +35,12 @@ class Renewer:
     """
 
     def __init__(
-        self, spec: ProcessSpec, line: ControlLine, gate_line: Any = None, library: Library | None = None
+        self,
+        spec: ProcessSpec,
+        line: ControlLine,
+        faults_are_over: Callable[[], bool],
+        gate_line: Any = None,
+        library: Library | None = None,
     ) -> None:
         self._spec = spec
         self._stop = threading.Event()
@@ -47,6 +53,7 @@ class Renewer:
             Thread.RENEWER,
             line,
             client,
+            faults_are_over,
             gate=self._gate,
             # A thread that is held up does not hold up its worker: it ends when the renewal is to end.
             hold=self._stop.wait,
@@ -85,10 +92,6 @@ class Renewer:
         if self._trusted_ns is not None and perf_counter_ns() - self._asked_ns > self._trusted_ns:
             return False
         return lease.grant not in self._told
-
-    def disarm(self) -> None:
-        """From now on no fault acts here."""
-        self._executor.disarm()
 
     def close(self) -> None:
         """End the thread."""

@@ -4,6 +4,7 @@ import faulthandler
 import logging
 import os
 import signal
+import threading
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -77,19 +78,20 @@ class Worker:
 
     def __init__(self, spec: ProcessSpec, control: Any, gates: Sequence[Any] = ()) -> None:
         self._spec, self._control = spec, control
-        self._stopping = False
+        self._stopping = self._load_is_over = False
+        self._receiving = threading.Lock()
         line = ControlLine(control)
         own, renewers = gates or (None, None)
         gate = None if own is None else OperationGate(own)
         # The next order ends a wait: an operator, say, stops when the load is over, however long its wait was to last.
         client = ProcessClient(spec, Timekeeper(control.poll, self._told_to_stop), Random(spec.seed + spec.life))
-        self.executor = Executor(spec, Thread.WORKER, line, client, gate=gate)
+        self.executor = Executor(spec, Thread.WORKER, line, client, self._faults_are_over, gate=gate)
         kind, place = spec.program, spec.place
         self.executor.observer = kind.observer(JournalNotebook(self.executor, kind.gauges))
         self._program = Interpreter(*kind.begin(place))
         self._renewer = None
         if kind.renews and spec.guard.renewed:
-            self._renewer = client.renewals = Renewer(spec, line, renewers, client.library)
+            self._renewer = client.renewals = Renewer(spec, line, self._faults_are_over, renewers, client.library)
 
     def work(self, start_ns: int) -> None:
         """Run activities from the agreed start until told to stop."""
@@ -106,12 +108,16 @@ class Worker:
 
     def _told_to_stop(self) -> bool:
         """Receive what the supervisor says: that the load, and with it every fault, is over; or to stop."""
-        while not self._stopping and self._control.poll(0):
-            order = self._control.recv()[0]
-            self._stopping = order == "stop"
-            if order == "load_over":
-                self._program.activities = self._spec.program.after_load(self._spec.place)
-                self.executor.disarm()
-                if self._renewer is not None:
-                    self._renewer.disarm()
+        with self._receiving:
+            while not self._stopping and self._control.poll(0):
+                order = self._control.recv()[0]
+                self._stopping = order == "stop"
+                if order == "load_over":
+                    self._load_is_over = True
+                    self._program.activities = self._spec.program.after_load(self._spec.place)
         return self._stopping
+
+    def _faults_are_over(self) -> bool:
+        """Asked by either thread before a fault acts: an activity may go on for seconds after the load has ended."""
+        self._told_to_stop()
+        return self._load_is_over
