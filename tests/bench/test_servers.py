@@ -183,6 +183,13 @@ def test_the_password_of_an_external_server_is_not_shown(url):
     assert "server " in message
 
 
+def test_a_sentinel_that_is_away_is_named_by_its_address_alone():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    with pytest.raises(ServerUnusable, match=rf": No master found for 'name' : 127\.0\.0\.1:{port} \S+$"):
+        examine(f"redis+sentinel://127.0.0.1:{port}/name")
+
+
 def test_a_url_without_a_password_stays_as_it_is():
     assert without_password("redis://localhost:6379/0 is gone") == "redis://localhost:6379/0 is gone"
 

@@ -1,5 +1,6 @@
 """A connection that ends when the server says that it is not the one to ask: the next one asks who is."""
 
+import re
 from typing import Any
 
 from redis import Connection, SSLConnection
@@ -12,12 +13,14 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.sentinel import Sentinel, SentinelManagedConnection
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelManagedConnection
 
 from leasebench.leases.servers import NOT_THE_PRIMARY
 
 ELSEWHERE = (AskError, ClusterDownError, ExecAbortError, ReadOnlyError, TryAgainError)
 """Classes that redis-py makes of such answers; they have lost the answer's code."""
+A_SENTINEL = re.compile(r"<redis\.client\.Redis\(.*?,host=(.*?),port=(\d+).*?\)>\)>\)> -")
+"""How redis-py names a sentinel before what came of asking it: with every option of the connection."""
 
 
 class ToPrimary(Connection):
@@ -39,6 +42,8 @@ class Sentinels(Sentinel):
     def discover_master(self, *arguments: Any) -> Any:
         try:
             return super().discover_master(*arguments)  # type: ignore[no-untyped-call]
+        except MasterNotFoundError as error:
+            raise MasterNotFoundError(A_SENTINEL.sub(r"\1:\2", str(error))) from error
         finally:
             self.close()
 
