@@ -6,7 +6,7 @@ definition its colours on light and dark ground, for the page and for files. It 
 never part of an expression.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import floor, isfinite, log10
@@ -107,10 +107,10 @@ def described(spec: Spec, *says: str) -> Spec:
     return {**spec, "description": " ".join(f"{sentence}." for sentence in says if sentence)}
 
 
-def rough(cells: Iterable["CellSummary"], *, shown: int) -> str:
-    """A line more of a title, where all that there is of some of the `shown` guards' times is of disturbed trials."""
-    guards = dict.fromkeys(cell.guard for cell in cells if cell.latencies_disturbed)
-    whose = f" of {listed(guards)}" if len(guards) < shown else ""
+def rough(cells: Iterable["CellSummary"], shown: Collection[str]) -> str:
+    """A line more of a title, where all that there is of times of some of the guards `shown` is of disturbed trials."""
+    guards = dict.fromkeys(cell.guard for cell in cells if cell.guard in shown and cell.latencies_disturbed)
+    whose = f" of {listed(guards)}" if len(guards) < len(shown) else ""
     return f"\nrough times: the machine was disturbed in every trial{whose}" if guards else ""
 
 

@@ -96,7 +96,7 @@ def phase_title(subject: Subject, histograms: dict[str, Buckets], left_out: int)
     shown = f"; the {len(histograms)} fastest of {everyone} guards by median" if left_out else ""
     what = SUBJECTS.get(subject.phase or "", subject.phase)
     cells = (cell for cell in subject.run.summary.cells if cell.scenario == subject.scenario)
-    timed = rough((cell for cell in cells if cell.guard in histograms), shown=len(histograms))
+    timed = rough(cells, histograms)
     return (
         f"{what}: latency in scenario {subject.scenario}\n"
         f"{SIDE} time, all trials merged, {many} operations a guard, fastest median first{shown}{timed}"

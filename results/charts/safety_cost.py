@@ -75,7 +75,7 @@ class SafetyCost:
         what = f"in scenario {subject.scenario}" if subject.scenario else "worst of all scenarios"
         if not any(place.cost_us for place in places):
             return None
-        timed = rough((cell for cell in cells if cell.scenario in (baseline, LIMIT)), shown=len(places))
+        timed = rough((cell for cell in cells if cell.scenario in (baseline, LIMIT)), [place.guard for place in places])
         return described(
             defined(lambda: _panels(places, baseline, tail, what, timed)), *_says(places, baseline, tail, what)
         )

@@ -62,7 +62,7 @@ class ServiceResponse:
         cells = [cell for cell in [subject.run.cell(subject.guard, subject.scenario)] if cell is not None]
         below = (
             "service: from the start of the operation; response: from the moment that the plan was due"
-            f"{rough(cells, shown=1)}"
+            f"{rough(cells, [subject.guard])}"
         )
         made = filled(_definition(), f"{title}\n{below}", curves=frame[["what", "side", "high_us", "rarity"]])
         made["encoding"] = {**made["encoding"], "x": {**made["encoding"]["x"]}, "y": {**made["encoding"]["y"]}}

@@ -85,7 +85,7 @@ def _picture(run: RunDirectory, lines: Sequence[SweptLine]) -> Any:
     subtitle = [*sentences, f"{KEY}{more}"]
     where = f", in scenario {lines[0].family}" if families == 1 else ""
     title = "\n".join([f"Leak rate and cost by {told.title}{where}", *subtitle])
-    title += rough((cell for cell in run.summary.cells if cell.guard in guards), shown=len(guards))
+    title += rough(run.summary.cells, guards)
     return (
         alt.concat(*drawn, columns=COLUMNS, spacing=28).properties(title=heading(title)).resolve_scale(color="shared")
     )

@@ -100,14 +100,14 @@ def overall_grid(ranking: Ranking) -> Grid:
         Column("cost\nus", spare=2),
         *overall_columns(),
     )
-    rows = []
+    rows, roughly_priced = [], _roughly_priced(ranking)
     for one in ranking.ranked:
         row = [
             Text(one.guard),
             verdict_text(one.verdict, surprise=bool(one.surprises)),
             Text(f"{one.clean}/{one.scenarios}"),
             Text(rate_text(Rate(one.leaky_share, one.interval, None))),
-            Text(number(one.cost_us) + DISTURBED_MARK * (one.guard in _roughly_priced(ranking))),
+            Text(number(one.cost_us) + DISTURBED_MARK * (one.guard in roughly_priced)),
         ]
         for quantity in OVERALL.values():
             found = ranking.by_place.get((one.guard, None, quantity))

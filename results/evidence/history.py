@@ -109,14 +109,6 @@ def read_events(
         own = gathered((_coded(part, {cell: 0}) == 0 for part in cells), rows, bool)
         rows = int(np.count_nonzero(own))
 
-    def texts(name: str) -> Any:
-        """All of a column in one dictionary."""
-        with readable(path):
-            table = file.read([name])
-            must_be_complete(path, table, HISTORY)
-            values = table[name] if own is None else table[name].filter(pa.array(own))
-            return values.unify_dictionaries().combine_chunks()
-
     def ints(name: str) -> Ints:
         parts = (part.fill_null(-1).to_numpy(zero_copy_only=False) for part in batches(path, file, name, HISTORY, own))
         filled = gathered(parts, rows, np.int64)
@@ -128,7 +120,8 @@ def read_events(
         known = {text: code for code, text in enumerate(names)}
         return gathered((_coded(part, known) for part in batches(path, file, name, HISTORY, own)), rows, np.int16)
 
-    reasons = tuple(sorted(filter(None, texts("reason").dictionary.to_pylist())))
+    parts = batches(path, file, "reason", HISTORY, own)
+    reasons = tuple(sorted({text for part in parts for text in part.dictionary.to_pylist() if text}))
     names = {
         "kind": KINDS,
         "endpoint": endpoints,

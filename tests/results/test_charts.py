@@ -97,16 +97,16 @@ def test_times_of_disturbed_trials_are_said_to_be_rough(harmed_run, name):
     def titles(run):
         return [text_of(spec) for subject in subjects(run, CHARTS[name]) if (spec := CHARTS[name].draw(subject))]
 
-    rough, sound = (titles(on_a_machine(harmed_run, disturbed=disturbed)) for disturbed in (True, False))
-    assert len(rough) == len(sound) > 0
-    assert all("rough times: the machine was disturbed in " in title for title in rough)
+    disturbed, sound = (titles(on_a_machine(harmed_run, disturbed=one)) for one in (True, False))
+    assert len(disturbed) == len(sound) > 0
+    assert all("rough times: the machine was disturbed in " in title for title in disturbed)
     assert not any("rough" in title for title in sound)
 
 
 def test_only_the_guards_without_a_sound_trial_are_named(run):
     guard, *_ = run.guards
     cells = [cell.model_copy(update={"latencies_disturbed": cell.guard == guard}) for cell in run.summary.cells]
-    assert rough(cells, shown=2) == f"\nrough times: the machine was disturbed in every trial of {guard}"
+    assert rough(cells, run.guards) == f"\nrough times: the machine was disturbed in every trial of {guard}"
 
 
 @pytest.fixture(scope="module")
