@@ -15,6 +15,7 @@ from commands import Started, leasebench, read, starting, suite_text, trial_fact
 from leasebench.bench.agents.line import LineBroken, Listening, call
 from leasebench.bench.agents.placement import must_have_room, must_need_no_servers, placed
 from leasebench.bench.agents.software import CODE, differs, own_facts, own_software
+from leasebench.bench.agents.start import AgentCall
 from leasebench.bench.resume import must_be_the_same_ground
 from leasebench.bench.scenario import HostPlacement, read_scenario
 from leasebench.bench.suite import load_suite
@@ -277,6 +278,25 @@ def test_an_agent_that_is_started_by_hand_says_who_starts_it(tmp_path):
     ended = leasebench("agent", cwd=tmp_path)
     assert ended.returncode == 2
     assert "run --hosts" in ended.stderr
+
+
+def test_an_agent_that_calls_has_a_forkserver_already_and_both_end_with_the_line(tmp_path):
+    with Listening("127.0.0.1", b"secret") as listening:
+        agent = subprocess.Popen([sys.executable, "-m", "leasebench", "agent"], stdin=subprocess.PIPE, cwd=tmp_path)
+        try:
+            told = AgentCall(host="h0", address="here", harness=listening.address, secret=b"secret".hex())
+            agent.stdin.write(told.line().encode())
+            agent.stdin.flush()
+            line, _ = listening.receive(60.0)
+            children = psutil.Process(agent.pid).children()
+            assert [each for each in children if "multiprocess.forkserver" in " ".join(words_of(each))]
+            line.close()
+            agent.wait(20)
+            assert not psutil.wait_procs(children, timeout=20)[1]
+        finally:
+            agent.stdin.close()
+            agent.kill()
+            agent.wait()
 
 
 @pytest.mark.parametrize(
