@@ -8,12 +8,12 @@ import asyncio
 import re
 import shutil
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter_ns
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import hiredis
 
@@ -27,6 +27,7 @@ from leasebench.bench.servers.local import private_directory
 from leasebench.leases.event_loop import LoopThread
 
 READY_WITHIN_S = 5.0
+AIMED_WITHIN_S = 5.0
 MOST_WORDS = 6
 _SHOWN = re.compile(r"[A-Za-z]{2,10}|\d{1,7}")
 """A command, an option or a number; no key, token, hash, script or time of day."""
@@ -40,70 +41,75 @@ class SeenRequest:
     raw: bytes
 
 
+@dataclass(eq=False)
+class Target:
+    """What is done to the first request of a text, and whether it was."""
+
+    text: str
+    act: Callable[["Target", RequestRoute, Request], Awaitable[bool]]
+    request: Request | None = None
+    """The first one, once it came."""
+    happened: threading.Event = field(default_factory=threading.Event)
+    at_ns: int = 0
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def has_happened(self) -> None:
+        """It is done, now."""
+        self.at_ns = perf_counter_ns()
+        self.happened.set()
+
+
 class Interference(Treatment):
-    """Counts requests; loses the reply of one, or holds it, as it is told."""
+    """Counts requests; loses the reply of one, or holds it, as it is told.
+
+    What is late belongs to the target that it was meant for: an owner may have given up a request, and the next one be
+    counted already, when the server answers.
+    """
 
     def __init__(self) -> None:
         self.seen: list[SeenRequest] = []
-        self._wanted = ""
-        self._act: Callable[[RequestRoute, Request], Any] | None = None
-        self.happened = threading.Event()
-        self.happened_ns = 0
-        self._go_on: asyncio.Event | None = None
+        self.target: Target | None = None
+        self._meant: list[Target] = []
 
-    def count_anew(self) -> None:
-        """Count from here on, and do nothing to any request."""
-        self.seen, self._wanted, self._act = [], "", None
-        self.happened.clear()
-
-    def lose_reply_of(self, text: str) -> None:
-        """Count from here on: the server carries the first request of that text out, and the owner is cut off."""
-        self.count_anew()
-        self._wanted, self._act = text, self._lose
-
-    def hold(self, text: str) -> None:
-        """Count from here on: the first request of that text waits until `let_go`."""
-        self.count_anew()
-        self._wanted, self._act = text, self._hold
-
-    def let_go(self) -> None:
-        """Let the request go on. Call it in the loop of the gateway."""
-        if self._go_on is not None:
-            self._go_on.set()
+    def count_anew(self, target: Target | None = None) -> None:
+        """Count from here on, and do nothing to any request but the target's. Call it in the loop of the gateway."""
+        self.seen, self.target = [], target
 
     def wants(self, request: Request) -> bool:
         """Tell whether this is the request that something is done to."""
         if request.sets_up:
             return False
-        seen = SeenRequest(_text(request.raw), request.raw)
+        seen, target = SeenRequest(_text(request.raw), request.raw), self.target
         self.seen.append(seen)
-        if self._act is None or seen.text != self._wanted:
+        if target is None or target.request is not None or seen.text != target.text:
             return False
-        self._wanted = ""
+        target.request = request
+        self._meant.append(target)
         return True
 
     async def treat(self, route: RequestRoute, request: Request) -> bool:
         """Do it."""
-        assert self._act is not None
-        forward: bool = await self._act(route, request)
-        return forward
+        target = next(one for one in self._meant if one.request is request)
+        self._meant.remove(target)
+        return await target.act(target, route, request)
 
     def close(self) -> None:
         """Have nothing to note."""
 
-    async def _lose(self, route: RequestRoute, request: Request) -> bool:
-        await route.ask(request)
-        self.happened_ns = perf_counter_ns()
-        route.hang_up()
-        self.happened.set()
-        return False
 
-    async def _hold(self, route: RequestRoute, request: Request) -> bool:  # noqa: ARG002
-        self._go_on = asyncio.Event()
-        self.happened_ns = perf_counter_ns()
-        self.happened.set()
-        await self._go_on.wait()
-        return True
+async def lose(target: Target, route: RequestRoute, request: Request) -> bool:
+    """Let the server carry the request out, and cut the owner off."""
+    await route.ask(request)
+    target.has_happened()
+    route.hang_up()
+    return False
+
+
+async def hold(target: Target, route: RequestRoute, request: Request) -> bool:  # noqa: ARG001
+    """Let the request wait until it may go on."""
+    target.has_happened()
+    await target.go_on.wait()
+    return True
 
 
 class Gateway:
@@ -139,29 +145,41 @@ class Gateway:
         return list(self._interference.seen)
 
     def count_anew(self) -> None:
-        """See `Interference`."""
-        self._interference.count_anew()
+        """Count from here on, and do nothing to any request."""
+        self._aim(None)
 
     def lose_reply_of(self, text: str) -> None:
-        """See `Interference`."""
-        self._interference.lose_reply_of(text)
+        """Count from here on: the server carries the first request of that text out, and the owner is cut off."""
+        self._aim(Target(text, lose))
 
     def hold(self, text: str) -> None:
-        """See `Interference`."""
-        self._interference.hold(text)
+        """Count from here on: the first request of that text waits until `let_go`."""
+        self._aim(Target(text, hold))
 
     def has_hit(self, within_s: float) -> bool:
         """Wait until the request was held, or its reply lost; False if it did not come."""
-        return self._interference.happened.wait(within_s)
+        return self._target.happened.wait(within_s)
 
     @property
     def hit_ns(self) -> int:
         """When that was."""
-        return self._interference.happened_ns
+        return self._target.at_ns
 
     def let_go(self) -> None:
         """Let the request that is held go on."""
-        self._loop.call(self._interference.let_go)
+        self._loop.call(self._target.go_on.set)
+
+    @property
+    def _target(self) -> Target:
+        target = self._interference.target
+        assert target is not None, "nothing was to be done"
+        return target
+
+    def _aim(self, target: Target | None) -> None:
+        async def begin() -> None:
+            self._interference.count_anew(target)
+
+        self._loop.run(begin(), AIMED_WITHIN_S)
 
     async def _listen(self, socket: str) -> asyncio.Server:
         loop, passage, versions = asyncio.get_running_loop(), Passage(), VersionReader(self._upstream)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from leasebench.bench.verify.calls import Said
 from leasebench.bench.verify.finding import OwnerCall
-from leasebench.bench.verify.owner import LockOwner
+from leasebench.bench.verify.owner import LockOwner, Stalled
 from leasebench.bench.verify.rig import LONG_MS, Rig, must_have
 from leasebench.leases.manager import REDIS, LeaseManager
 from leasebench.leases.traits import server_of
@@ -12,6 +12,8 @@ from leasebench.leases.traits import server_of
 MOST_REQUESTS = 8
 """Of one acquire; most have one or two."""
 WAIT_MS = 400.0
+ANSWERED_WITHIN_S = 5.0
+"""The bound for a request that its owner may have given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,12 @@ def lost_replies(rig: Rig, owner: LockOwner, other: LockOwner) -> list[AfterLoss
         resource = rig.fresh()
         rig.gateway.lose_reply_of(text)
         told = owner.acquire(resource, LONG_MS, WAIT_MS)
-        if not rig.gateway.has_hit(0.0):
-            continue
         seen = rig.gateway.seen
-        at = next(number for number, request in enumerate(seen) if request.text == text)
+        at = next((number for number, request in enumerate(seen) if request.text == text), None)
+        if at is None:
+            continue  # this time it was not sent
+        if not rig.gateway.has_hit(ANSWERED_WITHIN_S):
+            raise Stalled(f"the server did not answer {text} within {ANSWERED_WITHIN_S:.0f} s")
         repeated = any(later.raw == seen[at].raw for later in seen[at + 1 :])
         rig.note("A", f"(the reply to {text} is lost)", "it is sent again" if repeated else "", rig.gateway.hit_ns)
         held = other.acquire(resource, LONG_MS).said is not Said.TAKEN
