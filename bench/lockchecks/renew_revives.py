@@ -1,6 +1,6 @@
 """A lock that has ended is not brought back to life by a renewal: others may have had it meanwhile.
 
-aioredlock's `extend` did that: its script sets the key anew.
+aioredlock's `extend` does that: its script sets a key that is free.
 """
 
 from leasebench.bench.lockchecks import EXCLUDES

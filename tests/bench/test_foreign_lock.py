@@ -21,6 +21,7 @@ from leasebench.bench.own_lock import with_managers
 from leasebench.bench.starters import TEMPLATES, foreign_templates, write_program
 from leasebench.bench.suite import load_suite
 from leasebench.definitions import DefinitionError
+from leasebench.enactors.store.redis.wire import Wire
 from leasebench.leases.foreign.protocol import protocol_schema
 from leasebench.leases.lease import Wait
 from leasebench.leases.managers.foreign import for_command
@@ -385,3 +386,16 @@ def test_what_an_owner_is_told_that_lost_its_lock_to_another(name, adapted, serv
         assert one.renew(key) is False
     assert one.release(key) is (name in SAYS_NOTHING)
     assert other.release(key) is True, "a late release leaves the successor's alone"
+
+
+@pytest.mark.parametrize(("name", "revived"), [("aioredlock", True), ("node_redlock", False), ("redlock_ng", False)])
+def test_whether_a_renewal_takes_a_lock_again_that_another_owner_had_meanwhile(name, revived, adapted, server_url):
+    _, one, other, key = adapted(name)
+    assert one.acquire(key, 60_000, AT_ONCE)
+    wire = Wire(server_url)
+    wire.call("DEL", key)
+    wire.close()
+    assert other.acquire(key, 60_000, AT_ONCE)
+    assert other.release(key) is True
+    assert one.renew(key) is revived
+    assert bool(other.acquire(key, 60_000, AT_ONCE)) is not revived

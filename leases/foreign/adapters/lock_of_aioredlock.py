@@ -25,7 +25,7 @@ class AioredlockCalls:
             self.timeout_s = timeout_ms / 1000
             more = {"password": password} if password else {}
             self.manager = Aioredlock([socket] if socket else [{"host": host, "port": port, **more}])
-        return hello(LIBRARY)
+        return hello(LIBRARY, renews=True)
 
     async def acquire(self, key: str, ttl_ms: int, wait_ms: int, **_) -> Reply:
         self.manager.internal_lock_timeout = ttl_ms / 1000
@@ -35,6 +35,13 @@ class AioredlockCalls:
             return {"ok": False}
         self.held[key] = lock
         return {"ok": True, "token": lock.id}
+
+    async def renew(self, key: str, ttl_ms: int, **_) -> Reply:
+        try:
+            await asyncio.wait_for(self.manager.extend(self.held[key], ttl_ms / 1000), self.timeout_s)
+        except (LockError, RuntimeError):  # the latter where the watchdog has given the lock up
+            return {"ok": False}
+        return {"ok": True}
 
     async def release(self, key: str, **_) -> Reply:
         try:
