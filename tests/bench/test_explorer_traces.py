@@ -93,6 +93,7 @@ def test_every_step_names_its_actor_and_its_operation(trace):
         (lambda data: data["steps"][2]["operation"].update(endpoint=[]), "steps.2.operation: ReadEndpoint: endpoint"),
         (lambda data: data["scope"].update(enactors=99), "scope.enactors"),
         (lambda data: data.update(schema=2), "schema"),
+        *((lambda data, key=key: data.pop(key), key) for key in ("guard", "table", "scope", "property", "steps")),
     ],
 )  # fmt: skip
 def test_a_damaged_trace_is_refused_in_one_line(trace, tmp_path, damage, complaint):

@@ -118,10 +118,16 @@ class Trace(Definition):
     @classmethod
     def _guard_of_its_table(cls, data: Any) -> Any:
         """In a file the guard's name and its table stand apart, as they do in a suite."""
-        if not isinstance(data, dict) or not isinstance(data.get("table"), dict):
-            return data
-        name, table = data["guard"], data["table"]
-        return {key: value for key, value in data.items() if key != "table"} | {"guard": {**table, "name": name}}
+        match data:
+            case {"guard": Guard()}:
+                return data
+            case {"guard": name, "table": dict(table), **rest}:
+                return {**rest, "guard": {**table, "name": name}}
+            case {"guard": _}:
+                raise ValueError("the guard's table, as a suite has it, is missing")
+            case {"table": _, **rest}:
+                return rest  # that the guard is missing says all
+        return data
 
     @model_serializer
     def _as_in_a_file(self) -> Any:
