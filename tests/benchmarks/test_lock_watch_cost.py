@@ -20,7 +20,7 @@ from scipy.stats import bootstrap
 from leasebench.bench.lock_watch import GATHER_S, LockListener
 from leasebench.bench.servers.binaries import embedded_binary
 from leasebench.bench.servers.local import LocalServer
-from leasebench.bench.servers.passive_replica import Recorder
+from leasebench.bench.servers.passive_replica import Recorder, replication_offset
 from leasebench.enactors.store.redis.keys import Keys
 from leasebench.results.evidence.lock_writes import LockWritesWriter
 
@@ -76,7 +76,7 @@ def block(path, clients, cycles, *, watched):
         after, own_ns = of_server.cpu_times(), process_time_ns() - own_ns
         server_us = (after.user + after.system - before.user - before.system) * 1e6
         if watched:
-            recorder.leave()
+            assert recorder.caught_up(replication_offset(server.url), WITHIN_S)
         listener.flush()
         assert (writer.count >= 2 * len(took)) == watched, "the writes of each cycle are heard"
         return np.array([server_us / len(took), own_ns / 1e3 / len(took), np.median(took) / 1e3])
@@ -113,6 +113,7 @@ def test_a_lock_with_and_without_a_passive_replica(benchmark, tmp_path, clients)
     if benchmark.enabled:
         server, _, client = (watched / without).T
         info = benchmark.extra_info
+        info["server_us_a_cycle"] = f"{np.median(without[:, 0]):.0f}"
         info["server_cpu_times"], info["client_cycle_times"] = shown(server), shown(client)
         info["harness_us_a_cycle"] = shown(watched[:, 1] - without[:, 1])
         print(f"\n{clients} clients: " + ", ".join(f"{name} {value}" for name, value in info.items()))
