@@ -15,6 +15,7 @@ from typing import Any
 from multiprocess.connection import Connection
 
 from leasebench.bench.engines.processes.error_line import in_one_line
+from leasebench.bench.log import log_as_environment_says
 from leasebench.bench.verify.calls import OwnerCalls, Reply
 from leasebench.bench.verify.sharing import in_a_fork, on_two_threads
 from leasebench.leases.foreign.process import signal_groups
@@ -111,4 +112,5 @@ def forked(control: Any) -> None:
 
 def started(descriptor: int) -> None:
     """The same for a program that was started, with a socket to the harness."""
+    log_as_environment_says()
     main(Connection(descriptor), os.getppid())

@@ -3,6 +3,7 @@
 Each names the check that has to find its defect. They are used as `broken_locks:Class`.
 """
 
+import logging
 import os
 import threading
 import time
@@ -78,6 +79,14 @@ class CorrectGivingWay(Correct):
         done = super().release(key, token)
         time.sleep(0.02)
         return done
+
+
+class CorrectLogging(Correct):
+    """Warns of this and that in its log, as libraries do."""
+
+    def acquire(self, key, ttl_ms):
+        logging.getLogger("a.library").warning("it takes %s", key)
+        return super().acquire(key, ttl_ms)
 
 
 class CorrectTelling(Correct):

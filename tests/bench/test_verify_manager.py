@@ -15,7 +15,7 @@ from leasebench.bench.commands.verify_manager import exit_code
 from leasebench.bench.lockchecks import fairness, renewal, renewal_adds, takeover, tells_by_itself, ttl
 from leasebench.bench.servers.fakeclock import faketime_library
 from leasebench.bench.starters import TEMPLATES
-from leasebench.bench.verify.calls import LockTurn
+from leasebench.bench.verify.calls import LockTurn, Said
 from leasebench.bench.verify.finding import LockAnswer, LockFinding, OwnerCall, Verification, told_when
 from leasebench.bench.verify.owner import OwnerPool
 from leasebench.bench.verify.page import as_data, comparison, page
@@ -208,6 +208,17 @@ def test_the_command_asks_with_real_processes_and_ends_with_the_defect(tmp_path)
     assert said["findings"][2]["evidence"][1]["call"] == "validate()"
     assert said["server"].startswith("valkey")
     assert "1 defect: told_wrongly" in (tmp_path / "page.md").read_text()
+
+
+@pytest.mark.parametrize("environment", [None, {}], ids=["forked", "started"])
+def test_what_a_library_logs_does_not_stand_amid_the_findings(environment, pool, server_url, capfd, monkeypatch):
+    monkeypatch.chdir(HERE)
+    owner = pool.start(environment)
+    owner.connect(own_class("broken_locks:CorrectLogging"), (server_url,))
+    assert owner.acquire("logging", 1_000).said is Said.TAKEN
+    owner.release("logging")
+    pool.give_back(owner, again=False)
+    assert "it takes" not in capfd.readouterr().err
 
 
 def test_a_lock_in_another_language_is_asked_by_its_command(tmp_path):
