@@ -55,6 +55,9 @@ class Verification:
         return [one for one in self.findings if one.answer is answer]
 
 
+UNASKED = "not asked"
+
+
 def told_when(findings: Mapping[str, LockFinding]) -> str:
     """When a stopped owner that lost the lock learns of it, from the findings of the checks of the loss, by name.
 
@@ -73,4 +76,5 @@ def told_when(findings: Mapping[str, LockFinding]) -> str:
         return f"{wrongly}after the write"
     if LockAnswer.DEFECT in later:
         return f"{wrongly}never"
-    return "can't tell"
+    asked = {validate, *later} - {None, LockAnswer.NOT_ASKED}
+    return "can't tell" if asked else UNASKED

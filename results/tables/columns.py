@@ -92,13 +92,13 @@ def _plain(heading: str, about: str, value: Callable[[CellSummary], Value], plac
 
 
 def _timed(heading: str, about: str, value: Callable[[CellSummary], Value], places: int, spare: int) -> CellColumn:
-    """A column of what clocks measured: marked where all that there is comes from disturbed trials."""
+    """A column of what clocks measured."""
+    return CellColumn(heading, about, value, lambda cell: clocked(cell, value(cell), places), spare)
 
-    def text(cell: CellSummary) -> str:
-        found = value(cell)
-        return number(found, places) + (DISTURBED_MARK if found is not None and cell.latencies_disturbed else "")
 
-    return CellColumn(heading, about, value, text, spare)
+def clocked(cell: CellSummary, value: Value, places: int = 0) -> str:
+    """What clocks measured in a cell: marked where all that there is comes from disturbed trials."""
+    return number(value, places) + (DISTURBED_MARK if value is not None and cell.latencies_disturbed else "")
 
 
 def report_columns(cells: Sequence[CellSummary]) -> list[CellColumn]:

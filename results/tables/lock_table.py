@@ -12,6 +12,7 @@ from leasebench.results.display.numbers import number
 from leasebench.results.record.manifest import Manifest
 from leasebench.results.record.suite import ScenarioTable, SuiteRecord
 from leasebench.results.record.summary import CellSummary, Summary
+from leasebench.results.tables.columns import DISTURBED_MARK, clocked
 from leasebench.results.tables.pricing import baseline_scenario, guard_cost_us
 from leasebench.verdict import SAFE, Verdict
 
@@ -51,7 +52,7 @@ def lock_table(summary: Summary, suite: SuiteRecord) -> Grid:
             (Column("acquire\np99 us", 2), lambda guard: _acquire(cells.get((guard, baseline)))),
             (Column("commands\na grant", 2), lambda guard: _commands(cells.get((guard, baseline)))),
             (Column("fairness\n(Jain)", 3), lambda guard: _middle(cells.get((guard, baseline)), "jain_of_grants", 2)),
-            (Column("longest\nwait ms", 3), lambda guard: _middle(cells.get((guard, baseline)), "longest_wait_ms")),
+            (Column("longest\nwait ms", 3), lambda guard: _time(cells.get((guard, baseline)), "longest_wait_ms")),
         ]
     kept = [
         one for one in columns if one[0].heading == "guard" or any(one[1](guard).text != NOTHING for guard in guards)
@@ -76,6 +77,8 @@ def legend(summary: Summary, suite: SuiteRecord, manifest: Manifest | None) -> I
             "two at once: how often two owners held one lease by their own clocks, and how often the lease server "
             "granted it while another grant stood; `not seen`: neither its events nor its keys tell"
         )
+    if any(cell.latencies_disturbed for cell in summary.cells):
+        yield f"{DISTURBED_MARK}: from disturbed trials, as there were no others: rough"
     yield "cost: medians of acquire, check, commit and release at one endpoint, added up; waiting is in acquire"
     yield "commands a grant: what a library asks of its server, its release and tries in vain included, without a fault"
     if any(cell.spread("jain_of_grants").n for cell in summary.cells):
@@ -149,22 +152,27 @@ def _told(cells: Sequence[CellSummary]) -> Text:
 
 
 def _takeover(cells: Sequence[CellSummary]) -> Text:
-    return _middle(next((cell for cell in cells if cell.spread("takeover_ms").n), None), "takeover_ms")
+    return _time(next((cell for cell in cells if cell.spread("takeover_ms").n), None), "takeover_ms")
 
 
 def _cost(cell: CellSummary | None) -> Text:
-    return Text(NOTHING if cell is None else number(guard_cost_us(cell)))
+    return Text(NOTHING if cell is None else clocked(cell, guard_cost_us(cell)))
 
 
 def _acquire(cell: CellSummary | None) -> Text:
-    found = None if cell is None else cell.latency("acquire").shown("p99")
-    return Text(number(found))
+    return Text(NOTHING if cell is None else clocked(cell, cell.latency("acquire").shown("p99")))
 
 
 def _middle(cell: CellSummary | None, name: str, digits: int = 0) -> Text:
     """The median over trials of a figure that each trial has one of."""
     found = None if cell is None else cell.spread(name)
     return Text(NOTHING if found is None or not found.n else number(found.p50, digits))
+
+
+def _time(cell: CellSummary | None, name: str) -> Text:
+    """The same of a time."""
+    found = None if cell is None else cell.spread(name)
+    return Text(NOTHING if cell is None or found is None or not found.n else clocked(cell, found.p50))
 
 
 def _commands(cell: CellSummary | None) -> Text:

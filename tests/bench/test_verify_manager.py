@@ -143,6 +143,7 @@ def test_numbers_grow_or_are_inverted():
         ("not asked", "defect", "defect", "never"),
         ("holds", "holds", "holds", "by itself, 5 ms after it goes on"),
         ("not asked", "can't tell", "not asked", "can't tell"),
+        ("not asked", "not asked", "not asked", "not asked"),
     ],
 )
 def test_when_an_owner_learns_of_its_loss(validate, release, itself, told):

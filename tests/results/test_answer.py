@@ -129,6 +129,24 @@ def test_the_table_has_a_row_a_guard_and_a_column_a_scenario(run):
     assert (rows["mine"]["fairness (Jain)"], rows["monotonic"]["fairness (Jain)"]) == ("0.75", "-")
     told = list(legend(run.summary, run.suite, None))
     assert any("owner_killed: Killed." in line for line in told)
+    assert not any(line.startswith("~") for line in told)
+
+
+def test_times_of_disturbed_trials_are_marked_in_the_table_and_nothing_else_is(run):
+    before = lock_table(run.summary, run.suite)
+    disturbed = [one.model_copy(update={"latencies_disturbed": one.guard == "mine"}) for one in run.summary.cells]
+    summary = run.summary.model_copy(update={"cells": tuple(disturbed)})
+    after = lock_table(summary, run.suite)
+    changed = {
+        (row[0].text, column.heading.replace("\n", " ")): (old.text, new.text)
+        for row, then in zip(before.rows, after.rows, strict=True)
+        for column, old, new in zip(before.columns, row, then, strict=True)
+        if old.text != new.text
+    }
+    assert changed["mine", "cost p50 us"] == ("300", "300~")
+    assert changed["mine", "takeover p50 ms"] == ("1,000", "1,000~")
+    assert all(guard == "mine" and new == f"{old}~" for (guard, _), (old, new) in changed.items())
+    assert any(line.startswith("~") for line in legend(summary, run.suite, None))
 
 
 def test_a_run_of_no_lock_by_itself_has_no_answer(run):
