@@ -42,11 +42,11 @@ class SeenRequest:
 
 
 @dataclass(eq=False)
-class Target:
+class AimedAt:
     """What is done to the first request of a text, and whether it was."""
 
     text: str
-    act: Callable[["Target", RequestRoute, Request], Awaitable[bool]]
+    act: Callable[["AimedAt", RequestRoute, Request], Awaitable[bool]]
     request: Request | None = None
     """The first one, once it came."""
     happened: threading.Event = field(default_factory=threading.Event)
@@ -68,10 +68,10 @@ class Interference(Treatment):
 
     def __init__(self) -> None:
         self.seen: list[SeenRequest] = []
-        self.target: Target | None = None
-        self._meant: list[Target] = []
+        self.target: AimedAt | None = None
+        self._meant: list[AimedAt] = []
 
-    def count_anew(self, target: Target | None = None) -> None:
+    def count_anew(self, target: AimedAt | None = None) -> None:
         """Count from here on, and do nothing to any request but the target's. Call it in the loop of the gateway."""
         self.seen, self.target = [], target
 
@@ -97,7 +97,7 @@ class Interference(Treatment):
         """Have nothing to note."""
 
 
-async def lose(target: Target, route: RequestRoute, request: Request) -> bool:
+async def lose(target: AimedAt, route: RequestRoute, request: Request) -> bool:
     """Let the server carry the request out, and cut the owner off."""
     await route.ask(request)
     target.has_happened()
@@ -105,7 +105,7 @@ async def lose(target: Target, route: RequestRoute, request: Request) -> bool:
     return False
 
 
-async def hold(target: Target, route: RequestRoute, request: Request) -> bool:  # noqa: ARG001
+async def hold(target: AimedAt, route: RequestRoute, request: Request) -> bool:  # noqa: ARG001
     """Let the request wait until it may go on."""
     target.has_happened()
     await target.go_on.wait()
@@ -150,11 +150,11 @@ class Gateway:
 
     def lose_reply_of(self, text: str) -> None:
         """Count from here on: the server carries the first request of that text out, and the owner is cut off."""
-        self._aim(Target(text, lose))
+        self._aim(AimedAt(text, lose))
 
     def hold(self, text: str) -> None:
         """Count from here on: the first request of that text waits until `let_go`."""
-        self._aim(Target(text, hold))
+        self._aim(AimedAt(text, hold))
 
     def has_hit(self, within_s: float) -> bool:
         """Wait until the request was held, or its reply lost; False if it did not come."""
@@ -170,12 +170,12 @@ class Gateway:
         self._loop.call(self._target.go_on.set)
 
     @property
-    def _target(self) -> Target:
+    def _target(self) -> AimedAt:
         target = self._interference.target
         assert target is not None, "nothing was to be done"
         return target
 
-    def _aim(self, target: Target | None) -> None:
+    def _aim(self, target: AimedAt | None) -> None:
         async def begin() -> None:
             self._interference.count_anew(target)
 
