@@ -1,8 +1,5 @@
-"""How long a command takes to its first commit, a real run; how long the processes of its trials take to start, on this
-host and on agents; and how much CPU it takes to begin or to refuse.
-"""
+"""How long a command takes to its first commit, a real run; and how much CPU it takes to begin or to refuse."""
 
-import json
 import os
 import resource
 import subprocess
@@ -28,21 +25,6 @@ def test_from_the_command_to_the_first_commit(benchmark, tmp_path):
     first = next(t for t, kind in zip(history["t_us"], history["kind"], strict=True) if kind == "commit")
     benchmark.extra_info["seconds_to_first_commit"] = round((first - begin_us) / 1e6, 3)
     assert first > begin_us
-
-
-@pytest.mark.benchmark(group="start-up")
-@pytest.mark.parametrize("hosts", [(), ("--hosts", "local:3")], ids=["one host", "three agents"])
-def test_until_the_processes_of_a_trial_are_ready(benchmark, tmp_path, hosts):
-    """The first trial of a run and the rest: only the first one may find something that is not imported yet."""
-    out = tmp_path / "run"
-    words = ("run", "steady", "--guard", "monotonic", "--duration", "0.5", "--trials", "4", "--out", str(out))
-    ended = benchmark.pedantic(lambda: leasebench(*words, *hosts), rounds=1)
-    assert ended.returncode in (0, 4), ended.stderr
-    trials = [json.loads(path.read_text()) for path in sorted(out.glob("trials/*/trial.json"))]
-    first, *rest = (round(trial["starting_s"], 3) for trial in trials)
-    benchmark.extra_info["starting_s"] = {"first trial": first, "others": sorted(rest)}
-    print(f"\nready after {first} s in the first trial, {sorted(rest)} s in the others")
-    assert len(rest) == 3
 
 
 BEGINNINGS = ("--version", "--help", "list guards", "list suites", "list charts", "run --no-such-option", "run nosuch",
