@@ -55,9 +55,6 @@ class Verification:
         return [one for one in self.findings if one.answer is answer]
 
 
-UNASKED = "not asked"
-
-
 def told_when(findings: Mapping[str, LockFinding]) -> str:
     """When a stopped owner that lost the lock learns of it, from the findings of the checks of the loss, by name.
 
@@ -77,4 +74,4 @@ def told_when(findings: Mapping[str, LockFinding]) -> str:
     if LockAnswer.DEFECT in later:
         return f"{wrongly}never"
     asked = {validate, *later} - {None, LockAnswer.NOT_ASKED}
-    return "can't tell" if asked else UNASKED
+    return (LockAnswer.CANT_TELL if asked else LockAnswer.NOT_ASKED).value

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from leasebench.bench.verify.finding import UNASKED, LockAnswer, LockFinding, OwnerCall, Verification
+from leasebench.bench.verify.finding import LockAnswer, LockFinding, OwnerCall, Verification
 from leasebench.results.compare.document import TextLines
 from leasebench.results.display.grid import Column, Grid, Text, Tone
 from leasebench.results.display.phrases import count
@@ -62,7 +62,7 @@ def _line(one: LockFinding) -> str:
 
 
 def _told(found: Verification) -> Text:
-    if found.told == UNASKED:
+    if found.told == LockAnswer.NOT_ASKED.value:
         return Text("Whether an owner that was stopped and lost the lock is told so was not asked.")
     return Text(f"An owner that was stopped and lost the lock is told so: {found.told}.")
 

@@ -51,8 +51,11 @@ def lock_table(summary: Summary, suite: SuiteRecord) -> Grid:
             (Column("cost\np50 us", 1), lambda guard: _cost(cells.get((guard, baseline)))),
             (Column("acquire\np99 us", 2), lambda guard: _acquire(cells.get((guard, baseline)))),
             (Column("commands\na grant", 2), lambda guard: _commands(cells.get((guard, baseline)))),
-            (Column("fairness\n(Jain)", 3), lambda guard: _middle(cells.get((guard, baseline)), "jain_of_grants", 2)),
-            (Column("longest\nwait ms", 3), lambda guard: _time(cells.get((guard, baseline)), "longest_wait_ms")),
+            (
+                Column("fairness\n(Jain)", 3),
+                lambda guard: _jain(cells.get((guard, baseline))),
+            ),
+            (Column("longest\nwait ms", 3), lambda guard: _middle(cells.get((guard, baseline)), "longest_wait_ms")),
         ]
     kept = [
         one for one in columns if one[0].heading == "guard" or any(one[1](guard).text != NOTHING for guard in guards)
@@ -152,7 +155,7 @@ def _told(cells: Sequence[CellSummary]) -> Text:
 
 
 def _takeover(cells: Sequence[CellSummary]) -> Text:
-    return _time(next((cell for cell in cells if cell.spread("takeover_ms").n), None), "takeover_ms")
+    return _middle(next((cell for cell in cells if cell.spread("takeover_ms").n), None), "takeover_ms")
 
 
 def _cost(cell: CellSummary | None) -> Text:
@@ -163,16 +166,15 @@ def _acquire(cell: CellSummary | None) -> Text:
     return Text(NOTHING if cell is None else clocked(cell, cell.latency("acquire").shown("p99")))
 
 
-def _middle(cell: CellSummary | None, name: str, digits: int = 0) -> Text:
-    """The median over trials of a figure that each trial has one of."""
-    found = None if cell is None else cell.spread(name)
-    return Text(NOTHING if found is None or not found.n else number(found.p50, digits))
+def _middle(cell: CellSummary | None, name: str, show: Callable[[CellSummary, float | None], str] = clocked) -> Text:
+    """The median over trials of a figure that each trial has one of: a time, unless it is shown otherwise."""
+    if cell is None or not cell.spread(name).n:
+        return Text(NOTHING)
+    return Text(show(cell, cell.spread(name).p50))
 
 
-def _time(cell: CellSummary | None, name: str) -> Text:
-    """The same of a time."""
-    found = None if cell is None else cell.spread(name)
-    return Text(NOTHING if cell is None or found is None or not found.n else clocked(cell, found.p50))
+def _jain(cell: CellSummary | None) -> Text:
+    return _middle(cell, "jain_of_grants", lambda _, value: number(value, 2))
 
 
 def _commands(cell: CellSummary | None) -> Text:
